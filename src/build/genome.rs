@@ -1,0 +1,102 @@
+//! The packed genome as a build scans it: pieces of ACGT, shared out in stripes.
+
+use std::ops::Range;
+
+use crate::Result;
+use crate::kmer::KmerCodec;
+use crate::sequence::TwoBit;
+use crate::store::catalog::Contig;
+
+/// Most k-mers in a piece.
+const PIECE: u64 = 1 << 16;
+
+/// A stretch of packed bases without a break.
+#[derive(Debug, Clone)]
+pub(crate) struct Piece<'a> {
+    /// Packed bases of its contig.
+    packed: &'a [u8],
+    /// Bases in the contig; neighbouring pieces overlap by k-1.
+    range: Range<u64>,
+    /// Global offset of the contig.
+    start: u64,
+    kmers: u64,
+}
+
+/// All k-mers of a genome, in order, as pieces.
+#[derive(Debug)]
+pub(crate) struct Pieces<'a> {
+    codec: KmerCodec,
+    pieces: Vec<Piece<'a>>,
+    kmers: u64,
+}
+
+impl<'a> Pieces<'a> {
+    /// Cuts a genome into pieces.
+    pub(crate) fn of(genome: &'a TwoBit, contigs: &[Contig], codec: KmerCodec) -> Result<Self> {
+        let k = u64::from(codec.k());
+        let mut pieces = Vec::new();
+        let mut kmers = 0;
+        for contig in contigs {
+            let record = genome.record_at(contig.record)?;
+            for run in record.acgt_runs() {
+                let mut at = run.start;
+                while at + k <= run.end {
+                    let count = (run.end - at + 1 - k).min(PIECE);
+                    pieces.push(Piece {
+                        packed: record.packed(),
+                        range: at..at + count + k - 1,
+                        start: contig.start,
+                        kmers: count,
+                    });
+                    at += count;
+                    kmers += count;
+                }
+            }
+        }
+        Ok(Self { codec, pieces, kmers })
+    }
+
+    /// K-mers in all.
+    pub(crate) fn kmers(&self) -> u64 {
+        self.kmers
+    }
+
+    /// Bytes of the list itself.
+    pub(crate) fn capacity_bytes(&self) -> u64 {
+        (self.pieces.capacity() * size_of::<Piece<'_>>()) as u64
+    }
+
+    /// At most `count` runs of whole pieces, in order, with about the same number of k-mers each.
+    pub(crate) fn stripes(&self, count: usize) -> Vec<&[Piece<'a>]> {
+        let mut stripes = Vec::with_capacity(count);
+        let (mut rest, mut left) = (&self.pieces[..], self.kmers);
+        for i in 0..count as u64 {
+            let wanted = left.div_ceil(count as u64 - i);
+            let mut taken = 0;
+            let length = rest.iter().take_while(|p| {
+                let more = taken < wanted;
+                taken += if more { p.kmers } else { 0 };
+                more
+            });
+            let (stripe, others) = rest.split_at(length.count());
+            left -= stripe.iter().map(|p| p.kmers).sum::<u64>();
+            rest = others;
+            if !stripe.is_empty() {
+                stripes.push(stripe);
+            }
+        }
+        stripes
+    }
+
+    /// Calls `each(hash, position)` for every k-mer of a stripe in order, and `done(kmers)` after each piece.
+    /// A position is twice the global base offset plus the strand.
+    #[inline(always)]
+    pub(crate) fn scan(&self, stripe: &[Piece<'_>], mut each: impl FnMut(u64, u64), mut done: impl FnMut(u64)) {
+        for piece in stripe {
+            self.codec.scan_packed(piece.packed, piece.range.clone(), |at, hash, reverse| {
+                each(hash, (piece.start + at) << 1 | u64::from(reverse));
+            });
+            done(piece.kmers);
+        }
+    }
+}

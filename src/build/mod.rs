@@ -1,0 +1,799 @@
+//! Building a bundle: read and pack the genome, estimate, scatter and sort in passes, encode, publish.
+
+mod estimate;
+mod genome;
+mod partition;
+mod seeds;
+mod spectrum;
+mod window;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+
+use memmap2::{Advice, MmapMut, MmapOptions};
+
+pub use estimate::MemoryHints;
+use genome::Pieces;
+use partition::{Counts, Narrow, Packed, Pass, Record, Sorter, Units, Wide, stripes_for};
+use spectrum::SpectrumCounter;
+use window::Window;
+
+use crate::kmer::{KmerCodec, low_mask};
+use crate::memory::{Budget, Component};
+use crate::sequence::{SequenceReader, Source, TwoBit, TwoBitSummary, TwoBitWriter};
+use crate::store::bits::BitWriter;
+use crate::store::bundle::{Draft, check_target, digest_file, sync};
+use crate::store::catalog::{CONTIGS_PER_RECORD, CatalogWriter, FREQUENCIES_PER_RECORD, PAGES_PER_RECORD, PageEntry};
+use crate::store::page::{Filters, PageEncoder};
+use crate::store::positions::{ListCode, sampled};
+use crate::store::{self, CATALOG, Contig, FileDigest, GenomeSummary, Layout, Manifest, POSITIONS, Parameters, SEQUENCE, Totals};
+use crate::{Error, Result};
+
+/// Someone who watches a build. All methods may be called from any thread.
+pub trait Progress: Sync {
+    /// A phase begins; `total` is its length in bases, k-mers or bytes, where known.
+    fn phase(&self, name: &'static str, total: Option<u64>);
+    /// The phase got on by `amount`.
+    fn advance(&self, amount: u64);
+}
+
+/// Nobody watches.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn phase(&self, _: &'static str, _: Option<u64>) {}
+    fn advance(&self, _: u64) {}
+}
+
+/// What to build.
+#[derive(Debug, Clone)]
+pub struct BuildOptions {
+    /// Bases in a k-mer; by default [`default_k`] of the genome.
+    pub k: Option<u32>,
+    /// K-mers that occur less often are not stored; at least 1.
+    pub min_frequency: u64,
+    /// K-mers that occur more often are not stored.
+    pub max_frequency: Option<u64>,
+    /// Of a k-mer with more positions, this many are stored, evenly sampled; frequencies stay exact.
+    pub max_positions: Option<u64>,
+    /// Replace an index that is there.
+    pub force: bool,
+    /// Bits up to which positions take the narrow form while sorting; tests lower it to reach the wide one.
+    #[doc(hidden)]
+    pub narrow_position_bits: u32,
+    /// Byte offset from which the packed genome takes 64-bit offsets; tests lower it.
+    #[doc(hidden)]
+    pub wide_offsets_from: u64,
+}
+
+impl Default for BuildOptions {
+    fn default() -> Self {
+        Self {
+            k: None,
+            min_frequency: 2,
+            max_frequency: None,
+            max_positions: None,
+            force: false,
+            narrow_position_bits: 32,
+            wide_offsets_from: u64::from(u32::MAX),
+        }
+    }
+}
+
+/// What a build will do.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Plan {
+    /// What the index is expected to hold.
+    pub estimate: MemoryHints,
+    /// The genome as read.
+    pub genome: GenomeSummary,
+    /// Parameters, k included.
+    pub parameters: Parameters,
+    /// Shape of the dictionary.
+    pub dictionary: Layout,
+    /// Passes over the genome.
+    pub passes: u64,
+    /// Bytes of anonymous memory at the most.
+    pub memory: u64,
+    /// Bytes of the finished bundle.
+    pub disk: u64,
+}
+
+/// What a build did.
+#[derive(Debug, Clone)]
+pub struct BuildReport {
+    /// The manifest of the new index.
+    pub manifest: Manifest,
+    /// Passes over the genome.
+    pub passes: u64,
+}
+
+/// The default k for a genome: the shortest at which a random k-mer is expected less than once, plus one, as RepeatScout
+/// and REPrise choose it.
+pub fn default_k(bases: u64) -> u32 {
+    let mut k = 1;
+    while k < 31 && bases >> (2 * k) > 0 {
+        k += 1;
+    }
+    k + 1
+}
+
+/// The folder in which an index of this genome is put by default: its file's name without `.fa.gz` and the like, with
+/// `.reprise`, in the current folder. `None` for standard input.
+pub fn default_target(source: &Source) -> Option<PathBuf> {
+    if source.is_stdin() {
+        return None;
+    }
+    let mut name = source.path().file_name()?.to_string_lossy().into_owned();
+    for endings in [&[".gz", ".bgz", ".zst"][..], &[".fa", ".fasta", ".fna", ".fas", ".ffn", ".fastq", ".fq"]] {
+        if let Some(stem) = endings.iter().find_map(|e| name.strip_suffix(e)).filter(|s| !s.is_empty()) {
+            name = stem.to_owned();
+        }
+    }
+    Some(PathBuf::from(name + ".reprise"))
+}
+
+/// Builds an index of one genome from its files and publishes it at `target`.
+///
+/// Parallel work runs on the current rayon pool; beside it there are the thread that writes and the one that syncs.
+/// The bytes of the bundle depend on the input and the options only, not on threads, memory or passes.
+///
+/// # Errors
+/// [`Error::Input`] for input that cannot be used, [`Error::Usage`] for options out of range, [`Error::Exists`],
+/// [`Error::Memory`] when the budget is too small, [`Error::Io`]. Whatever fails, nothing at `target` is touched.
+pub fn build_index(
+    sources: &[Source],
+    target: &Path,
+    options: &BuildOptions,
+    budget: &Budget,
+    progress: &dyn Progress,
+) -> Result<BuildReport> {
+    check_options(options)?;
+    let draft = Draft::create(target, options.force)?;
+    let prepared = Prepared::read(sources, &draft.path(SEQUENCE), options, budget, progress)?;
+    let genome = TwoBit::open(&draft.path(SEQUENCE))?;
+    let planned = Planned::of(&prepared, &genome, options, budget, progress)?;
+    let (totals, positions) = if planned.packed {
+        planned.write::<Packed>(&prepared, &draft, budget, progress)?
+    } else if planned.lists.width() <= options.narrow_position_bits.min(32) {
+        planned.write::<Narrow>(&prepared, &draft, budget, progress)?
+    } else {
+        planned.write::<Wide>(&prepared, &draft, budget, progress)?
+    };
+
+    progress.phase("publishing", None);
+    let mut manifest = Manifest::new(
+        prepared.parameters.clone(),
+        prepared.summary.clone(),
+        planned.layout,
+        planned.hints,
+        totals,
+    );
+    for name in [CATALOG, SEQUENCE] {
+        manifest.files.insert(name.to_owned(), digest_file(&draft.path(name))?);
+    }
+    manifest.files.insert(POSITIONS.to_owned(), positions);
+    draft.publish(manifest)?;
+    Ok(BuildReport { manifest: Manifest::read(target)?, passes: planned.passes.len() as u64 })
+}
+
+/// Reads the genome and says what [`build_index`] would do; nothing is left behind.
+///
+/// # Errors
+/// As [`build_index`].
+pub fn plan_index(
+    sources: &[Source],
+    target: &Path,
+    options: &BuildOptions,
+    budget: &Budget,
+    progress: &dyn Progress,
+) -> Result<Plan> {
+    check_options(options)?;
+    check_target(target, options.force)?;
+    let name = format!("reprise-plan-{}", std::process::id());
+    let scratch = Draft::create(&std::env::temp_dir().join(name), false)?;
+    let prepared = Prepared::read(sources, &scratch.path(SEQUENCE), options, budget, progress)?;
+    let genome = TwoBit::open(&scratch.path(SEQUENCE))?;
+    let planned = Planned::of(&prepared, &genome, options, budget, progress)?;
+    let genome_bytes = genome.bytes().len() as u64;
+    Ok(Plan {
+        estimate: planned.hints,
+        parameters: prepared.parameters.clone(),
+        dictionary: planned.layout,
+        passes: planned.passes.len() as u64,
+        memory: planned.memory,
+        disk: planned.hints.dictionary_bytes
+            + planned.hints.position_bytes
+            + genome_bytes
+            + planned.hints.repeated_kmers.min(planned.hints.stored_kmers),
+        genome: prepared.summary,
+    })
+}
+
+fn check_options(options: &BuildOptions) -> Result<()> {
+    if let Some(k) = options.k {
+        KmerCodec::new(k)?;
+    }
+    let zero = |name: &str| Err(Error::Usage(format!("{name} is 0; it must be 1 or more")));
+    if options.min_frequency == 0 {
+        return zero("--min-frequency");
+    }
+    if options.max_positions == Some(0) {
+        return zero("--max-positions");
+    }
+    if options.max_frequency.is_some_and(|max| max < options.min_frequency) {
+        return Err(Error::Usage("--max-frequency is below --min-frequency, so nothing would be stored".to_owned()));
+    }
+    Ok(())
+}
+
+/// A genome read and packed, and k settled.
+struct Prepared {
+    contigs: Vec<Contig>,
+    summary: GenomeSummary,
+    parameters: Parameters,
+    codec: KmerCodec,
+    filters: Filters,
+}
+
+impl Prepared {
+    fn read(
+        sources: &[Source],
+        sequence: &Path,
+        options: &BuildOptions,
+        budget: &Budget,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let total = sources.iter().map(Source::bytes_total).sum::<Option<u64>>();
+        progress.phase("reading", total);
+        let mut reserved = budget.reserve(Component::Input, 2 << 20, "reading the genome")?;
+        let mut writer = TwoBitWriter::with_wide_offsets_from(sequence, options.wide_offsets_from)?;
+        let mut contigs: Vec<Contig> = Vec::new();
+        let mut seen: HashMap<String, (usize, u64)> = HashMap::new();
+        let (mut start, mut name_bytes) = (0, 0);
+        for (number, source) in sources.iter().enumerate() {
+            let mut reader = SequenceReader::open(source)?;
+            let mut done = 0;
+            while let Some(head) = reader.next_record()? {
+                if let Some(&(other, line)) = seen.get(&head.name) {
+                    return Err(Error::input(
+                        source.path(),
+                        Some(head.line),
+                        format!(
+                            "contig name {:?} was used before, in {} at line {line}; names must differ",
+                            head.name,
+                            sources[other].path().display()
+                        ),
+                    ));
+                }
+                seen.insert(head.name.clone(), (number, head.line));
+                name_bytes += 2 * head.name.capacity() + head.description.capacity() + 2 * size_of::<Contig>();
+                writer.begin(&head.name);
+                while let Some(bases) = reader.next_bases()? {
+                    writer.bases(bases)?;
+                    let read = source.bytes_read();
+                    progress.advance(read - done);
+                    done = read;
+                }
+                let length = writer.end()?;
+                contigs.push(Contig { name: head.name, description: head.description, length, start, record: 0 });
+                start += length;
+                reserved.resize((2 << 20) + name_bytes as u64);
+            }
+        }
+        drop(seen);
+        let TwoBitSummary { bases, acgt, masked, n_runs, records, digest, .. } = writer.finish()?;
+        for (contig, record) in contigs.iter_mut().zip(records) {
+            contig.record = record;
+        }
+        let first = sources.first().map_or(Path::new("-"), |s| s.path());
+        if acgt == 0 {
+            return Err(Error::input(first, None, "there is no A, C, G or T in it, so there is nothing to index"));
+        }
+        let longest_contig = contigs.iter().map(|c| c.length).max().unwrap_or(0);
+        let k = match options.k {
+            Some(k) if u64::from(k) > longest_contig => {
+                return Err(Error::Usage(format!(
+                    "k is {k} and the longest contig of {} has {longest_contig} bases; give a smaller -k",
+                    first.display()
+                )));
+            }
+            Some(k) => k,
+            None => default_k(bases).min(longest_contig.min(32) as u32),
+        };
+        let file_name = |s: &Source| match s.path().file_name() {
+            Some(name) => name.to_string_lossy().into_owned(),
+            None => s.path().to_string_lossy().into_owned(),
+        };
+        Ok(Self {
+            summary: GenomeSummary {
+                sources: sources.iter().map(file_name).collect(),
+                contigs: contigs.len() as u64,
+                bases,
+                acgt,
+                masked,
+                n_runs,
+                longest_contig,
+                blake3: digest.to_hex().to_string(),
+            },
+            parameters: Parameters {
+                k,
+                min_frequency: options.min_frequency,
+                max_frequency: options.max_frequency,
+                max_positions: options.max_positions,
+            },
+            codec: KmerCodec::new(k)?,
+            filters: Filters {
+                min_frequency: options.min_frequency,
+                max_frequency: options.max_frequency,
+                max_positions: options.max_positions,
+            },
+            contigs,
+        })
+    }
+}
+
+/// Records scattered to at once: each stream keeps a line of its own in a core's cache.
+const STREAMS: u64 = 4096;
+/// Memory beside the records that even the smallest build takes.
+const LEAST_ROOM: u64 = 8 << 20;
+
+/// Everything settled before the first pass.
+struct Planned<'a> {
+    pieces: Pieces<'a>,
+    hints: MemoryHints,
+    layout: Layout,
+    lists: ListCode,
+    packed: bool,
+    units: Units,
+    counts: Counts,
+    stripes: usize,
+    /// Pages (or units of several pages) of each pass.
+    passes: Vec<Range<u64>>,
+    window: u64,
+    store_cache: u64,
+    memory: u64,
+}
+
+impl<'a> Planned<'a> {
+    fn of(
+        prepared: &Prepared,
+        genome: &'a TwoBit,
+        options: &BuildOptions,
+        budget: &Budget,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let pieces = Pieces::of(genome, &prepared.contigs, prepared.codec)?;
+        if pieces.kmers() == 0 {
+            return Err(Error::input(
+                prepared.summary.sources.first().map_or("-", String::as_str),
+                None,
+                format!("no stretch of {} bases is free of other letters than ACGT; give a smaller -k", prepared.codec.k()),
+            ));
+        }
+        let lists = ListCode::new(prepared.summary.bases);
+        progress.phase("estimating", Some(pieces.kmers()));
+        let (hints, layout) =
+            MemoryHints::of(&pieces, &prepared.codec, &prepared.filters, &lists, budget, &|n| progress.advance(n))?;
+
+        let packed = prepared.codec.hash_bits() + lists.width() <= 64 && options.narrow_position_bits >= 32;
+        let record_bytes = match lists.width() {
+            _ if packed => 8,
+            width if width <= options.narrow_position_bits.min(32) => 12,
+            _ => 16,
+        };
+        let threads = rayon::current_num_threads();
+        let limit = budget.limit();
+        let window = (limit / 16).clamp(1 << 20, 64 << 20);
+        let store_cache = (limit / 16).clamp(1 << 20, 32 << 20);
+        let scratch = threads as u64 * (6 << 20);
+        let taken = limit - budget.free() + window + store_cache + scratch + pieces.capacity_bytes() + LEAST_ROOM;
+        let records = pieces.kmers() * record_bytes;
+        let room = limit.saturating_sub(taken);
+        // A pass over the genome costs less than a gigabyte of memory touched for the first time.
+        let room = room.min(MOST_AT_ONCE);
+        if room < records.min(1 << 20) {
+            return Err(Error::Memory { what: "building this index", needed: taken + (1 << 20), allowed: limit });
+        }
+        let expected_passes = records.div_ceil(room);
+        let units = Units::new(&layout, expected_passes, STREAMS);
+        let stripes = stripes_for(threads, pieces.kmers());
+        progress.phase("counting", Some(pieces.kmers()));
+        let counts = Counts::of(&pieces, &pieces.stripes(stripes), &units, &|n| progress.advance(n));
+
+        // Tasks are whole pages; passes are runs of tasks that fit.
+        let tasks = if units.per_page > 1 { layout.pages } else { units.count };
+        let even = records.div_ceil(expected_passes) + records / 64 + 1;
+        let most = room.min(even.max(1 << 20));
+        let mut passes: Vec<Range<u64>> = Vec::new();
+        let (mut first, mut bytes, mut largest) = (0, 0, 0);
+        for task in 0..tasks {
+            let here: u64 = (task * units.per_page..(task + 1) * units.per_page)
+                .map(|unit| counts.unit(unit) * record_bytes)
+                .sum();
+            if bytes > 0 && bytes + here > most {
+                passes.push(first..task);
+                (first, bytes) = (task, 0);
+            }
+            bytes += here;
+            largest = largest.max(bytes);
+        }
+        passes.push(first..tasks);
+        Ok(Self {
+            pieces,
+            hints,
+            layout,
+            lists,
+            packed,
+            units,
+            counts,
+            stripes,
+            passes,
+            window,
+            store_cache,
+            memory: taken + largest,
+        })
+    }
+
+    /// Runs the passes and writes catalog and positions.
+    fn write<R: Record>(
+        &self,
+        prepared: &Prepared,
+        draft: &Draft,
+        budget: &Budget,
+        progress: &dyn Progress,
+    ) -> Result<(Totals, FileDigest)> {
+        let window = Window::new(self.window);
+        let _held = [
+            budget.wait(Component::WriteWindow, self.window),
+            budget.wait(Component::Store, self.store_cache),
+            budget.wait(Component::Contigs, self.pieces.capacity_bytes()),
+            budget.wait(Component::Counts, Counts::bytes(self.stripes, &self.units)),
+        ];
+        let spectrum = Mutex::new(SpectrumCounter::default());
+        std::thread::scope(|scope| {
+            let writer = std::thread::Builder::new()
+                .name("writer".to_owned())
+                .spawn_scoped(scope, || {
+                    let _closing = window.closing();
+                    self.write_files(prepared, draft, &window, &spectrum, budget)
+                })
+                .map_err(|e| Error::io("start a thread for", draft.path(CATALOG), e))?;
+            {
+                let _closing = window.closing();
+                self.run_passes::<R>(prepared, &window, &spectrum, budget, progress);
+            }
+            progress.phase("writing", None);
+            writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    fn run_passes<R: Record>(
+        &self,
+        prepared: &Prepared,
+        window: &Window<EncodedPage>,
+        spectrum: &Mutex<SpectrumCounter>,
+        budget: &Budget,
+        progress: &dyn Progress,
+    ) {
+        let units_of = |tasks: &Range<u64>| tasks.start * self.units.per_page..tasks.end * self.units.per_page;
+        let records_of = |tasks: &Range<u64>| units_of(tasks).map(|unit| self.counts.unit(unit)).sum::<u64>();
+        let largest = self.passes.iter().map(records_of).max().unwrap_or(0);
+        let bytes = largest * size_of::<R>() as u64;
+        let _held = budget.wait(Component::Partitions, bytes);
+        let mut memory = Anonymous::new(bytes);
+        let stripes = self.pieces.stripes(self.stripes);
+        progress.phase("indexing", Some(2 * self.hints.kmers));
+        for tasks in &self.passes {
+            let count = records_of(tasks) as usize;
+            let buffer = &mut memory.as_mut::<R>()[..count];
+            // Every pass scans all of the genome, but only its own part counts as progress.
+            let pass = Pass::scatter(
+                &self.pieces,
+                &stripes,
+                &self.units,
+                &self.counts,
+                units_of(tasks),
+                self.lists.width(),
+                buffer,
+                &|n| progress.advance((n as f64 * count as f64 / self.hints.kmers as f64) as u64),
+            );
+            let next = AtomicU64::new(tasks.start);
+            rayon::scope(|scope| {
+                for _ in 0..rayon::current_num_threads() {
+                    scope.spawn(|_| {
+                        let mut worker = Worker::new(self, prepared, budget);
+                        loop {
+                            let task = next.fetch_add(1, Ordering::Relaxed);
+                            if task >= tasks.end || !worker.run(task, &pass, window, progress) {
+                                break;
+                            }
+                        }
+                        spectrum.lock().unwrap_or_else(|e| e.into_inner()).merge(&worker.spectrum);
+                    });
+                }
+            });
+        }
+    }
+
+    /// Takes the pages in order and writes them; then all that follows from them.
+    fn write_files(
+        &self,
+        prepared: &Prepared,
+        draft: &Draft,
+        window: &Window<EncodedPage>,
+        spectrum: &Mutex<SpectrumCounter>,
+        budget: &Budget,
+    ) -> Result<(Totals, FileDigest)> {
+        let path = draft.path(POSITIONS);
+        let io_error = |e| Error::io("write", &path, e);
+        let mut blocks = File::create_new(&path).map_err(|e| Error::io("create", &path, e))?;
+        let syncer = Syncer::start(&blocks, &path)?;
+        let mut hasher = blake3::Hasher::new();
+        let mut put = |bytes: &[u8]| {
+            hasher.update(bytes);
+            syncer.written(bytes.len() as u64);
+            blocks.write_all(bytes).map_err(io_error)
+        };
+        let header = store::block::file_header();
+        put(&header)?;
+        let mut at = header.len() as u64;
+        let mut totals = Totals { kmers: self.hints.kmers, ..Totals::default() };
+        let catalog = CatalogWriter::create(&draft.path(CATALOG), self.store_cache as usize)?;
+        catalog.fill(|tables| {
+            let mut pages = Vec::with_capacity(self.layout.pages as usize);
+            while let Some(page) = window.take() {
+                put(&page.block)?;
+                tables.put_page(pages.len() as u64, &page.dictionary)?;
+                pages.push(PageEntry {
+                    first_kmer: totals.stored_kmers,
+                    block_at: at,
+                    block_bytes: page.block.len() as u64,
+                });
+                at += page.block.len() as u64;
+                totals.stored_kmers += page.kmers;
+                totals.positions += page.positions;
+                totals.sampled_kmers += page.sampled;
+                totals.dictionary_bytes += page.dictionary.len() as u64;
+                totals.position_bytes += page.block.len() as u64;
+            }
+            if pages.len() as u64 != self.layout.pages {
+                // A worker panicked: that panic goes on once this thread is joined.
+                return Err(Error::Usage("the build was stopped before its last page".to_owned()));
+            }
+            let spectrum = spectrum.lock().unwrap_or_else(|e| e.into_inner()).rows();
+            totals.distinct_kmers = spectrum.iter().map(|row| row.1).sum();
+            totals.repeated_kmers = spectrum.iter().filter(|row| row.0 > 1).map(|row| row.1).sum();
+            let stored: Vec<_> = spectrum.iter().copied().filter(|row| prepared.filters.keeps(row.0)).collect();
+            totals.seeds =
+                seeds::write(tables, &self.layout, &pages, prepared.filters.min_frequency, &stored, budget)?;
+            use store::catalog::Record as Kind;
+            tables.put_value(Kind::Meta, 0, &(&prepared.parameters, self.layout, prepared.summary.bases))?;
+            tables.put_runs(Kind::Contigs, &prepared.contigs, CONTIGS_PER_RECORD)?;
+            tables.put_runs(Kind::PageIndex, &pages, PAGES_PER_RECORD)?;
+            tables.put_runs(Kind::Spectrum, &spectrum, FREQUENCIES_PER_RECORD)
+        })?;
+        syncer.finish()?;
+        sync(&path)?;
+        Ok((totals, FileDigest { bytes: at, blake3: hasher.finalize().to_hex().to_string() }))
+    }
+}
+
+/// Bytes of records that one pass takes at the most, however much memory there is.
+const MOST_AT_ONCE: u64 = 1 << 40;
+
+/// A page on its way to the writer.
+struct EncodedPage {
+    dictionary: Vec<u8>,
+    block: Vec<u8>,
+    kmers: u64,
+    positions: u64,
+    sampled: u64,
+}
+
+/// One thread's part in sorting and encoding.
+struct Worker<'a, R> {
+    planned: &'a Planned<'a>,
+    filters: Filters,
+    last_hash: u64,
+    sorter: Sorter<R>,
+    encoder: PageEncoder,
+    by_page: Vec<Vec<R>>,
+    spectrum: SpectrumCounter,
+    held: crate::memory::Reservation,
+}
+
+impl<'a, R: Record> Worker<'a, R> {
+    fn new(planned: &'a Planned<'a>, prepared: &Prepared, budget: &Budget) -> Self {
+        Self {
+            planned,
+            filters: prepared.filters,
+            last_hash: low_mask(prepared.codec.hash_bits()),
+            sorter: Sorter::new(),
+            encoder: PageEncoder::default(),
+            by_page: Vec::new(),
+            spectrum: SpectrumCounter::default(),
+            held: budget.wait(Component::SortScratch, 0),
+        }
+    }
+
+    /// Sorts, encodes and hands over the pages of a task; false when the writer has gone.
+    fn run(&mut self, task: u64, pass: &Pass<'_, R>, window: &Window<EncodedPage>, progress: &dyn Progress) -> bool {
+        let Planned { units, layout, lists, .. } = self.planned;
+        if units.pages == 1 {
+            let parts: Vec<_> = (task * units.per_page..(task + 1) * units.per_page)
+                .filter_map(|unit| Some((units.hashes(unit, layout, self.last_hash)?, pass.unit(unit).collect())))
+                .collect();
+            return self.page(task, &parts, window, progress);
+        }
+        // A unit of several pages: apart first.
+        let pages = task * units.pages..((task + 1) * units.pages).min(layout.pages);
+        let address = layout.address();
+        let mut by_page = std::mem::take(&mut self.by_page);
+        by_page.resize_with(units.pages as usize, Vec::new);
+        by_page.iter_mut().for_each(Vec::clear);
+        for segment in pass.unit(task) {
+            for &record in segment {
+                by_page[(address.page(record.hash(lists.width())) - pages.start) as usize].push(record);
+            }
+        }
+        let whole = pages.clone().zip(&by_page).all(|(page, records)| {
+            let first = page * layout.groups_per_page;
+            let next = first + layout.groups_in(page);
+            let last = if next == layout.groups { self.last_hash } else { layout.first_hash(next) - 1 };
+            self.page(page, &[((layout.first_hash(first), last), vec![records])], window, progress)
+        });
+        self.by_page = by_page;
+        whole
+    }
+
+    fn page(
+        &mut self,
+        page: u64,
+        parts: &[((u64, u64), Vec<&[R]>)],
+        window: &Window<EncodedPage>,
+        progress: &dyn Progress,
+    ) -> bool {
+        let Planned { layout, lists, .. } = self.planned;
+        let position_bits = lists.width();
+        let (encoder, spectrum, filters) = (&mut self.encoder, &mut self.spectrum, self.filters);
+        let mut block = BitWriter::on(Vec::new());
+        let (mut block_bits, mut positions, mut sampled_kmers, mut occurrences) = (0, 0, 0, 0);
+        for ((first, last), segments) in parts {
+            self.sorter.groups(segments, *first, *last, position_bits, &mut |hash, records: &[R]| {
+                let frequency = records.len() as u64;
+                occurrences += frequency;
+                spectrum.add(frequency);
+                if !filters.keeps(frequency) {
+                    return;
+                }
+                encoder.push(hash, frequency);
+                let m = filters.stored_positions(frequency);
+                if m == frequency {
+                    lists.write(m, records.iter().map(|r| r.position(position_bits)), &mut block);
+                } else {
+                    sampled_kmers += 1;
+                    let even = (0..m).map(|i| records[sampled(i, m, frequency) as usize].position(position_bits));
+                    lists.write(m, even, &mut block);
+                }
+                positions += m;
+                block_bits += lists.bits(m);
+            });
+        }
+        let kmers = self.encoder.len() as u64;
+        let dictionary = self.encoder.finish(page, layout, &self.filters, lists, block_bits);
+        let block = store::block::encode(page, &block.finish());
+        let spare: usize = self.by_page.iter().map(|v| v.capacity() * size_of::<R>()).sum();
+        self.held.resize(self.sorter.capacity_bytes() + self.encoder.capacity_bytes() + spare as u64);
+        progress.advance(occurrences);
+        let bytes = (dictionary.capacity() + block.capacity()) as u64;
+        window.put(page, EncodedPage { dictionary, block, kmers, positions, sampled: sampled_kmers }, bytes)
+    }
+}
+
+/// Anonymous memory for the records of a pass, in huge pages where they are to be had.
+struct Anonymous(Memory);
+
+enum Memory {
+    Mapped(MmapMut),
+    /// Where a map cannot be had; `Vec<u64>` for its alignment.
+    Heap(Vec<u64>),
+}
+
+impl Anonymous {
+    fn new(bytes: u64) -> Self {
+        let bytes = bytes.max(8) as usize;
+        Self(match MmapOptions::new().len(bytes).map_anon() {
+            Ok(map) => {
+                // Where the system has none, small pages do as well, slower.
+                #[cfg(target_os = "linux")]
+                let _ = map.advise(Advice::HugePage);
+                Memory::Mapped(map)
+            }
+            Err(_) => Memory::Heap(vec![0; bytes.div_ceil(8)]),
+        })
+    }
+
+    fn as_mut<R: Record>(&mut self) -> &mut [R] {
+        let bytes: &mut [u8] = match &mut self.0 {
+            Memory::Mapped(map) => map,
+            Memory::Heap(words) => bytemuck::cast_slice_mut(words),
+        };
+        let whole = bytes.len() / size_of::<R>() * size_of::<R>();
+        bytemuck::cast_slice_mut(&mut bytes[..whole])
+    }
+}
+
+/// A thread that makes a file durable while it is being written, so that the end does not wait for all of it.
+struct Syncer {
+    pending: std::cell::Cell<u64>,
+    wake: mpsc::SyncSender<()>,
+    thread: std::thread::JoinHandle<std::io::Result<()>>,
+    path: PathBuf,
+}
+
+/// Bytes after which a file is synced.
+const SYNC_EVERY: u64 = 64 << 20;
+
+impl Syncer {
+    fn start(file: &File, path: &Path) -> Result<Self> {
+        let file = file.try_clone().map_err(|e| Error::io("open", path, e))?;
+        let (wake, woken) = mpsc::sync_channel(1);
+        let thread = std::thread::Builder::new()
+            .name("syncer".to_owned())
+            .spawn(move || {
+                while woken.recv().is_ok() {
+                    file.sync_data()?;
+                }
+                Ok(())
+            })
+            .map_err(|e| Error::io("start a thread for", path, e))?;
+        Ok(Self { pending: std::cell::Cell::new(0), wake, thread, path: path.to_owned() })
+    }
+
+    fn written(&self, bytes: u64) {
+        self.pending.set(self.pending.get() + bytes);
+        if self.pending.get() >= SYNC_EVERY && self.wake.try_send(()).is_ok() {
+            self.pending.set(0);
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        drop(self.wake);
+        match self.thread.join() {
+            Ok(outcome) => outcome.map_err(|e| Error::io("sync", &self.path, e)),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn k_follows_the_genome() {
+        assert_eq!(default_k(100_286_070), 15);
+        assert_eq!(default_k(4_641_652), 13);
+        assert_eq!(default_k(1), 2);
+        assert_eq!(default_k(3_100_000_000), 17);
+        assert_eq!(default_k(u64::MAX), 32);
+    }
+
+    #[test]
+    fn an_index_is_named_after_its_genome() {
+        let named = |path: &str| default_target(&Source::new(path)).map(|p| p.display().to_string());
+        assert_eq!(named("x/genome.fa.gz").as_deref(), Some("genome.reprise"));
+        assert_eq!(named("GCF_1.2_asm.fna").as_deref(), Some("GCF_1.2_asm.reprise"));
+        assert_eq!(named("plain").as_deref(), Some("plain.reprise"));
+        assert_eq!(named(".fa").as_deref(), Some(".fa.reprise"));
+        assert_eq!(named("-"), None);
+    }
+}

@@ -1,0 +1,132 @@
+//! What waits for the writer: encoded pages, handed over in any order, taken in order, bounded in bytes.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// A reorder window between the threads that make numbered items and the one that writes them.
+///
+/// Whoever has the next item is always let in, so the window never blocks for good, whatever the sizes.
+pub(crate) struct Window<T> {
+    limit: u64,
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+struct State<T> {
+    waiting: BTreeMap<u64, (T, u64)>,
+    bytes: u64,
+    next: u64,
+    /// No more items will come, or nobody takes them any more.
+    closed: bool,
+}
+
+impl<T> Window<T> {
+    /// A window of about `limit` bytes, for items numbered from 0.
+    pub(crate) fn new(limit: u64) -> Self {
+        Self {
+            limit,
+            state: Mutex::new(State { waiting: BTreeMap::new(), bytes: 0, next: 0, closed: false }),
+            changed: Condvar::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands over item `number`; waits while the window is full. False when the window was closed.
+    pub(crate) fn put(&self, number: u64, item: T, bytes: u64) -> bool {
+        let mut state = self.state();
+        while !state.closed && number != state.next && state.bytes + bytes > self.limit {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.closed {
+            return false;
+        }
+        state.bytes += bytes;
+        state.waiting.insert(number, (item, bytes));
+        self.changed.notify_all();
+        true
+    }
+
+    /// The next item, in order; `None` once the window is closed and the next is not there.
+    pub(crate) fn take(&self) -> Option<T> {
+        let mut state = self.state();
+        loop {
+            let next = state.next;
+            if let Some((item, bytes)) = state.waiting.remove(&next) {
+                state.bytes -= bytes;
+                state.next += 1;
+                self.changed.notify_all();
+                return Some(item);
+            }
+            if state.closed {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Ends both sides: items that are there are still taken, new ones are refused.
+    pub(crate) fn close(&self) {
+        self.state().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Closes the window when dropped, on a panic too.
+    pub(crate) fn closing(&self) -> Closing<'_, T> {
+        Closing(self)
+    }
+}
+
+/// Closes a [`Window`] on drop.
+pub(crate) struct Closing<'a, T>(&'a Window<T>);
+
+impl<T> Drop for Closing<'_, T> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[test]
+    fn items_leave_in_order_and_the_window_stays_small() {
+        let window = Window::new(100);
+        let next = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        // Every seventh item is larger than the window.
+                        let bytes = if number % 7 == 0 { 1000 } else { 30 };
+                        if number >= 500 || !window.put(number, number, bytes) {
+                            return;
+                        }
+                    }
+                });
+            }
+            for expected in 0..500 {
+                assert_eq!(window.take(), Some(expected));
+                assert!(window.state().waiting.len() <= 5);
+            }
+            window.close();
+            assert_eq!(window.take(), None);
+        });
+    }
+
+    #[test]
+    fn closing_frees_those_who_wait() {
+        let window = Window::new(1);
+        std::thread::scope(|scope| {
+            let blocked = scope.spawn(|| window.put(1, (), 1) && window.put(2, (), 1));
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            drop(window.closing());
+            assert!(!blocked.join().expect("no panic"));
+        });
+    }
+}

@@ -1,0 +1,312 @@
+use std::ops::Range;
+
+use super::{KmerCodec, base_code};
+
+/// The strand on which a k-mer reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Strand {
+    /// As the sequence is written.
+    Forward,
+    /// On the reverse complement.
+    Reverse,
+}
+
+impl Strand {
+    /// `Reverse` when true.
+    #[inline]
+    pub fn from_reverse(is_reverse: bool) -> Self {
+        if is_reverse { Self::Reverse } else { Self::Forward }
+    }
+
+    /// Whether this is the reverse strand.
+    #[inline]
+    pub fn is_reverse(self) -> bool {
+        self == Self::Reverse
+    }
+
+    /// `+` or `-`.
+    #[inline]
+    pub fn symbol(self) -> char {
+        if self.is_reverse() { '-' } else { '+' }
+    }
+
+    /// The strand of a strand: reverse of reverse is forward.
+    #[inline]
+    pub fn relative_to(self, other: Strand) -> Self {
+        Self::from_reverse(self.is_reverse() != other.is_reverse())
+    }
+}
+
+/// Both strands of the k-mer that ends at the base read last.
+#[derive(Clone, Copy, Default)]
+struct Window {
+    forward: u64,
+    reverse: u64,
+}
+
+impl Window {
+    #[inline(always)]
+    fn push(&mut self, base: u64, mask: u64, top: u32) {
+        self.forward = ((self.forward << 2) | base) & mask;
+        self.reverse = (self.reverse >> 2) | ((base ^ 2) << top);
+    }
+}
+
+impl KmerCodec {
+    /// Calls `each(start, hash, is_reverse)` for every k-mer of the bases `range` of packed sequence (2 bits a base,
+    /// four a byte, the first in the highest bits), in order; `start` counts bases from the start of `packed`.
+    ///
+    /// # Panics
+    /// When `range` ends past `packed`.
+    #[inline]
+    pub fn scan_packed(
+        &self,
+        packed: &[u8],
+        range: Range<u64>,
+        each: impl FnMut(u64, u64, bool),
+    ) {
+        if self.k % 2 == 1 {
+            self.scan_packed_strand::<true>(packed, range, each);
+        } else {
+            self.scan_packed_strand::<false>(packed, range, each);
+        }
+    }
+
+    #[inline(always)]
+    fn scan_packed_strand<const ODD: bool>(
+        &self,
+        packed: &[u8],
+        range: Range<u64>,
+        mut each: impl FnMut(u64, u64, bool),
+    ) {
+        let k = u64::from(self.k);
+        if range.end < range.start + k {
+            return;
+        }
+        let (mask, top) = (self.mask, 2 * (self.k - 1));
+        let mut window = Window::default();
+        let base_at = |at: u64| u64::from(packed[(at / 4) as usize] >> (6 - 2 * (at % 4))) & 3;
+        let first = range.start + k - 1;
+        for at in range.start..first {
+            window.push(base_at(at), mask, top);
+        }
+        let mut step = |window: &mut Window, base: u64, at: u64| {
+            window.push(base, mask, top);
+            let (code, is_reverse) = self.canonical_of::<ODD>(window.forward, window.reverse);
+            each(at + 1 - k, self.mix(code), is_reverse);
+        };
+        let mut at = first;
+        while at < range.end && at % 4 != 0 {
+            step(&mut window, base_at(at), at);
+            at += 1;
+        }
+        let whole = &packed[(at / 4).min(range.end / 4) as usize..(range.end / 4) as usize];
+        for &byte in whole {
+            let byte = u64::from(byte);
+            step(&mut window, byte >> 6, at);
+            step(&mut window, (byte >> 4) & 3, at + 1);
+            step(&mut window, (byte >> 2) & 3, at + 2);
+            step(&mut window, byte & 3, at + 3);
+            at += 4;
+        }
+        while at < range.end {
+            step(&mut window, base_at(at), at);
+            at += 1;
+        }
+    }
+}
+
+/// Hashes of the k-mers of a sequence that arrives in ASCII pieces; anything but ACGT breaks k-mers.
+#[derive(Debug, Clone)]
+pub struct AsciiScanner {
+    codec: KmerCodec,
+    forward: u64,
+    reverse: u64,
+    filled: u32,
+    at: u64,
+}
+
+impl AsciiScanner {
+    /// A scanner at the start of a sequence.
+    pub fn new(codec: KmerCodec) -> Self {
+        Self { codec, forward: 0, reverse: 0, filled: 0, at: 0 }
+    }
+
+    /// Bases seen so far.
+    pub fn position(&self) -> u64 {
+        self.at
+    }
+
+    /// Goes on with the next piece; calls `each(start, hash, is_reverse)` for each k-mer that ends in it.
+    #[inline]
+    pub fn scan(&mut self, piece: &[u8], each: impl FnMut(u64, u64, bool)) {
+        if self.codec.k % 2 == 1 {
+            self.scan_strand::<true>(piece, each);
+        } else {
+            self.scan_strand::<false>(piece, each);
+        }
+    }
+
+    #[inline(always)]
+    fn scan_strand<const ODD: bool>(&mut self, piece: &[u8], mut each: impl FnMut(u64, u64, bool)) {
+        const CODES: [u8; 256] = {
+            let mut codes = [4; 256];
+            let mut letter = 0;
+            while letter < 256 {
+                if let Some(code) = base_code(letter as u8) {
+                    codes[letter] = code as u8;
+                }
+                letter += 1;
+            }
+            codes
+        };
+        let codec = self.codec;
+        let (k, mask, top) = (codec.k, codec.mask, 2 * (codec.k - 1));
+        let mut window = Window { forward: self.forward, reverse: self.reverse };
+        let mut filled = self.filled;
+        for (i, &letter) in piece.iter().enumerate() {
+            let code = CODES[letter as usize];
+            if code > 3 {
+                filled = 0;
+                continue;
+            }
+            window.push(u64::from(code), mask, top);
+            filled += 1;
+            if filled >= k {
+                filled = k;
+                let (canonical, is_reverse) = codec.canonical_of::<ODD>(window.forward, window.reverse);
+                each(self.at + i as u64 + 1 - u64::from(k), codec.mix(canonical), is_reverse);
+            }
+        }
+        self.at += piece.len() as u64;
+        (self.forward, self.reverse, self.filled) = (window.forward, window.reverse, filled);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pack(bases: &[u8]) -> Vec<u8> {
+        bases
+            .chunks(4)
+            .map(|four| {
+                four.iter().enumerate().fold(0, |byte, (i, &b)| {
+                    byte | (base_code(b).expect("ACGT") as u8) << (6 - 2 * i)
+                })
+            })
+            .collect()
+    }
+
+    fn reverse_complement(text: &[u8]) -> Vec<u8> {
+        text.iter()
+            .rev()
+            .map(|b| match b {
+                b'A' => b'T',
+                b'C' => b'G',
+                b'G' => b'C',
+                _ => b'A',
+            })
+            .collect()
+    }
+
+    fn random_bases(mut seed: u64, length: usize) -> Vec<u8> {
+        (0..length)
+            .map(|_| {
+                seed ^= seed << 13;
+                seed ^= seed >> 7;
+                seed ^= seed << 17;
+                b"ACGT"[(seed >> 33) as usize % 4]
+            })
+            .collect()
+    }
+
+    #[test]
+    fn both_scanners_agree_with_the_letters_at_every_k() {
+        let bases = random_bases(7, 203);
+        let packed = pack(&bases);
+        for k in 1..=32u32 {
+            let codec = KmerCodec::new(k).expect("k in range");
+            for start in [0, 1, 2, 3, 5] {
+                for end in [start + u64::from(k) - 1, start + u64::from(k), 100, 201, 202, 203] {
+                    let mut seen = Vec::new();
+                    codec.scan_packed(&packed, start..end.max(start), |at, hash, reverse| {
+                        seen.push((at, hash, reverse))
+                    });
+                    let mut ascii = Vec::new();
+                    let mut scanner = AsciiScanner::new(codec);
+                    for piece in bases[start as usize..end.max(start) as usize].chunks(7) {
+                        scanner.scan(piece, |at, hash, reverse| ascii.push((at + start, hash, reverse)));
+                    }
+                    assert_eq!(seen, ascii);
+                    let expected: Vec<_> = (start..(end + 1).saturating_sub(u64::from(k)))
+                        .map(|at| {
+                            let text = &bases[at as usize..at as usize + k as usize];
+                            let kmer = codec.encode(text).expect("ACGT");
+                            let (hash, strand) = codec.hash(kmer);
+                            let stored = codec.kmer_of_hash(hash);
+                            let shown = if strand.is_reverse() {
+                                codec.reverse_complement(stored)
+                            } else {
+                                stored
+                            };
+                            assert_eq!(codec.decode(shown).as_bytes(), text);
+                            (at, hash, strand.is_reverse())
+                        })
+                        .collect();
+                    assert_eq!(seen, expected, "k {k} start {start} end {end}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn strands_share_a_hash_and_print_as_the_smaller() {
+        for k in [1, 2, 3, 15, 16, 31, 32] {
+            let codec = KmerCodec::new(k).expect("k in range");
+            for seed in 1..200 {
+                let text = random_bases(seed * 977, k as usize);
+                let other = reverse_complement(&text);
+                let (a, b) = (codec.encode(&text).expect("ACGT"), codec.encode(&other).expect("ACGT"));
+                assert_eq!(codec.reverse_complement(a), b);
+                assert_eq!(codec.hash(a).0, codec.hash(b).0);
+                assert!(codec.hash(a).0 <= super::super::low_mask(codec.hash_bits()));
+                let smaller = text.clone().min(other.clone());
+                assert_eq!(codec.decode(codec.printed_strand(a)).as_bytes(), smaller);
+                assert_eq!(codec.lexicographic_rank(a) < codec.lexicographic_rank(b), text < other);
+            }
+        }
+    }
+
+    #[test]
+    fn the_mixer_is_a_bijection() {
+        for k in [1, 2, 3, 4, 5, 6, 7, 8] {
+            let codec = KmerCodec::new(k).expect("k in range");
+            let size = 1u64 << codec.hash_bits();
+            let mut seen = vec![false; size as usize];
+            for code in 0..size {
+                let hash = codec.mix(code);
+                assert_eq!(codec.unmix(hash), code);
+                assert!(!std::mem::replace(&mut seen[hash as usize], true));
+            }
+        }
+        for k in 9..=32 {
+            let codec = KmerCodec::new(k).expect("k in range");
+            for i in 0..1000u64 {
+                let code = i.wrapping_mul(0x9E37_79B9_7F4A_7C15) & super::super::low_mask(codec.hash_bits());
+                assert_eq!(codec.unmix(codec.mix(code)), code);
+            }
+        }
+    }
+
+    #[test]
+    fn letters_that_are_not_bases_are_named() {
+        let codec = KmerCodec::new(5).expect("k in range");
+        let message = codec.encode(b"ACGNT").expect_err("N").to_string();
+        assert!(message.contains("'N' at letter 4"), "{message}");
+        let message = codec.encode("ACGé".as_bytes()).expect_err("é").to_string();
+        assert!(message.contains("'é' at letter 4"), "{message}");
+        assert!(matches!(codec.encode(b"ACGT"), Err(super::super::KmerError::Length { found: 4, k: 5, .. })));
+        assert!(KmerCodec::new(0).is_err() && KmerCodec::new(33).is_err());
+    }
+}

@@ -1,0 +1,15 @@
+//! Sequence in and out of the program: FASTA and FASTQ of any size, the packed genome, regions and their names.
+//!
+//! All intervals inside the program are 0-based and half-open.
+
+mod interval;
+mod map;
+mod reader;
+mod source;
+mod twobit;
+
+pub use interval::{Region, nearest_names, parse_bed_line, parse_region};
+pub(crate) use map::map_read_only;
+pub use reader::{RecordHead, SequenceReader};
+pub use source::Source;
+pub use twobit::{Case, Record, TwoBit, TwoBitSummary, TwoBitWriter};

@@ -1,0 +1,329 @@
+//! `catalog.redb`: contigs, dictionary pages, where the blocks lie, the spectrum and the seed order.
+//!
+//! The store does not verify what it reads, so every value carries a checksum of ours: dictionary pages their own, all
+//! other records the eight bytes in front that [`seal`] adds.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use redb::{
+    AccessGuard, Builder, Database, DatabaseError, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableDatabase,
+    StorageBackend, Table, TableDefinition,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::checksum;
+use crate::{Error, Result};
+
+/// Dictionary pages by number.
+pub(crate) const PAGES: TableDefinition<u64, &[u8]> = TableDefinition::new("pages");
+/// Every other record by [`Record`] and number.
+pub(crate) const RECORDS: TableDefinition<(u8, u64), &[u8]> = TableDefinition::new("records");
+
+/// Kinds of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Record {
+    /// Number 0: [`Layout`](super::layout::Layout) and filters.
+    Meta = 0,
+    /// Runs of [`Contig`], [`CONTIGS_PER_RECORD`] a record.
+    Contigs = 1,
+    /// Runs of [`PageEntry`], [`PAGES_PER_RECORD`] a record.
+    PageIndex = 2,
+    /// Runs of (frequency, distinct k-mers), ascending.
+    Spectrum = 3,
+    /// Runs of seeds by falling frequency.
+    Seeds = 4,
+}
+
+/// Contigs in one record.
+pub(crate) const CONTIGS_PER_RECORD: usize = 512;
+/// Page entries in one record.
+pub(crate) const PAGES_PER_RECORD: usize = 2000;
+/// Spectrum rows in one record.
+pub(crate) const FREQUENCIES_PER_RECORD: usize = 2000;
+
+/// One contig as the catalog keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contig {
+    /// Name: the first word of the FASTA header.
+    pub name: String,
+    /// The rest of the header.
+    pub description: String,
+    /// Bases.
+    pub length: u64,
+    /// Global offset of its first base: the bases of all contigs before it.
+    pub start: u64,
+    /// Byte offset of its record in `sequence.2bit`.
+    pub(crate) record: u64,
+}
+
+/// What precedes a page: cumulative, so that pages themselves do not depend on what is before them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PageEntry {
+    /// K-mers in all pages before.
+    pub(crate) first_kmer: u64,
+    /// Byte offset of the position block.
+    pub(crate) block_at: u64,
+    /// Bytes of the position block.
+    pub(crate) block_bytes: u64,
+}
+
+fn record_number(kind: Record, number: u64) -> u64 {
+    (kind as u64) << 48 ^ number
+}
+
+/// Puts the checksum in front of a record.
+pub(crate) fn seal(kind: Record, number: u64, payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(payload.len() + 8);
+    out.extend_from_slice(&checksum::of(payload, checksum::RECORD, record_number(kind, number)).to_le_bytes());
+    out.extend_from_slice(payload);
+    out
+}
+
+/// Checks and strips the checksum of a record.
+pub(crate) fn unseal(kind: Record, number: u64, value: &[u8]) -> Result<&[u8], String> {
+    match value.split_first_chunk::<8>() {
+        Some((sum, payload))
+            if u64::from_le_bytes(*sum) == checksum::of(payload, checksum::RECORD, record_number(kind, number)) =>
+        {
+            Ok(payload)
+        }
+        _ => Err(format!("record {number} of {kind:?} has a wrong checksum")),
+    }
+}
+
+/// The file under the store while it is written. It is made durable once, when the whole bundle is published, so
+/// commits need not wait for the disk.
+#[derive(Debug)]
+struct UnsyncedFile(File);
+
+impl StorageBackend for UnsyncedFile {
+    fn len(&self) -> Result<u64, std::io::Error> {
+        Ok(self.0.metadata()?.len())
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
+        self.0.read_exact_at(out, offset)
+    }
+    fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
+        self.0.set_len(len)
+    }
+    fn sync_data(&self) -> Result<(), std::io::Error> {
+        Ok(())
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
+        self.0.write_all_at(data, offset)
+    }
+}
+
+/// Turns an error of the store into one that names the file.
+pub(crate) fn store_error(path: &Path, error: impl Into<redb::Error>) -> Error {
+    match error.into() {
+        redb::Error::Io(source) => match source.kind() {
+            std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => {
+                Error::damaged(path, None, format!("the store cannot read it ({source})"))
+            }
+            _ => Error::io("use", path, source),
+        },
+        redb::Error::Corrupted(problem) => Error::damaged(path, None, problem),
+        redb::Error::DatabaseAlreadyOpen => Error::io(
+            "open",
+            path,
+            std::io::Error::other("another process has it open for writing; wait for it to end"),
+        ),
+        other => Error::damaged(path, None, other.to_string()),
+    }
+}
+
+/// Writes a catalog: one transaction into a fresh file, so that its bytes depend on nothing but what is put in.
+pub(crate) struct CatalogWriter {
+    path: PathBuf,
+    database: Database,
+}
+
+impl CatalogWriter {
+    /// Creates the file; `cache` bytes are the store's own memory.
+    pub(crate) fn create(path: &Path, cache: usize) -> Result<Self> {
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(path)
+            .map_err(|e| Error::io("create", path, e))?;
+        let database = Builder::new()
+            .set_cache_size(cache)
+            .create_with_backend(UnsyncedFile(file))
+            .map_err(|e| store_error(path, e))?;
+        Ok(Self { path: path.to_owned(), database })
+    }
+
+    /// Runs `fill` in the one transaction of this catalog, then gives back the slack of the file and closes it.
+    pub(crate) fn fill<T>(mut self, fill: impl FnOnce(&mut CatalogTables<'_>) -> Result<T>) -> Result<T> {
+        let path = self.path.clone();
+        let failed = |e: redb::Error| store_error(&path, e);
+        let transaction = self.database.begin_write().map_err(|e| failed(e.into()))?;
+        let outcome = {
+            let mut tables = CatalogTables {
+                path: &path,
+                pages: transaction.open_table(PAGES).map_err(|e| failed(e.into()))?,
+                records: transaction.open_table(RECORDS).map_err(|e| failed(e.into()))?,
+            };
+            fill(&mut tables)?
+        };
+        transaction.commit().map_err(|e| failed(e.into()))?;
+        self.database.compact().map_err(|e| failed(e.into()))?;
+        Ok(outcome)
+    }
+}
+
+/// The tables of a catalog that is being written.
+pub(crate) struct CatalogTables<'a> {
+    path: &'a Path,
+    pages: Table<'a, u64, &'static [u8]>,
+    records: Table<'a, (u8, u64), &'static [u8]>,
+}
+
+impl CatalogTables<'_> {
+    /// Stores dictionary page `page`.
+    pub(crate) fn put_page(&mut self, page: u64, bytes: &[u8]) -> Result<()> {
+        let mut place = self.pages.insert_reserve(page, bytes.len()).map_err(|e| store_error(self.path, e))?;
+        place.as_mut().copy_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Reads back a page stored before.
+    pub(crate) fn page(&self, page: u64) -> Result<AccessGuard<'_, &'static [u8]>> {
+        use redb::ReadableTable;
+        self.pages
+            .get(page)
+            .map_err(|e| store_error(self.path, e))?
+            .ok_or_else(|| Error::damaged(self.path, None, format!("dictionary page {page} is missing")))
+    }
+
+    /// An error about what was read back.
+    pub(crate) fn damage(&self, problem: impl Into<String>) -> Error {
+        Error::damaged(self.path, None, problem)
+    }
+
+    /// Stores a record under its checksum.
+    pub(crate) fn put(&mut self, kind: Record, number: u64, payload: &[u8]) -> Result<()> {
+        let sealed = seal(kind, number, payload);
+        self.records
+            .insert((kind as u8, number), sealed.as_slice())
+            .map_err(|e| store_error(self.path, e))?;
+        Ok(())
+    }
+
+    /// Stores a value as a record, in postcard.
+    pub(crate) fn put_value(&mut self, kind: Record, number: u64, value: &impl Serialize) -> Result<()> {
+        let payload = postcard::to_stdvec(value)
+            .map_err(|e| Error::damaged(self.path, None, format!("a record cannot be written ({e})")))?;
+        self.put(kind, number, &payload)
+    }
+
+    /// Stores a run of values, `per_record` a record.
+    pub(crate) fn put_runs<T: Serialize>(&mut self, kind: Record, values: &[T], per_record: usize) -> Result<()> {
+        for (number, run) in values.chunks(per_record).enumerate() {
+            self.put_value(kind, number as u64, &run)?;
+        }
+        Ok(())
+    }
+}
+
+/// A catalog open for reading; shared by all threads.
+pub(crate) struct Catalog {
+    path: PathBuf,
+    pages: ReadOnlyTable<u64, &'static [u8]>,
+    records: ReadOnlyTable<(u8, u64), &'static [u8]>,
+    // Kept open as long as the tables.
+    _transaction: ReadTransaction,
+    _database: ReadOnlyDatabase,
+    /// Whether a page was found damaged: said once, for good.
+    damaged: AtomicBool,
+}
+
+impl std::fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Catalog").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Catalog {
+    /// Opens read-only; nothing is written, locked for writing or repaired.
+    pub(crate) fn open(path: &Path, cache: usize) -> Result<Self> {
+        let database = Builder::new().set_cache_size(cache).open_read_only(path).map_err(|e| match e {
+            DatabaseError::RepairAborted => Error::Unfinished {
+                path: path.to_owned(),
+                problem: "its catalog was not closed".to_owned(),
+            },
+            DatabaseError::Storage(redb::StorageError::Io(source))
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                Error::damaged(path, None, "the file is missing")
+            }
+            other => store_error(path, other),
+        })?;
+        let transaction = database.begin_read().map_err(|e| store_error(path, e))?;
+        let pages = transaction.open_table(PAGES).map_err(|e| store_error(path, e))?;
+        let records = transaction.open_table(RECORDS).map_err(|e| store_error(path, e))?;
+        Ok(Self {
+            path: path.to_owned(),
+            pages,
+            records,
+            _transaction: transaction,
+            _database: database,
+            damaged: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// An error about this file.
+    pub(crate) fn damage(&self, problem: impl Into<String>) -> Error {
+        self.damaged.store(true, Ordering::Relaxed);
+        Error::damaged(&self.path, None, problem)
+    }
+
+    /// The bytes of dictionary page `page`, unchecked.
+    pub(crate) fn page(&self, page: u64) -> Result<AccessGuard<'static, &'static [u8]>> {
+        self.pages
+            .get(page)
+            .map_err(|e| store_error(&self.path, e))?
+            .ok_or_else(|| self.damage(format!("dictionary page {page} is missing")))
+    }
+
+    /// The payload of a record, checked; `None` where there is none.
+    pub(crate) fn record(&self, kind: Record, number: u64) -> Result<Option<Vec<u8>>> {
+        let Some(value) = self.records.get((kind as u8, number)).map_err(|e| store_error(&self.path, e))? else {
+            return Ok(None);
+        };
+        unseal(kind, number, value.value()).map(|payload| Some(payload.to_vec())).map_err(|e| self.damage(e))
+    }
+
+    /// A record written with [`CatalogTables::put_value`].
+    pub(crate) fn value<T: DeserializeOwned>(&self, kind: Record, number: u64) -> Result<Option<T>> {
+        let Some(payload) = self.record(kind, number)? else {
+            return Ok(None);
+        };
+        postcard::from_bytes(&payload)
+            .map(Some)
+            .map_err(|e| self.damage(format!("record {number} of {kind:?} cannot be read ({e})")))
+    }
+
+    /// All records of a kind that were written with [`CatalogTables::put_runs`], joined.
+    pub(crate) fn runs<T: DeserializeOwned>(&self, kind: Record) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        for number in 0.. {
+            match self.value::<Vec<T>>(kind, number)? {
+                Some(run) => all.extend(run),
+                None => break,
+            }
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,249 @@
+//! `manifest.json`: what a bundle holds, for people and programs; written last.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::layout::Layout;
+use super::{FORMAT_VERSION, MANIFEST};
+use crate::build::MemoryHints;
+use crate::{Error, Result};
+
+/// Name of the one layout of format 1: sorted dictionary pages with position blocks.
+pub(crate) const SORTED_DICTIONARY: &str = "sorted-dictionary";
+
+/// What an index was built with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameters {
+    /// Bases in a k-mer.
+    pub k: u32,
+    /// K-mers that occur less often are not stored.
+    pub min_frequency: u64,
+    /// K-mers that occur more often are not stored.
+    pub max_frequency: Option<u64>,
+    /// Of a k-mer with more positions, this many are stored, evenly sampled.
+    pub max_positions: Option<u64>,
+}
+
+/// The genome of an index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenomeSummary {
+    /// File names as given, without folders; `-` for standard input.
+    pub sources: Vec<String>,
+    /// Contigs.
+    pub contigs: u64,
+    /// Bases of all contigs.
+    pub bases: u64,
+    /// Bases that are A, C, G or T.
+    pub acgt: u64,
+    /// Bases in lower case.
+    pub masked: u64,
+    /// Runs of anything but ACGT.
+    pub n_runs: u64,
+    /// Bases of the longest contig.
+    pub longest_contig: u64,
+    /// BLAKE3 over the upper-case letters of each contig and a line end after each, in hexadecimal.
+    pub blake3: String,
+}
+
+/// What an index holds, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Totals {
+    /// K-mers of the genome, every occurrence.
+    pub kmers: u64,
+    /// Distinct canonical k-mers of the genome.
+    pub distinct_kmers: u64,
+    /// Those that occur twice or more.
+    pub repeated_kmers: u64,
+    /// Those that passed the filters and are stored.
+    pub stored_kmers: u64,
+    /// Positions stored.
+    pub positions: u64,
+    /// Stored k-mers of which only a sample of the positions is stored.
+    pub sampled_kmers: u64,
+    /// Bytes of the dictionary pages.
+    pub dictionary_bytes: u64,
+    /// Bytes of the position blocks.
+    pub position_bytes: u64,
+    /// Seeds in the seed order: stored k-mers that occur twice or more.
+    pub seeds: u64,
+}
+
+/// Length and digest of a file of the bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileDigest {
+    /// Bytes.
+    pub bytes: u64,
+    /// BLAKE3 in hexadecimal.
+    pub blake3: String,
+}
+
+/// The manifest of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Always `reprise index`.
+    pub kind: String,
+    /// Format of the bundle.
+    pub format_version: u32,
+    /// Program and version that wrote it.
+    pub written_by: String,
+    /// When, in UTC; `SOURCE_DATE_EPOCH` where that is set.
+    pub created: String,
+    /// Layout of dictionary and positions.
+    pub layout: String,
+    /// What it was built with.
+    pub parameters: Parameters,
+    /// The genome.
+    pub genome: GenomeSummary,
+    /// Shape of the dictionary.
+    pub dictionary: Layout,
+    /// What was expected before the build.
+    pub estimate: MemoryHints,
+    /// What is there.
+    pub actual: Totals,
+    /// The other files of the bundle.
+    pub files: BTreeMap<String, FileDigest>,
+    /// BLAKE3, in hexadecimal, of this file with an empty string here.
+    pub blake3: String,
+}
+
+const KIND: &str = "reprise index";
+
+impl Manifest {
+    /// A manifest of the current format, without files and digest.
+    pub(crate) fn new(
+        parameters: Parameters,
+        genome: GenomeSummary,
+        dictionary: Layout,
+        estimate: MemoryHints,
+        actual: Totals,
+    ) -> Self {
+        Self {
+            kind: KIND.to_owned(),
+            format_version: FORMAT_VERSION,
+            written_by: concat!("reprise ", env!("CARGO_PKG_VERSION")).to_owned(),
+            created: utc(created_at()),
+            layout: SORTED_DICTIONARY.to_owned(),
+            parameters,
+            genome,
+            dictionary,
+            estimate,
+            actual,
+            files: BTreeMap::new(),
+            blake3: String::new(),
+        }
+    }
+
+    fn json(&self) -> Result<String> {
+        serde_json::to_string_pretty(self)
+            .map(|text| text + "\n")
+            .map_err(|e| Error::io("write", MANIFEST, e.into()))
+    }
+
+    fn digest(&self) -> Result<String> {
+        let open = Self { blake3: String::new(), ..self.clone() };
+        Ok(blake3::hash(open.json()?.as_bytes()).to_hex().to_string())
+    }
+
+    /// The bytes of the file, its own digest filled in.
+    pub(crate) fn seal(mut self) -> Result<String> {
+        self.blake3 = self.digest()?;
+        self.json()
+    }
+
+    /// Reads and checks the manifest of a bundle.
+    ///
+    /// # Errors
+    /// [`Error::Unfinished`] where there is none, [`Error::Version`] for a newer format, [`Error::Damaged`] where it does
+    /// not match its own digest.
+    pub fn read(bundle: &Path) -> Result<Self> {
+        let path = bundle.join(MANIFEST);
+        let bytes = fs::read(&path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound if bundle.is_dir() => {
+                Error::Unfinished { path: bundle.to_owned(), problem: "it has no manifest.json".to_owned() }
+            }
+            std::io::ErrorKind::NotADirectory => {
+                Error::Unfinished { path: bundle.to_owned(), problem: "it is a file, not a folder".to_owned() }
+            }
+            std::io::ErrorKind::NotFound => Error::io("open", bundle, e),
+            _ => Error::io("read", &path, e),
+        })?;
+        #[derive(Deserialize)]
+        struct Version {
+            kind: String,
+            format_version: u32,
+        }
+        let unreadable = |e: serde_json::Error| Error::damaged(&path, None, format!("it cannot be read ({e})"));
+        // The version comes first: a newer manifest may hold fields that this program does not know.
+        let version: Version = serde_json::from_slice(&bytes).map_err(unreadable)?;
+        if version.kind != KIND {
+            return Err(Error::Unfinished { path: bundle.to_owned(), problem: "its manifest.json is of something else".to_owned() });
+        }
+        if version.format_version > FORMAT_VERSION {
+            return Err(Error::Version { path, found: version.format_version, supported: FORMAT_VERSION });
+        }
+        let manifest: Self = serde_json::from_slice(&bytes).map_err(unreadable)?;
+        if manifest.blake3 != manifest.digest()? || manifest.json()?.as_bytes() != bytes {
+            return Err(Error::damaged(&path, None, "it does not match its own digest"));
+        }
+        if manifest.layout != SORTED_DICTIONARY {
+            return Err(Error::damaged(&path, None, format!("layout {:?} is not known", manifest.layout)));
+        }
+        Ok(manifest)
+    }
+
+    /// Bytes of the bundle, this file left out.
+    pub fn bytes(&self) -> u64 {
+        self.files.values().map(|f| f.bytes).sum()
+    }
+}
+
+/// Whether a folder looks like a bundle of ours, sound or not.
+pub(crate) fn is_bundle(folder: &Path) -> bool {
+    fs::read(folder.join(MANIFEST)).is_ok_and(|bytes| {
+        String::from_utf8_lossy(&bytes).contains(KIND)
+    })
+}
+
+fn created_at() -> u64 {
+    std::env::var("SOURCE_DATE_EPOCH")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()))
+}
+
+/// Seconds since 1970 as `2026-01-31T12:34:56Z` (days to civil date: H. Hinnant, "chrono-compatible low-level date
+/// algorithms").
+fn utc(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates() {
+        assert_eq!(utc(0), "1970-01-01T00:00:00Z");
+        assert_eq!(utc(951_782_399), "2000-02-28T23:59:59Z");
+        assert_eq!(utc(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(utc(1_700_000_000), "2023-11-14T22:13:20Z");
+    }
+}

@@ -1,0 +1,194 @@
+//! How the positions of one k-mer are coded.
+//!
+//! A position is twice the global base offset of the k-mer's first base, plus one where the k-mer reads there on the
+//! reverse of its stored strand. A list of m ascending positions is coded either as m fixed fields or, where that is
+//! shorter, by Elias and Fano's code (P. Elias, J. ACM 21, 1974; R. Fano, MIT 1971): the low l bits of each position,
+//! then a unary coded sequence of the high parts. Both lengths depend on m alone, so the place of a list in its block
+//! follows from the frequencies of the k-mers before it, and no pointer is stored.
+
+use super::bits::{self, BitWriter};
+
+/// The code of position lists in one index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListCode {
+    /// Positions are below this.
+    universe: u64,
+    /// Bits of one fixed field.
+    width: u32,
+    /// Bits of a list of m positions, for small m.
+    short: [u32; 64],
+}
+
+impl ListCode {
+    /// For a genome of `bases` bases.
+    pub(crate) fn new(bases: u64) -> Self {
+        let universe = bases.max(1) * 2;
+        let mut code = Self {
+            universe,
+            width: u64::BITS - (universe - 1).leading_zeros(),
+            short: [0; 64],
+        };
+        for m in 0..64 {
+            code.short[m as usize] = code.compute_bits(m) as u32;
+        }
+        code
+    }
+
+    /// Bits of one position written as it is.
+    pub(crate) fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Low bits and bits of the unary part of an Elias-Fano list, where that is shorter than fixed fields.
+    #[inline]
+    fn elias_fano(&self, m: u64) -> Option<(u32, u64)> {
+        if m < 2 {
+            return None;
+        }
+        let low = (self.universe / m).max(1).ilog2();
+        let unary = m + (self.universe >> low) + 1;
+        (m * u64::from(low) + unary < m * u64::from(self.width)).then_some((low, unary))
+    }
+
+    fn compute_bits(&self, m: u64) -> u64 {
+        match self.elias_fano(m) {
+            Some((low, unary)) => m * u64::from(low) + unary,
+            None => m * u64::from(self.width),
+        }
+    }
+
+    /// Bits of a list of m positions.
+    #[inline(always)]
+    pub(crate) fn bits(&self, m: u64) -> u64 {
+        match self.short.get(m as usize) {
+            Some(&bits) => u64::from(bits),
+            None => self.compute_bits(m),
+        }
+    }
+
+    /// Appends a list of `m` ascending positions.
+    pub(crate) fn write(&self, m: u64, positions: impl Iterator<Item = u64> + Clone, out: &mut BitWriter) {
+        let Some((low, unary)) = self.elias_fano(m) else {
+            for position in positions {
+                out.push(position, self.width);
+            }
+            return;
+        };
+        let mask = crate::kmer::low_mask(low);
+        for position in positions.clone() {
+            out.push(position & mask, low);
+        }
+        let mut written = 0;
+        for (i, position) in positions.enumerate() {
+            let one_at = (position >> low) + i as u64;
+            let mut zeros = one_at - written;
+            while zeros > 63 {
+                out.push(0, 63);
+                zeros -= 63;
+            }
+            out.push(1 << zeros, zeros as u32 + 1);
+            written = one_at + 1;
+        }
+        while written < unary {
+            let zeros = (unary - written).min(64);
+            out.push(0, zeros as u32);
+            written += zeros;
+        }
+    }
+
+    /// Calls `each` for the m positions of the list that starts at bit `at`, ascending. A damaged list ends early.
+    pub(crate) fn read(&self, bytes: &[u8], at: u64, m: u64, mut each: impl FnMut(u64)) {
+        let Some((low, unary)) = self.elias_fano(m) else {
+            for i in 0..m {
+                let position = at + i * u64::from(self.width);
+                if position >> 3 >= bytes.len() as u64 {
+                    return;
+                }
+                each(bits::read(bytes, position, self.width));
+            }
+            return;
+        };
+        let ones_at = at + m * u64::from(low);
+        let (mut i, mut base) = (0, 0);
+        while base < unary && i < m {
+            let width = (unary - base).min(56) as u32;
+            let mut word = bits::read(bytes, ones_at + base, width);
+            while word != 0 && i < m {
+                let one_at = base + u64::from(word.trailing_zeros());
+                let high = one_at - i;
+                each(high << low | bits::read(bytes, at + i * u64::from(low), low));
+                i += 1;
+                word &= word - 1;
+            }
+            base += u64::from(width);
+        }
+    }
+}
+
+/// How many of `frequency` positions are stored under a limit of `max_positions`.
+#[inline(always)]
+pub(crate) fn stored_positions(frequency: u64, max_positions: Option<u64>) -> u64 {
+    match max_positions {
+        Some(limit) => frequency.min(limit),
+        None => frequency,
+    }
+}
+
+/// Which of `frequency` positions is the i-th of an even sample of m.
+#[inline]
+pub(crate) fn sampled(i: u64, m: u64, frequency: u64) -> u64 {
+    (u128::from(i) * u128::from(frequency) / u128::from(m)) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_every_length_come_back() {
+        for bases in [1u64, 2, 3, 100, 4097, 1 << 20, (1 << 33) + 5] {
+            let code = ListCode::new(bases);
+            let mut writer = BitWriter::on(Vec::new());
+            writer.push(1, 3);
+            let mut lists = Vec::new();
+            let mut at = 3;
+            for m in (0..70).chain([127, 500, 5000]) {
+                if m > 2 * bases {
+                    break;
+                }
+                // Spread, and clustered at either end.
+                let spread: Vec<u64> = (0..m).map(|i| sampled(i, m.max(1), 2 * bases)).collect();
+                let low: Vec<u64> = (0..m).collect();
+                let high: Vec<u64> = (0..m).map(|i| 2 * bases - m + i).collect();
+                for list in [spread, low, high] {
+                    code.write(m, list.iter().copied(), &mut writer);
+                    lists.push((at, list));
+                    at += code.bits(m);
+                }
+            }
+            let bytes = writer.finish();
+            assert_eq!(bytes.len() as u64, at.div_ceil(8));
+            for (at, list) in lists {
+                let mut read = Vec::new();
+                code.read(&bytes, at, list.len() as u64, |p| read.push(p));
+                assert_eq!(read, list, "{} of {bases}", list.len());
+            }
+        }
+    }
+
+    #[test]
+    fn long_lists_are_shorter_than_fixed_fields() {
+        let code = ListCode::new(100_000_000);
+        assert_eq!(code.width(), 28);
+        assert_eq!(code.bits(1), 28);
+        assert!(code.bits(1000) < 1000 * 21);
+    }
+
+    #[test]
+    fn a_sample_is_even_and_starts_at_the_first() {
+        let taken: Vec<u64> = (0..4).map(|i| sampled(i, 4, 10)).collect();
+        assert_eq!(taken, [0, 2, 5, 7]);
+        assert_eq!(stored_positions(10, Some(4)), 4);
+        assert_eq!(stored_positions(3, Some(4)), 3);
+    }
+}
