@@ -5,7 +5,6 @@ mod genome;
 mod partition;
 mod seeds;
 mod spectrum;
-mod window;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -22,10 +21,9 @@ pub use estimate::MemoryHints;
 use genome::Pieces;
 use partition::{Counts, Narrow, Packed, Pass, Record, Sorter, Units, Wide, stripes_for};
 use spectrum::SpectrumCounter;
-use window::Window;
 
 use crate::kmer::{KmerCodec, low_mask};
-use crate::memory::{Budget, Component};
+use crate::memory::{Budget, Component, Window};
 use crate::sequence::{SequenceReader, Source, TwoBit, TwoBitSummary, TwoBitWriter};
 use crate::store::bits::BitWriter;
 use crate::store::bundle::{Draft, check_target, digest_file, sync};

@@ -237,6 +237,15 @@ impl KmerCodec {
         ((rank_high << 1) | rank_low) & self.mask
     }
 
+    /// The k-mer code of a [`lexicographic_rank`](Self::lexicographic_rank).
+    #[inline]
+    pub fn kmer_of_rank(&self, rank: u64) -> u64 {
+        const LOW: u64 = 0x5555_5555_5555_5555;
+        let high = (rank >> 1) & LOW;
+        let low = rank & LOW;
+        (((!low & LOW) << 1) | (high ^ low)) & self.mask
+    }
+
     /// The code of the lexicographically smaller strand: the spelling that users see.
     #[inline]
     pub fn printed_strand(&self, kmer: u64) -> u64 {

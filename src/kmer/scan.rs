@@ -273,6 +273,7 @@ mod tests {
                 assert!(codec.hash(a).0 <= super::super::low_mask(codec.hash_bits()));
                 let smaller = text.clone().min(other.clone());
                 assert_eq!(codec.decode(codec.printed_strand(a)).as_bytes(), smaller);
+                assert_eq!(codec.kmer_of_rank(codec.lexicographic_rank(a)), a);
                 assert_eq!(codec.lexicographic_rank(a) < codec.lexicographic_rank(b), text < other);
             }
         }

@@ -5,9 +5,11 @@
 
 mod budget;
 mod resident;
+mod window;
 
 pub use budget::{Budget, Component, Reservation, Usage};
 pub use resident::{Resident, available_memory, available_threads, resident};
+pub(crate) use window::Window;
 
 /// Bytes as people write them: `1.5 GiB`.
 pub fn human_bytes(bytes: u64) -> String {

@@ -376,6 +376,12 @@ impl TwoBit {
         Ok(Self { path: path.to_owned(), version, contigs, map })
     }
 
+    /// Reads the whole file into memory, as far as the system goes along.
+    pub(crate) fn populate(&self) {
+        #[cfg(target_os = "linux")]
+        let _ = self.map.advise(memmap2::Advice::PopulateRead);
+    }
+
     /// Number of contigs.
     pub fn contigs(&self) -> u32 {
         self.contigs

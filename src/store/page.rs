@@ -403,6 +403,12 @@ impl PageShape {
         bits::read(bytes, self.entry_at(slot), self.code_bits)
     }
 
+    /// Loads the first entry of a place, so that it is near when it is searched.
+    #[inline(always)]
+    pub(crate) fn touch(&self, bytes: &[u8], place: Place) -> u64 {
+        bits::load(bytes, (self.entry_at(place.start) >> 3) as usize)
+    }
+
     /// The slot of `hash` among the entries of its place, and its frequency code.
     #[inline(always)]
     pub(crate) fn search(&self, bytes: &[u8], place: Place, hash: u64) -> Option<(u32, u64)> {

@@ -1,4 +1,4 @@
-//! What waits for the writer: encoded pages, handed over in any order, taken in order, bounded in bytes.
+//! What waits for a writer: numbered items, handed over in any order, taken in order, bounded in bytes.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -71,6 +71,11 @@ impl<T> Window<T> {
     pub(crate) fn close(&self) {
         self.state().closed = true;
         self.changed.notify_all();
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state().closed
     }
 
     /// Closes the window when dropped, on a panic too.

@@ -1,0 +1,142 @@
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Settings, grouped};
+use crate::build::{self, BuildOptions, BuildReport, Plan};
+use crate::memory::{human_bytes, resident};
+use crate::sequence::Source;
+use crate::{Error, Result};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// FASTA of one genome, plain, .gz, .bgz or .zst; `-` for standard input; several files are one genome
+    #[arg(required = true, value_name = "GENOME")]
+    genomes: Vec<PathBuf>,
+    /// Bases in a k-mer, 1 to 32 [default: from the genome's length, as RepeatScout and REPrise choose it]
+    #[arg(short, value_name = "K")]
+    k: Option<u32>,
+    /// Leave out k-mers that occur less often
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    min_frequency: u64,
+    /// Leave out k-mers that occur more often
+    #[arg(long, value_name = "N")]
+    max_frequency: Option<u64>,
+    /// Of a k-mer with more positions keep N, evenly sampled; frequencies stay exact
+    #[arg(long, value_name = "N")]
+    max_positions: Option<u64>,
+    /// Print the plan (passes, memory, disk, expected k-mers) and build nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+    let sources: Vec<Source> = arguments.genomes.iter().map(Source::new).collect();
+    let target = match &settings.output {
+        Some(path) => path.clone(),
+        None => build::default_target(&sources[0]).ok_or_else(|| {
+            Error::Usage("a genome from standard input has no name; give the index one with -o".to_owned())
+        })?,
+    };
+    let options = BuildOptions {
+        k: arguments.k,
+        min_frequency: arguments.min_frequency,
+        max_frequency: arguments.max_frequency,
+        max_positions: arguments.max_positions,
+        force: settings.force,
+        ..BuildOptions::default()
+    };
+    if arguments.dry_run {
+        let plan = settings
+            .on_pool(|| build::plan_index(&sources, &target, &options, &settings.budget, &settings.progress))?;
+        settings.progress.clear();
+        return print(&plan_text(&plan, settings));
+    }
+    let report = settings
+        .on_pool(|| build::build_index(&sources, &target, &options, &settings.budget, &settings.progress))?;
+    settings.progress.clear();
+    if settings.quiet {
+        return Ok(());
+    }
+    print(&summary(&report, &target, settings))
+}
+
+/// `-o` names the index, so the summary goes to stdout.
+fn print(text: &str) -> Result<()> {
+    use std::io::Write;
+    std::io::stdout().write_all(text.as_bytes()).map_err(|e| Error::io("write", "the output", e))
+}
+
+fn summary(report: &BuildReport, target: &std::path::Path, settings: &Settings) -> String {
+    let manifest = &report.manifest;
+    let (genome, actual) = (&manifest.genome, &manifest.actual);
+    let seconds = settings.progress.elapsed().as_secs_f64();
+    let peak = resident().map_or(0, |r| r.peak);
+    if settings.json {
+        let json = serde_json::json!({
+            "index": target,
+            "k": manifest.parameters.k,
+            "bases": genome.bases,
+            "contigs": genome.contigs,
+            "kmers": actual.kmers,
+            "distinct_kmers": actual.distinct_kmers,
+            "repeated_kmers": actual.repeated_kmers,
+            "stored_kmers": actual.stored_kmers,
+            "positions": actual.positions,
+            "index_bytes": manifest.bytes(),
+            "passes": report.passes,
+            "seconds": seconds,
+            "peak_memory_bytes": peak,
+        });
+        return format!("{json:#}\n");
+    }
+    format!(
+        "{}: {} bases in {} contigs, k {}
+  distinct k-mers  {}
+  repeated k-mers  {}
+  stored           {} k-mers, {} positions
+  size             {} ({:.2} bytes a base)
+  time, memory     {seconds:.1} s, {} at the peak, {} {}
+",
+        target.display(),
+        grouped(genome.bases),
+        grouped(genome.contigs),
+        manifest.parameters.k,
+        grouped(actual.distinct_kmers),
+        grouped(actual.repeated_kmers),
+        grouped(actual.stored_kmers),
+        grouped(actual.positions),
+        human_bytes(manifest.bytes()),
+        manifest.bytes() as f64 / genome.bases as f64,
+        human_bytes(peak),
+        report.passes,
+        if report.passes == 1 { "pass" } else { "passes" },
+    )
+}
+
+fn plan_text(plan: &Plan, settings: &Settings) -> String {
+    if settings.json {
+        return serde_json::to_string_pretty(plan).unwrap_or_default() + "\n";
+    }
+    format!(
+        "plan: {} bases in {} contigs, k {}, k-mers that occur {} times or more
+  expected k-mers  {} distinct, {} repeated, {} stored with {} positions
+  disk             {} for the index
+  memory           {} of {} allowed
+  passes           {}, {} threads
+",
+        grouped(plan.genome.bases),
+        grouped(plan.genome.contigs),
+        plan.parameters.k,
+        plan.parameters.min_frequency,
+        grouped(plan.estimate.distinct_kmers),
+        grouped(plan.estimate.repeated_kmers),
+        grouped(plan.estimate.stored_kmers),
+        grouped(plan.estimate.positions),
+        human_bytes(plan.disk),
+        human_bytes(plan.memory),
+        human_bytes(settings.budget.limit()),
+        plan.passes,
+        settings.threads,
+    )
+}

@@ -1,0 +1,274 @@
+//! The command line: one file a command. Arguments are parsed, resolved to one [`Settings`] value, and handed down.
+
+mod build_index;
+mod demo;
+mod dump;
+mod info;
+mod progress;
+mod query;
+mod spectrum;
+mod verify;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::index::{CacheOptions, Index, OpenOptions};
+use crate::memory::{Budget, available_memory, available_threads, human_bytes, parse_size, resident};
+use crate::output::Output;
+use crate::{Error, Result};
+use progress::Bars;
+
+/// Index a genome's k-mers once, then ask how often each occurs and where.
+#[derive(Debug, Parser)]
+#[command(name = "reprise", version, about, max_term_width = 100, arg_required_else_help = true, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    common: Common,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 a file or the system failed, 2 wrong command line, 3 wrong input,
+4 damaged or unfinished index, 5 not within --max-memory or the disk is full.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build the index of a genome: a folder that is queried ever after
+    BuildIndex(build_index::Arguments),
+    /// Look up k-mers, the k-mers of sequences, or of regions of the genome
+    Query(query::Arguments),
+    /// Say what an index holds and how it was built
+    Info(info::Arguments),
+    /// Check an index: every checksum and every invariant
+    Verify(verify::Arguments),
+    /// Print how many distinct k-mers occur how often
+    Spectrum(spectrum::Arguments),
+    /// Print every stored k-mer with its frequency
+    Dump(dump::Arguments),
+    /// Make a small genome with planted repeats, index it, and show what the index finds
+    Demo(demo::Arguments),
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+struct Common {
+    /// Working threads [default: the cores that the process may use]
+    #[arg(short, long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Most memory for all that is not a mapped file, such as 512M or 8G [default: half of what the process may use]
+    #[arg(long, global = true, value_name = "SIZE", value_parser = parse_size)]
+    max_memory: Option<u64>,
+    /// Work in 256 MiB and with a small cache; takes longer, gives the same
+    #[arg(long, global = true)]
+    low_memory: bool,
+    /// No progress and no summary
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say on stderr what is being done and how long each phase took
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    verbose: u8,
+    /// Print the summary as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say what the memory was used for, on stderr or in FILE
+    #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    memory_report: Option<PathBuf>,
+    /// Write results to PATH [default: standard output, or a name made from the input]
+    #[arg(short, long, global = true, value_name = "PATH")]
+    output: Option<PathBuf>,
+    /// Replace an output that is there already
+    #[arg(long, global = true)]
+    force: bool,
+}
+
+/// Arguments resolved: what every command takes.
+struct Settings {
+    threads: usize,
+    budget: Budget,
+    low_memory: bool,
+    quiet: bool,
+    verbose: bool,
+    json: bool,
+    memory_report: Option<PathBuf>,
+    output: Option<PathBuf>,
+    force: bool,
+    progress: Bars,
+}
+
+/// The budget of `--low-memory`.
+const LOW_MEMORY: u64 = 256 << 20;
+/// The default budget is not below this where the process may use more.
+const LEAST_DEFAULT: u64 = 512 << 20;
+
+impl Settings {
+    fn resolve(common: Common) -> Self {
+        let half = || {
+            let all = available_memory().unwrap_or(4 << 30);
+            (all / 2).max(LEAST_DEFAULT.min(all))
+        };
+        let limit = match common.max_memory {
+            Some(limit) => limit,
+            None if common.low_memory => LOW_MEMORY,
+            None => half(),
+        };
+        Self {
+            threads: common.threads.map_or_else(available_threads, usize::from),
+            budget: Budget::new(limit),
+            low_memory: common.low_memory,
+            quiet: common.quiet,
+            verbose: common.verbose > 0,
+            json: common.json,
+            memory_report: common.memory_report,
+            output: common.output,
+            force: common.force,
+            progress: Bars::new(common.quiet, common.verbose > 0),
+        }
+    }
+
+    /// Runs `work` on a pool of `--threads` threads, the only one there is.
+    fn on_pool<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(self.threads)
+            .thread_name(|i| format!("worker-{i}"))
+            .build()
+            .map_err(|e| Error::io("start threads for", "the pool", std::io::Error::other(e)))?;
+        pool.install(work)
+    }
+
+    /// Opens an index for a command that looks up.
+    fn open(&self, folder: &Path, options: OpenOptions) -> Result<Index> {
+        Index::open_with(folder, &options, &self.budget)
+    }
+
+    /// The default cache for this budget.
+    fn cache(&self) -> CacheOptions {
+        let share = if self.low_memory { 8 } else { 2 };
+        let most = if self.low_memory { 32 << 20 } else { 1 << 30 };
+        CacheOptions { size: (self.budget.limit() / share).min(most), ..CacheOptions::default() }
+    }
+
+    /// Where results go.
+    fn output(&self) -> Result<Output> {
+        Output::create(self.output.as_deref(), self.force)
+    }
+
+    /// Writes `text` as the result of a command.
+    fn print(&self, text: &str) -> Result<()> {
+        let mut output = self.output()?;
+        output.write_all(text.as_bytes()).map_err(|e| Error::io("write", "the output", e))?;
+        output.finish()
+    }
+
+    fn note(&self, text: &str) {
+        if self.verbose {
+            self.progress.line(text);
+        }
+    }
+
+    /// A warning on stderr.
+    fn warn(&self, text: &str) {
+        self.progress.line(&format!("warning: {text}"));
+    }
+
+    fn report_memory(&self) -> Result<()> {
+        let Some(path) = &self.memory_report else { return Ok(()) };
+        let usage = self.budget.usage();
+        let now = resident().unwrap_or_default();
+        let text = if self.json {
+            let components: serde_json::Map<String, serde_json::Value> = usage
+                .iter()
+                .map(|u| (u.component.name().to_owned(), serde_json::json!({"current": u.current, "peak": u.peak})))
+                .collect();
+            let all = serde_json::json!({
+                "limit": self.budget.limit(),
+                "components": components,
+                "reserved_peak": self.budget.peak(),
+                "resident_anonymous": now.anonymous,
+                "resident_file": now.file,
+                "resident_peak": now.peak,
+            });
+            format!("{all:#}\n")
+        } else {
+            let mut text = format!("{:<14} {:>12} {:>12}\n", "memory", "now", "peak");
+            let mut row = |name: &str, current: u64, peak: u64| {
+                text += &format!("{name:<14} {:>12} {:>12}\n", human_bytes(current), human_bytes(peak));
+            };
+            for used in &usage {
+                row(used.component.name(), used.current, used.peak);
+            }
+            row("reserved", self.budget.limit() - self.budget.free(), self.budget.peak());
+            text += &format!("{:<14} {:>12}\n", "limit", human_bytes(self.budget.limit()));
+            text += &format!("{:<14} {:>12}\n", "anonymous", human_bytes(now.anonymous));
+            text += &format!("{:<14} {:>12}\n", "mapped files", human_bytes(now.file));
+            text += &format!("{:<14} {:>12} {:>12}\n", "resident", human_bytes(now.anonymous + now.file), human_bytes(now.peak));
+            text
+        };
+        if path.as_os_str() == "-" {
+            self.progress.line(text.trim_end());
+            return Ok(());
+        }
+        let mut output = Output::create(Some(path), self.force)?;
+        output.write_all(text.as_bytes()).map_err(|e| Error::io("write", path, e))?;
+        output.finish()
+    }
+}
+
+/// Runs the program on its command line; gives the exit code of the contract.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(e) => {
+            // Help and version are no errors: clap prints them to stdout and means 0.
+            let code = if e.use_stderr() { 2 } else { 0 };
+            let _ = e.print();
+            return ExitCode::from(code);
+        }
+    };
+    let settings = Settings::resolve(arguments.common);
+    let outcome = match arguments.command {
+        Command::BuildIndex(arguments) => build_index::run(arguments, &settings),
+        Command::Query(arguments) => query::run(arguments, &settings),
+        Command::Info(arguments) => info::run(arguments, &settings),
+        Command::Verify(arguments) => verify::run(arguments, &settings),
+        Command::Spectrum(arguments) => spectrum::run(arguments, &settings),
+        Command::Dump(arguments) => dump::run(arguments, &settings),
+        Command::Demo(arguments) => demo::run(arguments, &settings),
+    };
+    settings.progress.clear();
+    match outcome.and_then(|()| settings.report_memory()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(e) => {
+            settings.progress.line(&format!("error: {e}"));
+            ExitCode::from(e.exit_code())
+        }
+    }
+}
+
+/// A number with thousands apart, as people read it.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        super::Arguments::command().debug_assert();
+        assert_eq!(super::grouped(1_234_567), "1,234,567");
+        assert_eq!(super::grouped(12), "12");
+    }
+}

@@ -1,0 +1,51 @@
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Settings, grouped};
+use crate::Result;
+use crate::index::{Depth, OpenOptions};
+use crate::memory::human_bytes;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Folder of an index
+    index: PathBuf,
+    /// Only lengths and digests of metadata
+    #[arg(long)]
+    quick: bool,
+    /// Also every position against the genome's own bases
+    #[arg(long, conflicts_with = "quick")]
+    deep: bool,
+}
+
+pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+    let depth = match (arguments.quick, arguments.deep) {
+        (true, _) => Depth::Quick,
+        (_, true) => Depth::Sequence,
+        _ => Depth::Full,
+    };
+    let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
+    let verified = settings.on_pool(|| index.verify(depth, &settings.progress))?;
+    settings.progress.clear();
+    if settings.json {
+        return settings.print(&(serde_json::to_string_pretty(&verified).unwrap_or_default() + "\n"));
+    }
+    if settings.quiet {
+        return Ok(());
+    }
+    let what = match depth {
+        Depth::Quick => format!("lengths, metadata and {} contigs are sound; nothing else was looked at", grouped(verified.contigs)),
+        _ => format!(
+            "sound: {} in {} pages, {} k-mers, {} positions{}, {} seeds, {} contigs",
+            human_bytes(verified.bytes),
+            grouped(verified.pages),
+            grouped(verified.kmers),
+            grouped(verified.positions),
+            if depth == Depth::Sequence { " found in the genome" } else { "" },
+            grouped(verified.seeds),
+            grouped(verified.contigs)
+        ),
+    };
+    settings.print(&format!("{}: {what}\n", arguments.index.display()))
+}

@@ -1,0 +1,674 @@
+//! An open index: look up k-mers one by one or in batches, with positions; walk k-mers and seeds; read the genome.
+//!
+//! An [`Index`] is shared by reference between any number of threads. It reads pages as they are asked for, checks
+//! each against its checksum when it is first read, and keeps them in one cache bounded in bytes.
+
+mod batch;
+mod cache;
+mod seeds;
+mod verify;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use memmap2::{Advice, Mmap};
+
+pub use batch::BatchLookup;
+pub use cache::{CacheOptions, CacheStatistics};
+use cache::{Entry, Key, PageCache};
+pub use seeds::Seed;
+pub use verify::{Depth, Verified};
+
+use crate::build::MemoryHints;
+use crate::kmer::{KmerCodec, KmerError, Strand};
+use crate::memory::{Budget, Component, Reservation};
+use crate::sequence::{Case, Region, TwoBit, map_read_only, nearest_names, parse_region};
+use crate::store::catalog::{CONTIGS_PER_RECORD, Catalog, PAGES_PER_RECORD, PageEntry, Record};
+use crate::store::page::{Filters, PageShape};
+use crate::store::positions::ListCode;
+use crate::store::{self, CATALOG, Contig, Manifest, POSITIONS, SEQUENCE};
+use crate::{Error, Result};
+
+/// Memory of the store itself: what it reads is kept in our own cache.
+const STORE_CACHE: usize = 1 << 20;
+
+/// How an index is opened.
+#[derive(Debug, Clone, Default)]
+pub struct OpenOptions {
+    /// The cache of pages and unpacked position blocks.
+    pub cache: CacheOptions,
+    /// Read the whole of the position blocks and the genome into memory at once.
+    pub populate: bool,
+    /// Ask for huge pages for the maps.
+    pub huge_pages: bool,
+}
+
+/// A place in the genome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// Number of the contig, from 0.
+    pub contig: u32,
+    /// First base in the contig, 0-based.
+    pub start: u64,
+    /// The strand of the genome on which the k-mer as asked for reads.
+    pub strand: Strand,
+}
+
+/// A dictionary page in memory.
+pub(crate) struct Page {
+    number: u64,
+    shape: PageShape,
+    guard: redb::AccessGuard<'static, &'static [u8]>,
+}
+
+impl Page {
+    #[inline(always)]
+    fn bytes(&self) -> &[u8] {
+        self.guard.value()
+    }
+}
+
+/// An index open for reading.
+pub struct Index {
+    folder: PathBuf,
+    manifest: Manifest,
+    codec: KmerCodec,
+    filters: Filters,
+    lists: ListCode,
+    address: store::layout::Address,
+    catalog: Catalog,
+    positions_path: PathBuf,
+    positions: Mmap,
+    genome: TwoBit,
+    page_index: Vec<OnceLock<Vec<PageEntry>>>,
+    /// One bit a position block: whether its checksum was found right.
+    checked: Vec<AtomicU64>,
+    contigs: OnceLock<Contigs>,
+    cache: PageCache,
+    contigs_held: OnceLock<Reservation>,
+    budget: Budget,
+}
+
+struct Contigs {
+    all: Vec<Contig>,
+    by_name: HashMap<String, u32>,
+}
+
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Index").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl Index {
+    /// Opens an index with a cache of 512 MiB.
+    ///
+    /// # Errors
+    /// See [`open_with`](Self::open_with).
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
+        let options = OpenOptions::default();
+        let budget = Budget::new(u64::MAX);
+        Self::open_with(folder, &options, &budget)
+    }
+
+    /// Opens an index. It takes the same short time whatever the size: pages are read when they are asked for.
+    ///
+    /// # Errors
+    /// [`Error::Unfinished`], [`Error::Version`] and [`Error::Damaged`] where the folder is not a sound index of a
+    /// format that this program reads; [`Error::Io`].
+    pub fn open_with(folder: impl AsRef<Path>, options: &OpenOptions, budget: &Budget) -> Result<Self> {
+        let folder = folder.as_ref().to_owned();
+        let manifest = Manifest::read(&folder)?;
+        for (name, digest) in &manifest.files {
+            let path = folder.join(name);
+            let length = match fs::metadata(&path) {
+                Ok(metadata) => metadata.len(),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                    return Err(Error::damaged(&path, None, "the file is missing"));
+                }
+                Err(e) => return Err(Error::io("look at", &path, e)),
+            };
+            if length != digest.bytes {
+                return Err(Error::damaged(
+                    &path,
+                    Some(length.min(digest.bytes)),
+                    format!("it has {length} bytes and should have {}", digest.bytes),
+                ));
+            }
+        }
+        let codec = manifest
+            .dictionary
+            .check()
+            .map_err(|problem| Error::damaged(folder.join(store::MANIFEST), None, problem))?;
+        let catalog = Catalog::open(&folder.join(CATALOG), STORE_CACHE)?;
+        let meta = catalog.value::<(store::Parameters, store::Layout, u64)>(Record::Meta, 0)?;
+        if meta != Some((manifest.parameters.clone(), manifest.dictionary, manifest.genome.bases)) {
+            return Err(catalog.damage("it belongs to another index than the manifest"));
+        }
+        let positions_path = folder.join(POSITIONS);
+        let file = File::open(&positions_path).map_err(|e| Error::io("open", &positions_path, e))?;
+        let positions = map_read_only(&file, &positions_path)?;
+        if positions.get(..store::block::FILE_HEADER as usize) != Some(&store::block::file_header()) {
+            return Err(Error::damaged(&positions_path, Some(0), "it does not begin as position blocks do"));
+        }
+        let genome = TwoBit::open(&folder.join(SEQUENCE))?;
+        #[cfg(target_os = "linux")]
+        {
+            // Blocks are visited one by one, not in a row.
+            let _ = positions.advise(Advice::Random);
+            if options.huge_pages {
+                let _ = positions.advise(Advice::HugePage);
+            }
+            if options.populate {
+                let _ = positions.advise(Advice::PopulateRead);
+                genome.populate();
+            }
+        }
+        let pages = manifest.dictionary.pages;
+        Ok(Self {
+            codec,
+            filters: Filters {
+                min_frequency: manifest.parameters.min_frequency,
+                max_frequency: manifest.parameters.max_frequency,
+                max_positions: manifest.parameters.max_positions,
+            },
+            lists: ListCode::new(manifest.genome.bases),
+            address: manifest.dictionary.address(),
+            catalog,
+            positions_path,
+            positions,
+            genome,
+            page_index: (0..pages.div_ceil(PAGES_PER_RECORD as u64)).map(|_| OnceLock::new()).collect(),
+            checked: (0..pages.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
+            contigs: OnceLock::new(),
+            cache: PageCache::new(&options.cache, budget),
+            contigs_held: OnceLock::new(),
+            budget: budget.clone(),
+            manifest,
+            folder,
+        })
+    }
+
+    /// The folder of the index.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// What the index holds and how it was built.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// What was expected before the build; beside it [`Manifest::actual`](store::Manifest) says what came.
+    pub fn estimate(&self) -> &MemoryHints {
+        &self.manifest.estimate
+    }
+
+    /// Bases in a k-mer.
+    pub fn k(&self) -> u32 {
+        self.codec.k()
+    }
+
+    /// Encodes, canonicalises and hashes k-mers of this index.
+    pub fn codec(&self) -> &KmerCodec {
+        &self.codec
+    }
+
+    /// What the cache did so far.
+    pub fn cache_statistics(&self) -> CacheStatistics {
+        self.cache.statistics()
+    }
+
+    // Contigs and the genome.
+
+    fn contig_table(&self) -> Result<&Contigs> {
+        if let Some(contigs) = self.contigs.get() {
+            return Ok(contigs);
+        }
+        let count = self.manifest.genome.contigs;
+        let mut all: Vec<Contig> = Vec::new();
+        for number in 0..count.div_ceil(CONTIGS_PER_RECORD as u64) {
+            match self.catalog.value::<Vec<Contig>>(Record::Contigs, number)? {
+                Some(run) => all.extend(run),
+                None => break,
+            }
+        }
+        let mut next = 0;
+        let sound = all.len() as u64 == count
+            && all.iter().all(|contig| {
+                let here = contig.start == next;
+                next = contig.start.saturating_add(contig.length);
+                here
+            })
+            && next == self.manifest.genome.bases;
+        if !sound {
+            return Err(self.catalog.damage("its contigs disagree with the manifest"));
+        }
+        let by_name: HashMap<String, u32> = all.iter().zip(0..).map(|(c, i)| (c.name.clone(), i)).collect();
+        let bytes: usize = all.iter().map(|c| 2 * c.name.len() + c.description.len() + 2 * size_of::<Contig>()).sum();
+        let contigs = self.contigs.get_or_init(|| Contigs { all, by_name });
+        self.contigs_held.get_or_init(|| {
+            let mut held = self.budget.wait(Component::Contigs, 0);
+            held.resize(bytes as u64);
+            held
+        });
+        Ok(contigs)
+    }
+
+    /// All contigs, in the order of the genome.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when they cannot be read.
+    pub fn contigs(&self) -> Result<&[Contig]> {
+        Ok(&self.contig_table()?.all)
+    }
+
+    /// Number of the contig of this name.
+    ///
+    /// # Errors
+    /// [`Error::NotInIndex`] with the nearest names; [`Error::Damaged`].
+    pub fn contig_by_name(&self, name: &str) -> Result<u32> {
+        let contigs = self.contig_table()?;
+        contigs.by_name.get(name).copied().ok_or_else(|| self.unknown_contig(contigs, name, None))
+    }
+
+    fn unknown_contig(&self, contigs: &Contigs, name: &str, problem: Option<String>) -> Error {
+        let near = nearest_names(name, contigs.all.iter().map(|c| c.name.as_str()));
+        let problem = problem.unwrap_or_else(|| format!("there is no contig {name:?}"));
+        Error::NotInIndex {
+            index: self.folder.clone(),
+            problem: if near.is_empty() {
+                let first = contigs.all.first().map_or("", |c| &c.name);
+                format!("{problem}; its {} contigs begin with {first:?}", contigs.all.len())
+            } else {
+                format!("{problem}; did you mean {}?", near.join(" or "))
+            },
+        }
+    }
+
+    /// Reads a region as samtools does (`chr1:1,001-2,000`); see [`parse_region`].
+    ///
+    /// # Errors
+    /// [`Error::NotInIndex`] for an unknown contig or an interval past its end; [`Error::Damaged`].
+    pub fn region(&self, text: &str) -> Result<Region> {
+        let contigs = self.contig_table()?;
+        let length = |name: &str| Some(contigs.all[*contigs.by_name.get(name)? as usize].length);
+        parse_region(text, length).map_err(|problem| {
+            let name = text.rsplit_once(':').map_or(text, |(name, _)| name);
+            if length(name).is_some() {
+                Error::NotInIndex { index: self.folder.clone(), problem }
+            } else {
+                self.unknown_contig(contigs, name, Some(problem))
+            }
+        })
+    }
+
+    /// Number of a region's contig and its packed record; the interval is checked.
+    pub(crate) fn region_record(&self, region: &Region) -> Result<(u32, crate::sequence::Record<'_>)> {
+        let number = self.contig_by_name(&region.contig)?;
+        let contig = &self.contigs()?[number as usize];
+        if region.range.end > contig.length || region.range.start > region.range.end {
+            return Err(Error::NotInIndex {
+                index: self.folder.clone(),
+                problem: format!(
+                    "{}:{}-{} ends past {}, which has {} bases",
+                    region.contig, region.range.start, region.range.end, contig.name, contig.length
+                ),
+            });
+        }
+        let record = self.genome.record_at(contig.record)?;
+        if record.length() != contig.length {
+            return Err(Error::damaged(
+                self.folder.join(SEQUENCE),
+                Some(contig.record),
+                format!("contig {} has another length there", contig.name),
+            ));
+        }
+        Ok((number, record))
+    }
+
+    /// The bases of an interval of a contig, soft mask and N as in the input.
+    ///
+    /// # Errors
+    /// [`Error::NotInIndex`]; [`Error::Damaged`].
+    pub fn bases(&self, contig: &str, range: Range<u64>) -> Result<String> {
+        let (_, record) = self.region_record(&Region { contig: contig.to_owned(), range: range.clone() })?;
+        let mut out = Vec::with_capacity((range.end - range.start) as usize);
+        record.bases(range, Case::Masked, &mut out);
+        Ok(out.into_iter().map(char::from).collect())
+    }
+
+    /// The packed genome.
+    pub fn genome(&self) -> &TwoBit {
+        &self.genome
+    }
+
+    // Pages.
+
+    /// Reads page `number` from the store and checks it.
+    pub(crate) fn read_page(&self, number: u64) -> Result<Page> {
+        let guard = self.catalog.page(number)?;
+        let shape = PageShape::of(guard.value(), number, &self.manifest.dictionary).map_err(|e| self.catalog.damage(e))?;
+        Ok(Page { number, shape, guard })
+    }
+
+    /// Page `number`, from the cache or the store; kept in the cache.
+    pub(crate) fn page(&self, number: u64) -> Result<Arc<Page>> {
+        let key = Key::page(number);
+        if let Some(Entry::Page(page)) = self.cache.get(key) {
+            return Ok(page);
+        }
+        let page = Arc::new(self.read_page(number)?);
+        self.cache.put(key, Entry::Page(Arc::clone(&page)), page.bytes().len() as u64);
+        Ok(page)
+    }
+
+    /// Page `number` for one visit: from the cache if it is there, else read and not kept.
+    pub(crate) fn visit_page(&self, number: u64) -> Result<Arc<Page>> {
+        match self.cache.get(Key::page(number)) {
+            Some(Entry::Page(page)) => Ok(page),
+            _ => Ok(Arc::new(self.read_page(number)?)),
+        }
+    }
+
+    pub(crate) fn page_entry(&self, page: u64) -> Result<PageEntry> {
+        let record = page / PAGES_PER_RECORD as u64;
+        let slot = self
+            .page_index
+            .get(record as usize)
+            .ok_or_else(|| self.catalog.damage(format!("page {page} is past the last")))?;
+        let entries = match slot.get() {
+            Some(entries) => entries,
+            None => {
+                let entries = self.catalog.value(Record::PageIndex, record)?.unwrap_or_default();
+                slot.get_or_init(|| entries)
+            }
+        };
+        entries
+            .get((page % PAGES_PER_RECORD as u64) as usize)
+            .copied()
+            .ok_or_else(|| self.catalog.damage(format!("page {page} has no entry in the page index")))
+    }
+
+    /// The payload of position block `block`; checked on first use.
+    pub(crate) fn block(&self, block: u64) -> Result<Block<'_>> {
+        let damage = |offset, problem: String| Error::damaged(&self.positions_path, Some(offset), problem);
+        if let Some(Entry::Block(bytes)) = self.cache.get(Key::block(block)) {
+            return Ok(Block::Unpacked(bytes));
+        }
+        let entry = self.page_entry(block)?;
+        let bytes = usize::try_from(entry.block_at)
+            .ok()
+            .zip(usize::try_from(entry.block_bytes).ok())
+            .and_then(|(at, length)| self.positions.get(at..at.checked_add(length)?))
+            .ok_or_else(|| damage(entry.block_at, format!("position block {block} ends past the file")))?;
+        let (word, bit) = (&self.checked[(block / 64) as usize], 1 << (block % 64));
+        let check = word.load(Ordering::Relaxed) & bit == 0;
+        let payload = store::block::decode(bytes, block, check).map_err(|e| damage(entry.block_at, e))?;
+        if check {
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
+        Ok(match payload {
+            Cow::Borrowed(bytes) => Block::InPlace(bytes),
+            Cow::Owned(bytes) => {
+                let bytes = Arc::new(bytes);
+                self.cache.put(Key::block(block), Entry::Block(Arc::clone(&bytes)), bytes.capacity() as u64);
+                Block::Unpacked(bytes)
+            }
+        })
+    }
+
+    // One k-mer.
+
+    /// Encodes a k-mer of this index from letters of either case.
+    ///
+    /// # Errors
+    /// [`KmerError`] for a wrong length or letter.
+    pub fn encode(&self, kmer: &[u8]) -> Result<u64, KmerError> {
+        self.codec.encode(kmer)
+    }
+
+    /// How often a k-mer (a code of [`encode`](Self::encode), either strand) occurs in the genome, both strands counted.
+    /// 0 where it is not stored: it is absent, or outside the frequency filters of the index.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`]; [`Error::Io`].
+    pub fn frequency(&self, kmer: u64) -> Result<u64> {
+        let (hash, _) = self.codec.hash(kmer);
+        let number = self.address.page(hash);
+        let page = self.page(number)?;
+        Ok(page.frequency(hash, self.filters.min_frequency))
+    }
+
+    /// Calls `each` for the positions of a k-mer, ascending; gives its frequency. Where the index was built with
+    /// `--max-positions`, they may be fewer than the frequency: an even sample.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`]; [`Error::Io`].
+    pub fn for_each_position(&self, kmer: u64, mut each: impl FnMut(Position)) -> Result<u64> {
+        let (hash, strand) = self.codec.hash(kmer);
+        let page = self.page(self.address.page(hash))?;
+        let contigs = self.contigs()?;
+        let mut at = ContigCursor::new(contigs);
+        self.raw_positions(&page, hash, |raw| {
+            each(at.position(raw, strand));
+        })
+    }
+
+    /// The positions of a k-mer, ascending.
+    ///
+    /// # Errors
+    /// As [`for_each_position`](Self::for_each_position).
+    pub fn positions(&self, kmer: u64) -> Result<Vec<Position>> {
+        let mut all = Vec::new();
+        self.for_each_position(kmer, |position| all.push(position))?;
+        Ok(all)
+    }
+
+    /// Calls `each` for the coded positions of a hash; gives its frequency.
+    pub(crate) fn raw_positions(&self, page: &Page, hash: u64, each: impl FnMut(u64)) -> Result<u64> {
+        let (bytes, shape) = (page.bytes(), &page.shape);
+        let Some((slot, code)) = shape.search(bytes, shape.place(bytes, page.number, hash), hash) else {
+            return Ok(0);
+        };
+        let frequency = page.frequency_of(hash, slot, code, self.filters.min_frequency);
+        let at = shape.list_at(bytes, page.number, hash, slot, &self.filters, &self.lists);
+        let block = self.block(page.number)?;
+        self.read_list(&block, page, at, frequency, each)?;
+        Ok(frequency)
+    }
+
+    fn read_list(&self, block: &Block<'_>, page: &Page, at: u64, frequency: u64, mut each: impl FnMut(u64)) -> Result<()> {
+        let m = self.filters.stored_positions(frequency);
+        let end = 2 * self.manifest.genome.bases;
+        let (mut seen, mut previous, mut ascending) = (0, None, true);
+        if at.saturating_add(self.lists.bits(m)) <= page.shape.block_bits {
+            self.lists.read(block.bytes(), at, m, |raw| {
+                ascending &= raw < end && previous.is_none_or(|p| p < raw);
+                previous = Some(raw);
+                seen += 1;
+                if ascending {
+                    each(raw);
+                }
+            });
+        }
+        if seen != m || !ascending {
+            let offset = self.page_entry(page.number)?.block_at;
+            return Err(Error::damaged(
+                &self.positions_path,
+                Some(offset),
+                format!("position block {} does not hold the positions that its page says", page.number),
+            ));
+        }
+        Ok(())
+    }
+
+    // All k-mers.
+
+    /// Calls `each` for every stored k-mer, in the order of the index: the k-mer as it is printed (the lexicographically
+    /// smaller strand), its frequency, and a way to its positions. `each` stops the walk by an error.
+    ///
+    /// # Errors
+    /// What `each` returns; [`Error::Damaged`]; [`Error::Io`].
+    pub fn for_each_kmer(&self, mut each: impl FnMut(&KmerEntry<'_>) -> Result<()>) -> Result<()> {
+        for number in 0..self.manifest.dictionary.pages {
+            self.for_each_kmer_of_page(number, &mut each)?;
+        }
+        Ok(())
+    }
+
+    /// Pages of the dictionary; [`for_each_kmer_of_page`](Self::for_each_kmer_of_page) walks one, so several threads
+    /// can share the walk.
+    pub fn pages(&self) -> u64 {
+        self.manifest.dictionary.pages
+    }
+
+    /// As [`for_each_kmer`](Self::for_each_kmer), for the k-mers of one page (0 to [`pages`](Self::pages)).
+    ///
+    /// # Errors
+    /// As [`for_each_kmer`](Self::for_each_kmer).
+    pub fn for_each_kmer_of_page(
+        &self,
+        page: u64,
+        mut each: impl FnMut(&KmerEntry<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let page = self.visit_page(page)?;
+        let mut list_at = 0;
+        let entries =
+            page.shape.entries(page.bytes(), page.number, &self.manifest.dictionary, self.filters.min_frequency);
+        for (hash, frequency) in entries {
+            let stored = self.codec.kmer_of_hash(hash);
+            let printed = self.codec.printed_strand(stored);
+            each(&KmerEntry {
+                kmer: printed,
+                frequency,
+                strand: Strand::from_reverse(printed != stored),
+                index: self,
+                page: &page,
+                list_at,
+            })?;
+            list_at += self.lists.bits(self.filters.stored_positions(frequency));
+        }
+        Ok(())
+    }
+
+    /// How many distinct k-mers of the genome occur how often: (frequency, k-mers), ascending, whatever the filters.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`]; [`Error::Io`].
+    pub fn spectrum(&self) -> Result<Vec<(u64, u64)>> {
+        let rows: Vec<(u64, u64)> = self.catalog.runs(Record::Spectrum)?;
+        let distinct: u64 = rows.iter().map(|r| r.1).fold(0, u64::saturating_add);
+        if distinct != self.manifest.actual.distinct_kmers || !rows.is_sorted_by(|a, b| a.0 < b.0) {
+            return Err(self.catalog.damage("its spectrum disagrees with the manifest"));
+        }
+        Ok(rows)
+    }
+
+    pub(crate) fn filters(&self) -> &Filters {
+        &self.filters
+    }
+
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+}
+
+/// The payload of a position block.
+pub(crate) enum Block<'a> {
+    InPlace(&'a [u8]),
+    Unpacked(Arc<Vec<u8>>),
+}
+
+impl Block<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::InPlace(bytes) => bytes,
+            Self::Unpacked(bytes) => bytes,
+        }
+    }
+}
+
+/// A stored k-mer in a walk over the index.
+pub struct KmerEntry<'a> {
+    /// Code of the k-mer as it is printed; [`KmerCodec::decode`] gives its letters.
+    pub kmer: u64,
+    /// Occurrences in the genome, both strands.
+    pub frequency: u64,
+    /// Strand of the printed form relative to the stored one.
+    strand: Strand,
+    index: &'a Index,
+    page: &'a Page,
+    list_at: u64,
+}
+
+impl KmerEntry<'_> {
+    /// Calls `each` for its positions, ascending.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`]; [`Error::Io`].
+    pub fn for_each_position(&self, mut each: impl FnMut(Position)) -> Result<()> {
+        let block = self.index.block(self.page.number)?;
+        let mut at = ContigCursor::new(self.index.contigs()?);
+        self.index.read_list(&block, self.page, self.list_at, self.frequency, |raw| {
+            each(at.position(raw, self.strand));
+        })
+    }
+}
+
+impl Page {
+    #[inline(always)]
+    fn frequency(&self, hash: u64, min_frequency: u64) -> u64 {
+        let bytes = self.bytes();
+        match self.shape.search(bytes, self.shape.place(bytes, self.number, hash), hash) {
+            Some((slot, code)) => self.frequency_of(hash, slot, code, min_frequency),
+            None => 0,
+        }
+    }
+
+    #[inline(always)]
+    fn frequency_of(&self, hash: u64, slot: u32, code: u64, min_frequency: u64) -> u64 {
+        let value = match self.shape.plain(code) {
+            Some(value) => value,
+            None => self.shape.escaped(self.bytes(), self.number, hash, slot),
+        };
+        min_frequency.saturating_add(value)
+    }
+}
+
+/// Turns global offsets into contigs; cheap for ascending offsets.
+struct ContigCursor<'a> {
+    contigs: &'a [Contig],
+    current: usize,
+}
+
+impl<'a> ContigCursor<'a> {
+    fn new(contigs: &'a [Contig]) -> Self {
+        Self { contigs, current: 0 }
+    }
+
+    /// The place of a coded position, for a k-mer asked for on `strand` of its stored form. The offset is below the
+    /// number of bases, which [`Index::read_list`] has checked, so there is a contig that holds it.
+    #[inline]
+    fn position(&mut self, raw: u64, strand: Strand) -> Position {
+        let offset = raw >> 1;
+        let here = &self.contigs[self.current];
+        if offset < here.start || offset >= here.start + here.length {
+            self.current = self.contigs.partition_point(|c| c.start + c.length <= offset).min(self.contigs.len() - 1);
+        }
+        Position {
+            contig: self.current as u32,
+            start: offset.saturating_sub(self.contigs[self.current].start),
+            strand: Strand::from_reverse(raw & 1 == 1).relative_to(strand),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rayon::prelude::*;
+
+use super::Index;
+use crate::build::Progress;
+use crate::kmer::Strand;
+use crate::store::bundle::digest_file;
+use crate::store::{self, Contig};
+use crate::{Error, Result};
+
+/// How much [`Index::verify`] looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// Lengths, and digests of metadata.
+    Quick,
+    /// Every byte against its digest, and every page, block and record against each other.
+    Full,
+    /// All that, and every position against the genome.
+    Sequence,
+}
+
+/// What was checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Verified {
+    /// Bytes of files digested.
+    pub bytes: u64,
+    /// Dictionary pages, and as many position blocks.
+    pub pages: u64,
+    /// K-mers.
+    pub kmers: u64,
+    /// Positions.
+    pub positions: u64,
+    /// Seeds.
+    pub seeds: u64,
+    /// Contigs.
+    pub contigs: u64,
+}
+
+impl Index {
+    /// Checks the index on the current rayon pool.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], which names the file and what does not fit; [`Error::Io`].
+    pub fn verify(&self, depth: Depth, progress: &dyn Progress) -> Result<Verified> {
+        let manifest = &self.manifest;
+        let mut verified = Verified { bytes: 0, pages: 0, kmers: 0, positions: 0, seeds: 0, contigs: 0 };
+        let contigs = self.contigs()?;
+        let in_file: u64 = self.genome.contigs().into();
+        if in_file != contigs.len() as u64 {
+            return Err(self.sequence_damage(None, "it holds another number of contigs than the catalog"));
+        }
+        for (entry, contig) in self.genome.index().zip(contigs) {
+            let (_, offset) = entry?;
+            let record = self.genome.record_at(offset)?;
+            if offset != contig.record || record.length() != contig.length || !record.is_sound() {
+                let problem = format!("the record of contig {} disagrees with the catalog", contig.name);
+                return Err(self.sequence_damage(Some(offset), &problem));
+            }
+            verified.contigs += 1;
+        }
+        let spectrum = self.spectrum()?;
+        let mut kmers = 0;
+        for page in 0..self.pages() {
+            let entry = self.page_entry(page)?;
+            if entry.first_kmer < kmers || entry.first_kmer > manifest.actual.stored_kmers {
+                return Err(self.catalog.damage("its page index is out of order"));
+            }
+            kmers = entry.first_kmer;
+        }
+        if depth == Depth::Quick {
+            return Ok(verified);
+        }
+
+        let total: u64 = manifest.files.values().map(|f| f.bytes).sum();
+        progress.phase("digesting", Some(total));
+        for (name, expected) in &manifest.files {
+            let path = self.folder.join(name);
+            if digest_file(&path)? != *expected {
+                return Err(Error::damaged(&path, None, "its digest is not the one in the manifest"));
+            }
+            progress.advance(expected.bytes);
+            verified.bytes += expected.bytes;
+        }
+
+        progress.phase("checking", Some(manifest.actual.stored_kmers));
+        let counted = Mutex::new(std::collections::BTreeMap::<u64, u64>::new());
+        let (kmers, positions) = (AtomicU64::new(0), AtomicU64::new(0));
+        (0..self.pages()).into_par_iter().try_for_each(|number| {
+            let page = self.read_page(number)?;
+            let layout = &manifest.dictionary;
+            page.shape
+                .verify(page.bytes(), number, layout, &self.filters, &self.lists)
+                .map_err(|e| self.catalog.damage(e))?;
+            let entry = self.page_entry(number)?;
+            let next = if number + 1 < self.pages() {
+                self.page_entry(number + 1)?.first_kmer
+            } else {
+                manifest.actual.stored_kmers
+            };
+            if next.checked_sub(entry.first_kmer) != Some(page.shape.entries.into()) {
+                return Err(self.catalog.damage(format!("the page index disagrees with page {number}")));
+            }
+            let block = self.block(number)?;
+            let mut local = std::collections::BTreeMap::new();
+            let mut small = [0u64; 64];
+            let (mut list_at, mut here) = (0, 0);
+            if depth == Depth::Sequence {
+                let mut check = GenomeCheck { index: self, contigs, current: None };
+                for (hash, frequency) in page.shape.entries(page.bytes(), number, layout, self.filters.min_frequency) {
+                    let stored = self.codec.kmer_of_hash(hash);
+                    let mut wrong = None;
+                    self.read_list(&block, &page, list_at, frequency, |raw| {
+                        if !check.holds(stored, raw) {
+                            wrong.get_or_insert(raw);
+                        }
+                    })?;
+                    if let Some(raw) = wrong {
+                        return Err(Error::damaged(
+                            &self.positions_path,
+                            Some(entry.block_at),
+                            format!("block {number} places {} at base {}, where the genome reads otherwise", self.codec.decode(stored), raw >> 1),
+                        ));
+                    }
+                    list_at += self.lists.bits(self.filters.stored_positions(frequency));
+                }
+                list_at = 0;
+            }
+            for frequency in page.shape.frequencies(page.bytes(), self.filters.min_frequency) {
+                match small.get_mut(frequency as usize) {
+                    Some(count) => *count += 1,
+                    None => *local.entry(frequency).or_default() += 1,
+                }
+                self.read_list(&block, &page, list_at, frequency, |_| here += 1)?;
+                list_at += self.lists.bits(self.filters.stored_positions(frequency));
+            }
+            kmers.fetch_add(page.shape.entries.into(), Ordering::Relaxed);
+            positions.fetch_add(here, Ordering::Relaxed);
+            progress.advance(page.shape.entries.into());
+            let mut counted = counted.lock().unwrap_or_else(|p| p.into_inner());
+            for (frequency, count) in (0..).zip(small).chain(local).filter(|&(_, count)| count > 0) {
+                *counted.entry(frequency).or_default() += count;
+            }
+            Ok(())
+        })?;
+        (verified.pages, verified.kmers) = (self.pages(), kmers.into_inner());
+        verified.positions = positions.into_inner();
+        let expected = (manifest.actual.stored_kmers, manifest.actual.positions);
+        if (verified.kmers, verified.positions) != expected {
+            return Err(self.catalog.damage("it holds another number of k-mers or positions than the manifest says"));
+        }
+        let stored: Vec<_> = spectrum.into_iter().filter(|row| self.filters.keeps(row.0)).collect();
+        if !counted.into_inner().unwrap_or_else(|p| p.into_inner()).into_iter().eq(stored.iter().copied()) {
+            return Err(self.catalog.damage("its spectrum disagrees with its pages"));
+        }
+        verified.seeds = self.verify_seeds(&stored)?;
+        Ok(verified)
+    }
+
+    /// The seed order holds every repeated k-mer once: its numbers ascend within a frequency, frequencies fall, and each
+    /// has as many as the spectrum says. That the numbers belong to k-mers of that frequency follows from the digest.
+    fn verify_seeds(&self, stored: &[(u64, u64)]) -> Result<u64> {
+        let mut expected: Vec<(u64, u64)> = stored.iter().copied().filter(|row| row.0 >= 2).collect();
+        let wrong = || self.catalog.damage("its seed order disagrees with its spectrum");
+        let (mut last, mut seeds) = (None, 0);
+        for number in 0.. {
+            let Some(bytes) = self.catalog.record(store::catalog::Record::Seeds, number)? else { break };
+            for (frequency, kmer) in store::seeds::decode(&bytes).map_err(|e| self.catalog.damage(e))? {
+                let (wanted, left) = expected.last_mut().ok_or_else(wrong)?;
+                if *wanted != frequency || last.is_some_and(|(f, k)| f == frequency && k >= kmer) {
+                    return Err(wrong());
+                }
+                *left -= 1;
+                if *left == 0 {
+                    expected.pop();
+                }
+                last = Some((frequency, kmer));
+                seeds += 1;
+            }
+        }
+        if !expected.is_empty() || seeds != self.manifest.actual.seeds {
+            return Err(wrong());
+        }
+        Ok(seeds)
+    }
+
+    fn sequence_damage(&self, offset: Option<u64>, problem: &str) -> Error {
+        Error::damaged(self.folder.join(store::SEQUENCE), offset, problem)
+    }
+}
+
+/// Compares k-mers with the genome.
+struct GenomeCheck<'a> {
+    index: &'a Index,
+    contigs: &'a [Contig],
+    /// The contig of the position before, which is mostly that of the next.
+    current: Option<(&'a Contig, crate::sequence::Record<'a>)>,
+}
+
+impl GenomeCheck<'_> {
+    /// Whether the genome reads `stored` at a coded position.
+    fn holds(&mut self, stored: u64, raw: u64) -> bool {
+        let offset = raw >> 1;
+        if self.current.is_none_or(|(c, _)| offset < c.start || offset >= c.start + c.length) {
+            let number = self.contigs.partition_point(|c| c.start + c.length <= offset);
+            self.current = self.contigs.get(number).and_then(|c| Some((c, self.index.genome.record_at(c.record).ok()?)));
+        }
+        let Some((contig, record)) = self.current else { return false };
+        let codec = &self.index.codec;
+        let (start, k) = (offset - contig.start, u64::from(codec.k()));
+        if start + k > contig.length {
+            return false;
+        }
+        let packed = record.packed();
+        let read = (start..start + k).fold(0u64, |kmer, at| {
+            kmer << 2 | u64::from(packed[(at / 4) as usize] >> (6 - 2 * (at % 4)) & 3)
+        });
+        let strand = Strand::from_reverse(raw & 1 == 1);
+        let wanted = if strand.is_reverse() { codec.reverse_complement(stored) } else { stored };
+        read == wanted && record.acgt_runs_within(start..start + k).next() == Some(start..start + k)
+    }
+}

@@ -1,0 +1,395 @@
+//! What users ask of an index: the k-mers of sequences and of stretches of the genome, and k-mer lists.
+//!
+//! Sequences stream through in batches: one thread reads and cuts, the pool looks up and formats, one thread writes in
+//! input order. What is in flight is bounded in bytes, whatever the length of the input or of one sequence.
+
+mod statistics;
+
+use std::io::Write;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+pub use statistics::SequenceStatistics;
+use statistics::Tally;
+
+use crate::build::Progress;
+use crate::index::{BatchLookup, Index};
+use crate::kmer::AsciiScanner;
+use crate::memory::{Component, Reservation, Window};
+use crate::output::{self, Format};
+use crate::sequence::{Case, Region, SequenceReader, Source};
+use crate::{Error, Result};
+
+/// What to say of each sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// One row a sequence: [`SequenceStatistics`].
+    Summary,
+    /// One row a k-mer: name, start, frequency.
+    PerKmer,
+    /// As bedGraph: runs of neighbouring k-mers of one frequency.
+    Runs,
+}
+
+/// Bytes that a base of a batch takes on its way: the base, its hash, its place in two orders, its frequency.
+const BYTES_PER_BASE: u64 = 1 + 8 + 8 + 16 + 8;
+
+/// A piece of a sequence.
+struct Segment {
+    /// Name for rows of k-mers.
+    name: String,
+    /// Name for the summary row.
+    label: String,
+    /// Coordinate of the first base of this piece, the overlap with the piece before included.
+    start: u64,
+    /// Its bases in the batch.
+    from: usize,
+    to: usize,
+    /// Bases that the piece before held already.
+    overlap: usize,
+    last: bool,
+}
+
+/// Pieces of sequences that are looked up together.
+struct Batch {
+    id: u64,
+    bases: Vec<u8>,
+    segments: Vec<Segment>,
+    _held: Reservation,
+}
+
+/// What a batch becomes.
+struct Answer {
+    text: Vec<u8>,
+    /// Parts of summaries: (label, bases, counts, whether it ends here).
+    parts: Vec<(String, u64, Tally, bool)>,
+    _held: Reservation,
+}
+
+/// Where sequences come from.
+pub enum Sequences<'a> {
+    /// A file or standard input.
+    Source(&'a Source),
+    /// Stretches of the indexed genome.
+    Regions(&'a [Region]),
+}
+
+/// Looks up all k-mers of `sequences` and writes what `detail` asks for, in input order.
+///
+/// # Errors
+/// [`Error::Input`] and [`Error::NotInIndex`] for what cannot be read; [`Error::Io`]; [`Error::Damaged`].
+pub fn query_sequences(
+    index: &Index,
+    sequences: &Sequences<'_>,
+    detail: Detail,
+    format: Format,
+    out: &mut (dyn Write + Send),
+    progress: &dyn Progress,
+) -> Result<()> {
+    let threads = rayon::current_num_threads() as u64;
+    let budget = index.budget();
+    // Batches that are read, looked up and written: one a thread, and two waiting at either end.
+    let in_flight = threads + 4;
+    let most = (budget.limit() / 4 / in_flight / BYTES_PER_BASE).clamp(1 << 14, 4 << 20);
+    // A large batch reads fewer pages; but all threads should have one.
+    let known = match sequences {
+        Sequences::Source(source) => source.bytes_total(),
+        Sequences::Regions(regions) => Some(regions.iter().map(|r| r.range.end - r.range.start).sum()),
+    };
+    progress.phase("querying", known);
+    let batch_bases = known.map_or(most, |bases| (bases / threads + 1).clamp((1 << 18).min(most), most)) as usize;
+
+    let (sender, receiver) = sync_channel::<Batch>(1);
+    let receiver = Mutex::new(receiver);
+    let window = Window::new(budget.limit() / 8);
+    let failure = Mutex::new(None);
+    std::thread::scope(|scope| {
+        let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let start_error = |e| Error::io("start a thread for", index.folder(), e);
+        let reader = spawn("reader")
+            .spawn_scoped(scope, || {
+                let mut cutter = Cutter::new(index, batch_bases, sender);
+                match sequences {
+                    Sequences::Source(source) => cutter.cut_source(source, progress),
+                    Sequences::Regions(regions) => cutter.cut_regions(index, regions, progress),
+                }
+            })
+            .map_err(start_error)?;
+        let writer = spawn("writer")
+            .spawn_scoped(scope, || {
+                let _closing = window.closing();
+                write_answers(&window, detail, format, out)
+            })
+            .map_err(start_error)?;
+        rayon::scope(|scope| {
+            for _ in 0..rayon::current_num_threads() {
+                scope.spawn(|_| {
+                    if let Err(e) = look_up(index, detail, format, &receiver, &window) {
+                        failure.lock().unwrap_or_else(|p| p.into_inner()).get_or_insert(e);
+                        window.close();
+                    }
+                    // Whatever is still read is taken off the reader's hands, so that it comes to its end.
+                    if window.is_closed() {
+                        while receive(&receiver).is_some() {}
+                    }
+                });
+            }
+        });
+        window.close();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        let (read, written) = (join(reader), join(writer));
+        match failure.into_inner().unwrap_or_else(|p| p.into_inner()) {
+            Some(e) => Err(e),
+            None => written.and(read),
+        }
+    })
+}
+
+fn receive(receiver: &Mutex<Receiver<Batch>>) -> Option<Batch> {
+    receiver.lock().unwrap_or_else(|p| p.into_inner()).recv().ok()
+}
+
+/// Cuts sequences into pieces and pieces into batches.
+struct Cutter {
+    k: usize,
+    batch_bases: usize,
+    budget: crate::memory::Budget,
+    sender: SyncSender<Batch>,
+    id: u64,
+    bases: Vec<u8>,
+    segments: Vec<Segment>,
+    /// Nobody takes batches any more.
+    gone: bool,
+}
+
+impl Cutter {
+    fn new(index: &Index, batch_bases: usize, sender: SyncSender<Batch>) -> Self {
+        Self {
+            k: index.k() as usize,
+            batch_bases,
+            budget: index.budget().clone(),
+            sender,
+            id: 0,
+            bases: Vec::new(),
+            segments: Vec::new(),
+            gone: false,
+        }
+    }
+
+    fn begin(&mut self, name: &str, label: &str, start: u64) {
+        self.segments.push(Segment {
+            name: name.to_owned(),
+            label: label.to_owned(),
+            start,
+            from: self.bases.len(),
+            to: self.bases.len(),
+            overlap: 0,
+            last: false,
+        });
+    }
+
+    fn add(&mut self, mut bases: &[u8]) {
+        while !bases.is_empty() {
+            let room = self.batch_bases.saturating_sub(self.bases.len()).max(1);
+            let (now, later) = bases.split_at(room.min(bases.len()));
+            self.bases.extend_from_slice(now);
+            bases = later;
+            if self.bases.len() >= self.batch_bases
+                && let Some(segment) = self.segments.last_mut()
+            {
+                // The sequence goes on in the next batch, with the k-1 bases that its next k-mer begins with.
+                segment.to = self.bases.len();
+                let overlap = (self.k - 1).min(segment.to - segment.from);
+                let tail = self.bases[segment.to - overlap..].to_vec();
+                let next = Segment {
+                    name: segment.name.clone(),
+                    label: segment.label.clone(),
+                    start: segment.start + (segment.to - segment.from - overlap) as u64,
+                    from: 0,
+                    to: overlap,
+                    overlap,
+                    ..*segment
+                };
+                self.send();
+                self.bases.extend_from_slice(&tail);
+                self.segments.push(next);
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(segment) = self.segments.last_mut() {
+            segment.to = self.bases.len();
+            segment.last = true;
+        }
+        // Sequences of no bases take room too.
+        if self.bases.len() >= self.batch_bases || self.segments.len() >= self.batch_bases / 16 {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        let segments = std::mem::take(&mut self.segments);
+        let bases = std::mem::replace(&mut self.bases, Vec::with_capacity(self.batch_bases));
+        if segments.is_empty() {
+            return;
+        }
+        let names: usize = segments.iter().map(|s| s.name.len() + s.label.len() + size_of::<Segment>()).sum();
+        let held = self.budget.wait(Component::Batches, bases.len() as u64 * BYTES_PER_BASE + names as u64);
+        let batch = Batch { id: self.id, bases, segments, _held: held };
+        self.id += 1;
+        self.gone |= self.sender.send(batch).is_err();
+    }
+
+    fn cut_source(&mut self, source: &Source, progress: &dyn Progress) -> Result<()> {
+        let mut reader = SequenceReader::open(source)?;
+        let mut done = 0;
+        while let Some(head) = reader.next_record()? {
+            self.begin(&head.name, &head.name, 0);
+            while let Some(bases) = reader.next_bases()? {
+                self.add(bases);
+                let read = source.bytes_read();
+                progress.advance(read - done);
+                done = read;
+                if self.gone {
+                    return Ok(());
+                }
+            }
+            self.end();
+        }
+        self.send();
+        Ok(())
+    }
+
+    fn cut_regions(&mut self, index: &Index, regions: &[Region], progress: &dyn Progress) -> Result<()> {
+        let mut bases = Vec::new();
+        for region in regions {
+            let (_, record) = index.region_record(region)?;
+            let label = format!("{}:{}-{}", region.contig, region.range.start + 1, region.range.end);
+            self.begin(&region.contig, &label, region.range.start);
+            let mut at = region.range.start;
+            while at < region.range.end {
+                let end = region.range.end.min(at + (1 << 16));
+                bases.clear();
+                record.bases(at..end, Case::Upper, &mut bases);
+                self.add(&bases);
+                progress.advance(end - at);
+                at = end;
+                if self.gone {
+                    return Ok(());
+                }
+            }
+            self.end();
+        }
+        self.send();
+        Ok(())
+    }
+}
+
+/// One worker: takes batches, looks them up, formats what they become.
+fn look_up(
+    index: &Index,
+    detail: Detail,
+    format: Format,
+    receiver: &Mutex<Receiver<Batch>>,
+    window: &Window<Answer>,
+) -> Result<()> {
+    let mut lookup = index.batch();
+    let (mut hashes, mut starts) = (Vec::new(), Vec::new());
+    let mut ends = Vec::new();
+    while let Some(batch) = receive(receiver) {
+        hashes.clear();
+        starts.clear();
+        ends.clear();
+        for segment in &batch.segments {
+            let mut scanner = AsciiScanner::new(*index.codec());
+            scanner.scan(&batch.bases[segment.from..segment.to], |start, hash, _| {
+                hashes.push(hash);
+                if detail != Detail::Summary {
+                    starts.push(segment.start + start);
+                }
+            });
+            ends.push(hashes.len());
+        }
+        let answer = answer(batch, detail, format, &mut lookup, &hashes, &starts, &ends)?;
+        let bytes = answer.1.text.capacity() as u64;
+        if !window.put(answer.0, answer.1, bytes) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn answer(
+    batch: Batch,
+    detail: Detail,
+    format: Format,
+    lookup: &mut BatchLookup<'_>,
+    hashes: &[u64],
+    starts: &[u64],
+    ends: &[usize],
+) -> Result<(u64, Answer)> {
+    let frequencies = lookup.of_hashes(hashes)?;
+    let mut text = Vec::new();
+    let mut parts = Vec::new();
+    let mut first = 0;
+    for (segment, &end) in batch.segments.iter().zip(ends) {
+        let found = &frequencies[first..end];
+        match detail {
+            Detail::Summary => {
+                let bases = (segment.to - segment.from - segment.overlap) as u64;
+                parts.push((segment.label.clone(), bases, Tally::of(found, segment.last && segment.overlap == 0), segment.last));
+            }
+            Detail::PerKmer => {
+                for (&start, &frequency) in starts[first..end].iter().zip(found) {
+                    output::kmer_row(&mut text, format, &segment.name, start, frequency);
+                }
+            }
+            Detail::Runs => {
+                let mut rows = starts[first..end].iter().copied().zip(found.iter().copied()).peekable();
+                while let Some((start, frequency)) = rows.next() {
+                    let mut last = start;
+                    while let Some((next, _)) = rows.next_if(|&(next, f)| next == last + 1 && f == frequency) {
+                        last = next;
+                    }
+                    output::run_row(&mut text, format, &segment.name, start, last + 1, frequency);
+                }
+            }
+        }
+        first = end;
+    }
+    let Batch { id, _held, .. } = batch;
+    Ok((id, Answer { text, parts, _held }))
+}
+
+fn write_answers(window: &Window<Answer>, detail: Detail, format: Format, out: &mut (dyn Write + Send)) -> Result<()> {
+    let io_error = |e| Error::io("write", "the output", e);
+    let mut text = Vec::new();
+    if detail == Detail::Summary {
+        output::statistics_header(&mut text, format);
+        out.write_all(&text).map_err(io_error)?;
+    }
+    let mut open: Option<(String, u64, Tally)> = None;
+    while let Some(answer) = window.take() {
+        out.write_all(&answer.text).map_err(io_error)?;
+        text.clear();
+        for (label, bases, tally, last) in answer.parts {
+            let (label, bases, tally) = match open.take() {
+                Some((label, before, mut sum)) => {
+                    sum.add(tally);
+                    (label, before + bases, sum)
+                }
+                None => (label, bases, tally),
+            };
+            if last {
+                output::statistics_row(&mut text, format, &tally.statistics(label, bases));
+            } else {
+                open = Some((label, bases, tally));
+            }
+        }
+        out.write_all(&text).map_err(io_error)?;
+    }
+    out.flush().map_err(io_error)
+}
