@@ -570,14 +570,6 @@ impl Index {
         Ok(rows)
     }
 
-    pub(crate) fn filters(&self) -> &Filters {
-        &self.filters
-    }
-
-    pub(crate) fn catalog(&self) -> &Catalog {
-        &self.catalog
-    }
-
     pub(crate) fn budget(&self) -> &Budget {
         &self.budget
     }

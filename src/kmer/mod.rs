@@ -112,11 +112,7 @@ impl KmerCodec {
     /// Reverse complement of a k-mer code.
     #[inline]
     pub fn reverse_complement(&self, kmer: u64) -> u64 {
-        // Reverse the order of the 32 two-bit fields of the word, complement each, and drop the unused ones.
-        let mut x = kmer;
-        x = ((x >> 2) & 0x3333_3333_3333_3333) | ((x & 0x3333_3333_3333_3333) << 2);
-        x = ((x >> 4) & 0x0F0F_0F0F_0F0F_0F0F) | ((x & 0x0F0F_0F0F_0F0F_0F0F) << 4);
-        (x.swap_bytes() ^ 0xAAAA_AAAA_AAAA_AAAA) >> (64 - 2 * self.k)
+        scan::reverse_complement_word(kmer) >> (64 - 2 * self.k)
     }
 
     /// Canonical code of a k-mer given as both strands, and the strand on which it reads forward.

@@ -37,6 +37,114 @@ impl Strand {
     }
 }
 
+/// K-mers hashed at a time, a multiple of [`LANES`].
+const BLOCK: usize = 512;
+
+/// K-mers hashed side by side; one loop over lanes is one vector operation where the machine has them.
+const LANES: usize = 8;
+
+impl KmerCodec {
+    /// Calls `each(start, hash, is_reverse)` for every k-mer of the bases `range` of packed sequence (2 bits a base,
+    /// four a byte, the first in the highest bits), in order; `start` counts bases from the start of `packed`. Bases
+    /// past the end of `packed` read as T.
+    #[inline]
+    pub fn scan_packed(&self, packed: &[u8], range: Range<u64>, mut each: impl FnMut(u64, u64, bool)) {
+        let mut hashes = [0; BLOCK];
+        let mut strands = [0; BLOCK];
+        let end = (range.end + 1).saturating_sub(u64::from(self.k));
+        let mut start = range.start;
+        while start < end {
+            let count = (end - start).min(BLOCK as u64) as usize;
+            hash_block(self, packed, start, &mut hashes, &mut strands, count);
+            for (i, (&hash, &strand)) in hashes[..count].iter().zip(&strands).enumerate() {
+                each(start + i as u64, hash, strand != 0);
+            }
+            start += count as u64;
+        }
+    }
+
+    /// Hashes of the k-mers that start at the first [`LANES`] bases of a window of 64 bases, and whether each reads on
+    /// the reverse of its stored strand.
+    #[inline(always)]
+    fn hash_window<const ODD: bool>(&self, window: [u64; 2], hashes: &mut [u64; LANES], strands: &mut [u64; LANES]) {
+        let [high, low] = window;
+        // The reverse complement of the window: its words change places.
+        let (reverse_high, reverse_low) = (reverse_complement_word(low), reverse_complement_word(high));
+        let unused = 64 - 2 * self.k;
+        for lane in 0..LANES {
+            let shift = 2 * lane as u32;
+            // Two shifts where one would be by 64 bits in lane 0.
+            let forward = ((high << shift) | (low >> 1 >> (63 - shift))) >> unused;
+            let reverse = ((reverse_low >> shift) | (reverse_high << 1 << (63 - shift))) & self.mask;
+            let (code, is_reverse) = self.canonical_of::<ODD>(forward, reverse);
+            hashes[lane] = self.mix(code);
+            strands[lane] = u64::from(is_reverse);
+        }
+    }
+
+    #[inline(always)]
+    fn hash_windows<const ODD: bool>(
+        &self,
+        packed: &[u8],
+        start: u64,
+        hashes: &mut [u64; BLOCK],
+        strands: &mut [u64; BLOCK],
+        count: usize,
+    ) {
+        let shift = 2 * (start % 4) as u32;
+        let mut at = (start / 4) as usize;
+        let (hashes, _) = hashes.as_chunks_mut::<LANES>();
+        let (strands, _) = strands.as_chunks_mut::<LANES>();
+        for (hashes, strands) in hashes.iter_mut().zip(strands).take(count.div_ceil(LANES)) {
+            let (first, second) = (big_endian(packed, at), big_endian(packed, at + 8));
+            let window = [(first << shift) | (second >> 1 >> (63 - shift)), second << shift];
+            self.hash_window::<ODD>(window, hashes, strands);
+            at += LANES / 4;
+        }
+    }
+}
+
+/// Hashes `count` k-mers, with the widest vectors that the machine has.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512dq+avx512vl", "x86_64+avx2+bmi2"))]
+fn hash_block(
+    codec: &KmerCodec,
+    packed: &[u8],
+    start: u64,
+    hashes: &mut [u64; BLOCK],
+    strands: &mut [u64; BLOCK],
+    count: usize,
+) {
+    if codec.k % 2 == 1 {
+        codec.hash_windows::<true>(packed, start, hashes, strands, count);
+    } else {
+        codec.hash_windows::<false>(packed, start, hashes, strands, count);
+    }
+}
+
+/// Eight bytes, the first in the highest bits; bytes past the end read as zero.
+#[inline(always)]
+fn big_endian(bytes: &[u8], at: usize) -> u64 {
+    match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        Some(eight) => u64::from_be_bytes(*eight),
+        None => {
+            let mut eight = [0; 8];
+            for (to, from) in eight.iter_mut().zip(bytes.get(at..).unwrap_or_default()) {
+                *to = *from;
+            }
+            u64::from_be_bytes(eight)
+        }
+    }
+}
+
+/// Reverse complement of the 32 bases of a word.
+#[inline(always)]
+pub(super) const fn reverse_complement_word(word: u64) -> u64 {
+    let mut x = word;
+    x = ((x >> 2) & 0x3333_3333_3333_3333) | ((x & 0x3333_3333_3333_3333) << 2);
+    x = ((x >> 4) & 0x0F0F_0F0F_0F0F_0F0F) | ((x & 0x0F0F_0F0F_0F0F_0F0F) << 4);
+    x.swap_bytes() ^ 0xAAAA_AAAA_AAAA_AAAA
+}
+
 /// Both strands of the k-mer that ends at the base read last.
 #[derive(Clone, Copy, Default)]
 struct Window {
@@ -49,70 +157,6 @@ impl Window {
     fn push(&mut self, base: u64, mask: u64, top: u32) {
         self.forward = ((self.forward << 2) | base) & mask;
         self.reverse = (self.reverse >> 2) | ((base ^ 2) << top);
-    }
-}
-
-impl KmerCodec {
-    /// Calls `each(start, hash, is_reverse)` for every k-mer of the bases `range` of packed sequence (2 bits a base,
-    /// four a byte, the first in the highest bits), in order; `start` counts bases from the start of `packed`.
-    ///
-    /// # Panics
-    /// When `range` ends past `packed`.
-    #[inline]
-    pub fn scan_packed(
-        &self,
-        packed: &[u8],
-        range: Range<u64>,
-        each: impl FnMut(u64, u64, bool),
-    ) {
-        if self.k % 2 == 1 {
-            self.scan_packed_strand::<true>(packed, range, each);
-        } else {
-            self.scan_packed_strand::<false>(packed, range, each);
-        }
-    }
-
-    #[inline(always)]
-    fn scan_packed_strand<const ODD: bool>(
-        &self,
-        packed: &[u8],
-        range: Range<u64>,
-        mut each: impl FnMut(u64, u64, bool),
-    ) {
-        let k = u64::from(self.k);
-        if range.end < range.start + k {
-            return;
-        }
-        let (mask, top) = (self.mask, 2 * (self.k - 1));
-        let mut window = Window::default();
-        let base_at = |at: u64| u64::from(packed[(at / 4) as usize] >> (6 - 2 * (at % 4))) & 3;
-        let first = range.start + k - 1;
-        for at in range.start..first {
-            window.push(base_at(at), mask, top);
-        }
-        let mut step = |window: &mut Window, base: u64, at: u64| {
-            window.push(base, mask, top);
-            let (code, is_reverse) = self.canonical_of::<ODD>(window.forward, window.reverse);
-            each(at + 1 - k, self.mix(code), is_reverse);
-        };
-        let mut at = first;
-        while at < range.end && at % 4 != 0 {
-            step(&mut window, base_at(at), at);
-            at += 1;
-        }
-        let whole = &packed[(at / 4).min(range.end / 4) as usize..(range.end / 4) as usize];
-        for &byte in whole {
-            let byte = u64::from(byte);
-            step(&mut window, byte >> 6, at);
-            step(&mut window, (byte >> 4) & 3, at + 1);
-            step(&mut window, (byte >> 2) & 3, at + 2);
-            step(&mut window, byte & 3, at + 3);
-            at += 4;
-        }
-        while at < range.end {
-            step(&mut window, base_at(at), at);
-            at += 1;
-        }
     }
 }
 

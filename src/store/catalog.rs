@@ -6,7 +6,6 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::{
     AccessGuard, Builder, Database, DatabaseError, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableDatabase,
@@ -241,8 +240,6 @@ pub(crate) struct Catalog {
     // Kept open as long as the tables.
     _transaction: ReadTransaction,
     _database: ReadOnlyDatabase,
-    /// Whether a page was found damaged: said once, for good.
-    damaged: AtomicBool,
 }
 
 impl std::fmt::Debug for Catalog {
@@ -275,17 +272,11 @@ impl Catalog {
             records,
             _transaction: transaction,
             _database: database,
-            damaged: AtomicBool::new(false),
         })
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// An error about this file.
     pub(crate) fn damage(&self, problem: impl Into<String>) -> Error {
-        self.damaged.store(true, Ordering::Relaxed);
         Error::damaged(&self.path, None, problem)
     }
 

@@ -82,7 +82,7 @@ impl Layout {
         let codec = KmerCodec::new(self.k).map_err(|e: Error| e.to_string())?;
         let group_bits = codec.hash_bits().saturating_sub(self.remainder_bits.saturating_add(BUCKET_BITS));
         let sound = self.remainder_bits <= codec.hash_bits().min(63)
-            && group_bits < 40
+            && group_bits <= 32
             && self.groups == 1 << group_bits
             && (1..=self.groups).contains(&self.groups_per_page)
             && self.groups_per_page < 1 << 24
@@ -98,7 +98,7 @@ impl Layout {
             remainder_bits: self.remainder_bits,
             remainder_mask: low_mask(self.remainder_bits),
             group_shift: (self.remainder_bits + BUCKET_BITS).min(63),
-            one_group: self.groups == 1,
+            group_mask: self.groups - 1,
             pages: Divisor::new(self.groups_per_page),
             groups_per_page: self.groups_per_page,
         }
@@ -132,25 +132,20 @@ pub(crate) fn sample_shift(entry_bits: u32) -> u32 {
 /// Bytes of the store's own in a page of it that holds one of ours.
 const PAGE_ROOM: u64 = 96;
 
-/// Division of group numbers by a constant, as one multiplication (D. Lemire, O. Kaser, N. Kurz, Software: Practice
-/// and Experience 49, 2019): exact for numbers and divisors below 2^32, and for divisor 1.
+/// Division by a constant as one multiplication, exact for numbers and divisors below 2^32: with m = floor((2^64 - 1) / d),
+/// floor(n / d) = floor((n + 1) m / 2^64) (A. Robison, "N-bit unsigned division via N-bit multiply-add", 2005).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Divisor {
-    reciprocal: u64,
-    divisor: u64,
-}
+pub(crate) struct Divisor(u64);
 
 impl Divisor {
     pub(crate) fn new(divisor: u64) -> Self {
-        Self { reciprocal: (u64::MAX / divisor).wrapping_add(1), divisor }
+        debug_assert!(divisor >> 32 == 0);
+        Self(u64::MAX / divisor)
     }
 
     #[inline(always)]
-    pub(crate) fn quotient(&self, n: u64) -> u64 {
-        if n >> 32 != 0 || self.divisor == 1 {
-            return n / self.divisor;
-        }
-        ((u128::from(self.reciprocal) * u128::from(n)) >> 64) as u64
+    pub(crate) fn quotient(self, n: u64) -> u64 {
+        ((u128::from(n + 1) * u128::from(self.0)) >> 64) as u64
     }
 }
 
@@ -160,7 +155,7 @@ pub(crate) struct Address {
     remainder_bits: u32,
     remainder_mask: u64,
     group_shift: u32,
-    one_group: bool,
+    group_mask: u64,
     pages: Divisor,
     groups_per_page: u64,
 }
@@ -169,7 +164,7 @@ impl Address {
     /// Group of a hash, counted over the whole index.
     #[inline(always)]
     pub(crate) fn group(&self, hash: u64) -> u64 {
-        if self.one_group { 0 } else { hash >> self.group_shift }
+        (hash >> self.group_shift) & self.group_mask
     }
 
     /// Page of a hash.
@@ -205,7 +200,7 @@ mod tests {
     fn division_is_exact() {
         for divisor in (1..2000).chain([(1 << 31) + 1, u64::from(u32::MAX)]) {
             let d = Divisor::new(divisor);
-            for n in (0..3000).chain([1 << 31, u64::from(u32::MAX), 1 << 40, (1 << 32) * divisor.min(1 << 20) - 1]) {
+            for n in (0..3000).chain([1 << 31, (1 << 31) / divisor * divisor, u64::from(u32::MAX) - 1, u64::from(u32::MAX)]) {
                 assert_eq!(d.quotient(n), n / divisor, "{n} / {divisor}");
             }
         }

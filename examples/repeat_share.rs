@@ -1,0 +1,70 @@
+//! Prints, as bedGraph, the share of repeated k-mers in every window along an indexed genome: a map of its repeats.
+//! Threads look up batches of k-mers side by side.
+//!
+//! ```text
+//! cargo run --release -- demo -o /tmp/x
+//! cargo run --release --example repeat_share -- /tmp/x/demo.reprise 10000
+//! ```
+
+use std::error::Error;
+use std::io::{BufWriter, Write};
+
+use rayon::prelude::*;
+use reprise::Index;
+use reprise::index::BatchLookup;
+
+/// One window of a contig: contig number, 0-based start, end.
+type Window = (usize, u64, u64);
+
+/// Share of the k-mers that begin in the window and occur twice or more in the genome; `None` where it has no k-mer.
+fn share(index: &Index, batch: &mut BatchLookup<'_>, window: Window) -> reprise::Result<Option<f64>> {
+    let contig = &index.contigs()?[window.0];
+    // The last k-mers that begin in the window reach k-1 bases past it.
+    let end = (window.2 + u64::from(index.k()) - 1).min(contig.length);
+    let bases = index.bases(&contig.name, window.1..end)?;
+    // What holds an N is no k-mer, and encode() says so.
+    let kmers: Vec<u64> = bases
+        .as_bytes()
+        .windows(index.k() as usize)
+        .filter_map(|w| index.encode(w).ok())
+        .collect();
+    let repeated = batch
+        .frequencies(&kmers)?
+        .iter()
+        .filter(|&&frequency| frequency > 1)
+        .count();
+    Ok((!kmers.is_empty()).then(|| repeated as f64 / kmers.len() as f64))
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let folder = arguments.next().ok_or("usage: repeat_share INDEX [BASES_PER_WINDOW]")?;
+    let step: u64 = arguments.next().map_or(Ok(10_000), |text| text.parse())?;
+    if step == 0 {
+        return Err("a window has at least one base".into());
+    }
+
+    let index = Index::open(folder)?;
+    let contigs = index.contigs()?;
+    let windows: Vec<Window> = (0..contigs.len())
+        .flat_map(|contig| {
+            let length = contigs[contig].length;
+            (0..length.div_ceil(step)).map(move |i| (contig, i * step, length.min((i + 1) * step)))
+        })
+        .collect();
+
+    // An index is shared by all threads; each has a BatchLookup, and so buffers, of its own.
+    let shares = windows
+        .par_iter()
+        .map_init(|| index.batch(), |batch, &window| share(&index, batch, window))
+        .collect::<reprise::Result<Vec<Option<f64>>>>()?;
+
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for ((contig, start, end), share) in windows.into_iter().zip(shares) {
+        if let Some(share) = share {
+            writeln!(out, "{}\t{start}\t{end}\t{share:.3}", contigs[contig].name)?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
