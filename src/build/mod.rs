@@ -395,12 +395,12 @@ impl<'a> Planned<'a> {
         let taken = limit - budget.free() + window + store_cache + scratch + pieces.capacity_bytes() + LEAST_ROOM;
         let records = pieces.kmers() * record_bytes;
         let room = limit.saturating_sub(taken);
-        // A pass over the genome costs less than a gigabyte of memory touched for the first time.
-        let room = room.min(MOST_AT_ONCE);
         if room < records.min(1 << 20) {
             return Err(Error::Memory { what: "building this index", needed: taken + (1 << 20), allowed: limit });
         }
-        let expected_passes = records.div_ceil(room);
+        // Memory touched for the first time costs about as much as a pass over the genome: two passes over half of the
+        // memory, touched once, are no slower than one over all of it.
+        let expected_passes = records.div_ceil(room).max(if records > LARGE { 2 } else { 1 });
         let units = Units::new(&layout, expected_passes, STREAMS);
         let stripes = stripes_for(threads, pieces.kmers());
         progress.phase("counting", Some(pieces.kmers()));
@@ -484,14 +484,13 @@ impl<'a> Planned<'a> {
         let units_of = |tasks: &Range<u64>| tasks.start * self.units.per_page..tasks.end * self.units.per_page;
         let records_of = |tasks: &Range<u64>| units_of(tasks).map(|unit| self.counts.unit(unit)).sum::<u64>();
         let largest = self.passes.iter().map(records_of).max().unwrap_or(0);
-        let bytes = largest * size_of::<R>() as u64;
+        let stripes = self.pieces.stripes(self.stripes);
+        let bytes = (largest + stripes.len() as u64) * size_of::<R>() as u64;
         let _held = budget.wait(Component::Partitions, bytes);
         let mut memory = Anonymous::new(bytes);
-        let stripes = self.pieces.stripes(self.stripes);
         progress.phase("indexing", Some(2 * self.hints.kmers));
         for tasks in &self.passes {
-            let count = records_of(tasks) as usize;
-            let buffer = &mut memory.as_mut::<R>()[..count];
+            let count = records_of(tasks);
             // Every pass scans all of the genome, but only its own part counts as progress.
             let pass = Pass::scatter(
                 &self.pieces,
@@ -500,7 +499,7 @@ impl<'a> Planned<'a> {
                 &self.counts,
                 units_of(tasks),
                 self.lists.width(),
-                buffer,
+                memory.as_mut::<R>(),
                 &|n| progress.advance((n as f64 * count as f64 / self.hints.kmers as f64) as u64),
             );
             let next = AtomicU64::new(tasks.start);
@@ -584,8 +583,8 @@ impl<'a> Planned<'a> {
     }
 }
 
-/// Bytes of records that one pass takes at the most, however much memory there is.
-const MOST_AT_ONCE: u64 = 1 << 40;
+/// Bytes of records from which on a build takes two passes, however much memory there is.
+const LARGE: u64 = 256 << 20;
 
 /// A page on its way to the writer.
 struct EncodedPage {

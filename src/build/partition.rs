@@ -180,7 +180,8 @@ pub(crate) struct Pass<'a, R> {
 }
 
 impl<'a, R: Record> Pass<'a, R> {
-    /// Scans the genome and scatters the k-mers of `range` (units) into `buffer`, which has room for all of them.
+    /// Scans the genome and scatters the k-mers of `range` (units) into `buffer`, which has room for all of them and one
+    /// more record a stripe.
     pub(crate) fn scatter(
         pieces: &Pieces<'_>,
         stripes: &[&[Piece<'_>]],
@@ -194,32 +195,38 @@ impl<'a, R: Record> Pass<'a, R> {
         let mut rest = buffer;
         let mut regions = Vec::with_capacity(stripes.len());
         for stripe in 0..stripes.len() {
-            let (region, others) = rest.split_at_mut(counts.stripe(stripe, range.clone()) as usize);
+            let (region, others) = rest.split_at_mut(counts.stripe(stripe, range.clone()) as usize + 1);
             regions.push(region);
             rest = others;
         }
-        let whole = range == (0..units.count);
         let stripes = stripes
             .par_iter()
             .zip(regions)
             .enumerate()
             .map(|(number, (stripe, region))| {
-                let mut cursors = Vec::with_capacity((range.end - range.start) as usize);
+                let counts = &counts.by_stripe[number][range.start as usize..range.end as usize];
+                let mut cursors = Vec::with_capacity(counts.len() + 1);
                 let mut at = 0u64;
-                for &count in &counts.by_stripe[number][range.start as usize..range.end as usize] {
+                for &count in counts {
                     cursors.push(at);
                     at += u64::from(count);
                 }
-                if whole {
+                if counts.len() as u64 * 8 > units.count {
+                    // A branch would be mispredicted too often: what belongs to other passes goes to one more place,
+                    // which is the record after the last and never moves on.
+                    let last = cursors.len();
+                    cursors.push(at);
                     pieces.scan(
                         stripe,
                         |hash, position| {
-                            let cursor = &mut cursors[units.of(hash) as usize];
+                            let unit = (units.of(hash).wrapping_sub(range.start) as usize).min(last);
+                            let cursor = &mut cursors[unit];
                             region[*cursor as usize] = R::new(hash, position, position_bits);
-                            *cursor += 1;
+                            *cursor += u64::from(unit < last);
                         },
                         progress,
                     );
+                    cursors.pop();
                 } else {
                     pieces.scan(
                         stripe,
@@ -323,34 +330,61 @@ impl<R: Record> Sorter<R> {
         if count == 0 {
             return;
         }
-        // One to two records a bucket, so that a bucket is sorted by a comparison or two.
+        // Fewer records than buckets, so that nearly all are in order once they are in their buckets.
         let span_bits = u64::BITS - (last - first).leading_zeros();
-        let shift = span_bits.saturating_sub(count.ilog2());
+        let shift = span_bits.saturating_sub(count.ilog2() + 1);
         let buckets = ((last - first) >> shift) as usize + 1;
         self.ends.clear();
         self.ends.resize(buckets + 1, 0);
         counting_scatter(segments, &mut self.sorted, &mut self.ends, first, shift, position_bits);
+        let sorted = &mut self.sorted[..count];
+        if shift > 0 {
+            sort_within_buckets(sorted, &self.ends, first, shift, position_bits);
+        }
         let mut start = 0;
-        for &end in &self.ends[..buckets] {
-            let bucket = &mut self.sorted[start..end as usize];
-            start = end as usize;
-            match bucket {
-                [] => {}
-                [only] => each(only.hash(position_bits), bucket),
-                _ => {
-                    if shift > 0 {
-                        sort_bucket(bucket, position_bits);
-                    }
-                    let mut rest = &*bucket;
-                    while let Some(record) = rest.first() {
-                        let hash = record.hash(position_bits);
-                        let length = 1 + rest[1..].iter().take_while(|r| r.hash(position_bits) == hash).count();
-                        let (group, others) = rest.split_at(length);
-                        each(hash, group);
-                        rest = others;
-                    }
-                }
+        let mut hash = sorted[0].hash(position_bits);
+        for (at, record) in sorted.iter().enumerate().skip(1) {
+            let next = record.hash(position_bits);
+            if next != hash {
+                each(hash, &sorted[start..at]);
+                (start, hash) = (at, next);
             }
+        }
+        each(hash, &sorted[start..]);
+    }
+}
+
+/// Moves that an insertion may take before its bucket is sorted as a whole.
+const MOVES: usize = 32;
+
+/// Sorts records that are in their buckets already; stable. `ends` holds the end of each bucket.
+#[inline(always)]
+fn sort_within_buckets<R: Record>(records: &mut [R], ends: &[u32], first: u64, shift: u32, position_bits: u32) {
+    let mut before = records[0].hash(position_bits);
+    let mut at = 1;
+    while at < records.len() {
+        let record = records[at];
+        let hash = record.hash(position_bits);
+        if hash >= before {
+            before = hash;
+            at += 1;
+            continue;
+        }
+        let mut to = at;
+        while to > 0 && at - to < MOVES && records[to - 1].hash(position_bits) > hash {
+            records[to] = records[to - 1];
+            to -= 1;
+        }
+        records[to] = record;
+        at += 1;
+        if at - to > MOVES {
+            // A bucket crowded by k-mers of great frequency.
+            let bucket = ((hash - first) >> shift) as usize;
+            let start = if bucket == 0 { 0 } else { ends[bucket - 1] as usize };
+            let end = ends[bucket] as usize;
+            records[start..end].sort_by_key(|r| r.hash(position_bits));
+            at = end;
+            before = records[end - 1].hash(position_bits);
         }
     }
 }
@@ -415,25 +449,6 @@ fn counting_scatter<R: Record, C: Count>(
         for &record in segment {
             out[ends[bucket(record)].take_next()] = record;
         }
-    }
-}
-
-/// Sorts a bucket by hash; stable.
-#[inline(always)]
-fn sort_bucket<R: Record>(bucket: &mut [R], position_bits: u32) {
-    if bucket.len() > 24 {
-        bucket.sort_by_key(|r| r.hash(position_bits));
-        return;
-    }
-    for i in 1..bucket.len() {
-        let record = bucket[i];
-        let hash = record.hash(position_bits);
-        let mut at = i;
-        while at > 0 && bucket[at - 1].hash(position_bits) > hash {
-            bucket[at] = bucket[at - 1];
-            at -= 1;
-        }
-        bucket[at] = record;
     }
 }
 

@@ -400,7 +400,9 @@ impl PageShape {
     /// The frequency code of an entry.
     #[inline(always)]
     fn code(&self, bytes: &[u8], slot: u32) -> u64 {
-        bits::read(bytes, self.entry_at(slot), self.code_bits)
+        // At most 16 bits: never more than one load.
+        let at = self.entry_at(slot);
+        (bits::load(bytes, (at >> 3) as usize) >> (at & 7)) & low_mask(self.code_bits)
     }
 
     /// Loads the first entry of a place, so that it is near when it is searched.
