@@ -7,8 +7,8 @@ use super::genome::Pieces;
 use crate::Result;
 use crate::kmer::{KmerCodec, low_mask};
 use crate::memory::{Budget, Component};
-use crate::store::layout::Layout;
-use crate::store::page::{Filters, FrequencyCode, frequency_class};
+use crate::store::layout::{Layout, remainder_bits};
+use crate::store::page::{Filters, FrequencyCode, exception_cost, frequency_class};
 use crate::store::positions::ListCode;
 
 /// K-mers that a sample holds at the most, about.
@@ -103,7 +103,8 @@ impl MemoryHints {
         } else {
             positions = scale(positions);
         }
-        let (_, frequency_bits) = FrequencyCode::cheapest(&by_bit_length);
+        let cost = exception_cost(remainder_bits(codec, scale(stored)));
+        let (_, frequency_bits) = FrequencyCode::cheapest(&by_bit_length, cost);
         let frequency_bits = frequency_bits as f64 / stored.max(1) as f64;
         let layout = Layout::plan(codec, scale(stored), kmers, frequency_bits);
         let hints = Self {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Index, Page};
 use crate::Result;
-use crate::store::page::Place;
+use crate::store::page::{Place, Probe};
 
 /// Look-ups that go on side by side in a page, so that they wait for memory together.
 const LANES: usize = 16;
@@ -29,23 +29,17 @@ const BUCKETS: u64 = 1 << 14;
 /// ```
 pub struct BatchLookup<'i> {
     index: &'i Index,
-    hashes: Vec<u64>,
+    /// Hashes, then in their places the frequencies.
+    values: Vec<u64>,
     ends: Vec<u32>,
     /// (hash, place in the batch), grouped.
     entries: Vec<(u64, u32)>,
-    frequencies: Vec<u64>,
 }
 
 impl Index {
     /// A look-up of batches with buffers of its own.
     pub fn batch(&self) -> BatchLookup<'_> {
-        BatchLookup {
-            index: self,
-            hashes: Vec::new(),
-            ends: Vec::new(),
-            entries: Vec::new(),
-            frequencies: Vec::new(),
-        }
+        BatchLookup { index: self, values: Vec::new(), ends: Vec::new(), entries: Vec::new() }
     }
 }
 
@@ -56,24 +50,22 @@ impl BatchLookup<'_> {
     /// [`Error::Damaged`](crate::Error::Damaged); [`Error::Io`](crate::Error::Io).
     pub fn frequencies(&mut self, kmers: &[u64]) -> Result<&[u64]> {
         let codec = self.index.codec;
-        let mut hashes = std::mem::take(&mut self.hashes);
-        hashes.clear();
-        hashes.extend(kmers.iter().map(|&kmer| codec.hash(kmer).0));
-        let outcome = self.of_hashes(&hashes).map(|_| ());
-        self.hashes = hashes;
-        outcome.map(|()| &self.frequencies[..])
+        let mut values = std::mem::take(&mut self.values);
+        values.clear();
+        values.extend(kmers.iter().map(|&kmer| codec.hash(kmer).0));
+        let outcome = self.replace_hashes(&mut values);
+        self.values = values;
+        outcome?;
+        Ok(&self.values)
     }
 
-    /// Frequencies of hashes, in their order.
-    pub(crate) fn of_hashes(&mut self, hashes: &[u64]) -> Result<&[u64]> {
-        self.frequencies.clear();
-        self.frequencies.resize(hashes.len(), 0);
+    /// Replaces hashes by their frequencies.
+    pub(crate) fn replace_hashes(&mut self, hashes: &mut [u64]) -> Result<()> {
         // A place in a batch has 32 bits.
-        for (number, hashes) in hashes.chunks(1 << 30).enumerate() {
+        hashes.chunks_mut(1 << 30).try_for_each(|hashes| {
             self.group(hashes);
-            self.visit(number << 30)?;
-        }
-        Ok(&self.frequencies)
+            self.visit(hashes)
+        })
     }
 
     /// Sorts the hashes by page: one counting sort where there are few pages, else one by ranges of pages and each
@@ -107,9 +99,8 @@ impl BatchLookup<'_> {
         }
     }
 
-    fn visit(&mut self, first: usize) -> Result<()> {
+    fn visit(&self, out: &mut [u64]) -> Result<()> {
         let index = self.index;
-        let out = &mut self.frequencies[first..];
         let mut rest = &self.entries[..];
         while let Some(&(hash, _)) = rest.first() {
             let number = index.address.page(hash);
@@ -136,9 +127,16 @@ impl Page {
             }
             std::hint::black_box(touched);
             for (place, &(hash, to)) in places.iter().zip(lanes) {
-                if let Some((slot, code)) = shape.search(bytes, *place, hash) {
-                    out[to as usize] = self.frequency_of(hash, slot, code, min_frequency);
-                }
+                out[to as usize] = match shape.probe(bytes, *place, hash) {
+                    Some(Probe { found, slot, code }) => match shape.plain(code) {
+                        Some(value) => (min_frequency + value) * u64::from(found),
+                        None => self.frequency_of(hash, slot, code, min_frequency),
+                    },
+                    None => match shape.search(bytes, *place, hash) {
+                        Some((slot, code)) => self.frequency_of(hash, slot, code, min_frequency),
+                        None => 0,
+                    },
+                };
             }
         }
     }

@@ -13,7 +13,7 @@ pub use statistics::SequenceStatistics;
 use statistics::Tally;
 
 use crate::build::Progress;
-use crate::index::{BatchLookup, Index};
+use crate::index::Index;
 use crate::kmer::AsciiScanner;
 use crate::memory::{Component, Reservation, Window};
 use crate::output::{self, Format};
@@ -31,8 +31,9 @@ pub enum Detail {
     Runs,
 }
 
-/// Bytes that a base of a batch takes on its way: the base, its hash, its place in two orders, its frequency.
-const BYTES_PER_BASE: u64 = 1 + 8 + 8 + 16 + 8;
+/// Bytes that a base of a batch takes on its way: the base, its hash (then its frequency), its start, its place among the
+/// look-ups.
+const BYTES_PER_BASE: u64 = 1 + 8 + 8 + 16;
 
 /// A piece of a sequence.
 struct Segment {
@@ -313,7 +314,8 @@ fn look_up(
             });
             ends.push(hashes.len());
         }
-        let answer = answer(batch, detail, format, &mut lookup, &hashes, &starts, &ends)?;
+        lookup.replace_hashes(&mut hashes)?;
+        let answer = answer(batch, detail, format, &hashes, &starts, &ends);
         let bytes = answer.1.text.capacity() as u64;
         if !window.put(answer.0, answer.1, bytes) {
             break;
@@ -326,12 +328,10 @@ fn answer(
     batch: Batch,
     detail: Detail,
     format: Format,
-    lookup: &mut BatchLookup<'_>,
-    hashes: &[u64],
+    frequencies: &[u64],
     starts: &[u64],
     ends: &[usize],
-) -> Result<(u64, Answer)> {
-    let frequencies = lookup.of_hashes(hashes)?;
+) -> (u64, Answer) {
     let mut text = Vec::new();
     let mut parts = Vec::new();
     let mut first = 0;
@@ -361,7 +361,7 @@ fn answer(
         first = end;
     }
     let Batch { id, _held, .. } = batch;
-    Ok((id, Answer { text, parts, _held }))
+    (id, Answer { text, parts, _held })
 }
 
 fn write_answers(window: &Window<Answer>, detail: Detail, format: Format, out: &mut (dyn Write + Send)) -> Result<()> {

@@ -40,8 +40,7 @@ impl Layout {
     /// `frequency_bits` bits of a page for its frequency.
     pub(crate) fn plan(codec: &KmerCodec, kmers: u64, occurrences: u64, frequency_bits: f64) -> Self {
         let hash_bits = codec.hash_bits();
-        let bucket_bits = u64::BITS - (kmers.max(1).div_ceil(3) - 1).leading_zeros();
-        let remainder_bits = hash_bits.saturating_sub(bucket_bits).min(63);
+        let remainder_bits = remainder_bits(codec, kmers);
         let group_bits = hash_bits.saturating_sub(remainder_bits + BUCKET_BITS);
         let groups = 1u64 << group_bits;
         let kmers_per_group = (kmers.max(1) as f64 / groups as f64).max(1e-3);
@@ -121,6 +120,12 @@ impl Layout {
     pub(crate) fn first_hash(&self, group: u64) -> u64 {
         if group == 0 { 0 } else { group << (self.remainder_bits + BUCKET_BITS) }
     }
+}
+
+/// Remainder bits at which a bucket holds 1.5 to 3 of `kmers` k-mers.
+pub(crate) fn remainder_bits(codec: &KmerCodec, kmers: u64) -> u32 {
+    let bucket_bits = u64::BITS - (kmers.max(1).div_ceil(3) - 1).leading_zeros();
+    codec.hash_bits().saturating_sub(bucket_bits).min(63)
 }
 
 /// Every 2^shift-th group of a page has a sample of the sums before it: fewer where entries are wide, for the same

@@ -3,6 +3,8 @@
 //! `schema/format.md` draws the bytes. A lookup touches the directory of one group (a 16-bit start and 64 counts of
 //! four bits) and the few entries of one bucket; nothing is decoded.
 
+use std::ops::Range;
+
 use super::bits::{self, BitWriter, PADDING};
 use super::checksum;
 use super::layout::{Address, BUCKETS, Layout, sample_shift};
@@ -63,9 +65,13 @@ impl FrequencyCode {
     ///
     /// A value v is written in its entry when v + 1 has at most `code_bits` bits (the code of all ones is the escape),
     /// else in the exceptions when it has at most `exception_bits`, else in the overflows.
-    pub(crate) fn cheapest(by_bit_length: &[u64; 65]) -> (Self, u64) {
+    ///
+    /// `exception_cost` is how many bits it is worth to keep a frequency out of the exceptions, where it takes a walk over
+    /// its neighbours to find it.
+    pub(crate) fn cheapest(by_bit_length: &[u64; 65], exception_cost: u64) -> (Self, u64) {
         let total: u64 = by_bit_length.iter().sum();
         let mut best = (Self { code_bits: 1, exception_bits: 1 }, u64::MAX);
+        let mut least = u64::MAX;
         let mut inline = 0;
         for code_bits in 1..=MAX_CODE_BITS {
             inline += by_bit_length[code_bits as usize];
@@ -79,7 +85,9 @@ impl FrequencyCode {
                 let bits = total * u64::from(code_bits)
                     + exceptions * u64::from(exception_bits)
                     + overflows * 8 * OVERFLOW_BYTES as u64;
-                if bits < best.1 {
+                let cost = bits + exceptions * exception_cost;
+                if cost < least {
+                    least = cost;
                     best = (Self { code_bits, exception_bits }, bits);
                 }
                 if overflows == 0 {
@@ -92,6 +100,11 @@ impl FrequencyCode {
         }
         best
     }
+}
+
+/// Where entries are narrow anyway, a bit more in each is little beside the positions.
+pub(crate) fn exception_cost(remainder_bits: u32) -> u64 {
+    if remainder_bits < 24 { 24 } else { 0 }
 }
 
 /// Bit length of v + 1, the class by which frequencies are coded.
@@ -143,7 +156,7 @@ impl PageEncoder {
         for &frequency in &self.frequencies {
             by_bit_length[frequency_class(frequency, filters.min_frequency)] += 1;
         }
-        let (code, _) = FrequencyCode::cheapest(&by_bit_length);
+        let (code, _) = FrequencyCode::cheapest(&by_bit_length, exception_cost(layout.remainder_bits));
         let FrequencyCode { code_bits, exception_bits } = code;
         let escape = low_mask(code_bits);
         let exception_escape = low_mask(exception_bits);
@@ -259,6 +272,14 @@ impl PageEncoder {
 pub(crate) struct Place {
     pub(crate) start: u32,
     pub(crate) count: u32,
+}
+
+/// What [`PageShape::probe`] found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Probe {
+    pub(crate) found: bool,
+    pub(crate) slot: u32,
+    pub(crate) code: u64,
 }
 
 /// A page ready to be searched: where its parts begin. It does not hold the bytes.
@@ -405,6 +426,28 @@ impl PageShape {
         (bits::load(bytes, (at >> 3) as usize) >> (at & 7)) & low_mask(self.code_bits)
     }
 
+    /// Looks at the first four entries of a place without a branch on what it finds: the slot of `hash` and its code.
+    /// `None` where that cannot tell: the place holds more, or entries are too wide for one load.
+    #[inline(always)]
+    pub(crate) fn probe(&self, bytes: &[u8], place: Place, hash: u64) -> Option<Probe> {
+        if place.count > 4 || self.entry_bits > 57 {
+            return None;
+        }
+        let wanted = self.address.remainder(hash);
+        let (mask, code_mask) = (low_mask(self.entry_bits), low_mask(self.code_bits));
+        let mut probe = Probe { found: false, slot: place.start, code: 0 };
+        let mut at = self.entry_at(place.start);
+        for i in 0..4 {
+            let entry = (bits::load(bytes, (at >> 3) as usize) >> (at & 7)) & mask;
+            let hit = (entry >> self.code_bits == wanted) & (i < place.count);
+            probe.found |= hit;
+            probe.slot += u32::from(hit) * i;
+            probe.code |= (entry & code_mask) * u64::from(hit);
+            at += u64::from(self.entry_bits);
+        }
+        Some(probe)
+    }
+
     /// Loads the first entry of a place, so that it is near when it is searched.
     #[inline(always)]
     pub(crate) fn touch(&self, bytes: &[u8], place: Place) -> u64 {
@@ -461,7 +504,7 @@ impl PageShape {
         bits::load(bytes, self.overflows_at + low * OVERFLOW_BYTES + 4)
     }
 
-    /// Nearest sample at or before the group of `slot`'s hash: its first slot, escapes and list bits before it.
+    /// The sample of a group: its first slot, escapes and list bits before it.
     fn sample(&self, bytes: &[u8], group: u64) -> (u32, u32, u64) {
         let sample = (group >> self.sample_shift) as usize;
         let first_group = (sample << self.sample_shift) as u64;
@@ -471,14 +514,34 @@ impl PageShape {
         (first, u32_at(bytes, at), list_bits)
     }
 
+    /// Escapes in the entries of these slots.
+    #[inline]
+    fn escapes(&self, bytes: &[u8], slots: Range<u32>) -> u32 {
+        slots.map(|slot| u32::from(self.plain(self.code(bytes, slot)).is_none())).sum()
+    }
+
+    /// Exceptions before the entry at `slot`: counted from the nearer of the samples around it.
+    fn ordinal(&self, bytes: &[u8], group: u64, slot: u32) -> u32 {
+        let slot = slot.min(self.entries);
+        let (first, before, _) = self.sample(bytes, group);
+        let next_group = ((group >> self.sample_shift) + 1) << self.sample_shift;
+        let (next, after) = if next_group < self.groups {
+            let (next, after, _) = self.sample(bytes, next_group);
+            (next, after)
+        } else {
+            (self.entries, self.exceptions)
+        };
+        if slot.wrapping_sub(first) <= next.wrapping_sub(slot) {
+            before.wrapping_add(self.escapes(bytes, first..slot))
+        } else {
+            after.wrapping_sub(self.escapes(bytes, slot..next.min(self.entries)))
+        }
+    }
+
     /// Frequency over the least, of an entry whose code is the escape.
     #[cold]
     pub(crate) fn escaped(&self, bytes: &[u8], page: u64, hash: u64, slot: u32) -> u64 {
-        let (first, mut ordinal, _) = self.sample(bytes, self.address.group_in_page(hash, page));
-        for before in first..slot.min(self.entries) {
-            ordinal += u32::from(self.plain(self.code(bytes, before)).is_none());
-        }
-        self.exception(bytes, ordinal)
+        self.exception(bytes, self.ordinal(bytes, self.address.group_in_page(hash, page), slot))
     }
 
     /// First bit, in the position block, of the list of the entry at `slot`.
@@ -496,8 +559,8 @@ impl PageShape {
             let value = match self.plain(self.code(bytes, before)) {
                 Some(value) => value,
                 None => {
-                    ordinal += 1;
-                    self.exception(bytes, ordinal - 1)
+                    ordinal = ordinal.wrapping_add(1);
+                    self.exception(bytes, ordinal.wrapping_sub(1))
                 }
             };
             let frequency = filters.min_frequency.saturating_add(value);
@@ -697,6 +760,9 @@ mod tests {
             for (slot, &(hash, frequency)) in list.iter().enumerate() {
                 let place = shape.place(&bytes, 0, hash);
                 let (found, code) = shape.search(&bytes, place, hash).expect("stored");
+                if let Some(probe) = shape.probe(&bytes, place, hash) {
+                    assert_eq!((probe.found, probe.slot, probe.code), (true, found, code));
+                }
                 assert_eq!(found as usize, slot);
                 let value = shape.plain(code).unwrap_or_else(|| shape.escaped(&bytes, 0, hash, found));
                 assert_eq!(value + 1, frequency);
@@ -707,6 +773,7 @@ mod tests {
                 if list.binary_search_by_key(&(hash ^ 1), |e| e.0).is_err() {
                     let place = shape.place(&bytes, 0, hash ^ 1);
                     assert_eq!(shape.search(&bytes, place, hash ^ 1), None);
+                    assert!(shape.probe(&bytes, place, hash ^ 1).is_none_or(|p| !p.found));
                 }
             }
         }

@@ -1,0 +1,87 @@
+//! What the benchmarks share: seeded genomes and indexes of them.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use reprise::build::{BuildOptions, Silent, build_index};
+use reprise::memory::Budget;
+use reprise::sequence::Source;
+
+/// What a benchmark's preparation may fail with.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Bytes of memory that a build in a benchmark may use.
+pub const MEMORY: u64 = 4 << 30;
+
+/// Seeded random numbers (SplitMix64): the same in every run.
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next number.
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        x ^ (x >> 31)
+    }
+
+    /// A number below `end`, which is below 2^32.
+    pub fn below(&mut self, end: usize) -> usize {
+        ((self.next() >> 32) * end as u64 >> 32) as usize
+    }
+}
+
+/// Random bases of which about a fifth are copies of 50 repeat families, a base in ten changed.
+pub fn genome(bases: usize, seed: u64) -> Vec<u8> {
+    let mut random = Random(seed);
+    let mut out: Vec<u8> = (0..bases).map(|_| b"ACGT"[random.below(4)]).collect();
+    let families: Vec<Vec<u8>> = (0..50)
+        .map(|_| {
+            let length = 200 + random.below(1800);
+            (0..length).map(|_| b"ACGT"[random.below(4)]).collect()
+        })
+        .collect();
+    let mut copied = 0;
+    while copied < bases / 5 {
+        let family = &families[random.below(families.len())];
+        let at = random.below(bases - family.len());
+        for (to, &from) in out[at..].iter_mut().zip(family) {
+            *to = if random.below(10) == 0 {
+                b"ACGT"[random.below(4)]
+            } else {
+                from
+            };
+        }
+        copied += family.len();
+    }
+    out
+}
+
+/// Writes bases as FASTA of one contig, 60 to a line.
+pub fn write_fasta(path: &Path, bases: &[u8]) -> Result<(), Failure> {
+    let mut text = b">seeded\n".to_vec();
+    for line in bases.chunks(60) {
+        text.extend_from_slice(line);
+        text.push(b'\n');
+    }
+    File::create(path)?.write_all(&text)?;
+    Ok(())
+}
+
+/// Builds an index on the current rayon pool.
+pub fn build(genome: &Path, target: &Path, k: u32, min_frequency: u64) -> Result<(), Failure> {
+    let options = BuildOptions {
+        k: Some(k),
+        min_frequency,
+        ..BuildOptions::default()
+    };
+    build_index(&[Source::new(genome)], target, &options, &Budget::new(MEMORY), &Silent)?;
+    Ok(())
+}
+
+/// Whether this is `cargo bench`; as a test (`cargo test --benches`) everything runs once, on little.
+pub fn measuring() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
+}
