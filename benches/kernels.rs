@@ -67,9 +67,7 @@ fn iteration(criterion: &mut Criterion, folder: &Path) -> Result<(), Failure> {
     let (_, offset) = file.index().next().ok_or("no contig in the packed genome")??;
     let packed = file.record_at(offset)?.packed().to_vec();
     let mut group = criterion.benchmark_group("scan");
-    group
-        .sample_size(20)
-        .throughput(Throughput::Elements(ascii.len() as u64));
+    group.sample_size(20).throughput(Throughput::Elements(ascii.len() as u64));
     for k in [15, 31] {
         let codec = KmerCodec::new(k)?;
         group.bench_function(format!("packed/k{k}"), |b| {
@@ -105,10 +103,7 @@ fn builds(criterion: &mut Criterion, folder: &Path) -> Result<(), Failure> {
     write_fasta(&fasta, &genome(bases, 3))?;
     let target = folder.join("genome.reprise");
     let mut group = criterion.benchmark_group("build");
-    group
-        .sample_size(10)
-        .sampling_mode(SamplingMode::Flat)
-        .measurement_time(Duration::from_secs(6));
+    group.sample_size(10).sampling_mode(SamplingMode::Flat).measurement_time(Duration::from_secs(6));
     group.throughput(Throughput::Elements(bases as u64));
     for threads in [1, 2] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
@@ -121,10 +116,7 @@ fn builds(criterion: &mut Criterion, folder: &Path) -> Result<(), Failure> {
                             fs::remove_dir_all(&target).expect("removing the index of the run before");
                         }
                     },
-                    |()| {
-                        pool.install(|| build(&fasta, &target, k, min_frequency))
-                            .expect("building")
-                    },
+                    |()| pool.install(|| build(&fasta, &target, k, min_frequency)).expect("building"),
                     BatchSize::PerIteration,
                 )
             });

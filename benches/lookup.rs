@@ -37,15 +37,8 @@ fn main() -> Result<(), Failure> {
         let target = folder.path().join(format!("k{k}.reprise"));
         let start = Instant::now();
         build(&fasta, &target, k, min_frequency)?;
-        let cache = CacheOptions {
-            size: 2 << 30,
-            gc_threshold: 1.0,
-            gc_target: 0.9,
-        };
-        let options = OpenOptions {
-            cache,
-            ..OpenOptions::default()
-        };
+        let cache = CacheOptions { size: 2 << 30, gc_threshold: 1.0, gc_target: 0.9 };
+        let options = OpenOptions { cache, ..OpenOptions::default() };
         let index = Index::open_with(&target, &options, &Budget::new(u64::MAX))?;
         let manifest = index.manifest();
         eprintln!(
@@ -56,21 +49,14 @@ fn main() -> Result<(), Failure> {
             manifest.bytes() / 1_000_000,
             start.elapsed().as_secs_f64()
         );
-        let Sample {
-            kmers,
-            repeated,
-            frequent,
-        } = Sample::of(&index)?;
+        let Sample { kmers, repeated, frequent } = Sample::of(&index)?;
         single(&mut criterion, &index, &kmers)?;
         batches(&mut criterion, &index, &kmers)?;
         positions(&mut criterion, &index, "repeated", &repeated)?;
         positions(&mut criterion, &index, "frequent", &frequent)?;
         let cache = index.cache_statistics();
         if cache.sweeps > 0 {
-            eprintln!(
-                "index k{k}: the cache was swept {} times, so not all look-ups were warm",
-                cache.sweeps
-            );
+            eprintln!("index k{k}: the cache was swept {} times, so not all look-ups were warm", cache.sweeps);
         }
     }
     criterion.final_summary();
@@ -112,11 +98,7 @@ impl Sample {
             frequent += kmers_from(OFTEN);
         }
         let mut random = Random(5);
-        let mut picks = [
-            Pick::new(KMERS, stored),
-            Pick::new(LISTED, repeated),
-            Pick::new(FREQUENT, frequent),
-        ];
+        let mut picks = [Pick::new(KMERS, stored), Pick::new(LISTED, repeated), Pick::new(FREQUENT, frequent)];
         index.for_each_kmer(|entry| {
             for (pick, least) in picks.iter_mut().zip([1, 2, OFTEN]) {
                 if entry.frequency >= least {
@@ -126,11 +108,7 @@ impl Sample {
             Ok(())
         })?;
         let [kmers, repeated, frequent] = picks.map(|pick| pick.shuffled(&mut random));
-        Ok(Self {
-            kmers,
-            repeated,
-            frequent,
-        })
+        Ok(Self { kmers, repeated, frequent })
     }
 }
 
@@ -144,12 +122,7 @@ struct Pick {
 
 impl Pick {
     fn new(wanted: usize, all: u64) -> Self {
-        Self {
-            wanted,
-            stride: (all as usize / wanted).max(1),
-            wait: 0,
-            picked: Vec::new(),
-        }
+        Self { wanted, stride: (all as usize / wanted).max(1), wait: 0, picked: Vec::new() }
     }
 
     fn see(&mut self, kmer: u64, random: &mut Random) {
@@ -198,9 +171,7 @@ fn batches(criterion: &mut Criterion, index: &Index, kmers: &[u64]) -> Result<()
     };
     let mut lookup = index.batch();
     let mut group = criterion.benchmark_group("batch");
-    group
-        .sample_size(50)
-        .throughput(Throughput::Elements(batches[0].len() as u64));
+    group.sample_size(50).throughput(Throughput::Elements(batches[0].len() as u64));
     let mut next = 0;
     group.bench_function(format!("k{}", index.k()), |b| {
         b.iter(|| {
@@ -225,17 +196,12 @@ fn positions(criterion: &mut Criterion, index: &Index, name: &str, kmers: &[u64]
     }
     eprintln!("positions k{}: {all} of {} {name} k-mers", index.k(), kmers.len());
     let mut group = criterion.benchmark_group("positions");
-    group
-        .sample_size(30)
-        .sampling_mode(SamplingMode::Flat)
-        .throughput(Throughput::Elements(all));
+    group.sample_size(30).sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(all));
     group.bench_function(format!("{name}/k{}", index.k()), |b| {
         b.iter(|| {
             let mut sum = 0;
             for &kmer in kmers {
-                index
-                    .for_each_position(kmer, |p| sum += p.start + u64::from(p.contig))
-                    .expect("positions");
+                index.for_each_position(kmer, |p| sum += p.start + u64::from(p.contig)).expect("positions");
             }
             sum
         })

@@ -32,12 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         print!("{kmer}\t{frequency}");
         for position in first {
             // 0-based start of the k-mer, and the strand on which it reads as it was typed.
-            print!(
-                "\t{}:{}:{}",
-                contigs[position.contig as usize].name,
-                position.start,
-                position.strand.symbol()
-            );
+            print!("\t{}:{}:{}", contigs[position.contig as usize].name, position.start, position.strand.symbol());
         }
         println!();
     }

@@ -23,16 +23,8 @@ fn share(index: &Index, batch: &mut BatchLookup<'_>, window: Window) -> reprise:
     let end = (window.2 + u64::from(index.k()) - 1).min(contig.length);
     let bases = index.bases(&contig.name, window.1..end)?;
     // What holds an N is no k-mer, and encode() says so.
-    let kmers: Vec<u64> = bases
-        .as_bytes()
-        .windows(index.k() as usize)
-        .filter_map(|w| index.encode(w).ok())
-        .collect();
-    let repeated = batch
-        .frequencies(&kmers)?
-        .iter()
-        .filter(|&&frequency| frequency > 1)
-        .count();
+    let kmers: Vec<u64> = bases.as_bytes().windows(index.k() as usize).filter_map(|w| index.encode(w).ok()).collect();
+    let repeated = batch.frequencies(&kmers)?.iter().filter(|&&frequency| frequency > 1).count();
     Ok((!kmers.is_empty()).then(|| repeated as f64 / kmers.len() as f64))
 }
 

@@ -98,9 +98,7 @@ pub enum Error {
 
 fn io_remedy(source: &io::Error) -> &'static str {
     match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; free some space or write elsewhere with -o"
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some space or write elsewhere with -o",
         io::ErrorKind::NotFound => "; check the path",
         io::ErrorKind::PermissionDenied => "; check its permissions",
         _ => "",
@@ -110,29 +108,17 @@ fn io_remedy(source: &io::Error) -> &'static str {
 impl Error {
     /// Wraps a failed system call on `path`; `action` is a verb such as "read".
     pub fn io(action: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
-        Self::Io {
-            action,
-            path: path.as_ref().to_owned(),
-            source,
-        }
+        Self::Io { action, path: path.as_ref().to_owned(), source }
     }
 
     /// Input that cannot be used; `line` counts from 1.
     pub fn input(path: impl AsRef<Path>, line: Option<u64>, problem: impl Into<String>) -> Self {
-        Self::Input {
-            path: path.as_ref().to_owned(),
-            line,
-            problem: problem.into(),
-        }
+        Self::Input { path: path.as_ref().to_owned(), line, problem: problem.into() }
     }
 
     /// A damaged file of an index.
     pub fn damaged(path: impl AsRef<Path>, offset: Option<u64>, problem: impl Into<String>) -> Self {
-        Self::Damaged {
-            path: path.as_ref().to_owned(),
-            offset,
-            problem: problem.into(),
-        }
+        Self::Damaged { path: path.as_ref().to_owned(), offset, problem: problem.into() }
     }
 
     /// The exit code that the command line promises for this error.

@@ -23,7 +23,8 @@
 //! # An example
 //!
 //! ```
-//! use reprise::build::{BuildOptions, Silent, build_index};
+//! use reprise::Silent;
+//! use reprise::build::{BuildOptions, build_index};
 //! use reprise::memory::Budget;
 //! use reprise::sequence::Source;
 //!
@@ -60,9 +61,11 @@ pub mod index;
 pub mod kmer;
 pub mod memory;
 pub mod output;
+mod progress;
 pub mod query;
 pub mod sequence;
 pub mod store;
 
 pub use error::{Error, Result};
 pub use index::Index;
+pub use progress::{Progress, Silent};

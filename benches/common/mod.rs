@@ -48,11 +48,7 @@ pub fn genome(bases: usize, seed: u64) -> Vec<u8> {
         let family = &families[random.below(families.len())];
         let at = random.below(bases - family.len());
         for (to, &from) in out[at..].iter_mut().zip(family) {
-            *to = if random.below(10) == 0 {
-                b"ACGT"[random.below(4)]
-            } else {
-                from
-            };
+            *to = if random.below(10) == 0 { b"ACGT"[random.below(4)] } else { from };
         }
         copied += family.len();
     }
@@ -72,11 +68,7 @@ pub fn write_fasta(path: &Path, bases: &[u8]) -> Result<(), Failure> {
 
 /// Builds an index on the current rayon pool.
 pub fn build(genome: &Path, target: &Path, k: u32, min_frequency: u64) -> Result<(), Failure> {
-    let options = BuildOptions {
-        k: Some(k),
-        min_frequency,
-        ..BuildOptions::default()
-    };
+    let options = BuildOptions { k: Some(k), min_frequency, ..BuildOptions::default() };
     build_index(&[Source::new(genome)], target, &options, &Budget::new(MEMORY), &Silent)?;
     Ok(())
 }

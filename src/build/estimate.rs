@@ -1,12 +1,12 @@
 //! Capacity estimate before a build.
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::genome::Pieces;
 use crate::Result;
 use crate::kmer::{KmerCodec, low_mask};
 use crate::memory::{Budget, Component};
+use crate::store::MemoryHints;
 use crate::store::layout::{Layout, remainder_bits};
 use crate::store::page::{Filters, FrequencyCode, exception_cost, frequency_class};
 use crate::store::positions::ListCode;
@@ -14,108 +14,84 @@ use crate::store::positions::ListCode;
 /// K-mers that a sample holds at the most, about.
 const SAMPLE: u64 = 1 << 19;
 
-/// What a build is expected to hold, from the genome's length, k, a sample of its k-mers and the frequency filters.
-///
-/// The sample takes every occurrence of the k-mers whose hash lies in the lowest 2^-f of all hashes, so that frequencies
-/// in it are exact and distinct k-mers scale by 2^f. For small genomes f is 0 and the estimate exact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MemoryHints {
-    /// K-mers of the genome, every occurrence: exact.
-    pub kmers: u64,
-    /// Distinct canonical k-mers.
-    pub distinct_kmers: u64,
-    /// Distinct canonical k-mers that occur twice or more.
-    pub repeated_kmers: u64,
-    /// K-mers that pass the filters.
-    pub stored_kmers: u64,
-    /// Positions that are kept.
-    pub positions: u64,
-    /// Bytes of the dictionary.
-    pub dictionary_bytes: u64,
-    /// Bytes of the position blocks.
-    pub position_bytes: u64,
-}
+/// Samples the k-mers of a genome on the current thread pool.
+pub(super) fn estimate(
+    pieces: &Pieces<'_>,
+    codec: &KmerCodec,
+    filters: &Filters,
+    lists: &ListCode,
+    budget: &Budget,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<(MemoryHints, Layout)> {
+    let kmers = pieces.kmers();
+    let fraction_bits = (kmers / SAMPLE).next_power_of_two().ilog2().min(codec.hash_bits() - 1);
+    let limit = low_mask(codec.hash_bits() - fraction_bits);
+    // Vectors double as they grow.
+    let _reserved = budget.reserve(
+        Component::Sample,
+        (kmers >> fraction_bits).saturating_mul(4 * 8).min(64 * SAMPLE),
+        "the sample of k-mers",
+    )?;
+    let mut sample: Vec<u64> = pieces
+        .stripes(rayon::current_num_threads() * 4)
+        .into_par_iter()
+        .map(|stripe| {
+            let mut hashes = Vec::new();
+            pieces.scan(
+                stripe,
+                |hash, _| {
+                    if hash <= limit {
+                        hashes.push(hash);
+                    }
+                },
+                progress,
+            );
+            hashes
+        })
+        .collect::<Vec<_>>()
+        .concat();
+    sample.par_sort_unstable();
 
-impl MemoryHints {
-    /// Samples the k-mers of a genome on the current thread pool.
-    pub(crate) fn of(
-        pieces: &Pieces<'_>,
-        codec: &KmerCodec,
-        filters: &Filters,
-        lists: &ListCode,
-        budget: &Budget,
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<(Self, Layout)> {
-        let kmers = pieces.kmers();
-        let fraction_bits = (kmers / SAMPLE).next_power_of_two().ilog2().min(codec.hash_bits() - 1);
-        let limit = low_mask(codec.hash_bits() - fraction_bits);
-        // Vectors double as they grow.
-        let _reserved = budget.reserve(
-            Component::Sample,
-            (kmers >> fraction_bits).saturating_mul(4 * 8).min(64 * SAMPLE),
-            "the sample of k-mers",
-        )?;
-        let mut sample: Vec<u64> = pieces
-            .stripes(rayon::current_num_threads() * 4)
-            .into_par_iter()
-            .map(|stripe| {
-                let mut hashes = Vec::new();
-                pieces.scan(
-                    stripe,
-                    |hash, _| {
-                        if hash <= limit {
-                            hashes.push(hash);
-                        }
-                    },
-                    progress,
-                );
-                hashes
-            })
-            .collect::<Vec<_>>()
-            .concat();
-        sample.par_sort_unstable();
-
-        let (mut distinct, mut repeated, mut stored) = (0u64, 0u64, 0u64);
-        let (mut positions, mut position_bits, mut singles, mut above) = (0u64, 0u64, 0u64, 0u64);
-        let mut by_bit_length = [0u64; 65];
-        for run in sample.chunk_by(|a, b| a == b) {
-            let frequency = run.len() as u64;
-            distinct += 1;
-            singles += u64::from(frequency == 1);
-            repeated += u64::from(frequency > 1);
-            above += if filters.max_frequency.is_some_and(|max| frequency > max) { frequency } else { 0 };
-            if filters.keeps(frequency) {
-                let m = filters.stored_positions(frequency);
-                stored += 1;
-                positions += m;
-                position_bits += lists.bits(m);
-                by_bit_length[frequency_class(frequency, filters.min_frequency)] += 1;
-            }
+    let (mut distinct, mut repeated, mut stored) = (0u64, 0u64, 0u64);
+    let (mut positions, mut position_bits, mut singles, mut above) = (0u64, 0u64, 0u64, 0u64);
+    let mut by_bit_length = [0u64; 65];
+    for run in sample.chunk_by(|a, b| a == b) {
+        let frequency = run.len() as u64;
+        distinct += 1;
+        singles += u64::from(frequency == 1);
+        repeated += u64::from(frequency > 1);
+        above += if filters.max_frequency.is_some_and(|max| frequency > max) { frequency } else { 0 };
+        if filters.keeps(frequency) {
+            let m = filters.stored_positions(frequency);
+            stored += 1;
+            positions += m;
+            position_bits += lists.bits(m);
+            by_bit_length[frequency_class(frequency, filters.min_frequency)] += 1;
         }
-        // The number of all occurrences is known: where only single k-mers are left out, what is stored follows from
-        // the well-sampled singles, and not from the few k-mers of high frequency.
-        let scale = |n: u64| n << fraction_bits;
-        if filters.min_frequency <= 2 && filters.max_positions.is_none() && positions > 0 {
-            let left_out = if filters.min_frequency == 2 { scale(singles) } else { 0 } + scale(above);
-            let known = kmers.saturating_sub(left_out);
-            position_bits = (position_bits as f64 * known as f64 / scale(positions) as f64) as u64;
-            positions = known;
-        } else {
-            positions = scale(positions);
-        }
-        let cost = exception_cost(remainder_bits(codec, scale(stored)));
-        let (_, frequency_bits) = FrequencyCode::cheapest(&by_bit_length, cost);
-        let frequency_bits = frequency_bits as f64 / stored.max(1) as f64;
-        let layout = Layout::plan(codec, scale(stored), kmers, frequency_bits);
-        let hints = Self {
-            kmers,
-            distinct_kmers: scale(distinct),
-            repeated_kmers: scale(repeated),
-            stored_kmers: scale(stored),
-            positions,
-            dictionary_bytes: layout.dictionary_bytes(scale(stored), frequency_bits),
-            position_bytes: scale(position_bits) / 8,
-        };
-        Ok((hints, layout))
     }
+    // The number of all occurrences is known: where only single k-mers are left out, what is stored follows from
+    // the well-sampled singles, and not from the few k-mers of high frequency.
+    let scale = |n: u64| n << fraction_bits;
+    if filters.min_frequency <= 2 && filters.max_positions.is_none() && positions > 0 {
+        let left_out = if filters.min_frequency == 2 { scale(singles) } else { 0 } + scale(above);
+        let known = kmers.saturating_sub(left_out);
+        position_bits = (position_bits as f64 * known as f64 / scale(positions) as f64) as u64;
+        positions = known;
+    } else {
+        positions = scale(positions);
+    }
+    let cost = exception_cost(remainder_bits(codec, scale(stored)));
+    let (_, frequency_bits) = FrequencyCode::cheapest(&by_bit_length, cost);
+    let frequency_bits = frequency_bits as f64 / stored.max(1) as f64;
+    let layout = Layout::plan(codec, scale(stored), kmers, frequency_bits);
+    let hints = MemoryHints {
+        kmers,
+        distinct_kmers: scale(distinct),
+        repeated_kmers: scale(repeated),
+        stored_kmers: scale(stored),
+        positions,
+        dictionary_bytes: layout.dictionary_bytes(scale(stored), frequency_bits),
+        position_bytes: scale(position_bits) / 8,
+    };
+    Ok((hints, layout))
 }

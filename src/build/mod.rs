@@ -17,38 +17,26 @@ use std::sync::mpsc;
 
 use memmap2::{Advice, MmapMut, MmapOptions};
 
-pub use estimate::MemoryHints;
 use genome::Pieces;
-use partition::{Counts, Narrow, Packed, Pass, Record, Sorter, Units, Wide, stripes_for};
+use partition::{Counts, Narrow, Packed, Pass, Record, Scatter, Sorter, Units, Wide, stripes_for};
 use spectrum::SpectrumCounter;
 
 use crate::kmer::{KmerCodec, low_mask};
 use crate::memory::{Budget, Component, Window};
 use crate::sequence::{SequenceReader, Source, TwoBit, TwoBitSummary, TwoBitWriter};
+pub use crate::store::MemoryHints;
 use crate::store::bits::BitWriter;
 use crate::store::bundle::{Draft, check_target, digest_file, sync};
-use crate::store::catalog::{CONTIGS_PER_RECORD, CatalogWriter, FREQUENCIES_PER_RECORD, PAGES_PER_RECORD, PageEntry};
+use crate::store::catalog::{
+    CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, CatalogWriter, FREQUENCIES_PER_RECORD, PAGES_PER_RECORD, PageEntry,
+    SEQUENCE_CHUNK,
+};
 use crate::store::page::{Filters, PageEncoder};
 use crate::store::positions::{ListCode, sampled};
-use crate::store::{self, CATALOG, Contig, FileDigest, GenomeSummary, Layout, Manifest, POSITIONS, Parameters, SEQUENCE, Totals};
-use crate::{Error, Result};
-
-/// Someone who watches a build. All methods may be called from any thread.
-pub trait Progress: Sync {
-    /// A phase begins; `total` is its length in bases, k-mers or bytes, where known.
-    fn phase(&self, name: &'static str, total: Option<u64>);
-    /// The phase got on by `amount`.
-    fn advance(&self, amount: u64);
-}
-
-/// Nobody watches.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Silent;
-
-impl Progress for Silent {
-    fn phase(&self, _: &'static str, _: Option<u64>) {}
-    fn advance(&self, _: u64) {}
-}
+use crate::store::{
+    self, CATALOG, Contig, FileDigest, GenomeSummary, Layout, Manifest, POSITIONS, Parameters, SEQUENCE, Totals,
+};
+use crate::{Error, Progress, Result};
 
 /// What to build.
 #[derive(Debug, Clone)]
@@ -159,21 +147,16 @@ pub fn build_index(
     let genome = TwoBit::open(&draft.path(SEQUENCE))?;
     let planned = Planned::of(&prepared, &genome, options, budget, progress)?;
     let (totals, positions) = if planned.packed {
-        planned.write::<Packed>(&prepared, &draft, budget, progress)?
+        planned.write::<Packed>(&prepared, &draft, &genome, budget, progress)?
     } else if planned.lists.width() <= options.narrow_position_bits.min(32) {
-        planned.write::<Narrow>(&prepared, &draft, budget, progress)?
+        planned.write::<Narrow>(&prepared, &draft, &genome, budget, progress)?
     } else {
-        planned.write::<Wide>(&prepared, &draft, budget, progress)?
+        planned.write::<Wide>(&prepared, &draft, &genome, budget, progress)?
     };
 
     progress.phase("publishing", None);
-    let mut manifest = Manifest::new(
-        prepared.parameters.clone(),
-        prepared.summary.clone(),
-        planned.layout,
-        planned.hints,
-        totals,
-    );
+    let mut manifest =
+        Manifest::new(prepared.parameters.clone(), prepared.summary.clone(), planned.layout, planned.hints, totals);
     for name in [CATALOG, SEQUENCE] {
         manifest.files.insert(name.to_owned(), digest_file(&draft.path(name))?);
     }
@@ -373,13 +356,16 @@ impl<'a> Planned<'a> {
             return Err(Error::input(
                 prepared.summary.sources.first().map_or("-", String::as_str),
                 None,
-                format!("no stretch of {} bases is free of other letters than ACGT; give a smaller -k", prepared.codec.k()),
+                format!(
+                    "no stretch of {} bases is free of other letters than ACGT; give a smaller -k",
+                    prepared.codec.k()
+                ),
             ));
         }
         let lists = ListCode::new(prepared.summary.bases);
         progress.phase("estimating", Some(pieces.kmers()));
         let (hints, layout) =
-            MemoryHints::of(&pieces, &prepared.codec, &prepared.filters, &lists, budget, &|n| progress.advance(n))?;
+            estimate::estimate(&pieces, &prepared.codec, &prepared.filters, &lists, budget, &|n| progress.advance(n))?;
 
         let packed = prepared.codec.hash_bits() + lists.width() <= 64 && options.narrow_position_bits >= 32;
         let record_bytes = match lists.width() {
@@ -413,9 +399,8 @@ impl<'a> Planned<'a> {
         let mut passes: Vec<Range<u64>> = Vec::new();
         let (mut first, mut bytes, mut largest) = (0, 0, 0);
         for task in 0..tasks {
-            let here: u64 = (task * units.per_page..(task + 1) * units.per_page)
-                .map(|unit| counts.unit(unit) * record_bytes)
-                .sum();
+            let here: u64 =
+                (task * units.per_page..(task + 1) * units.per_page).map(|unit| counts.unit(unit) * record_bytes).sum();
             if bytes > 0 && bytes + here > most {
                 passes.push(first..task);
                 (first, bytes) = (task, 0);
@@ -445,6 +430,7 @@ impl<'a> Planned<'a> {
         &self,
         prepared: &Prepared,
         draft: &Draft,
+        genome: &TwoBit,
         budget: &Budget,
         progress: &dyn Progress,
     ) -> Result<(Totals, FileDigest)> {
@@ -461,7 +447,7 @@ impl<'a> Planned<'a> {
                 .name("writer".to_owned())
                 .spawn_scoped(scope, || {
                     let _closing = window.closing();
-                    self.write_files(prepared, draft, &window, &spectrum, budget)
+                    self.write_files(prepared, draft, genome, &window, &spectrum, budget)
                 })
                 .map_err(|e| Error::io("start a thread for", draft.path(CATALOG), e))?;
             {
@@ -492,16 +478,17 @@ impl<'a> Planned<'a> {
         for tasks in &self.passes {
             let count = records_of(tasks);
             // Every pass scans all of the genome, but only its own part counts as progress.
-            let pass = Pass::scatter(
-                &self.pieces,
-                &stripes,
-                &self.units,
-                &self.counts,
-                units_of(tasks),
-                self.lists.width(),
-                memory.as_mut::<R>(),
-                &|n| progress.advance((n as f64 * count as f64 / self.hints.kmers as f64) as u64),
-            );
+            let scatter = Scatter {
+                pieces: &self.pieces,
+                stripes: &stripes,
+                units: &self.units,
+                counts: &self.counts,
+                range: units_of(tasks),
+                position_bits: self.lists.width(),
+            };
+            let pass = Pass::new(scatter, memory.as_mut::<R>(), &|n| {
+                progress.advance((n as f64 * count as f64 / self.hints.kmers as f64) as u64);
+            });
             let next = AtomicU64::new(tasks.start);
             rayon::scope(|scope| {
                 for _ in 0..rayon::current_num_threads() {
@@ -525,6 +512,7 @@ impl<'a> Planned<'a> {
         &self,
         prepared: &Prepared,
         draft: &Draft,
+        genome: &TwoBit,
         window: &Window<EncodedPage>,
         spectrum: &Mutex<SpectrumCounter>,
         budget: &Budget,
@@ -569,10 +557,14 @@ impl<'a> Planned<'a> {
             totals.distinct_kmers = spectrum.iter().map(|row| row.1).sum();
             totals.repeated_kmers = spectrum.iter().filter(|row| row.0 > 1).map(|row| row.1).sum();
             let stored: Vec<_> = spectrum.iter().copied().filter(|row| prepared.filters.keeps(row.0)).collect();
-            totals.seeds =
-                seeds::write(tables, &self.layout, &pages, prepared.filters.min_frequency, &stored, budget)?;
+            totals.seeds = seeds::write(tables, &self.layout, &pages, prepared.filters.min_frequency, &stored, budget)?;
             use store::catalog::Record as Kind;
             tables.put_value(Kind::Meta, 0, &(&prepared.parameters, self.layout, prepared.summary.bases))?;
+            let chunks: Vec<u64> = (0..)
+                .zip(genome.bytes().chunks(SEQUENCE_CHUNK))
+                .map(|(number, chunk)| store::checksum::of(chunk, store::checksum::CHUNK, number))
+                .collect();
+            tables.put_runs(Kind::Sequence, &chunks, CHUNKS_PER_RECORD)?;
             tables.put_runs(Kind::Contigs, &prepared.contigs, CONTIGS_PER_RECORD)?;
             tables.put_runs(Kind::PageIndex, &pages, PAGES_PER_RECORD)?;
             tables.put_runs(Kind::Spectrum, &spectrum, FREQUENCIES_PER_RECORD)
@@ -594,6 +586,9 @@ struct EncodedPage {
     positions: u64,
     sampled: u64,
 }
+
+/// A range of hashes, both ends included, and its records by stripe.
+type Part<'r, R> = ((u64, u64), Vec<&'r [R]>);
 
 /// One thread's part in sorting and encoding.
 struct Worker<'a, R> {
@@ -654,7 +649,7 @@ impl<'a, R: Record> Worker<'a, R> {
     fn page(
         &mut self,
         page: u64,
-        parts: &[((u64, u64), Vec<&[R]>)],
+        parts: &[Part<'_, R>],
         window: &Window<EncodedPage>,
         progress: &dyn Progress,
     ) -> bool {

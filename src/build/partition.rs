@@ -4,6 +4,8 @@
 //! first, so every record has its place: nothing grows and no two threads write to the same memory. Stripes are in
 //! genome order and each is scanned in order, so the positions of a k-mer arrive ascending.
 
+use std::ops::Range;
+
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
@@ -143,7 +145,12 @@ impl Counts {
     }
 
     /// Counts all stripes on the current pool. A stripe holds fewer than 2^32 k-mers of one unit: see `stripes_for`.
-    pub(crate) fn of(pieces: &Pieces<'_>, stripes: &[&[Piece<'_>]], units: &Units, progress: &(dyn Fn(u64) + Sync)) -> Self {
+    pub(crate) fn of(
+        pieces: &Pieces<'_>,
+        stripes: &[&[Piece<'_>]],
+        units: &Units,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Self {
         let by_stripe = stripes
             .par_iter()
             .map(|stripe| {
@@ -161,7 +168,7 @@ impl Counts {
     }
 
     /// Records of a range of units in stripe `stripe`.
-    fn stripe(&self, stripe: usize, units: std::ops::Range<u64>) -> u64 {
+    fn stripe(&self, stripe: usize, units: Range<u64>) -> u64 {
         self.by_stripe[stripe][units.start as usize..units.end as usize].iter().map(|&c| u64::from(c)).sum()
     }
 }
@@ -179,19 +186,22 @@ pub(crate) struct Pass<'a, R> {
     stripes: Vec<(&'a [R], Vec<u64>)>,
 }
 
+/// What a pass scans, and where its records go.
+pub(crate) struct Scatter<'s> {
+    pub(crate) pieces: &'s Pieces<'s>,
+    pub(crate) stripes: &'s [&'s [Piece<'s>]],
+    pub(crate) units: &'s Units,
+    pub(crate) counts: &'s Counts,
+    /// Units of this pass.
+    pub(crate) range: Range<u64>,
+    pub(crate) position_bits: u32,
+}
+
 impl<'a, R: Record> Pass<'a, R> {
-    /// Scans the genome and scatters the k-mers of `range` (units) into `buffer`, which has room for all of them and one
+    /// Scans the genome and scatters the k-mers of this pass into `buffer`, which has room for all of them and one
     /// more record a stripe.
-    pub(crate) fn scatter(
-        pieces: &Pieces<'_>,
-        stripes: &[&[Piece<'_>]],
-        units: &Units,
-        counts: &Counts,
-        range: std::ops::Range<u64>,
-        position_bits: u32,
-        buffer: &'a mut [R],
-        progress: &(dyn Fn(u64) + Sync),
-    ) -> Self {
+    pub(crate) fn new(scatter: Scatter<'_>, buffer: &'a mut [R], progress: &(dyn Fn(u64) + Sync)) -> Self {
+        let Scatter { pieces, stripes, units, counts, range, position_bits } = scatter;
         let mut rest = buffer;
         let mut regions = Vec::with_capacity(stripes.len());
         for stripe in 0..stripes.len() {
@@ -464,7 +474,9 @@ mod tests {
             state ^= state << 17;
             state
         };
-        for (count, distinct) in [(0, 1), (1, 1), (5, 2), (1000, 1 << 40), (1000, 3), (300_000, 1 << 40), (300_000, 1), (300_000, 2)] {
+        for (count, distinct) in
+            [(0, 1), (1, 1), (5, 2), (1000, 1 << 40), (1000, 3), (300_000, 1 << 40), (300_000, 1), (300_000, 2)]
+        {
             let top = crate::kmer::low_mask(hash_bits);
             let (first, last) = (top / 3, top / 3 * 2);
             let mut expected: Vec<(u64, u64)> = (0..count)

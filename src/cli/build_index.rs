@@ -25,7 +25,8 @@ pub(super) struct Arguments {
     /// Of a k-mer with more positions keep N, evenly sampled; frequencies stay exact
     #[arg(long, value_name = "N")]
     max_positions: Option<u64>,
-    /// Print the plan (passes, memory, disk, expected k-mers) and build nothing
+    /// Print the plan (passes, memory, disk, expected k-mers) and build nothing; the packed genome, a quarter of a byte
+    /// a base, lies in the temporary folder (TMPDIR) meanwhile
     #[arg(long)]
     dry_run: bool,
 }
@@ -52,10 +53,10 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         settings.progress.clear();
         return print(&plan_text(&plan, settings));
     }
-    let report = settings
-        .on_pool(|| build::build_index(&sources, &target, &options, &settings.budget, &settings.progress))?;
+    let report =
+        settings.on_pool(|| build::build_index(&sources, &target, &options, &settings.budget, &settings.progress))?;
     settings.progress.clear();
-    if settings.quiet {
+    if settings.quiet && !settings.json {
         return Ok(());
     }
     print(&summary(&report, &target, settings))

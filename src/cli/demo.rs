@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Settings, grouped};
-use crate::build::{BuildOptions, Silent, build_index};
+use crate::build::{BuildOptions, build_index};
 use crate::index::{Index, OpenOptions};
 use crate::memory::human_bytes;
 use crate::sequence::Source;
-use crate::{Error, Result};
+use crate::{Error, Result, Silent};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -29,8 +29,25 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         manifest.written_by
     );
     let mut row = |name: &str, value: String| text += &format!("  {name:<17} {value}\n");
-    row("genome", format!("{}: {} bases in {} contigs", genome.sources.join(", "), grouped(genome.bases), grouped(genome.contigs)));
-    row("", format!("{} ACGT, {} in lower case, {} runs of N, longest contig {}", grouped(genome.acgt), grouped(genome.masked), grouped(genome.n_runs), grouped(genome.longest_contig)));
+    row(
+        "genome",
+        format!(
+            "{}: {} bases in {} contigs",
+            genome.sources.join(", "),
+            grouped(genome.bases),
+            grouped(genome.contigs)
+        ),
+    );
+    row(
+        "",
+        format!(
+            "{} ACGT, {} in lower case, {} runs of N, longest contig {}",
+            grouped(genome.acgt),
+            grouped(genome.masked),
+            grouped(genome.n_runs),
+            grouped(genome.longest_contig)
+        ),
+    );
     row("bases' blake3", genome.blake3.clone());
     row("k", parameters.k.to_string());
     let mut filters = format!("k-mers that occur {} times or more", parameters.min_frequency);
@@ -39,10 +56,27 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     }
     row("filters", filters);
     if let Some(max) = parameters.max_positions {
-        row("positions cut", format!("at {} a k-mer, evenly sampled: {} k-mers have more", grouped(max), grouped(actual.sampled_kmers)));
+        row(
+            "positions cut",
+            format!("at {} a k-mer, evenly sampled: {} k-mers have more", grouped(max), grouped(actual.sampled_kmers)),
+        );
     }
-    row("size", format!("{} ({:.2} bytes a base)", human_bytes(manifest.bytes()), manifest.bytes() as f64 / genome.bases.max(1) as f64));
-    row("pages", format!("{} of {} on average", grouped(dictionary.pages), human_bytes(actual.dictionary_bytes / dictionary.pages.max(1))));
+    row(
+        "size",
+        format!(
+            "{} ({:.2} bytes a base)",
+            human_bytes(manifest.bytes()),
+            manifest.bytes() as f64 / genome.bases.max(1) as f64
+        ),
+    );
+    row(
+        "pages",
+        format!(
+            "{} of {} on average",
+            grouped(dictionary.pages),
+            human_bytes(actual.dictionary_bytes / dictionary.pages.max(1))
+        ),
+    );
     text += &format!("  {:<17} {:>16} {:>16}\n", "", "estimated", "actual");
     for (name, estimated, counted) in [
         ("k-mers", estimate.kmers, actual.kmers),

@@ -1,4 +1,4 @@
-//! The command line: one file a command. Arguments are parsed, resolved to one [`Settings`] value, and handed down.
+//! The command line: one file a command. Arguments are parsed, resolved to one `Settings` value, and handed down.
 
 mod build_index;
 mod demo;
@@ -19,7 +19,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::index::{CacheOptions, Index, OpenOptions};
 use crate::memory::{Budget, available_memory, available_threads, human_bytes, parse_size, resident};
 use crate::output::Output;
-use crate::{Error, Result};
+use crate::{Error, Result, store};
 use progress::Bars;
 
 /// Index a genome's k-mers once, then ask how often each occurs and where.
@@ -204,7 +204,12 @@ impl Settings {
             text += &format!("{:<14} {:>12}\n", "limit", human_bytes(self.budget.limit()));
             text += &format!("{:<14} {:>12}\n", "anonymous", human_bytes(now.anonymous));
             text += &format!("{:<14} {:>12}\n", "mapped files", human_bytes(now.file));
-            text += &format!("{:<14} {:>12} {:>12}\n", "resident", human_bytes(now.anonymous + now.file), human_bytes(now.peak));
+            text += &format!(
+                "{:<14} {:>12} {:>12}\n",
+                "resident",
+                human_bytes(now.anonymous + now.file),
+                human_bytes(now.peak)
+            );
             text
         };
         if path.as_os_str() == "-" {
@@ -228,6 +233,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    // A panic of the store on a damaged file is caught and told as an error.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !store::panics_are_caught() {
+            hook(panic);
+        }
+    }));
     let settings = Settings::resolve(arguments.common);
     let outcome = match arguments.command {
         Command::BuildIndex(arguments) => build_index::run(arguments, &settings),

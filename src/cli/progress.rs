@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::build::Progress;
+use crate::Progress;
 
 /// Progress on a terminal's stderr; with `--verbose`, the time of each phase on any stderr.
 pub(super) struct Bars {

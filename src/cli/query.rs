@@ -83,7 +83,9 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let options = OpenOptions { cache, populate: arguments.populate, huge_pages: arguments.huge_pages };
     let lists = !arguments.kmer.is_empty() || arguments.kmers.is_some();
     if lists && (arguments.per_kmer || arguments.format == RowFormat::Bedgraph) {
-        return Err(Error::Usage("--per-kmer and bedgraph are for sequences and regions, not for k-mer lists".to_owned()));
+        return Err(Error::Usage(
+            "--per-kmer and bedgraph are for sequences and regions, not for k-mer lists".to_owned(),
+        ));
     }
     if !lists && arguments.positions.is_some() {
         return Err(Error::Usage("--positions goes with --kmer or --kmers".to_owned()));
@@ -137,8 +139,7 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
             }
             Sequences::Regions(&regions)
         };
-        settings
-            .on_pool(|| query_sequences(&index, &sequences, detail, format, &mut output, &settings.progress))?;
+        settings.on_pool(|| query_sequences(&index, &sequences, detail, &format, &mut output, &settings.progress))?;
     }
     settings.progress.clear();
     let cache = index.cache_statistics();
@@ -220,7 +221,8 @@ fn query_kmers(
     format: Format,
     output: &mut Output,
 ) -> Result<()> {
-    let write = |output: &mut Output, text: &[u8]| output.write_all(text).map_err(|e| Error::io("write", "the output", e));
+    let write =
+        |output: &mut Output, text: &[u8]| output.write_all(text).map_err(|e| Error::io("write", "the output", e));
     loop {
         let chunk: Vec<Line> = lines.by_ref().take(CHUNK).collect::<Result<_>>()?;
         if chunk.is_empty() {
@@ -266,11 +268,9 @@ fn kmer_rows(index: &Index, lines: &[Line], limit: Option<u64>, format: Format) 
                             }
                             push_position(&mut column, name, position.start, position.strand.symbol());
                         }
-                        Format::JsonLines => places.push(Place {
-                            contig: name,
-                            start: position.start,
-                            strand: position.strand.symbol(),
-                        }),
+                        Format::JsonLines => {
+                            places.push(Place { contig: name, start: position.start, strand: position.strand.symbol() })
+                        }
                     }
                     listed += 1;
                 }

@@ -35,7 +35,9 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         return Ok(());
     }
     let what = match depth {
-        Depth::Quick => format!("lengths, metadata and {} contigs are sound; nothing else was looked at", grouped(verified.contigs)),
+        Depth::Quick => {
+            format!("lengths, metadata and {} contigs are sound; nothing else was looked at", grouped(verified.contigs))
+        }
         _ => format!(
             "sound: {} in {} pages, {} k-mers, {} positions{}, {} seeds, {} contigs",
             human_bytes(verified.bytes),

@@ -24,18 +24,22 @@ use cache::{Entry, Key, PageCache};
 pub use seeds::Seed;
 pub use verify::{Depth, Verified};
 
-use crate::build::MemoryHints;
 use crate::kmer::{KmerCodec, KmerError, Strand};
 use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{Case, Region, TwoBit, map_read_only, nearest_names, parse_region};
-use crate::store::catalog::{CONTIGS_PER_RECORD, Catalog, PAGES_PER_RECORD, PageEntry, Record};
+use crate::store::catalog::{
+    CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, Catalog, PAGES_PER_RECORD, PageEntry, Record, SEQUENCE_CHUNK,
+};
 use crate::store::page::{Filters, PageShape};
 use crate::store::positions::ListCode;
-use crate::store::{self, CATALOG, Contig, Manifest, POSITIONS, SEQUENCE};
+use crate::store::{self, CATALOG, Contig, Manifest, MemoryHints, POSITIONS, SEQUENCE};
 use crate::{Error, Result};
 
 /// Memory of the store itself: what it reads is kept in our own cache.
 const STORE_CACHE: usize = 1 << 20;
+
+/// The least budget with which an index can be used: a page, its block and a batch.
+const LEAST_MEMORY: u64 = 8 << 20;
 
 /// How an index is opened.
 #[derive(Debug, Clone, Default)]
@@ -88,6 +92,9 @@ pub struct Index {
     page_index: Vec<OnceLock<Vec<PageEntry>>>,
     /// One bit a position block: whether its checksum was found right.
     checked: Vec<AtomicU64>,
+    /// Checksums of the packed genome's chunks, by record, and one bit a chunk: whether it was found right.
+    chunk_sums: Vec<OnceLock<Vec<u64>>>,
+    checked_chunks: Vec<AtomicU64>,
     contigs: OnceLock<Contigs>,
     cache: PageCache,
     contigs_held: OnceLock<Reservation>,
@@ -124,6 +131,9 @@ impl Index {
     pub fn open_with(folder: impl AsRef<Path>, options: &OpenOptions, budget: &Budget) -> Result<Self> {
         let folder = folder.as_ref().to_owned();
         let manifest = Manifest::read(&folder)?;
+        if budget.limit() < LEAST_MEMORY {
+            return Err(Error::Memory { what: "an open index", needed: LEAST_MEMORY, allowed: budget.limit() });
+        }
         for (name, digest) in &manifest.files {
             let path = folder.join(name);
             let length = match fs::metadata(&path) {
@@ -170,6 +180,7 @@ impl Index {
             }
         }
         let pages = manifest.dictionary.pages;
+        let chunks = genome.bytes().len().div_ceil(SEQUENCE_CHUNK) as u64;
         Ok(Self {
             codec,
             filters: Filters {
@@ -185,6 +196,8 @@ impl Index {
             genome,
             page_index: (0..pages.div_ceil(PAGES_PER_RECORD as u64)).map(|_| OnceLock::new()).collect(),
             checked: (0..pages.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
+            chunk_sums: (0..chunks.div_ceil(CHUNKS_PER_RECORD as u64)).map(|_| OnceLock::new()).collect(),
+            checked_chunks: (0..chunks.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
             contigs: OnceLock::new(),
             cache: PageCache::new(&options.cache, budget),
             contigs_held: OnceLock::new(),
@@ -322,6 +335,9 @@ impl Index {
             });
         }
         let record = self.genome.record_at(contig.record)?;
+        let packed = self.genome.offset_of(record.packed());
+        self.check_genome(contig.record..packed)?;
+        self.check_genome(packed + region.range.start / 4..packed + region.range.end.div_ceil(4))?;
         if record.length() != contig.length {
             return Err(Error::damaged(
                 self.folder.join(SEQUENCE),
@@ -330,6 +346,39 @@ impl Index {
             ));
         }
         Ok((number, record))
+    }
+
+    /// Checks the chunks of the packed genome that hold these bytes of its file, each once.
+    fn check_genome(&self, bytes: Range<u64>) -> Result<()> {
+        let chunk = SEQUENCE_CHUNK as u64;
+        for number in bytes.start / chunk..bytes.end.div_ceil(chunk) {
+            let (word, bit) = match self.checked_chunks.get((number / 64) as usize) {
+                Some(word) => (word, 1 << (number % 64)),
+                None => break,
+            };
+            if word.load(Ordering::Relaxed) & bit != 0 {
+                continue;
+            }
+            let record = number / CHUNKS_PER_RECORD as u64;
+            let slot = &self.chunk_sums[record as usize];
+            let sums = match slot.get() {
+                Some(sums) => sums,
+                None => {
+                    let sums = self.catalog.value(Record::Sequence, record)?.unwrap_or_default();
+                    slot.get_or_init(|| sums)
+                }
+            };
+            let start = number as usize * SEQUENCE_CHUNK;
+            let all = self.genome.bytes();
+            let part = &all[start..all.len().min(start + SEQUENCE_CHUNK)];
+            let sum = store::checksum::of(part, store::checksum::CHUNK, number);
+            if sums.get((number % CHUNKS_PER_RECORD as u64) as usize) != Some(&sum) {
+                let problem = "the packed genome has a wrong checksum there";
+                return Err(Error::damaged(self.folder.join(SEQUENCE), Some(start as u64), problem));
+            }
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// The bases of an interval of a contig, soft mask and N as in the input.
@@ -343,7 +392,7 @@ impl Index {
         Ok(out.into_iter().map(char::from).collect())
     }
 
-    /// The packed genome.
+    /// The packed genome, unchecked: [`bases`](Self::bases) checks what it reads.
     pub fn genome(&self) -> &TwoBit {
         &self.genome
     }
@@ -353,7 +402,8 @@ impl Index {
     /// Reads page `number` from the store and checks it.
     pub(crate) fn read_page(&self, number: u64) -> Result<Page> {
         let guard = self.catalog.page(number)?;
-        let shape = PageShape::of(guard.value(), number, &self.manifest.dictionary).map_err(|e| self.catalog.damage(e))?;
+        let shape =
+            PageShape::of(guard.value(), number, &self.manifest.dictionary).map_err(|e| self.catalog.damage(e))?;
         Ok(Page { number, shape, guard })
     }
 
@@ -483,7 +533,14 @@ impl Index {
         Ok(frequency)
     }
 
-    fn read_list(&self, block: &Block<'_>, page: &Page, at: u64, frequency: u64, mut each: impl FnMut(u64)) -> Result<()> {
+    fn read_list(
+        &self,
+        block: &Block<'_>,
+        page: &Page,
+        at: u64,
+        frequency: u64,
+        mut each: impl FnMut(u64),
+    ) -> Result<()> {
         let m = self.filters.stored_positions(frequency);
         let end = 2 * self.manifest.genome.bases;
         let (mut seen, mut previous, mut ascending) = (0, None, true);
@@ -532,11 +589,7 @@ impl Index {
     ///
     /// # Errors
     /// As [`for_each_kmer`](Self::for_each_kmer).
-    pub fn for_each_kmer_of_page(
-        &self,
-        page: u64,
-        mut each: impl FnMut(&KmerEntry<'_>) -> Result<()>,
-    ) -> Result<()> {
+    pub fn for_each_kmer_of_page(&self, page: u64, mut each: impl FnMut(&KmerEntry<'_>) -> Result<()>) -> Result<()> {
         let page = self.visit_page(page)?;
         let mut list_at = 0;
         let entries =

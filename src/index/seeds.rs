@@ -1,7 +1,7 @@
 use super::Index;
+use crate::Result;
 use crate::store::catalog::{PAGES_PER_RECORD, Record};
 use crate::store::seeds::{SEEDS_PER_RECORD, decode};
-use crate::Result;
 
 /// A repeated k-mer in the seed order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,12 +64,8 @@ impl Index {
                 return Err(wrong());
             }
             let mut last = None;
-            let mut entries = visited.shape.entries(
-                visited.bytes(),
-                page,
-                &self.manifest.dictionary,
-                self.filters.min_frequency,
-            );
+            let mut entries =
+                visited.shape.entries(visited.bytes(), page, &self.manifest.dictionary, self.filters.min_frequency);
             let mut next = entry.first_kmer;
             for &(frequency, kmer) in wanted {
                 if last.is_some_and(|l| kmer <= l) {

@@ -4,11 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rayon::prelude::*;
 
 use super::Index;
-use crate::build::Progress;
 use crate::kmer::Strand;
 use crate::store::bundle::digest_file;
 use crate::store::{self, Contig};
-use crate::{Error, Result};
+use crate::{Error, Progress, Result};
 
 /// How much [`Index::verify`] looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +59,8 @@ impl Index {
             }
             verified.contigs += 1;
         }
+        // The index of contigs and, where the whole file is not digested below, all of it.
+        self.check_genome(0..self.genome.bytes().len() as u64)?;
         let spectrum = self.spectrum()?;
         let mut kmers = 0;
         for page in 0..self.pages() {
@@ -120,7 +121,11 @@ impl Index {
                         return Err(Error::damaged(
                             &self.positions_path,
                             Some(entry.block_at),
-                            format!("block {number} places {} at base {}, where the genome reads otherwise", self.codec.decode(stored), raw >> 1),
+                            format!(
+                                "block {number} places {} at base {}, where the genome reads otherwise",
+                                self.codec.decode(stored),
+                                raw >> 1
+                            ),
                         ));
                     }
                     list_at += self.lists.bits(self.filters.stored_positions(frequency));
@@ -204,7 +209,8 @@ impl GenomeCheck<'_> {
         let offset = raw >> 1;
         if self.current.is_none_or(|(c, _)| offset < c.start || offset >= c.start + c.length) {
             let number = self.contigs.partition_point(|c| c.start + c.length <= offset);
-            self.current = self.contigs.get(number).and_then(|c| Some((c, self.index.genome.record_at(c.record).ok()?)));
+            self.current =
+                self.contigs.get(number).and_then(|c| Some((c, self.index.genome.record_at(c.record).ok()?)));
         }
         let Some((contig, record)) = self.current else { return false };
         let codec = &self.index.codec;
@@ -213,9 +219,8 @@ impl GenomeCheck<'_> {
             return false;
         }
         let packed = record.packed();
-        let read = (start..start + k).fold(0u64, |kmer, at| {
-            kmer << 2 | u64::from(packed[(at / 4) as usize] >> (6 - 2 * (at % 4)) & 3)
-        });
+        let read = (start..start + k)
+            .fold(0u64, |kmer, at| kmer << 2 | u64::from(packed[(at / 4) as usize] >> (6 - 2 * (at % 4)) & 3));
         let strand = Strand::from_reverse(raw & 1 == 1);
         let wanted = if strand.is_reverse() { codec.reverse_complement(stored) } else { stored };
         read == wanted && record.acgt_runs_within(start..start + k).next() == Some(start..start + k)

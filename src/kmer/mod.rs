@@ -17,27 +17,13 @@ mod scan;
 
 pub use scan::{AsciiScanner, Strand};
 
+use crate::sequence::{BASES, base_code};
 use crate::{Error, Result};
 
 /// Largest k: 32 bases fill a `u64`.
 pub const MAX_K: u32 = 32;
 
 const MULTIPLIERS: [u64; 2] = [0xBF58_476D_1CE4_E5B9, 0x94D0_49BB_1331_11EB];
-
-/// Two-bit code of an ASCII base of either case, or `None` for anything but ACGT.
-#[inline]
-pub const fn base_code(ascii: u8) -> Option<u64> {
-    match ascii {
-        b'T' | b't' => Some(0),
-        b'C' | b'c' => Some(1),
-        b'A' | b'a' => Some(2),
-        b'G' | b'g' => Some(3),
-        _ => None,
-    }
-}
-
-/// Upper-case ASCII of a two-bit code (0 to 3).
-pub const BASES: [u8; 4] = *b"TCAG";
 
 /// Why a text is not a k-mer of the length asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,9 +68,7 @@ impl KmerCodec {
     /// [`Error::Usage`] when k is not from 1 to 32.
     pub fn new(k: u32) -> Result<Self> {
         if !(1..=MAX_K).contains(&k) {
-            return Err(Error::Usage(format!(
-                "k is {k}; give -k a number from 1 to {MAX_K}"
-            )));
+            return Err(Error::Usage(format!("k is {k}; give -k a number from 1 to {MAX_K}")));
         }
         let hash_bits = if k % 2 == 1 { 2 * k - 1 } else { 2 * k };
         Ok(Self {
@@ -246,11 +230,7 @@ impl KmerCodec {
     #[inline]
     pub fn printed_strand(&self, kmer: u64) -> u64 {
         let reverse = self.reverse_complement(kmer);
-        if self.lexicographic_rank(reverse) < self.lexicographic_rank(kmer) {
-            reverse
-        } else {
-            kmer
-        }
+        if self.lexicographic_rank(reverse) < self.lexicographic_rank(kmer) { reverse } else { kmer }
     }
 }
 

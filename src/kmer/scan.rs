@@ -1,6 +1,7 @@
 use std::ops::Range;
 
-use super::{KmerCodec, base_code};
+use super::KmerCodec;
+use crate::sequence::base_code;
 
 /// The strand on which a k-mer reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -235,9 +236,9 @@ mod tests {
         bases
             .chunks(4)
             .map(|four| {
-                four.iter().enumerate().fold(0, |byte, (i, &b)| {
-                    byte | (base_code(b).expect("ACGT") as u8) << (6 - 2 * i)
-                })
+                four.iter()
+                    .enumerate()
+                    .fold(0, |byte, (i, &b)| byte | (base_code(b).expect("ACGT") as u8) << (6 - 2 * i))
             })
             .collect()
     }
@@ -289,11 +290,7 @@ mod tests {
                             let kmer = codec.encode(text).expect("ACGT");
                             let (hash, strand) = codec.hash(kmer);
                             let stored = codec.kmer_of_hash(hash);
-                            let shown = if strand.is_reverse() {
-                                codec.reverse_complement(stored)
-                            } else {
-                                stored
-                            };
+                            let shown = if strand.is_reverse() { codec.reverse_complement(stored) } else { stored };
                             assert_eq!(codec.decode(shown).as_bytes(), text);
                             (at, hash, strand.is_reverse())
                         })

@@ -96,11 +96,7 @@ pub struct Budget(Arc<Shared>);
 impl Budget {
     /// A budget of `limit` bytes.
     pub fn new(limit: u64) -> Self {
-        Self(Arc::new(Shared {
-            limit,
-            state: Mutex::default(),
-            given_back: Condvar::new(),
-        }))
+        Self(Arc::new(Shared { limit, state: Mutex::default(), given_back: Condvar::new() }))
     }
 
     /// Bytes in all.
@@ -150,11 +146,7 @@ impl Budget {
     pub fn reserve(&self, component: Component, bytes: u64, what: &'static str) -> Result<Reservation> {
         let mut state = self.state();
         if state.used.saturating_add(bytes) > self.0.limit {
-            return Err(Error::Memory {
-                what,
-                needed: state.used.saturating_add(bytes),
-                allowed: self.0.limit,
-            });
+            return Err(Error::Memory { what, needed: state.used.saturating_add(bytes), allowed: self.0.limit });
         }
         Ok(self.take(&mut state, component, bytes))
     }

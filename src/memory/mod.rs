@@ -46,7 +46,9 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         return whole.checked_mul(unit).ok_or_else(wrong);
     }
     match digits.parse::<f64>() {
-        Ok(value) if value.is_finite() && value >= 0.0 && value * unit as f64 <= 1e18 => Ok((value * unit as f64) as u64),
+        Ok(value) if value.is_finite() && value >= 0.0 && value * unit as f64 <= 1e18 => {
+            Ok((value * unit as f64) as u64)
+        }
         _ => Err(wrong()),
     }
 }

@@ -19,11 +19,7 @@ pub fn resident() -> Option<Resident> {
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
         line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
     };
-    Some(Resident {
-        anonymous: field("RssAnon")? * 1024,
-        file: field("RssFile")? * 1024,
-        peak: field("VmHWM")? * 1024,
-    })
+    Some(Resident { anonymous: field("RssAnon")? * 1024, file: field("RssFile")? * 1024, peak: field("VmHWM")? * 1024 })
 }
 
 /// Bytes that this process may use: the memory of the machine or of its cgroup, whichever is less.

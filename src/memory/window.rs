@@ -108,7 +108,7 @@ mod tests {
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
                         // Every seventh item is larger than the window.
-                        let bytes = if number % 7 == 0 { 1000 } else { 30 };
+                        let bytes = if number.is_multiple_of(7) { 1000 } else { 30 };
                         if number >= 500 || !window.put(number, number, bytes) {
                             return;
                         }

@@ -37,10 +37,7 @@ impl Output {
         name.push(format!(".writing-{}", std::process::id()));
         let temporary = path.with_file_name(name);
         let file = File::create(&temporary).map_err(|e| Error::io("create", &temporary, e))?;
-        Ok(Self {
-            writer: BufWriter::with_capacity(1 << 16, Box::new(file)),
-            file: Some((temporary, path.to_owned())),
-        })
+        Ok(Self { writer: BufWriter::with_capacity(1 << 16, Box::new(file)), file: Some((temporary, path.to_owned())) })
     }
 
     /// Writes what is left and gives a file its name.

@@ -4,13 +4,14 @@ mod file;
 mod svg;
 
 use std::io::Write;
+use std::ops::Range;
 
 use serde::Serialize;
 
 pub use file::Output;
 pub use svg::spectrum_svg;
 
-use crate::query::SequenceStatistics;
+use crate::query::{Rows, SequenceStatistics};
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,78 +46,73 @@ pub(crate) fn push_number(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(&digits[at..]);
 }
 
-pub(crate) fn kmer_row(out: &mut Vec<u8>, format: Format, name: &str, start: u64, frequency: u64) {
-    match format {
-        Format::Tsv => {
-            out.extend_from_slice(name.as_bytes());
-            out.push(b'\t');
-            push_number(out, start);
-            out.push(b'\t');
-            push_number(out, frequency);
-            out.push(b'\n');
-        }
-        Format::JsonLines => {
-            #[derive(Serialize)]
-            struct Row<'a> {
-                name: &'a str,
-                start: u64,
-                frequency: u64,
-            }
-            json_line(out, &Row { name, start, frequency });
-        }
-    }
-}
-
-pub(crate) fn run_row(out: &mut Vec<u8>, format: Format, name: &str, start: u64, end: u64, frequency: u64) {
-    match format {
-        Format::Tsv => {
-            out.extend_from_slice(name.as_bytes());
-            for number in [start, end, frequency] {
-                out.push(b'\t');
-                push_number(out, number);
-            }
-            out.push(b'\n');
-        }
-        Format::JsonLines => {
-            #[derive(Serialize)]
-            struct Row<'a> {
-                name: &'a str,
-                start: u64,
-                end: u64,
-                frequency: u64,
-            }
-            json_line(out, &Row { name, start, end, frequency });
-        }
-    }
-}
-
-pub(crate) fn statistics_header(out: &mut Vec<u8>, format: Format) {
-    if format == Format::Tsv {
-        let _ = writeln!(
-            out,
-            "#name\tlength\tkmers\tfound\trepeated\tmean_frequency\tmedian_frequency\tmax_frequency"
-        );
-    }
-}
-
-pub(crate) fn statistics_row(out: &mut Vec<u8>, format: Format, row: &SequenceStatistics) {
-    match format {
-        Format::Tsv => {
-            let _ = writeln!(
-                out,
-                "{}\t{}\t{}\t{}\t{}\t{:.2}\t{}\t{}",
-                row.name,
-                row.length,
-                row.kmers,
-                row.found,
-                row.repeated,
-                row.mean_frequency,
-                row.median_frequency,
-                row.max_frequency
+impl Rows for Format {
+    fn statistics_header(&self, out: &mut Vec<u8>) {
+        if *self == Self::Tsv {
+            out.extend_from_slice(
+                b"#name\tlength\tkmers\tfound\trepeated\tmean_frequency\tmedian_frequency\tmax_frequency\n",
             );
         }
-        Format::JsonLines => json_line(out, row),
     }
+
+    fn statistics(&self, out: &mut Vec<u8>, row: &SequenceStatistics) {
+        match self {
+            Self::Tsv => {
+                out.extend_from_slice(row.name.as_bytes());
+                for number in [row.length, row.kmers, row.found, row.repeated] {
+                    out.push(b'\t');
+                    push_number(out, number);
+                }
+                let _ = write!(out, "\t{:.2}", row.mean_frequency);
+                for number in [row.median_frequency, row.max_frequency] {
+                    out.push(b'\t');
+                    push_number(out, number);
+                }
+                out.push(b'\n');
+            }
+            Self::JsonLines => json_line(out, row),
+        }
+    }
+
+    fn kmer(&self, out: &mut Vec<u8>, name: &str, start: u64, frequency: u64) {
+        match self {
+            Self::Tsv => numbers_row(out, name, &[start, frequency]),
+            Self::JsonLines => {
+                #[derive(Serialize)]
+                struct Row<'a> {
+                    name: &'a str,
+                    start: u64,
+                    frequency: u64,
+                }
+                json_line(out, &Row { name, start, frequency });
+            }
+        }
+    }
+
+    fn run(&self, out: &mut Vec<u8>, name: &str, range: Range<u64>, frequency: u64) {
+        match self {
+            Self::Tsv => numbers_row(out, name, &[range.start, range.end, frequency]),
+            Self::JsonLines => {
+                #[derive(Serialize)]
+                struct Row<'a> {
+                    name: &'a str,
+                    start: u64,
+                    end: u64,
+                    frequency: u64,
+                }
+                json_line(out, &Row { name, start: range.start, end: range.end, frequency });
+            }
+        }
+    }
+}
+
+fn numbers_row(out: &mut Vec<u8>, name: &str, numbers: &[u64]) {
+    out.extend_from_slice(name.as_bytes());
+    for &number in numbers {
+        out.push(b'\t');
+        push_number(out, number);
+    }
+    out.push(b'\n');
 }
 
 /// Appends a place as `contig:start:strand`.

@@ -6,19 +6,18 @@
 mod statistics;
 
 use std::io::Write;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 pub use statistics::SequenceStatistics;
 use statistics::Tally;
 
-use crate::build::Progress;
 use crate::index::Index;
 use crate::kmer::AsciiScanner;
 use crate::memory::{Component, Reservation, Window};
-use crate::output::{self, Format};
 use crate::sequence::{Case, Region, SequenceReader, Source};
-use crate::{Error, Result};
+use crate::{Error, Progress, Result};
 
 /// What to say of each sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +28,18 @@ pub enum Detail {
     PerKmer,
     /// As bedGraph: runs of neighbouring k-mers of one frequency.
     Runs,
+}
+
+/// How rows are spelled; `output` has TSV and JSON lines. Rows are appended to a buffer, line end included.
+pub trait Rows: Sync {
+    /// What comes before the first row of [`Detail::Summary`].
+    fn statistics_header(&self, out: &mut Vec<u8>);
+    /// A row of [`Detail::Summary`].
+    fn statistics(&self, out: &mut Vec<u8>, row: &SequenceStatistics);
+    /// A row of [`Detail::PerKmer`].
+    fn kmer(&self, out: &mut Vec<u8>, name: &str, start: u64, frequency: u64);
+    /// A row of [`Detail::Runs`].
+    fn run(&self, out: &mut Vec<u8>, name: &str, range: Range<u64>, frequency: u64);
 }
 
 /// Bytes that a base of a batch takes on its way: the base, its hash (then its frequency), its start, its place among the
@@ -59,12 +70,24 @@ struct Batch {
     _held: Reservation,
 }
 
+/// Neighbouring k-mers of one frequency.
+struct Run {
+    name: String,
+    range: Range<u64>,
+    frequency: u64,
+}
+
 /// What a batch becomes.
+#[derive(Default)]
 struct Answer {
+    /// The run that may go on from the batch before.
+    head: Option<Run>,
     text: Vec<u8>,
+    /// The run that may go on in the batch after.
+    tail: Option<Run>,
     /// Parts of summaries: (label, bases, counts, whether it ends here).
     parts: Vec<(String, u64, Tally, bool)>,
-    _held: Reservation,
+    held: Option<Reservation>,
 }
 
 /// Where sequences come from.
@@ -83,7 +106,7 @@ pub fn query_sequences(
     index: &Index,
     sequences: &Sequences<'_>,
     detail: Detail,
-    format: Format,
+    rows: &dyn Rows,
     out: &mut (dyn Write + Send),
     progress: &dyn Progress,
 ) -> Result<()> {
@@ -119,13 +142,13 @@ pub fn query_sequences(
         let writer = spawn("writer")
             .spawn_scoped(scope, || {
                 let _closing = window.closing();
-                write_answers(&window, detail, format, out)
+                write_answers(&window, detail, rows, out)
             })
             .map_err(start_error)?;
         rayon::scope(|scope| {
             for _ in 0..rayon::current_num_threads() {
                 scope.spawn(|_| {
-                    if let Err(e) = look_up(index, detail, format, &receiver, &window) {
+                    if let Err(e) = look_up(index, detail, rows, &receiver, &window) {
                         failure.lock().unwrap_or_else(|p| p.into_inner()).get_or_insert(e);
                         window.close();
                     }
@@ -268,7 +291,12 @@ impl Cutter {
         let mut bases = Vec::new();
         for region in regions {
             let (_, record) = index.region_record(region)?;
-            let label = format!("{}:{}-{}", region.contig, region.range.start + 1, region.range.end);
+            // A region of no bases has no first one to name.
+            let label = if region.range.is_empty() {
+                region.contig.clone()
+            } else {
+                format!("{}:{}-{}", region.contig, region.range.start + 1, region.range.end)
+            };
             self.begin(&region.contig, &label, region.range.start);
             let mut at = region.range.start;
             while at < region.range.end {
@@ -293,7 +321,7 @@ impl Cutter {
 fn look_up(
     index: &Index,
     detail: Detail,
-    format: Format,
+    rows: &dyn Rows,
     receiver: &Mutex<Receiver<Batch>>,
     window: &Window<Answer>,
 ) -> Result<()> {
@@ -315,7 +343,7 @@ fn look_up(
             ends.push(hashes.len());
         }
         lookup.replace_hashes(&mut hashes)?;
-        let answer = answer(batch, detail, format, &hashes, &starts, &ends);
+        let answer = answer(batch, detail, rows, &hashes, &starts, &ends);
         let bytes = answer.1.text.capacity() as u64;
         if !window.put(answer.0, answer.1, bytes) {
             break;
@@ -327,53 +355,90 @@ fn look_up(
 fn answer(
     batch: Batch,
     detail: Detail,
-    format: Format,
+    rows: &dyn Rows,
     frequencies: &[u64],
     starts: &[u64],
     ends: &[usize],
 ) -> (u64, Answer) {
-    let mut text = Vec::new();
-    let mut parts = Vec::new();
+    let mut answer = Answer::default();
     let mut first = 0;
     for (segment, &end) in batch.segments.iter().zip(ends) {
         let found = &frequencies[first..end];
         match detail {
             Detail::Summary => {
                 let bases = (segment.to - segment.from - segment.overlap) as u64;
-                parts.push((segment.label.clone(), bases, Tally::of(found, segment.last && segment.overlap == 0), segment.last));
+                let whole = segment.last && segment.overlap == 0;
+                answer.parts.push((segment.label.clone(), bases, Tally::of(found, whole), segment.last));
             }
             Detail::PerKmer => {
                 for (&start, &frequency) in starts[first..end].iter().zip(found) {
-                    output::kmer_row(&mut text, format, &segment.name, start, frequency);
+                    rows.kmer(&mut answer.text, &segment.name, start, frequency);
                 }
             }
-            Detail::Runs => {
-                let mut rows = starts[first..end].iter().copied().zip(found.iter().copied()).peekable();
-                while let Some((start, frequency)) = rows.next() {
-                    let mut last = start;
-                    while let Some((next, _)) = rows.next_if(|&(next, f)| next == last + 1 && f == frequency) {
-                        last = next;
-                    }
-                    output::run_row(&mut text, format, &segment.name, start, last + 1, frequency);
-                }
-            }
+            Detail::Runs => runs(segment, &starts[first..end], found, rows, &mut answer),
         }
         first = end;
     }
     let Batch { id, _held, .. } = batch;
-    (id, Answer { text, parts, _held })
+    answer.held = Some(_held);
+    (id, answer)
 }
 
-fn write_answers(window: &Window<Answer>, detail: Detail, format: Format, out: &mut (dyn Write + Send)) -> Result<()> {
+/// The runs of a piece: those inside are written, those at an end that is no end of the sequence wait for their other
+/// half, so that rows do not depend on where batches were cut.
+fn runs(segment: &Segment, starts: &[u64], frequencies: &[u64], rows: &dyn Rows, answer: &mut Answer) {
+    let mut all = starts.iter().copied().zip(frequencies.iter().copied()).peekable();
+    let mut is_first = true;
+    while let Some((start, frequency)) = all.next() {
+        let mut end = start + 1;
+        while all.next_if(|&(next, f)| next == end && f == frequency).is_some() {
+            end += 1;
+        }
+        let run = || Run { name: segment.name.clone(), range: start..end, frequency };
+        if std::mem::take(&mut is_first) && segment.overlap > 0 {
+            answer.head = Some(run());
+        } else if all.peek().is_none() && !segment.last {
+            answer.tail = Some(run());
+        } else {
+            rows.run(&mut answer.text, &segment.name, start..end, frequency);
+        }
+    }
+}
+
+fn write_answers(window: &Window<Answer>, detail: Detail, rows: &dyn Rows, out: &mut (dyn Write + Send)) -> Result<()> {
     let io_error = |e| Error::io("write", "the output", e);
     let mut text = Vec::new();
     if detail == Detail::Summary {
-        output::statistics_header(&mut text, format);
+        rows.statistics_header(&mut text);
         out.write_all(&text).map_err(io_error)?;
     }
     let mut open: Option<(String, u64, Tally)> = None;
+    let mut pending: Option<Run> = None;
     while let Some(answer) = window.take() {
+        text.clear();
+        let mut flush = |pending: &mut Option<Run>| {
+            if let Some(run) = pending.take() {
+                rows.run(&mut text, &run.name, run.range, run.frequency);
+            }
+        };
+        match (answer.head, &mut pending) {
+            (Some(head), Some(run)) if run.range.end == head.range.start && run.frequency == head.frequency => {
+                run.range.end = head.range.end;
+            }
+            (Some(head), pending) => {
+                flush(pending);
+                *pending = Some(head);
+            }
+            (None, _) => {}
+        }
+        if !answer.text.is_empty() || answer.tail.is_some() {
+            flush(&mut pending);
+        }
+        out.write_all(&text).map_err(io_error)?;
         out.write_all(&answer.text).map_err(io_error)?;
+        if answer.tail.is_some() {
+            pending = answer.tail;
+        }
         text.clear();
         for (label, bases, tally, last) in answer.parts {
             let (label, bases, tally) = match open.take() {
@@ -384,12 +449,17 @@ fn write_answers(window: &Window<Answer>, detail: Detail, format: Format, out: &
                 None => (label, bases, tally),
             };
             if last {
-                output::statistics_row(&mut text, format, &tally.statistics(label, bases));
+                rows.statistics(&mut text, &tally.statistics(label, bases));
             } else {
                 open = Some((label, bases, tally));
             }
         }
         out.write_all(&text).map_err(io_error)?;
     }
+    text.clear();
+    if let Some(run) = pending {
+        rows.run(&mut text, &run.name, run.range, run.frequency);
+    }
+    out.write_all(&text).map_err(io_error)?;
     out.flush().map_err(io_error)
 }

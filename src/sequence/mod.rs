@@ -2,12 +2,14 @@
 //!
 //! All intervals inside the program are 0-based and half-open.
 
+mod base;
 mod interval;
 mod map;
 mod reader;
 mod source;
 mod twobit;
 
+pub use base::{BASES, base_code};
 pub use interval::{Region, nearest_names, parse_bed_line, parse_region};
 pub(crate) use map::map_read_only;
 pub use reader::{RecordHead, SequenceReader};

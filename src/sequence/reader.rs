@@ -66,10 +66,10 @@ impl SequenceReader {
         };
         let line = lines.count + 1;
         let format = match first {
-            Some(b'>') => {
-                Format::Fasta { reader: noodles_fasta::io::Reader::new(lines), definition: Box::default() }
+            Some(b'>') => Format::Fasta { reader: noodles_fasta::io::Reader::new(lines), definition: Box::default() },
+            Some(b'@') => {
+                Format::Fastq { skipped: lines.count, reader: Box::new(FastqReader::new(lines)), bases: None }
             }
-            Some(b'@') => Format::Fastq { skipped: lines.count, reader: Box::new(FastqReader::new(lines)), bases: None },
             Some(other) => {
                 return Err(Error::input(
                     source.path(),
@@ -158,7 +158,9 @@ impl SequenceReader {
                     };
                     sequence.consume(length);
                     if !letters_only(&self.piece[start..]) {
-                        while self.piece.len() > start && self.piece.last().is_some_and(|b| matches!(b, b' ' | b'\t' | b'\r')) {
+                        while self.piece.len() > start
+                            && self.piece.last().is_some_and(|b| matches!(b, b' ' | b'\t' | b'\r'))
+                        {
                             self.piece.pop();
                         }
                         let line = reader.get_ref().count + 1;
@@ -183,11 +185,7 @@ fn head(source: &Source, name: &[u8], description: &[u8], line: u64) -> Result<R
     }
     let name = std::str::from_utf8(name)
         .map_err(|_| Error::input(source.path(), Some(line), "the record's name is not UTF-8; rename it"))?;
-    Ok(RecordHead {
-        name: name.to_owned(),
-        description: String::from_utf8_lossy(description).into_owned(),
-        line,
-    })
+    Ok(RecordHead { name: name.to_owned(), description: String::from_utf8_lossy(description).into_owned(), line })
 }
 
 /// Whether every byte is an ASCII letter; a loop that the compiler turns into vector code.

@@ -61,9 +61,7 @@ impl Source {
         match start {
             [] => Err(Error::input(&self.path, None, "is empty; give a FASTA or FASTQ file")),
             [0x1f, 0x8b, ..] => Ok(Box::new(flate2::bufread::MultiGzDecoder::new(counted))),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => {
-                Ok(Box::new(zstd::Decoder::with_buffer(counted).map_err(io_error)?))
-            }
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Ok(Box::new(zstd::Decoder::with_buffer(counted).map_err(io_error)?)),
             _ => Ok(Box::new(counted)),
         }
     }

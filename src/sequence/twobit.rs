@@ -215,7 +215,8 @@ impl TwoBitWriter {
                 let mut taken = 0;
                 if self.n_runs.open.is_none() {
                     for eight in rest.chunks_exact(8) {
-                        let Some(two_bytes) = pack_eight(u64::from_le_bytes(eight.try_into().unwrap_or_default()), lower)
+                        let Some(two_bytes) =
+                            pack_eight(u64::from_le_bytes(eight.try_into().unwrap_or_default()), lower)
                         else {
                             break;
                         };
@@ -229,7 +230,7 @@ impl TwoBitWriter {
             // The odd bases at either end, and the eight around a change.
             let odd = rest.len().min(if self.length.is_multiple_of(4) { 8 } else { 4 - (self.length % 4) as usize });
             for &letter in &rest[..odd] {
-                let code = crate::kmer::base_code(letter);
+                let code = super::base_code(letter);
                 self.n_runs.set(code.is_none(), self.length);
                 self.mask_runs.set(letter.is_ascii_lowercase(), self.length);
                 self.byte = self.byte << 2 | code.unwrap_or(0) as u8;
@@ -286,7 +287,8 @@ impl TwoBitWriter {
         let wide = HEADER as u64 + index_bytes(4) + records_bytes > self.wide_from;
         let version = u32::from(wide);
 
-        let mut out = BufWriter::with_capacity(1 << 18, File::create(&path).map_err(|e| Error::io("create", &path, e))?);
+        let mut out =
+            BufWriter::with_capacity(1 << 18, File::create(&path).map_err(|e| Error::io("create", &path, e))?);
         for word in [SIGNATURE, version, self.contigs.len() as u32, 0] {
             out.write_all(&word.to_le_bytes()).map_err(io_error)?;
         }
@@ -374,6 +376,11 @@ impl TwoBit {
             return Err(Error::damaged(path, Some(0), "it is not a .2bit file of version 0 or 1"));
         };
         Ok(Self { path: path.to_owned(), version, contigs, map })
+    }
+
+    /// Byte offset in the file of a part of it, such as a record's packed bases.
+    pub(crate) fn offset_of(&self, part: &[u8]) -> u64 {
+        (part.as_ptr() as usize).saturating_sub(self.map.as_ptr() as usize) as u64
     }
 
     /// Reads the whole file into memory, as far as the system goes along.
@@ -556,9 +563,11 @@ impl<'a> Record<'a> {
         let first = out.len();
         for at in range.clone() {
             let byte = self.packed[(at / 4) as usize];
-            out.push(crate::kmer::BASES[usize::from(byte >> (6 - 2 * (at % 4)) & 3)]);
+            out.push(super::BASES[usize::from(byte >> (6 - 2 * (at % 4)) & 3)]);
         }
-        let place = |block: Range<u64>| first + (block.start - range.start) as usize..first + (block.end - range.start) as usize;
+        let place = |block: Range<u64>| {
+            first + (block.start - range.start) as usize..first + (block.end - range.start) as usize
+        };
         for block in self.n_blocks.within(range.clone()) {
             out[place(block)].fill(b'N');
         }

@@ -89,7 +89,8 @@ mod tests {
             at += u64::from(start);
             for round in 0..3u64 {
                 for width in 0..=64 {
-                    let value = 0x9E37_79B9_7F4A_7C15u64.wrapping_mul(round + u64::from(width)) & crate::kmer::low_mask(width);
+                    let value =
+                        0x9E37_79B9_7F4A_7C15u64.wrapping_mul(round + u64::from(width)) & crate::kmer::low_mask(width);
                     writer.push(value, width);
                     expected.push((at, width, value));
                     at += u64::from(width);

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::manifest::{FileDigest, Manifest, is_bundle};
 use super::{CATALOG, MANIFEST, POSITIONS, SEQUENCE};
@@ -37,7 +38,9 @@ pub(crate) fn check_target(target: &Path, force: bool) -> Result<()> {
 fn sibling(target: &Path, what: &str) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(target.file_name().unwrap_or(target.as_os_str()));
-    name.push(format!(".{what}-{}", std::process::id()));
+    // Process numbers repeat, on other machines that share the disk and in time.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+    name.push(format!(".{what}-{}-{now:x}", std::process::id()));
     target.with_file_name(name)
 }
 
@@ -51,10 +54,6 @@ impl Draft {
         }
         check_target(&target, force)?;
         let folder = sibling(&target, "building");
-        // Left over from a process that had this number before and was killed.
-        if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(|e| Error::io("remove", &folder, e))?;
-        }
         fs::create_dir(&folder).map_err(|e| Error::io("create", &folder, e))?;
         Ok(Self { target, folder, force, published: false })
     }

@@ -26,7 +26,7 @@ pub(crate) const RECORDS: TableDefinition<(u8, u64), &[u8]> = TableDefinition::n
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Record {
-    /// Number 0: [`Layout`](super::layout::Layout) and filters.
+    /// Number 0: parameters, [`Layout`](super::layout::Layout) and bases, to tell that manifest and catalog belong together.
     Meta = 0,
     /// Runs of [`Contig`], [`CONTIGS_PER_RECORD`] a record.
     Contigs = 1,
@@ -36,6 +36,8 @@ pub(crate) enum Record {
     Spectrum = 3,
     /// Runs of seeds by falling frequency.
     Seeds = 4,
+    /// Runs of checksums of the packed genome's file, one for [`SEQUENCE_CHUNK`] bytes.
+    Sequence = 5,
 }
 
 /// Contigs in one record.
@@ -44,6 +46,11 @@ pub(crate) const CONTIGS_PER_RECORD: usize = 512;
 pub(crate) const PAGES_PER_RECORD: usize = 2000;
 /// Spectrum rows in one record.
 pub(crate) const FREQUENCIES_PER_RECORD: usize = 2000;
+
+/// Bytes of `sequence.2bit` under one checksum; the last may be shorter.
+pub(crate) const SEQUENCE_CHUNK: usize = 1 << 16;
+/// Checksums of the packed genome in one record.
+pub(crate) const CHUNKS_PER_RECORD: usize = 4000;
 
 /// One contig as the catalog keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,6 +123,25 @@ impl StorageBackend for UnsyncedFile {
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
         self.0.write_all_at(data, offset)
     }
+}
+
+thread_local! {
+    static GUARDED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Whether this thread is in a call to the store whose panics are caught; a panic hook may stay silent then.
+pub(crate) fn panics_are_caught() -> bool {
+    GUARDED.get()
+}
+
+/// Runs a call to the store. It trusts its file and panics where bytes of it are damaged that no checksum of its own
+/// covers; that is damage like any other.
+fn guarded<T>(path: &Path, call: impl FnOnce() -> Result<T>) -> Result<T> {
+    let before = GUARDED.replace(true);
+    // What a caught call leaves half done is an open store that only ever reads, and that is not used after the error.
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
+    GUARDED.set(before);
+    outcome.unwrap_or_else(|_| Err(Error::damaged(path, None, "the store cannot make sense of it")))
 }
 
 /// Turns an error of the store into one that names the file.
@@ -210,9 +236,7 @@ impl CatalogTables<'_> {
     /// Stores a record under its checksum.
     pub(crate) fn put(&mut self, kind: Record, number: u64, payload: &[u8]) -> Result<()> {
         let sealed = seal(kind, number, payload);
-        self.records
-            .insert((kind as u8, number), sealed.as_slice())
-            .map_err(|e| store_error(self.path, e))?;
+        self.records.insert((kind as u8, number), sealed.as_slice()).map_err(|e| store_error(self.path, e))?;
         Ok(())
     }
 
@@ -251,14 +275,15 @@ impl std::fmt::Debug for Catalog {
 impl Catalog {
     /// Opens read-only; nothing is written, locked for writing or repaired.
     pub(crate) fn open(path: &Path, cache: usize) -> Result<Self> {
+        guarded(path, || Self::open_unguarded(path, cache))
+    }
+
+    fn open_unguarded(path: &Path, cache: usize) -> Result<Self> {
         let database = Builder::new().set_cache_size(cache).open_read_only(path).map_err(|e| match e {
-            DatabaseError::RepairAborted => Error::Unfinished {
-                path: path.to_owned(),
-                problem: "its catalog was not closed".to_owned(),
-            },
-            DatabaseError::Storage(redb::StorageError::Io(source))
-                if source.kind() == std::io::ErrorKind::NotFound =>
-            {
+            DatabaseError::RepairAborted => {
+                Error::Unfinished { path: path.to_owned(), problem: "its catalog was not closed".to_owned() }
+            }
+            DatabaseError::Storage(redb::StorageError::Io(source)) if source.kind() == std::io::ErrorKind::NotFound => {
                 Error::damaged(path, None, "the file is missing")
             }
             other => store_error(path, other),
@@ -266,13 +291,7 @@ impl Catalog {
         let transaction = database.begin_read().map_err(|e| store_error(path, e))?;
         let pages = transaction.open_table(PAGES).map_err(|e| store_error(path, e))?;
         let records = transaction.open_table(RECORDS).map_err(|e| store_error(path, e))?;
-        Ok(Self {
-            path: path.to_owned(),
-            pages,
-            records,
-            _transaction: transaction,
-            _database: database,
-        })
+        Ok(Self { path: path.to_owned(), pages, records, _transaction: transaction, _database: database })
     }
 
     /// An error about this file.
@@ -282,18 +301,17 @@ impl Catalog {
 
     /// The bytes of dictionary page `page`, unchecked.
     pub(crate) fn page(&self, page: u64) -> Result<AccessGuard<'static, &'static [u8]>> {
-        self.pages
-            .get(page)
-            .map_err(|e| store_error(&self.path, e))?
+        guarded(&self.path, || self.pages.get(page).map_err(|e| store_error(&self.path, e)))?
             .ok_or_else(|| self.damage(format!("dictionary page {page} is missing")))
     }
 
     /// The payload of a record, checked; `None` where there is none.
     pub(crate) fn record(&self, kind: Record, number: u64) -> Result<Option<Vec<u8>>> {
-        let Some(value) = self.records.get((kind as u8, number)).map_err(|e| store_error(&self.path, e))? else {
-            return Ok(None);
-        };
-        unseal(kind, number, value.value()).map(|payload| Some(payload.to_vec())).map_err(|e| self.damage(e))
+        guarded(&self.path, || {
+            let found = self.records.get((kind as u8, number)).map_err(|e| store_error(&self.path, e))?;
+            let Some(value) = found else { return Ok(None) };
+            unseal(kind, number, value.value()).map(|payload| Some(payload.to_vec())).map_err(|e| self.damage(e))
+        })
     }
 
     /// A record written with [`CatalogTables::put_value`].

@@ -205,7 +205,9 @@ mod tests {
     fn division_is_exact() {
         for divisor in (1..2000).chain([(1 << 31) + 1, u64::from(u32::MAX)]) {
             let d = Divisor::new(divisor);
-            for n in (0..3000).chain([1 << 31, (1 << 31) / divisor * divisor, u64::from(u32::MAX) - 1, u64::from(u32::MAX)]) {
+            for n in
+                (0..3000).chain([1 << 31, (1 << 31) / divisor * divisor, u64::from(u32::MAX) - 1, u64::from(u32::MAX)])
+            {
                 assert_eq!(d.quotient(n), n / divisor, "{n} / {divisor}");
             }
         }

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::Layout;
 use super::{FORMAT_VERSION, MANIFEST};
-use crate::build::MemoryHints;
 use crate::{Error, Result};
 
 /// Name of the one layout of format 1: sorted dictionary pages with position blocks.
@@ -49,6 +48,28 @@ pub struct GenomeSummary {
     pub longest_contig: u64,
     /// BLAKE3 over the upper-case letters of each contig and a line end after each, in hexadecimal.
     pub blake3: String,
+}
+
+/// What a build is expected to hold, from the genome's length, k, a sample of its k-mers and the frequency filters.
+///
+/// The sample takes every occurrence of the k-mers whose hash lies in the lowest 2^-f of all hashes, so that frequencies
+/// in it are exact and distinct k-mers scale by 2^f. For small genomes f is 0 and the estimate exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryHints {
+    /// K-mers of the genome, every occurrence: exact.
+    pub kmers: u64,
+    /// Distinct canonical k-mers.
+    pub distinct_kmers: u64,
+    /// Distinct canonical k-mers that occur twice or more.
+    pub repeated_kmers: u64,
+    /// K-mers that pass the filters.
+    pub stored_kmers: u64,
+    /// Positions that are kept.
+    pub positions: u64,
+    /// Bytes of the dictionary.
+    pub dictionary_bytes: u64,
+    /// Bytes of the position blocks.
+    pub position_bytes: u64,
 }
 
 /// What an index holds, counted.
@@ -143,9 +164,7 @@ impl Manifest {
     }
 
     fn json(&self) -> Result<String> {
-        serde_json::to_string_pretty(self)
-            .map(|text| text + "\n")
-            .map_err(|e| Error::io("write", MANIFEST, e.into()))
+        serde_json::to_string_pretty(self).map(|text| text + "\n").map_err(|e| Error::io("write", MANIFEST, e.into()))
     }
 
     fn digest(&self) -> Result<String> {
@@ -185,10 +204,16 @@ impl Manifest {
         // The version comes first: a newer manifest may hold fields that this program does not know.
         let version: Version = serde_json::from_slice(&bytes).map_err(unreadable)?;
         if version.kind != KIND {
-            return Err(Error::Unfinished { path: bundle.to_owned(), problem: "its manifest.json is of something else".to_owned() });
+            return Err(Error::Unfinished {
+                path: bundle.to_owned(),
+                problem: "its manifest.json is of something else".to_owned(),
+            });
         }
         if version.format_version > FORMAT_VERSION {
             return Err(Error::Version { path, found: version.format_version, supported: FORMAT_VERSION });
+        }
+        if version.format_version == 0 {
+            return Err(Error::damaged(&path, None, "format version 0 never was"));
         }
         let manifest: Self = serde_json::from_slice(&bytes).map_err(unreadable)?;
         if manifest.blake3 != manifest.digest()? || manifest.json()?.as_bytes() != bytes {
@@ -208,9 +233,7 @@ impl Manifest {
 
 /// Whether a folder looks like a bundle of ours, sound or not.
 pub(crate) fn is_bundle(folder: &Path) -> bool {
-    fs::read(folder.join(MANIFEST)).is_ok_and(|bytes| {
-        String::from_utf8_lossy(&bytes).contains(KIND)
-    })
+    fs::read(folder.join(MANIFEST)).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(KIND))
 }
 
 fn created_at() -> u64 {

@@ -15,8 +15,9 @@ pub(crate) mod positions;
 pub(crate) mod seeds;
 
 pub use catalog::Contig;
+pub(crate) use catalog::panics_are_caught;
 pub use layout::Layout;
-pub use manifest::{FileDigest, GenomeSummary, Manifest, Parameters, Totals};
+pub use manifest::{FileDigest, GenomeSummary, Manifest, MemoryHints, Parameters, Totals};
 
 /// The format of the bundles that this program writes, and the newest that it reads.
 pub const FORMAT_VERSION: u32 = 1;

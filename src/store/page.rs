@@ -118,7 +118,7 @@ pub(crate) fn frequency_class(frequency: u64, min_frequency: u64) -> usize {
 pub(crate) struct PageEncoder {
     hashes: Vec<u64>,
     frequencies: Vec<u64>,
-    by_bit_length: Vec<u64>,
+    counts: Vec<u64>,
 }
 
 impl PageEncoder {
@@ -136,7 +136,7 @@ impl PageEncoder {
 
     /// Bytes of this thread's scratch, by capacity.
     pub(crate) fn capacity_bytes(&self) -> u64 {
-        (self.hashes.capacity() + self.frequencies.capacity() + self.by_bit_length.capacity()) as u64 * 8
+        (self.hashes.capacity() + self.frequencies.capacity() + self.counts.capacity()) as u64 * 8
     }
 
     /// Encodes page `page` and forgets its k-mers. `block_bits` is the length of its position lists.
@@ -164,9 +164,9 @@ impl PageEncoder {
 
         // Counts of the buckets, to choose the directory.
         let buckets = groups * BUCKETS as usize;
-        self.by_bit_length.clear();
-        self.by_bit_length.resize(buckets, 0);
-        let counts = &mut self.by_bit_length;
+        self.counts.clear();
+        self.counts.resize(buckets, 0);
+        let counts = &mut self.counts;
         for &hash in &self.hashes {
             let group = address.group_in_page(hash, page) as usize;
             counts[group * BUCKETS as usize + address.bucket(hash) as usize] += 1;
@@ -225,7 +225,8 @@ impl PageEncoder {
         let mut writer = BitWriter::on(out);
         for (&hash, &frequency) in self.hashes.iter().zip(&self.frequencies) {
             let value = frequency - filters.min_frequency;
-            let code = if frequency_class(frequency, filters.min_frequency) as u32 <= code_bits { value } else { escape };
+            let code =
+                if frequency_class(frequency, filters.min_frequency) as u32 <= code_bits { value } else { escape };
             if width <= 64 {
                 writer.push(address.remainder(hash) << code_bits | code, width);
             } else {
@@ -520,21 +521,27 @@ impl PageShape {
         slots.map(|slot| u32::from(self.plain(self.code(bytes, slot)).is_none())).sum()
     }
 
-    /// Exceptions before the entry at `slot`: counted from the nearer of the samples around it.
+    /// Of the samples before and after `slot` the nearer; the end of the page counts as one.
+    #[inline]
+    fn nearest_sample(&self, bytes: &[u8], group: u64, slot: u32) -> (u32, u32, u64) {
+        let before = self.sample(bytes, group);
+        let next_group = ((group >> self.sample_shift) + 1) << self.sample_shift;
+        let after = if next_group < self.groups {
+            self.sample(bytes, next_group)
+        } else {
+            (self.entries, self.exceptions, self.block_bits)
+        };
+        if slot.wrapping_sub(before.0) <= after.0.wrapping_sub(slot) { before } else { after }
+    }
+
+    /// Exceptions before the entry at `slot`, counted from the nearer sample.
     fn ordinal(&self, bytes: &[u8], group: u64, slot: u32) -> u32 {
         let slot = slot.min(self.entries);
-        let (first, before, _) = self.sample(bytes, group);
-        let next_group = ((group >> self.sample_shift) + 1) << self.sample_shift;
-        let (next, after) = if next_group < self.groups {
-            let (next, after, _) = self.sample(bytes, next_group);
-            (next, after)
+        let (from, ordinal, _) = self.nearest_sample(bytes, group, slot);
+        if from <= slot {
+            ordinal.wrapping_add(self.escapes(bytes, from..slot))
         } else {
-            (self.entries, self.exceptions)
-        };
-        if slot.wrapping_sub(first) <= next.wrapping_sub(slot) {
-            before.wrapping_add(self.escapes(bytes, first..slot))
-        } else {
-            after.wrapping_sub(self.escapes(bytes, slot..next.min(self.entries)))
+            ordinal.wrapping_sub(self.escapes(bytes, slot..from.min(self.entries)))
         }
     }
 
@@ -554,19 +561,31 @@ impl PageShape {
         filters: &Filters,
         lists: &ListCode,
     ) -> u64 {
-        let (first, mut ordinal, mut list_bits) = self.sample(bytes, self.address.group_in_page(hash, page));
-        for before in first..slot.min(self.entries) {
-            let value = match self.plain(self.code(bytes, before)) {
-                Some(value) => value,
-                None => {
-                    ordinal = ordinal.wrapping_add(1);
-                    self.exception(bytes, ordinal.wrapping_sub(1))
-                }
-            };
-            let frequency = filters.min_frequency.saturating_add(value);
-            list_bits = list_bits.saturating_add(lists.bits(filters.stored_positions(frequency)));
+        let slot = slot.min(self.entries);
+        let group = self.address.group_in_page(hash, page);
+        let (from, ordinal, bits) = self.nearest_sample(bytes, group, slot);
+        let length = |slots: Range<u32>, mut ordinal: u32| {
+            let mut sum = 0u64;
+            for entry in slots {
+                let value = match self.plain(self.code(bytes, entry)) {
+                    Some(value) => value,
+                    None => {
+                        ordinal = ordinal.wrapping_add(1);
+                        self.exception(bytes, ordinal.wrapping_sub(1))
+                    }
+                };
+                let frequency = filters.min_frequency.saturating_add(value);
+                sum = sum.saturating_add(lists.bits(filters.stored_positions(frequency)));
+            }
+            sum
+        };
+        if from <= slot {
+            bits.saturating_add(length(from..slot, ordinal))
+        } else {
+            let slots = slot..from.min(self.entries);
+            let first = ordinal.wrapping_sub(self.escapes(bytes, slots.clone()));
+            bits.saturating_sub(length(slots, first))
         }
-        list_bits
     }
 
     /// Walks every entry of the page in order.
@@ -707,7 +726,8 @@ mod tests {
     fn page_of(k: u32, kmers: u64, density: u64, seed: u64) -> (Layout, Vec<(u64, u64)>) {
         let codec = KmerCodec::new(k).expect("k in range");
         let layout = Layout::plan(&codec, kmers, kmers, 3.0);
-        let end = if layout.pages == 1 { low_mask(codec.hash_bits()) } else { layout.first_hash(layout.groups_per_page) - 1 };
+        let end =
+            if layout.pages == 1 { low_mask(codec.hash_bits()) } else { layout.first_hash(layout.groups_per_page) - 1 };
         let mut state = seed | 1;
         let mut random = move || {
             state ^= state << 13;
@@ -716,7 +736,8 @@ mod tests {
             state
         };
         let wanted = (kmers / layout.pages).max(1) * density;
-        let mut hashes: Vec<u64> = (0..wanted).map(|_| if end == u64::MAX { random() } else { random() % (end + 1) }).collect();
+        let mut hashes: Vec<u64> =
+            (0..wanted).map(|_| if end == u64::MAX { random() } else { random() % (end + 1) }).collect();
         hashes.sort_unstable();
         hashes.dedup();
         let list = hashes

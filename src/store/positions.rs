@@ -23,11 +23,7 @@ impl ListCode {
     /// For a genome of `bases` bases.
     pub(crate) fn new(bases: u64) -> Self {
         let universe = bases.max(1) * 2;
-        let mut code = Self {
-            universe,
-            width: u64::BITS - (universe - 1).leading_zeros(),
-            short: [0; 64],
-        };
+        let mut code = Self { universe, width: u64::BITS - (universe - 1).leading_zeros(), short: [0; 64] };
         for m in 0..64 {
             code.short[m as usize] = code.compute_bits(m) as u32;
         }
