@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use reprise::build::{BuildOptions, Silent, build_index};
+use reprise::Silent;
+use reprise::build::{BuildOptions, build_index};
 use reprise::memory::Budget;
 use reprise::sequence::Source;
 
@@ -29,7 +30,7 @@ impl Random {
 
     /// A number below `end`, which is below 2^32.
     pub fn below(&mut self, end: usize) -> usize {
-        ((self.next() >> 32) * end as u64 >> 32) as usize
+        (((self.next() >> 32) * end as u64) >> 32) as usize
     }
 }
 
