@@ -15,14 +15,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 
-use memmap2::{Advice, MmapMut, MmapOptions};
-
 use genome::Pieces;
 use partition::{Counts, Narrow, Packed, Pass, Record, Scatter, Sorter, Units, Wide, stripes_for};
 use spectrum::SpectrumCounter;
 
 use crate::kmer::{KmerCodec, low_mask};
-use crate::memory::{Budget, Component, Window};
+use crate::memory::{Anonymous, Budget, Component, Window};
 use crate::sequence::{SequenceReader, Source, TwoBit, TwoBitSummary, TwoBitWriter};
 pub use crate::store::MemoryHints;
 use crate::store::bits::BitWriter;
@@ -486,7 +484,7 @@ impl<'a> Planned<'a> {
                 range: units_of(tasks),
                 position_bits: self.lists.width(),
             };
-            let pass = Pass::new(scatter, memory.as_mut::<R>(), &|n| {
+            let pass = Pass::new(scatter, records::<R>(&mut memory), &|n| {
                 progress.advance((n as f64 * count as f64 / self.hints.kmers as f64) as u64);
             });
             let next = AtomicU64::new(tasks.start);
@@ -690,37 +688,11 @@ impl<'a, R: Record> Worker<'a, R> {
     }
 }
 
-/// Anonymous memory for the records of a pass, in huge pages where they are to be had.
-struct Anonymous(Memory);
-
-enum Memory {
-    Mapped(MmapMut),
-    /// Where a map cannot be had; `Vec<u64>` for its alignment.
-    Heap(Vec<u64>),
-}
-
-impl Anonymous {
-    fn new(bytes: u64) -> Self {
-        let bytes = bytes.max(8) as usize;
-        Self(match MmapOptions::new().len(bytes).map_anon() {
-            Ok(map) => {
-                // Where the system has none, small pages do as well, slower.
-                #[cfg(target_os = "linux")]
-                let _ = map.advise(Advice::HugePage);
-                Memory::Mapped(map)
-            }
-            Err(_) => Memory::Heap(vec![0; bytes.div_ceil(8)]),
-        })
-    }
-
-    fn as_mut<R: Record>(&mut self) -> &mut [R] {
-        let bytes: &mut [u8] = match &mut self.0 {
-            Memory::Mapped(map) => map,
-            Memory::Heap(words) => bytemuck::cast_slice_mut(words),
-        };
-        let whole = bytes.len() / size_of::<R>() * size_of::<R>();
-        bytemuck::cast_slice_mut(&mut bytes[..whole])
-    }
+/// The memory of a pass as records.
+fn records<R: Record>(memory: &mut Anonymous) -> &mut [R] {
+    let bytes = memory.bytes();
+    let whole = bytes.len() / size_of::<R>() * size_of::<R>();
+    bytemuck::cast_slice_mut(&mut bytes[..whole])
 }
 
 /// A thread that makes a file durable while it is being written, so that the end does not wait for all of it.

@@ -1,13 +1,11 @@
 //! Batches: k-mers grouped by page, so that each page is visited once, in the order of the file.
 
-use std::sync::Arc;
-
 use super::{Index, Page};
 use crate::Result;
 use crate::store::page::{Place, Probe};
 
 /// Look-ups that go on side by side in a page, so that they wait for memory together.
-const LANES: usize = 16;
+const LANES: usize = 32;
 
 /// Look-ups on one page from which on it is not kept if it is not cached: a scan of the whole index should not push out
 /// what single look-ups need.
@@ -107,7 +105,7 @@ impl BatchLookup<'_> {
             let length = rest.iter().take_while(|e| index.address.page(e.0) == number).count();
             let (entries, others) = rest.split_at(length);
             rest = others;
-            let page: Arc<Page> = if length >= SCAN { index.visit_page(number)? } else { index.page(number)? };
+            let page = if length >= SCAN { index.visit_page(number)? } else { index.page(number)? };
             page.frequencies(entries, index.filters.min_frequency, out);
         }
         Ok(())
@@ -121,6 +119,9 @@ impl Page {
         let mut places = [Place { start: 0, count: 0 }; LANES];
         for lanes in entries.chunks(LANES) {
             let mut touched = 0;
+            for &(hash, _) in lanes {
+                touched ^= shape.touch_directory(bytes, self.number, hash);
+            }
             for (place, &(hash, _)) in places.iter_mut().zip(lanes) {
                 *place = shape.place(bytes, self.number, hash);
                 touched ^= shape.touch(bytes, *place);

@@ -8,10 +8,8 @@ use std::time::{Duration, Instant};
 
 use ahash::RandomState;
 
-use super::Page;
-use crate::memory::{Budget, Component, Reservation};
-
-const SHARDS: usize = 64;
+use super::{Image, Page};
+use crate::memory::{Arena, Budget, Component, Reservation};
 
 /// How large the cache is and when it is swept.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,43 +43,19 @@ pub struct CacheStatistics {
     pub bytes: u64,
 }
 
-/// What an entry is found by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Key(u64);
-
-impl Key {
-    pub(crate) fn page(number: u64) -> Self {
-        Self(number << 1)
-    }
-
-    pub(crate) fn block(number: u64) -> Self {
-        Self(number << 1 | 1)
-    }
-}
-
-#[derive(Clone)]
-pub(crate) enum Entry {
-    Page(Arc<Page>),
-    Block(Arc<Vec<u8>>),
-}
-
-struct Slot {
-    entry: Entry,
-    bytes: u64,
-    used: AtomicU64,
-}
-
-type Shard = RwLock<HashMap<Key, Slot, RandomState>>;
-
+/// Pages by number, and the position blocks that had to be unpacked.
 pub(crate) struct PageCache {
-    shards: Vec<Shard>,
-    hasher: RandomState,
+    pages: Vec<RwLock<Option<Arc<Page>>>>,
+    blocks: RwLock<HashMap<u64, UnpackedBlock, RandomState>>,
+    arena: Arc<Arena>,
     threshold: u64,
     target: u64,
     bytes: AtomicU64,
     /// Counts insertions: the time by which entries are old.
     clock: AtomicU64,
-    hits: [AtomicU64; SHARDS],
+    block_hits: AtomicU64,
+    /// Hits of pages that are gone.
+    past_hits: AtomicU64,
     misses: AtomicU64,
     sweeps: AtomicU64,
     sweep_time: AtomicU64,
@@ -89,18 +63,41 @@ pub(crate) struct PageCache {
     held: Mutex<Reservation>,
 }
 
+struct UnpackedBlock {
+    bytes: Arc<Vec<u8>>,
+    used: AtomicU64,
+}
+
+/// When a page was used last, and how often.
+#[derive(Debug, Default)]
+pub(crate) struct Use {
+    last: AtomicU64,
+    hits: AtomicU64,
+}
+
+/// An entry that a sweep may drop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Old {
+    Page(u64),
+    Block(u64),
+}
+
 impl PageCache {
-    pub(crate) fn new(options: &CacheOptions, budget: &Budget) -> Self {
+    /// A cache for `pages` pages of about `page_bytes` bytes.
+    pub(crate) fn new(options: &CacheOptions, pages: u64, page_bytes: u64, budget: &Budget) -> Self {
         let size = options.size.min(budget.limit()) as f64;
         Self {
-            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            pages: (0..pages).map(|_| RwLock::default()).collect(),
             // Fixed seeds: the order of the map reaches nothing, but runs should not differ.
-            hasher: RandomState::with_seeds(1, 2, 3, 4),
+            blocks: RwLock::new(HashMap::with_hasher(RandomState::with_seeds(1, 2, 3, 4))),
+            // Pages vary by a few per cent; one that does not fit a slot lies elsewhere.
+            arena: Arena::new((page_bytes + page_bytes / 32) as usize),
             threshold: (size * options.gc_threshold) as u64,
             target: (size * options.gc_target.min(options.gc_threshold)) as u64,
             bytes: AtomicU64::new(0),
             clock: AtomicU64::new(0),
-            hits: [const { AtomicU64::new(0) }; SHARDS],
+            block_hits: AtomicU64::new(0),
+            past_hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             sweeps: AtomicU64::new(0),
             sweep_time: AtomicU64::new(0),
@@ -109,40 +106,74 @@ impl PageCache {
         }
     }
 
-    fn shard(&self, key: Key) -> usize {
-        (self.hasher.hash_one(key) >> 58) as usize % SHARDS
-    }
-
-    pub(crate) fn get(&self, key: Key) -> Option<Entry> {
-        let number = self.shard(key);
-        let shard = self.shards[number].read().unwrap_or_else(PoisonError::into_inner);
-        let Some(slot) = shard.get(&key) else {
+    /// Runs `look` on a page that is cached.
+    #[inline]
+    pub(crate) fn with_page<T>(&self, number: u64, look: impl FnOnce(&Arc<Page>) -> T) -> Option<T> {
+        let slot = self.pages.get(number as usize)?.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(page) = slot.as_ref() else {
             self.misses.fetch_add(1, Ordering::Relaxed);
             return None;
         };
         // Written only when it changes, so that threads that share a hot page do not pass its line back and forth.
         let now = self.clock.load(Ordering::Relaxed);
-        if slot.used.load(Ordering::Relaxed) != now {
-            slot.used.store(now, Ordering::Relaxed);
+        if page.used.last.load(Ordering::Relaxed) != now {
+            page.used.last.store(now, Ordering::Relaxed);
         }
-        self.hits[number].fetch_add(1, Ordering::Relaxed);
-        Some(slot.entry.clone())
+        page.used.hits.fetch_add(1, Ordering::Relaxed);
+        Some(look(page))
     }
 
-    /// Keeps an entry; one that is larger than the threshold is not kept.
-    pub(crate) fn put(&self, key: Key, entry: Entry, bytes: u64) {
+    /// Moves a page to memory of the cache, where random reads of it cost least.
+    pub(crate) fn settle(&self, page: Page) -> Page {
+        match self.arena.copy(page.bytes()) {
+            Some(slot) => Page { image: Image::Slot(slot), ..page },
+            None => page,
+        }
+    }
+
+    /// Keeps a page; one that is larger than the threshold is not kept.
+    pub(crate) fn put_page(&self, page: Arc<Page>) {
+        let bytes = page.bytes().len() as u64;
+        if bytes > self.threshold {
+            return;
+        }
+        page.used.last.store(self.clock.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        let Some(slot) = self.pages.get(page.number as usize) else { return };
+        let replaced = slot.write().unwrap_or_else(PoisonError::into_inner).replace(page);
+        self.account(bytes, replaced.map_or(0, |old| self.forget(&old)));
+    }
+
+    /// An unpacked block that is cached.
+    pub(crate) fn block(&self, number: u64) -> Option<Arc<Vec<u8>>> {
+        let blocks = self.blocks.read().unwrap_or_else(PoisonError::into_inner);
+        let block = blocks.get(&number)?;
+        block.used.store(self.clock.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.block_hits.fetch_add(1, Ordering::Relaxed);
+        Some(Arc::clone(&block.bytes))
+    }
+
+    /// Keeps an unpacked block; one that is larger than the threshold is not kept.
+    pub(crate) fn put_block(&self, number: u64, block: Arc<Vec<u8>>) {
+        let bytes = block.capacity() as u64;
         if bytes > self.threshold {
             return;
         }
         let used = AtomicU64::new(self.clock.fetch_add(1, Ordering::Relaxed) + 1);
-        let replaced = {
-            let mut shard = self.shards[self.shard(key)].write().unwrap_or_else(PoisonError::into_inner);
-            shard.insert(key, Slot { entry, bytes, used })
-        };
-        let before = replaced.map_or(0, |slot| slot.bytes);
-        let now = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes - before;
-        self.bytes.fetch_sub(before, Ordering::Relaxed);
-        if now > self.threshold {
+        let mut blocks = self.blocks.write().unwrap_or_else(PoisonError::into_inner);
+        let replaced = blocks.insert(number, UnpackedBlock { bytes: block, used });
+        drop(blocks);
+        self.account(bytes, replaced.map_or(0, |old| old.bytes.capacity() as u64));
+    }
+
+    fn forget(&self, page: &Page) -> u64 {
+        self.past_hits.fetch_add(page.used.hits.load(Ordering::Relaxed), Ordering::Relaxed);
+        page.bytes().len() as u64
+    }
+
+    fn account(&self, added: u64, removed: u64) {
+        let now = self.bytes.fetch_add(added, Ordering::Relaxed) + added;
+        self.bytes.fetch_sub(removed, Ordering::Relaxed);
+        if now - removed > self.threshold {
             self.sweep();
         }
         self.held.lock().unwrap_or_else(PoisonError::into_inner).resize(self.bytes.load(Ordering::Relaxed));
@@ -155,20 +186,30 @@ impl PageCache {
         }
         let start = Instant::now();
         let mut entries = Vec::new();
-        for shard in &self.shards {
-            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
-            entries.extend(shard.iter().map(|(&key, slot)| (slot.used.load(Ordering::Relaxed), key.0, slot.bytes)));
+        for slot in &self.pages {
+            if let Some(page) = slot.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+                entries.push((page.used.last.load(Ordering::Relaxed), Old::Page(page.number)));
+            }
         }
+        let blocks = self.blocks.read().unwrap_or_else(PoisonError::into_inner);
+        entries.extend(blocks.iter().map(|(&number, b)| (b.used.load(Ordering::Relaxed), Old::Block(number))));
+        drop(blocks);
         entries.sort_unstable();
-        for (_, key, _) in entries {
+        for (_, old) in entries {
             if self.bytes.load(Ordering::Relaxed) <= self.target {
                 break;
             }
-            let key = Key(key);
-            let removed = self.shards[self.shard(key)].write().unwrap_or_else(PoisonError::into_inner).remove(&key);
-            if let Some(slot) = removed {
-                self.bytes.fetch_sub(slot.bytes, Ordering::Relaxed);
-            }
+            let removed = match old {
+                Old::Page(number) => {
+                    let mut slot = self.pages[number as usize].write().unwrap_or_else(PoisonError::into_inner);
+                    slot.take().map(|page| self.forget(&page))
+                }
+                Old::Block(number) => {
+                    let mut blocks = self.blocks.write().unwrap_or_else(PoisonError::into_inner);
+                    blocks.remove(&number).map(|block| block.bytes.capacity() as u64)
+                }
+            };
+            self.bytes.fetch_sub(removed.unwrap_or(0), Ordering::Relaxed);
         }
         self.sweeps.fetch_add(1, Ordering::Relaxed);
         let elapsed: Duration = start.elapsed();
@@ -177,8 +218,13 @@ impl PageCache {
     }
 
     pub(crate) fn statistics(&self) -> CacheStatistics {
+        let present = self.pages.iter().filter_map(|slot| {
+            let slot = slot.read().unwrap_or_else(PoisonError::into_inner);
+            slot.as_ref().map(|page| page.used.hits.load(Ordering::Relaxed))
+        });
+        let past = [&self.block_hits, &self.past_hits].map(|hits| hits.load(Ordering::Relaxed));
         CacheStatistics {
-            hits: self.hits.iter().map(|h| h.load(Ordering::Relaxed)).sum(),
+            hits: present.sum::<u64>() + past[0] + past[1],
             misses: self.misses.load(Ordering::Relaxed),
             sweeps: self.sweeps.load(Ordering::Relaxed),
             sweep_microseconds: self.sweep_time.load(Ordering::Relaxed),
@@ -194,20 +240,20 @@ mod tests {
     #[test]
     fn the_least_recently_used_go_first() {
         let budget = Budget::new(1 << 30);
-        let cache = PageCache::new(&CacheOptions { size: 1000, gc_threshold: 0.8, gc_target: 0.5 }, &budget);
-        let entry = || Entry::Block(Arc::new(Vec::new()));
+        let cache = PageCache::new(&CacheOptions { size: 1000, gc_threshold: 0.8, gc_target: 0.5 }, 1, 100, &budget);
+        let block = |bytes| Arc::new(Vec::with_capacity(bytes));
         for number in 0..8 {
-            cache.put(Key::block(number), entry(), 100);
+            cache.put_block(number, block(100));
         }
         assert_eq!(cache.statistics().sweeps, 0);
-        assert!(cache.get(Key::block(0)).is_some());
-        cache.put(Key::block(8), entry(), 100);
+        assert!(cache.block(0).is_some());
+        cache.put_block(8, block(100));
         let statistics = cache.statistics();
         assert_eq!((statistics.sweeps, statistics.bytes), (1, 500));
         assert_eq!(budget.usage()[0].current, 500);
-        let kept: Vec<u64> = (0..9).filter(|&n| cache.get(Key::block(n)).is_some()).collect();
+        let kept: Vec<u64> = (0..9).filter(|&n| cache.block(n).is_some()).collect();
         assert_eq!(kept, [0, 5, 6, 7, 8]);
-        cache.put(Key::page(0), entry(), 801);
-        assert!(cache.get(Key::page(0)).is_none(), "an entry past the threshold is not kept");
+        cache.put_block(9, block(801));
+        assert!(cache.block(9).is_none(), "an entry past the threshold is not kept");
     }
 }

@@ -20,12 +20,12 @@ use memmap2::{Advice, Mmap};
 
 pub use batch::BatchLookup;
 pub use cache::{CacheOptions, CacheStatistics};
-use cache::{Entry, Key, PageCache};
+use cache::{PageCache, Use};
 pub use seeds::Seed;
 pub use verify::{Depth, Verified};
 
 use crate::kmer::{KmerCodec, KmerError, Strand};
-use crate::memory::{Budget, Component, Reservation};
+use crate::memory::{Budget, Component, Reservation, Slot};
 use crate::sequence::{Case, Region, TwoBit, map_read_only, nearest_names, parse_region};
 use crate::store::catalog::{
     CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, Catalog, PAGES_PER_RECORD, PageEntry, Record, SEQUENCE_CHUNK,
@@ -67,13 +67,23 @@ pub struct Position {
 pub(crate) struct Page {
     number: u64,
     shape: PageShape,
-    guard: redb::AccessGuard<'static, &'static [u8]>,
+    image: Image,
+    used: Use,
+}
+
+/// The bytes of a page: as the store read them, or in memory of the cache.
+pub(crate) enum Image {
+    Store(redb::AccessGuard<'static, &'static [u8]>),
+    Slot(Slot),
 }
 
 impl Page {
     #[inline(always)]
     fn bytes(&self) -> &[u8] {
-        self.guard.value()
+        match &self.image {
+            Image::Store(guard) => guard.value(),
+            Image::Slot(slot) => slot,
+        }
     }
 }
 
@@ -199,7 +209,7 @@ impl Index {
             chunk_sums: (0..chunks.div_ceil(CHUNKS_PER_RECORD as u64)).map(|_| OnceLock::new()).collect(),
             checked_chunks: (0..chunks.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
             contigs: OnceLock::new(),
-            cache: PageCache::new(&options.cache, budget),
+            cache: PageCache::new(&options.cache, pages, manifest.actual.dictionary_bytes / pages.max(1), budget),
             contigs_held: OnceLock::new(),
             budget: budget.clone(),
             manifest,
@@ -404,25 +414,33 @@ impl Index {
         let guard = self.catalog.page(number)?;
         let shape =
             PageShape::of(guard.value(), number, &self.manifest.dictionary).map_err(|e| self.catalog.damage(e))?;
-        Ok(Page { number, shape, guard })
+        Ok(Page { number, shape, image: Image::Store(guard), used: Use::default() })
+    }
+
+    /// Runs `look` on page `number`, which is kept in the cache.
+    #[inline]
+    pub(crate) fn with_page<T>(&self, number: u64, look: impl Fn(&Page) -> T) -> Result<T> {
+        match self.cache.with_page(number, |page| look(page)) {
+            Some(found) => Ok(found),
+            None => self.page(number).map(|page| look(&page)),
+        }
     }
 
     /// Page `number`, from the cache or the store; kept in the cache.
     pub(crate) fn page(&self, number: u64) -> Result<Arc<Page>> {
-        let key = Key::page(number);
-        if let Some(Entry::Page(page)) = self.cache.get(key) {
+        if let Some(page) = self.cache.with_page(number, Arc::clone) {
             return Ok(page);
         }
-        let page = Arc::new(self.read_page(number)?);
-        self.cache.put(key, Entry::Page(Arc::clone(&page)), page.bytes().len() as u64);
+        let page = Arc::new(self.cache.settle(self.read_page(number)?));
+        self.cache.put_page(Arc::clone(&page));
         Ok(page)
     }
 
     /// Page `number` for one visit: from the cache if it is there, else read and not kept.
     pub(crate) fn visit_page(&self, number: u64) -> Result<Arc<Page>> {
-        match self.cache.get(Key::page(number)) {
-            Some(Entry::Page(page)) => Ok(page),
-            _ => Ok(Arc::new(self.read_page(number)?)),
+        match self.cache.with_page(number, Arc::clone) {
+            Some(page) => Ok(page),
+            None => Ok(Arc::new(self.read_page(number)?)),
         }
     }
 
@@ -448,7 +466,7 @@ impl Index {
     /// The payload of position block `block`; checked on first use.
     pub(crate) fn block(&self, block: u64) -> Result<Block<'_>> {
         let damage = |offset, problem: String| Error::damaged(&self.positions_path, Some(offset), problem);
-        if let Some(Entry::Block(bytes)) = self.cache.get(Key::block(block)) {
+        if let Some(bytes) = self.cache.block(block) {
             return Ok(Block::Unpacked(bytes));
         }
         let entry = self.page_entry(block)?;
@@ -467,7 +485,7 @@ impl Index {
             Cow::Borrowed(bytes) => Block::InPlace(bytes),
             Cow::Owned(bytes) => {
                 let bytes = Arc::new(bytes);
-                self.cache.put(Key::block(block), Entry::Block(Arc::clone(&bytes)), bytes.capacity() as u64);
+                self.cache.put_block(block, Arc::clone(&bytes));
                 Block::Unpacked(bytes)
             }
         })
@@ -490,9 +508,7 @@ impl Index {
     /// [`Error::Damaged`]; [`Error::Io`].
     pub fn frequency(&self, kmer: u64) -> Result<u64> {
         let (hash, _) = self.codec.hash(kmer);
-        let number = self.address.page(hash);
-        let page = self.page(number)?;
-        Ok(page.frequency(hash, self.filters.min_frequency))
+        self.with_page(self.address.page(hash), |page| page.frequency(hash, self.filters.min_frequency))
     }
 
     /// Calls `each` for the positions of a k-mer, ascending; gives its frequency. Where the index was built with

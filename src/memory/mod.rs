@@ -3,10 +3,14 @@
 //! Whatever grows with the input reserves from the [`Budget`] before it allocates and holds the [`Reservation`] as
 //! long as the memory. A reservation gives back on drop, so also on an error or a panic.
 
+mod anonymous;
+mod arena;
 mod budget;
 mod resident;
 mod window;
 
+pub(crate) use anonymous::Anonymous;
+pub(crate) use arena::{Arena, Slot};
 pub use budget::{Budget, Component, Reservation, Usage};
 pub use resident::{Resident, available_memory, available_threads, resident};
 pub(crate) use window::Window;

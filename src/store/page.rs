@@ -53,6 +53,12 @@ impl Filters {
     }
 }
 
+/// Where the counts of a page of so many groups begin: in a page that begins on a line of the processor's caches, those of
+/// a group never straddle two.
+fn counts_at(groups: usize) -> usize {
+    (HEADER + groups * 2).next_multiple_of(NIBBLE_BYTES)
+}
+
 /// How many bits the frequencies of a page take, and how they are cut into codes, exceptions and overflows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FrequencyCode {
@@ -192,6 +198,7 @@ impl PageEncoder {
                 out.extend_from_slice(&(start as u16).to_le_bytes());
                 start += group.iter().sum::<u64>();
             }
+            out.resize(counts_at(groups), 0);
             for pair in counts.chunks_exact(2) {
                 out.push((pair[0] | pair[1] << 4) as u8);
             }
@@ -344,7 +351,7 @@ impl PageShape {
         }
         let entry_bits = layout.remainder_bits + code_bits;
         let groups_usize = groups as usize;
-        let counts_at = HEADER + if narrow { groups_usize * 2 } else { 0 };
+        let counts_at = if narrow { counts_at(groups_usize) } else { HEADER };
         let samples_at = if narrow {
             counts_at + groups_usize * NIBBLE_BYTES
         } else {
@@ -447,6 +454,13 @@ impl PageShape {
             at += u64::from(self.entry_bits);
         }
         Some(probe)
+    }
+
+    /// Loads a count of the group of `hash`, so that its line is near when the place is asked for.
+    #[inline(always)]
+    pub(crate) fn touch_directory(&self, bytes: &[u8], page: u64, hash: u64) -> u64 {
+        let group = self.address.group_in_page(hash, page) as usize;
+        u64::from(bytes.get(self.counts_at + group * NIBBLE_BYTES).copied().unwrap_or(0))
     }
 
     /// Loads the first entry of a place, so that it is near when it is searched.
