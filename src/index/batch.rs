@@ -1,5 +1,7 @@
 //! Batches: k-mers grouped by page, so that each page is visited once, in the order of the file.
 
+use std::sync::Arc;
+
 use super::{Index, Page};
 use crate::Result;
 use crate::store::page::{Place, Probe};
@@ -97,48 +99,73 @@ impl BatchLookup<'_> {
         }
     }
 
+    /// Looks up the grouped entries, page after page. Chunks of them go through three steps, and while one is in its last,
+    /// the next is in its second and the one after in its first: each step asks for the memory that the next step needs.
     fn visit(&self, out: &mut [u64]) -> Result<()> {
         let index = self.index;
         let mut rest = &self.entries[..];
+        let (mut located, mut touched) = (None, None);
         while let Some(&(hash, _)) = rest.first() {
             let number = index.address.page(hash);
             let length = rest.iter().take_while(|e| index.address.page(e.0) == number).count();
             let (entries, others) = rest.split_at(length);
             rest = others;
             let page = if length >= SCAN { index.visit_page(number)? } else { index.page(number)? };
-            page.frequencies(entries, index.filters.min_frequency, out);
+            for entries in entries.chunks(LANES) {
+                let next = Chunk::touch(Arc::clone(&page), entries);
+                if let Some(chunk) = std::mem::replace(&mut located, touched.replace(next).map(Chunk::locate)) {
+                    chunk.answer(index.filters.min_frequency, out);
+                }
+            }
+        }
+        for chunk in [located, touched.map(Chunk::locate)].into_iter().flatten() {
+            chunk.answer(index.filters.min_frequency, out);
         }
         Ok(())
     }
 }
 
-impl Page {
-    fn frequencies(&self, entries: &[(u64, u32)], min_frequency: u64, out: &mut [u64]) {
-        let bytes = self.bytes();
-        let shape = &self.shape;
-        let mut places = [Place { start: 0, count: 0 }; LANES];
-        for lanes in entries.chunks(LANES) {
-            let mut touched = 0;
-            for &(hash, _) in lanes {
-                touched ^= shape.touch_directory(bytes, self.number, hash);
-            }
-            for (place, &(hash, _)) in places.iter_mut().zip(lanes) {
-                *place = shape.place(bytes, self.number, hash);
-                touched ^= shape.touch(bytes, *place);
-            }
-            std::hint::black_box(touched);
-            for (place, &(hash, to)) in places.iter().zip(lanes) {
-                out[to as usize] = match shape.probe(bytes, *place, hash) {
-                    Some(Probe { found, slot, code }) => match shape.plain(code) {
-                        Some(value) => (min_frequency + value) * u64::from(found),
-                        None => self.frequency_of(hash, slot, code, min_frequency),
-                    },
-                    None => match shape.search(bytes, *place, hash) {
-                        Some((slot, code)) => self.frequency_of(hash, slot, code, min_frequency),
-                        None => 0,
-                    },
-                };
-            }
+/// Look-ups in one page.
+struct Chunk<'e> {
+    page: Arc<Page>,
+    entries: &'e [(u64, u32)],
+    places: [Place; LANES],
+}
+
+impl<'e> Chunk<'e> {
+    /// Asks for the directory.
+    fn touch(page: Arc<Page>, entries: &'e [(u64, u32)]) -> Self {
+        let bytes = page.bytes();
+        let touched = entries.iter().fold(0, |all, e| all ^ page.shape.touch_directory(bytes, page.number, e.0));
+        std::hint::black_box(touched);
+        Self { page, entries, places: [Place { start: 0, count: 0 }; LANES] }
+    }
+
+    /// Finds where the entries are, and asks for them: in a loop of its own, so that the processor sees many at once.
+    fn locate(mut self) -> Self {
+        let (page, bytes) = (&self.page, self.page.bytes());
+        for (place, &(hash, _)) in self.places.iter_mut().zip(self.entries) {
+            *place = page.shape.place(bytes, page.number, hash);
+        }
+        let places = &self.places[..self.entries.len()];
+        std::hint::black_box(places.iter().fold(0, |all, &place| all ^ page.shape.touch(bytes, place)));
+        self
+    }
+
+    /// Looks at the entries.
+    fn answer(self, min_frequency: u64, out: &mut [u64]) {
+        let (page, bytes, shape) = (&self.page, self.page.bytes(), &self.page.shape);
+        for (place, &(hash, to)) in self.places.iter().zip(self.entries) {
+            out[to as usize] = match shape.probe(bytes, *place, hash) {
+                Some(Probe { found, slot, code }) => match shape.plain(code) {
+                    Some(value) => (min_frequency + value) * u64::from(found),
+                    None => page.frequency_of(hash, slot, code, min_frequency),
+                },
+                None => match shape.search(bytes, *place, hash) {
+                    Some((slot, code)) => page.frequency_of(hash, slot, code, min_frequency),
+                    None => 0,
+                },
+            };
         }
     }
 }

@@ -458,15 +458,15 @@ impl PageShape {
 
     /// Loads a count of the group of `hash`, so that its line is near when the place is asked for.
     #[inline(always)]
-    pub(crate) fn touch_directory(&self, bytes: &[u8], page: u64, hash: u64) -> u64 {
+    pub(crate) fn touch_directory(&self, bytes: &[u8], page: u64, hash: u64) -> u8 {
         let group = self.address.group_in_page(hash, page) as usize;
-        u64::from(bytes.get(self.counts_at + group * NIBBLE_BYTES).copied().unwrap_or(0))
+        bytes.get(self.counts_at + group * NIBBLE_BYTES).copied().unwrap_or(0)
     }
 
     /// Loads the first entry of a place, so that it is near when it is searched.
     #[inline(always)]
-    pub(crate) fn touch(&self, bytes: &[u8], place: Place) -> u64 {
-        bits::load(bytes, (self.entry_at(place.start) >> 3) as usize)
+    pub(crate) fn touch(&self, bytes: &[u8], place: Place) -> u8 {
+        bytes.get((self.entry_at(place.start) >> 3) as usize).copied().unwrap_or(0)
     }
 
     /// The slot of `hash` among the entries of its place, and its frequency code.
