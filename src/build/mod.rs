@@ -32,7 +32,8 @@ use crate::store::catalog::{
 use crate::store::page::{Filters, PageEncoder};
 use crate::store::positions::{ListCode, sampled};
 use crate::store::{
-    self, CATALOG, Contig, FileDigest, GenomeSummary, Layout, Manifest, POSITIONS, Parameters, SEQUENCE, Totals,
+    self, CATALOG, Contig, FileDigest, GenomeSummary, Identity, Layout, Manifest, POSITIONS, Parameters, SEQUENCE,
+    Totals,
 };
 use crate::{Error, Progress, Result};
 
@@ -153,8 +154,13 @@ pub fn build_index(
     };
 
     progress.phase("publishing", None);
-    let mut manifest =
-        Manifest::new(prepared.parameters.clone(), prepared.summary.clone(), planned.layout, planned.hints, totals);
+    let mut manifest = Manifest::new(
+        prepared.parameters.clone(),
+        prepared.summary.clone(),
+        (planned.layout, planned.identity),
+        planned.hints,
+        totals,
+    );
     for name in [CATALOG, SEQUENCE] {
         manifest.files.insert(name.to_owned(), digest_file(&draft.path(name))?);
     }
@@ -329,6 +335,7 @@ struct Planned<'a> {
     pieces: Pieces<'a>,
     hints: MemoryHints,
     layout: Layout,
+    identity: Identity,
     lists: ListCode,
     packed: bool,
     units: Units,
@@ -410,6 +417,7 @@ impl<'a> Planned<'a> {
         Ok(Self {
             pieces,
             hints,
+            identity: Identity::new(&prepared.parameters, &layout, &prepared.summary.blake3, &prepared.contigs),
             layout,
             lists,
             packed,
@@ -529,7 +537,7 @@ impl<'a> Planned<'a> {
         put(&header)?;
         let mut at = header.len() as u64;
         let mut totals = Totals { kmers: self.hints.kmers, ..Totals::default() };
-        let catalog = CatalogWriter::create(&draft.path(CATALOG), self.store_cache as usize)?;
+        let catalog = CatalogWriter::create(&draft.path(CATALOG), self.identity, self.store_cache as usize)?;
         catalog.fill(|tables| {
             let mut pages = Vec::with_capacity(self.layout.pages as usize);
             while let Some(page) = window.take() {
@@ -560,7 +568,7 @@ impl<'a> Planned<'a> {
             tables.put_value(Kind::Meta, 0, &(&prepared.parameters, self.layout, prepared.summary.bases))?;
             let chunks: Vec<u64> = (0..)
                 .zip(genome.bytes().chunks(SEQUENCE_CHUNK))
-                .map(|(number, chunk)| store::checksum::of(chunk, store::checksum::CHUNK, number))
+                .map(|(number, chunk)| self.identity.checksum(chunk, store::checksum::Piece::Chunk, number))
                 .collect();
             tables.put_runs(Kind::Sequence, &chunks, CHUNKS_PER_RECORD)?;
             tables.put_runs(Kind::Contigs, &prepared.contigs, CONTIGS_PER_RECORD)?;
@@ -678,8 +686,8 @@ impl<'a, R: Record> Worker<'a, R> {
             });
         }
         let kmers = self.encoder.len() as u64;
-        let dictionary = self.encoder.finish(page, layout, &self.filters, lists, block_bits);
-        let block = store::block::encode(page, &block.finish());
+        let dictionary = self.encoder.finish(self.planned.identity, page, layout, &self.filters, lists, block_bits);
+        let block = store::block::encode(self.planned.identity, page, &block.finish());
         let spare: usize = self.by_page.iter().map(|v| v.capacity() * size_of::<R>()).sum();
         self.held.resize(self.sorter.capacity_bytes() + self.encoder.capacity_bytes() + spare as u64);
         progress.advance(occurrences);

@@ -171,7 +171,8 @@ fn walk(
     for (page, entry) in pages.iter().enumerate() {
         copy.clear();
         copy.extend_from_slice(tables.page(page as u64)?.value());
-        let shape = PageShape::of(&copy, page as u64, layout).map_err(|problem| tables.damage(problem))?;
+        let shape =
+            PageShape::of(tables.identity(), &copy, page as u64, layout).map_err(|problem| tables.damage(problem))?;
         for (kmer, frequency) in (entry.first_kmer..).zip(shape.frequencies(&copy, min_frequency)) {
             each(frequency, kmer, tables)?;
         }

@@ -165,7 +165,7 @@ impl Index {
             .dictionary
             .check()
             .map_err(|problem| Error::damaged(folder.join(store::MANIFEST), None, problem))?;
-        let catalog = Catalog::open(&folder.join(CATALOG), STORE_CACHE)?;
+        let catalog = Catalog::open(&folder.join(CATALOG), manifest.identity, STORE_CACHE)?;
         let meta = catalog.value::<(store::Parameters, store::Layout, u64)>(Record::Meta, 0)?;
         if meta != Some((manifest.parameters.clone(), manifest.dictionary, manifest.genome.bases)) {
             return Err(catalog.damage("it belongs to another index than the manifest"));
@@ -381,7 +381,7 @@ impl Index {
             let start = number as usize * SEQUENCE_CHUNK;
             let all = self.genome.bytes();
             let part = &all[start..all.len().min(start + SEQUENCE_CHUNK)];
-            let sum = store::checksum::of(part, store::checksum::CHUNK, number);
+            let sum = self.manifest.identity.checksum(part, store::checksum::Piece::Chunk, number);
             if sums.get((number % CHUNKS_PER_RECORD as u64) as usize) != Some(&sum) {
                 let problem = "the packed genome has a wrong checksum there";
                 return Err(Error::damaged(self.folder.join(SEQUENCE), Some(start as u64), problem));
@@ -412,8 +412,8 @@ impl Index {
     /// Reads page `number` from the store and checks it.
     pub(crate) fn read_page(&self, number: u64) -> Result<Page> {
         let guard = self.catalog.page(number)?;
-        let shape =
-            PageShape::of(guard.value(), number, &self.manifest.dictionary).map_err(|e| self.catalog.damage(e))?;
+        let shape = PageShape::of(self.manifest.identity, guard.value(), number, &self.manifest.dictionary)
+            .map_err(|e| self.catalog.damage(e))?;
         Ok(Page { number, shape, image: Image::Store(guard), used: Use::default() })
     }
 
@@ -477,7 +477,8 @@ impl Index {
             .ok_or_else(|| damage(entry.block_at, format!("position block {block} ends past the file")))?;
         let (word, bit) = (&self.checked[(block / 64) as usize], 1 << (block % 64));
         let check = word.load(Ordering::Relaxed) & bit == 0;
-        let payload = store::block::decode(bytes, block, check).map_err(|e| damage(entry.block_at, e))?;
+        let payload = store::block::decode(bytes, block, check.then_some(self.manifest.identity))
+            .map_err(|e| damage(entry.block_at, e))?;
         if check {
             word.fetch_or(bit, Ordering::Relaxed);
         }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::bits::{self, PADDING};
-use super::checksum;
+use super::checksum::{Identity, Piece};
 
 /// First bytes of `positions.blk`.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89RPRBLK\n";
@@ -34,7 +34,7 @@ pub(crate) fn file_header() -> [u8; FILE_HEADER as usize] {
 }
 
 /// Frames a payload as block `block`; LZ4 is used where it saves at least a tenth.
-pub(crate) fn encode(block: u64, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn encode(identity: Identity, block: u64, payload: &[u8]) -> Vec<u8> {
     let saves = |from: usize, to: usize| to < from - from / 10;
     let compressed = (payload.len() >= LZ4_LEAST)
         .then(|| {
@@ -54,7 +54,7 @@ pub(crate) fn encode(block: u64, payload: &[u8]) -> Vec<u8> {
     out[AT_CODEC] = if compressed.is_some() { LZ4 } else { PLAIN };
     out.extend_from_slice(stored);
     out.resize(length, 0);
-    let sum = checksum::of(&out[8..], checksum::BLOCK, block);
+    let sum = identity.checksum(&out[8..], Piece::Block, block);
     out[..8].copy_from_slice(&sum.to_le_bytes());
     out
 }
@@ -62,12 +62,12 @@ pub(crate) fn encode(block: u64, payload: &[u8]) -> Vec<u8> {
 /// The payload of block `block`, from exactly its bytes; in place unless it is compressed.
 ///
 /// # Errors
-/// A sentence on what does not fit. `check` says whether to check the checksum.
-pub(crate) fn decode(bytes: &[u8], block: u64, check: bool) -> Result<Cow<'_, [u8]>, String> {
+/// A sentence on what does not fit. The checksum is checked where the index is given.
+pub(crate) fn decode(bytes: &[u8], block: u64, check: Option<Identity>) -> Result<Cow<'_, [u8]>, String> {
     let Some((header, rest)) = bytes.split_at_checked(BLOCK_HEADER) else {
         return Err(format!("position block {block} is cut short"));
     };
-    if check && checksum::of(&bytes[8..], checksum::BLOCK, block) != bits::load(bytes, 0) {
+    if check.is_some_and(|identity| identity.checksum(&bytes[8..], Piece::Block, block) != bits::load(bytes, 0)) {
         return Err(format!("position block {block} has a wrong checksum"));
     }
     let stored = bits::load(header, AT_STORED);
@@ -107,19 +107,19 @@ mod tests {
             .collect();
         let even = vec![0x55; 20_000];
         for (payload, codec) in [(&random[..], PLAIN), (&even[..], LZ4), (&even[..100], PLAIN), (&[][..], PLAIN)] {
-            let bytes = encode(7, payload);
+            let bytes = encode(Identity::TEST, 7, payload);
             assert_eq!(bytes[AT_CODEC], codec);
             assert_eq!(bytes.len() % 8, 0);
-            let decoded = decode(&bytes, 7, true).expect("sound");
+            let decoded = decode(&bytes, 7, Some(Identity::TEST)).expect("sound");
             assert_eq!(&decoded[..payload.len()], payload);
             assert!(decoded[payload.len()..].iter().all(|&b| b == 0));
-            assert!(decode(&bytes, 8, true).is_err());
+            assert!(decode(&bytes, 8, Some(Identity::TEST)).is_err());
             for at in (0..bytes.len()).step_by(if bytes.len() > 1000 { 101 } else { 1 }) {
                 let mut damaged = bytes.clone();
                 damaged[at] ^= 4;
-                assert!(decode(&damaged, 7, true).is_err());
-                let _ = decode(&damaged, 7, false);
-                assert!(decode(&bytes[..at], 7, true).is_err());
+                assert!(decode(&damaged, 7, Some(Identity::TEST)).is_err());
+                let _ = decode(&damaged, 7, None);
+                assert!(decode(&bytes[..at], 7, Some(Identity::TEST)).is_err());
             }
         }
     }

@@ -14,7 +14,7 @@ use redb::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::checksum;
+use super::checksum::{Identity, Piece};
 use crate::{Error, Result};
 
 /// Dictionary pages by number.
@@ -83,18 +83,18 @@ fn record_number(kind: Record, number: u64) -> u64 {
 }
 
 /// Puts the checksum in front of a record.
-pub(crate) fn seal(kind: Record, number: u64, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn seal(identity: Identity, kind: Record, number: u64, payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(payload.len() + 8);
-    out.extend_from_slice(&checksum::of(payload, checksum::RECORD, record_number(kind, number)).to_le_bytes());
+    out.extend_from_slice(&identity.checksum(payload, Piece::Record, record_number(kind, number)).to_le_bytes());
     out.extend_from_slice(payload);
     out
 }
 
 /// Checks and strips the checksum of a record.
-pub(crate) fn unseal(kind: Record, number: u64, value: &[u8]) -> Result<&[u8], String> {
+pub(crate) fn unseal(identity: Identity, kind: Record, number: u64, value: &[u8]) -> Result<&[u8], String> {
     match value.split_first_chunk::<8>() {
         Some((sum, payload))
-            if u64::from_le_bytes(*sum) == checksum::of(payload, checksum::RECORD, record_number(kind, number)) =>
+            if u64::from_le_bytes(*sum) == identity.checksum(payload, Piece::Record, record_number(kind, number)) =>
         {
             Ok(payload)
         }
@@ -166,12 +166,13 @@ pub(crate) fn store_error(path: &Path, error: impl Into<redb::Error>) -> Error {
 /// Writes a catalog: one transaction into a fresh file, so that its bytes depend on nothing but what is put in.
 pub(crate) struct CatalogWriter {
     path: PathBuf,
+    identity: Identity,
     database: Database,
 }
 
 impl CatalogWriter {
     /// Creates the file; `cache` bytes are the store's own memory.
-    pub(crate) fn create(path: &Path, cache: usize) -> Result<Self> {
+    pub(crate) fn create(path: &Path, identity: Identity, cache: usize) -> Result<Self> {
         let file = File::options()
             .read(true)
             .write(true)
@@ -182,7 +183,7 @@ impl CatalogWriter {
             .set_cache_size(cache)
             .create_with_backend(UnsyncedFile(file))
             .map_err(|e| store_error(path, e))?;
-        Ok(Self { path: path.to_owned(), database })
+        Ok(Self { path: path.to_owned(), identity, database })
     }
 
     /// Runs `fill` in the one transaction of this catalog, then gives back the slack of the file and closes it.
@@ -193,6 +194,7 @@ impl CatalogWriter {
         let outcome = {
             let mut tables = CatalogTables {
                 path: &path,
+                identity: self.identity,
                 pages: transaction.open_table(PAGES).map_err(|e| failed(e.into()))?,
                 records: transaction.open_table(RECORDS).map_err(|e| failed(e.into()))?,
             };
@@ -207,6 +209,7 @@ impl CatalogWriter {
 /// The tables of a catalog that is being written.
 pub(crate) struct CatalogTables<'a> {
     path: &'a Path,
+    identity: Identity,
     pages: Table<'a, u64, &'static [u8]>,
     records: Table<'a, (u8, u64), &'static [u8]>,
 }
@@ -228,6 +231,10 @@ impl CatalogTables<'_> {
             .ok_or_else(|| Error::damaged(self.path, None, format!("dictionary page {page} is missing")))
     }
 
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity
+    }
+
     /// An error about what was read back.
     pub(crate) fn damage(&self, problem: impl Into<String>) -> Error {
         Error::damaged(self.path, None, problem)
@@ -235,7 +242,7 @@ impl CatalogTables<'_> {
 
     /// Stores a record under its checksum.
     pub(crate) fn put(&mut self, kind: Record, number: u64, payload: &[u8]) -> Result<()> {
-        let sealed = seal(kind, number, payload);
+        let sealed = seal(self.identity, kind, number, payload);
         self.records.insert((kind as u8, number), sealed.as_slice()).map_err(|e| store_error(self.path, e))?;
         Ok(())
     }
@@ -259,6 +266,7 @@ impl CatalogTables<'_> {
 /// A catalog open for reading; shared by all threads.
 pub(crate) struct Catalog {
     path: PathBuf,
+    identity: Identity,
     pages: ReadOnlyTable<u64, &'static [u8]>,
     records: ReadOnlyTable<(u8, u64), &'static [u8]>,
     // Kept open as long as the tables.
@@ -274,11 +282,11 @@ impl std::fmt::Debug for Catalog {
 
 impl Catalog {
     /// Opens read-only; nothing is written, locked for writing or repaired.
-    pub(crate) fn open(path: &Path, cache: usize) -> Result<Self> {
-        guarded(path, || Self::open_unguarded(path, cache))
+    pub(crate) fn open(path: &Path, identity: Identity, cache: usize) -> Result<Self> {
+        guarded(path, || Self::open_unguarded(path, identity, cache))
     }
 
-    fn open_unguarded(path: &Path, cache: usize) -> Result<Self> {
+    fn open_unguarded(path: &Path, identity: Identity, cache: usize) -> Result<Self> {
         let database = Builder::new().set_cache_size(cache).open_read_only(path).map_err(|e| match e {
             DatabaseError::RepairAborted => {
                 Error::Unfinished { path: path.to_owned(), problem: "its catalog was not closed".to_owned() }
@@ -291,7 +299,7 @@ impl Catalog {
         let transaction = database.begin_read().map_err(|e| store_error(path, e))?;
         let pages = transaction.open_table(PAGES).map_err(|e| store_error(path, e))?;
         let records = transaction.open_table(RECORDS).map_err(|e| store_error(path, e))?;
-        Ok(Self { path: path.to_owned(), pages, records, _transaction: transaction, _database: database })
+        Ok(Self { path: path.to_owned(), identity, pages, records, _transaction: transaction, _database: database })
     }
 
     /// An error about this file.
@@ -310,7 +318,9 @@ impl Catalog {
         guarded(&self.path, || {
             let found = self.records.get((kind as u8, number)).map_err(|e| store_error(&self.path, e))?;
             let Some(value) = found else { return Ok(None) };
-            unseal(kind, number, value.value()).map(|payload| Some(payload.to_vec())).map_err(|e| self.damage(e))
+            unseal(self.identity, kind, number, value.value())
+                .map(|payload| Some(payload.to_vec()))
+                .map_err(|e| self.damage(e))
         })
     }
 

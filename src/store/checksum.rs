@@ -1,19 +1,58 @@
-//! The checksum of every page, block and record: XXH3-64, seeded with what it is and its number, so that a sound page
-//! in a wrong place is found too.
+//! The checksum of every page, block, record and chunk: XXH3-64, seeded with what it is, its number and the index that it
+//! belongs to, so that a sound piece in a wrong place is found too.
 
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Dictionary page.
-pub(crate) const PAGE: u64 = 1;
-/// Position block.
-pub(crate) const BLOCK: u64 = 2;
-/// Catalog record.
-pub(crate) const RECORD: u64 = 3;
+use super::{Contig, Layout, Parameters};
 
-/// Chunk of the packed genome.
-pub(crate) const CHUNK: u64 = 4;
+/// What a checksum is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// Dictionary page.
+    Page = 1,
+    /// Position block.
+    Block = 2,
+    /// Catalog record; the number holds its kind too.
+    Record = 3,
+    /// Chunk of the packed genome.
+    Chunk = 4,
+}
 
-/// Checksum of `bytes` as object `number` of kind `kind`.
-pub(crate) fn of(bytes: &[u8], kind: u64, number: u64) -> u64 {
-    xxh3_64_with_seed(bytes, kind << 56 ^ number)
+/// What tells the pieces of one index from those of another: 64 bits of the digest of parameters, shape, bases and
+/// contigs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity(u64);
+
+impl Identity {
+    /// Identity of an index of the genome whose bases have this digest.
+    pub(crate) fn new(parameters: &Parameters, layout: &Layout, bases: &str, contigs: &[Contig]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        // Lengths come first, so that no two lists of texts read alike.
+        let mut add = |text: &[u8]| {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text);
+        };
+        let Parameters { k, min_frequency, max_frequency, max_positions } = *parameters;
+        let Layout { remainder_bits, groups_per_page, .. } = *layout;
+        let limits = [max_frequency, max_positions].map(|limit| limit.unwrap_or(0));
+        for number in [k.into(), min_frequency, limits[0], limits[1], remainder_bits.into(), groups_per_page] {
+            add(&number.to_le_bytes());
+        }
+        add(bases.as_bytes());
+        for contig in contigs {
+            add(contig.name.as_bytes());
+            add(contig.description.as_bytes());
+        }
+        let digest = hasher.finalize();
+        Self(digest.as_bytes().first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight)))
+    }
+
+    #[cfg(test)]
+    pub(crate) const TEST: Self = Self(7);
+
+    /// Checksum of `bytes` as number `number` of its kind in this index.
+    pub(crate) fn checksum(self, bytes: &[u8], piece: Piece, number: u64) -> u64 {
+        xxh3_64_with_seed(bytes, self.0 ^ ((piece as u64) << 56) ^ number)
+    }
 }

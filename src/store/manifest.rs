@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::checksum::Identity;
 use super::layout::Layout;
 use super::{FORMAT_VERSION, MANIFEST};
 use crate::{Error, Result};
@@ -126,6 +127,8 @@ pub struct Manifest {
     pub genome: GenomeSummary,
     /// Shape of the dictionary.
     pub dictionary: Layout,
+    /// What the checksums of this index are seeded with.
+    pub identity: Identity,
     /// What was expected before the build.
     pub estimate: MemoryHints,
     /// What is there.
@@ -143,7 +146,7 @@ impl Manifest {
     pub(crate) fn new(
         parameters: Parameters,
         genome: GenomeSummary,
-        dictionary: Layout,
+        (dictionary, identity): (Layout, Identity),
         estimate: MemoryHints,
         actual: Totals,
     ) -> Self {
@@ -156,6 +159,7 @@ impl Manifest {
             parameters,
             genome,
             dictionary,
+            identity,
             estimate,
             actual,
             files: BTreeMap::new(),

@@ -16,6 +16,7 @@ pub(crate) mod seeds;
 
 pub use catalog::Contig;
 pub(crate) use catalog::panics_are_caught;
+pub use checksum::Identity;
 pub use layout::Layout;
 pub use manifest::{FileDigest, GenomeSummary, Manifest, MemoryHints, Parameters, Totals};
 

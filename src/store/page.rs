@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::bits::{self, BitWriter, PADDING};
-use super::checksum;
+use super::checksum::{Identity, Piece};
 use super::layout::{Address, BUCKETS, Layout, sample_shift};
 use super::positions::{ListCode, stored_positions};
 use crate::kmer::low_mask;
@@ -148,6 +148,7 @@ impl PageEncoder {
     /// Encodes page `page` and forgets its k-mers. `block_bits` is the length of its position lists.
     pub(crate) fn finish(
         &mut self,
+        identity: Identity,
         page: u64,
         layout: &Layout,
         filters: &Filters,
@@ -267,7 +268,7 @@ impl PageEncoder {
         out.extend_from_slice(&[0; PADDING]);
         out[AT_EXCEPTIONS..AT_EXCEPTIONS + 4].copy_from_slice(&exceptions.to_le_bytes());
         out[AT_OVERFLOWS..AT_OVERFLOWS + 4].copy_from_slice(&(overflows.len() as u32).to_le_bytes());
-        let sum = checksum::of(&out[8..], checksum::PAGE, page);
+        let sum = identity.checksum(&out[8..], Piece::Page, page);
         out[..8].copy_from_slice(&sum.to_le_bytes());
         self.hashes.clear();
         self.frequencies.clear();
@@ -321,11 +322,11 @@ impl PageShape {
     ///
     /// # Errors
     /// A sentence on what does not fit.
-    pub(crate) fn of(bytes: &[u8], page: u64, layout: &Layout) -> Result<Self, String> {
+    pub(crate) fn of(identity: Identity, bytes: &[u8], page: u64, layout: &Layout) -> Result<Self, String> {
         if bytes.len() < HEADER {
             return Err(format!("dictionary page {page} is cut short"));
         }
-        if checksum::of(&bytes[8..], checksum::PAGE, page) != bits::load(bytes, 0) {
+        if identity.checksum(&bytes[8..], Piece::Page, page) != bits::load(bytes, 0) {
             return Err(format!("dictionary page {page} has a wrong checksum"));
         }
         let inconsistent = || format!("dictionary page {page} contradicts itself");
@@ -784,8 +785,8 @@ mod tests {
                 encoder.push(hash, frequency);
                 block_bits += lists.bits(filters.stored_positions(frequency));
             }
-            let bytes = encoder.finish(0, &layout, &filters, &lists, block_bits);
-            let shape = PageShape::of(&bytes, 0, &layout).expect("sound");
+            let bytes = encoder.finish(Identity::TEST, 0, &layout, &filters, &lists, block_bits);
+            let shape = PageShape::of(Identity::TEST, &bytes, 0, &layout).expect("sound");
             shape.verify(&bytes, 0, &layout, &filters, &lists).expect("sound");
             assert_eq!(shape.entries as usize, list.len());
             let read: Vec<_> = shape.entries(&bytes, 0, &layout, 1).collect();
@@ -825,14 +826,14 @@ mod tests {
             encoder.push(hash, frequency);
             block_bits += lists.bits(frequency);
         }
-        let bytes = encoder.finish(0, &layout, &filters, &lists, block_bits);
+        let bytes = encoder.finish(Identity::TEST, 0, &layout, &filters, &lists, block_bits);
         for bit in 0..bytes.len() * 8 {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            assert!(PageShape::of(&damaged, 0, &layout).is_err());
-            let sum = checksum::of(&damaged[8..], checksum::PAGE, 0);
+            assert!(PageShape::of(Identity::TEST, &damaged, 0, &layout).is_err());
+            let sum = Identity::TEST.checksum(&damaged[8..], Piece::Page, 0);
             damaged[..8].copy_from_slice(&sum.to_le_bytes());
-            if let Ok(shape) = PageShape::of(&damaged, 0, &layout) {
+            if let Ok(shape) = PageShape::of(Identity::TEST, &damaged, 0, &layout) {
                 let _ = shape.verify(&damaged, 0, &layout, &filters, &lists);
                 assert!(shape.entries(&damaged, 0, &layout, 1).count() <= shape.entries as usize);
                 for &(hash, _) in &list {

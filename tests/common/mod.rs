@@ -1,0 +1,371 @@
+//! What the integration tests share: genomes made from a seed, an oracle that knows nothing of the crate's k-mer code,
+//! and the program as a child process.
+
+// Each test file uses a part of this.
+#![allow(dead_code)]
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// SplitMix64.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut x = self.0;
+        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        x ^ (x >> 31)
+    }
+
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    pub fn bases(&mut self, length: usize) -> Vec<u8> {
+        (0..length).map(|_| b"ACGT"[self.below(4)]).collect()
+    }
+}
+
+/// A contig as it is written into FASTA.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contig {
+    pub name: String,
+    pub description: String,
+    pub letters: Vec<u8>,
+}
+
+impl Contig {
+    pub fn new(name: &str, letters: impl AsRef<[u8]>) -> Self {
+        Self { name: name.to_owned(), description: String::new(), letters: letters.as_ref().to_vec() }
+    }
+}
+
+/// How FASTA is laid out.
+#[derive(Debug, Clone, Copy)]
+pub struct Text {
+    pub width: usize,
+    pub line_end: &'static str,
+    pub final_line_end: bool,
+    /// Empty lines before, within and after records.
+    pub empty_lines: bool,
+    /// Between name and description.
+    pub blank: &'static str,
+}
+
+pub const PLAIN: Text = Text { width: 60, line_end: "\n", final_line_end: true, empty_lines: false, blank: " " };
+
+pub fn fasta(contigs: &[Contig], text: &Text) -> Vec<u8> {
+    let mut out = Vec::new();
+    let end = text.line_end.as_bytes();
+    if text.empty_lines {
+        out.extend_from_slice(end);
+    }
+    for contig in contigs {
+        out.push(b'>');
+        out.extend_from_slice(contig.name.as_bytes());
+        if !contig.description.is_empty() {
+            out.extend_from_slice(text.blank.as_bytes());
+            out.extend_from_slice(contig.description.as_bytes());
+        }
+        out.extend_from_slice(end);
+        for (number, line) in contig.letters.chunks(text.width).enumerate() {
+            if text.empty_lines && number % 3 == 1 {
+                out.extend_from_slice(end);
+            }
+            out.extend_from_slice(line);
+            out.extend_from_slice(end);
+        }
+        if text.empty_lines {
+            out.extend_from_slice(end);
+            out.extend_from_slice(end);
+        }
+    }
+    if !text.final_line_end {
+        while out.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
+            out.pop();
+        }
+    }
+    out
+}
+
+/// Gzip in several members, as `cat a.gz b.gz` makes it.
+pub fn gzip(bytes: &[u8], members: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    for part in bytes.chunks(bytes.len().div_ceil(members).max(1)) {
+        let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::fast());
+        encoder.write_all(part).expect("gzip into memory");
+        out = encoder.finish().expect("gzip into memory");
+    }
+    out
+}
+
+pub fn complement(base: u8) -> u8 {
+    match base {
+        b'A' => b'T',
+        b'C' => b'G',
+        b'G' => b'C',
+        b'T' => b'A',
+        other => other,
+    }
+}
+
+pub fn reverse_complement(bases: &[u8]) -> Vec<u8> {
+    bases.iter().rev().map(|&b| complement(b)).collect()
+}
+
+/// The lexicographically smaller strand of a k-mer in upper case.
+pub fn canonical(kmer: &[u8]) -> Vec<u8> {
+    let reverse = reverse_complement(kmer);
+    if reverse < kmer.to_vec() { reverse } else { kmer.to_vec() }
+}
+
+pub fn text(bases: &[u8]) -> String {
+    String::from_utf8(bases.to_vec()).expect("bases are ASCII")
+}
+
+/// (contig, start, strand on which the k-mer reads).
+pub type Place = (u32, u64, char);
+
+/// Every k-mer of a genome, found by looking at its text.
+pub struct Oracle {
+    pub k: usize,
+    /// Canonical text to places, ascending; the strand is that of the canonical text.
+    pub kmers: HashMap<Vec<u8>, Vec<Place>>,
+}
+
+/// Starts of the k-mers of a sequence that no letter but ACGT breaks, with their text in upper case.
+pub fn windows(letters: &[u8], k: usize) -> Vec<(u64, Vec<u8>)> {
+    let upper = letters.to_ascii_uppercase();
+    let whole = |w: &[u8]| w.iter().all(|b| b"ACGT".contains(b));
+    (0..).zip(upper.windows(k)).filter(|(_, w)| whole(w)).map(|(at, w)| (at, w.to_vec())).collect()
+}
+
+impl Oracle {
+    pub fn new(contigs: &[Contig], k: usize) -> Self {
+        let mut kmers: HashMap<Vec<u8>, Vec<Place>> = HashMap::new();
+        for (number, contig) in (0..).zip(contigs) {
+            for (start, kmer) in windows(&contig.letters, k) {
+                let smaller = canonical(&kmer);
+                let strand = if smaller == kmer { '+' } else { '-' };
+                kmers.entry(smaller).or_default().push((number, start, strand));
+            }
+        }
+        Self { k, kmers }
+    }
+
+    /// Occurrences of a k-mer in upper case, both strands.
+    pub fn frequency(&self, kmer: &[u8]) -> u64 {
+        self.kmers.get(&canonical(kmer)).map_or(0, |places| places.len() as u64)
+    }
+
+    /// Places of a k-mer; the strand is that on which the k-mer as given reads.
+    pub fn places(&self, kmer: &[u8]) -> Vec<Place> {
+        let smaller = canonical(kmer);
+        let turned = smaller != kmer;
+        let turn = |strand| match (turned, strand) {
+            (false, strand) => strand,
+            (true, '+') => '-',
+            (true, _) => '+',
+        };
+        let places = self.kmers.get(&smaller).map_or(&[][..], Vec::as_slice);
+        places.iter().map(|&(contig, start, strand)| (contig, start, turn(strand))).collect()
+    }
+
+    /// Canonical k-mers in the order of their letters.
+    pub fn sorted(&self) -> Vec<(&[u8], u64)> {
+        let mut all: Vec<_> = self.kmers.iter().map(|(kmer, places)| (&kmer[..], places.len() as u64)).collect();
+        all.sort();
+        all
+    }
+
+    /// (frequency, distinct k-mers), ascending.
+    pub fn spectrum(&self) -> Vec<(u64, u64)> {
+        let mut rows = std::collections::BTreeMap::new();
+        for places in self.kmers.values() {
+            *rows.entry(places.len() as u64).or_insert(0) += 1;
+        }
+        rows.into_iter().collect()
+    }
+
+    /// What `dump --sort` prints for k-mers that occur at least `min_frequency` times.
+    pub fn dump(&self, min_frequency: u64) -> String {
+        let kept = self.sorted().into_iter().filter(|&(_, frequency)| frequency >= min_frequency);
+        kept.map(|(kmer, frequency)| format!("{}\t{frequency}\n", text(kmer))).collect()
+    }
+
+    /// (start, frequency) of every k-mer of a sequence; k-mers below `min_frequency` are not stored and count 0.
+    pub fn per_kmer(&self, letters: &[u8], min_frequency: u64) -> Vec<(u64, u64)> {
+        let stored = |frequency| if frequency >= min_frequency { frequency } else { 0 };
+        windows(letters, self.k).into_iter().map(|(at, kmer)| (at, stored(self.frequency(&kmer)))).collect()
+    }
+
+    /// The row of `reprise query` for a sequence.
+    pub fn row(&self, name: &str, letters: &[u8], min_frequency: u64) -> String {
+        let mut all: Vec<u64> = self.per_kmer(letters, min_frequency).into_iter().map(|row| row.1).collect();
+        all.sort();
+        let count = |least| all.iter().filter(|&&f| f >= least).count();
+        let mean = if all.is_empty() { 0.0 } else { all.iter().sum::<u64>() as f64 / all.len() as f64 };
+        let median = if all.is_empty() { 0 } else { all[(all.len() - 1) / 2] };
+        format!(
+            "{name}\t{}\t{}\t{}\t{}\t{mean:.2}\t{median}\t{}\n",
+            letters.len(),
+            all.len(),
+            count(1),
+            count(2),
+            all.last().unwrap_or(&0)
+        )
+    }
+}
+
+/// The header of the rows of `reprise query`.
+pub const HEADER: &str = "#name\tlength\tkmers\tfound\trepeated\tmean_frequency\tmedian_frequency\tmax_frequency\n";
+
+/// Joins neighbouring rows of one frequency: (start of the first, start of the last plus one, frequency).
+pub fn runs(rows: &[(u64, u64)]) -> Vec<(u64, u64, u64)> {
+    let mut runs: Vec<(u64, u64, u64)> = Vec::new();
+    for &(start, frequency) in rows {
+        match runs.last_mut() {
+            Some(run) if run.1 == start && run.2 == frequency => run.1 += 1,
+            _ => runs.push((start, start + 1, frequency)),
+        }
+    }
+    runs
+}
+
+/// About `bases` bases in four contigs with copies of repeats on both strands, runs of N and lower case.
+pub fn repetitive_genome(seed: u64, bases: usize) -> Vec<Contig> {
+    let mut random = Random(seed);
+    let shares = [("chr1", 50), ("chr2", 30), ("chrM", 5), ("scaffold_77", 15)];
+    let mut contigs: Vec<Contig> =
+        shares.iter().map(|&(name, share)| Contig::new(name, random.bases(bases * share / 100))).collect();
+    for (length, copies) in [(bases / 40, 4), (300.min(bases / 20), bases / 3000 + 2), (20, bases / 200 + 2)] {
+        let unit = random.bases(length);
+        for copy in 0..copies {
+            let letters = &mut contigs[random.below(4)].letters;
+            if letters.len() > length {
+                let at = random.below(letters.len() - length);
+                let bases = if copy % 2 == 0 { unit.clone() } else { reverse_complement(&unit) };
+                letters[at..at + length].copy_from_slice(&bases);
+            }
+        }
+    }
+    for contig in &mut contigs {
+        let length = contig.letters.len();
+        for _ in 0..3 {
+            let at = random.below(length);
+            let end = length.min(at + 1 + random.below(length / 50 + 2));
+            contig.letters[at..end].fill(b'N');
+            let at = random.below(length);
+            let end = length.min(at + 1 + random.below(length / 10 + 2));
+            contig.letters[at..end].make_ascii_lowercase();
+        }
+    }
+    contigs[0].letters[..7].fill(b'N');
+    contigs
+}
+
+/// What a run of the program left.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    /// Asserts that it ended well.
+    #[track_caller]
+    pub fn fine(self) -> Self {
+        assert_eq!(self.code, 0, "{}", self.err);
+        self
+    }
+
+    /// Asserts that it failed with this code, one sentence that holds all of `says`, and no result.
+    #[track_caller]
+    pub fn failed(self, code: i32, says: &[&str]) -> Self {
+        assert_eq!(self.code, code, "{}{}", self.out, self.err);
+        assert!(self.err.starts_with("error: "), "{}", self.err);
+        assert!(!self.err.contains("panicked"), "{}", self.err);
+        assert_eq!(self.err.lines().count(), 1, "{}", self.err);
+        for part in says {
+            assert!(self.err.contains(part), "{part:?} is not in: {}", self.err);
+        }
+        self
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).expect("stdout is JSON")
+    }
+
+    /// Every line of stdout as JSON.
+    #[track_caller]
+    pub fn json_lines(&self) -> Vec<serde_json::Value> {
+        self.out.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
+}
+
+/// The program with these arguments, in folder `at`.
+pub fn command<A: AsRef<OsStr>>(at: &Path, arguments: &[A]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reprise"));
+    command.args(arguments).current_dir(at).env("SOURCE_DATE_EPOCH", "1700000000");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+#[track_caller]
+pub fn ended(child: Child) -> Ran {
+    let output = child.wait_with_output().expect("the program ends");
+    let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
+    Ran {
+        code: output.status.code().expect("no signal ended the program"),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}
+
+/// Runs the program in folder `at`.
+#[track_caller]
+pub fn run<A: AsRef<OsStr>>(at: &Path, arguments: &[A]) -> Ran {
+    ended(command(at, arguments).spawn().expect("the program starts"))
+}
+
+/// Runs the program in folder `at` with `input` on its standard input.
+#[track_caller]
+pub fn run_with<A: AsRef<OsStr>>(at: &Path, arguments: &[A], input: &[u8]) -> Ran {
+    let mut child = command(at, arguments).stdin(Stdio::piped()).spawn().expect("the program starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    std::thread::scope(|scope| {
+        // A program that stops reading has closed its end; what it says of that is checked by the caller.
+        scope.spawn(move || drop(stdin.write_all(input)));
+        ended(child)
+    })
+}
+
+/// Names in a folder, hidden ones too, in order.
+pub fn listing(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("the folder can be read");
+    let name = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.expect("the folder can be read").file_name().to_string_lossy().into_owned()
+    };
+    let mut names: Vec<String> = entries.map(name).collect();
+    names.sort();
+    names
+}
+
+/// The files of an index.
+pub const FILES: [&str; 4] = ["catalog.redb", "manifest.json", "positions.blk", "sequence.2bit"];
+
+/// Copies an index.
+pub fn copy_index(from: &Path, to: &Path) -> PathBuf {
+    std::fs::create_dir(to).expect("the folder is new");
+    for name in FILES {
+        std::fs::copy(from.join(name), to.join(name)).expect("the file can be copied");
+    }
+    to.to_owned()
+}

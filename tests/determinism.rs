@@ -1,0 +1,167 @@
+//! Proves that the bytes of an index depend on the genome and the parameters alone: not on threads, not on memory, not
+//! on the number of passes. And that the forms kept for giant genomes (wide positions, 64-bit offsets) give the same
+//! answers as the usual ones.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{FILES, Oracle, PLAIN, fasta, repetitive_genome, run};
+use reprise::build::{BuildOptions, BuildReport, build_index};
+use reprise::index::Depth;
+use reprise::memory::Budget;
+use reprise::sequence::Source;
+use reprise::{Index, Silent};
+
+const BASES: usize = 300_000;
+
+fn read(index: &Path, name: &str) -> Vec<u8> {
+    std::fs::read(index.join(name)).expect("a file of the index")
+}
+
+/// Builds with the program; gives passes, or `None` when the memory was too small.
+fn build(folder: &Path, name: &str, k: &str, threads: &str, memory: u64) -> Option<u64> {
+    let memory = memory.to_string();
+    let arguments = ["build-index", "genome.fa", "-o", name, "-k", k, "-t", threads, "--max-memory", &memory, "--json"];
+    let ran = run(folder, &arguments);
+    match ran.code {
+        5 => None,
+        _ => Some(ran.fine().json()["passes"].as_u64().expect("a number")),
+    }
+}
+
+/// The same four files, byte for byte, for 1, 2 and 8 threads, with the least memory that does and with plenty.
+#[test]
+fn bytes_depend_on_the_genome_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    std::fs::write(at.join("genome.fa"), fasta(&repetitive_genome(1, BASES), &PLAIN)).expect("written");
+    for k in ["13", "31"] {
+        let first = format!("k{k}");
+        assert_eq!(build(at, &first, k, "2", 1 << 30), Some(1));
+        for threads in ["1", "2", "8"] {
+            // The least that does, to half a megabyte, then a little more, then plenty.
+            let name = format!("k{k}-t{threads}-least");
+            let least = (8..256u64)
+                .map(|halves| halves << 19)
+                .find_map(|memory| build(at, &name, k, threads, memory).map(|passes| (memory, passes)));
+            let (least, passes) = least.expect("128 MiB are enough for a small genome");
+            assert!(passes > 1, "k {k}, {threads} threads: {passes} passes in {least} bytes");
+            let mut all = vec![(name, passes)];
+            for (what, memory) in [("more", least + (1 << 20)), ("plenty", 1 << 30)] {
+                let name = format!("k{k}-t{threads}-{what}");
+                let passes = build(at, &name, k, threads, memory).expect("more memory than the least");
+                all.push((name, passes));
+            }
+            assert_eq!(all[2].1, 1, "passes with plenty of memory");
+            println!("k {k}, {threads} threads, from {} KiB: {all:?}", least >> 10);
+            for (name, _) in all {
+                for file in FILES {
+                    assert!(read(&at.join(&first), file) == read(&at.join(&name), file), "{file} of {name} differs");
+                }
+                std::fs::remove_dir_all(at.join(name)).expect("an index can be removed");
+            }
+        }
+    }
+}
+
+struct Bench {
+    folder: tempfile::TempDir,
+    genome: Source,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let genome = folder.path().join("genome.fa");
+        std::fs::write(&genome, fasta(&repetitive_genome(2, BASES), &PLAIN)).expect("written");
+        Self { genome: Source::new(&genome), folder }
+    }
+
+    fn build(&self, name: &str, options: &BuildOptions, memory: u64) -> (PathBuf, BuildReport) {
+        let target = self.folder.path().join(name);
+        let built = build_index(std::slice::from_ref(&self.genome), &target, options, &Budget::new(memory), &Silent);
+        (target, built.expect("a genome"))
+    }
+}
+
+/// Everything an index says: k-mers with frequencies and positions in its order, spectrum, seeds, contigs, bases.
+fn answers(folder: &Path) -> String {
+    use std::fmt::Write;
+    let index = Index::open(folder).expect("the index opens");
+    index.verify(Depth::Sequence, &Silent).expect("the index is sound");
+    let mut said = String::new();
+    index
+        .for_each_kmer(|entry| {
+            let _ = write!(said, "{} {}", index.codec().decode(entry.kmer), entry.frequency);
+            entry.for_each_position(|p| {
+                let _ = write!(said, " {}:{}{}", p.contig, p.start, p.strand.symbol());
+            })?;
+            said.push('\n');
+            Ok(())
+        })
+        .expect("a sound index");
+    let _ = writeln!(said, "{:?}", index.spectrum().expect("a sound index"));
+    for seed in index.seeds() {
+        let seed = seed.expect("a sound index");
+        let _ = writeln!(said, "{} {}", index.codec().decode(seed.kmer), seed.frequency);
+    }
+    for contig in index.contigs().expect("a sound index") {
+        let bases = index.bases(&contig.name, 0..contig.length).expect("a sound index");
+        let _ = writeln!(said, "{} {} {} {bases}", contig.name, contig.start, contig.length);
+    }
+    said
+}
+
+/// Positions too long for the narrow form, and so records of two words, change no byte of the index.
+#[test]
+fn wide_positions() {
+    let bench = Bench::new();
+    for k in [8, 13, 31, 32] {
+        let narrow = BuildOptions { k: Some(k), max_positions: Some(50), ..BuildOptions::default() };
+        let wide = BuildOptions { narrow_position_bits: 8, ..narrow.clone() };
+        let (usual, report) = bench.build(&format!("narrow{k}"), &narrow, 1 << 30);
+        assert_eq!(report.passes, 1);
+        for (name, memory) in [("wide", 1 << 30), ("wide-little", least(&bench, &wide))] {
+            let (other, passes) = bench.build(&format!("{name}{k}"), &wide, memory);
+            assert_eq!(passes.passes > 1, name == "wide-little", "k {k}, {name}: {} passes", passes.passes);
+            for file in ["catalog.redb", "positions.blk", "sequence.2bit"] {
+                assert!(read(&usual, file) == read(&other, file), "k {k}, {name}: {file} differs");
+            }
+            assert!(answers(&usual) == answers(&other), "k {k}, {name}: the answers differ");
+        }
+    }
+}
+
+/// The least memory that builds, to half a megabyte.
+fn least(bench: &Bench, options: &BuildOptions) -> u64 {
+    let target = bench.folder.path().join("trial");
+    let builds = |memory: &u64| {
+        let built = build_index(std::slice::from_ref(&bench.genome), &target, options, &Budget::new(*memory), &Silent);
+        match built {
+            Ok(_) => true,
+            Err(reprise::Error::Memory { .. }) => false,
+            Err(other) => panic!("{other}"),
+        }
+    };
+    let least = (8..512u64).map(|halves| halves << 19).find(builds).expect("256 MiB are enough for a small genome");
+    std::fs::remove_dir_all(&target).expect("an index can be removed");
+    least
+}
+
+/// A packed genome with 64-bit offsets: another version of the file, and the same answers from the index.
+#[test]
+fn wide_offsets() {
+    let bench = Bench::new();
+    let narrow = BuildOptions { k: Some(15), ..BuildOptions::default() };
+    let wide = BuildOptions { wide_offsets_from: 100, ..narrow.clone() };
+    let (usual, _) = bench.build("narrow", &narrow, 1 << 30);
+    let (other, _) = bench.build("wide", &wide, 1 << 30);
+    let version = |folder: &Path| read(folder, "sequence.2bit")[4..8].to_vec();
+    assert_eq!((version(&usual), version(&other)), (vec![0, 0, 0, 0], vec![1, 0, 0, 0]));
+    assert!(read(&usual, "positions.blk") == read(&other, "positions.blk"), "positions.blk differs");
+    assert!(answers(&usual) == answers(&other), "the answers differ");
+    let index = Index::open(&other).expect("the index opens");
+    let spectrum = Oracle::new(&repetitive_genome(2, BASES), 15).spectrum();
+    assert_eq!(index.spectrum().expect("a sound index"), spectrum);
+}

@@ -1,0 +1,110 @@
+//! Proves that `dump` and `spectrum` say what Jellyfish says, on a genome made from a seed and, where the data are
+//! there, on Escherichia coli K-12 MG1655.
+//!
+//! Jellyfish must be on PATH. Data are looked for in `$REPRISE_DATA`, else in `../shared/data` beside the checkout.
+
+mod common;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::{PLAIN, fasta, repetitive_genome};
+
+fn jellyfish_is_here() -> bool {
+    let version = Command::new("jellyfish").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    version.is_ok_and(|status| status.success())
+}
+
+/// What a program writes to its standard output.
+fn output_of(command: &mut Command) -> Vec<u8> {
+    let output = command.stderr(Stdio::inherit()).output().expect("the program starts");
+    assert!(output.status.success(), "{command:?}: {}", output.status);
+    output.stdout
+}
+
+/// Compares every k-mer with its frequency, and the spectrum. `genome` is plain FASTA.
+fn compare(folder: &Path, genome: &Path, k: u32) {
+    let counts = folder.join(format!("k{k}.jf"));
+    let length = k.to_string();
+    let jellyfish = |arguments: &[&str]| {
+        let mut command = Command::new("jellyfish");
+        command.args(arguments).current_dir(folder);
+        command
+    };
+    let genome_path = genome.to_str().expect("a plain path");
+    let counts_path = counts.to_str().expect("a plain path");
+    output_of(&mut jellyfish(&["count", "-C", "-m", &length, "-s", "16M", "-t", "2", "-o", counts_path, genome_path]));
+
+    let target = format!("k{k}.reprise");
+    let reprise = |arguments: &[&str]| output_of(&mut common::command(folder, arguments));
+    reprise(&["build-index", genome_path, "-o", &target, "-k", &length, "--min-frequency", "1"]);
+
+    let histogram = output_of(&mut jellyfish(&["histo", "-h", "100000000", counts_path]));
+    let expected = String::from_utf8(histogram).expect("text").replace(' ', "\t");
+    let spectrum = String::from_utf8(reprise(&["spectrum", &target])).expect("text");
+    assert!(expected.lines().count() > 1, "jellyfish histo says nothing");
+    assert_eq!(spectrum, expected, "k {k}: the spectrum differs");
+
+    let mut expected = output_of(&mut jellyfish(&["dump", "-c", counts_path]));
+    for byte in &mut expected {
+        if *byte == b' ' {
+            *byte = b'\t';
+        }
+    }
+    let mut expected: Vec<&[u8]> = expected.split_inclusive(|&b| b == b'\n').collect();
+    expected.sort_unstable();
+    let dump = reprise(&["dump", "--sort", &target]);
+    let mut lines = dump.split_inclusive(|&b| b == b'\n');
+    for (number, expected) in expected.iter().enumerate() {
+        let line = lines.next().unwrap_or(b"nothing");
+        assert!(
+            line == *expected,
+            "k {k}, line {number}: {} instead of {}",
+            String::from_utf8_lossy(line),
+            String::from_utf8_lossy(expected)
+        );
+    }
+    assert_eq!(lines.next(), None, "k {k}: the dump goes on");
+    println!("k {k}: {} k-mers are the same", expected.len());
+}
+
+#[test]
+fn a_genome_from_a_seed() {
+    if !jellyfish_is_here() {
+        println!("skipped: jellyfish is not on PATH");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let genome = folder.path().join("genome.fa");
+    std::fs::write(&genome, fasta(&repetitive_genome(4, 200_000), &PLAIN)).expect("written");
+    for k in [2, 15, 16, 31] {
+        compare(folder.path(), &genome, k);
+    }
+}
+
+#[test]
+fn escherichia_coli() {
+    let data = match std::env::var_os("REPRISE_DATA") {
+        Some(data) => PathBuf::from(data),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
+    };
+    let packed = data.join("genomes/ecoli_K12_MG1655.fna.gz");
+    if !packed.is_file() {
+        println!("skipped: there is no {}", packed.display());
+        return;
+    }
+    if !jellyfish_is_here() {
+        println!("skipped: jellyfish is not on PATH");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let genome = folder.path().join("ecoli.fa");
+    let mut bases = Vec::new();
+    let file = std::fs::File::open(&packed).expect("the genome opens");
+    flate2::read::MultiGzDecoder::new(file).read_to_end(&mut bases).expect("the genome unpacks");
+    std::fs::write(&genome, bases).expect("written");
+    for k in [15, 31] {
+        compare(folder.path(), &genome, k);
+    }
+}
