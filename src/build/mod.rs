@@ -13,10 +13,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc;
 
 use genome::Pieces;
 use partition::{Counts, Narrow, Packed, Pass, Record, Scatter, Sorter, Units, Wide, stripes_for};
+use seeds::{Dictionary, Repeats};
 use spectrum::SpectrumCounter;
 
 use crate::kmer::{KmerCodec, low_mask};
@@ -24,7 +24,7 @@ use crate::memory::{Anonymous, Budget, Component, Window};
 use crate::sequence::{SequenceReader, Source, TwoBit, TwoBitSummary, TwoBitWriter};
 pub use crate::store::MemoryHints;
 use crate::store::bits::BitWriter;
-use crate::store::bundle::{Draft, check_target, digest_file, sync};
+use crate::store::bundle::{Draft, Syncer, check_target, digest_file};
 use crate::store::catalog::{
     CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, CatalogWriter, FREQUENCIES_PER_RECORD, PAGES_PER_RECORD, PageEntry,
     SEQUENCE_CHUNK,
@@ -540,6 +540,8 @@ impl<'a> Planned<'a> {
         let catalog = CatalogWriter::create(&draft.path(CATALOG), self.identity, self.store_cache as usize)?;
         catalog.fill(|tables| {
             let mut pages = Vec::with_capacity(self.layout.pages as usize);
+            let mut repeats = Some(Vec::new());
+            let mut held = budget.wait(Component::Seeds, 0);
             while let Some(page) = window.take() {
                 put(&page.block)?;
                 tables.put_page(pages.len() as u64, &page.dictionary)?;
@@ -549,6 +551,15 @@ impl<'a> Planned<'a> {
                     block_bytes: page.block.len() as u64,
                 });
                 at += page.block.len() as u64;
+                let kept = held.bytes() + page.repeats.capacity_bytes();
+                if kept > budget.limit() / 16 {
+                    // Too many: they will be read back from the pages.
+                    repeats = None;
+                    held.resize(0);
+                } else if let Some(repeats) = &mut repeats {
+                    repeats.push(page.repeats);
+                    held.resize(kept);
+                }
                 totals.stored_kmers += page.kmers;
                 totals.positions += page.positions;
                 totals.sampled_kmers += page.sampled;
@@ -563,7 +574,14 @@ impl<'a> Planned<'a> {
             totals.distinct_kmers = spectrum.iter().map(|row| row.1).sum();
             totals.repeated_kmers = spectrum.iter().filter(|row| row.0 > 1).map(|row| row.1).sum();
             let stored: Vec<_> = spectrum.iter().copied().filter(|row| prepared.filters.keeps(row.0)).collect();
-            totals.seeds = seeds::write(tables, &self.layout, &pages, prepared.filters.min_frequency, &stored, budget)?;
+            let dictionary = Dictionary {
+                layout: &self.layout,
+                pages: &pages,
+                min_frequency: prepared.filters.min_frequency,
+                repeats,
+            };
+            totals.seeds = seeds::write(tables, &dictionary, &stored, budget)?;
+            drop((dictionary, held));
             use store::catalog::Record as Kind;
             tables.put_value(Kind::Meta, 0, &(&prepared.parameters, self.layout, prepared.summary.bases))?;
             let chunks: Vec<u64> = (0..)
@@ -576,7 +594,6 @@ impl<'a> Planned<'a> {
             tables.put_runs(Kind::Spectrum, &spectrum, FREQUENCIES_PER_RECORD)
         })?;
         syncer.finish()?;
-        sync(&path)?;
         Ok((totals, FileDigest { bytes: at, blake3: hasher.finalize().to_hex().to_string() }))
     }
 }
@@ -591,6 +608,7 @@ struct EncodedPage {
     kmers: u64,
     positions: u64,
     sampled: u64,
+    repeats: Repeats,
 }
 
 /// A range of hashes, both ends included, and its records by stripe.
@@ -663,6 +681,7 @@ impl<'a, R: Record> Worker<'a, R> {
         let position_bits = lists.width();
         let (encoder, spectrum, filters) = (&mut self.encoder, &mut self.spectrum, self.filters);
         let mut block = BitWriter::on(Vec::new());
+        let mut repeats = Repeats::default();
         let (mut block_bits, mut positions, mut sampled_kmers, mut occurrences) = (0, 0, 0, 0);
         for ((first, last), segments) in parts {
             self.sorter.groups(segments, *first, *last, position_bits, &mut |hash, records: &[R]| {
@@ -671,6 +690,9 @@ impl<'a, R: Record> Worker<'a, R> {
                 spectrum.add(frequency);
                 if !filters.keeps(frequency) {
                     return;
+                }
+                if frequency >= 2 {
+                    repeats.push(encoder.len() as u64, frequency);
                 }
                 encoder.push(hash, frequency);
                 let m = filters.stored_positions(frequency);
@@ -691,8 +713,8 @@ impl<'a, R: Record> Worker<'a, R> {
         let spare: usize = self.by_page.iter().map(|v| v.capacity() * size_of::<R>()).sum();
         self.held.resize(self.sorter.capacity_bytes() + self.encoder.capacity_bytes() + spare as u64);
         progress.advance(occurrences);
-        let bytes = (dictionary.capacity() + block.capacity()) as u64;
-        window.put(page, EncodedPage { dictionary, block, kmers, positions, sampled: sampled_kmers }, bytes)
+        let bytes = (dictionary.capacity() + block.capacity()) as u64 + repeats.capacity_bytes();
+        window.put(page, EncodedPage { dictionary, block, kmers, positions, sampled: sampled_kmers, repeats }, bytes)
     }
 }
 
@@ -701,49 +723,6 @@ fn records<R: Record>(memory: &mut Anonymous) -> &mut [R] {
     let bytes = memory.bytes();
     let whole = bytes.len() / size_of::<R>() * size_of::<R>();
     bytemuck::cast_slice_mut(&mut bytes[..whole])
-}
-
-/// A thread that makes a file durable while it is being written, so that the end does not wait for all of it.
-struct Syncer {
-    pending: std::cell::Cell<u64>,
-    wake: mpsc::SyncSender<()>,
-    thread: std::thread::JoinHandle<std::io::Result<()>>,
-    path: PathBuf,
-}
-
-/// Bytes after which a file is synced.
-const SYNC_EVERY: u64 = 64 << 20;
-
-impl Syncer {
-    fn start(file: &File, path: &Path) -> Result<Self> {
-        let file = file.try_clone().map_err(|e| Error::io("open", path, e))?;
-        let (wake, woken) = mpsc::sync_channel(1);
-        let thread = std::thread::Builder::new()
-            .name("syncer".to_owned())
-            .spawn(move || {
-                while woken.recv().is_ok() {
-                    file.sync_data()?;
-                }
-                Ok(())
-            })
-            .map_err(|e| Error::io("start a thread for", path, e))?;
-        Ok(Self { pending: std::cell::Cell::new(0), wake, thread, path: path.to_owned() })
-    }
-
-    fn written(&self, bytes: u64) {
-        self.pending.set(self.pending.get() + bytes);
-        if self.pending.get() >= SYNC_EVERY && self.wake.try_send(()).is_ok() {
-            self.pending.set(0);
-        }
-    }
-
-    fn finish(self) -> Result<()> {
-        drop(self.wake);
-        match self.thread.join() {
-            Ok(outcome) => outcome.map_err(|e| Error::io("sync", &self.path, e)),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -12,23 +12,30 @@ use crate::store::seeds::SeedEncoder;
 /// Frequencies below this have their cursor in an array.
 const DENSE: u64 = 1 << 12;
 
-/// Writes the seed order; gives the number of seeds.
+/// The k-mers of a finished dictionary, to be put in order.
+pub(super) struct Dictionary<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) pages: &'a [PageEntry],
+    pub(super) min_frequency: u64,
+    /// The repeated k-mers of every page, where they were kept.
+    pub(super) repeats: Option<Vec<Repeats>>,
+}
+
+/// Writes the seed order; gives the number of seeds. `stored` is the spectrum of the stored k-mers.
 ///
 /// The spectrum says where in the order each frequency begins, so one walk over the pages puts every seed in its place.
 /// Where memory has no room for all of them, several walks take a range of frequencies each; a frequency with more
 /// k-mers than fit is written as its walk meets them, which is their order already.
 pub(crate) fn write(
     tables: &mut CatalogTables<'_>,
-    layout: &Layout,
-    pages: &[PageEntry],
-    min_frequency: u64,
+    dictionary: &Dictionary<'_>,
     stored: &[(u64, u64)],
     budget: &Budget,
 ) -> Result<u64> {
     let mut writer = Writer { encoder: SeedEncoder::default(), number: 0, seeds: 0 };
     let classes: Vec<(u64, u64)> = stored.iter().rev().copied().filter(|&(frequency, _)| frequency >= 2).collect();
     let total: u64 = classes.iter().map(|c| c.1).sum();
-    let wide = pages.last().is_some_and(|p| p.first_kmer > u64::from(u32::MAX) - u64::from(u16::MAX));
+    let wide = dictionary.pages.last().is_some_and(|p| p.first_kmer > u64::from(u32::MAX) - u64::from(u16::MAX));
     let width = if wide { 8 } else { 4 };
     let room = total.min((budget.free() / 2 / width).max(1 << 16));
     let _reserved = budget.wait(Component::Seeds, room * width);
@@ -36,9 +43,12 @@ pub(crate) fn write(
     let mut rest = &classes[..];
     while let Some(&(frequency, count)) = rest.first() {
         if count > room {
-            walk(tables, layout, pages, min_frequency, |f, kmer, tables| {
-                if f == frequency { writer.push(f, kmer, tables) } else { Ok(()) }
-            })?;
+            dictionary.walk(
+                tables,
+                |f, kmer, tables| {
+                    if f == frequency { writer.push(f, kmer, tables) } else { Ok(()) }
+                },
+            )?;
             rest = &rest[1..];
             continue;
         }
@@ -53,9 +63,9 @@ pub(crate) fn write(
         let (classes, others) = rest.split_at(taken);
         rest = others;
         if wide {
-            place::<u64>(tables, layout, pages, min_frequency, classes, &mut writer)?;
+            place::<u64>(tables, dictionary, classes, &mut writer)?;
         } else {
-            place::<u32>(tables, layout, pages, min_frequency, classes, &mut writer)?;
+            place::<u32>(tables, dictionary, classes, &mut writer)?;
         }
     }
     writer.flush(tables)?;
@@ -116,9 +126,7 @@ impl Kmer for u64 {
 
 fn place<K: Kmer>(
     tables: &mut CatalogTables<'_>,
-    layout: &Layout,
-    pages: &[PageEntry],
-    min_frequency: u64,
+    dictionary: &Dictionary<'_>,
     classes: &[(u64, u64)],
     writer: &mut Writer,
 ) -> Result<()> {
@@ -135,7 +143,7 @@ fn place<K: Kmer>(
         at += count;
     }
     let mut order = vec![K::default(); at as usize];
-    walk(tables, layout, pages, min_frequency, |frequency, kmer, _| {
+    dictionary.walk(tables, |frequency, kmer, _| {
         let cursor = match dense.get_mut(frequency as usize) {
             Some(cursor) => cursor,
             None => match sparse.get_mut(&frequency) {
@@ -158,24 +166,99 @@ fn place<K: Kmer>(
     Ok(())
 }
 
-/// Calls `each(frequency, k-mer number)` for every stored k-mer in the order of the index.
-#[inline(always)]
-fn walk(
-    tables: &mut CatalogTables<'_>,
-    layout: &Layout,
-    pages: &[PageEntry],
-    min_frequency: u64,
-    mut each: impl FnMut(u64, u64, &mut CatalogTables<'_>) -> Result<()>,
-) -> Result<()> {
-    let mut copy = Vec::new();
-    for (page, entry) in pages.iter().enumerate() {
-        copy.clear();
-        copy.extend_from_slice(tables.page(page as u64)?.value());
-        let shape =
-            PageShape::of(tables.identity(), &copy, page as u64, layout).map_err(|problem| tables.damage(problem))?;
-        for (kmer, frequency) in (entry.first_kmer..).zip(shape.frequencies(&copy, min_frequency)) {
-            each(frequency, kmer, tables)?;
+impl Dictionary<'_> {
+    /// Calls `each(frequency, k-mer number)` for every repeated k-mer in the order of the index.
+    #[inline(always)]
+    fn walk(
+        &self,
+        tables: &mut CatalogTables<'_>,
+        mut each: impl FnMut(u64, u64, &mut CatalogTables<'_>) -> Result<()>,
+    ) -> Result<()> {
+        if let Some(repeats) = &self.repeats {
+            for (repeats, entry) in repeats.iter().zip(self.pages) {
+                for (slot, frequency) in repeats.iter() {
+                    each(frequency, entry.first_kmer + slot, tables)?;
+                }
+            }
+            return Ok(());
         }
+        let mut copy = Vec::new();
+        for (page, entry) in (0..).zip(self.pages) {
+            copy.clear();
+            copy.extend_from_slice(tables.page(page)?.value());
+            let shape = PageShape::of(tables.identity(), &copy, page, self.layout).map_err(|e| tables.damage(e))?;
+            for (kmer, frequency) in (entry.first_kmer..).zip(shape.frequencies(&copy, self.min_frequency)) {
+                if frequency >= 2 {
+                    each(frequency, kmer, tables)?;
+                }
+            }
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// The repeated k-mers of a page, about two bytes each: kept from encoding to the seed order where memory has room, so
+/// that pages need not be read back.
+#[derive(Debug, Default)]
+pub(super) struct Repeats {
+    /// Gap to the slot before and frequency, both as LEB128.
+    bytes: Vec<u8>,
+    next_slot: u64,
+}
+
+impl Repeats {
+    /// Adds a k-mer; slots ascend.
+    #[inline(always)]
+    pub(super) fn push(&mut self, slot: u64, frequency: u64) {
+        for mut number in [slot - self.next_slot, frequency] {
+            while number >= 0x80 {
+                self.bytes.push(number as u8 | 0x80);
+                number >>= 7;
+            }
+            self.bytes.push(number as u8);
+        }
+        self.next_slot = slot + 1;
+    }
+
+    /// Bytes held, by capacity.
+    pub(super) fn capacity_bytes(&self) -> u64 {
+        self.bytes.capacity() as u64
+    }
+
+    /// (slot, frequency), ascending.
+    fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let mut bytes = self.bytes.iter();
+        let mut number = move || {
+            let (mut number, mut shift) = (0u64, 0);
+            loop {
+                let byte = *bytes.next()?;
+                number |= u64::from(byte & 0x7F) << shift;
+                if byte < 0x80 {
+                    return Some(number);
+                }
+                shift += 7;
+            }
+        };
+        let mut next_slot = 0;
+        std::iter::from_fn(move || {
+            let slot = next_slot + number()?;
+            next_slot = slot + 1;
+            Some((slot, number()?))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Repeats;
+
+    #[test]
+    fn repeats_come_back() {
+        let all = [(0, 2), (1, 127), (5, 128), (200, 1 << 40), (1 << 20, 3)];
+        let mut repeats = Repeats::default();
+        for (slot, frequency) in all {
+            repeats.push(slot, frequency);
+        }
+        assert!(repeats.iter().eq(all));
+    }
 }

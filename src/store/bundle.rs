@@ -4,10 +4,14 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::manifest::{FileDigest, Manifest, is_bundle};
-use super::{CATALOG, MANIFEST, POSITIONS, SEQUENCE};
+use super::{MANIFEST, SEQUENCE};
+use crate::sequence::map_read_only;
 use crate::{Error, Result};
 
 /// A bundle that is being written; its folder goes away unless it is published.
@@ -69,7 +73,8 @@ impl Draft {
         let text = manifest.seal()?;
         let mut file = File::create_new(&path).map_err(|e| Error::io("create", &path, e))?;
         file.write_all(text.as_bytes()).map_err(|e| Error::io("write", &path, e))?;
-        for name in [MANIFEST, CATALOG, POSITIONS, SEQUENCE] {
+        // Catalog and positions are durable already: their writers saw to it.
+        for name in [MANIFEST, SEQUENCE] {
             sync(&self.path(name))?;
         }
         sync(&self.folder)?;
@@ -112,25 +117,68 @@ impl Drop for Draft {
 }
 
 /// Makes a file or a folder durable.
-pub(crate) fn sync(path: &Path) -> Result<()> {
+fn sync(path: &Path) -> Result<()> {
     File::open(path).and_then(|file| file.sync_all()).map_err(|e| Error::io("sync", path, e))
+}
+
+/// A thread that makes a file durable while it is being written, so that the end does not wait for all of it.
+#[derive(Debug)]
+pub(crate) struct Syncer {
+    pending: AtomicU64,
+    wake: SyncSender<()>,
+    thread: JoinHandle<io::Result<()>>,
+    path: PathBuf,
+}
+
+/// Bytes after which a file is synced.
+const SYNC_EVERY: u64 = 64 << 20;
+
+impl Syncer {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn start(file: &File, path: &Path) -> Result<Self> {
+        let file = file.try_clone().map_err(|e| Error::io("open", path, e))?;
+        let (wake, woken) = sync_channel(1);
+        let thread = thread::Builder::new()
+            .name("syncer".to_owned())
+            .spawn(move || {
+                while woken.recv().is_ok() {
+                    file.sync_data()?;
+                }
+                file.sync_all()
+            })
+            .map_err(|e| Error::io("start a thread for", path, e))?;
+        Ok(Self { pending: AtomicU64::new(0), wake, thread, path: path.to_owned() })
+    }
+
+    /// Counts bytes written; wakes the thread now and then.
+    pub(crate) fn written(&self, bytes: u64) {
+        let pending = self.pending.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if pending >= SYNC_EVERY && self.wake.try_send(()).is_ok() {
+            self.pending.fetch_sub(pending, Ordering::Relaxed);
+        }
+    }
+
+    /// Makes the file durable as it is and ends the thread.
+    pub(crate) fn finish(self) -> Result<()> {
+        drop(self.wake);
+        match self.thread.join() {
+            Ok(outcome) => outcome.map_err(|e| Error::io("sync", &self.path, e)),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
 }
 
 /// Length and digest of a file, by all threads of the current pool.
 pub(crate) fn digest_file(path: &Path) -> Result<FileDigest> {
-    use std::os::unix::fs::FileExt;
-    let io_error = |e| Error::io("read", path, e);
     let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
-    let length = file.metadata().map_err(io_error)?.len();
+    let map = map_read_only(&file, path)?;
     let mut hasher = blake3::Hasher::new();
-    // A power of two, as the hasher's tree wants it.
-    let mut buffer = vec![0; (4 << 20).min(length.max(1) as usize)];
-    let mut at = 0;
-    while at < length {
-        let count = (length - at).min(buffer.len() as u64) as usize;
-        file.read_exact_at(&mut buffer[..count], at).map_err(io_error)?;
-        hasher.update_rayon(&buffer[..count]);
-        at += count as u64;
+    // In pieces, so that no more of a large file is mapped in at once than was read ahead.
+    for piece in map.chunks(8 << 20) {
+        hasher.update_rayon(piece);
     }
-    Ok(FileDigest { bytes: length, blake3: hasher.finalize().to_hex().to_string() })
+    Ok(FileDigest { bytes: map.len() as u64, blake3: hasher.finalize().to_hex().to_string() })
 }

@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::{
     AccessGuard, Builder, Database, DatabaseError, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableDatabase,
@@ -14,6 +15,7 @@ use redb::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::bundle::Syncer;
 use super::checksum::{Identity, Piece};
 use crate::{Error, Result};
 
@@ -102,26 +104,42 @@ pub(crate) fn unseal(identity: Identity, kind: Record, number: u64, value: &[u8]
     }
 }
 
-/// The file under the store while it is written. It is made durable once, when the whole bundle is published, so
+/// The file under the store while it is written. It is made durable while it grows and once more when it is closed, so
 /// commits need not wait for the disk.
 #[derive(Debug)]
-struct UnsyncedFile(File);
+struct DraftFile {
+    file: File,
+    syncer: Mutex<Option<Syncer>>,
+    /// Whether making it durable failed; told when the store is closed.
+    failure: Arc<Mutex<Option<Error>>>,
+}
 
-impl StorageBackend for UnsyncedFile {
+impl StorageBackend for DraftFile {
     fn len(&self) -> Result<u64, std::io::Error> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
-        self.0.read_exact_at(out, offset)
+        self.file.read_exact_at(out, offset)
     }
     fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
-        self.0.set_len(len)
+        self.file.set_len(len)
     }
     fn sync_data(&self) -> Result<(), std::io::Error> {
         Ok(())
     }
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
-        self.0.write_all_at(data, offset)
+        self.file.write_all_at(data, offset)?;
+        if let Some(syncer) = &*self.syncer.lock().unwrap_or_else(PoisonError::into_inner) {
+            syncer.written(data.len() as u64);
+        }
+        Ok(())
+    }
+    fn close(&self) -> Result<(), std::io::Error> {
+        let syncer = self.syncer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Err(e)) = syncer.map(Syncer::finish) {
+            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(e);
+        }
+        Ok(())
     }
 }
 
@@ -168,6 +186,7 @@ pub(crate) struct CatalogWriter {
     path: PathBuf,
     identity: Identity,
     database: Database,
+    failure: Arc<Mutex<Option<Error>>>,
 }
 
 impl CatalogWriter {
@@ -179,11 +198,16 @@ impl CatalogWriter {
             .create_new(true)
             .open(path)
             .map_err(|e| Error::io("create", path, e))?;
+        let failure = Arc::default();
         let database = Builder::new()
             .set_cache_size(cache)
-            .create_with_backend(UnsyncedFile(file))
+            .create_with_backend(DraftFile {
+                syncer: Mutex::new(Some(Syncer::start(&file, path)?)),
+                failure: Arc::clone(&failure),
+                file,
+            })
             .map_err(|e| store_error(path, e))?;
-        Ok(Self { path: path.to_owned(), identity, database })
+        Ok(Self { path: path.to_owned(), identity, database, failure })
     }
 
     /// Runs `fill` in the one transaction of this catalog, then gives back the slack of the file and closes it.
@@ -202,7 +226,11 @@ impl CatalogWriter {
         };
         transaction.commit().map_err(|e| failed(e.into()))?;
         self.database.compact().map_err(|e| failed(e.into()))?;
-        Ok(outcome)
+        drop(self.database);
+        match self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(e) => Err(e),
+            None => Ok(outcome),
+        }
     }
 }
 
