@@ -440,25 +440,25 @@ impl<'a> Planned<'a> {
         budget: &Budget,
         progress: &dyn Progress,
     ) -> Result<(Totals, FileDigest)> {
-        let window = Window::new(self.window);
+        let handover =
+            Handover { window: Window::new(self.window), spectrum: Mutex::default(), spare: SpareBuffers::default() };
         let _held = [
             budget.wait(Component::WriteWindow, self.window),
             budget.wait(Component::Store, self.store_cache),
             budget.wait(Component::Contigs, self.pieces.capacity_bytes()),
             budget.wait(Component::Counts, Counts::bytes(self.stripes, &self.units)),
         ];
-        let spectrum = Mutex::new(SpectrumCounter::default());
         std::thread::scope(|scope| {
             let writer = std::thread::Builder::new()
                 .name("writer".to_owned())
                 .spawn_scoped(scope, || {
-                    let _closing = window.closing();
-                    self.write_files(prepared, draft, genome, &window, &spectrum, budget)
+                    let _closing = handover.window.closing();
+                    self.write_files(prepared, draft, genome, &handover, budget)
                 })
                 .map_err(|e| Error::io("start a thread for", draft.path(CATALOG), e))?;
             {
-                let _closing = window.closing();
-                self.run_passes::<R>(prepared, &window, &spectrum, budget, progress);
+                let _closing = handover.window.closing();
+                self.run_passes::<R>(prepared, &handover, budget, progress);
             }
             progress.phase("writing", None);
             writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -468,8 +468,7 @@ impl<'a> Planned<'a> {
     fn run_passes<R: Record>(
         &self,
         prepared: &Prepared,
-        window: &Window<EncodedPage>,
-        spectrum: &Mutex<SpectrumCounter>,
+        handover: &Handover,
         budget: &Budget,
         progress: &dyn Progress,
     ) {
@@ -499,14 +498,14 @@ impl<'a> Planned<'a> {
             rayon::scope(|scope| {
                 for _ in 0..rayon::current_num_threads() {
                     scope.spawn(|_| {
-                        let mut worker = Worker::new(self, prepared, budget);
+                        let mut worker = Worker::new(self, prepared, &handover.spare, budget);
                         loop {
                             let task = next.fetch_add(1, Ordering::Relaxed);
-                            if task >= tasks.end || !worker.run(task, &pass, window, progress) {
+                            if task >= tasks.end || !worker.run(task, &pass, &handover.window, progress) {
                                 break;
                             }
                         }
-                        spectrum.lock().unwrap_or_else(|e| e.into_inner()).merge(&worker.spectrum);
+                        handover.spectrum.lock().unwrap_or_else(|e| e.into_inner()).merge(&worker.spectrum);
                     });
                 }
             });
@@ -519,8 +518,7 @@ impl<'a> Planned<'a> {
         prepared: &Prepared,
         draft: &Draft,
         genome: &TwoBit,
-        window: &Window<EncodedPage>,
-        spectrum: &Mutex<SpectrumCounter>,
+        handover: &Handover,
         budget: &Budget,
     ) -> Result<(Totals, FileDigest)> {
         let path = draft.path(POSITIONS);
@@ -542,7 +540,7 @@ impl<'a> Planned<'a> {
             let mut pages = Vec::with_capacity(self.layout.pages as usize);
             let mut repeats = Some(Vec::new());
             let mut held = budget.wait(Component::Seeds, 0);
-            while let Some(page) = window.take() {
+            while let Some(page) = handover.window.take() {
                 put(&page.block)?;
                 tables.put_page(pages.len() as u64, &page.dictionary)?;
                 pages.push(PageEntry {
@@ -565,12 +563,14 @@ impl<'a> Planned<'a> {
                 totals.sampled_kmers += page.sampled;
                 totals.dictionary_bytes += page.dictionary.len() as u64;
                 totals.position_bytes += page.block.len() as u64;
+                handover.spare.give(page.block);
+                handover.spare.give(page.dictionary);
             }
             if pages.len() as u64 != self.layout.pages {
                 // A worker panicked: that panic goes on once this thread is joined.
                 return Err(Error::Usage("the build was stopped before its last page".to_owned()));
             }
-            let spectrum = spectrum.lock().unwrap_or_else(|e| e.into_inner()).rows();
+            let spectrum = handover.spectrum.lock().unwrap_or_else(|e| e.into_inner()).rows();
             totals.distinct_kmers = spectrum.iter().map(|row| row.1).sum();
             totals.repeated_kmers = spectrum.iter().filter(|row| row.0 > 1).map(|row| row.1).sum();
             let stored: Vec<_> = spectrum.iter().copied().filter(|row| prepared.filters.keeps(row.0)).collect();
@@ -601,6 +601,13 @@ impl<'a> Planned<'a> {
 /// Bytes of records from which on a build takes two passes, however much memory there is.
 const LARGE: u64 = 256 << 20;
 
+/// Between the threads that make pages and the one that writes them.
+struct Handover {
+    window: Window<EncodedPage>,
+    spectrum: Mutex<SpectrumCounter>,
+    spare: SpareBuffers,
+}
+
 /// A page on its way to the writer.
 struct EncodedPage {
     dictionary: Vec<u8>,
@@ -623,19 +630,39 @@ struct Worker<'a, R> {
     encoder: PageEncoder,
     by_page: Vec<Vec<R>>,
     spectrum: SpectrumCounter,
+    spare: &'a SpareBuffers,
     held: crate::memory::Reservation,
 }
 
+/// Buffers of pages that were written, for those to come.
+#[derive(Default)]
+struct SpareBuffers(Mutex<Vec<Vec<u8>>>);
+
+impl SpareBuffers {
+    fn take(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner()).pop().unwrap_or_default()
+    }
+
+    /// Keeps a few buffers of ordinary size.
+    fn give(&self, buffer: Vec<u8>) {
+        let mut all = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        if all.len() < 16 && buffer.capacity() <= 1 << 20 {
+            all.push(buffer);
+        }
+    }
+}
+
 impl<'a, R: Record> Worker<'a, R> {
-    fn new(planned: &'a Planned<'a>, prepared: &Prepared, budget: &Budget) -> Self {
+    fn new(planned: &'a Planned<'a>, prepared: &Prepared, spare: &'a SpareBuffers, budget: &Budget) -> Self {
         Self {
             planned,
             filters: prepared.filters,
             last_hash: low_mask(prepared.codec.hash_bits()),
             sorter: Sorter::new(),
-            encoder: PageEncoder::default(),
+            encoder: PageEncoder::new(planned.identity, planned.layout, prepared.filters, planned.lists.clone()),
             by_page: Vec::new(),
             spectrum: SpectrumCounter::default(),
+            spare,
             held: budget.wait(Component::SortScratch, 0),
         }
     }
@@ -677,10 +704,10 @@ impl<'a, R: Record> Worker<'a, R> {
         window: &Window<EncodedPage>,
         progress: &dyn Progress,
     ) -> bool {
-        let Planned { layout, lists, .. } = self.planned;
+        let lists = &self.planned.lists;
         let position_bits = lists.width();
         let (encoder, spectrum, filters) = (&mut self.encoder, &mut self.spectrum, self.filters);
-        let mut block = BitWriter::on(Vec::new());
+        let mut block = BitWriter::on(store::block::start(self.spare.take()));
         let mut repeats = Repeats::default();
         let (mut block_bits, mut positions, mut sampled_kmers, mut occurrences) = (0, 0, 0, 0);
         for ((first, last), segments) in parts {
@@ -708,8 +735,8 @@ impl<'a, R: Record> Worker<'a, R> {
             });
         }
         let kmers = self.encoder.len() as u64;
-        let dictionary = self.encoder.finish(self.planned.identity, page, layout, &self.filters, lists, block_bits);
-        let block = store::block::encode(self.planned.identity, page, &block.finish());
+        let dictionary = self.encoder.finish(page, block_bits, self.spare.take());
+        let block = store::block::finish(self.planned.identity, page, block.finish());
         let spare: usize = self.by_page.iter().map(|v| v.capacity() * size_of::<R>()).sum();
         self.held.resize(self.sorter.capacity_bytes() + self.encoder.capacity_bytes() + spare as u64);
         progress.advance(occurrences);

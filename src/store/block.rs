@@ -33,27 +33,39 @@ pub(crate) fn file_header() -> [u8; FILE_HEADER as usize] {
     header
 }
 
-/// Frames a payload as block `block`; LZ4 is used where it saves at least a tenth.
-pub(crate) fn encode(identity: Identity, block: u64, payload: &[u8]) -> Vec<u8> {
+/// An emptied buffer with room for the header of a block; its payload is appended, then [`finish`]ed.
+pub(crate) fn start(mut buffer: Vec<u8>) -> Vec<u8> {
+    buffer.clear();
+    buffer.resize(BLOCK_HEADER, 0);
+    buffer
+}
+
+/// Frames what [`start`] began as block `block`; LZ4 is used where it saves at least a tenth.
+pub(crate) fn finish(identity: Identity, block: u64, mut out: Vec<u8>) -> Vec<u8> {
+    let payload = &out[BLOCK_HEADER..];
+    let plain = payload.len();
     let saves = |from: usize, to: usize| to < from - from / 10;
-    let compressed = (payload.len() >= LZ4_LEAST)
+    let compressed = (plain >= LZ4_LEAST)
         .then(|| {
-            let middle = (payload.len() - LZ4_LEAST) / 2;
+            let middle = (plain - LZ4_LEAST) / 2;
             let piece = &payload[middle..middle + LZ4_LEAST];
             saves(piece.len(), lz4_flex::block::compress(piece).len()).then(|| lz4_flex::block::compress(payload))
         })
         .flatten()
-        .filter(|c| saves(payload.len(), c.len()));
-    let stored = compressed.as_deref().unwrap_or(payload);
-    let length = (BLOCK_HEADER + stored.len() + PADDING).next_multiple_of(8);
-    let mut out = Vec::with_capacity(length);
-    out.resize(BLOCK_HEADER, 0);
+        .filter(|c| saves(plain, c.len()));
+    let codec = if let Some(compressed) = compressed {
+        out.truncate(BLOCK_HEADER);
+        out.extend_from_slice(&compressed);
+        LZ4
+    } else {
+        PLAIN
+    };
+    let stored = out.len() - BLOCK_HEADER;
+    out.resize((out.len() + PADDING).next_multiple_of(8), 0);
     out[AT_BLOCK..AT_BLOCK + 8].copy_from_slice(&block.to_le_bytes());
-    out[AT_STORED..AT_STORED + 8].copy_from_slice(&(stored.len() as u64).to_le_bytes());
-    out[AT_PLAIN..AT_PLAIN + 8].copy_from_slice(&(payload.len() as u64).to_le_bytes());
-    out[AT_CODEC] = if compressed.is_some() { LZ4 } else { PLAIN };
-    out.extend_from_slice(stored);
-    out.resize(length, 0);
+    out[AT_STORED..AT_STORED + 8].copy_from_slice(&(stored as u64).to_le_bytes());
+    out[AT_PLAIN..AT_PLAIN + 8].copy_from_slice(&(plain as u64).to_le_bytes());
+    out[AT_CODEC] = codec;
     let sum = identity.checksum(&out[8..], Piece::Block, block);
     out[..8].copy_from_slice(&sum.to_le_bytes());
     out
@@ -107,7 +119,9 @@ mod tests {
             .collect();
         let even = vec![0x55; 20_000];
         for (payload, codec) in [(&random[..], PLAIN), (&even[..], LZ4), (&even[..100], PLAIN), (&[][..], PLAIN)] {
-            let bytes = encode(Identity::TEST, 7, payload);
+            let mut bytes = start(vec![9; 3]);
+            bytes.extend_from_slice(payload);
+            let bytes = finish(Identity::TEST, 7, bytes);
             assert_eq!(bytes[AT_CODEC], codec);
             assert_eq!(bytes.len() % 8, 0);
             let decoded = decode(&bytes, 7, Some(Identity::TEST)).expect("sound");

@@ -120,14 +120,22 @@ pub(crate) fn frequency_class(frequency: u64, min_frequency: u64) -> usize {
 }
 
 /// Gathers the k-mers of one page in the order of their hashes, then encodes them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct PageEncoder {
+    identity: Identity,
+    layout: Layout,
+    filters: Filters,
+    lists: ListCode,
     hashes: Vec<u64>,
     frequencies: Vec<u64>,
-    counts: Vec<u64>,
+    counts: Vec<u32>,
 }
 
 impl PageEncoder {
+    pub(crate) fn new(identity: Identity, layout: Layout, filters: Filters, lists: ListCode) -> Self {
+        Self { identity, layout, filters, lists, hashes: Vec::new(), frequencies: Vec::new(), counts: Vec::new() }
+    }
+
     /// Adds a k-mer that passes the filters; hashes ascend.
     #[inline(always)]
     pub(crate) fn push(&mut self, hash: u64, frequency: u64) {
@@ -142,26 +150,26 @@ impl PageEncoder {
 
     /// Bytes of this thread's scratch, by capacity.
     pub(crate) fn capacity_bytes(&self) -> u64 {
-        (self.hashes.capacity() + self.frequencies.capacity() + self.counts.capacity()) as u64 * 8
+        (self.hashes.capacity() + self.frequencies.capacity()) as u64 * 8 + self.counts.capacity() as u64 * 4
     }
 
-    /// Encodes page `page` and forgets its k-mers. `block_bits` is the length of its position lists.
-    pub(crate) fn finish(
-        &mut self,
-        identity: Identity,
-        page: u64,
-        layout: &Layout,
-        filters: &Filters,
-        lists: &ListCode,
-        block_bits: u64,
-    ) -> Vec<u8> {
+    /// Encodes page `page` into the emptied buffer `out` and forgets its k-mers. `block_bits` is the length of its
+    /// position lists.
+    pub(crate) fn finish(&mut self, page: u64, block_bits: u64, mut out: Vec<u8>) -> Vec<u8> {
+        let Self { layout, filters, lists, counts, .. } = self;
         let address = layout.address();
         let groups = layout.groups_in(page) as usize;
         let entries = self.hashes.len();
+        // Most k-mers have the least frequency, wherever an index holds many: a branch that is nearly always taken.
+        let least = filters.min_frequency;
 
         let mut by_bit_length = [0u64; 65];
         for &frequency in &self.frequencies {
-            by_bit_length[frequency_class(frequency, filters.min_frequency)] += 1;
+            if frequency == least {
+                by_bit_length[1] += 1;
+            } else {
+                by_bit_length[frequency_class(frequency, least)] += 1;
+            }
         }
         let (code, _) = FrequencyCode::cheapest(&by_bit_length, exception_cost(layout.remainder_bits));
         let FrequencyCode { code_bits, exception_bits } = code;
@@ -170,20 +178,19 @@ impl PageEncoder {
         let width = layout.remainder_bits + code_bits;
 
         // Counts of the buckets, to choose the directory.
-        let buckets = groups * BUCKETS as usize;
-        self.counts.clear();
-        self.counts.resize(buckets, 0);
-        let counts = &mut self.counts;
+        let first_hash = layout.first_hash(page * layout.groups_per_page);
+        counts.clear();
+        counts.resize(groups * BUCKETS as usize, 0);
         for &hash in &self.hashes {
-            let group = address.group_in_page(hash, page) as usize;
-            counts[group * BUCKETS as usize + address.bucket(hash) as usize] += 1;
+            counts[((hash - first_hash) >> layout.remainder_bits) as usize] += 1;
         }
         let narrow = entries <= usize::from(u16::MAX) && counts.iter().all(|&count| count < 16);
 
         let sample_shift = sample_shift(width);
         let wide_samples = block_bits > u64::from(u32::MAX);
 
-        let mut out = vec![0u8; HEADER];
+        out.clear();
+        out.resize(HEADER, 0);
         out[AT_PAGE..AT_PAGE + 8].copy_from_slice(&page.to_le_bytes());
         out[AT_ENTRIES..AT_ENTRIES + 4].copy_from_slice(&(entries as u32).to_le_bytes());
         out[AT_CODE_BITS] = code_bits as u8;
@@ -197,7 +204,7 @@ impl PageEncoder {
         if narrow {
             for group in counts.chunks_exact(BUCKETS as usize) {
                 out.extend_from_slice(&(start as u16).to_le_bytes());
-                start += group.iter().sum::<u64>();
+                start += group.iter().sum::<u32>();
             }
             out.resize(counts_at(groups), 0);
             for pair in counts.chunks_exact(2) {
@@ -205,15 +212,16 @@ impl PageEncoder {
             }
         } else {
             for &count in counts.iter() {
-                out.extend_from_slice(&(start as u32).to_le_bytes());
+                out.extend_from_slice(&start.to_le_bytes());
                 start += count;
             }
-            out.extend_from_slice(&(start as u32).to_le_bytes());
+            out.extend_from_slice(&start.to_le_bytes());
         }
 
         // Samples: escapes and list bits before the first entry of every 2^shift-th group.
         let mut next_entry = 0;
         let (mut escapes, mut list_bits) = (0u32, 0u64);
+        let least_bits = lists.bits(filters.stored_positions(least));
         for groups in counts.chunks(BUCKETS as usize * (1 << sample_shift)) {
             out.extend_from_slice(&escapes.to_le_bytes());
             if wide_samples {
@@ -221,10 +229,14 @@ impl PageEncoder {
             } else {
                 out.extend_from_slice(&(list_bits as u32).to_le_bytes());
             }
-            let here = groups.iter().sum::<u64>() as usize;
+            let here = groups.iter().sum::<u32>() as usize;
             for &frequency in &self.frequencies[next_entry..next_entry + here] {
-                escapes += u32::from(frequency_class(frequency, filters.min_frequency) as u32 > code_bits);
-                list_bits += lists.bits(filters.stored_positions(frequency));
+                if frequency == least {
+                    list_bits += least_bits;
+                } else {
+                    escapes += u32::from(frequency_class(frequency, least) as u32 > code_bits);
+                    list_bits += lists.bits(filters.stored_positions(frequency));
+                }
             }
             next_entry += here;
         }
@@ -232,9 +244,13 @@ impl PageEncoder {
 
         let mut writer = BitWriter::on(out);
         for (&hash, &frequency) in self.hashes.iter().zip(&self.frequencies) {
-            let value = frequency - filters.min_frequency;
-            let code =
-                if frequency_class(frequency, filters.min_frequency) as u32 <= code_bits { value } else { escape };
+            let code = if frequency == least {
+                0
+            } else if frequency_class(frequency, least) as u32 <= code_bits {
+                frequency - least
+            } else {
+                escape
+            };
             if width <= 64 {
                 writer.push(address.remainder(hash) << code_bits | code, width);
             } else {
@@ -247,9 +263,9 @@ impl PageEncoder {
         let mut exceptions = 0u32;
         if escapes > 0 {
             for &frequency in &self.frequencies {
-                let class = frequency_class(frequency, filters.min_frequency) as u32;
+                let class = frequency_class(frequency, least) as u32;
                 if class > code_bits {
-                    let value = frequency - filters.min_frequency;
+                    let value = frequency - least;
                     if class <= exception_bits {
                         writer.push(value, exception_bits);
                     } else {
@@ -268,7 +284,7 @@ impl PageEncoder {
         out.extend_from_slice(&[0; PADDING]);
         out[AT_EXCEPTIONS..AT_EXCEPTIONS + 4].copy_from_slice(&exceptions.to_le_bytes());
         out[AT_OVERFLOWS..AT_OVERFLOWS + 4].copy_from_slice(&(overflows.len() as u32).to_le_bytes());
-        let sum = identity.checksum(&out[8..], Piece::Page, page);
+        let sum = self.identity.checksum(&out[8..], Piece::Page, page);
         out[..8].copy_from_slice(&sum.to_le_bytes());
         self.hashes.clear();
         self.frequencies.clear();
@@ -779,13 +795,13 @@ mod tests {
             let (layout, list) = page_of(k, kmers, density, 99 + u64::from(k));
             let filters = Filters { min_frequency: 1, max_frequency: None, max_positions };
             let lists = ListCode::new(3_000_000_000);
-            let mut encoder = PageEncoder::default();
+            let mut encoder = PageEncoder::new(Identity::TEST, layout, filters, lists.clone());
             let mut block_bits = 0;
             for &(hash, frequency) in &list {
                 encoder.push(hash, frequency);
                 block_bits += lists.bits(filters.stored_positions(frequency));
             }
-            let bytes = encoder.finish(Identity::TEST, 0, &layout, &filters, &lists, block_bits);
+            let bytes = encoder.finish(0, block_bits, Vec::new());
             let shape = PageShape::of(Identity::TEST, &bytes, 0, &layout).expect("sound");
             shape.verify(&bytes, 0, &layout, &filters, &lists).expect("sound");
             assert_eq!(shape.entries as usize, list.len());
@@ -820,13 +836,13 @@ mod tests {
         let (layout, list) = page_of(15, 300, 1, 5);
         let filters = Filters { min_frequency: 1, max_frequency: None, max_positions: None };
         let lists = ListCode::new(1 << 20);
-        let mut encoder = PageEncoder::default();
+        let mut encoder = PageEncoder::new(Identity::TEST, layout, filters, lists.clone());
         let mut block_bits = 0;
         for &(hash, frequency) in &list {
             encoder.push(hash, frequency);
             block_bits += lists.bits(frequency);
         }
-        let bytes = encoder.finish(Identity::TEST, 0, &layout, &filters, &lists, block_bits);
+        let bytes = encoder.finish(0, block_bits, Vec::new());
         for bit in 0..bytes.len() * 8 {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
