@@ -13,6 +13,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use genome::Pieces;
 use partition::{Counts, Narrow, Packed, Pass, Record, Scatter, Sorter, Units, Wide, stripes_for};
@@ -21,7 +22,7 @@ use spectrum::SpectrumCounter;
 
 use crate::kmer::{KmerCodec, low_mask};
 use crate::memory::{Anonymous, Budget, Component, Window};
-use crate::sequence::{SequenceReader, Source, TwoBit, TwoBitSummary, TwoBitWriter};
+use crate::sequence::{RecordHead, SequenceReader, Source, TwoBit, TwoBitSummary, TwoBitWriter};
 pub use crate::store::MemoryHints;
 use crate::store::bits::BitWriter;
 use crate::store::bundle::{Draft, Syncer, check_target, digest_file};
@@ -219,6 +220,36 @@ fn check_options(options: &BuildOptions) -> Result<()> {
     Ok(())
 }
 
+/// Pieces of sequence that are read ahead of the one that is packed.
+const READ_AHEAD: usize = 8;
+/// Bytes of these pieces and of the readers' and writers' buffers.
+const INPUT_BUFFERS: u64 = 3 << 20;
+
+/// What the thread that reads hands to the one that packs.
+enum Event {
+    /// A contig of the source of this number begins.
+    Begin(usize, RecordHead),
+    Bases(Vec<u8>),
+    End,
+}
+
+/// Reads all sources; ends early when nobody listens.
+fn read_sources(sources: &[Source], sender: &SyncSender<Event>) -> Result<()> {
+    for (number, source) in sources.iter().enumerate() {
+        let mut reader = SequenceReader::open(source)?;
+        while let Some(head) = reader.next_record()? {
+            let mut heard = sender.send(Event::Begin(number, head)).is_ok();
+            while let Some(bases) = reader.next_bases()? {
+                heard = heard && sender.send(Event::Bases(bases.to_vec())).is_ok();
+            }
+            if !heard || sender.send(Event::End).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A genome read and packed, and k settled.
 struct Prepared {
     contigs: Vec<Contig>,
@@ -238,41 +269,52 @@ impl Prepared {
     ) -> Result<Self> {
         let total = sources.iter().map(Source::bytes_total).sum::<Option<u64>>();
         progress.phase("reading", total);
-        let mut reserved = budget.reserve(Component::Input, 2 << 20, "reading the genome")?;
+        let mut reserved = budget.reserve(Component::Input, INPUT_BUFFERS, "reading the genome")?;
         let mut writer = TwoBitWriter::with_wide_offsets_from(sequence, options.wide_offsets_from)?;
         let mut contigs: Vec<Contig> = Vec::new();
         let mut seen: HashMap<String, (usize, u64)> = HashMap::new();
-        let (mut start, mut name_bytes) = (0, 0);
-        for (number, source) in sources.iter().enumerate() {
-            let mut reader = SequenceReader::open(source)?;
-            let mut done = 0;
-            while let Some(head) = reader.next_record()? {
-                if let Some(&(other, line)) = seen.get(&head.name) {
-                    return Err(Error::input(
-                        source.path(),
-                        Some(head.line),
-                        format!(
-                            "contig name {:?} was used before, in {} at line {line}; names must differ",
-                            head.name,
-                            sources[other].path().display()
-                        ),
-                    ));
+        let (mut start, mut name_bytes, mut done) = (0, 0, 0);
+        std::thread::scope(|scope| {
+            let (sender, events) = sync_channel(READ_AHEAD);
+            let reader = std::thread::Builder::new()
+                .name("reader".to_owned())
+                .spawn_scoped(scope, move || read_sources(sources, &sender))
+                .map_err(|e| Error::io("start a thread for", sequence, e))?;
+            for event in events {
+                match event {
+                    Event::Begin(number, head) => {
+                        let source = &sources[number];
+                        if let Some(&(other, line)) = seen.get(&head.name) {
+                            let other: &Source = &sources[other];
+                            let problem = format!(
+                                "contig name {:?} was used before, in {} at line {line}; names must differ",
+                                head.name,
+                                other.path().display()
+                            );
+                            return Err(Error::input(source.path(), Some(head.line), problem));
+                        }
+                        seen.insert(head.name.clone(), (number, head.line));
+                        name_bytes += 2 * head.name.capacity() + head.description.capacity() + 2 * size_of::<Contig>();
+                        reserved.resize(INPUT_BUFFERS + name_bytes as u64);
+                        writer.begin(&head.name);
+                        let RecordHead { name, description, .. } = head;
+                        contigs.push(Contig { name, description, length: 0, start, record: 0 });
+                    }
+                    Event::Bases(bases) => writer.bases(&bases)?,
+                    Event::End => {
+                        let length = writer.end()?;
+                        start += length;
+                        if let Some(contig) = contigs.last_mut() {
+                            contig.length = length;
+                        }
+                    }
                 }
-                seen.insert(head.name.clone(), (number, head.line));
-                name_bytes += 2 * head.name.capacity() + head.description.capacity() + 2 * size_of::<Contig>();
-                writer.begin(&head.name);
-                while let Some(bases) = reader.next_bases()? {
-                    writer.bases(bases)?;
-                    let read = source.bytes_read();
-                    progress.advance(read - done);
-                    done = read;
-                }
-                let length = writer.end()?;
-                contigs.push(Contig { name: head.name, description: head.description, length, start, record: 0 });
-                start += length;
-                reserved.resize((2 << 20) + name_bytes as u64);
+                let read = sources.iter().map(Source::bytes_read).sum();
+                progress.advance(read - done);
+                done = read;
             }
-        }
+            reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })?;
         drop(seen);
         let TwoBitSummary { bases, acgt, masked, n_runs, records, digest, .. } = writer.finish()?;
         for (contig, record) in contigs.iter_mut().zip(records) {
@@ -389,9 +431,9 @@ impl<'a> Planned<'a> {
         if room < records.min(1 << 20) {
             return Err(Error::Memory { what: "building this index", needed: taken + (1 << 20), allowed: limit });
         }
-        // Memory touched for the first time costs about as much as a pass over the genome: two passes over half of the
-        // memory, touched once, are no slower than one over all of it.
-        let expected_passes = records.div_ceil(room).max(if records > LARGE { 2 } else { 1 });
+        // Memory touched for the first time costs as much as several passes over the genome: three passes over a third of
+        // the memory, touched once, are faster than one over all of it.
+        let expected_passes = records.div_ceil(room).max(records.div_ceil(LARGE).min(3));
         let units = Units::new(&layout, expected_passes, STREAMS);
         let stripes = stripes_for(threads, pieces.kmers());
         progress.phase("counting", Some(pieces.kmers()));
@@ -598,8 +640,8 @@ impl<'a> Planned<'a> {
     }
 }
 
-/// Bytes of records from which on a build takes two passes, however much memory there is.
-const LARGE: u64 = 256 << 20;
+/// Bytes of records of one pass, up to three passes, however much memory there is.
+const LARGE: u64 = 400 << 20;
 
 /// Between the threads that make pages and the one that writes them.
 struct Handover {
