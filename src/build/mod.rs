@@ -612,6 +612,7 @@ impl<'a> Planned<'a> {
                 // A worker panicked: that panic goes on once this thread is joined.
                 return Err(Error::Usage("the build was stopped before its last page".to_owned()));
             }
+            syncer.end();
             let spectrum = handover.spectrum.lock().unwrap_or_else(|e| e.into_inner()).rows();
             totals.distinct_kmers = spectrum.iter().map(|row| row.1).sum();
             totals.repeated_kmers = spectrum.iter().filter(|row| row.0 > 1).map(|row| row.1).sum();

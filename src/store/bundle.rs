@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -125,7 +126,7 @@ fn sync(path: &Path) -> Result<()> {
 #[derive(Debug)]
 pub(crate) struct Syncer {
     pending: AtomicU64,
-    wake: SyncSender<()>,
+    wake: Mutex<Option<SyncSender<()>>>,
     thread: JoinHandle<io::Result<()>>,
     path: PathBuf,
 }
@@ -150,20 +151,29 @@ impl Syncer {
                 file.sync_all()
             })
             .map_err(|e| Error::io("start a thread for", path, e))?;
-        Ok(Self { pending: AtomicU64::new(0), wake, thread, path: path.to_owned() })
+        Ok(Self { pending: AtomicU64::new(0), wake: Mutex::new(Some(wake)), thread, path: path.to_owned() })
     }
 
     /// Counts bytes written; wakes the thread now and then.
     pub(crate) fn written(&self, bytes: u64) {
         let pending = self.pending.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if pending >= SYNC_EVERY && self.wake.try_send(()).is_ok() {
+        if pending >= SYNC_EVERY && self.wake().as_ref().is_some_and(|wake| wake.try_send(()).is_ok()) {
             self.pending.fetch_sub(pending, Ordering::Relaxed);
         }
     }
 
+    fn wake(&self) -> MutexGuard<'_, Option<SyncSender<()>>> {
+        self.wake.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing more will be written: the thread begins its last round.
+    pub(crate) fn end(&self) {
+        self.wake().take();
+    }
+
     /// Makes the file durable as it is and ends the thread.
     pub(crate) fn finish(self) -> Result<()> {
-        drop(self.wake);
+        self.end();
         match self.thread.join() {
             Ok(outcome) => outcome.map_err(|e| Error::io("sync", &self.path, e)),
             Err(panic) => std::panic::resume_unwind(panic),
