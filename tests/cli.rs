@@ -173,6 +173,41 @@ fn sequences_are_summed_up_in_their_order() {
     assert_eq!(json[402]["length"], queries[402].letters.len());
 }
 
+/// A batch of 16,384 bases (the least, at the least memory) must not show in any row: not at k 1, where pieces share no
+/// bases, and not where a run of one sequence ends at a cut and the next begins with the same frequency.
+#[test]
+fn rows_do_not_depend_on_where_batches_were_cut() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    let genome = [Contig::new("g", "AAAAAAAACCGGTTAACCAGT".repeat(9))];
+    std::fs::write(at.join("g.fa"), fasta(&genome, &PLAIN)).expect("written");
+    let letters = |runs: &[(u8, usize)]| -> Vec<u8> { runs.iter().flat_map(|&(b, n)| vec![b; n]).collect() };
+    let queries = [
+        Contig::new("a", letters(&[(b'A', 40_000), (b'C', 1000)])),
+        Contig::new("b", letters(&[(b'A', 16_384), (b'N', 3616)])),
+        Contig::new("c", letters(&[(b'N', 16_383), (b'A', 50)])),
+        Contig::new("d", letters(&[(b'A', 24_000), (b'N', 1), (b'A', 24_000)])),
+        Contig::new("e", "AC".repeat(20_000)),
+    ];
+    std::fs::write(at.join("q.fa"), fasta(&queries, &PLAIN)).expect("written");
+    for k in [1, 2, 5] {
+        let oracle = Oracle::new(&genome, k);
+        let k = k.to_string();
+        run(at, &["build-index", "g.fa", "-k", &k, "--min-frequency", "1", "-o", "i.reprise", "-q", "--force"]).fine();
+        let rows: String = queries.iter().map(|q| oracle.row(&q.name, &q.letters, 1)).collect();
+        let mut bedgraph = String::new();
+        for query in &queries {
+            let runs = runs(&oracle.per_kmer(&query.letters, 1));
+            bedgraph.extend(runs.iter().map(|(start, end, f)| format!("{}\t{start}\t{end}\t{f}\n", query.name)));
+        }
+        for few in [&["-t", "1", "--max-memory", "8M"][..], &["-t", "3"]] {
+            let asked = |more: &[&str]| run(at, &[&["query", "i.reprise", "q.fa"], more, few].concat()).fine().out;
+            assert_eq!(asked(&[]), HEADER.to_owned() + &rows, "k {k} {few:?}");
+            assert!(asked(&["--format", "bedgraph"]) == bedgraph, "k {k} {few:?}");
+        }
+    }
+}
+
 #[test]
 fn regions_of_the_genome_are_asked_the_same() {
     let bench = Bench::new();

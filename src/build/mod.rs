@@ -128,7 +128,8 @@ pub fn default_target(source: &Source) -> Option<PathBuf> {
 
 /// Builds an index of one genome from its files and publishes it at `target`.
 ///
-/// Parallel work runs on the current rayon pool; beside it there are the thread that writes and the one that syncs.
+/// Parallel work runs on the current rayon pool; beside it there are a thread that reads ahead, one that writes, and one
+/// for each of the two large files that makes it durable as it grows.
 /// The bytes of the bundle depend on the input and the options only, not on threads, memory or passes.
 ///
 /// # Errors

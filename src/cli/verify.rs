@@ -11,7 +11,7 @@ use crate::memory::human_bytes;
 pub(super) struct Arguments {
     /// Folder of an index
     index: PathBuf,
-    /// Only lengths and digests of metadata
+    /// Only lengths, metadata and the packed genome
     #[arg(long)]
     quick: bool,
     /// Also every position against the genome's own bases
@@ -36,7 +36,10 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     }
     let what = match depth {
         Depth::Quick => {
-            format!("lengths, metadata and {} contigs are sound; nothing else was looked at", grouped(verified.contigs))
+            format!(
+                "lengths, metadata and the genome's {} contigs are sound; k-mers and positions were not looked at",
+                grouped(verified.contigs)
+            )
         }
         _ => format!(
             "sound: {} in {} pages, {} k-mers, {} positions{}, {} seeds, {} contigs",

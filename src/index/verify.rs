@@ -12,7 +12,7 @@ use crate::{Error, Progress, Result};
 /// How much [`Index::verify`] looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
-    /// Lengths, and digests of metadata.
+    /// Lengths, metadata, and the checksums of the packed genome; no page, no position block.
     Quick,
     /// Every byte against its digest, and every page, block and record against each other.
     Full,

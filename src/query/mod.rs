@@ -57,6 +57,8 @@ struct Segment {
     /// Its bases in the batch.
     from: usize,
     to: usize,
+    /// Whether this goes on with the sequence of the batch before.
+    goes_on: bool,
     /// Bases that the piece before held already.
     overlap: usize,
     last: bool,
@@ -209,6 +211,7 @@ impl Cutter {
             start,
             from: self.bases.len(),
             to: self.bases.len(),
+            goes_on: false,
             overlap: 0,
             last: false,
         });
@@ -233,6 +236,7 @@ impl Cutter {
                     start: segment.start + (segment.to - segment.from - overlap) as u64,
                     from: 0,
                     to: overlap,
+                    goes_on: true,
                     overlap,
                     ..*segment
                 };
@@ -367,7 +371,7 @@ fn answer(
         match detail {
             Detail::Summary => {
                 let bases = (segment.to - segment.from - segment.overlap) as u64;
-                let whole = segment.last && segment.overlap == 0;
+                let whole = segment.last && !segment.goes_on;
                 answer.parts.push((segment.label.clone(), bases, Tally::of(found, whole), segment.last));
             }
             Detail::PerKmer => {
@@ -395,7 +399,7 @@ fn runs(segment: &Segment, starts: &[u64], frequencies: &[u64], rows: &dyn Rows,
             end += 1;
         }
         let run = || Run { name: segment.name.clone(), range: start..end, frequency };
-        if std::mem::take(&mut is_first) && segment.overlap > 0 {
+        if std::mem::take(&mut is_first) && segment.goes_on {
             answer.head = Some(run());
         } else if all.peek().is_none() && !segment.last {
             answer.tail = Some(run());
@@ -422,7 +426,9 @@ fn write_answers(window: &Window<Answer>, detail: Detail, rows: &dyn Rows, out: 
             }
         };
         match (answer.head, &mut pending) {
-            (Some(head), Some(run)) if run.range.end == head.range.start && run.frequency == head.frequency => {
+            (Some(head), Some(run))
+                if run.name == head.name && run.range.end == head.range.start && run.frequency == head.frequency =>
+            {
                 run.range.end = head.range.end;
             }
             (Some(head), pending) => {

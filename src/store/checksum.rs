@@ -21,8 +21,28 @@ pub(crate) enum Piece {
 
 /// What tells the pieces of one index from those of another: 64 bits of the digest of parameters, shape, bases and
 /// contigs.
+///
+/// In the manifest it is 16 hexadecimal digits: not every reader of JSON keeps 64 bits of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Identity(u64);
+
+impl From<Identity> for String {
+    fn from(identity: Identity) -> Self {
+        format!("{:016x}", identity.0)
+    }
+}
+
+impl TryFrom<String> for Identity {
+    type Error = String;
+
+    fn try_from(digits: String) -> Result<Self, String> {
+        match u64::from_str_radix(&digits, 16) {
+            Ok(bits) if digits.len() == 16 => Ok(Self(bits)),
+            _ => Err(format!("{digits:?} is not an identity of 16 hexadecimal digits")),
+        }
+    }
+}
 
 impl Identity {
     /// Identity of an index of the genome whose bases have this digest.
