@@ -56,15 +56,26 @@ fn the_golden_index_of_format_1_answers() {
     assert_eq!(index.contigs().expect("sound")[0].description, "the first\tof four");
 }
 
-/// The program still writes format 1 byte for byte, or says that it writes another.
+/// The program still writes format 1 byte for byte; in the manifest all but its own version, and so its digests.
 #[test]
 fn the_golden_index_is_what_the_program_writes() {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     std::fs::copy(folder().join("golden.fa"), scratch.path().join("golden.fa")).expect("copied");
     run(scratch.path(), &["build-index", "golden.fa", "-k", "9", "--min-frequency", "1", "-q"]).fine();
     for name in common::FILES {
-        let golden = std::fs::read(folder().join("golden.reprise").join(name)).expect("checked in");
-        let written = std::fs::read(scratch.path().join("golden.reprise").join(name)).expect("built");
-        assert!(golden == written, "{name} differs: a change of the format needs a new version");
+        let read = |at: PathBuf| std::fs::read(at.join("golden.reprise").join(name)).expect("there");
+        let (golden, written) = (read(folder()), read(scratch.path().to_owned()));
+        let same = if name == "manifest.json" {
+            let lines = |bytes: &[u8]| {
+                let text = String::from_utf8_lossy(bytes).into_owned();
+                let kept =
+                    text.lines().filter(|l| !l.starts_with("  \"written_by\"") && !l.starts_with("  \"blake3\""));
+                kept.map(str::to_owned).collect::<Vec<_>>()
+            };
+            lines(&golden) == lines(&written)
+        } else {
+            golden == written
+        };
+        assert!(same, "{name} differs: a change of the format needs a new version");
     }
 }
