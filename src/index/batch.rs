@@ -83,8 +83,10 @@ impl BatchLookup<'_> {
         for end in &mut self.ends {
             start += std::mem::replace(end, start);
         }
-        self.entries.clear();
-        self.entries.resize(hashes.len(), (0, 0));
+        if self.entries.len() < hashes.len() {
+            // Made anew rather than grown: fresh memory is zero already.
+            self.entries = vec![(0, 0); hashes.len()];
+        }
         for (place, &hash) in hashes.iter().enumerate() {
             let end = &mut self.ends[(address.page(hash) >> shift) as usize];
             self.entries[*end as usize] = (hash, place as u32);
@@ -103,7 +105,7 @@ impl BatchLookup<'_> {
     /// the next is in its second and the one after in its first: each step asks for the memory that the next step needs.
     fn visit(&self, out: &mut [u64]) -> Result<()> {
         let index = self.index;
-        let mut rest = &self.entries[..];
+        let mut rest = &self.entries[..out.len()];
         let (mut located, mut touched) = (None, None);
         while let Some(&(hash, _)) = rest.first() {
             let number = index.address.page(hash);

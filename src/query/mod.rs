@@ -117,13 +117,13 @@ pub fn query_sequences(
     // Batches that are read, looked up and written: one a thread, and two waiting at either end.
     let in_flight = threads + 4;
     let most = (budget.limit() / 4 / in_flight / BYTES_PER_BASE).clamp(1 << 14, 4 << 20);
-    // A large batch reads fewer pages; but all threads should have one.
+    // A large batch reads fewer pages; but all threads should have one, and soon.
     let known = match sequences {
         Sequences::Source(source) => source.bytes_total(),
         Sequences::Regions(regions) => Some(regions.iter().map(|r| r.range.end - r.range.start).sum()),
     };
     progress.phase("querying", known);
-    let batch_bases = known.map_or(most, |bases| (bases / threads + 1).clamp((1 << 18).min(most), most)) as usize;
+    let batch_bases = known.map_or(most, |bases| (bases / (2 * threads) + 1).clamp((1 << 18).min(most), most)) as usize;
 
     let (sender, receiver) = sync_channel::<Batch>(1);
     let receiver = Mutex::new(receiver);
@@ -336,6 +336,7 @@ fn look_up(
         hashes.clear();
         starts.clear();
         ends.clear();
+        hashes.reserve(batch.bases.len());
         for segment in &batch.segments {
             let mut scanner = AsciiScanner::new(*index.codec());
             scanner.scan(&batch.bases[segment.from..segment.to], |start, hash, _| {

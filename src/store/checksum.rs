@@ -2,7 +2,7 @@
 //! belongs to, so that a sound piece in a wrong place is found too.
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use twox_hash::XxHash3_64;
 
 use super::{Contig, Layout, Parameters};
 
@@ -73,6 +73,6 @@ impl Identity {
 
     /// Checksum of `bytes` as number `number` of its kind in this index.
     pub(crate) fn checksum(self, bytes: &[u8], piece: Piece, number: u64) -> u64 {
-        xxh3_64_with_seed(bytes, self.0 ^ ((piece as u64) << 56) ^ number)
+        XxHash3_64::oneshot_with_seed(self.0 ^ ((piece as u64) << 56) ^ number, bytes)
     }
 }

@@ -409,6 +409,16 @@ impl PageShape {
         self.bucket_place(bytes, group, self.address.bucket(hash))
     }
 
+    /// Entries of a bucket.
+    #[inline(always)]
+    fn bucket_count(&self, bytes: &[u8], group: u64, bucket: u32) -> u32 {
+        if !self.narrow {
+            return self.bucket_place(bytes, group, bucket).count;
+        }
+        let at = self.counts_at + group as usize * NIBBLE_BYTES + bucket as usize / 2;
+        u32::from((bytes.get(at).copied().unwrap_or(0) >> (4 * (bucket & 1))) & 15)
+    }
+
     #[inline(always)]
     fn bucket_place(&self, bytes: &[u8], group: u64, bucket: u32) -> Place {
         let group = group as usize;
@@ -434,8 +444,7 @@ impl PageShape {
         }
         let by_pair = (by_byte & LOW_BYTES) + ((by_byte >> 8) & LOW_BYTES);
         let sum = by_pair.wrapping_mul(0x0001_0001_0001_0001) >> 48;
-        let nibble = bytes.get(at + bucket as usize / 2).copied().unwrap_or(0) >> (4 * (bucket & 1)) & 15;
-        Place { start: u32::from(start) + sum as u32, count: u32::from(nibble) }
+        Place { start: u32::from(start) + sum as u32, count: self.bucket_count(bytes, group as u64, bucket) }
     }
 
     #[inline(always)]
@@ -667,12 +676,14 @@ impl PageShape {
                 return wrong("a sample disagrees with the entries before it");
             }
             for bucket in 0..BUCKETS as u32 {
-                let place = self.bucket_place(bytes, group, bucket);
-                if place.start != start || place.start.checked_add(place.count).is_none_or(|end| end > self.entries) {
+                // The start of a group says where its first bucket begins; those after it follow from the counts.
+                let count = self.bucket_count(bytes, group, bucket);
+                let begins = (self.narrow && bucket > 0) || self.bucket_place(bytes, group, bucket).start == start;
+                if !begins || start.checked_add(count).is_none_or(|end| end > self.entries) {
                     return wrong("the directory is out of order");
                 }
                 let mut previous = None;
-                for slot in start..start + place.count {
+                for slot in start..start + count {
                     let remainder =
                         bits::read(bytes, self.entry_at(slot) + u64::from(self.code_bits), layout.remainder_bits);
                     if previous.is_some_and(|p| p >= remainder) {
@@ -688,7 +699,7 @@ impl PageShape {
                     }
                     list_bits = list_bits.saturating_add(lists.bits(filters.stored_positions(frequency)));
                 }
-                start += place.count;
+                start += count;
             }
         }
         if start != self.entries || escapes != self.exceptions || list_bits != self.block_bits {
@@ -724,7 +735,7 @@ impl Iterator for Entries<'_> {
                 return None;
             }
             let (group, bucket) = (self.bucket / BUCKETS, (self.bucket % BUCKETS) as u32);
-            self.left = self.shape.bucket_place(self.bytes, group, bucket).count;
+            self.left = self.shape.bucket_count(self.bytes, group, bucket);
             self.bucket += 1;
         }
         self.left -= 1;
