@@ -558,7 +558,18 @@ impl PageShape {
     /// Escapes in the entries of these slots.
     #[inline]
     fn escapes(&self, bytes: &[u8], slots: Range<u32>) -> u32 {
-        slots.map(|slot| u32::from(self.plain(self.code(bytes, slot)).is_none())).sum()
+        if self.code_bits > 1 {
+            return slots.map(|slot| u32::from(self.plain(self.code(bytes, slot)).is_none())).sum();
+        }
+        // The commonest code by far where all k-mers are stored: the one bit of each entry is the escape.
+        let mut at = self.entry_at(slots.start);
+        let mut count = 0;
+        for _ in slots {
+            let byte = bytes.get((at >> 3) as usize).copied().unwrap_or(0);
+            count += u32::from(byte >> (at & 7) & 1);
+            at += u64::from(self.entry_bits);
+        }
+        count
     }
 
     /// Of the samples before and after `slot` the nearer; the end of the page counts as one.
