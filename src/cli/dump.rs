@@ -55,6 +55,7 @@ fn in_index_order(index: &Index, contigs: &[Contig], positions: bool, output: &m
             Ok(())
         });
         let next = std::sync::atomic::AtomicU64::new(0);
+        let closing = window.closing();
         let made = (0..rayon::current_num_threads()).into_par_iter().try_for_each(|_| {
             loop {
                 let page = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -79,7 +80,7 @@ fn in_index_order(index: &Index, contigs: &[Contig], positions: bool, output: &m
                 }
             }
         });
-        window.close();
+        drop(closing);
         let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         // A writer that failed stops the others, so its error is the cause.
         written.and(made)

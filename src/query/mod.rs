@@ -126,7 +126,6 @@ pub fn query_sequences(
     let batch_bases = known.map_or(most, |bases| (bases / (2 * threads) + 1).clamp((1 << 18).min(most), most)) as usize;
 
     let (sender, receiver) = sync_channel::<Batch>(1);
-    let receiver = Mutex::new(receiver);
     let window = Window::new(budget.limit() / 8);
     let failure = Mutex::new(None);
     std::thread::scope(|scope| {
@@ -147,21 +146,25 @@ pub fn query_sequences(
                 write_answers(&window, detail, rows, out)
             })
             .map_err(start_error)?;
-        rayon::scope(|scope| {
-            for _ in 0..rayon::current_num_threads() {
-                scope.spawn(|_| {
-                    if let Err(e) = look_up(index, detail, rows, &receiver, &window) {
-                        failure.lock().unwrap_or_else(|p| p.into_inner()).get_or_insert(e);
-                        window.close();
-                    }
-                    // Whatever is still read is taken off the reader's hands, so that it comes to its end.
-                    if window.is_closed() {
-                        while receive(&receiver).is_some() {}
-                    }
-                });
-            }
-        });
-        window.close();
+        {
+            // Both ends go when the workers have ended, by a panic too, so that neither thread waits for ever.
+            let receiver = Mutex::new(receiver);
+            let _closing = window.closing();
+            rayon::scope(|scope| {
+                for _ in 0..rayon::current_num_threads() {
+                    scope.spawn(|_| {
+                        if let Err(e) = look_up(index, detail, rows, &receiver, &window) {
+                            failure.lock().unwrap_or_else(|p| p.into_inner()).get_or_insert(e);
+                            window.close();
+                        }
+                        // Whatever is still read is taken off the reader's hands, so that it comes to its end.
+                        if window.is_closed() {
+                            while receive(&receiver).is_some() {}
+                        }
+                    });
+                }
+            });
+        }
         let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };

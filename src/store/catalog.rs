@@ -337,8 +337,13 @@ impl Catalog {
 
     /// The bytes of dictionary page `page`, unchecked.
     pub(crate) fn page(&self, page: u64) -> Result<AccessGuard<'static, &'static [u8]>> {
-        guarded(&self.path, || self.pages.get(page).map_err(|e| store_error(&self.path, e)))?
-            .ok_or_else(|| self.damage(format!("dictionary page {page} is missing")))
+        guarded(&self.path, || {
+            let found = self.pages.get(page).map_err(|e| store_error(&self.path, e))?;
+            // Where the value ends is checked when it is first looked at: here, then, and not by whoever gets it.
+            let _ = found.as_ref().map(|guard| guard.value().len());
+            Ok(found)
+        })?
+        .ok_or_else(|| self.damage(format!("dictionary page {page} is missing")))
     }
 
     /// The payload of a record, checked; `None` where there is none.
