@@ -60,7 +60,7 @@ impl Arena {
         let place = free.pop()?;
         drop(free);
         // SAFETY: the place is this call's alone (see `Slab`), `at + stride` is within the slab, and `bytes` cannot
-        // overlap it, since nobody else has a reference into a free place. Tested below, under Miri too.
+        // overlap it, since nobody else has a reference into a free place. Tested below.
         #[allow(unsafe_code)]
         unsafe {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), place.slab.base.add(place.at), bytes.len());
