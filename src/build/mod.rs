@@ -234,20 +234,32 @@ enum Event {
     End,
 }
 
+/// Events handed over together at the most: contigs may be many and short.
+const EVENTS: usize = 512;
+
 /// Reads all sources; ends early when nobody listens.
-fn read_sources(sources: &[Source], sender: &SyncSender<Event>) -> Result<()> {
+fn read_sources(sources: &[Source], sender: &SyncSender<Vec<Event>>) -> Result<()> {
+    let mut events = Vec::new();
     for (number, source) in sources.iter().enumerate() {
         let mut reader = SequenceReader::open(source)?;
         while let Some(head) = reader.next_record()? {
-            let mut heard = sender.send(Event::Begin(number, head)).is_ok();
+            events.push(Event::Begin(number, head));
+            let mut short = true;
             while let Some(bases) = reader.next_bases()? {
-                heard = heard && sender.send(Event::Bases(bases.to_vec())).is_ok();
+                short = bases.len() < 1 << 10;
+                events.push(Event::Bases(bases.to_vec()));
+                if !short && sender.send(std::mem::take(&mut events)).is_err() {
+                    return Ok(());
+                }
             }
-            if !heard || sender.send(Event::End).is_err() {
+            events.push(Event::End);
+            if (!short || events.len() >= EVENTS) && sender.send(std::mem::take(&mut events)).is_err() {
                 return Ok(());
             }
         }
     }
+    // Nobody left to hear the last of it has an error to tell.
+    let _ = sender.send(events);
     Ok(())
 }
 
@@ -281,7 +293,7 @@ impl Prepared {
                 .name("reader".to_owned())
                 .spawn_scoped(scope, move || read_sources(sources, &sender))
                 .map_err(|e| Error::io("start a thread for", sequence, e))?;
-            for event in events {
+            for event in events.into_iter().flatten() {
                 match event {
                     Event::Begin(number, head) => {
                         let source = &sources[number];
