@@ -12,9 +12,11 @@ use reprise::build::{BuildOptions, build_index};
 use reprise::index::{Depth, OpenOptions, Position};
 use reprise::memory::Budget;
 use reprise::sequence::Source;
+use reprise::store::LayoutKind;
 use reprise::{Error, Index, Silent};
 
-const K: u32 = 13;
+/// A k of either layout: k-mers one by one, and super-k-mers.
+const KS: [u32; 2] = [13, 31];
 
 /// An index, a copy to damage, and what it should say.
 struct Bench {
@@ -28,23 +30,23 @@ struct Bench {
     failures: RefCell<Vec<String>>,
 }
 
-fn build(folder: &Path, name: &str, contigs: &[Contig], k: u32) -> PathBuf {
+fn build(folder: &Path, name: &str, contigs: &[Contig], k: u32, layout: Option<LayoutKind>) -> PathBuf {
     let genome = folder.join("genome.fa");
     std::fs::write(&genome, fasta(contigs, &PLAIN)).expect("written");
     let target = folder.join(name);
-    let options = BuildOptions { k: Some(k), min_frequency: 1, ..BuildOptions::default() };
+    let options = BuildOptions { k: Some(k), min_frequency: 1, layout, ..BuildOptions::default() };
     build_index(&[Source::new(&genome)], &target, &options, &Budget::new(1 << 30), &Silent).expect("a genome");
     target
 }
 
 impl Bench {
-    fn new() -> Self {
-        Self::of(&repetitive_genome(1, 6_000), K)
+    fn new(k: u32) -> Self {
+        Self::of(&repetitive_genome(1, 6_000), k, None)
     }
 
-    fn of(contigs: &[Contig], k: u32) -> Self {
+    fn of(contigs: &[Contig], k: u32, layout: Option<LayoutKind>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let sound = build(folder.path(), "sound", contigs, k);
+        let sound = build(folder.path(), "sound", contigs, k, layout);
         let copy = copy_index(&sound, &folder.path().join("copy"));
         // The answers come from the genome's text; the test of the oracle ties them to the index.
         let oracle = Oracle::new(contigs, k as usize);
@@ -143,7 +145,11 @@ fn found(error: &Error, what: &str) {
 /// Every file cut short at every 512 bytes, and lengthened.
 #[test]
 fn truncated_files() {
-    let bench = Bench::new();
+    KS.into_iter().for_each(truncate);
+}
+
+fn truncate(k: u32) {
+    let bench = Bench::new(k);
     for name in FILES {
         let bytes = bench.read(name);
         let ends = (0..bytes.len()).step_by(512).chain([1, bytes.len() - 1]);
@@ -175,19 +181,23 @@ fn flip(bench: &Bench, name: &str, count: usize) {
 /// One flipped bit at seeded places of manifest, positions and genome.
 #[test]
 fn flipped_bits() {
-    let bench = Bench::new();
-    flip(&bench, "manifest.json", 700);
-    flip(&bench, "positions.blk", 700);
-    flip(&bench, "sequence.2bit", 500);
-    bench.finish();
+    for k in KS {
+        let bench = Bench::new(k);
+        flip(&bench, "manifest.json", 700);
+        flip(&bench, "positions.blk", 700);
+        flip(&bench, "sequence.2bit", 500);
+        bench.finish();
+    }
 }
 
 /// One flipped bit at seeded places of the catalog, which is a store with a format of its own.
 #[test]
 fn flipped_bits_of_the_catalog() {
-    let bench = Bench::new();
-    flip(&bench, "catalog.redb", 2000);
-    bench.finish();
+    for k in KS {
+        let bench = Bench::new(k);
+        flip(&bench, "catalog.redb", 2000);
+        bench.finish();
+    }
 }
 
 /// Puts files of another index in the place of those of the first.
@@ -203,28 +213,38 @@ fn swap(bench: &Bench, other: &Path, names: &[&str]) {
 /// Files of another index of the same shape.
 #[test]
 fn swapped_files() {
-    let bench = Bench::new();
-    let other = build(bench.folder.path(), "other", &repetitive_genome(2, 6_000), K);
-    swap(&bench, &other, &["manifest.json", "positions.blk", "sequence.2bit"]);
+    for k in KS {
+        let bench = Bench::new(k);
+        let other = build(bench.folder.path(), "other", &repetitive_genome(2, 6_000), k, None);
+        swap(&bench, &other, &["manifest.json", "positions.blk", "sequence.2bit"]);
+    }
 }
 
 /// The catalog of another index of the same shape.
 #[test]
 fn swapped_catalog() {
-    let bench = Bench::new();
-    let other = build(bench.folder.path(), "other", &repetitive_genome(2, 6_000), K);
-    swap(&bench, &other, &["catalog.redb"]);
+    for k in KS {
+        let bench = Bench::new(k);
+        let other = build(bench.folder.path(), "other", &repetitive_genome(2, 6_000), k, None);
+        swap(&bench, &other, &["catalog.redb"]);
+    }
 }
 
 /// Files of another index whose files have the same lengths, so that only what they hold tells them apart.
 #[test]
 fn swapped_files_of_the_same_length() {
-    let twin = |seed: u64| [Contig::new("chr1", Random(seed).bases(700))];
-    let bench = Bench::of(&twin(1), 31);
-    let other = build(bench.folder.path(), "other", &twin(2), 31);
-    for name in ["catalog.redb", "positions.blk", "sequence.2bit"] {
-        let length = |folder: &Path| std::fs::metadata(folder.join(name)).expect("a file of the index").len();
-        assert_eq!(length(&bench.sound), length(&other), "{name}: the twin has another length");
+    for layout in [LayoutKind::SortedDictionary, LayoutKind::SuperKmers] {
+        let twin = |seed: u64| [Contig::new("chr1", Random(seed).bases(700))];
+        let files = ["catalog.redb", "positions.blk", "sequence.2bit"];
+        let bench = Bench::of(&twin(1), 31, Some(layout));
+        // Super-k-mers of one genome are more than those of another: look for one with as many.
+        let other = (2..200)
+            .map(|seed| build(bench.folder.path(), &format!("other{seed}"), &twin(seed), 31, Some(layout)))
+            .find(|other| {
+                let length = |folder: &Path, name| std::fs::metadata(folder.join(name)).expect("a file").len();
+                files.iter().all(|name| length(&bench.sound, name) == length(other, name))
+            })
+            .expect("a twin with files of the same lengths");
+        swap(&bench, &other, &files);
     }
-    swap(&bench, &other, &["catalog.redb", "positions.blk", "sequence.2bit"]);
 }

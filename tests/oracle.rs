@@ -12,6 +12,7 @@ use reprise::build::{BuildOptions, build_index, default_k};
 use reprise::index::{Depth, Position};
 use reprise::memory::Budget;
 use reprise::sequence::Source;
+use reprise::store::LayoutKind;
 use reprise::{Error, Index, Silent};
 
 const KS: [u32; 7] = [1, 2, 3, 15, 16, 31, 32];
@@ -337,9 +338,18 @@ fn options() -> impl Strategy<Value = BuildOptions> {
     let k = prop_oneof![8 => prop::sample::select(&KS[..]).prop_map(Some), 2 => (1u32..=32).prop_map(Some), 1 => Just(None)];
     let max_frequency = prop_oneof![3 => Just(None), 1 => (2u64..30).prop_map(Some)];
     let max_positions = prop_oneof![3 => Just(None), 2 => (1u64..12).prop_map(Some)];
-    (k, 1u64..=2, max_frequency, max_positions).prop_map(|(k, min_frequency, max_frequency, max_positions)| {
-        BuildOptions { k, min_frequency, max_frequency, max_positions, ..BuildOptions::default() }
-    })
+    // Super-k-mers where they can be, or k-mers one by one although they could be.
+    let layout = prop_oneof![3 => Just(None), 1 => Just(Some(LayoutKind::SortedDictionary))];
+    (k, 1u64..=2, max_frequency, max_positions, layout).prop_map(
+        |(k, min_frequency, max_frequency, max_positions, layout)| BuildOptions {
+            k,
+            min_frequency,
+            max_frequency,
+            max_positions,
+            layout,
+            ..BuildOptions::default()
+        },
+    )
 }
 
 fn written() -> impl Strategy<Value = (Text, Packing)> {
@@ -446,6 +456,37 @@ fn one_kmer_of_the_greatest_k() {
     for min_frequency in [1, 2] {
         let options = BuildOptions { k: Some(32), min_frequency, ..BuildOptions::default() };
         check(&contigs, &fasta(&contigs, &PLAIN), &options);
+    }
+}
+
+/// Minimizers with hundreds of neighbourhoods, whose k-mers lie apart.
+#[test]
+fn crowded_minimizers() {
+    let mut random = Random(3);
+    let units: Vec<Vec<u8>> = (0..12).map(|_| random.bases(15)).collect();
+    let mut letters = Vec::new();
+    for copy in 0..350 {
+        for unit in &units {
+            letters.extend(random.bases(18));
+            let unit = if copy % 3 == 0 { common::reverse_complement(unit) } else { unit.clone() };
+            letters.extend(unit);
+        }
+    }
+    // Some neighbourhoods twice.
+    letters.extend_from_within(..20_000);
+    let contigs = [Contig::new("crowded", letters)];
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let bytes = fasta(&contigs, &PLAIN);
+    for k in [31, 28] {
+        let options = BuildOptions { k: Some(k), min_frequency: 1, ..BuildOptions::default() };
+        let target = folder.path().join(format!("k{k}"));
+        let genome = folder.path().join("genome.fa");
+        std::fs::write(&genome, &bytes).expect("written");
+        build_index(&[Source::new(&genome)], &target, &options, &Budget::new(1 << 30), &Silent).expect("a genome");
+        let index = Index::open(&target).expect("the index opens");
+        let verified = index.verify(Depth::Full, &Silent).expect("the index is sound");
+        assert!(verified.crowded_minimizers > 0, "k {k}: no minimizer is crowded");
+        check(&contigs, &bytes, &options);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::Result;
-use crate::kmer::KmerCodec;
+use crate::kmer::{KmerCodec, Minimizers, SuperKmer};
 use crate::sequence::TwoBit;
 use crate::store::catalog::Contig;
 
@@ -20,6 +20,20 @@ pub(crate) struct Piece<'a> {
     /// Global offset of the contig.
     start: u64,
     kmers: u64,
+}
+
+impl<'a> Piece<'a> {
+    /// Packed bases of its contig.
+    #[inline(always)]
+    pub(super) fn packed(&self) -> &'a [u8] {
+        self.packed
+    }
+
+    /// Global offset of its contig.
+    #[inline(always)]
+    pub(super) fn start(&self) -> u64 {
+        self.start
+    }
 }
 
 /// All k-mers of a genome, in order, as pieces.
@@ -96,6 +110,22 @@ impl<'a> Pieces<'a> {
             self.codec.scan_packed(piece.packed, piece.range.clone(), |at, hash, reverse| {
                 each(hash, (piece.start + at) << 1 | u64::from(reverse));
             });
+            done(piece.kmers);
+        }
+    }
+
+    /// Calls `each` for every super-k-mer of a stripe in order, and `done(kmers)` after each piece. Those at the end of a
+    /// piece end with it.
+    #[inline(always)]
+    pub(super) fn scan_super_kmers(
+        &self,
+        minimizers: &Minimizers,
+        stripe: &[Piece<'_>],
+        mut each: impl FnMut(&Piece<'_>, SuperKmer),
+        mut done: impl FnMut(u64),
+    ) {
+        for piece in stripe {
+            minimizers.scan_packed(piece.packed, piece.range.clone(), |s| each(piece, s));
             done(piece.kmers);
         }
     }

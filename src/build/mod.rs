@@ -5,11 +5,13 @@ mod genome;
 mod partition;
 mod seeds;
 mod spectrum;
+mod superkmers;
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +22,7 @@ use partition::{Counts, Narrow, Packed, Pass, Record, Scatter, Sorter, Units, Wi
 use seeds::{Dictionary, Repeats};
 use spectrum::SpectrumCounter;
 
-use crate::kmer::{KmerCodec, low_mask};
+use crate::kmer::{KmerCodec, Minimizers, low_mask};
 use crate::memory::{Anonymous, Budget, Component, Window};
 use crate::sequence::{RecordHead, SequenceReader, Source, TwoBit, TwoBitSummary, TwoBitWriter};
 pub use crate::store::MemoryHints;
@@ -30,11 +32,12 @@ use crate::store::catalog::{
     CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, CatalogWriter, FREQUENCIES_PER_RECORD, PAGES_PER_RECORD, PageEntry,
     SEQUENCE_CHUNK,
 };
-use crate::store::page::{Filters, PageEncoder};
+use crate::store::page::{Filters, PageEncoder, PageShape};
 use crate::store::positions::{ListCode, sampled};
+use crate::store::superkmers::{Fields, SuperKmerShape};
 use crate::store::{
-    self, CATALOG, Contig, FileDigest, GenomeSummary, Identity, Layout, Manifest, POSITIONS, Parameters, SEQUENCE,
-    Totals,
+    self, CATALOG, Contig, FileDigest, GenomeSummary, Identity, Layout, LayoutKind, Manifest, POSITIONS, Parameters,
+    SEQUENCE, Shape, SuperKmerLayout, Totals,
 };
 use crate::{Error, Progress, Result};
 
@@ -49,6 +52,8 @@ pub struct BuildOptions {
     pub max_frequency: Option<u64>,
     /// Of a k-mer with more positions, this many are stored, evenly sampled; frequencies stay exact.
     pub max_positions: Option<u64>,
+    /// How k-mers are kept; by default super-k-mers where all k-mers are stored and k is long enough to gain by it.
+    pub layout: Option<LayoutKind>,
     /// Replace an index that is there.
     pub force: bool,
     /// Bits up to which positions take the narrow form while sorting; tests lower it to reach the wide one.
@@ -66,6 +71,7 @@ impl Default for BuildOptions {
             min_frequency: 2,
             max_frequency: None,
             max_positions: None,
+            layout: None,
             force: false,
             narrow_position_bits: 32,
             wide_offsets_from: u64::from(u32::MAX),
@@ -83,7 +89,7 @@ pub struct Plan {
     /// Parameters, k included.
     pub parameters: Parameters,
     /// Shape of the dictionary.
-    pub dictionary: Layout,
+    pub dictionary: Shape,
     /// Passes over the genome.
     pub passes: u64,
     /// Bytes of anonymous memory at the most.
@@ -147,19 +153,13 @@ pub fn build_index(
     let prepared = Prepared::read(sources, &draft.path(SEQUENCE), options, budget, progress)?;
     let genome = TwoBit::open(&draft.path(SEQUENCE))?;
     let planned = Planned::of(&prepared, &genome, options, budget, progress)?;
-    let (totals, positions) = if planned.packed {
-        planned.write::<Packed>(&prepared, &draft, &genome, budget, progress)?
-    } else if planned.lists.width() <= options.narrow_position_bits.min(32) {
-        planned.write::<Narrow>(&prepared, &draft, &genome, budget, progress)?
-    } else {
-        planned.write::<Wide>(&prepared, &draft, &genome, budget, progress)?
-    };
+    let (totals, positions) = planned.write(&prepared, &draft, &genome, budget, progress)?;
 
     progress.phase("publishing", None);
     let mut manifest = Manifest::new(
         prepared.parameters.clone(),
         prepared.summary.clone(),
-        (planned.layout, planned.identity),
+        (planned.shape, planned.identity),
         planned.hints,
         totals,
     );
@@ -193,7 +193,7 @@ pub fn plan_index(
     Ok(Plan {
         estimate: planned.hints,
         parameters: prepared.parameters.clone(),
-        dictionary: planned.layout,
+        dictionary: planned.shape,
         passes: planned.passes.len() as u64,
         memory: planned.memory,
         disk: planned.hints.dictionary_bytes
@@ -380,6 +380,27 @@ impl Prepared {
     }
 }
 
+impl Prepared {
+    /// The minimizers of this index where its k-mers are kept as super-k-mers.
+    fn minimizers(&self, options: &BuildOptions) -> Result<Option<Minimizers>> {
+        let Parameters { k, min_frequency, max_frequency, max_positions } = self.parameters;
+        let all = min_frequency == 1 && max_frequency.is_none() && max_positions.is_none();
+        let length = SuperKmerLayout::minimizer_bases(k, self.summary.bases);
+        match (options.layout, length) {
+            (Some(LayoutKind::SortedDictionary), _) => Ok(None),
+            (Some(LayoutKind::SuperKmers), _) if !all => Err(Error::Usage(
+                "super-k-mers keep all k-mers: give --min-frequency 1 and no other limit, or another --layout"
+                    .to_owned(),
+            )),
+            (Some(LayoutKind::SuperKmers), None) => {
+                Err(Error::Usage(format!("k is {k}, too short for super-k-mers in this genome; give another --layout")))
+            }
+            (_, Some(m)) if all => Ok(Minimizers::new(k, m).ok()),
+            _ => Ok(None),
+        }
+    }
+}
+
 /// Records scattered to at once: each stream keeps a line of its own in a core's cache.
 const STREAMS: u64 = 4096;
 /// Memory beside the records that even the smallest build takes.
@@ -389,18 +410,68 @@ const LEAST_ROOM: u64 = 8 << 20;
 struct Planned<'a> {
     pieces: Pieces<'a>,
     hints: MemoryHints,
-    layout: Layout,
+    shape: Shape,
     identity: Identity,
     lists: ListCode,
-    packed: bool,
-    units: Units,
-    counts: Counts,
+    partition: Partition,
     stripes: usize,
-    /// Pages (or units of several pages) of each pass.
+    /// Tasks of each pass: pages, or units of several pages.
     passes: Vec<Range<u64>>,
     window: u64,
     store_cache: u64,
     memory: u64,
+}
+
+/// How the records of a genome are shared out to tasks and passes.
+enum Partition {
+    Sorted(SortedPartition),
+    SuperKmers(superkmers::Partition),
+}
+
+/// K-mers one by one.
+struct SortedPartition {
+    layout: Layout,
+    /// Bytes of a record: see [`Packed`], [`Narrow`], [`Wide`].
+    record_bytes: u64,
+    units: Units,
+    counts: Counts,
+}
+
+impl SortedPartition {
+    fn units_of(&self, tasks: &Range<u64>) -> Range<u64> {
+        tasks.start * self.units.per_page..tasks.end * self.units.per_page
+    }
+
+    fn records_of(&self, tasks: &Range<u64>) -> u64 {
+        self.units_of(tasks).map(|unit| self.counts.unit(unit)).sum()
+    }
+}
+
+impl Partition {
+    /// Tasks in all.
+    fn tasks(&self) -> u64 {
+        match self {
+            Self::Sorted(sorted) if sorted.units.per_page > 1 => sorted.layout.pages,
+            Self::Sorted(sorted) => sorted.units.count,
+            Self::SuperKmers(partition) => partition.units(),
+        }
+    }
+
+    /// Bytes of the records of a task.
+    fn task_bytes(&self, task: u64) -> u64 {
+        match self {
+            Self::Sorted(sorted) => sorted.records_of(&(task..task + 1)) * sorted.record_bytes,
+            Self::SuperKmers(partition) => partition.unit_bytes(task),
+        }
+    }
+
+    /// Bytes of the counts.
+    fn capacity_bytes(&self, stripes: usize) -> u64 {
+        match self {
+            Self::Sorted(sorted) => Counts::bytes(stripes, &sorted.units),
+            Self::SuperKmers(partition) => partition.capacity_bytes(),
+        }
+    }
 }
 
 impl<'a> Planned<'a> {
@@ -423,61 +494,76 @@ impl<'a> Planned<'a> {
             ));
         }
         let lists = ListCode::new(prepared.summary.bases);
-        progress.phase("estimating", Some(pieces.kmers()));
-        let (hints, layout) =
-            estimate::estimate(&pieces, &prepared.codec, &prepared.filters, &lists, budget, &|n| progress.advance(n))?;
-
-        let packed = prepared.codec.hash_bits() + lists.width() <= 64 && options.narrow_position_bits >= 32;
-        let record_bytes = match lists.width() {
-            _ if packed => 8,
-            width if width <= options.narrow_position_bits.min(32) => 12,
-            _ => 16,
-        };
         let threads = rayon::current_num_threads();
+        let stripes = stripes_for(threads, pieces.kmers());
         let limit = budget.limit();
         let window = (limit / 16).clamp(1 << 20, 64 << 20);
         let store_cache = (limit / 16).clamp(1 << 20, 32 << 20);
         let scratch = threads as u64 * (6 << 20);
         let taken = limit - budget.free() + window + store_cache + scratch + pieces.capacity_bytes() + LEAST_ROOM;
-        let records = pieces.kmers() * record_bytes;
-        let room = limit.saturating_sub(taken);
-        if room < records.min(1 << 20) {
-            return Err(Error::Memory { what: "building this index", needed: taken + (1 << 20), allowed: limit });
-        }
-        // Memory touched for the first time costs as much as several passes over the genome: three passes over a third of
-        // the memory, touched once, are faster than one over all of it.
-        let expected_passes = records.div_ceil(room).max(records.div_ceil(LARGE).min(3));
-        let units = Units::new(&layout, expected_passes, STREAMS);
-        let stripes = stripes_for(threads, pieces.kmers());
-        progress.phase("counting", Some(pieces.kmers()));
-        let counts = Counts::of(&pieces, &pieces.stripes(stripes), &units, &|n| progress.advance(n));
+        // What is left for records, and passes: memory touched for the first time costs as much as several passes over the
+        // genome, so three passes over a third of the memory, touched once, are faster than one over all of it.
+        let share_out = |bytes: u64| {
+            let room = limit.saturating_sub(taken);
+            if room < bytes.min(1 << 20) {
+                return Err(Error::Memory { what: "building this index", needed: taken + (1 << 20), allowed: limit });
+            }
+            Ok((room, bytes.div_ceil(room.max(1)).max(bytes.div_ceil(LARGE).min(3))))
+        };
 
-        // Tasks are whole pages; passes are runs of tasks that fit.
-        let tasks = if units.per_page > 1 { layout.pages } else { units.count };
-        let even = records.div_ceil(expected_passes) + records / 64 + 1;
+        progress.phase("estimating", Some(pieces.kmers()));
+        let advance = |kmers| progress.advance(kmers);
+        let (partition, hints, shape, (room, expected_passes), bytes);
+        if let Some(minimizers) = prepared.minimizers(options)? {
+            let striped = pieces.stripes(stripes);
+            let survey = superkmers::Survey::of(&pieces, minimizers, &lists, &striped, budget, &advance)?;
+            bytes = survey.bytes();
+            (room, expected_passes) = share_out(bytes)?;
+            let k = prepared.codec.k();
+            let (plan, expected) =
+                superkmers::Partition::new(&survey, k, pieces.kmers(), &lists, expected_passes, STREAMS);
+            (shape, hints) = (Shape::SuperKmers(plan.layout), expected);
+            partition = Partition::SuperKmers(plan);
+        } else {
+            let (expected, layout) =
+                estimate::estimate(&pieces, &prepared.codec, &prepared.filters, &lists, budget, &advance)?;
+            let packed = prepared.codec.hash_bits() + lists.width() <= 64 && options.narrow_position_bits >= 32;
+            let record_bytes = match lists.width() {
+                _ if packed => size_of::<Packed>(),
+                width if width <= options.narrow_position_bits.min(32) => size_of::<Narrow>(),
+                _ => size_of::<Wide>(),
+            } as u64;
+            bytes = pieces.kmers() * record_bytes;
+            (room, expected_passes) = share_out(bytes)?;
+            let units = Units::new(&layout, expected_passes, STREAMS);
+            progress.phase("counting", Some(pieces.kmers()));
+            let counts = Counts::of(&pieces, &pieces.stripes(stripes), &units, &advance);
+            (shape, hints) = (Shape::SortedDictionary(layout), expected);
+            partition = Partition::Sorted(SortedPartition { layout, record_bytes, units, counts });
+        }
+
+        // Passes are runs of tasks that fit.
+        let even = bytes.div_ceil(expected_passes.max(1)) + bytes / 64 + 1;
         let most = room.min(even.max(1 << 20));
         let mut passes: Vec<Range<u64>> = Vec::new();
-        let (mut first, mut bytes, mut largest) = (0, 0, 0);
-        for task in 0..tasks {
-            let here: u64 =
-                (task * units.per_page..(task + 1) * units.per_page).map(|unit| counts.unit(unit) * record_bytes).sum();
-            if bytes > 0 && bytes + here > most {
+        let (mut first, mut sum, mut largest) = (0, 0, 0);
+        for task in 0..partition.tasks() {
+            let here = partition.task_bytes(task);
+            if sum > 0 && sum + here > most {
                 passes.push(first..task);
-                (first, bytes) = (task, 0);
+                (first, sum) = (task, 0);
             }
-            bytes += here;
-            largest = largest.max(bytes);
+            sum += here;
+            largest = largest.max(sum);
         }
-        passes.push(first..tasks);
+        passes.push(first..partition.tasks());
         Ok(Self {
             pieces,
             hints,
-            identity: Identity::new(&prepared.parameters, &layout, &prepared.summary.blake3, &prepared.contigs),
-            layout,
+            identity: Identity::new(&prepared.parameters, &shape, &prepared.summary.blake3, &prepared.contigs),
+            shape,
             lists,
-            packed,
-            units,
-            counts,
+            partition,
             stripes,
             passes,
             window,
@@ -487,7 +573,7 @@ impl<'a> Planned<'a> {
     }
 
     /// Runs the passes and writes catalog and positions.
-    fn write<R: Record>(
+    fn write(
         &self,
         prepared: &Prepared,
         draft: &Draft,
@@ -501,7 +587,7 @@ impl<'a> Planned<'a> {
             budget.wait(Component::WriteWindow, self.window),
             budget.wait(Component::Store, self.store_cache),
             budget.wait(Component::Contigs, self.pieces.capacity_bytes()),
-            budget.wait(Component::Counts, Counts::bytes(self.stripes, &self.units)),
+            budget.wait(Component::Counts, self.partition.capacity_bytes(self.stripes)),
         ];
         std::thread::scope(|scope| {
             let writer = std::thread::Builder::new()
@@ -513,7 +599,17 @@ impl<'a> Planned<'a> {
                 .map_err(|e| Error::io("start a thread for", draft.path(CATALOG), e))?;
             {
                 let _closing = handover.window.closing();
-                self.run_passes::<R>(prepared, &handover, budget, progress);
+                match &self.partition {
+                    Partition::SuperKmers(partition) => partition.run(self, &handover, budget, progress),
+                    Partition::Sorted(sorted) => {
+                        let run = match sorted.record_bytes {
+                            8 => Self::run_passes::<Packed>,
+                            12 => Self::run_passes::<Narrow>,
+                            _ => Self::run_passes::<Wide>,
+                        };
+                        run(self, sorted, prepared, &handover, budget, progress);
+                    }
+                }
             }
             progress.phase("writing", None);
             writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -522,28 +618,27 @@ impl<'a> Planned<'a> {
 
     fn run_passes<R: Record>(
         &self,
+        sorted: &SortedPartition,
         prepared: &Prepared,
         handover: &Handover,
         budget: &Budget,
         progress: &dyn Progress,
     ) {
-        let units_of = |tasks: &Range<u64>| tasks.start * self.units.per_page..tasks.end * self.units.per_page;
-        let records_of = |tasks: &Range<u64>| units_of(tasks).map(|unit| self.counts.unit(unit)).sum::<u64>();
-        let largest = self.passes.iter().map(records_of).max().unwrap_or(0);
+        let largest = self.passes.iter().map(|tasks| sorted.records_of(tasks)).max().unwrap_or(0);
         let stripes = self.pieces.stripes(self.stripes);
         let bytes = (largest + stripes.len() as u64) * size_of::<R>() as u64;
         let _held = budget.wait(Component::Partitions, bytes);
         let mut memory = Anonymous::new(bytes);
         progress.phase("indexing", Some(2 * self.hints.kmers));
         for tasks in &self.passes {
-            let count = records_of(tasks);
+            let count = sorted.records_of(tasks);
             // Every pass scans all of the genome, but only its own part counts as progress.
             let scatter = Scatter {
                 pieces: &self.pieces,
                 stripes: &stripes,
-                units: &self.units,
-                counts: &self.counts,
-                range: units_of(tasks),
+                units: &sorted.units,
+                counts: &sorted.counts,
+                range: sorted.units_of(tasks),
                 position_bits: self.lists.width(),
             };
             let pass = Pass::new(scatter, records::<R>(&mut memory), &|n| {
@@ -553,7 +648,7 @@ impl<'a> Planned<'a> {
             rayon::scope(|scope| {
                 for _ in 0..rayon::current_num_threads() {
                     scope.spawn(|_| {
-                        let mut worker = Worker::new(self, prepared, &handover.spare, budget);
+                        let mut worker = Worker::new(self, sorted, prepared, &handover.spare, budget);
                         loop {
                             let task = next.fetch_add(1, Ordering::Relaxed);
                             if task >= tasks.end || !worker.run(task, &pass, &handover.window, progress) {
@@ -564,6 +659,41 @@ impl<'a> Planned<'a> {
                     });
                 }
             });
+        }
+    }
+
+    /// Reads the frequencies of a page that was written, in the order of the index.
+    fn frequencies(
+        &self,
+        prepared: &Prepared,
+        positions: &Path,
+    ) -> impl Fn(u64, &PageEntry, &[u8]) -> Result<Vec<u64>> {
+        let (identity, shape, path) = (self.identity, self.shape, positions.to_owned());
+        let (least, lists) = (prepared.filters.min_frequency, self.lists.clone());
+        move |page, entry, bytes| {
+            let forged = |problem: String| Error::damaged(&path, Some(entry.block_at), problem);
+            match shape {
+                Shape::SortedDictionary(layout) => {
+                    let shape = PageShape::of(identity, bytes, page, &layout).map_err(forged)?;
+                    Ok(shape.frequencies(bytes, least).collect())
+                }
+                Shape::SuperKmers(layout) => {
+                    let fields = Fields::new(&layout, layout.check().map_err(forged)?, &lists);
+                    let shape = SuperKmerShape::of(identity, bytes, page, &layout, &fields).map_err(forged)?;
+                    let block = || {
+                        let failed = |e| Error::io("read back", &path, e);
+                        let mut block = vec![0; entry.block_bytes as usize];
+                        File::open(&path).map_err(failed)?.read_exact_at(&mut block, entry.block_at).map_err(failed)?;
+                        Ok(store::block::decode(&block, page, None).map_err(forged)?.into_owned())
+                    };
+                    let mut frequencies = Vec::new();
+                    shape.for_each_kmer(&fields, (bytes, page), block, forged, |_, frequency, _| {
+                        frequencies.push(frequency);
+                        Ok(())
+                    })?;
+                    Ok(frequencies)
+                }
+            }
         }
     }
 
@@ -592,7 +722,7 @@ impl<'a> Planned<'a> {
         let mut totals = Totals { kmers: self.hints.kmers, ..Totals::default() };
         let catalog = CatalogWriter::create(&draft.path(CATALOG), self.identity, self.store_cache as usize)?;
         catalog.fill(|tables| {
-            let mut pages = Vec::with_capacity(self.layout.pages as usize);
+            let mut pages = Vec::with_capacity(self.shape.pages() as usize);
             let mut repeats = Some(Vec::new());
             let mut held = budget.wait(Component::Seeds, 0);
             while let Some(page) = handover.window.take() {
@@ -621,7 +751,7 @@ impl<'a> Planned<'a> {
                 handover.spare.give(page.block);
                 handover.spare.give(page.dictionary);
             }
-            if pages.len() as u64 != self.layout.pages {
+            if pages.len() as u64 != self.shape.pages() {
                 // A worker panicked: that panic goes on once this thread is joined.
                 return Err(Error::Usage("the build was stopped before its last page".to_owned()));
             }
@@ -630,16 +760,11 @@ impl<'a> Planned<'a> {
             totals.distinct_kmers = spectrum.iter().map(|row| row.1).sum();
             totals.repeated_kmers = spectrum.iter().filter(|row| row.0 > 1).map(|row| row.1).sum();
             let stored: Vec<_> = spectrum.iter().copied().filter(|row| prepared.filters.keeps(row.0)).collect();
-            let dictionary = Dictionary {
-                layout: &self.layout,
-                pages: &pages,
-                min_frequency: prepared.filters.min_frequency,
-                repeats,
-            };
+            let dictionary = Dictionary { pages: &pages, repeats, frequencies: &self.frequencies(prepared, &path) };
             totals.seeds = seeds::write(tables, &dictionary, &stored, budget)?;
             drop((dictionary, held));
             use store::catalog::Record as Kind;
-            tables.put_value(Kind::Meta, 0, &(&prepared.parameters, self.layout, prepared.summary.bases))?;
+            tables.put_value(Kind::Meta, 0, &(&prepared.parameters, self.shape, prepared.summary.bases))?;
             let chunks: Vec<u64> = (0..)
                 .zip(genome.bytes().chunks(SEQUENCE_CHUNK))
                 .map(|(number, chunk)| self.identity.checksum(chunk, store::checksum::Piece::Chunk, number))
@@ -680,6 +805,7 @@ type Part<'r, R> = ((u64, u64), Vec<&'r [R]>);
 /// One thread's part in sorting and encoding.
 struct Worker<'a, R> {
     planned: &'a Planned<'a>,
+    sorted: &'a SortedPartition,
     filters: Filters,
     last_hash: u64,
     sorter: Sorter<R>,
@@ -709,13 +835,20 @@ impl SpareBuffers {
 }
 
 impl<'a, R: Record> Worker<'a, R> {
-    fn new(planned: &'a Planned<'a>, prepared: &Prepared, spare: &'a SpareBuffers, budget: &Budget) -> Self {
+    fn new(
+        planned: &'a Planned<'a>,
+        sorted: &'a SortedPartition,
+        prepared: &Prepared,
+        spare: &'a SpareBuffers,
+        budget: &Budget,
+    ) -> Self {
         Self {
             planned,
+            sorted,
             filters: prepared.filters,
             last_hash: low_mask(prepared.codec.hash_bits()),
             sorter: Sorter::new(),
-            encoder: PageEncoder::new(planned.identity, planned.layout, prepared.filters, planned.lists.clone()),
+            encoder: PageEncoder::new(planned.identity, sorted.layout, prepared.filters, planned.lists.clone()),
             by_page: Vec::new(),
             spectrum: SpectrumCounter::default(),
             spare,
@@ -725,7 +858,8 @@ impl<'a, R: Record> Worker<'a, R> {
 
     /// Sorts, encodes and hands over the pages of a task; false when the writer has gone.
     fn run(&mut self, task: u64, pass: &Pass<'_, R>, window: &Window<EncodedPage>, progress: &dyn Progress) -> bool {
-        let Planned { units, layout, lists, .. } = self.planned;
+        let SortedPartition { units, layout, .. } = self.sorted;
+        let lists = &self.planned.lists;
         if units.pages == 1 {
             let parts: Vec<_> = (task * units.per_page..(task + 1) * units.per_page)
                 .filter_map(|unit| Some((units.hashes(unit, layout, self.last_hash)?, pass.unit(unit).collect())))

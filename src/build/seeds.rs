@@ -5,8 +5,6 @@ use std::collections::HashMap;
 use crate::Result;
 use crate::memory::{Budget, Component};
 use crate::store::catalog::{CatalogTables, PageEntry, Record};
-use crate::store::layout::Layout;
-use crate::store::page::PageShape;
 use crate::store::seeds::SeedEncoder;
 
 /// Frequencies below this have their cursor in an array.
@@ -14,12 +12,14 @@ const DENSE: u64 = 1 << 12;
 
 /// The k-mers of a finished dictionary, to be put in order.
 pub(super) struct Dictionary<'a> {
-    pub(super) layout: &'a Layout,
     pub(super) pages: &'a [PageEntry],
-    pub(super) min_frequency: u64,
     /// The repeated k-mers of every page, where they were kept.
     pub(super) repeats: Option<Vec<Repeats>>,
+    pub(super) frequencies: &'a ReadBack<'a>,
 }
+
+/// Reads the frequencies of a page, from its number, its entry and its bytes.
+pub(super) type ReadBack<'a> = dyn Fn(u64, &PageEntry, &[u8]) -> Result<Vec<u64>> + 'a;
 
 /// Writes the seed order; gives the number of seeds. `stored` is the spectrum of the stored k-mers.
 ///
@@ -182,12 +182,9 @@ impl Dictionary<'_> {
             }
             return Ok(());
         }
-        let mut copy = Vec::new();
         for (page, entry) in (0..).zip(self.pages) {
-            copy.clear();
-            copy.extend_from_slice(tables.page(page)?.value());
-            let shape = PageShape::of(tables.identity(), &copy, page, self.layout).map_err(|e| tables.damage(e))?;
-            for (kmer, frequency) in (entry.first_kmer..).zip(shape.frequencies(&copy, self.min_frequency)) {
+            let frequencies = (self.frequencies)(page, entry, tables.page(page)?.value())?;
+            for (kmer, frequency) in (entry.first_kmer..).zip(frequencies) {
                 if frequency >= 2 {
                     each(frequency, kmer, tables)?;
                 }

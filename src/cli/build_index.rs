@@ -6,6 +6,7 @@ use super::{Settings, grouped};
 use crate::build::{self, BuildOptions, BuildReport, Plan};
 use crate::memory::{human_bytes, resident};
 use crate::sequence::Source;
+use crate::store::LayoutKind;
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]
@@ -25,10 +26,31 @@ pub(super) struct Arguments {
     /// Of a k-mer with more positions keep N, evenly sampled; frequencies stay exact
     #[arg(long, value_name = "N")]
     max_positions: Option<u64>,
+    /// How k-mers are kept: one by one, or as stretches that share a minimizer, which needs --min-frequency 1 and is the
+    /// default there where k is long enough
+    #[arg(long, value_name = "LAYOUT", value_enum, default_value_t = Layout::Auto)]
+    layout: Layout,
     /// Print the plan (passes, memory, disk, expected k-mers) and build nothing; the packed genome, a quarter of a byte
     /// a base, lies in the temporary folder (TMPDIR) meanwhile
     #[arg(long)]
     dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Layout {
+    Auto,
+    SortedDictionary,
+    SuperKmers,
+}
+
+impl Layout {
+    fn kind(self) -> Option<LayoutKind> {
+        match self {
+            Self::Auto => None,
+            Self::SortedDictionary => Some(LayoutKind::SortedDictionary),
+            Self::SuperKmers => Some(LayoutKind::SuperKmers),
+        }
+    }
 }
 
 pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
@@ -44,6 +66,7 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         min_frequency: arguments.min_frequency,
         max_frequency: arguments.max_frequency,
         max_positions: arguments.max_positions,
+        layout: arguments.layout.kind(),
         force: settings.force,
         ..BuildOptions::default()
     };

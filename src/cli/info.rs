@@ -24,7 +24,7 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         "{}: format {}, {}, written {} by {}\n",
         arguments.index.display(),
         manifest.format_version,
-        manifest.layout,
+        manifest.layout.name(),
         manifest.created,
         manifest.written_by
     );
@@ -73,8 +73,8 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         "pages",
         format!(
             "{} of {} on average",
-            grouped(dictionary.pages),
-            human_bytes(actual.dictionary_bytes / dictionary.pages.max(1))
+            grouped(dictionary.pages()),
+            human_bytes(actual.dictionary_bytes / dictionary.pages().max(1))
         ),
     );
     text += &format!("  {:<17} {:>16} {:>16}\n", "", "estimated", "actual");

@@ -1,20 +1,24 @@
 //! Batches: k-mers grouped by page, so that each page is visited once, in the order of the file.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Index, Page};
+use super::superkmers::SuperKmerBatch;
+use super::{Dictionary, Index, Page, frequency_of};
 use crate::Result;
-use crate::store::page::{Place, Probe};
+use crate::kmer::AsciiScanner;
+use crate::store::layout::Address;
+use crate::store::page::{PageShape, Place, Probe};
 
 /// Look-ups that go on side by side in a page, so that they wait for memory together.
 const LANES: usize = 32;
 
 /// Look-ups on one page from which on it is not kept if it is not cached: a scan of the whole index should not push out
 /// what single look-ups need.
-const SCAN: usize = 64;
+pub(super) const SCAN: usize = 64;
 
 /// Most buckets that a batch is cut into.
-const BUCKETS: u64 = 1 << 14;
+pub(super) const BUCKETS: u64 = 1 << 14;
 
 /// Looks up batches of k-mers; keeps its buffers from batch to batch. One for each thread.
 ///
@@ -31,15 +35,19 @@ pub struct BatchLookup<'i> {
     index: &'i Index,
     /// Hashes, then in their places the frequencies.
     values: Vec<u64>,
-    ends: Vec<u32>,
-    /// (hash, place in the batch), grouped.
-    entries: Vec<(u64, u32)>,
+    sorted: SortedBatch,
+    super_kmers: SuperKmerBatch,
 }
 
 impl Index {
     /// A look-up of batches with buffers of its own.
     pub fn batch(&self) -> BatchLookup<'_> {
-        BatchLookup { index: self, values: Vec::new(), ends: Vec::new(), entries: Vec::new() }
+        BatchLookup {
+            index: self,
+            values: Vec::new(),
+            sorted: SortedBatch::default(),
+            super_kmers: SuperKmerBatch::default(),
+        }
     }
 }
 
@@ -49,30 +57,75 @@ impl BatchLookup<'_> {
     /// # Errors
     /// [`Error::Damaged`](crate::Error::Damaged); [`Error::Io`](crate::Error::Io).
     pub fn frequencies(&mut self, kmers: &[u64]) -> Result<&[u64]> {
+        self.clear();
+        match &self.index.dictionary {
+            Dictionary::Sorted { .. } => self.values.extend(kmers.iter().map(|&kmer| self.index.codec.hash(kmer).0)),
+            Dictionary::SuperKmers { fields, .. } => self.super_kmers.push_kmers(fields, kmers),
+        }
+        self.look_up()
+    }
+
+    /// Forgets what was gathered.
+    pub(crate) fn clear(&mut self) {
+        self.values.clear();
+        self.super_kmers.clear();
+    }
+
+    /// K-mers gathered.
+    pub(crate) fn len(&self) -> usize {
+        match self.index.dictionary {
+            Dictionary::Sorted { .. } => self.values.len(),
+            Dictionary::SuperKmers { .. } => self.super_kmers.len(),
+        }
+    }
+
+    /// Gathers the k-mers of a sequence in ASCII; anything but ACGT breaks k-mers. Calls `each` with ranges of their starts,
+    /// in order.
+    pub(crate) fn push_sequence(&mut self, bases: &[u8], mut each: impl FnMut(Range<u64>)) {
         let codec = self.index.codec;
-        let mut values = std::mem::take(&mut self.values);
-        values.clear();
-        values.extend(kmers.iter().map(|&kmer| codec.hash(kmer).0));
-        let outcome = self.replace_hashes(&mut values);
-        self.values = values;
-        outcome?;
+        match &self.index.dictionary {
+            Dictionary::Sorted { .. } => {
+                self.values.reserve(bases.len());
+                let values = &mut self.values;
+                AsciiScanner::new(codec).scan(bases, |start, hash, _| {
+                    values.push(hash);
+                    each(start..start + 1);
+                });
+            }
+            Dictionary::SuperKmers { fields, .. } => self.super_kmers.push_sequence(fields, &codec, bases, each),
+        }
+    }
+
+    /// Frequencies of what was gathered, in its order.
+    pub(crate) fn look_up(&mut self) -> Result<&[u64]> {
+        let index = self.index;
+        match &index.dictionary {
+            Dictionary::Sorted { address, .. } => {
+                // A place in a batch has 32 bits.
+                for hashes in self.values.chunks_mut(1 << 30) {
+                    self.sorted.group(index, address, hashes);
+                    self.sorted.visit(index, address, hashes)?;
+                }
+            }
+            Dictionary::SuperKmers { fields, .. } => self.super_kmers.look_up(index, fields, &mut self.values)?,
+        }
         Ok(&self.values)
     }
+}
 
-    /// Replaces hashes by their frequencies.
-    pub(crate) fn replace_hashes(&mut self, hashes: &mut [u64]) -> Result<()> {
-        // A place in a batch has 32 bits.
-        hashes.chunks_mut(1 << 30).try_for_each(|hashes| {
-            self.group(hashes);
-            self.visit(hashes)
-        })
-    }
+/// Look-ups of hashes, grouped by page.
+#[derive(Default)]
+struct SortedBatch {
+    ends: Vec<u32>,
+    /// (hash, place in the batch), grouped.
+    entries: Vec<(u64, u32)>,
+}
 
+impl SortedBatch {
     /// Sorts the hashes by page: one counting sort where there are few pages, else one by ranges of pages and each
     /// range by itself.
-    fn group(&mut self, hashes: &[u64]) {
-        let address = self.index.address;
-        let pages = self.index.manifest.dictionary.pages;
+    fn group(&mut self, index: &Index, address: &Address, hashes: &[u64]) {
+        let pages = index.pages();
         let shift = pages.div_ceil(BUCKETS).next_power_of_two().ilog2();
         self.ends.clear();
         self.ends.resize((pages >> shift) as usize + 1, 0);
@@ -103,18 +156,17 @@ impl BatchLookup<'_> {
 
     /// Looks up the grouped entries, page after page. Chunks of them go through three steps, and while one is in its last,
     /// the next is in its second and the one after in its first: each step asks for the memory that the next step needs.
-    fn visit(&self, out: &mut [u64]) -> Result<()> {
-        let index = self.index;
+    fn visit(&self, index: &Index, address: &Address, out: &mut [u64]) -> Result<()> {
         let mut rest = &self.entries[..out.len()];
         let (mut located, mut touched) = (None, None);
         while let Some(&(hash, _)) = rest.first() {
-            let number = index.address.page(hash);
-            let length = rest.iter().take_while(|e| index.address.page(e.0) == number).count();
+            let number = address.page(hash);
+            let length = rest.iter().take_while(|e| address.page(e.0) == number).count();
             let (entries, others) = rest.split_at(length);
             rest = others;
             let page = if length >= SCAN { index.visit_page(number)? } else { index.page(number)? };
             for entries in entries.chunks(LANES) {
-                let next = Chunk::touch(Arc::clone(&page), entries);
+                let next = Chunk::touch(Arc::clone(&page), entries)?;
                 if let Some(chunk) = std::mem::replace(&mut located, touched.replace(next).map(Chunk::locate)) {
                     chunk.answer(index.filters.min_frequency, out);
                 }
@@ -130,41 +182,42 @@ impl BatchLookup<'_> {
 /// Look-ups in one page.
 struct Chunk<'e> {
     page: Arc<Page>,
+    shape: PageShape,
     entries: &'e [(u64, u32)],
     places: [Place; LANES],
 }
 
 impl<'e> Chunk<'e> {
     /// Asks for the directory.
-    fn touch(page: Arc<Page>, entries: &'e [(u64, u32)]) -> Self {
-        let bytes = page.bytes();
-        let touched = entries.iter().fold(0, |all, e| all ^ page.shape.touch_directory(bytes, page.number, e.0));
+    fn touch(page: Arc<Page>, entries: &'e [(u64, u32)]) -> Result<Self> {
+        let (shape, bytes) = (*page.sorted()?, page.bytes());
+        let touched = entries.iter().fold(0, |all, e| all ^ shape.touch_directory(bytes, page.number, e.0));
         std::hint::black_box(touched);
-        Self { page, entries, places: [Place { start: 0, count: 0 }; LANES] }
+        Ok(Self { page, shape, entries, places: [Place { start: 0, count: 0 }; LANES] })
     }
 
     /// Finds where the entries are, and asks for them: in a loop of its own, so that the processor sees many at once.
     fn locate(mut self) -> Self {
-        let (page, bytes) = (&self.page, self.page.bytes());
+        let (page, shape, bytes) = (&self.page, &self.shape, self.page.bytes());
         for (place, &(hash, _)) in self.places.iter_mut().zip(self.entries) {
-            *place = page.shape.place(bytes, page.number, hash);
+            *place = shape.place(bytes, page.number, hash);
         }
         let places = &self.places[..self.entries.len()];
-        std::hint::black_box(places.iter().fold(0, |all, &place| all ^ page.shape.touch(bytes, place)));
+        std::hint::black_box(places.iter().fold(0, |all, &place| all ^ shape.touch(bytes, place)));
         self
     }
 
     /// Looks at the entries.
     fn answer(self, min_frequency: u64, out: &mut [u64]) {
-        let (page, bytes, shape) = (&self.page, self.page.bytes(), &self.page.shape);
+        let (page, bytes, shape) = (&self.page, self.page.bytes(), &self.shape);
         for (place, &(hash, to)) in self.places.iter().zip(self.entries) {
             out[to as usize] = match shape.probe(bytes, *place, hash) {
                 Some(Probe { found, slot, code }) => match shape.plain(code) {
                     Some(value) => (min_frequency + value) * u64::from(found),
-                    None => page.frequency_of(hash, slot, code, min_frequency),
+                    None => frequency_of(page, shape, hash, slot, code, min_frequency),
                 },
                 None => match shape.search(bytes, *place, hash) {
-                    Some((slot, code)) => page.frequency_of(hash, slot, code, min_frequency),
+                    Some((slot, code)) => frequency_of(page, shape, hash, slot, code, min_frequency),
                     None => 0,
                 },
             };

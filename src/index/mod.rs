@@ -6,6 +6,7 @@
 mod batch;
 mod cache;
 mod seeds;
+mod superkmers;
 mod verify;
 
 use std::borrow::Cow;
@@ -30,9 +31,11 @@ use crate::sequence::{Case, Region, TwoBit, map_read_only, nearest_names, parse_
 use crate::store::catalog::{
     CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, Catalog, PAGES_PER_RECORD, PageEntry, Record, SEQUENCE_CHUNK,
 };
-use crate::store::page::{Filters, PageShape};
+use crate::store::layout::Address;
+use crate::store::page::{self, Filters};
 use crate::store::positions::ListCode;
-use crate::store::{self, CATALOG, Contig, Manifest, MemoryHints, POSITIONS, SEQUENCE};
+use crate::store::superkmers::{Fields, SuperKmerShape, Wanted};
+use crate::store::{self, CATALOG, Contig, Layout, Manifest, MemoryHints, POSITIONS, SEQUENCE, Shape, SuperKmerLayout};
 use crate::{Error, Result};
 
 /// Memory of the store itself: what it reads is kept in our own cache.
@@ -61,6 +64,44 @@ pub struct Position {
     pub start: u64,
     /// The strand of the genome on which the k-mer as asked for reads.
     pub strand: Strand,
+}
+
+/// How the k-mers of an index are kept.
+enum Dictionary {
+    Sorted { layout: Layout, address: Address },
+    SuperKmers { layout: SuperKmerLayout, fields: Fields },
+}
+
+/// Where the parts of a page begin.
+pub(crate) enum PageShape {
+    Sorted(page::PageShape),
+    SuperKmers(SuperKmerShape),
+}
+
+impl PageShape {
+    /// K-mers of the page.
+    fn kmers(&self) -> u64 {
+        match self {
+            Self::Sorted(shape) => shape.entries.into(),
+            Self::SuperKmers(shape) => shape.kmers,
+        }
+    }
+
+    /// Crowded minimizers.
+    fn crowds(&self) -> u32 {
+        match self {
+            Self::Sorted(_) => 0,
+            Self::SuperKmers(shape) => shape.crowds,
+        }
+    }
+
+    /// Bits of its position block.
+    fn block_bits(&self) -> u64 {
+        match self {
+            Self::Sorted(shape) => shape.block_bits,
+            Self::SuperKmers(shape) => shape.block_bits,
+        }
+    }
 }
 
 /// A dictionary page in memory.
@@ -94,7 +135,7 @@ pub struct Index {
     codec: KmerCodec,
     filters: Filters,
     lists: ListCode,
-    address: store::layout::Address,
+    dictionary: Dictionary,
     catalog: Catalog,
     positions_path: PathBuf,
     positions: Mmap,
@@ -161,12 +202,19 @@ impl Index {
                 ));
             }
         }
-        let codec = manifest
-            .dictionary
-            .check()
-            .map_err(|problem| Error::damaged(folder.join(store::MANIFEST), None, problem))?;
+        let lists = ListCode::new(manifest.genome.bases);
+        let unsound = |problem| Error::damaged(folder.join(store::MANIFEST), None, problem);
+        let (codec, dictionary) = match manifest.dictionary {
+            Shape::SortedDictionary(layout) => {
+                (layout.check().map_err(unsound)?, Dictionary::Sorted { layout, address: layout.address() })
+            }
+            Shape::SuperKmers(layout) => {
+                let fields = Fields::new(&layout, layout.check().map_err(unsound)?, &lists);
+                (KmerCodec::new(layout.k)?, Dictionary::SuperKmers { layout, fields })
+            }
+        };
         let catalog = Catalog::open(&folder.join(CATALOG), manifest.identity, STORE_CACHE)?;
-        let meta = catalog.value::<(store::Parameters, store::Layout, u64)>(Record::Meta, 0)?;
+        let meta = catalog.value::<(store::Parameters, Shape, u64)>(Record::Meta, 0)?;
         if meta != Some((manifest.parameters.clone(), manifest.dictionary, manifest.genome.bases)) {
             return Err(catalog.damage("it belongs to another index than the manifest"));
         }
@@ -189,7 +237,7 @@ impl Index {
                 genome.populate();
             }
         }
-        let pages = manifest.dictionary.pages;
+        let pages = manifest.dictionary.pages();
         let chunks = genome.bytes().len().div_ceil(SEQUENCE_CHUNK) as u64;
         Ok(Self {
             codec,
@@ -198,8 +246,8 @@ impl Index {
                 max_frequency: manifest.parameters.max_frequency,
                 max_positions: manifest.parameters.max_positions,
             },
-            lists: ListCode::new(manifest.genome.bases),
-            address: manifest.dictionary.address(),
+            lists,
+            dictionary,
             catalog,
             positions_path,
             positions,
@@ -412,8 +460,16 @@ impl Index {
     /// Reads page `number` from the store and checks it.
     pub(crate) fn read_page(&self, number: u64) -> Result<Page> {
         let guard = self.catalog.page(number)?;
-        let shape = PageShape::of(self.manifest.identity, guard.value(), number, &self.manifest.dictionary)
-            .map_err(|e| self.catalog.damage(e))?;
+        let (identity, bytes) = (self.manifest.identity, guard.value());
+        let shape = match &self.dictionary {
+            Dictionary::Sorted { layout, .. } => {
+                page::PageShape::of(identity, bytes, number, layout).map(PageShape::Sorted)
+            }
+            Dictionary::SuperKmers { layout, fields } => {
+                SuperKmerShape::of(identity, bytes, number, layout, fields).map(PageShape::SuperKmers)
+            }
+        }
+        .map_err(|e| self.catalog.damage(e))?;
         Ok(Page { number, shape, image: Image::Store(guard), used: Use::default() })
     }
 
@@ -508,8 +564,13 @@ impl Index {
     /// # Errors
     /// [`Error::Damaged`]; [`Error::Io`].
     pub fn frequency(&self, kmer: u64) -> Result<u64> {
-        let (hash, _) = self.codec.hash(kmer);
-        self.with_page(self.address.page(hash), |page| page.frequency(hash, self.filters.min_frequency))
+        match &self.dictionary {
+            Dictionary::Sorted { address, .. } => {
+                let (hash, _) = self.codec.hash(kmer);
+                self.with_page(address.page(hash), |page| page.frequency(hash, self.filters.min_frequency))
+            }
+            Dictionary::SuperKmers { fields, .. } => self.super_kmer_frequency(fields, kmer),
+        }
     }
 
     /// Calls `each` for the positions of a k-mer, ascending; gives its frequency. Where the index was built with
@@ -518,13 +579,20 @@ impl Index {
     /// # Errors
     /// [`Error::Damaged`]; [`Error::Io`].
     pub fn for_each_position(&self, kmer: u64, mut each: impl FnMut(Position)) -> Result<u64> {
-        let (hash, strand) = self.codec.hash(kmer);
-        let page = self.page(self.address.page(hash))?;
-        let contigs = self.contigs()?;
-        let mut at = ContigCursor::new(contigs);
-        self.raw_positions(&page, hash, |raw| {
-            each(at.position(raw, strand));
-        })
+        let mut at = ContigCursor::new(self.contigs()?, &self.codec, kmer);
+        match &self.dictionary {
+            Dictionary::Sorted { address, .. } => {
+                let (hash, strand) = self.codec.hash(kmer);
+                let page = self.page(address.page(hash))?;
+                self.raw_positions(&page, hash, |raw| each(at.position(raw, strand)))
+            }
+            Dictionary::SuperKmers { fields, .. } => {
+                let mut all = Vec::new();
+                let strand = Strand::from_reverse(self.super_kmer_positions(fields, kmer, &mut all)?);
+                all.iter().for_each(|&raw| each(at.position(raw, strand)));
+                Ok(all.len() as u64)
+            }
+        }
     }
 
     /// The positions of a k-mer, ascending.
@@ -539,11 +607,11 @@ impl Index {
 
     /// Calls `each` for the coded positions of a hash; gives its frequency.
     pub(crate) fn raw_positions(&self, page: &Page, hash: u64, each: impl FnMut(u64)) -> Result<u64> {
-        let (bytes, shape) = (page.bytes(), &page.shape);
+        let (bytes, shape) = (page.bytes(), page.sorted()?);
         let Some((slot, code)) = shape.search(bytes, shape.place(bytes, page.number, hash), hash) else {
             return Ok(0);
         };
-        let frequency = page.frequency_of(hash, slot, code, self.filters.min_frequency);
+        let frequency = frequency_of(page, shape, hash, slot, code, self.filters.min_frequency);
         let at = shape.list_at(bytes, page.number, hash, slot, &self.filters, &self.lists);
         let block = self.block(page.number)?;
         self.read_list(&block, page, at, frequency, each)?;
@@ -561,7 +629,7 @@ impl Index {
         let m = self.filters.stored_positions(frequency);
         let end = 2 * self.manifest.genome.bases;
         let (mut seen, mut previous, mut ascending) = (0, None, true);
-        if at.saturating_add(self.lists.bits(m)) <= page.shape.block_bits {
+        if at.saturating_add(self.lists.bits(m)) <= page.shape.block_bits() {
             self.lists.read(block.bytes(), at, m, |raw| {
                 ascending &= raw < end && previous.is_none_or(|p| p < raw);
                 previous = Some(raw);
@@ -572,14 +640,15 @@ impl Index {
             });
         }
         if seen != m || !ascending {
-            let offset = self.page_entry(page.number)?.block_at;
-            return Err(Error::damaged(
-                &self.positions_path,
-                Some(offset),
-                format!("position block {} does not hold the positions that its page says", page.number),
-            ));
+            return Err(self.block_damage(page.number, "does not hold the positions that its page says"));
         }
         Ok(())
+    }
+
+    /// An error about position block `number`.
+    fn block_damage(&self, number: u64, problem: &str) -> Error {
+        let offset = self.page_entry(number).ok().map(|entry| entry.block_at);
+        Error::damaged(&self.positions_path, offset, format!("position block {number} {problem}"))
     }
 
     // All k-mers.
@@ -590,7 +659,7 @@ impl Index {
     /// # Errors
     /// What `each` returns; [`Error::Damaged`]; [`Error::Io`].
     pub fn for_each_kmer(&self, mut each: impl FnMut(&KmerEntry<'_>) -> Result<()>) -> Result<()> {
-        for number in 0..self.manifest.dictionary.pages {
+        for number in 0..self.pages() {
             self.for_each_kmer_of_page(number, &mut each)?;
         }
         Ok(())
@@ -599,7 +668,7 @@ impl Index {
     /// Pages of the dictionary; [`for_each_kmer_of_page`](Self::for_each_kmer_of_page) walks one, so several threads
     /// can share the walk.
     pub fn pages(&self) -> u64 {
-        self.manifest.dictionary.pages
+        self.manifest.dictionary.pages()
     }
 
     /// As [`for_each_kmer`](Self::for_each_kmer), for the k-mers of one page (0 to [`pages`](Self::pages)).
@@ -608,23 +677,33 @@ impl Index {
     /// As [`for_each_kmer`](Self::for_each_kmer).
     pub fn for_each_kmer_of_page(&self, page: u64, mut each: impl FnMut(&KmerEntry<'_>) -> Result<()>) -> Result<()> {
         let page = self.visit_page(page)?;
-        let mut list_at = 0;
-        let entries =
-            page.shape.entries(page.bytes(), page.number, &self.manifest.dictionary, self.filters.min_frequency);
-        for (hash, frequency) in entries {
-            let stored = self.codec.kmer_of_hash(hash);
-            let printed = self.codec.printed_strand(stored);
-            each(&KmerEntry {
-                kmer: printed,
-                frequency,
-                strand: Strand::from_reverse(printed != stored),
-                index: self,
-                page: &page,
-                list_at,
-            })?;
-            list_at += self.lists.bits(self.filters.stored_positions(frequency));
+        self.for_each_kmer_in(&page, |kmer, frequency, place| {
+            let printed = self.codec.printed_strand(kmer);
+            let strand = Strand::from_reverse(printed != kmer);
+            each(&KmerEntry { kmer: printed, frequency, strand, index: self, page: &page, place })
+        })
+    }
+
+    /// Calls `each(k-mer, frequency, where its positions are)` for the k-mers of a page, each on its stored strand.
+    fn for_each_kmer_in(&self, page: &Page, mut each: impl FnMut(u64, u64, KmerPlace) -> Result<()>) -> Result<()> {
+        match (&self.dictionary, &page.shape) {
+            (Dictionary::SuperKmers { fields, .. }, PageShape::SuperKmers(shape)) => shape.for_each_kmer(
+                fields,
+                (page.bytes(), page.number),
+                || self.block(page.number),
+                |problem| self.catalog.damage(problem),
+                |kmer, frequency, wanted| each(kmer, frequency, KmerPlace::SuperKmers(wanted)),
+            ),
+            (Dictionary::Sorted { layout, .. }, PageShape::Sorted(shape)) => {
+                let mut list_at = 0;
+                for (hash, frequency) in shape.entries(page.bytes(), page.number, layout, self.filters.min_frequency) {
+                    each(self.codec.kmer_of_hash(hash), frequency, KmerPlace::List(list_at))?;
+                    list_at += self.lists.bits(self.filters.stored_positions(frequency));
+                }
+                Ok(())
+            }
+            _ => Err(self.catalog.damage("its pages are of another layout")),
         }
-        Ok(())
     }
 
     /// How many distinct k-mers of the genome occur how often: (frequency, k-mers), ascending, whatever the filters.
@@ -651,6 +730,12 @@ pub(crate) enum Block<'a> {
     Unpacked(Arc<Vec<u8>>),
 }
 
+impl AsRef<[u8]> for Block<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
 impl Block<'_> {
     fn bytes(&self) -> &[u8] {
         match self {
@@ -670,7 +755,15 @@ pub struct KmerEntry<'a> {
     strand: Strand,
     index: &'a Index,
     page: &'a Page,
-    list_at: u64,
+    place: KmerPlace,
+}
+
+/// Where the positions of a k-mer are.
+enum KmerPlace {
+    /// In the list that begins at this bit of its block.
+    List(u64),
+    /// At the super-k-mers that hold it.
+    SuperKmers(Wanted),
 }
 
 impl KmerEntry<'_> {
@@ -679,43 +772,64 @@ impl KmerEntry<'_> {
     /// # Errors
     /// [`Error::Damaged`]; [`Error::Io`].
     pub fn for_each_position(&self, mut each: impl FnMut(Position)) -> Result<()> {
-        let block = self.index.block(self.page.number)?;
-        let mut at = ContigCursor::new(self.index.contigs()?);
-        self.index.read_list(&block, self.page, self.list_at, self.frequency, |raw| {
-            each(at.position(raw, self.strand));
-        })
+        let index = self.index;
+        let mut at = ContigCursor::new(index.contigs()?, &index.codec, self.kmer);
+        match (&self.place, &index.dictionary) {
+            (KmerPlace::SuperKmers(wanted), Dictionary::SuperKmers { fields, .. }) => {
+                let mut all = Vec::new();
+                index.wanted_positions(fields, self.page, wanted, &mut all)?;
+                all.into_iter().for_each(|raw| each(at.position(raw, self.strand)));
+                Ok(())
+            }
+            (KmerPlace::List(list_at), _) => {
+                let block = index.block(self.page.number)?;
+                index.read_list(&block, self.page, *list_at, self.frequency, |raw| each(at.position(raw, self.strand)))
+            }
+            _ => Err(index.catalog.damage("its pages are of another layout")),
+        }
     }
 }
 
 impl Page {
     #[inline(always)]
-    fn frequency(&self, hash: u64, min_frequency: u64) -> u64 {
-        let bytes = self.bytes();
-        match self.shape.search(bytes, self.shape.place(bytes, self.number, hash), hash) {
-            Some((slot, code)) => self.frequency_of(hash, slot, code, min_frequency),
-            None => 0,
+    fn sorted(&self) -> Result<&page::PageShape> {
+        match &self.shape {
+            PageShape::Sorted(shape) => Ok(shape),
+            PageShape::SuperKmers(_) => Err(Error::Usage("this page is not sorted by k-mer".to_owned())),
         }
     }
 
     #[inline(always)]
-    fn frequency_of(&self, hash: u64, slot: u32, code: u64, min_frequency: u64) -> u64 {
-        let value = match self.shape.plain(code) {
-            Some(value) => value,
-            None => self.shape.escaped(self.bytes(), self.number, hash, slot),
-        };
-        min_frequency.saturating_add(value)
+    fn frequency(&self, hash: u64, min_frequency: u64) -> u64 {
+        let PageShape::Sorted(shape) = &self.shape else { return 0 };
+        let bytes = self.bytes();
+        match shape.search(bytes, shape.place(bytes, self.number, hash), hash) {
+            Some((slot, code)) => frequency_of(self, shape, hash, slot, code, min_frequency),
+            None => 0,
+        }
     }
+}
+
+#[inline(always)]
+fn frequency_of(page: &Page, shape: &page::PageShape, hash: u64, slot: u32, code: u64, min_frequency: u64) -> u64 {
+    let value = match shape.plain(code) {
+        Some(value) => value,
+        None => shape.escaped(page.bytes(), page.number, hash, slot),
+    };
+    min_frequency.saturating_add(value)
 }
 
 /// Turns global offsets into contigs; cheap for ascending offsets.
 struct ContigCursor<'a> {
     contigs: &'a [Contig],
     current: usize,
+    /// The k-mer is its own reverse complement, and reads forward wherever it is.
+    palindrome: bool,
 }
 
 impl<'a> ContigCursor<'a> {
-    fn new(contigs: &'a [Contig]) -> Self {
-        Self { contigs, current: 0 }
+    fn new(contigs: &'a [Contig], codec: &KmerCodec, kmer: u64) -> Self {
+        Self { contigs, current: 0, palindrome: codec.reverse_complement(kmer) == kmer }
     }
 
     /// The place of a coded position, for a k-mer asked for on `strand` of its stored form. The offset is below the
@@ -730,7 +844,11 @@ impl<'a> ContigCursor<'a> {
         Position {
             contig: self.current as u32,
             start: offset.saturating_sub(self.contigs[self.current].start),
-            strand: Strand::from_reverse(raw & 1 == 1).relative_to(strand),
+            strand: if self.palindrome {
+                Strand::Forward
+            } else {
+                Strand::from_reverse(raw & 1 == 1).relative_to(strand)
+            },
         }
     }
 }

@@ -47,40 +47,35 @@ impl Index {
             .record(Record::Seeds, number)?
             .ok_or_else(|| self.catalog.damage(format!("record {number} of the seed order is missing")))?;
         let numbers = decode(&bytes).map_err(|e| self.catalog.damage(e))?;
-        let mut seeds = Vec::with_capacity(numbers.len());
-        // Seeds of one frequency ascend, so neighbours share pages.
-        let mut at = 0;
-        while let Some(&(_, kmer)) = numbers.get(at) {
-            let page = self.page_of_kmer(kmer)?;
-            let entry = self.page_entry(page)?;
-            let visited = self.page(page)?;
-            let mut wanted = numbers[at..]
-                .iter()
-                .take_while(|&&(_, k)| {
-                    k.checked_sub(entry.first_kmer).is_some_and(|slot| slot < u64::from(visited.shape.entries))
-                })
-                .peekable();
-            if wanted.peek().is_none() {
+        // Each page is walked once: seeds in the order of the index, then each in its place.
+        let mut order: Vec<usize> = (0..numbers.len()).collect();
+        order.sort_unstable_by_key(|&at| numbers[at].1);
+        let mut seeds = vec![Seed { kmer: 0, frequency: 0 }; numbers.len()];
+        let mut rest = &order[..];
+        while let Some(&at) = rest.first() {
+            let number = self.page_of_kmer(numbers[at].1)?;
+            let first = self.page_entry(number)?.first_kmer;
+            let page = self.visit_page(number)?;
+            let end = first.saturating_add(page.shape.kmers());
+            let (here, others) = rest.split_at(rest.partition_point(|&at| numbers[at].1 < end));
+            rest = others;
+            let mut here = here.iter().peekable();
+            let mut next = first;
+            self.for_each_kmer_in(&page, |kmer, frequency, _| {
+                if let Some(&&at) = here.peek()
+                    && numbers[at].1 == next
+                {
+                    if numbers[at].0 != frequency {
+                        return Err(wrong());
+                    }
+                    seeds[at] = Seed { kmer: self.codec.printed_strand(kmer), frequency };
+                    here.next();
+                }
+                next += 1;
+                Ok(())
+            })?;
+            if here.next().is_some() || numbers[at].1 < first || numbers[at].1 >= end {
                 return Err(wrong());
-            }
-            let mut last = None;
-            let mut entries =
-                visited.shape.entries(visited.bytes(), page, &self.manifest.dictionary, self.filters.min_frequency);
-            let mut next = entry.first_kmer;
-            for &(frequency, kmer) in wanted {
-                if last.is_some_and(|l| kmer <= l) {
-                    // A new, lower frequency begins in this page: walk it again.
-                    break;
-                }
-                let (hash, found) = entries.nth((kmer - next) as usize).ok_or_else(wrong)?;
-                if found != frequency {
-                    return Err(wrong());
-                }
-                next = kmer + 1;
-                last = Some(kmer);
-                let stored = self.codec.kmer_of_hash(hash);
-                seeds.push(Seed { kmer: self.codec.printed_strand(stored), frequency });
-                at += 1;
             }
         }
         Ok(seeds)
@@ -88,7 +83,7 @@ impl Index {
 
     /// The page that holds k-mer number `kmer`.
     fn page_of_kmer(&self, kmer: u64) -> Result<u64> {
-        let pages = self.manifest.dictionary.pages;
+        let pages = self.pages();
         if kmer >= self.manifest.actual.stored_kmers {
             return Err(self.catalog.damage("its seed order names k-mers that it does not hold"));
         }

@@ -1,12 +1,15 @@
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
-use super::Index;
+use super::{Dictionary, Index, Page, PageShape};
 use crate::kmer::Strand;
 use crate::store::bundle::digest_file;
-use crate::store::{self, Contig};
+use crate::store::page;
+use crate::store::superkmers::{Fields, SuperKmerShape, Wanted};
+use crate::store::{self, Contig, Layout};
 use crate::{Error, Progress, Result};
 
 /// How much [`Index::verify`] looks at.
@@ -35,6 +38,8 @@ pub struct Verified {
     pub seeds: u64,
     /// Contigs.
     pub contigs: u64,
+    /// Minimizers with so many neighbourhoods that their k-mers are kept one by one; see `schema/format.md`.
+    pub crowded_minimizers: u64,
 }
 
 impl Index {
@@ -44,7 +49,8 @@ impl Index {
     /// [`Error::Damaged`], which names the file and what does not fit; [`Error::Io`].
     pub fn verify(&self, depth: Depth, progress: &dyn Progress) -> Result<Verified> {
         let manifest = &self.manifest;
-        let mut verified = Verified { bytes: 0, pages: 0, kmers: 0, positions: 0, seeds: 0, contigs: 0 };
+        let mut verified =
+            Verified { bytes: 0, pages: 0, kmers: 0, positions: 0, seeds: 0, contigs: 0, crowded_minimizers: 0 };
         let contigs = self.contigs()?;
         let in_file: u64 = self.genome.contigs().into();
         if in_file != contigs.len() as u64 {
@@ -86,71 +92,42 @@ impl Index {
         }
 
         progress.phase("checking", Some(manifest.actual.stored_kmers));
-        let counted = Mutex::new(std::collections::BTreeMap::<u64, u64>::new());
-        let (kmers, positions) = (AtomicU64::new(0), AtomicU64::new(0));
+        let counted = Mutex::new(BTreeMap::<u64, u64>::new());
+        let [kmers, positions, crowds] = [(); 3].map(|()| AtomicU64::new(0));
         (0..self.pages()).into_par_iter().try_for_each(|number| {
             let page = self.read_page(number)?;
-            let layout = &manifest.dictionary;
-            page.shape
-                .verify(page.bytes(), number, layout, &self.filters, &self.lists)
-                .map_err(|e| self.catalog.damage(e))?;
             let entry = self.page_entry(number)?;
             let next = if number + 1 < self.pages() {
                 self.page_entry(number + 1)?.first_kmer
             } else {
                 manifest.actual.stored_kmers
             };
-            if next.checked_sub(entry.first_kmer) != Some(page.shape.entries.into()) {
+            if next.checked_sub(entry.first_kmer) != Some(page.shape.kmers()) {
                 return Err(self.catalog.damage(format!("the page index disagrees with page {number}")));
             }
-            let block = self.block(number)?;
-            let mut local = std::collections::BTreeMap::new();
-            let mut small = [0u64; 64];
-            let (mut list_at, mut here) = (0, 0);
-            if depth == Depth::Sequence {
-                let mut check = GenomeCheck { index: self, contigs, current: None };
-                for (hash, frequency) in page.shape.entries(page.bytes(), number, layout, self.filters.min_frequency) {
-                    let stored = self.codec.kmer_of_hash(hash);
-                    let mut wrong = None;
-                    self.read_list(&block, &page, list_at, frequency, |raw| {
-                        if !check.holds(stored, raw) {
-                            wrong.get_or_insert(raw);
-                        }
-                    })?;
-                    if let Some(raw) = wrong {
-                        return Err(Error::damaged(
-                            &self.positions_path,
-                            Some(entry.block_at),
-                            format!(
-                                "block {number} places {} at base {}, where the genome reads otherwise",
-                                self.codec.decode(stored),
-                                raw >> 1
-                            ),
-                        ));
-                    }
-                    list_at += self.lists.bits(self.filters.stored_positions(frequency));
+            let mut local = Frequencies::default();
+            let here = match (&self.dictionary, &page.shape) {
+                (Dictionary::Sorted { layout, .. }, PageShape::Sorted(shape)) => {
+                    self.verify_sorted(&page, shape, layout, depth, &mut local)?
                 }
-                list_at = 0;
-            }
-            for frequency in page.shape.frequencies(page.bytes(), self.filters.min_frequency) {
-                match small.get_mut(frequency as usize) {
-                    Some(count) => *count += 1,
-                    None => *local.entry(frequency).or_default() += 1,
+                (Dictionary::SuperKmers { fields, .. }, PageShape::SuperKmers(shape)) => {
+                    self.verify_super_kmers(&page, shape, fields, depth, &mut local)?
                 }
-                self.read_list(&block, &page, list_at, frequency, |_| here += 1)?;
-                list_at += self.lists.bits(self.filters.stored_positions(frequency));
-            }
-            kmers.fetch_add(page.shape.entries.into(), Ordering::Relaxed);
+                _ => return Err(self.catalog.damage("its pages are of another layout")),
+            };
+            kmers.fetch_add(page.shape.kmers(), Ordering::Relaxed);
             positions.fetch_add(here, Ordering::Relaxed);
-            progress.advance(page.shape.entries.into());
+            crowds.fetch_add(page.shape.crowds().into(), Ordering::Relaxed);
+            progress.advance(page.shape.kmers());
             let mut counted = counted.lock().unwrap_or_else(|p| p.into_inner());
-            for (frequency, count) in (0..).zip(small).chain(local).filter(|&(_, count)| count > 0) {
+            for (frequency, count) in local.rows() {
                 *counted.entry(frequency).or_default() += count;
             }
             Ok(())
         })?;
         (verified.pages, verified.kmers) = (self.pages(), kmers.into_inner());
         verified.positions = positions.into_inner();
+        verified.crowded_minimizers = crowds.into_inner();
         let expected = (manifest.actual.stored_kmers, manifest.actual.positions);
         if (verified.kmers, verified.positions) != expected {
             return Err(self.catalog.damage("it holds another number of k-mers or positions than the manifest says"));
@@ -161,6 +138,86 @@ impl Index {
         }
         verified.seeds = self.verify_seeds(&stored)?;
         Ok(verified)
+    }
+
+    /// Checks a page of k-mers and its block; gives the number of positions.
+    fn verify_sorted(
+        &self,
+        page: &Page,
+        shape: &page::PageShape,
+        layout: &Layout,
+        depth: Depth,
+        counted: &mut Frequencies,
+    ) -> Result<u64> {
+        let number = page.number;
+        shape.verify(page.bytes(), number, layout, &self.filters, &self.lists).map_err(|e| self.catalog.damage(e))?;
+        let block = self.block(number)?;
+        if depth == Depth::Sequence {
+            let mut check = GenomeCheck::new(self)?;
+            let mut list_at = 0;
+            for (hash, frequency) in shape.entries(page.bytes(), number, layout, self.filters.min_frequency) {
+                let stored = self.codec.kmer_of_hash(hash);
+                let mut wrong = None;
+                self.read_list(&block, page, list_at, frequency, |raw| {
+                    if !check.holds(stored, raw) {
+                        wrong.get_or_insert(raw);
+                    }
+                })?;
+                if let Some(raw) = wrong {
+                    return Err(self.misplaced(number, stored, raw));
+                }
+                list_at += self.lists.bits(self.filters.stored_positions(frequency));
+            }
+        }
+        let (mut list_at, mut positions) = (0, 0);
+        for frequency in shape.frequencies(page.bytes(), self.filters.min_frequency) {
+            counted.add(frequency, 1);
+            self.read_list(&block, page, list_at, frequency, |_| positions += 1)?;
+            list_at += self.lists.bits(self.filters.stored_positions(frequency));
+        }
+        Ok(positions)
+    }
+
+    /// Checks a page of super-k-mers and its block; gives the number of positions of k-mers.
+    fn verify_super_kmers(
+        &self,
+        page: &Page,
+        shape: &SuperKmerShape,
+        fields: &Fields,
+        depth: Depth,
+        counted: &mut Frequencies,
+    ) -> Result<u64> {
+        let number = page.number;
+        let block = self.block(number)?;
+        let minimizers = &fields.minimizers;
+        let mut check = GenomeCheck::new(self)?;
+        let (mut misplaced, mut positions) = (None, 0);
+        let compare = |wanted: Wanted, found: &[u64]| {
+            if depth < Depth::Sequence || misplaced.is_some() {
+                return;
+            }
+            let minimizer = minimizers.minimizer_of_key(wanted.key);
+            for offset in wanted.low..=wanted.high {
+                let kmer = minimizers.kmer(minimizer, wanted.context, offset);
+                let raw = found.iter().map(|&position| wanted.kmer_position(position, offset, minimizers.flank()));
+                misplaced = misplaced.or(raw.filter(|&raw| !check.holds(kmer, raw)).map(|raw| (kmer, raw)).next());
+            }
+        };
+        shape
+            .verify(fields, &self.lists, (page.bytes(), number), block.bytes(), compare, |frequency, kmers| {
+                counted.add(frequency, kmers);
+                positions += frequency * kmers;
+            })
+            .map_err(|e| self.catalog.damage(e))?;
+        match misplaced {
+            Some((kmer, raw)) => Err(self.misplaced(number, kmer, raw)),
+            None => Ok(positions),
+        }
+    }
+
+    fn misplaced(&self, block: u64, kmer: u64, raw: u64) -> Error {
+        let kmer = self.codec.decode(kmer);
+        self.block_damage(block, &format!("places {kmer} at base {}, where the genome reads otherwise", raw >> 1))
     }
 
     /// The seed order holds every repeated k-mer once: its numbers ascend within a frequency, frequencies fall, and each
@@ -195,6 +252,33 @@ impl Index {
     }
 }
 
+/// How often each frequency was seen.
+struct Frequencies {
+    small: [u64; 64],
+    large: BTreeMap<u64, u64>,
+}
+
+impl Default for Frequencies {
+    fn default() -> Self {
+        Self { small: [0; 64], large: BTreeMap::new() }
+    }
+}
+
+impl Frequencies {
+    #[inline(always)]
+    fn add(&mut self, frequency: u64, kmers: u64) {
+        match self.small.get_mut(frequency as usize) {
+            Some(count) => *count += kmers,
+            None => *self.large.entry(frequency).or_default() += kmers,
+        }
+    }
+
+    /// (frequency, how often), ascending, without zeros.
+    fn rows(self) -> impl Iterator<Item = (u64, u64)> {
+        (0..).zip(self.small).chain(self.large).filter(|&(_, count)| count > 0)
+    }
+}
+
 /// Compares k-mers with the genome.
 struct GenomeCheck<'a> {
     index: &'a Index,
@@ -203,7 +287,11 @@ struct GenomeCheck<'a> {
     current: Option<(&'a Contig, crate::sequence::Record<'a>)>,
 }
 
-impl GenomeCheck<'_> {
+impl<'a> GenomeCheck<'a> {
+    fn new(index: &'a Index) -> Result<Self> {
+        Ok(Self { index, contigs: index.contigs()?, current: None })
+    }
+
     /// Whether the genome reads `stored` at a coded position.
     fn holds(&mut self, stored: u64, raw: u64) -> bool {
         let offset = raw >> 1;

@@ -13,8 +13,10 @@
 //! of the SplitMix64 finalizer), which spreads real genomes evenly. The mixed value is called the *hash* everywhere;
 //! it is a bijection, so no k-mer is lost and [`KmerCodec::unmix`] gives it back.
 
+mod minimizer;
 mod scan;
 
+pub(crate) use minimizer::{Minimizers, SuperKmer};
 pub use scan::{AsciiScanner, Strand};
 
 use crate::sequence::{BASES, base_code};

@@ -39,10 +39,10 @@ impl Strand {
 }
 
 /// K-mers hashed at a time, a multiple of [`LANES`].
-const BLOCK: usize = 512;
+pub(super) const BLOCK: usize = 512;
 
 /// K-mers hashed side by side; one loop over lanes is one vector operation where the machine has them.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 impl KmerCodec {
     /// Calls `each(start, hash, is_reverse)` for every k-mer of the bases `range` of packed sequence (2 bits a base,
@@ -67,7 +67,12 @@ impl KmerCodec {
     /// Hashes of the k-mers that start at the first [`LANES`] bases of a window of 64 bases, and whether each reads on
     /// the reverse of its stored strand.
     #[inline(always)]
-    fn hash_window<const ODD: bool>(&self, window: [u64; 2], hashes: &mut [u64; LANES], strands: &mut [u64; LANES]) {
+    pub(super) fn hash_window<const ODD: bool>(
+        &self,
+        window: [u64; 2],
+        hashes: &mut [u64; LANES],
+        strands: &mut [u64; LANES],
+    ) {
         let [high, low] = window;
         // The reverse complement of the window: its words change places.
         let (reverse_high, reverse_low) = (reverse_complement_word(low), reverse_complement_word(high));
@@ -84,7 +89,7 @@ impl KmerCodec {
     }
 
     #[inline(always)]
-    fn hash_windows<const ODD: bool>(
+    pub(super) fn hash_windows<const ODD: bool>(
         &self,
         packed: &[u8],
         start: u64,
@@ -124,7 +129,7 @@ fn hash_block(
 
 /// Eight bytes, the first in the highest bits; bytes past the end read as zero.
 #[inline(always)]
-fn big_endian(bytes: &[u8], at: usize) -> u64 {
+pub(super) fn big_endian(bytes: &[u8], at: usize) -> u64 {
     match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
         Some(eight) => u64::from_be_bytes(*eight),
         None => {

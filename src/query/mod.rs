@@ -14,7 +14,6 @@ pub use statistics::SequenceStatistics;
 use statistics::Tally;
 
 use crate::index::Index;
-use crate::kmer::AsciiScanner;
 use crate::memory::{Component, Reservation, Window};
 use crate::sequence::{Case, Region, SequenceReader, Source};
 use crate::{Error, Progress, Result};
@@ -333,25 +332,21 @@ fn look_up(
     window: &Window<Answer>,
 ) -> Result<()> {
     let mut lookup = index.batch();
-    let (mut hashes, mut starts) = (Vec::new(), Vec::new());
-    let mut ends = Vec::new();
+    let (mut starts, mut ends) = (Vec::new(), Vec::new());
     while let Some(batch) = receive(receiver) {
-        hashes.clear();
+        lookup.clear();
         starts.clear();
         ends.clear();
-        hashes.reserve(batch.bases.len());
         for segment in &batch.segments {
-            let mut scanner = AsciiScanner::new(*index.codec());
-            scanner.scan(&batch.bases[segment.from..segment.to], |start, hash, _| {
-                hashes.push(hash);
+            lookup.push_sequence(&batch.bases[segment.from..segment.to], |here| {
                 if detail != Detail::Summary {
-                    starts.push(segment.start + start);
+                    starts.extend(segment.start + here.start..segment.start + here.end);
                 }
             });
-            ends.push(hashes.len());
+            ends.push(lookup.len());
         }
-        lookup.replace_hashes(&mut hashes)?;
-        let answer = answer(batch, detail, rows, &hashes, &starts, &ends);
+        let frequencies = lookup.look_up()?;
+        let answer = answer(batch, detail, rows, frequencies, &starts, &ends);
         let bytes = answer.1.text.capacity() as u64;
         if !window.put(answer.0, answer.1, bytes) {
             break;

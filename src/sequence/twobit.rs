@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
+use super::base::base_code;
 use super::map_read_only;
 use crate::{Error, Result};
 
@@ -345,6 +346,31 @@ fn pack_eight(word: u64, lower: bool) -> Option<[u8; 2]> {
     let by_two = (codes | codes >> 6) & 0x000F_000F_000F_000F;
     let by_four = (by_two | by_two >> 12) & 0x0000_00FF_0000_00FF;
     Some(((by_four | by_four >> 24) as u16).to_be_bytes())
+}
+
+/// Appends the packed bases of the run of ACGT, of either case, that `ascii` begins with; gives its length. Bases that the
+/// last byte has no letters for are T.
+pub(crate) fn pack_run(ascii: &[u8], packed: &mut Vec<u8>) -> usize {
+    packed.reserve(ascii.len() / 4 + 1);
+    let (eights, _) = ascii.as_chunks::<8>();
+    let mut length = 0;
+    for eight in eights {
+        let word = u64::from_le_bytes(*eight);
+        let Some(two_bytes) = pack_eight(word, false).or_else(|| pack_eight(word, true)) else { break };
+        packed.extend_from_slice(&two_bytes);
+        length += 8;
+    }
+    for &letter in &ascii[length..] {
+        let Some(code) = base_code(letter) else { break };
+        if length % 4 == 0 {
+            packed.push(0);
+        }
+        if let Some(last) = packed.last_mut() {
+            *last |= (code as u8) << (6 - 2 * (length % 4));
+        }
+        length += 1;
+    }
+    length
 }
 
 /// How bases are spelled.

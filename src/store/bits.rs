@@ -36,6 +36,27 @@ impl BitWriter {
         }
     }
 
+    /// Starts anew in the memory of `buffer`.
+    pub(crate) fn again(mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        Self::on(buffer)
+    }
+
+    /// Appends the first `bits` bits of what another writer finished.
+    pub(crate) fn append(&mut self, bytes: &[u8], bits: u64) {
+        let mut at = 0;
+        while at < bits {
+            let width = (bits - at).min(64) as u32;
+            self.push(read(bytes, at, width), width);
+            at += u64::from(width);
+        }
+    }
+
+    /// Bytes held, by capacity.
+    pub(crate) fn capacity_bytes(&self) -> u64 {
+        self.bytes.capacity() as u64
+    }
+
     /// Ends at a byte; gives the buffer back.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         let tail = self.word.to_le_bytes();

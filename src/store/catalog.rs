@@ -259,15 +259,6 @@ impl CatalogTables<'_> {
             .ok_or_else(|| Error::damaged(self.path, None, format!("dictionary page {page} is missing")))
     }
 
-    pub(crate) fn identity(&self) -> Identity {
-        self.identity
-    }
-
-    /// An error about what was read back.
-    pub(crate) fn damage(&self, problem: impl Into<String>) -> Error {
-        Error::damaged(self.path, None, problem)
-    }
-
     /// Stores a record under its checksum.
     pub(crate) fn put(&mut self, kind: Record, number: u64, payload: &[u8]) -> Result<()> {
         let sealed = seal(self.identity, kind, number, payload);

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
-use super::{Contig, Layout, Parameters};
+use super::{Contig, Layout, Parameters, Shape, SuperKmerLayout};
 
 /// What a checksum is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl TryFrom<String> for Identity {
 
 impl Identity {
     /// Identity of an index of the genome whose bases have this digest.
-    pub(crate) fn new(parameters: &Parameters, layout: &Layout, bases: &str, contigs: &[Contig]) -> Self {
+    pub(crate) fn new(parameters: &Parameters, shape: &Shape, bases: &str, contigs: &[Contig]) -> Self {
         let mut hasher = blake3::Hasher::new();
         // Lengths come first, so that no two lists of texts read alike.
         let mut add = |text: &[u8]| {
@@ -54,9 +54,16 @@ impl Identity {
             hasher.update(text);
         };
         let Parameters { k, min_frequency, max_frequency, max_positions } = *parameters;
-        let Layout { remainder_bits, groups_per_page, .. } = *layout;
+        let cut = match *shape {
+            Shape::SortedDictionary(Layout { remainder_bits, groups_per_page, .. }) => {
+                [0, remainder_bits.into(), groups_per_page]
+            }
+            Shape::SuperKmers(SuperKmerLayout { m, bucket_bits, buckets_per_page, .. }) => {
+                [m.into(), bucket_bits.into(), buckets_per_page]
+            }
+        };
         let limits = [max_frequency, max_positions].map(|limit| limit.unwrap_or(0));
-        for number in [k.into(), min_frequency, limits[0], limits[1], remainder_bits.into(), groups_per_page] {
+        for number in [k.into(), min_frequency, limits[0], limits[1]].into_iter().chain(cut) {
             add(&number.to_le_bytes());
         }
         add(bases.as_bytes());

@@ -11,8 +11,57 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::superkmers::SuperKmerLayout;
 use crate::kmer::{KmerCodec, low_mask};
 use crate::{Error, Result};
+
+/// How a dictionary keeps its k-mers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LayoutKind {
+    /// Each k-mer by itself, sorted by hash: the one for short k, and where not all k-mers are stored.
+    SortedDictionary,
+    /// Stretches of neighbouring k-mers with one minimizer: smaller and faster for long k.
+    SuperKmers,
+}
+
+impl LayoutKind {
+    /// Its name in the manifest and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SortedDictionary => "sorted-dictionary",
+            Self::SuperKmers => "super-kmers",
+        }
+    }
+}
+
+/// The shape of a dictionary, of either kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// Of [`LayoutKind::SortedDictionary`].
+    SortedDictionary(Layout),
+    /// Of [`LayoutKind::SuperKmers`].
+    SuperKmers(SuperKmerLayout),
+}
+
+impl Shape {
+    /// Which kind it is.
+    pub fn kind(&self) -> LayoutKind {
+        match self {
+            Self::SortedDictionary(_) => LayoutKind::SortedDictionary,
+            Self::SuperKmers(_) => LayoutKind::SuperKmers,
+        }
+    }
+
+    /// Pages in all.
+    pub fn pages(&self) -> u64 {
+        match self {
+            Self::SortedDictionary(layout) => layout.pages,
+            Self::SuperKmers(layout) => layout.pages,
+        }
+    }
+}
 
 /// Buckets in a group.
 pub(crate) const BUCKETS: u64 = 64;
@@ -135,7 +184,7 @@ pub(crate) fn sample_shift(entry_bits: u32) -> u32 {
 }
 
 /// Bytes of the store's own in a page of it that holds one of ours.
-const PAGE_ROOM: u64 = 96;
+pub(crate) const PAGE_ROOM: u64 = 96;
 
 /// Division by a constant as one multiplication, exact for numbers and divisors below 2^32: with m = floor((2^64 - 1) / d),
 /// floor(n / d) = floor((n + 1) m / 2^64) (A. Robison, "N-bit unsigned division via N-bit multiply-add", 2005).

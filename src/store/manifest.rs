@@ -8,12 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::checksum::Identity;
-use super::layout::Layout;
+use super::layout::{LayoutKind, Shape};
 use super::{FORMAT_VERSION, MANIFEST};
 use crate::{Error, Result};
-
-/// Name of the one layout of format 1: sorted dictionary pages with position blocks.
-pub(crate) const SORTED_DICTIONARY: &str = "sorted-dictionary";
 
 /// What an index was built with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,14 +116,14 @@ pub struct Manifest {
     pub written_by: String,
     /// When, in UTC; `SOURCE_DATE_EPOCH` where that is set.
     pub created: String,
-    /// Layout of dictionary and positions.
-    pub layout: String,
+    /// How the dictionary keeps its k-mers.
+    pub layout: LayoutKind,
     /// What it was built with.
     pub parameters: Parameters,
     /// The genome.
     pub genome: GenomeSummary,
     /// Shape of the dictionary.
-    pub dictionary: Layout,
+    pub dictionary: Shape,
     /// What the checksums of this index are seeded with.
     pub identity: Identity,
     /// What was expected before the build.
@@ -146,7 +143,7 @@ impl Manifest {
     pub(crate) fn new(
         parameters: Parameters,
         genome: GenomeSummary,
-        (dictionary, identity): (Layout, Identity),
+        (dictionary, identity): (Shape, Identity),
         estimate: MemoryHints,
         actual: Totals,
     ) -> Self {
@@ -155,7 +152,7 @@ impl Manifest {
             format_version: FORMAT_VERSION,
             written_by: concat!("reprise ", env!("CARGO_PKG_VERSION")).to_owned(),
             created: utc(created_at()),
-            layout: SORTED_DICTIONARY.to_owned(),
+            layout: dictionary.kind(),
             parameters,
             genome,
             dictionary,
@@ -223,8 +220,8 @@ impl Manifest {
         if manifest.blake3 != manifest.digest()? || manifest.json()?.as_bytes() != bytes {
             return Err(Error::damaged(&path, None, "it does not match its own digest"));
         }
-        if manifest.layout != SORTED_DICTIONARY {
-            return Err(Error::damaged(&path, None, format!("layout {:?} is not known", manifest.layout)));
+        if manifest.layout != manifest.dictionary.kind() {
+            return Err(Error::damaged(&path, None, "its layout and the shape of its dictionary disagree"));
         }
         Ok(manifest)
     }

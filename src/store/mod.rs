@@ -13,12 +13,14 @@ mod manifest;
 pub(crate) mod page;
 pub(crate) mod positions;
 pub(crate) mod seeds;
+pub(crate) mod superkmers;
 
 pub use catalog::Contig;
 pub(crate) use catalog::panics_are_caught;
 pub use checksum::Identity;
-pub use layout::Layout;
+pub use layout::{Layout, LayoutKind, Shape};
 pub use manifest::{FileDigest, GenomeSummary, Manifest, MemoryHints, Parameters, Totals};
+pub use superkmers::SuperKmerLayout;
 
 /// The format of the bundles that this program writes, and the newest that it reads.
 pub const FORMAT_VERSION: u32 = 1;

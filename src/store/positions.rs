@@ -30,6 +30,11 @@ impl ListCode {
         code
     }
 
+    /// Positions are below this.
+    pub(crate) fn universe(&self) -> u64 {
+        self.universe
+    }
+
     /// Bits of one position written as it is.
     pub(crate) fn width(&self) -> u32 {
         self.width

@@ -1,0 +1,310 @@
+//! Look-ups in a dictionary of super-k-mers.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Index, Page, PageShape};
+use crate::Result;
+use crate::kmer::{KmerCodec, SuperKmer};
+use crate::sequence::pack_run;
+use crate::store::superkmers::{Fields, Wanted};
+
+impl Wanted {
+    #[inline(always)]
+    fn of(s: &SuperKmer, context: u64) -> Self {
+        Self { key: s.key, context, low: s.low, high: s.high }
+    }
+
+    /// A k-mer by itself, and whether its minimizer reads on its reverse strand.
+    #[inline]
+    fn of_kmer(fields: &Fields, kmer: u64) -> (Self, bool) {
+        let mut found = (Self { key: 0, context: 0, low: 0, high: 0 }, false);
+        fields.minimizers.for_each_kmer(&[kmer], |s, context| found = (Self::of(&s, context), s.reverse));
+        found
+    }
+}
+
+impl Index {
+    /// Frequency of a k-mer.
+    #[inline]
+    pub(super) fn super_kmer_frequency(&self, fields: &Fields, kmer: u64) -> Result<u64> {
+        let (wanted, _) = Wanted::of_kmer(fields, kmer);
+        self.with_page(fields.page(wanted.key), |page| {
+            let place = page.super_kmers()?.place(fields, page.bytes(), page.number, wanted.key);
+            let mut sum = 0;
+            self.search(fields, page, place, &wanted, |_, count| sum += count)?;
+            Ok(sum)
+        })?
+    }
+
+    /// Calls `each(offset, count)` for what the entries of `place` hold of the k-mers that are wanted.
+    #[inline(always)]
+    fn search(
+        &self,
+        fields: &Fields,
+        page: &Page,
+        place: Range<u32>,
+        wanted: &Wanted,
+        mut each: impl FnMut(u32, u64),
+    ) -> Result<()> {
+        let shape = page.super_kmers()?;
+        let crowd = shape
+            .search(fields, page.bytes(), place, wanted, |low, high, found| {
+                for offset in low..=high {
+                    each(offset, found.count);
+                }
+            })
+            .map_err(|e| self.catalog.damage(e))?;
+        if let Some(crowd) = crowd {
+            let block = self.block(page.number)?;
+            for offset in wanted.low..=wanted.high {
+                if let Some((count, _)) = shape.crowded(fields, block.bytes(), &crowd, offset, wanted.context) {
+                    each(offset, count);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Coded positions of a k-mer, on the strand on which its minimizer reads forward, ascending; gives whether the k-mer
+    /// as asked for has its minimizer on the reverse strand.
+    pub(super) fn super_kmer_positions(&self, fields: &Fields, kmer: u64, out: &mut Vec<u64>) -> Result<bool> {
+        let (wanted, reverse) = Wanted::of_kmer(fields, kmer);
+        let page = self.page(fields.page(wanted.key))?;
+        self.wanted_positions(fields, &page, &wanted, out)?;
+        Ok(reverse)
+    }
+
+    /// Coded positions of the one k-mer that is wanted, ascending.
+    pub(super) fn wanted_positions(
+        &self,
+        fields: &Fields,
+        page: &Page,
+        wanted: &Wanted,
+        out: &mut Vec<u64>,
+    ) -> Result<()> {
+        let (shape, bytes) = (page.super_kmers()?, page.bytes());
+        let mut put = |minimizer| out.push(wanted.kmer_position(minimizer, wanted.low, fields.minimizers.flank()));
+        let block = self.block(page.number)?;
+        let mut outcome = Ok(());
+        let crowd = shape
+            .search(fields, bytes, shape.place(fields, bytes, page.number, wanted.key), wanted, |_, _, found| {
+                let read = shape.positions(fields, &self.lists, (bytes, block.bytes()), found, &mut put);
+                if outcome.is_ok() {
+                    outcome = read;
+                }
+            })
+            .map_err(|e| self.catalog.damage(e))?;
+        if let Some(crowd) = crowd
+            && let Some(row) = shape.crowded(fields, block.bytes(), &crowd, wanted.low, wanted.context)
+        {
+            outcome = shape.crowded_positions(&self.lists, block.bytes(), &crowd, row, &mut put);
+        }
+        match outcome {
+            Ok(()) => {
+                out.sort_unstable();
+                Ok(())
+            }
+            Err(problem) => Err(self.block_damage(page.number, &problem)),
+        }
+    }
+}
+
+impl Page {
+    #[inline(always)]
+    pub(super) fn super_kmers(&self) -> Result<&crate::store::superkmers::SuperKmerShape> {
+        match &self.shape {
+            PageShape::SuperKmers(shape) => Ok(shape),
+            PageShape::Sorted(_) => Err(crate::Error::Usage("this page holds no super-k-mers".to_owned())),
+        }
+    }
+}
+
+/// K-mers of a stretch of a batch that have one minimizer, and where their frequencies go.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    wanted: Wanted,
+    /// Place of the k-mer with `wanted.low` bases before the minimizer, and whether the next has the place before it.
+    first: u32,
+    falling: bool,
+}
+
+const NONE: Stretch = Stretch { wanted: Wanted { key: 0, context: 0, low: 0, high: 0 }, first: 0, falling: false };
+
+/// Look-ups that go on side by side in a page, so that they wait for memory together.
+const LANES: usize = 32;
+
+/// Look-ups on one page from which on it is not kept if it is not cached: see [`batch`](super::batch).
+const SCAN: usize = super::batch::SCAN / 4;
+
+/// A batch of k-mers, gathered by minimizer.
+#[derive(Default)]
+pub(super) struct SuperKmerBatch {
+    stretches: Vec<Stretch>,
+    grouped: Vec<Stretch>,
+    ends: Vec<u32>,
+    packed: Vec<u8>,
+    kmers: usize,
+}
+
+impl SuperKmerBatch {
+    pub(super) fn clear(&mut self) {
+        self.stretches.clear();
+        self.kmers = 0;
+    }
+
+    /// K-mers gathered.
+    pub(super) fn len(&self) -> usize {
+        self.kmers
+    }
+
+    /// Adds the k-mers of a sequence in ASCII; calls `each` with the start of every one.
+    pub(super) fn push_sequence(
+        &mut self,
+        fields: &Fields,
+        codec: &KmerCodec,
+        bases: &[u8],
+        mut each: impl FnMut(Range<u64>),
+    ) {
+        let k = codec.k() as usize;
+        let mut at = 0;
+        while at < bases.len() {
+            self.packed.clear();
+            let length = pack_run(&bases[at..], &mut self.packed);
+            if length >= k {
+                let count = length + 1 - k;
+                let first = self.kmers as u64;
+                let stretches = &mut self.stretches;
+                let packed = &self.packed;
+                fields.minimizers.scan_packed(packed, 0..length as u64, |s| {
+                    let context = fields.minimizers.context(packed, &s);
+                    let flank = fields.minimizers.flank();
+                    // Bases before the minimizer, as the sequence reads, of the k-mer with the fewest on the other strand.
+                    let before = if s.reverse { flank - s.low } else { s.low };
+                    let first = (first + s.at - u64::from(before)) as u32;
+                    stretches.push(Stretch { wanted: Wanted::of(&s, context), first, falling: !s.reverse });
+                });
+                self.kmers += count;
+                each(at as u64..(at + count) as u64);
+            }
+            at += length + 1;
+        }
+    }
+
+    /// Adds k-mers one by one.
+    pub(super) fn push_kmers(&mut self, fields: &Fields, kmers: &[u64]) {
+        let mut place = self.kmers as u32;
+        fields.minimizers.for_each_kmer(kmers, |s, context| {
+            self.stretches.push(Stretch { wanted: Wanted::of(&s, context), first: place, falling: false });
+            place += 1;
+        });
+        self.kmers += kmers.len();
+    }
+
+    /// Writes the frequencies of what was gathered, in its order.
+    pub(super) fn look_up(&mut self, index: &Index, fields: &Fields, out: &mut Vec<u64>) -> Result<()> {
+        out.clear();
+        out.resize(self.kmers, 0);
+        self.group(fields, index.pages());
+        self.visit(index, fields, out)
+    }
+
+    /// Sorts the stretches by page, as [`BatchLookup`](super::BatchLookup) does.
+    fn group(&mut self, fields: &Fields, pages: u64) {
+        let shift = pages.div_ceil(super::batch::BUCKETS).next_power_of_two().ilog2();
+        let bucket = |stretch: &Stretch| (fields.page(stretch.wanted.key) >> shift) as usize;
+        self.ends.clear();
+        self.ends.resize((pages >> shift) as usize + 1, 0);
+        for stretch in &self.stretches {
+            self.ends[bucket(stretch)] += 1;
+        }
+        let mut start = 0;
+        for end in &mut self.ends {
+            start += std::mem::replace(end, start);
+        }
+        if self.grouped.len() < self.stretches.len() {
+            self.grouped = vec![NONE; self.stretches.len()];
+        }
+        for stretch in &self.stretches {
+            let end = &mut self.ends[bucket(stretch)];
+            self.grouped[*end as usize] = *stretch;
+            *end += 1;
+        }
+        if shift > 0 {
+            let mut start = 0;
+            for &end in &self.ends {
+                self.grouped[start..end as usize].sort_unstable_by_key(|stretch| stretch.wanted.key);
+                start = end as usize;
+            }
+        }
+    }
+
+    /// Looks up the grouped stretches, page after page, in three steps as [`BatchLookup`](super::BatchLookup) does.
+    fn visit(&self, index: &Index, fields: &Fields, out: &mut [u64]) -> Result<()> {
+        let mut rest = &self.grouped[..self.stretches.len()];
+        let (mut located, mut touched) = (None, None);
+        while let Some(stretch) = rest.first() {
+            let number = fields.page(stretch.wanted.key);
+            let length = rest.iter().take_while(|s| fields.page(s.wanted.key) == number).count();
+            let (here, others) = rest.split_at(length);
+            rest = others;
+            let page = if length >= SCAN { index.visit_page(number)? } else { index.page(number)? };
+            for stretches in here.chunks(LANES) {
+                let next = Chunk::touch(fields, Arc::clone(&page), stretches)?;
+                let ready = touched.replace(next).map(|chunk: Chunk<'_>| chunk.locate(fields)).transpose()?;
+                if let Some(chunk) = std::mem::replace(&mut located, ready) {
+                    chunk.answer(index, fields, out)?;
+                }
+            }
+        }
+        let last = touched.map(|chunk| chunk.locate(fields)).transpose()?;
+        for chunk in [located, last].into_iter().flatten() {
+            chunk.answer(index, fields, out)?;
+        }
+        Ok(())
+    }
+}
+
+/// Stretches in one page.
+struct Chunk<'s> {
+    page: Arc<Page>,
+    stretches: &'s [Stretch],
+    places: [(u32, u32); LANES],
+}
+
+impl<'s> Chunk<'s> {
+    /// Asks for the directory.
+    fn touch(fields: &Fields, page: Arc<Page>, stretches: &'s [Stretch]) -> Result<Self> {
+        let (shape, bytes) = (page.super_kmers()?, page.bytes());
+        let touched =
+            stretches.iter().fold(0, |all, s| all ^ shape.touch_directory(fields, bytes, page.number, s.wanted.key));
+        std::hint::black_box(touched);
+        Ok(Self { page, stretches, places: [(0, 0); LANES] })
+    }
+
+    /// Finds where the entries are, and asks for them.
+    fn locate(mut self, fields: &Fields) -> Result<Self> {
+        let (shape, bytes) = (self.page.super_kmers()?, self.page.bytes());
+        let mut touched = 0;
+        for (place, stretch) in self.places.iter_mut().zip(self.stretches) {
+            let found = shape.place(fields, bytes, self.page.number, stretch.wanted.key);
+            touched ^= shape.touch(fields, bytes, &found);
+            *place = (found.start, found.end);
+        }
+        std::hint::black_box(touched);
+        Ok(self)
+    }
+
+    /// Looks at the entries.
+    fn answer(self, index: &Index, fields: &Fields, out: &mut [u64]) -> Result<()> {
+        for (stretch, &(start, end)) in self.stretches.iter().zip(&self.places) {
+            let Stretch { wanted, first, falling } = stretch;
+            index.search(fields, &self.page, start..end, wanted, |offset, count| {
+                let step = offset - wanted.low;
+                let place = if *falling { first.wrapping_sub(step) } else { first.wrapping_add(step) };
+                out[place as usize] += count;
+            })?;
+        }
+        Ok(())
+    }
+}
