@@ -68,7 +68,7 @@ impl BatchLookup<'_> {
     /// Forgets what was gathered.
     pub(crate) fn clear(&mut self) {
         self.values.clear();
-        self.super_kmers.clear();
+        self.super_kmers.clear(self.index.pages());
     }
 
     /// K-mers gathered.

@@ -12,7 +12,7 @@ use crate::store::superkmers::{Fields, Wanted};
 impl Wanted {
     #[inline(always)]
     fn of(s: &SuperKmer, context: u64) -> Self {
-        Self { key: s.key, context, low: s.low, high: s.high }
+        Self { key: s.key, context, low: s.low as u8, high: s.high as u8 }
     }
 
     /// A k-mer by itself, and whether its minimizer reads on its reverse strand.
@@ -57,7 +57,7 @@ impl Index {
             .map_err(|e| self.catalog.damage(e))?;
         if let Some(crowd) = crowd {
             let block = self.block(page.number)?;
-            for offset in wanted.low..=wanted.high {
+            for offset in u32::from(wanted.low)..=wanted.high.into() {
                 if let Some((count, _)) = shape.crowded(fields, block.bytes(), &crowd, offset, wanted.context) {
                     each(offset, count);
                 }
@@ -84,7 +84,8 @@ impl Index {
         out: &mut Vec<u64>,
     ) -> Result<()> {
         let (shape, bytes) = (page.super_kmers()?, page.bytes());
-        let mut put = |minimizer| out.push(wanted.kmer_position(minimizer, wanted.low, fields.minimizers.flank()));
+        let mut put =
+            |minimizer| out.push(wanted.kmer_position(minimizer, wanted.low.into(), fields.minimizers.flank()));
         let block = self.block(page.number)?;
         let mut outcome = Ok(());
         let crowd = shape
@@ -96,7 +97,7 @@ impl Index {
             })
             .map_err(|e| self.catalog.damage(e))?;
         if let Some(crowd) = crowd
-            && let Some(row) = shape.crowded(fields, block.bytes(), &crowd, wanted.low, wanted.context)
+            && let Some(row) = shape.crowded(fields, block.bytes(), &crowd, wanted.low.into(), wanted.context)
         {
             outcome = shape.crowded_positions(&self.lists, block.bytes(), &crowd, row, &mut put);
         }
@@ -142,15 +143,21 @@ const SCAN: usize = super::batch::SCAN / 4;
 pub(super) struct SuperKmerBatch {
     stretches: Vec<Stretch>,
     grouped: Vec<Stretch>,
+    /// Stretches by page, or by range of pages; then where they end.
     ends: Vec<u32>,
+    shift: u32,
     packed: Vec<u8>,
     kmers: usize,
 }
 
 impl SuperKmerBatch {
-    pub(super) fn clear(&mut self) {
+    /// Starts anew, for an index of so many pages.
+    pub(super) fn clear(&mut self, pages: u64) {
         self.stretches.clear();
         self.kmers = 0;
+        self.shift = pages.div_ceil(super::batch::BUCKETS).next_power_of_two().ilog2();
+        self.ends.clear();
+        self.ends.resize((pages >> self.shift) as usize + 1, 0);
     }
 
     /// K-mers gathered.
@@ -174,14 +181,14 @@ impl SuperKmerBatch {
             if length >= k {
                 let count = length + 1 - k;
                 let first = self.kmers as u64;
-                let stretches = &mut self.stretches;
-                let packed = &self.packed;
+                let Self { stretches, packed, ends, shift, .. } = self;
                 fields.minimizers.scan_packed(packed, 0..length as u64, |s| {
                     let context = fields.minimizers.context(packed, &s);
                     let flank = fields.minimizers.flank();
                     // Bases before the minimizer, as the sequence reads, of the k-mer with the fewest on the other strand.
                     let before = if s.reverse { flank - s.low } else { s.low };
                     let first = (first + s.at - u64::from(before)) as u32;
+                    ends[(fields.page(s.key) >> *shift) as usize] += 1;
                     stretches.push(Stretch { wanted: Wanted::of(&s, context), first, falling: !s.reverse });
                 });
                 self.kmers += count;
@@ -195,6 +202,7 @@ impl SuperKmerBatch {
     pub(super) fn push_kmers(&mut self, fields: &Fields, kmers: &[u64]) {
         let mut place = self.kmers as u32;
         fields.minimizers.for_each_kmer(kmers, |s, context| {
+            self.ends[(fields.page(s.key) >> self.shift) as usize] += 1;
             self.stretches.push(Stretch { wanted: Wanted::of(&s, context), first: place, falling: false });
             place += 1;
         });
@@ -205,19 +213,12 @@ impl SuperKmerBatch {
     pub(super) fn look_up(&mut self, index: &Index, fields: &Fields, out: &mut Vec<u64>) -> Result<()> {
         out.clear();
         out.resize(self.kmers, 0);
-        self.group(fields, index.pages());
+        self.group(fields);
         self.visit(index, fields, out)
     }
 
     /// Sorts the stretches by page, as [`BatchLookup`](super::BatchLookup) does.
-    fn group(&mut self, fields: &Fields, pages: u64) {
-        let shift = pages.div_ceil(super::batch::BUCKETS).next_power_of_two().ilog2();
-        let bucket = |stretch: &Stretch| (fields.page(stretch.wanted.key) >> shift) as usize;
-        self.ends.clear();
-        self.ends.resize((pages >> shift) as usize + 1, 0);
-        for stretch in &self.stretches {
-            self.ends[bucket(stretch)] += 1;
-        }
+    fn group(&mut self, fields: &Fields) {
         let mut start = 0;
         for end in &mut self.ends {
             start += std::mem::replace(end, start);
@@ -226,11 +227,11 @@ impl SuperKmerBatch {
             self.grouped = vec![NONE; self.stretches.len()];
         }
         for stretch in &self.stretches {
-            let end = &mut self.ends[bucket(stretch)];
+            let end = &mut self.ends[(fields.page(stretch.wanted.key) >> self.shift) as usize];
             self.grouped[*end as usize] = *stretch;
             *end += 1;
         }
-        if shift > 0 {
+        if self.shift > 0 {
             let mut start = 0;
             for &end in &self.ends {
                 self.grouped[start..end as usize].sort_unstable_by_key(|stretch| stretch.wanted.key);
@@ -276,22 +277,20 @@ impl<'s> Chunk<'s> {
     /// Asks for the directory.
     fn touch(fields: &Fields, page: Arc<Page>, stretches: &'s [Stretch]) -> Result<Self> {
         let (shape, bytes) = (page.super_kmers()?, page.bytes());
-        let touched =
-            stretches.iter().fold(0, |all, s| all ^ shape.touch_directory(fields, bytes, page.number, s.wanted.key));
-        std::hint::black_box(touched);
+        for stretch in stretches {
+            shape.prefetch_directory(fields, bytes, page.number, stretch.wanted.key);
+        }
         Ok(Self { page, stretches, places: [(0, 0); LANES] })
     }
 
     /// Finds where the entries are, and asks for them.
     fn locate(mut self, fields: &Fields) -> Result<Self> {
         let (shape, bytes) = (self.page.super_kmers()?, self.page.bytes());
-        let mut touched = 0;
         for (place, stretch) in self.places.iter_mut().zip(self.stretches) {
             let found = shape.place(fields, bytes, self.page.number, stretch.wanted.key);
-            touched ^= shape.touch(fields, bytes, &found);
+            shape.prefetch(fields, bytes, &found);
             *place = (found.start, found.end);
         }
-        std::hint::black_box(touched);
         Ok(self)
     }
 
@@ -300,7 +299,7 @@ impl<'s> Chunk<'s> {
         for (stretch, &(start, end)) in self.stretches.iter().zip(&self.places) {
             let Stretch { wanted, first, falling } = stretch;
             index.search(fields, &self.page, start..end, wanted, |offset, count| {
-                let step = offset - wanted.low;
+                let step = offset - u32::from(wanted.low);
                 let place = if *falling { first.wrapping_sub(step) } else { first.wrapping_add(step) };
                 out[place as usize] += count;
             })?;

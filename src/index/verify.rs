@@ -197,7 +197,7 @@ impl Index {
                 return;
             }
             let minimizer = minimizers.minimizer_of_key(wanted.key);
-            for offset in wanted.low..=wanted.high {
+            for offset in u32::from(wanted.low)..=wanted.high.into() {
                 let kmer = minimizers.kmer(minimizer, wanted.context, offset);
                 let raw = found.iter().map(|&position| wanted.kmer_position(position, offset, minimizers.flank()));
                 misplaced = misplaced.or(raw.filter(|&raw| !check.holds(kmer, raw)).map(|raw| (kmer, raw)).next());

@@ -281,29 +281,50 @@ fn window_minima(codec: &KmerCodec, packed: &[u8], start: u64, span: usize, bloc
     outcome
 }
 
-/// Finds the minimizers of at most [`KMERS`] k-mers: hash, bases before it, whether it reads on its reverse strand.
+/// Finds the minimizers of at most [`KMERS`] k-mers: hash, bases before it, whether it reads on its reverse strand. One loop
+/// over lanes is one vector operation; each lane is a k-mer.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512dq+avx512vl", "x86_64+avx2+bmi2"))]
 fn minimizers_of(minimizer: &KmerCodec, codec: &KmerCodec, kmers: &[u64], found: &mut [(u64, u32, bool); KMERS]) {
-    let count = (codec.k - minimizer.k + 1) as usize;
-    for (&kmer, found) in kmers.iter().zip(found) {
-        let mut hashes = [u64::MAX; 3 * LANES];
-        let mut strands = [0; 3 * LANES];
-        let mut rest = kmer << (64 - 2 * codec.k);
-        for (hashes, strands) in
-            hashes.as_chunks_mut().0.iter_mut().zip(strands.as_chunks_mut().0).take(count.div_ceil(LANES))
-        {
-            minimizer.hash_window::<true>([rest, 0], hashes, strands);
-            rest <<= 2 * LANES;
+    let flank = codec.k - minimizer.k;
+    for (kmers, found) in kmers.chunks(LANES).zip(found.chunks_mut(LANES)) {
+        let mut forward = [0; LANES];
+        forward[..kmers.len()].copy_from_slice(kmers);
+        let reverse = forward.map(|kmer| codec.reverse_complement(kmer));
+        let (mut smallest, mut ties) = ([u64::MAX; LANES], [0u64; LANES]);
+        for offset in 0..=flank {
+            for lane in 0..LANES {
+                let one = (forward[lane] >> (2 * (flank - offset))) & minimizer.mask;
+                let other = (reverse[lane] >> (2 * offset)) & minimizer.mask;
+                let (code, is_reverse) = minimizer.canonical_of::<true>(one, other);
+                let value = minimizer.mix(code) << 6 | u64::from(offset) << 1 | u64::from(is_reverse);
+                // Of equal hashes the first stays the smallest.
+                ties[lane] = if value >> 6 < smallest[lane] >> 6 {
+                    0
+                } else {
+                    ties[lane] | u64::from(value >> 6 == smallest[lane] >> 6)
+                };
+                smallest[lane] = smallest[lane].min(value);
+            }
         }
-        let hashes = &hashes[..count];
-        let smallest = hashes.iter().fold(u64::MAX, |smallest, &hash| smallest.min(hash));
-        let equal = hashes.iter().enumerate().fold(0u32, |equal, (i, &hash)| equal | u32::from(hash == smallest) << i);
-        let mut offset = equal.trailing_zeros();
-        if equal & (equal - 1) != 0 && codec.hash(kmer).1.is_reverse() {
-            offset = equal.ilog2();
+        for (((found, &kmer), &value), &tie) in found.iter_mut().zip(kmers).zip(&smallest).zip(&ties) {
+            *found = (value >> 6, (value >> 1) as u32 & 31, value & 1 == 1);
+            if tie != 0 && codec.hash(kmer).1.is_reverse() {
+                *found = last_minimizer(minimizer, codec, kmer);
+            }
         }
-        *found = (smallest, offset, strands[offset as usize] != 0);
     }
+}
+
+/// As [`minimizers_of`], for a k-mer with several m-mers of the smallest hash: the last of them.
+#[cold]
+fn last_minimizer(minimizer: &KmerCodec, codec: &KmerCodec, kmer: u64) -> (u64, u32, bool) {
+    let flank = codec.k - minimizer.k;
+    let of = |offset: u32| {
+        let (hash, strand) = minimizer.hash((kmer >> (2 * (flank - offset))) & minimizer.mask);
+        (hash, flank - offset, strand.is_reverse())
+    };
+    let (hash, behind, reverse) = (0..=flank).map(of).min().unwrap_or_default();
+    (hash, flank - behind, reverse)
 }
 
 #[cfg(test)]

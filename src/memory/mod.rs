@@ -6,12 +6,14 @@
 mod anonymous;
 mod arena;
 mod budget;
+mod prefetch;
 mod resident;
 mod window;
 
 pub(crate) use anonymous::Anonymous;
 pub(crate) use arena::{Arena, Slot};
 pub use budget::{Budget, Component, Reservation, Usage};
+pub(crate) use prefetch::prefetch;
 pub use resident::{Resident, available_memory, available_threads, resident};
 pub(crate) use window::Window;
 

@@ -17,6 +17,7 @@ use super::bits::{self, BitWriter, PADDING};
 use super::checksum::{Identity, Piece};
 use super::positions::ListCode;
 use crate::kmer::{Minimizers, low_mask};
+use crate::memory::prefetch;
 
 /// Most distinct entries of a minimizer that are searched one by one.
 pub(crate) const CROWD: usize = 256;
@@ -71,7 +72,7 @@ impl SuperKmerLayout {
     /// The layout for about `entries` entries, with pages of whole cells, which are ranges of keys with the same
     /// `cell_bits` highest bits.
     pub(crate) fn plan(minimizers: &Minimizers, k: u32, entries: u64, cell_bits: u32) -> Self {
-        // Two to four entries a bucket.
+        // Two to four entries a bucket: a line or two.
         let bucket_bits = (entries.max(4).ilog2() - 1).clamp(cell_bits, minimizers.key_bits());
         let layout = Self { k, m: minimizers.m(), bucket_bits, buckets_per_page: 1, pages: 1 };
         let buckets = 1u64 << bucket_bits;
@@ -489,8 +490,8 @@ fn bits_for(most: u64) -> u32 {
 pub(crate) struct Wanted {
     pub(crate) key: u64,
     pub(crate) context: u64,
-    pub(crate) low: u32,
-    pub(crate) high: u32,
+    pub(crate) low: u8,
+    pub(crate) high: u8,
 }
 
 impl Wanted {
@@ -617,18 +618,17 @@ impl SuperKmerShape {
         start as u32..(end as u32).min(self.entries)
     }
 
-    /// Loads where the bucket of `key` begins, so that its line is near when the place is asked for.
+    /// Asks for where the bucket of `key` begins.
     #[inline(always)]
-    pub(crate) fn touch_directory(&self, fields: &Fields, bytes: &[u8], page: u64, key: u64) -> u8 {
-        let at = HEADER + fields.bucket_in_page(key, page) * self.start_bytes;
-        bytes.get(at).copied().unwrap_or(0)
+    pub(crate) fn prefetch_directory(&self, fields: &Fields, bytes: &[u8], page: u64, key: u64) {
+        prefetch(bytes, HEADER + fields.bucket_in_page(key, page) * self.start_bytes);
     }
 
-    /// Loads the ends of a place, so that its lines are near when it is searched.
+    /// Asks for the entries of a place; they lie on one line or two.
     #[inline(always)]
-    pub(crate) fn touch(&self, fields: &Fields, bytes: &[u8], place: &Range<u32>) -> u8 {
-        let at = |index: u32| bytes.get(self.entries_at + index as usize * fields.stride).copied().unwrap_or(0);
-        at(place.start) ^ at(place.end)
+    pub(crate) fn prefetch(&self, fields: &Fields, bytes: &[u8], place: &Range<u32>) {
+        prefetch(bytes, self.entries_at + place.start as usize * fields.stride);
+        prefetch(bytes, self.entries_at + place.end as usize * fields.stride - 1);
     }
 
     #[inline(always)]
@@ -739,12 +739,24 @@ impl SuperKmerShape {
     ) -> Result<Option<Crowd>, String> {
         let flank = fields.minimizers.flank();
         let remainder = fields.remainder(wanted.key);
-        let mask = low_mask(fields.remainder_bits);
-        for index in place {
-            let head = self.head(fields, bytes, index);
-            if head & mask != remainder {
-                continue;
+        // Four at a time, without a branch on any of them: which it is cannot be foretold.
+        let mut next = place.start;
+        let mut found = 0u32;
+        loop {
+            while found == 0 {
+                if next >= place.end {
+                    return Ok(None);
+                }
+                let first = self.entries_at + next as usize * fields.stride;
+                for i in 0..4 {
+                    let head = bits::load(bytes, first + i as usize * fields.stride);
+                    found |= u32::from(fields.remainder(head) == remainder && next + i < place.end) << i;
+                }
+                next += 4;
             }
+            let index = next - 4 + found.trailing_zeros();
+            found &= found - 1;
+            let head = self.head(fields, bytes, index);
             let range = Self::range(fields, head);
             let context = self.context(fields, bytes, index);
             if range == CROWDED {
@@ -755,14 +767,13 @@ impl SuperKmerShape {
             let before = ((differ >> (2 * flank)) | 1 << (2 * flank)).trailing_zeros() / 2;
             let after = (differ << (64 - 2 * flank) | low_mask(64 - 2 * flank)).leading_zeros() / 2;
             let (low, high) = Fields::offsets(range);
-            let low = low.max(wanted.low).max(flank - after);
-            let high = high.min(wanted.high).min(before);
+            let low = low.max(wanted.low.into()).max(flank - after);
+            let high = high.min(wanted.high.into()).min(before);
             if low <= high {
                 let count = self.count(fields, bytes, index, head);
                 each(low, high, Match { index, count });
             }
         }
-        Ok(None)
     }
 
     /// Bit in the block of the first position of an entry.
@@ -886,7 +897,7 @@ impl SuperKmerShape {
         let (mut scratch, mut payload) = (Vec::new(), None);
         self.for_each_group(fields, page, &forged, |key, entries, crowd| {
             let minimizer = minimizers.minimizer_of_key(key);
-            let wanted = |offset, context| Wanted { key, context, low: offset, high: offset };
+            let wanted = |offset: u32, context| Wanted { key, context, low: offset as u8, high: offset as u8 };
             let Some(crowd) = crowd else {
                 let mut outcome = Ok(());
                 for_each_kmer_of(minimizers, entries, &mut scratch, |offset, context, frequency| {
@@ -969,7 +980,7 @@ impl SuperKmerShape {
                         self.crowded_positions(lists, block, &crowd, (frequency, at), |position| {
                             positions.push(position)
                         })?;
-                        each(Wanted { key, context, low: offset, high: offset }, &positions);
+                        each(Wanted { key, context, low: offset as u8, high: offset as u8 }, &positions);
                         tally(frequency, 1);
                     }
                     if crowd.lists_at.checked_add(list_at) != Some(crowd.end) {
@@ -1001,7 +1012,7 @@ impl SuperKmerShape {
                     self.positions(fields, lists, (bytes, block), Match { index, count }, |position| {
                         positions.push(position)
                     })?;
-                    each(Wanted { key, context, low, high }, &positions);
+                    each(Wanted { key, context, low: low as u8, high: high as u8 }, &positions);
                 }
                 if let [one] = entries {
                     let here = u64::from(one.high - one.low + 1);
