@@ -14,6 +14,17 @@ use crate::store::positions::ListCode;
 /// K-mers that a sample holds at the most, about.
 const SAMPLE: u64 = 1 << 19;
 
+/// Bits by which the k-mers of a genome are thinned out for a sample.
+fn fraction_bits(kmers: u64, codec: &KmerCodec) -> u32 {
+    (kmers / SAMPLE).next_power_of_two().ilog2().min(codec.hash_bits() - 1)
+}
+
+/// Bytes that the sample takes.
+pub(super) fn sample_bytes(kmers: u64, codec: &KmerCodec) -> u64 {
+    // Vectors double as they grow.
+    (kmers >> fraction_bits(kmers, codec)).saturating_mul(4 * 8).min(64 * SAMPLE)
+}
+
 /// Samples the k-mers of a genome on the current thread pool.
 pub(super) fn estimate(
     pieces: &Pieces<'_>,
@@ -24,14 +35,9 @@ pub(super) fn estimate(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(MemoryHints, Layout)> {
     let kmers = pieces.kmers();
-    let fraction_bits = (kmers / SAMPLE).next_power_of_two().ilog2().min(codec.hash_bits() - 1);
+    let fraction_bits = fraction_bits(kmers, codec);
     let limit = low_mask(codec.hash_bits() - fraction_bits);
-    // Vectors double as they grow.
-    let _reserved = budget.reserve(
-        Component::Sample,
-        (kmers >> fraction_bits).saturating_mul(4 * 8).min(64 * SAMPLE),
-        "the sample of k-mers",
-    )?;
+    let _reserved = budget.reserve(Component::Sample, sample_bytes(kmers, codec), "the sample of k-mers")?;
     let mut sample: Vec<u64> = pieces
         .stripes(rayon::current_num_threads() * 4)
         .into_par_iter()

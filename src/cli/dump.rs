@@ -44,7 +44,7 @@ fn io_error(e: std::io::Error) -> Error {
 
 /// Pages are formatted by all threads and written in order.
 fn in_index_order(index: &Index, contigs: &[Contig], positions: bool, output: &mut Output) -> Result<()> {
-    let window = Window::new(index.budget().limit() / 8);
+    let window = Window::charged(index.budget().limit() / 8, index.budget().hold(Component::Output));
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             let _closing = window.closing();

@@ -6,12 +6,16 @@
 mod anonymous;
 mod arena;
 mod budget;
+mod monitor;
+mod report;
 mod resident;
 mod window;
 
 pub(crate) use anonymous::Anonymous;
 pub(crate) use arena::{Arena, Slot};
 pub use budget::{Budget, Component, Reservation, Usage};
+pub use monitor::{Headroom, Monitor, Peak, Status, headroom};
+pub use report::{Difference, MemoryUsageBreakdown, Row};
 pub use resident::{Resident, available_memory, available_threads, resident};
 pub(crate) use window::Window;
 
