@@ -193,7 +193,12 @@ impl Settings {
     }
 
     /// Runs a command while its memory is watched, and says what it was used for.
-    fn watched(&self, command: impl FnOnce() -> Result<()>) -> Result<()> {
+    fn watched(&self, brief: bool, command: impl FnOnce() -> Result<()>) -> Result<()> {
+        if brief && self.monitor_memory.is_none() {
+            // A thread would take as long as the command.
+            command()?;
+            return self.report_memory(&Peak::now(&self.budget));
+        }
         let series = self.monitor_memory.as_deref().map(|path| -> Result<Output> {
             let mut series = Output::create(Some(path), self.force)?;
             series.write_all(Monitor::<Output>::HEADER.as_bytes()).map_err(|e| Error::io("write", path, e))?;
@@ -245,7 +250,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     }));
     let settings = Settings::resolve(arguments.common);
-    let outcome = settings.watched(|| match arguments.command {
+    let brief = matches!(arguments.command, Command::Info(_));
+    let outcome = settings.watched(brief, || match arguments.command {
         Command::BuildIndex(arguments) => build_index::run(arguments, &settings),
         Command::Query(arguments) => query::run(arguments, &settings),
         Command::Info(arguments) => info::run(arguments, &settings),

@@ -161,6 +161,13 @@ pub(crate) fn table_bytes(manifest: &Manifest) -> u64 {
     manifest.dictionary.pages() * (a_page as u64 + 1) + genome.div_ceil(SEQUENCE_CHUNK as u64) * 9
 }
 
+/// The least budget with which an index can be used.
+pub(crate) fn least_memory(manifest: &Manifest) -> u64 {
+    // A page as the store reads it, and in the cache, and its block.
+    let page = 3 * manifest.actual.dictionary_bytes / manifest.dictionary.pages().max(1);
+    table_bytes(manifest) + STORE_CACHE as u64 + page + LEAST_ROOM
+}
+
 struct Contigs {
     all: Vec<Contig>,
     by_name: HashMap<String, u32>,
@@ -191,15 +198,12 @@ impl Index {
     pub fn open_with(folder: impl AsRef<Path>, options: &OpenOptions, budget: &Budget) -> Result<Self> {
         let folder = folder.as_ref().to_owned();
         let manifest = Manifest::read(&folder)?;
-        let tables = table_bytes(&manifest);
-        // A page as the store reads it, and in the cache, and its block.
-        let page = 3 * manifest.actual.dictionary_bytes / manifest.dictionary.pages().max(1);
-        let needed = budget.used() + tables + STORE_CACHE as u64 + page + LEAST_ROOM;
+        let needed = budget.used() + least_memory(&manifest);
         if needed > budget.limit() {
             return Err(Error::memory("an open index", needed, budget.limit()));
         }
         let held = [
-            budget.reserve(Component::PageIndex, tables, "an open index")?,
+            budget.reserve(Component::PageIndex, table_bytes(&manifest), "an open index")?,
             budget.reserve(Component::Store, STORE_CACHE as u64, "an open index")?,
         ];
         for (name, digest) in &manifest.files {

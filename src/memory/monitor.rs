@@ -95,6 +95,13 @@ pub struct Peak {
 }
 
 impl Peak {
+    /// This moment.
+    pub fn now(budget: &Budget) -> Self {
+        let mut peak = Self::default();
+        peak.look(budget);
+        peak
+    }
+
     fn look(&mut self, budget: &Budget) -> Resident {
         let now = resident().unwrap_or_default();
         self.file = self.file.max(now.file);

@@ -124,7 +124,7 @@ impl MemoryUsageBreakdown {
         let files = &self.resident_file;
         let [now, peak, at_peak] = [files.current, files.peak, files.at_peak].map(human_bytes);
         row("mapped files, apart", now, peak, at_peak, String::new());
-        row("allowed", String::new(), human_bytes(self.limit), String::new(), share(self.limit as f64));
+        row("limit", String::new(), human_bytes(self.limit), String::new(), String::new());
         if let Some(expected) = self.expected {
             row("expected", String::new(), human_bytes(expected), String::new(), share(expected as f64));
         }
