@@ -151,6 +151,8 @@ pub fn build_index(
     progress: &dyn Progress,
 ) -> Result<BuildReport> {
     check_options(options)?;
+    // Told before the genome is read, which may take long.
+    Shares::of(budget, rayon::current_num_threads(), 0)?;
     let draft = Draft::create(target, options.force)?;
     let prepared = Prepared::read(sources, &draft.path(SEQUENCE), options, budget, progress)?;
     let genome = TwoBit::open(&draft.path(SEQUENCE))?;
@@ -186,6 +188,7 @@ pub fn plan_index(
 ) -> Result<Plan> {
     check_options(options)?;
     check_target(target, options.force)?;
+    Shares::of(budget, rayon::current_num_threads(), 0)?;
     let name = format!("reprise-plan-{}", std::process::id());
     let scratch = Draft::create(&std::env::temp_dir().join(name), false)?;
     let prepared = Prepared::read(sources, &scratch.path(SEQUENCE), options, budget, progress)?;
@@ -571,10 +574,8 @@ impl<'a> Planned<'a> {
             copied = copied.max(partition.copied_bytes(task));
         }
         passes.push(first..partition.tasks());
+        let shares = shares.with_unit(budget, largest + copied)?;
         let memory = shares.beside + largest + copied;
-        if largest + copied > shares.records {
-            return Err(Error::memory("an index of k-mers as frequent as here", memory, budget.limit()));
-        }
         budget.expect(memory);
         Ok(Self {
             pieces,
@@ -629,8 +630,9 @@ impl<'a> Planned<'a> {
                         run(self, sorted, &mut memory, prepared, &handover, budget, progress);
                     }
                 }
+                // The writer goes on to the seeds once the window is closed, and needs the room.
+                drop((memory, held));
             }
-            drop((memory, held));
             progress.phase("writing", None);
             writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })

@@ -48,6 +48,22 @@ impl Shares {
         Ok(Self { workers, window, store_cache, beside: limit - records, records })
     }
 
+    /// As it is where one unit has records of `bytes` bytes that cannot be shared out to passes: the other parts give way.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] with the least that would do.
+    pub(super) fn with_unit(self, budget: &Budget, bytes: u64) -> Result<Self> {
+        if bytes <= self.records {
+            return Ok(self);
+        }
+        let beside = budget.used() + LEAST_ROOM + SCRATCH + 2 * LEAST_BUFFER;
+        if beside + bytes > budget.limit() {
+            return Err(Error::memory("an index of k-mers as frequent as here", beside + bytes, budget.limit()));
+        }
+        let records = budget.limit() - beside;
+        Ok(Self { workers: 1, window: LEAST_BUFFER, store_cache: LEAST_BUFFER, beside, records })
+    }
+
     /// As it is once `bytes` more are reserved.
     pub(super) fn without(self, bytes: u64) -> Self {
         let records = self.records.saturating_sub(bytes).max(LEAST_RECORDS);
@@ -79,6 +95,20 @@ mod tests {
                 assert_eq!(fewer.beside + fewer.records, shares.beside + shares.records.max(fewer.records));
             }
         }
+    }
+
+    #[test]
+    fn a_large_unit_takes_what_others_can_spare() {
+        let budget = Budget::new(100 << 20);
+        let shares = Shares::of(&budget, 4, 0).expect("enough");
+        assert_eq!(shares.with_unit(&budget, shares.records).expect("fits"), shares);
+        let crowded = shares.with_unit(&budget, shares.records + 1).expect("fits");
+        assert!(crowded.records > shares.records && crowded.beside + crowded.records == 100 << 20);
+        let Err(Error::Memory { needed, .. }) = shares.with_unit(&budget, 100 << 20) else {
+            panic!("more than all fits");
+        };
+        let budget = Budget::new(needed);
+        assert!(Shares::of(&budget, 4, 0).and_then(|s| s.with_unit(&budget, 100 << 20)).is_ok());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use std::io::Write;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 use rayon::prelude::*;
@@ -116,41 +117,35 @@ fn sorted(index: &Index, contigs: &[Contig], positions: bool, output: &mut Outpu
                 Ok(a)
             },
         )?;
-    // A pair of two words, and again while it is collected.
-    let room = (index.budget().free() / 2 / 32).max(1);
+    // A pair of two words; room for those of the largest bucket at the least.
+    let room = (index.budget().free() / 2 / 16).max(counts.iter().copied().max().unwrap_or(0)).min(counts.iter().sum());
+    let _held = index.budget().reserve(Component::Output, room * 16, "sorting the k-mers of this index")?;
+    let mut gathered = Mutex::new(Vec::<(u64, u64)>::with_capacity(room as usize));
     let mut text = Vec::new();
     let mut next = 0;
     while next < counts.len() {
         let mut sum = 0;
-        let taken = counts[next..]
-            .iter()
-            .take_while(|&&count| {
-                sum += count;
-                sum <= room
-            })
-            .count()
-            .max(1);
-        let range: Range<usize> = next..next + taken;
-        next += taken;
-        let count: u64 = counts[range.clone()].iter().sum();
-        let _held = index.budget().wait(Component::Batches, count * 32);
-        let mut kmers: Vec<(u64, u64)> = (0..index.pages())
-            .into_par_iter()
-            .map(|page| {
-                let mut some = Vec::new();
-                index.for_each_kmer_of_page(page, |kmer| {
-                    let rank = codec.lexicographic_rank(kmer.kmer);
-                    if range.contains(&bucket(rank)) {
-                        some.push((rank, kmer.frequency));
-                    }
-                    Ok(())
-                })?;
-                Ok(some)
-            })
-            .collect::<Result<Vec<_>>>()?
-            .concat();
+        let taken = counts[next..].iter().take_while(|&&count| {
+            sum += count;
+            sum <= room
+        });
+        let range: Range<usize> = next..next + taken.count();
+        next = range.end;
+        (0..index.pages()).into_par_iter().try_for_each_init(Vec::new, |some, page| {
+            some.clear();
+            index.for_each_kmer_of_page(page, |kmer| {
+                let rank = codec.lexicographic_rank(kmer.kmer);
+                if range.contains(&bucket(rank)) {
+                    some.push((rank, kmer.frequency));
+                }
+                Ok(())
+            })?;
+            gathered.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(some);
+            Ok(())
+        })?;
+        let kmers = gathered.get_mut().unwrap_or_else(PoisonError::into_inner);
         kmers.par_sort_unstable();
-        for (rank, frequency) in kmers {
+        for (rank, frequency) in kmers.drain(..) {
             let kmer = codec.kmer_of_rank(rank);
             codec.decode_into(kmer, &mut text);
             text.push(b'\t');

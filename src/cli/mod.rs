@@ -66,7 +66,7 @@ struct Common {
     /// Most memory for all that is not a mapped file, such as 512M or 8G [default: half of what the process may use]
     #[arg(long, global = true, value_name = "SIZE", value_parser = parse_size)]
     max_memory: Option<u64>,
-    /// Work in 256 MiB and with a small cache; takes longer, gives the same
+    /// Work in 256 MiB (or --max-memory), with a small cache that is swept early; takes longer, gives the same
     #[arg(long, global = true)]
     low_memory: bool,
     /// No progress and no summary
@@ -118,7 +118,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// The budget where none is given: half of what the process may use, so that the rest can keep files in memory.
 fn default_limit(available: u64) -> u64 {
-    (available / 2).max(LEAST_DEFAULT.min(available))
+    if available > LEAST_DEFAULT { (available / 2).max(LEAST_DEFAULT) } else { available / 4 * 3 }
 }
 
 impl Settings {
@@ -164,9 +164,12 @@ impl Settings {
 
     /// The default cache for this budget.
     fn cache(&self) -> CacheOptions {
-        let share = if self.low_memory { 8 } else { 2 };
-        let most = if self.low_memory { 32 << 20 } else { 1 << 30 };
-        CacheOptions { size: (self.budget.limit() / share).min(most), ..CacheOptions::default() }
+        let limit = self.budget.limit();
+        if self.low_memory {
+            CacheOptions { size: (limit / 8).min(32 << 20), gc_threshold: 0.5, gc_target: 0.25 }
+        } else {
+            CacheOptions { size: (limit / 2).min(1 << 30), ..CacheOptions::default() }
+        }
     }
 
     /// Where results go.
@@ -293,7 +296,7 @@ mod tests {
         assert_eq!(default_limit(24 * gib), 12 * gib);
         assert_eq!(default_limit(gib), 512 * mib);
         assert_eq!(default_limit(700 * mib), 512 * mib);
-        assert_eq!(default_limit(300 * mib), 300 * mib);
+        assert_eq!(default_limit(400 * mib), 300 * mib);
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl Peak {
     fn look(&mut self, budget: &Budget) -> Resident {
         let now = resident().unwrap_or_default();
         self.file = self.file.max(now.file);
-        if now.anonymous >= self.resident.anonymous {
+        if now.anonymous > self.resident.anonymous {
             (self.resident, self.by_component) = (now, budget.by_component());
         }
         now
