@@ -25,7 +25,7 @@ use shares::Shares;
 use spectrum::SpectrumCounter;
 
 use crate::kmer::{KmerCodec, Minimizers, low_mask};
-use crate::memory::{Anonymous, Budget, Component, Reservation, Window};
+use crate::memory::{Anonymous, Budget, Component, Reservation, SpareBuffers, Window};
 use crate::sequence::{RecordHead, SequenceReader, Source, TwoBit, TwoBitSummary, TwoBitWriter};
 pub use crate::store::MemoryHints;
 use crate::store::bits::BitWriter;
@@ -605,7 +605,7 @@ impl<'a> Planned<'a> {
         let handover = Handover {
             window: Window::charged(self.shares.window, budget.hold(Component::WriteWindow)),
             spectrum: Mutex::default(),
-            spare: SpareBuffers::new(self.shares.window, budget),
+            spare: SpareBuffers::new(self.shares.window, budget.hold(Component::WriteWindow)),
         };
         let held = budget.reserve(Component::Partitions, self.pass_bytes, "the k-mers of one pass")?;
         let mut memory = Anonymous::new(held.bytes());
@@ -649,6 +649,10 @@ impl<'a> Planned<'a> {
     ) {
         let stripes = self.pieces.stripes(self.stripes);
         progress.phase("indexing", Some(2 * self.hints.kmers));
+        // The same for all passes: what one frees need not be where another looks for it.
+        let mut workers: Vec<_> = (0..self.shares.workers)
+            .map(|_| Worker::<R>::new(self, sorted, prepared, &handover.spare, budget))
+            .collect();
         for tasks in &self.passes {
             let count = sorted.records_of(tasks);
             // Every pass scans all of the genome, but only its own part counts as progress.
@@ -664,20 +668,22 @@ impl<'a> Planned<'a> {
                 progress.advance((n as f64 * count as f64 / self.hints.kmers as f64) as u64);
             });
             let next = AtomicU64::new(tasks.start);
+            let (next, pass) = (&next, &pass);
             rayon::scope(|scope| {
-                for _ in 0..self.shares.workers {
-                    scope.spawn(|_| {
-                        let mut worker = Worker::new(self, sorted, prepared, &handover.spare, budget);
+                for worker in &mut workers {
+                    scope.spawn(move |_| {
                         loop {
                             let task = next.fetch_add(1, Ordering::Relaxed);
-                            if task >= tasks.end || !worker.run(task, &pass, &handover.window, progress) {
+                            if task >= tasks.end || !worker.run(task, pass, &handover.window, progress) {
                                 break;
                             }
                         }
-                        handover.spectrum.lock().unwrap_or_else(|e| e.into_inner()).merge(&worker.spectrum);
                     });
                 }
             });
+        }
+        for worker in workers {
+            handover.spectrum.lock().unwrap_or_else(|e| e.into_inner()).merge(&worker.spectrum);
         }
     }
 
@@ -835,37 +841,6 @@ struct Worker<'a, R> {
     spectrum: SpectrumCounter,
     spare: &'a SpareBuffers,
     held: Reservation,
-}
-
-/// Buffers of pages that were written, for those to come.
-struct SpareBuffers {
-    most: u64,
-    buffers: Mutex<(Vec<Vec<u8>>, Reservation)>,
-}
-
-impl SpareBuffers {
-    /// Keeps `most` bytes at the most.
-    fn new(most: u64, budget: &Budget) -> Self {
-        Self { most, buffers: Mutex::new((Vec::new(), budget.hold(Component::WriteWindow))) }
-    }
-
-    fn take(&self) -> Vec<u8> {
-        let mut all = self.buffers.lock().unwrap_or_else(|e| e.into_inner());
-        let buffer = all.0.pop().unwrap_or_default();
-        let left = all.1.bytes() - buffer.capacity() as u64;
-        all.1.resize(left);
-        buffer
-    }
-
-    /// Keeps a few buffers of ordinary size.
-    fn give(&self, buffer: Vec<u8>) {
-        let mut all = self.buffers.lock().unwrap_or_else(|e| e.into_inner());
-        let bytes = all.1.bytes() + buffer.capacity() as u64;
-        if all.0.len() < 16 && buffer.capacity() <= 1 << 20 && bytes <= self.most {
-            all.1.resize(bytes);
-            all.0.push(buffer);
-        }
-    }
 }
 
 impl<'a, R: Record> Worker<'a, R> {

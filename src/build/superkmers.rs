@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
+use super::estimate::Gather;
 use super::genome::{Piece, Pieces};
 use super::seeds::Repeats;
 use super::spectrum::SpectrumCounter;
-use super::{EncodedPage, Handover, Planned, SpareBuffers, records};
+use super::{EncodedPage, Handover, Planned, records};
 use crate::kmer::{Minimizers, low_mask};
-use crate::memory::{Anonymous, Budget, Component, Reservation, Window};
+use crate::memory::{Anonymous, Budget, Component, Reservation, SpareBuffers, Window};
 use crate::store::layout::Divisor;
 use crate::store::positions::ListCode;
 use crate::store::superkmers::{Entry, Fields, SuperKmerEncoder, SuperKmerLayout};
@@ -127,9 +128,7 @@ impl Survey {
     /// Bytes that sample and counts take.
     pub(super) fn sample_bytes(kmers: u64, minimizers: &Minimizers, stripes: usize) -> u64 {
         let (expected, sample_bits, cell_bits) = Self::bits(kmers, minimizers);
-        // Vectors double as they grow.
-        (expected >> sample_bits).saturating_mul(4 * size_of::<Occurrence>() as u64)
-            + (stripes as u64) * (4 << cell_bits)
+        Gather::<Occurrence>::bytes(expected >> sample_bits) + (stripes as u64) * (4 << cell_bits)
     }
 
     /// Counts super-k-mers by cell and samples those with the lowest keys, on the current thread pool.
@@ -142,31 +141,32 @@ impl Survey {
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Self> {
         let cut = Cut::new(minimizers, lists);
-        let (_, sample_bits, cell_bits) = Self::bits(pieces.kmers(), &minimizers);
+        let (expected, sample_bits, cell_bits) = Self::bits(pieces.kmers(), &minimizers);
         let limit = low_mask(minimizers.key_bits() - sample_bits);
         let cell_shift = minimizers.key_bits() - cell_bits;
         let bytes = Self::sample_bytes(pieces.kmers(), &minimizers, stripes.len());
         let mut held = budget.reserve(Component::Sample, bytes, "the sample of k-mers")?;
-        let (counts, samples): (Vec<_>, Vec<_>) = stripes
+        let sample = Gather::new(expected >> sample_bits);
+        let counts: Vec<_> = stripes
             .par_iter()
             .map(|stripe| {
                 let mut counts = vec![0u32; 1 << cell_bits];
-                let mut sample = Vec::new();
+                let mut part = sample.part();
                 pieces.scan_super_kmers(
                     &minimizers,
                     stripe,
                     |piece, s| {
                         counts[(s.key >> cell_shift) as usize] += 1;
                         if s.key <= limit {
-                            sample.push(cut.occurrence(piece, &s));
+                            part.push(cut.occurrence(piece, &s));
                         }
                     },
                     progress,
                 );
-                (counts, sample)
+                counts
             })
-            .unzip();
-        let mut sample = samples.concat();
+            .collect();
+        let mut sample = sample.all();
         sample.par_sort_unstable_by_key(|o| o.value());
         let (mut distinct, mut repeated, mut entries) = (0, 0, 0);
         let mut scratch = Vec::new();
@@ -296,16 +296,19 @@ impl Partition {
         let stripes = planned.pieces.stripes(planned.stripes);
         let bytes_of = |units: &Range<u64>| units.clone().map(|unit| self.unit_bytes(unit)).sum::<u64>();
         progress.phase("indexing", Some(2 * planned.hints.kmers));
+        let mut workers: Vec<_> = (0..planned.shares.workers)
+            .map(|_| Worker::new(self, planned.identity, &planned.lists, &handover.spare, budget))
+            .collect();
         for units in &planned.passes {
             let share = bytes_of(units) as f64 / bytes_of(&(0..self.units())).max(1) as f64;
             let scattered = self.scatter(&planned.pieces, &stripes, units.clone(), records(memory), &|kmers| {
                 progress.advance((kmers as f64 * share) as u64);
             });
             let next = AtomicU64::new(units.start);
+            let (next, scattered) = (&next, &scattered);
             rayon::scope(|scope| {
-                for _ in 0..planned.shares.workers {
-                    scope.spawn(|_| {
-                        let mut worker = Worker::new(self, planned.identity, &planned.lists, &handover.spare, budget);
+                for worker in &mut workers {
+                    scope.spawn(move |_| {
                         loop {
                             let unit = next.fetch_add(1, Ordering::Relaxed);
                             if unit >= units.end
@@ -314,10 +317,12 @@ impl Partition {
                                 break;
                             }
                         }
-                        handover.spectrum.lock().unwrap_or_else(|e| e.into_inner()).merge(&worker.spectrum);
                     });
                 }
             });
+        }
+        for worker in workers {
+            handover.spectrum.lock().unwrap_or_else(|e| e.into_inner()).merge(&worker.spectrum);
         }
     }
 

@@ -9,6 +9,7 @@ mod budget;
 mod monitor;
 mod report;
 mod resident;
+mod spare;
 mod window;
 
 pub(crate) use anonymous::Anonymous;
@@ -17,6 +18,7 @@ pub use budget::{Budget, Component, Reservation, Usage};
 pub use monitor::{Headroom, Monitor, Peak, Status, headroom};
 pub use report::{Difference, MemoryUsageBreakdown, Row};
 pub use resident::{Resident, available_memory, available_threads, resident};
+pub(crate) use spare::SpareBuffers;
 pub(crate) use window::Window;
 
 /// Bytes as people write them: `1.5 GiB`.
