@@ -6,8 +6,8 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::resident::{cgroups, memory_field};
-use super::{Budget, Component, Resident, resident};
+use super::resident::{Statm, cgroups, memory_field};
+use super::{Budget, Component, resident};
 
 /// How tight memory is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,29 +86,30 @@ pub fn headroom() -> Option<Headroom> {
 /// The moment at which most anonymous memory was resident.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Peak {
-    /// What the process had.
-    pub resident: Resident,
+    /// Anonymous bytes resident at that moment.
+    pub anonymous: u64,
+    /// Bytes of mapped files resident at that moment.
+    pub file: u64,
     /// What was reserved at that moment, in the order of [`Component::ALL`].
     pub by_component: [u64; Component::ALL.len()],
     /// Most bytes of mapped files resident at any time.
-    pub file: u64,
+    pub most_file: u64,
 }
 
 impl Peak {
     /// This moment.
     pub fn now(budget: &Budget) -> Self {
         let mut peak = Self::default();
-        peak.look(budget);
+        let now = resident().unwrap_or_default();
+        peak.look(budget, (now.anonymous, now.file));
         peak
     }
 
-    fn look(&mut self, budget: &Budget) -> Resident {
-        let now = resident().unwrap_or_default();
-        self.file = self.file.max(now.file);
-        if now.anonymous > self.resident.anonymous {
-            (self.resident, self.by_component) = (now, budget.by_component());
+    fn look(&mut self, budget: &Budget, (anonymous, file): (u64, u64)) {
+        self.most_file = self.most_file.max(file);
+        if anonymous > self.anonymous {
+            (self.anonymous, self.file, self.by_component) = (anonymous, file, budget.by_component());
         }
-        now
     }
 }
 
@@ -120,11 +121,14 @@ pub struct Monitor<W> {
     thread: JoinHandle<(Peak, Option<W>, std::io::Result<()>)>,
 }
 
-/// Looks between two readings of what machine and cgroup have left.
-const LOOKS: u32 = 5;
+/// Looks from one row of a time series to the next.
+const ROW: u32 = 5;
+/// Looks from one reading of what machine and cgroup have left to the next.
+const READING: u32 = 20;
 
 impl<W: Write + Send + 'static> Monitor<W> {
-    /// Starts the thread: it looks every `period`, and at every fifth look reads `left` and adds a row to `series`.
+    /// Starts the thread: it looks every `period`, adds a row to `series` at every fifth look, and reads `left` at every
+    /// twentieth.
     ///
     /// # Errors
     /// When the system starts no thread.
@@ -140,35 +144,41 @@ impl<W: Write + Send + 'static> Monitor<W> {
             let start = Instant::now();
             let mut peak = Peak::default();
             let mut written = Ok(());
-            let mut row = |now: &Resident, status: Status| {
+            let statm = Statm::open();
+            let now = || statm.as_ref().and_then(Statm::read).unwrap_or_default();
+            let mut row = |(anonymous, file): (u64, u64)| {
                 let Some(series) = series.as_mut().filter(|_| written.is_ok()) else { return };
                 let tracked = budget.by_component();
                 written = writeln!(
                     series,
                     "{:.3}\t{}\t{}\t{}\t{}\t{}",
                     start.elapsed().as_secs_f64(),
-                    now.anonymous,
-                    now.file,
+                    anonymous,
+                    file,
                     tracked.iter().sum::<u64>(),
                     tracked[Component::IndexCache as usize],
-                    status.name()
+                    budget.status().name()
                 );
             };
             for look in 0u32.. {
-                let now = peak.look(&budget);
-                if look.is_multiple_of(LOOKS) {
+                let seen = now();
+                peak.look(&budget, seen);
+                if look.is_multiple_of(READING) {
                     let status = left().map_or(Status::Ok, Headroom::status);
                     if status != budget.status() {
                         budget.set_status(status);
                     }
-                    row(&now, status);
+                }
+                if look.is_multiple_of(ROW) {
+                    row(seen);
                 }
                 if !matches!(stopped.recv_timeout(period), Err(RecvTimeoutError::Timeout)) {
                     break;
                 }
             }
-            let now = peak.look(&budget);
-            row(&now, budget.status());
+            let seen = now();
+            peak.look(&budget, seen);
+            row(seen);
             (peak, series, written)
         })?;
         Ok(Self { stop, thread })
@@ -240,7 +250,7 @@ mod tests {
         let seconds = |row: &[&str]| row[0].parse::<f64>().expect("seconds");
         assert!(rows.windows(2).all(|two| seconds(&two[0]) <= seconds(&two[1])), "{series}");
         if resident().is_some() {
-            assert!(peak.resident.anonymous > 0);
+            assert!(peak.anonymous > 0 && peak.most_file >= peak.file);
         }
     }
 

@@ -68,7 +68,7 @@ impl MemoryUsageBreakdown {
             .collect();
         let sum = |of: fn(&Row) -> u64| components.iter().map(of).sum::<u64>();
         let tracked = Row { name: "", current: sum(|r| r.current), peak: budget.peak(), at_peak: sum(|r| r.at_peak) };
-        let most = peak.resident.anonymous;
+        let most = peak.anonymous;
         Self {
             limit: budget.limit(),
             expected: budget.expected(),
@@ -79,12 +79,7 @@ impl MemoryUsageBreakdown {
             components,
             tracked,
             resident_anonymous: Row { name: "", current: now.anonymous, peak: most, at_peak: most },
-            resident_file: Row {
-                name: "",
-                current: now.file,
-                peak: peak.file.max(now.file),
-                at_peak: peak.resident.file,
-            },
+            resident_file: Row { name: "", current: now.file, peak: peak.most_file.max(now.file), at_peak: peak.file },
             resident_peak: now.peak,
         }
     }
@@ -144,7 +139,6 @@ fn signed(bytes: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::Resident;
 
     #[test]
     fn a_report_adds_up() {
@@ -154,11 +148,7 @@ mod tests {
         let mut cache = budget.hold(Component::IndexCache);
         cache.resize(5 << 20);
         budget.expect(20 << 20);
-        let peak = Peak {
-            resident: Resident { anonymous: 10 << 20, file: 1 << 20, peak: 0 },
-            by_component: budget.by_component(),
-            file: 2 << 20,
-        };
+        let peak = Peak { anonymous: 10 << 20, file: 1 << 20, by_component: budget.by_component(), most_file: 2 << 20 };
         cache.resize(0);
         let report = MemoryUsageBreakdown::new(&budget, &peak);
         assert_eq!(report.tracked.at_peak, 8 << 20);
