@@ -1,4 +1,5 @@
-//! The one memory budget of a run, its reservations, and what the process really uses.
+//! The one memory budget of a run, its reservations, and what the process really uses: watched, and reported so that it
+//! adds up.
 //!
 //! Whatever grows with the input reserves from the [`Budget`] before it allocates and holds the [`Reservation`] as
 //! long as the memory. A reservation gives back on drop, so also on an error or a panic.
