@@ -50,7 +50,7 @@ fn in_index_order(index: &Index, contigs: &[Contig], positions: bool, output: &m
     let actual = &index.manifest().actual;
     let row = u64::from(index.k()) + 8 + if positions { 24 * actual.positions / actual.stored_kmers.max(1) } else { 0 };
     let page = 2 * row * actual.stored_kmers / index.pages().max(1);
-    let workers = (budget.limit() / 4 / page.max(1)).clamp(1, rayon::current_num_threads() as u64);
+    let workers = (budget.limit() / 8 / page.max(1)).clamp(1, rayon::current_num_threads() as u64);
     let window = Window::charged(budget.limit() / 8, budget.hold(Component::Output));
     let spare = SpareBuffers::new(budget.limit() / 8, budget.hold(Component::Output));
     std::thread::scope(|scope| {
