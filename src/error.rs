@@ -116,6 +116,11 @@ impl Error {
         Self::Input { path: path.as_ref().to_owned(), line, problem: problem.into() }
     }
 
+    /// Work that `allowed` bytes are too few for; `needed` is rounded up to what a message can say exactly.
+    pub(crate) fn memory(what: &'static str, needed: u64, allowed: u64) -> Self {
+        Self::Memory { what, needed: needed.max(1).saturating_add((1 << 20) - 1) >> 20 << 20, allowed }
+    }
+
     /// A damaged file of an index.
     pub fn damaged(path: impl AsRef<Path>, offset: Option<u64>, problem: impl Into<String>) -> Self {
         Self::Damaged { path: path.as_ref().to_owned(), offset, problem: problem.into() }

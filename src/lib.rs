@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | [`sequence`] | FASTA and FASTQ in, contigs, the 2-bit packed genome with N and soft-mask runs, regions | – |
 //! | [`kmer`] | encoding, canonical form, the invertible mixer, iteration over packed and ASCII sequence | `sequence` |
-//! | [`memory`] | the one budget and its reservations, what the process really uses, huge-page slots, bounded hand-over in order | – |
+//! | [`memory`] | the one budget and its reservations, the monitor and the report of what the process really uses, huge-page slots, bounded hand-over in order | – |
 //! | [`store`] | the bundle on disk: catalog, dictionary pages, position blocks, manifest, checksums, publishing | the above |
 //! | [`build`] | estimate and plan, partition passes, sort, encode | the above |
 //! | [`index`] | an open index: one k-mer, batches, positions, walks, seeds, the genome's bases, the cache, verify | the above but `build` |

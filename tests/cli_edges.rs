@@ -211,7 +211,7 @@ fn quiet_verbose_and_memory_reports() {
     let report = std::fs::read_to_string(bench.at().join("m.json")).expect("written");
     let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
     assert_eq!(report["limit"], limit);
-    let peak = report["reserved_peak"].as_u64().expect("a number");
+    let peak = report["tracked"]["peak"].as_u64().expect("a number");
     assert!(peak > 0 && peak <= limit, "{peak}");
     assert!(report["components"]["partitions"]["peak"].as_u64().expect("a number") > 0);
     let report = bench.run(&["build-index", "g.fa", "--force", "-q", "--memory-report"]).fine().err;

@@ -1,5 +1,7 @@
 //! Capacity estimate before a build.
 
+use std::sync::{Mutex, PoisonError};
+
 use rayon::prelude::*;
 
 use super::genome::Pieces;
@@ -14,6 +16,71 @@ use crate::store::positions::ListCode;
 /// K-mers that a sample holds at the most, about.
 const SAMPLE: u64 = 1 << 19;
 
+/// Bits by which the k-mers of a genome are thinned out for a sample.
+fn fraction_bits(kmers: u64, codec: &KmerCodec) -> u32 {
+    (kmers / SAMPLE).next_power_of_two().ilog2().min(codec.hash_bits() - 1)
+}
+
+/// Bytes that the sample takes.
+pub(super) fn sample_bytes(kmers: u64, codec: &KmerCodec) -> u64 {
+    Gather::<u64>::bytes(kmers >> fraction_bits(kmers, codec))
+}
+
+/// What many threads sample, in one place.
+pub(super) struct Gather<T>(Mutex<Vec<T>>);
+
+/// What one thread has sampled and not yet handed over.
+pub(super) struct Part<'g, T> {
+    gather: &'g Gather<T>,
+    few: Vec<T>,
+}
+
+/// Samples that a thread hands over together.
+const HANDED_OVER: usize = 1 << 12;
+
+impl<T> Gather<T> {
+    /// Bytes where `expected` samples are expected: a quarter more may come, and more than that doubles the vector.
+    pub(super) fn bytes(expected: u64) -> u64 {
+        (expected + expected / 4).saturating_mul(2 * size_of::<T>() as u64) + (1 << 20)
+    }
+
+    /// For about `expected` samples.
+    pub(super) fn new(expected: u64) -> Self {
+        Self(Mutex::new(Vec::with_capacity((expected + expected / 4) as usize)))
+    }
+
+    /// A part to fill.
+    pub(super) fn part(&self) -> Part<'_, T> {
+        Part { gather: self, few: Vec::with_capacity(HANDED_OVER) }
+    }
+
+    /// All samples, in no order.
+    pub(super) fn all(self) -> Vec<T> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Part<'_, T> {
+    #[inline(always)]
+    pub(super) fn push(&mut self, sample: T) {
+        if self.few.len() == HANDED_OVER {
+            self.hand_over();
+        }
+        self.few.push(sample);
+    }
+
+    #[cold]
+    fn hand_over(&mut self) {
+        self.gather.0.lock().unwrap_or_else(PoisonError::into_inner).append(&mut self.few);
+    }
+}
+
+impl<T> Drop for Part<'_, T> {
+    fn drop(&mut self) {
+        self.hand_over();
+    }
+}
+
 /// Samples the k-mers of a genome on the current thread pool.
 pub(super) fn estimate(
     pieces: &Pieces<'_>,
@@ -24,32 +91,23 @@ pub(super) fn estimate(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(MemoryHints, Layout)> {
     let kmers = pieces.kmers();
-    let fraction_bits = (kmers / SAMPLE).next_power_of_two().ilog2().min(codec.hash_bits() - 1);
+    let fraction_bits = fraction_bits(kmers, codec);
     let limit = low_mask(codec.hash_bits() - fraction_bits);
-    // Vectors double as they grow.
-    let _reserved = budget.reserve(
-        Component::Sample,
-        (kmers >> fraction_bits).saturating_mul(4 * 8).min(64 * SAMPLE),
-        "the sample of k-mers",
-    )?;
-    let mut sample: Vec<u64> = pieces
-        .stripes(rayon::current_num_threads() * 4)
-        .into_par_iter()
-        .map(|stripe| {
-            let mut hashes = Vec::new();
-            pieces.scan(
-                stripe,
-                |hash, _| {
-                    if hash <= limit {
-                        hashes.push(hash);
-                    }
-                },
-                progress,
-            );
-            hashes
-        })
-        .collect::<Vec<_>>()
-        .concat();
+    let _reserved = budget.reserve(Component::Sample, sample_bytes(kmers, codec), "the sample of k-mers")?;
+    let sample = Gather::new(kmers >> fraction_bits);
+    pieces.stripes(rayon::current_num_threads() * 4).into_par_iter().for_each(|stripe| {
+        let mut part = sample.part();
+        pieces.scan(
+            stripe,
+            |hash, _| {
+                if hash <= limit {
+                    part.push(hash);
+                }
+            },
+            progress,
+        );
+    });
+    let mut sample = sample.all();
     sample.par_sort_unstable();
 
     let (mut distinct, mut repeated, mut stored) = (0u64, 0u64, 0u64);

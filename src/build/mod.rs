@@ -4,6 +4,7 @@ mod estimate;
 mod genome;
 mod partition;
 mod seeds;
+mod shares;
 mod spectrum;
 mod superkmers;
 
@@ -18,12 +19,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use genome::Pieces;
-use partition::{Counts, Narrow, Packed, Pass, Record, Scatter, Sorter, Units, Wide, stripes_for};
+use partition::{Counts, Narrow, Packed, Pass, Record, SORTED_AT_ONCE, Scatter, Sorter, Units, Wide, stripes_for};
 use seeds::{Dictionary, Repeats};
+use shares::Shares;
 use spectrum::SpectrumCounter;
 
 use crate::kmer::{KmerCodec, Minimizers, low_mask};
-use crate::memory::{Anonymous, Budget, Component, Window};
+use crate::memory::{Anonymous, Budget, Component, Reservation, SpareBuffers, Window};
 use crate::sequence::{RecordHead, SequenceReader, Source, TwoBit, TwoBitSummary, TwoBitWriter};
 pub use crate::store::MemoryHints;
 use crate::store::bits::BitWriter;
@@ -149,6 +151,8 @@ pub fn build_index(
     progress: &dyn Progress,
 ) -> Result<BuildReport> {
     check_options(options)?;
+    // Told before the genome is read, which may take long.
+    Shares::of(budget, rayon::current_num_threads(), 0)?;
     let draft = Draft::create(target, options.force)?;
     let prepared = Prepared::read(sources, &draft.path(SEQUENCE), options, budget, progress)?;
     let genome = TwoBit::open(&draft.path(SEQUENCE))?;
@@ -184,6 +188,7 @@ pub fn plan_index(
 ) -> Result<Plan> {
     check_options(options)?;
     check_target(target, options.force)?;
+    Shares::of(budget, rayon::current_num_threads(), 0)?;
     let name = format!("reprise-plan-{}", std::process::id());
     let scratch = Draft::create(&std::env::temp_dir().join(name), false)?;
     let prepared = Prepared::read(sources, &scratch.path(SEQUENCE), options, budget, progress)?;
@@ -270,6 +275,7 @@ struct Prepared {
     parameters: Parameters,
     codec: KmerCodec,
     filters: Filters,
+    _held: Reservation,
 }
 
 impl Prepared {
@@ -286,7 +292,7 @@ impl Prepared {
         let mut writer = TwoBitWriter::with_wide_offsets_from(sequence, options.wide_offsets_from)?;
         let mut contigs: Vec<Contig> = Vec::new();
         let mut seen: HashMap<String, (usize, u64)> = HashMap::new();
-        let (mut start, mut name_bytes, mut done) = (0, 0, 0);
+        let (mut start, mut done) = (0, 0);
         std::thread::scope(|scope| {
             let (sender, events) = sync_channel(READ_AHEAD);
             let reader = std::thread::Builder::new()
@@ -307,8 +313,8 @@ impl Prepared {
                             return Err(Error::input(source.path(), Some(head.line), problem));
                         }
                         seen.insert(head.name.clone(), (number, head.line));
-                        name_bytes += 2 * head.name.capacity() + head.description.capacity() + 2 * size_of::<Contig>();
-                        reserved.resize(INPUT_BUFFERS + name_bytes as u64);
+                        let bytes = 2 * head.name.capacity() + head.description.capacity() + 2 * size_of::<Contig>();
+                        reserved.grow(bytes as u64, "the table of contigs")?;
                         writer.begin(&head.name);
                         let RecordHead { name, description, .. } = head;
                         contigs.push(Contig { name, description, length: 0, start, record: 0 });
@@ -328,7 +334,10 @@ impl Prepared {
             }
             reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })?;
-        drop(seen);
+        drop((seen, reserved));
+        let mut held = budget.hold(Component::Contigs);
+        let texts = contigs.iter().map(|c| (c.name.capacity() + c.description.capacity()) as u64).sum::<u64>();
+        held.resize(texts + (contigs.capacity() * size_of::<Contig>()) as u64);
         let TwoBitSummary { bases, acgt, masked, n_runs, records, digest, .. } = writer.finish()?;
         for (contig, record) in contigs.iter_mut().zip(records) {
             contig.record = record;
@@ -376,6 +385,7 @@ impl Prepared {
                 max_positions: options.max_positions,
             },
             contigs,
+            _held: held,
         })
     }
 }
@@ -403,8 +413,6 @@ impl Prepared {
 
 /// Records scattered to at once: each stream keeps a line of its own in a core's cache.
 const STREAMS: u64 = 4096;
-/// Memory beside the records that even the smallest build takes.
-const LEAST_ROOM: u64 = 8 << 20;
 
 /// Everything settled before the first pass.
 struct Planned<'a> {
@@ -417,9 +425,11 @@ struct Planned<'a> {
     stripes: usize,
     /// Tasks of each pass: pages, or units of several pages.
     passes: Vec<Range<u64>>,
-    window: u64,
-    store_cache: u64,
+    /// Bytes of the records of the largest pass, with one record more for each stripe.
+    pass_bytes: u64,
+    shares: Shares,
     memory: u64,
+    _held: [Reservation; 2],
 }
 
 /// How the records of a genome are shared out to tasks and passes.
@@ -465,11 +475,18 @@ impl Partition {
         }
     }
 
-    /// Bytes of the counts.
-    fn capacity_bytes(&self, stripes: usize) -> u64 {
+    /// Bytes that are copied while the largest unit of a task is sorted, where that is one that a k-mer of great frequency
+    /// crowds; any other fits the scratch.
+    fn copied_bytes(&self, task: u64) -> u64 {
         match self {
-            Self::Sorted(sorted) => Counts::bytes(stripes, &sorted.units),
-            Self::SuperKmers(partition) => partition.capacity_bytes(),
+            Self::Sorted(sorted) => {
+                let largest =
+                    sorted.units_of(&(task..task + 1)).map(|unit| sorted.counts.unit(unit)).max().unwrap_or(0);
+                if largest > SORTED_AT_ONCE { largest * sorted.record_bytes } else { 0 }
+            }
+            Self::SuperKmers(partition) => {
+                Some(partition.unit_bytes(task)).filter(|&b| b > SORTED_AT_ONCE * 16).unwrap_or(0)
+            }
         }
     }
 }
@@ -496,33 +513,30 @@ impl<'a> Planned<'a> {
         let lists = ListCode::new(prepared.summary.bases);
         let threads = rayon::current_num_threads();
         let stripes = stripes_for(threads, pieces.kmers());
-        let limit = budget.limit();
-        let window = (limit / 16).clamp(1 << 20, 64 << 20);
-        let store_cache = (limit / 16).clamp(1 << 20, 32 << 20);
-        let scratch = threads as u64 * (6 << 20);
-        let taken = limit - budget.free() + window + store_cache + scratch + pieces.capacity_bytes() + LEAST_ROOM;
-        // What is left for records, and passes: memory touched for the first time costs as much as several passes over the
-        // genome, so three passes over a third of the memory, touched once, are faster than one over all of it.
-        let share_out = |bytes: u64| {
-            let room = limit.saturating_sub(taken);
-            if room < bytes.min(1 << 20) {
-                return Err(Error::Memory { what: "building this index", needed: taken + (1 << 20), allowed: limit });
-            }
-            Ok((room, bytes.div_ceil(room.max(1)).max(bytes.div_ceil(LARGE).min(3))))
+        let held_pieces = budget.reserve(Component::Contigs, pieces.capacity_bytes(), "the genome's list of pieces")?;
+        let minimizers = prepared.minimizers(options)?;
+        let sample = match &minimizers {
+            Some(minimizers) => superkmers::Survey::sample_bytes(pieces.kmers(), minimizers, stripes),
+            None => estimate::sample_bytes(pieces.kmers(), &prepared.codec),
         };
+        let shares = Shares::of(budget, threads, sample)?;
+        // Memory touched for the first time costs as much as several passes over the genome, so three passes over a third of
+        // the memory, touched once, are faster than one over all of it.
+        let passes_for = |bytes: u64| bytes.div_ceil(shares.records).max(bytes.div_ceil(LARGE).min(3));
 
         progress.phase("estimating", Some(pieces.kmers()));
         let advance = |kmers| progress.advance(kmers);
-        let (partition, hints, shape, (room, expected_passes), bytes);
-        if let Some(minimizers) = prepared.minimizers(options)? {
+        let (partition, hints, shape, expected_passes, bytes, held_counts);
+        if let Some(minimizers) = minimizers {
             let striped = pieces.stripes(stripes);
             let survey = superkmers::Survey::of(&pieces, minimizers, &lists, &striped, budget, &advance)?;
             bytes = survey.bytes();
-            (room, expected_passes) = share_out(bytes)?;
+            expected_passes = passes_for(bytes);
             let k = prepared.codec.k();
             let (plan, expected) =
                 superkmers::Partition::new(&survey, k, pieces.kmers(), &lists, expected_passes, STREAMS);
             (shape, hints) = (Shape::SuperKmers(plan.layout), expected);
+            held_counts = budget.reserve(Component::Counts, plan.capacity_bytes(), "counting k-mers")?;
             partition = Partition::SuperKmers(plan);
         } else {
             let (expected, layout) =
@@ -534,8 +548,9 @@ impl<'a> Planned<'a> {
                 _ => size_of::<Wide>(),
             } as u64;
             bytes = pieces.kmers() * record_bytes;
-            (room, expected_passes) = share_out(bytes)?;
+            expected_passes = passes_for(bytes);
             let units = Units::new(&layout, expected_passes, STREAMS);
+            held_counts = budget.reserve(Component::Counts, Counts::bytes(stripes, &units), "counting k-mers")?;
             progress.phase("counting", Some(pieces.kmers()));
             let counts = Counts::of(&pieces, &pieces.stripes(stripes), &units, &advance);
             (shape, hints) = (Shape::SortedDictionary(layout), expected);
@@ -544,9 +559,10 @@ impl<'a> Planned<'a> {
 
         // Passes are runs of tasks that fit.
         let even = bytes.div_ceil(expected_passes.max(1)) + bytes / 64 + 1;
-        let most = room.min(even.max(1 << 20));
+        let shares = shares.without(held_counts.bytes());
+        let most = shares.records.min(even.max(1 << 20));
         let mut passes: Vec<Range<u64>> = Vec::new();
-        let (mut first, mut sum, mut largest) = (0, 0, 0);
+        let (mut first, mut sum, mut largest, mut copied) = (0, 0, 0, 0);
         for task in 0..partition.tasks() {
             let here = partition.task_bytes(task);
             if sum > 0 && sum + here > most {
@@ -555,8 +571,12 @@ impl<'a> Planned<'a> {
             }
             sum += here;
             largest = largest.max(sum);
+            copied = copied.max(partition.copied_bytes(task));
         }
         passes.push(first..partition.tasks());
+        let shares = shares.with_unit(budget, largest + copied)?;
+        let memory = shares.beside + largest + copied;
+        budget.expect(memory);
         Ok(Self {
             pieces,
             hints,
@@ -566,9 +586,10 @@ impl<'a> Planned<'a> {
             partition,
             stripes,
             passes,
-            window,
-            store_cache,
-            memory: taken + largest,
+            pass_bytes: largest + stripes as u64 * size_of::<Wide>() as u64,
+            shares,
+            memory,
+            _held: [held_pieces, held_counts],
         })
     }
 
@@ -581,14 +602,13 @@ impl<'a> Planned<'a> {
         budget: &Budget,
         progress: &dyn Progress,
     ) -> Result<(Totals, FileDigest)> {
-        let handover =
-            Handover { window: Window::new(self.window), spectrum: Mutex::default(), spare: SpareBuffers::default() };
-        let _held = [
-            budget.wait(Component::WriteWindow, self.window),
-            budget.wait(Component::Store, self.store_cache),
-            budget.wait(Component::Contigs, self.pieces.capacity_bytes()),
-            budget.wait(Component::Counts, self.partition.capacity_bytes(self.stripes)),
-        ];
+        let handover = Handover {
+            window: Window::charged(self.shares.window, budget.hold(Component::WriteWindow)),
+            spectrum: Mutex::default(),
+            spare: SpareBuffers::new(self.shares.window, budget.hold(Component::WriteWindow)),
+        };
+        let held = budget.reserve(Component::Partitions, self.pass_bytes, "the k-mers of one pass")?;
+        let mut memory = Anonymous::new(held.bytes());
         std::thread::scope(|scope| {
             let writer = std::thread::Builder::new()
                 .name("writer".to_owned())
@@ -600,16 +620,18 @@ impl<'a> Planned<'a> {
             {
                 let _closing = handover.window.closing();
                 match &self.partition {
-                    Partition::SuperKmers(partition) => partition.run(self, &handover, budget, progress),
+                    Partition::SuperKmers(partition) => partition.run(self, &mut memory, &handover, budget, progress),
                     Partition::Sorted(sorted) => {
                         let run = match sorted.record_bytes {
                             8 => Self::run_passes::<Packed>,
                             12 => Self::run_passes::<Narrow>,
                             _ => Self::run_passes::<Wide>,
                         };
-                        run(self, sorted, prepared, &handover, budget, progress);
+                        run(self, sorted, &mut memory, prepared, &handover, budget, progress);
                     }
                 }
+                // The writer goes on to the seeds once the window is closed, and needs the room.
+                drop((memory, held));
             }
             progress.phase("writing", None);
             writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -619,17 +641,18 @@ impl<'a> Planned<'a> {
     fn run_passes<R: Record>(
         &self,
         sorted: &SortedPartition,
+        memory: &mut Anonymous,
         prepared: &Prepared,
         handover: &Handover,
         budget: &Budget,
         progress: &dyn Progress,
     ) {
-        let largest = self.passes.iter().map(|tasks| sorted.records_of(tasks)).max().unwrap_or(0);
         let stripes = self.pieces.stripes(self.stripes);
-        let bytes = (largest + stripes.len() as u64) * size_of::<R>() as u64;
-        let _held = budget.wait(Component::Partitions, bytes);
-        let mut memory = Anonymous::new(bytes);
         progress.phase("indexing", Some(2 * self.hints.kmers));
+        // The same for all passes: what one frees need not be where another looks for it.
+        let mut workers: Vec<_> = (0..self.shares.workers)
+            .map(|_| Worker::<R>::new(self, sorted, prepared, &handover.spare, budget))
+            .collect();
         for tasks in &self.passes {
             let count = sorted.records_of(tasks);
             // Every pass scans all of the genome, but only its own part counts as progress.
@@ -641,24 +664,26 @@ impl<'a> Planned<'a> {
                 range: sorted.units_of(tasks),
                 position_bits: self.lists.width(),
             };
-            let pass = Pass::new(scatter, records::<R>(&mut memory), &|n| {
+            let pass = Pass::new(scatter, records::<R>(memory), &|n| {
                 progress.advance((n as f64 * count as f64 / self.hints.kmers as f64) as u64);
             });
             let next = AtomicU64::new(tasks.start);
+            let (next, pass) = (&next, &pass);
             rayon::scope(|scope| {
-                for _ in 0..rayon::current_num_threads() {
-                    scope.spawn(|_| {
-                        let mut worker = Worker::new(self, sorted, prepared, &handover.spare, budget);
+                for worker in &mut workers {
+                    scope.spawn(move |_| {
                         loop {
                             let task = next.fetch_add(1, Ordering::Relaxed);
-                            if task >= tasks.end || !worker.run(task, &pass, &handover.window, progress) {
+                            if task >= tasks.end || !worker.run(task, pass, &handover.window, progress) {
                                 break;
                             }
                         }
-                        handover.spectrum.lock().unwrap_or_else(|e| e.into_inner()).merge(&worker.spectrum);
                     });
                 }
             });
+        }
+        for worker in workers {
+            handover.spectrum.lock().unwrap_or_else(|e| e.into_inner()).merge(&worker.spectrum);
         }
     }
 
@@ -720,11 +745,12 @@ impl<'a> Planned<'a> {
         put(&header)?;
         let mut at = header.len() as u64;
         let mut totals = Totals { kmers: self.hints.kmers, ..Totals::default() };
-        let catalog = CatalogWriter::create(&draft.path(CATALOG), self.identity, self.store_cache as usize)?;
+        let catalog = CatalogWriter::create(&draft.path(CATALOG), self.identity, self.shares.store_cache as usize)?;
         catalog.fill(|tables| {
             let mut pages = Vec::with_capacity(self.shape.pages() as usize);
             let mut repeats = Some(Vec::new());
-            let mut held = budget.wait(Component::Seeds, 0);
+            let mut held = budget.hold(Component::Seeds);
+            let mut held_store = budget.hold(Component::Store);
             while let Some(page) = handover.window.take() {
                 put(&page.block)?;
                 tables.put_page(pages.len() as u64, &page.dictionary)?;
@@ -750,6 +776,7 @@ impl<'a> Planned<'a> {
                 totals.position_bytes += page.block.len() as u64;
                 handover.spare.give(page.block);
                 handover.spare.give(page.dictionary);
+                held_store.resize(tables.cache_bytes());
             }
             if pages.len() as u64 != self.shape.pages() {
                 // A worker panicked: that panic goes on once this thread is joined.
@@ -813,25 +840,7 @@ struct Worker<'a, R> {
     by_page: Vec<Vec<R>>,
     spectrum: SpectrumCounter,
     spare: &'a SpareBuffers,
-    held: crate::memory::Reservation,
-}
-
-/// Buffers of pages that were written, for those to come.
-#[derive(Default)]
-struct SpareBuffers(Mutex<Vec<Vec<u8>>>);
-
-impl SpareBuffers {
-    fn take(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(|e| e.into_inner()).pop().unwrap_or_default()
-    }
-
-    /// Keeps a few buffers of ordinary size.
-    fn give(&self, buffer: Vec<u8>) {
-        let mut all = self.0.lock().unwrap_or_else(|e| e.into_inner());
-        if all.len() < 16 && buffer.capacity() <= 1 << 20 {
-            all.push(buffer);
-        }
-    }
+    held: Reservation,
 }
 
 impl<'a, R: Record> Worker<'a, R> {
@@ -852,7 +861,7 @@ impl<'a, R: Record> Worker<'a, R> {
             by_page: Vec::new(),
             spectrum: SpectrumCounter::default(),
             spare,
-            held: budget.wait(Component::SortScratch, 0),
+            held: budget.hold(Component::SortScratch),
         }
     }
 
@@ -936,7 +945,7 @@ impl<'a, R: Record> Worker<'a, R> {
 }
 
 /// The memory of a pass as records.
-fn records<R: Record>(memory: &mut Anonymous) -> &mut [R] {
+fn records<R: bytemuck::Pod>(memory: &mut Anonymous) -> &mut [R] {
     let bytes = memory.bytes();
     let whole = bytes.len() / size_of::<R>() * size_of::<R>();
     bytemuck::cast_slice_mut(&mut bytes[..whole])

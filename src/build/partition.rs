@@ -274,6 +274,8 @@ pub(crate) struct Sorter<R> {
 
 /// Records that are sorted at once, within a core's own cache.
 const AT_ONCE: usize = 1 << 16;
+/// A unit of more records is copied while it is sorted.
+pub(crate) const SORTED_AT_ONCE: u64 = 2 * AT_ONCE as u64;
 
 impl<R: Record> Sorter<R> {
     pub(crate) fn new() -> Self {
@@ -298,6 +300,15 @@ impl<R: Record> Sorter<R> {
         let count = segments.iter().map(|s| s.len()).sum();
         if count <= 2 * AT_ONCE {
             self.groups_at_once(segments, count, first, last, position_bits, each);
+            return;
+        }
+        // One k-mer alone takes no room; and what its neighbours do not use narrows the ranges.
+        let hashes = || segments.iter().flat_map(|s| s.iter()).map(|r| r.hash(position_bits));
+        let (first, last) = hashes().fold((last, first), |(low, high), hash| (low.min(hash), high.max(hash)));
+        if let [records] = segments
+            && first == last
+        {
+            each(first, records);
             return;
         }
         // Too many for the cache: first into 2^bits ranges of hashes, then each range by itself.

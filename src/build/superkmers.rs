@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
+use super::estimate::Gather;
 use super::genome::{Piece, Pieces};
 use super::seeds::Repeats;
 use super::spectrum::SpectrumCounter;
-use super::{EncodedPage, Handover, Planned, SpareBuffers};
+use super::{EncodedPage, Handover, Planned, records};
 use crate::kmer::{Minimizers, low_mask};
-use crate::memory::{Anonymous, Budget, Component, Window};
+use crate::memory::{Anonymous, Budget, Component, Reservation, SpareBuffers, Window};
 use crate::store::layout::Divisor;
 use crate::store::positions::ListCode;
 use crate::store::superkmers::{Entry, Fields, SuperKmerEncoder, SuperKmerLayout};
@@ -112,9 +113,24 @@ pub(super) struct Survey {
     repeated_kmers: u64,
     /// Distinct super-k-mers.
     entries: u64,
+    _held: Reservation,
 }
 
 impl Survey {
+    /// Super-k-mers to be expected, bits by which they are thinned out for the sample, and bits of a cell's number.
+    fn bits(kmers: u64, minimizers: &Minimizers) -> (u64, u32, u32) {
+        // As random bases have them: one for every half of a window.
+        let expected = kmers * 2 / u64::from(minimizers.flank() + 2) + 1;
+        let bits = |parts: u64| parts.max(1).next_power_of_two().ilog2().min(minimizers.key_bits() - 1);
+        (expected, bits(expected / SAMPLE), bits(expected / CELL).min(20))
+    }
+
+    /// Bytes that sample and counts take.
+    pub(super) fn sample_bytes(kmers: u64, minimizers: &Minimizers, stripes: usize) -> u64 {
+        let (expected, sample_bits, cell_bits) = Self::bits(kmers, minimizers);
+        Gather::<Occurrence>::bytes(expected >> sample_bits) + (stripes as u64) * (4 << cell_bits)
+    }
+
     /// Counts super-k-mers by cell and samples those with the lowest keys, on the current thread pool.
     pub(super) fn of(
         pieces: &Pieces<'_>,
@@ -125,37 +141,32 @@ impl Survey {
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Self> {
         let cut = Cut::new(minimizers, lists);
-        // As random bases have them: one for every half of a window.
-        let expected = pieces.kmers() * 2 / u64::from(minimizers.flank() + 2) + 1;
-        let bits = |parts: u64| parts.max(1).next_power_of_two().ilog2().min(minimizers.key_bits() - 1);
-        let sample_bits = bits(expected / SAMPLE);
-        let cell_bits = bits(expected / CELL).min(20);
+        let (expected, sample_bits, cell_bits) = Self::bits(pieces.kmers(), &minimizers);
         let limit = low_mask(minimizers.key_bits() - sample_bits);
         let cell_shift = minimizers.key_bits() - cell_bits;
-        // Vectors double as they grow.
-        let bytes = (expected >> sample_bits).saturating_mul(4 * size_of::<Occurrence>() as u64)
-            + (stripes.len() as u64) * (4 << cell_bits);
-        let _held = budget.reserve(Component::Sample, bytes, "the sample of k-mers")?;
-        let (counts, samples): (Vec<_>, Vec<_>) = stripes
+        let bytes = Self::sample_bytes(pieces.kmers(), &minimizers, stripes.len());
+        let mut held = budget.reserve(Component::Sample, bytes, "the sample of k-mers")?;
+        let sample = Gather::new(expected >> sample_bits);
+        let counts: Vec<_> = stripes
             .par_iter()
             .map(|stripe| {
                 let mut counts = vec![0u32; 1 << cell_bits];
-                let mut sample = Vec::new();
+                let mut part = sample.part();
                 pieces.scan_super_kmers(
                     &minimizers,
                     stripe,
                     |piece, s| {
                         counts[(s.key >> cell_shift) as usize] += 1;
                         if s.key <= limit {
-                            sample.push(cut.occurrence(piece, &s));
+                            part.push(cut.occurrence(piece, &s));
                         }
                     },
                     progress,
                 );
-                (counts, sample)
+                counts
             })
-            .unzip();
-        let mut sample = samples.concat();
+            .collect();
+        let mut sample = sample.all();
         sample.par_sort_unstable_by_key(|o| o.value());
         let (mut distinct, mut repeated, mut entries) = (0, 0, 0);
         let mut scratch = Vec::new();
@@ -166,6 +177,8 @@ impl Survey {
                 repeated += u64::from(frequency > 1);
             });
         });
+        drop(sample);
+        held.resize((stripes.len() as u64) * (4 << cell_bits));
         let scale = |n: u64| n << sample_bits;
         Ok(Self {
             cut,
@@ -174,6 +187,7 @@ impl Survey {
             distinct_kmers: scale(distinct),
             repeated_kmers: scale(repeated),
             entries: scale(entries),
+            _held: held,
         })
     }
 
@@ -271,29 +285,30 @@ impl Partition {
     }
 
     /// Runs the passes of a plan and hands over its pages.
-    pub(super) fn run(&self, planned: &Planned<'_>, handover: &Handover, budget: &Budget, progress: &dyn Progress) {
+    pub(super) fn run(
+        &self,
+        planned: &Planned<'_>,
+        memory: &mut Anonymous,
+        handover: &Handover,
+        budget: &Budget,
+        progress: &dyn Progress,
+    ) {
         let stripes = planned.pieces.stripes(planned.stripes);
         let bytes_of = |units: &Range<u64>| units.clone().map(|unit| self.unit_bytes(unit)).sum::<u64>();
-        let largest = planned.passes.iter().map(bytes_of).max().unwrap_or(0);
-        let _held = budget.wait(Component::Partitions, largest);
-        let mut memory = Anonymous::new(largest.max(size_of::<Occurrence>() as u64));
         progress.phase("indexing", Some(2 * planned.hints.kmers));
+        let mut workers: Vec<_> = (0..planned.shares.workers)
+            .map(|_| Worker::new(self, planned.identity, &planned.lists, &handover.spare, budget))
+            .collect();
         for units in &planned.passes {
             let share = bytes_of(units) as f64 / bytes_of(&(0..self.units())).max(1) as f64;
-            let scattered = self.scatter(
-                &planned.pieces,
-                &stripes,
-                units.clone(),
-                bytemuck::cast_slice_mut(memory.bytes()),
-                &|kmers| {
-                    progress.advance((kmers as f64 * share) as u64);
-                },
-            );
+            let scattered = self.scatter(&planned.pieces, &stripes, units.clone(), records(memory), &|kmers| {
+                progress.advance((kmers as f64 * share) as u64);
+            });
             let next = AtomicU64::new(units.start);
+            let (next, scattered) = (&next, &scattered);
             rayon::scope(|scope| {
-                for _ in 0..rayon::current_num_threads() {
-                    scope.spawn(|_| {
-                        let mut worker = Worker::new(self, planned.identity, &planned.lists, &handover.spare, budget);
+                for worker in &mut workers {
+                    scope.spawn(move |_| {
                         loop {
                             let unit = next.fetch_add(1, Ordering::Relaxed);
                             if unit >= units.end
@@ -302,10 +317,12 @@ impl Partition {
                                 break;
                             }
                         }
-                        handover.spectrum.lock().unwrap_or_else(|e| e.into_inner()).merge(&worker.spectrum);
                     });
                 }
             });
+        }
+        for worker in workers {
+            handover.spectrum.lock().unwrap_or_else(|e| e.into_inner()).merge(&worker.spectrum);
         }
     }
 
@@ -384,7 +401,7 @@ struct Worker<'a> {
     entries: Vec<Entry>,
     spectrum: SpectrumCounter,
     spare: &'a SpareBuffers,
-    held: crate::memory::Reservation,
+    held: Reservation,
 }
 
 /// Records that insertion sorts; more of them with nearly one key are repeats.
@@ -406,7 +423,7 @@ impl<'a> Worker<'a> {
             entries: Vec::new(),
             spectrum: SpectrumCounter::default(),
             spare,
-            held: budget.wait(Component::SortScratch, 0),
+            held: budget.hold(Component::SortScratch),
         }
     }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use super::{Settings, grouped};
 use crate::build::{BuildOptions, build_index};
 use crate::index::{Index, OpenOptions};
-use crate::memory::human_bytes;
+use crate::memory::{Component, human_bytes};
 use crate::sequence::Source;
 use crate::{Error, Result, Silent};
 
@@ -50,6 +50,8 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
 fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<String> {
     let fasta: PathBuf = folder.join("demo.fa");
     let target = folder.join("demo.reprise");
+    // Each base in the genome, in the text of the file, and as that grows.
+    let held = settings.budget.reserve(Component::Input, 4 * arguments.bases, "the genome of the demo")?;
     let (genome, planted) = genome(arguments.bases as usize, arguments.seed);
     let mut text = String::new();
     for (number, contig) in genome.iter().enumerate() {
@@ -60,13 +62,15 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Str
         }
     }
     std::fs::write(&fasta, text).map_err(|e| Error::io("write", &fasta, e))?;
+    let contigs = genome.len();
+    drop((genome, held));
 
     let mut said = String::new();
     let _ = writeln!(
         said,
         "1. A genome of {} bases in {} contigs (seed {}), with repeats planted:",
         grouped(arguments.bases),
-        genome.len(),
+        contigs,
         arguments.seed
     );
     for repeat in &planted {

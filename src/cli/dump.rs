@@ -1,13 +1,14 @@
 use std::io::Write;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 use rayon::prelude::*;
 
 use super::Settings;
 use crate::index::{Index, OpenOptions, Position};
-use crate::memory::{Component, Window};
+use crate::memory::{Component, SpareBuffers, Window};
 use crate::output::{Output, push_number, push_position};
 use crate::store::Contig;
 use crate::{Error, Result};
@@ -44,25 +45,35 @@ fn io_error(e: std::io::Error) -> Error {
 
 /// Pages are formatted by all threads and written in order.
 fn in_index_order(index: &Index, contigs: &[Contig], positions: bool, output: &mut Output) -> Result<()> {
-    let window = Window::new(index.budget().limit() / 8);
+    let budget = index.budget();
+    // The text of a page, which doubles as it grows; with positions it may be many times that.
+    let actual = &index.manifest().actual;
+    let row = u64::from(index.k()) + 8 + if positions { 24 * actual.positions / actual.stored_kmers.max(1) } else { 0 };
+    let page = 2 * row * actual.stored_kmers / index.pages().max(1);
+    let workers = (budget.limit() / 8 / page.max(1)).clamp(1, rayon::current_num_threads() as u64);
+    let window = Window::charged(budget.limit() / 8, budget.hold(Component::Output));
+    let spare = SpareBuffers::new(budget.limit() / 8, budget.hold(Component::Output));
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             let _closing = window.closing();
             while let Some(text) = window.take() {
                 let text: Vec<u8> = text;
                 output.write_all(&text).map_err(io_error)?;
+                spare.give(text);
             }
             Ok(())
         });
         let next = std::sync::atomic::AtomicU64::new(0);
         let closing = window.closing();
-        let made = (0..rayon::current_num_threads()).into_par_iter().try_for_each(|_| {
+        let made = (0..workers).into_par_iter().try_for_each(|_| {
+            let mut held = budget.hold(Component::Output);
             loop {
                 let page = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 if page >= index.pages() {
                     return Ok(());
                 }
-                let mut text = Vec::new();
+                let mut text = spare.take();
+                text.clear();
                 index.for_each_kmer_of_page(page, |kmer| {
                     index.codec().decode_into(kmer.kmer, &mut text);
                     text.push(b'\t');
@@ -72,8 +83,12 @@ fn in_index_order(index: &Index, contigs: &[Contig], positions: bool, output: &m
                         kmer.for_each_position(|position| push(&mut text, contigs, position, &mut separator))?;
                     }
                     text.push(b'\n');
+                    if text.capacity() as u64 != held.bytes() {
+                        held.resize(text.capacity() as u64);
+                    }
                     Ok(())
                 })?;
+                held.resize(0);
                 let bytes = text.capacity() as u64;
                 if !window.put(page, text, bytes) {
                     return Ok(());
@@ -116,41 +131,35 @@ fn sorted(index: &Index, contigs: &[Contig], positions: bool, output: &mut Outpu
                 Ok(a)
             },
         )?;
-    // A pair of two words, and again while it is collected.
-    let room = (index.budget().free() / 2 / 32).max(1);
+    // A pair of two words; room for those of the largest bucket at the least.
+    let room = (index.budget().free() / 2 / 16).max(counts.iter().copied().max().unwrap_or(0)).min(counts.iter().sum());
+    let _held = index.budget().reserve(Component::Output, room * 16, "sorting the k-mers of this index")?;
+    let mut gathered = Mutex::new(Vec::<(u64, u64)>::with_capacity(room as usize));
     let mut text = Vec::new();
     let mut next = 0;
     while next < counts.len() {
         let mut sum = 0;
-        let taken = counts[next..]
-            .iter()
-            .take_while(|&&count| {
-                sum += count;
-                sum <= room
-            })
-            .count()
-            .max(1);
-        let range: Range<usize> = next..next + taken;
-        next += taken;
-        let count: u64 = counts[range.clone()].iter().sum();
-        let _held = index.budget().wait(Component::Batches, count * 32);
-        let mut kmers: Vec<(u64, u64)> = (0..index.pages())
-            .into_par_iter()
-            .map(|page| {
-                let mut some = Vec::new();
-                index.for_each_kmer_of_page(page, |kmer| {
-                    let rank = codec.lexicographic_rank(kmer.kmer);
-                    if range.contains(&bucket(rank)) {
-                        some.push((rank, kmer.frequency));
-                    }
-                    Ok(())
-                })?;
-                Ok(some)
-            })
-            .collect::<Result<Vec<_>>>()?
-            .concat();
+        let taken = counts[next..].iter().take_while(|&&count| {
+            sum += count;
+            sum <= room
+        });
+        let range: Range<usize> = next..next + taken.count();
+        next = range.end;
+        (0..index.pages()).into_par_iter().try_for_each_init(Vec::new, |some, page| {
+            some.clear();
+            index.for_each_kmer_of_page(page, |kmer| {
+                let rank = codec.lexicographic_rank(kmer.kmer);
+                if range.contains(&bucket(rank)) {
+                    some.push((rank, kmer.frequency));
+                }
+                Ok(())
+            })?;
+            gathered.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(some);
+            Ok(())
+        })?;
+        let kmers = gathered.get_mut().unwrap_or_else(PoisonError::into_inner);
         kmers.par_sort_unstable();
-        for (rank, frequency) in kmers {
+        for (rank, frequency) in kmers.drain(..) {
             let kmer = codec.kmer_of_rank(rank);
             codec.decode_into(kmer, &mut text);
             text.push(b'\t');

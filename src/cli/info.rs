@@ -1,19 +1,26 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::{Settings, grouped};
 use crate::Result;
-use crate::memory::human_bytes;
-use crate::store::Manifest;
+use crate::index::{OpenOptions, least_memory, table_bytes};
+use crate::memory::{MemoryUsageBreakdown, Peak, human_bytes};
+use crate::store::{Manifest, POSITIONS, SEQUENCE};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Folder of an index
     index: PathBuf,
+    /// Say what memory it takes to look up in this index, and what it takes to open it
+    #[arg(long)]
+    memory: bool,
 }
 
 pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+    if arguments.memory {
+        return memory(&arguments.index, settings);
+    }
     let manifest = Manifest::read(&arguments.index)?;
     if settings.json {
         let json = serde_json::to_string_pretty(&manifest).unwrap_or_default();
@@ -90,4 +97,43 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         text += &format!("  {name:<17} {:>16} {:>16}\n", grouped(estimated), grouped(counted));
     }
     settings.print(&text)
+}
+
+/// Opens the index as a query does and says what that took and what looking up may take.
+fn memory(folder: &Path, settings: &Settings) -> Result<()> {
+    let cache = settings.cache();
+    let index = settings.open(folder, OpenOptions { cache, ..OpenOptions::default() })?;
+    index.contigs()?;
+    let manifest = index.manifest();
+    let least = least_memory(manifest);
+    let mapped = [POSITIONS, SEQUENCE].map(|name| (name, manifest.files.get(name).map_or(0, |file| file.bytes)));
+    let report = MemoryUsageBreakdown::new(&settings.budget, &Peak::now(&settings.budget));
+    if settings.json {
+        let json = serde_json::json!({
+            "index": folder,
+            "least_memory": least,
+            "tables": table_bytes(manifest),
+            "pages": manifest.actual.dictionary_bytes,
+            "cache_limit": cache.size,
+            "mapped_files": mapped.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+            "memory": report,
+        });
+        return settings.print(&format!("{json:#}\n"));
+    }
+    let mut text = format!("{}: memory to look up in it\n", folder.display());
+    let mut row = |name: &str, value: String| text += &format!("  {name:<17} {value}\n");
+    row("least", format!("{} beside the program", human_bytes(least)));
+    row("tables", format!("{}, always", human_bytes(table_bytes(manifest))));
+    row(
+        "cache",
+        format!(
+            "up to {} with this --max-memory; all pages are {}",
+            human_bytes(cache.size),
+            human_bytes(manifest.actual.dictionary_bytes)
+        ),
+    );
+    for (name, bytes) in mapped {
+        row("mapped", format!("{name}, {}: as much of it as is read and as the system keeps", human_bytes(bytes)));
+    }
+    settings.print(&(text + "\nopen, with its contigs:\n" + &report.text()))
 }

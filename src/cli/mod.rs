@@ -13,11 +13,15 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::index::{CacheOptions, Index, OpenOptions};
-use crate::memory::{Budget, available_memory, available_threads, human_bytes, parse_size, resident};
+use crate::memory::{
+    Budget, Component, MemoryUsageBreakdown, Monitor, Peak, Reservation, available_memory, available_threads, headroom,
+    parse_size, resident,
+};
 use crate::output::Output;
 use crate::{Error, Result, store};
 use progress::Bars;
@@ -62,7 +66,7 @@ struct Common {
     /// Most memory for all that is not a mapped file, such as 512M or 8G [default: half of what the process may use]
     #[arg(long, global = true, value_name = "SIZE", value_parser = parse_size)]
     max_memory: Option<u64>,
-    /// Work in 256 MiB and with a small cache; takes longer, gives the same
+    /// Work in 256 MiB (or --max-memory), with a small cache that is swept early; takes longer, gives the same
     #[arg(long, global = true)]
     low_memory: bool,
     /// No progress and no summary
@@ -77,6 +81,9 @@ struct Common {
     /// Say what the memory was used for, on stderr or in FILE
     #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     memory_report: Option<PathBuf>,
+    /// Write a time series of the memory used to FILE (TSV: seconds, then bytes)
+    #[arg(long, global = true, value_name = "FILE")]
+    monitor_memory: Option<PathBuf>,
     /// Write results to PATH [default: standard output, or a name made from the input]
     #[arg(short, long, global = true, value_name = "PATH")]
     output: Option<PathBuf>,
@@ -89,11 +96,14 @@ struct Common {
 struct Settings {
     threads: usize,
     budget: Budget,
+    /// What the program has before it begins.
+    _program: Reservation,
     low_memory: bool,
     quiet: bool,
     verbose: bool,
     json: bool,
     memory_report: Option<PathBuf>,
+    monitor_memory: Option<PathBuf>,
     output: Option<PathBuf>,
     force: bool,
     progress: Bars,
@@ -103,26 +113,34 @@ struct Settings {
 const LOW_MEMORY: u64 = 256 << 20;
 /// The default budget is not below this where the process may use more.
 const LEAST_DEFAULT: u64 = 512 << 20;
+/// Time between two looks at the memory of the process.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// The budget where none is given: half of what the process may use, so that the rest can keep files in memory.
+fn default_limit(available: u64) -> u64 {
+    if available > LEAST_DEFAULT { (available / 2).max(LEAST_DEFAULT) } else { available / 4 * 3 }
+}
 
 impl Settings {
     fn resolve(common: Common) -> Self {
-        let half = || {
-            let all = available_memory().unwrap_or(4 << 30);
-            (all / 2).max(LEAST_DEFAULT.min(all))
-        };
         let limit = match common.max_memory {
             Some(limit) => limit,
             None if common.low_memory => LOW_MEMORY,
-            None => half(),
+            None => default_limit(available_memory().unwrap_or(4 << 30)),
         };
+        let budget = Budget::new(limit);
+        let mut program = budget.hold(Component::Program);
+        program.resize(resident().map_or(0, |now| now.anonymous));
         Self {
             threads: common.threads.map_or_else(available_threads, usize::from),
-            budget: Budget::new(limit),
+            budget,
+            _program: program,
             low_memory: common.low_memory,
             quiet: common.quiet,
             verbose: common.verbose > 0,
             json: common.json,
             memory_report: common.memory_report,
+            monitor_memory: common.monitor_memory,
             output: common.output,
             force: common.force,
             progress: Bars::new(common.quiet, common.verbose > 0),
@@ -146,9 +164,12 @@ impl Settings {
 
     /// The default cache for this budget.
     fn cache(&self) -> CacheOptions {
-        let share = if self.low_memory { 8 } else { 2 };
-        let most = if self.low_memory { 32 << 20 } else { 1 << 30 };
-        CacheOptions { size: (self.budget.limit() / share).min(most), ..CacheOptions::default() }
+        let limit = self.budget.limit();
+        if self.low_memory {
+            CacheOptions { size: (limit / 8).min(32 << 20), gc_threshold: 0.5, gc_target: 0.25 }
+        } else {
+            CacheOptions { size: (limit / 2).min(1 << 30), ..CacheOptions::default() }
+        }
     }
 
     /// Where results go.
@@ -174,44 +195,35 @@ impl Settings {
         self.progress.line(&format!("warning: {text}"));
     }
 
-    fn report_memory(&self) -> Result<()> {
+    /// Runs a command while its memory is watched, and says what it was used for.
+    fn watched(&self, brief: bool, command: impl FnOnce() -> Result<()>) -> Result<()> {
+        if brief && self.monitor_memory.is_none() {
+            // A thread would take as long as the command.
+            command()?;
+            return self.report_memory(&Peak::now(&self.budget));
+        }
+        let series = self.monitor_memory.as_deref().map(|path| -> Result<Output> {
+            let mut series = Output::create(Some(path), self.force)?;
+            series.write_all(Monitor::<Output>::HEADER.as_bytes()).map_err(|e| Error::io("write", path, e))?;
+            Ok(series)
+        });
+        let monitor = Monitor::start(&self.budget, LOOK_EVERY, headroom, series.transpose()?)
+            .map_err(|e| Error::io("start a thread for", "the memory", e))?;
+        let outcome = command();
+        let (peak, series) = monitor
+            .stop()
+            .map_err(|e| Error::io("write", self.monitor_memory.as_deref().unwrap_or(Path::new("the memory")), e))?;
+        // The series of a command that failed is whole too, and may say why.
+        let series = series.map_or(Ok(()), Output::finish);
+        self.progress.clear();
+        outcome.and(series)?;
+        self.report_memory(&peak)
+    }
+
+    fn report_memory(&self, peak: &Peak) -> Result<()> {
         let Some(path) = &self.memory_report else { return Ok(()) };
-        let usage = self.budget.usage();
-        let now = resident().unwrap_or_default();
-        let text = if self.json {
-            let components: serde_json::Map<String, serde_json::Value> = usage
-                .iter()
-                .map(|u| (u.component.name().to_owned(), serde_json::json!({"current": u.current, "peak": u.peak})))
-                .collect();
-            let all = serde_json::json!({
-                "limit": self.budget.limit(),
-                "components": components,
-                "reserved_peak": self.budget.peak(),
-                "resident_anonymous": now.anonymous,
-                "resident_file": now.file,
-                "resident_peak": now.peak,
-            });
-            format!("{all:#}\n")
-        } else {
-            let mut text = format!("{:<14} {:>12} {:>12}\n", "memory", "now", "peak");
-            let mut row = |name: &str, current: u64, peak: u64| {
-                text += &format!("{name:<14} {:>12} {:>12}\n", human_bytes(current), human_bytes(peak));
-            };
-            for used in &usage {
-                row(used.component.name(), used.current, used.peak);
-            }
-            row("reserved", self.budget.limit() - self.budget.free(), self.budget.peak());
-            text += &format!("{:<14} {:>12}\n", "limit", human_bytes(self.budget.limit()));
-            text += &format!("{:<14} {:>12}\n", "anonymous", human_bytes(now.anonymous));
-            text += &format!("{:<14} {:>12}\n", "mapped files", human_bytes(now.file));
-            text += &format!(
-                "{:<14} {:>12} {:>12}\n",
-                "resident",
-                human_bytes(now.anonymous + now.file),
-                human_bytes(now.peak)
-            );
-            text
-        };
+        let report = MemoryUsageBreakdown::new(&self.budget, peak);
+        let text = if self.json { report.json() } else { report.text() };
         if path.as_os_str() == "-" {
             self.progress.line(text.trim_end());
             return Ok(());
@@ -241,7 +253,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     }));
     let settings = Settings::resolve(arguments.common);
-    let outcome = match arguments.command {
+    let brief = matches!(arguments.command, Command::Info(_));
+    let outcome = settings.watched(brief, || match arguments.command {
         Command::BuildIndex(arguments) => build_index::run(arguments, &settings),
         Command::Query(arguments) => query::run(arguments, &settings),
         Command::Info(arguments) => info::run(arguments, &settings),
@@ -249,9 +262,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Spectrum(arguments) => spectrum::run(arguments, &settings),
         Command::Dump(arguments) => dump::run(arguments, &settings),
         Command::Demo(arguments) => demo::run(arguments, &settings),
-    };
+    });
     settings.progress.clear();
-    match outcome.and_then(|()| settings.report_memory()) {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(e) => {
@@ -276,6 +289,16 @@ fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn half_of_the_memory_is_the_default() {
+        use super::default_limit;
+        let (mib, gib) = (1u64 << 20, 1u64 << 30);
+        assert_eq!(default_limit(24 * gib), 12 * gib);
+        assert_eq!(default_limit(gib), 512 * mib);
+        assert_eq!(default_limit(700 * mib), 512 * mib);
+        assert_eq!(default_limit(400 * mib), 300 * mib);
+    }
+
     #[test]
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;

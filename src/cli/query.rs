@@ -45,12 +45,12 @@ pub(super) struct Arguments {
     /// Bytes of the cache of index pages
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     cache_size: Option<u64>,
-    /// Share of the cache past which it is swept
-    #[arg(long, value_name = "SHARE", default_value_t = 0.8, value_parser = share)]
-    gc_threshold: f64,
-    /// Share of the cache to which a sweep brings it
-    #[arg(long, value_name = "SHARE", default_value_t = 0.7, value_parser = share)]
-    gc_target: f64,
+    /// Share of the cache past which it is swept [default: 0.8, with --low-memory 0.5]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    gc_threshold: Option<f64>,
+    /// Share of the cache to which a sweep brings it [default: 0.7, with --low-memory 0.25]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    gc_target: Option<f64>,
     /// Read positions and genome into memory first
     #[arg(long)]
     populate: bool,
@@ -77,8 +77,8 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let default = settings.cache();
     let cache = CacheOptions {
         size: arguments.cache_size.unwrap_or(default.size),
-        gc_threshold: arguments.gc_threshold,
-        gc_target: arguments.gc_target,
+        gc_threshold: arguments.gc_threshold.unwrap_or(default.gc_threshold),
+        gc_target: arguments.gc_target.unwrap_or(default.gc_target),
     };
     let options = OpenOptions { cache, populate: arguments.populate, huge_pages: arguments.huge_pages };
     let lists = !arguments.kmer.is_empty() || arguments.kmers.is_some();

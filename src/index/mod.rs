@@ -41,8 +41,8 @@ use crate::{Error, Result};
 /// Memory of the store itself: what it reads is kept in our own cache.
 const STORE_CACHE: usize = 1 << 20;
 
-/// The least budget with which an index can be used: a page, its block and a batch.
-const LEAST_MEMORY: u64 = 8 << 20;
+/// Memory beside tables and pages that looking up takes at the least: a batch, and what the allocator keeps.
+const LEAST_ROOM: u64 = 4 << 20;
 
 /// How an index is opened.
 #[derive(Debug, Clone, Default)]
@@ -149,7 +149,23 @@ pub struct Index {
     contigs: OnceLock<Contigs>,
     cache: PageCache,
     contigs_held: OnceLock<Reservation>,
+    _held: [Reservation; 2],
     budget: Budget,
+}
+
+/// Bytes of the tables of an open index: where pages and blocks lie, the places of pages in the cache, checksums of the
+/// genome, and what was checked.
+pub(crate) fn table_bytes(manifest: &Manifest) -> u64 {
+    let genome = manifest.files.get(SEQUENCE).map_or(0, |file| file.bytes);
+    let a_page = size_of::<PageEntry>() + size_of::<std::sync::RwLock<Option<Arc<Page>>>>();
+    manifest.dictionary.pages() * (a_page as u64 + 1) + genome.div_ceil(SEQUENCE_CHUNK as u64) * 9
+}
+
+/// The least budget with which an index can be used.
+pub(crate) fn least_memory(manifest: &Manifest) -> u64 {
+    // A page as the store reads it, and in the cache, and its block.
+    let page = 3 * manifest.actual.dictionary_bytes / manifest.dictionary.pages().max(1);
+    table_bytes(manifest) + STORE_CACHE as u64 + page + LEAST_ROOM
 }
 
 struct Contigs {
@@ -178,13 +194,18 @@ impl Index {
     ///
     /// # Errors
     /// [`Error::Unfinished`], [`Error::Version`] and [`Error::Damaged`] where the folder is not a sound index of a
-    /// format that this program reads; [`Error::Io`].
+    /// format that this program reads; [`Error::Memory`] where the budget is too small for it; [`Error::Io`].
     pub fn open_with(folder: impl AsRef<Path>, options: &OpenOptions, budget: &Budget) -> Result<Self> {
         let folder = folder.as_ref().to_owned();
         let manifest = Manifest::read(&folder)?;
-        if budget.limit() < LEAST_MEMORY {
-            return Err(Error::Memory { what: "an open index", needed: LEAST_MEMORY, allowed: budget.limit() });
+        let needed = budget.used() + least_memory(&manifest);
+        if needed > budget.limit() {
+            return Err(Error::memory("an open index", needed, budget.limit()));
         }
+        let held = [
+            budget.reserve(Component::PageIndex, table_bytes(&manifest), "an open index")?,
+            budget.reserve(Component::Store, STORE_CACHE as u64, "an open index")?,
+        ];
         for (name, digest) in &manifest.files {
             let path = folder.join(name);
             let length = match fs::metadata(&path) {
@@ -259,6 +280,7 @@ impl Index {
             contigs: OnceLock::new(),
             cache: PageCache::new(&options.cache, pages, manifest.actual.dictionary_bytes / pages.max(1), budget),
             contigs_held: OnceLock::new(),
+            _held: held,
             budget: budget.clone(),
             manifest,
             folder,
@@ -303,9 +325,15 @@ impl Index {
         }
         let count = self.manifest.genome.contigs;
         let mut all: Vec<Contig> = Vec::new();
+        let mut held = self.budget.hold(Component::Contigs);
         for number in 0..count.div_ceil(CONTIGS_PER_RECORD as u64) {
             match self.catalog.value::<Vec<Contig>>(Record::Contigs, number)? {
-                Some(run) => all.extend(run),
+                Some(run) => {
+                    // Each name also stands in the table by name.
+                    let texts: usize = run.iter().map(|c| 2 * c.name.len() + c.description.len()).sum();
+                    held.grow((texts + 2 * run.len() * size_of::<Contig>()) as u64, "the table of contigs")?;
+                    all.extend(run);
+                }
                 None => break,
             }
         }
@@ -321,13 +349,8 @@ impl Index {
             return Err(self.catalog.damage("its contigs disagree with the manifest"));
         }
         let by_name: HashMap<String, u32> = all.iter().zip(0..).map(|(c, i)| (c.name.clone(), i)).collect();
-        let bytes: usize = all.iter().map(|c| 2 * c.name.len() + c.description.len() + 2 * size_of::<Contig>()).sum();
         let contigs = self.contigs.get_or_init(|| Contigs { all, by_name });
-        self.contigs_held.get_or_init(|| {
-            let mut held = self.budget.wait(Component::Contigs, 0);
-            held.resize(bytes as u64);
-            held
-        });
+        self.contigs_held.get_or_init(|| held);
         Ok(contigs)
     }
 

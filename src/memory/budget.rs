@@ -1,11 +1,15 @@
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::Status;
 use crate::{Error, Result};
 
 /// What a reservation is for; the rows of the memory report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Component {
+    /// What any run of the program holds: its data, stacks of threads.
+    Program,
     /// Buffers of the input on its way into the packed genome.
     Input,
     /// Contig names, lengths and offsets.
@@ -18,21 +22,26 @@ pub enum Component {
     Partitions,
     /// Scratch of sorting and encoding, all threads.
     SortScratch,
-    /// Encoded pages that wait for the writer.
+    /// Encoded pages that wait for the writer, and their buffers.
     WriteWindow,
     /// The store's own cache.
     Store,
     /// Seeds being ordered.
     Seeds,
+    /// Where pages and position blocks lie, and which were checked.
+    PageIndex,
     /// Dictionary pages and position lists cached by an open index.
     IndexCache,
     /// Batches of queries in flight.
     Batches,
+    /// Results that wait to be written.
+    Output,
 }
 
 impl Component {
     /// Every component, in the order of the report.
-    pub const ALL: [Component; 11] = [
+    pub const ALL: [Component; 14] = [
+        Self::Program,
         Self::Input,
         Self::Contigs,
         Self::Sample,
@@ -42,13 +51,16 @@ impl Component {
         Self::WriteWindow,
         Self::Store,
         Self::Seeds,
+        Self::PageIndex,
         Self::IndexCache,
         Self::Batches,
+        Self::Output,
     ];
 
     /// Name in the report.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Program => "program",
             Self::Input => "input",
             Self::Contigs => "contigs",
             Self::Sample => "sample",
@@ -58,8 +70,10 @@ impl Component {
             Self::WriteWindow => "write window",
             Self::Store => "store cache",
             Self::Seeds => "seeds",
+            Self::PageIndex => "page index",
             Self::IndexCache => "index cache",
             Self::Batches => "batches",
+            Self::Output => "output",
         }
     }
 }
@@ -79,7 +93,10 @@ pub struct Usage {
 struct State {
     used: u64,
     peak: u64,
+    /// Reservations that were waited for and are held.
+    in_flight: u64,
     by_component: [(u64, u64); Component::ALL.len()],
+    expected: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -87,6 +104,7 @@ struct Shared {
     limit: u64,
     state: Mutex<State>,
     given_back: Condvar,
+    status: AtomicU8,
 }
 
 /// The memory that one run may use; cheap to clone, shared by all threads.
@@ -96,7 +114,8 @@ pub struct Budget(Arc<Shared>);
 impl Budget {
     /// A budget of `limit` bytes.
     pub fn new(limit: u64) -> Self {
-        Self(Arc::new(Shared { limit, state: Mutex::default(), given_back: Condvar::new() }))
+        let status = AtomicU8::new(Status::Ok as u8);
+        Self(Arc::new(Shared { limit, state: Mutex::default(), given_back: Condvar::new(), status }))
     }
 
     /// Bytes in all.
@@ -104,9 +123,14 @@ impl Budget {
         self.0.limit
     }
 
+    /// Bytes reserved now.
+    pub fn used(&self) -> u64 {
+        self.state().used
+    }
+
     /// Bytes not reserved now.
     pub fn free(&self) -> u64 {
-        self.0.limit.saturating_sub(self.state().used)
+        self.0.limit.saturating_sub(self.used())
     }
 
     /// Most bytes reserved at any time.
@@ -125,18 +149,48 @@ impl Budget {
             .collect()
     }
 
+    /// Bytes reserved now by every component, in the order of [`Component::ALL`].
+    pub(crate) fn by_component(&self) -> [u64; Component::ALL.len()] {
+        self.state().by_component.map(|(current, _)| current)
+    }
+
+    /// Says how many bytes a plan expects to use at the most; the memory report sets it beside what was used.
+    pub(crate) fn expect(&self, bytes: u64) {
+        self.state().expected = Some(bytes);
+    }
+
+    /// What the plan expected, where there was one.
+    pub(crate) fn expected(&self) -> Option<u64> {
+        self.state().expected
+    }
+
+    /// How tight memory is on this machine and in this cgroup, as the [`Monitor`](super::Monitor) saw it last. Caches
+    /// shrink at [`Status::Warning`]; at [`Status::Critical`] new work waits.
+    pub fn status(&self) -> Status {
+        Status::from_number(self.0.status.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_status(&self, status: Status) {
+        // Under the lock: who looks and then sleeps must not miss it.
+        let state = self.state();
+        self.0.status.store(status as u8, Ordering::Relaxed);
+        drop(state);
+        self.0.given_back.notify_all();
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // The state is whole between any two statements that change it, so a panic elsewhere does not spoil it.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, state: &mut State, component: Component, bytes: u64) -> Reservation {
+    fn take(&self, state: &mut State, component: Component, bytes: u64, in_flight: bool) -> Reservation {
         state.used += bytes;
         state.peak = state.peak.max(state.used);
+        state.in_flight += u64::from(in_flight);
         let (current, peak) = &mut state.by_component[component as usize];
         *current += bytes;
         *peak = (*peak).max(*current);
-        Reservation { budget: self.clone(), component, bytes }
+        Reservation { budget: self.clone(), component, bytes, in_flight }
     }
 
     /// Reserves at once.
@@ -145,20 +199,30 @@ impl Budget {
     /// [`Error::Memory`], which names `what` and the least budget that would do, when too little is free.
     pub fn reserve(&self, component: Component, bytes: u64, what: &'static str) -> Result<Reservation> {
         let mut state = self.state();
-        if state.used.saturating_add(bytes) > self.0.limit {
-            return Err(Error::Memory { what, needed: state.used.saturating_add(bytes), allowed: self.0.limit });
+        let needed = state.used.saturating_add(bytes);
+        if needed > self.0.limit {
+            return Err(Error::memory(what, needed, self.0.limit));
         }
-        Ok(self.take(&mut state, component, bytes))
+        Ok(self.take(&mut state, component, bytes, false))
     }
 
-    /// Reserves, waiting until enough is given back. A request is admitted whatever its size while its component
-    /// holds nothing, so that one item larger than the budget gets through alone and nothing waits for ever.
+    /// Nothing yet, to be resized to what is allocated.
+    pub fn hold(&self, component: Component) -> Reservation {
+        self.take(&mut self.state(), component, 0, false)
+    }
+
+    /// Reserves for an item in flight, waiting until enough is given back and while memory is critical. While no other
+    /// item is in flight one is admitted whatever its size, so that one larger than the budget gets through alone and
+    /// nothing waits for ever; who holds an item must not wait for a second.
     pub fn wait(&self, component: Component, bytes: u64) -> Reservation {
         let mut state = self.state();
-        while state.used.saturating_add(bytes) > self.0.limit && state.by_component[component as usize].0 > 0 {
+        while state.in_flight > 0
+            && bytes > 0
+            && (state.used.saturating_add(bytes) > self.0.limit || self.status() == Status::Critical)
+        {
             state = self.0.given_back.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        self.take(&mut state, component, bytes)
+        self.take(&mut state, component, bytes, bytes > 0)
     }
 }
 
@@ -169,12 +233,29 @@ pub struct Reservation {
     budget: Budget,
     component: Component,
     bytes: u64,
+    in_flight: bool,
 }
 
 impl Reservation {
     /// Bytes held.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// How tight memory is: [`Budget::status`].
+    pub(crate) fn status(&self) -> Status {
+        self.budget.status()
+    }
+
+    /// Reserves more.
+    ///
+    /// # Errors
+    /// [`Error::Memory`], which names `what`, when too little is free.
+    pub fn grow(&mut self, bytes: u64, what: &'static str) -> Result<()> {
+        let Reservation { bytes: added, .. } = &mut self.budget.reserve(self.component, bytes, what)?;
+        // The same bytes, held by one reservation instead of two.
+        self.bytes += std::mem::take(added);
+        Ok(())
     }
 
     /// Changes the size to what was really allocated; growing is recorded even past the limit, since the memory is
@@ -194,6 +275,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
+        self.budget.state().in_flight -= u64::from(std::mem::take(&mut self.in_flight));
         self.resize(0);
     }
 }
@@ -209,13 +291,18 @@ mod tests {
         let a = budget.reserve(Component::Sample, 60, "a test").expect("fits");
         assert!(matches!(
             budget.reserve(Component::Store, 41, "a test"),
-            Err(Error::Memory { needed: 101, allowed: 100, .. })
+            Err(Error::Memory { needed: 1_048_576, allowed: 100, .. })
         ));
-        let b = budget.reserve(Component::Store, 40, "a test").expect("fits");
+        let mut b = budget.reserve(Component::Store, 40, "a test").expect("fits");
         assert_eq!(budget.free(), 0);
+        assert!(matches!(b.grow(1, "a test"), Err(Error::Memory { .. })));
+        assert_eq!((b.bytes(), budget.free()), (40, 0));
         drop(a);
         assert_eq!((budget.free(), budget.peak()), (60, 100));
+        b.grow(5, "a test").expect("fits");
+        assert_eq!((b.bytes(), budget.free()), (45, 55));
         drop(b);
+        assert_eq!(budget.free(), 100);
         let usage = budget.usage();
         assert_eq!(usage[0], Usage { component: Component::Sample, current: 0, peak: 60 });
     }
@@ -238,11 +325,33 @@ mod tests {
         let budget = Budget::new(10);
         let giant = budget.wait(Component::Batches, 1000);
         let other = budget.clone();
-        let waiter = std::thread::spawn(move || drop(other.wait(Component::Batches, 5)));
+        // One of another component waits as well: the giant is alone.
+        let waiter = std::thread::spawn(move || drop(other.wait(Component::Output, 5)));
         std::thread::sleep(Duration::from_millis(20));
         assert!(!waiter.is_finished());
         drop(giant);
         waiter.join().expect("no panic");
         assert_eq!(budget.free(), 10);
+        // What is held but not in flight keeps nothing from going alone.
+        let mut held = budget.hold(Component::IndexCache);
+        held.resize(10);
+        drop(budget.wait(Component::Batches, 5));
+    }
+
+    #[test]
+    fn new_work_waits_while_memory_is_critical() {
+        let budget = Budget::new(100);
+        let first = budget.wait(Component::Batches, 10);
+        budget.set_status(Status::Critical);
+        let other = budget.clone();
+        let waiter = std::thread::spawn(move || drop(other.wait(Component::Batches, 10)));
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(!waiter.is_finished());
+        budget.set_status(Status::Ok);
+        waiter.join().expect("no panic");
+        // With nothing in flight one goes on, however tight memory is.
+        budget.set_status(Status::Critical);
+        drop(first);
+        drop(budget.wait(Component::Batches, 10));
     }
 }

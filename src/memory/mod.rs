@@ -1,4 +1,5 @@
-//! The one memory budget of a run, its reservations, and what the process really uses.
+//! The one memory budget of a run, its reservations, and what the process really uses: watched, and reported so that it
+//! adds up.
 //!
 //! Whatever grows with the input reserves from the [`Budget`] before it allocates and holds the [`Reservation`] as
 //! long as the memory. A reservation gives back on drop, so also on an error or a panic.
@@ -6,15 +7,21 @@
 mod anonymous;
 mod arena;
 mod budget;
+mod monitor;
 mod prefetch;
+mod report;
 mod resident;
+mod spare;
 mod window;
 
 pub(crate) use anonymous::Anonymous;
 pub(crate) use arena::{Arena, Slot};
 pub use budget::{Budget, Component, Reservation, Usage};
+pub use monitor::{Headroom, Monitor, Peak, Status, headroom};
 pub(crate) use prefetch::prefetch;
+pub use report::{Difference, MemoryUsageBreakdown, Row};
 pub use resident::{Resident, available_memory, available_threads, resident};
+pub(crate) use spare::SpareBuffers;
 pub(crate) use window::Window;
 
 /// Bytes as people write them: `1.5 GiB`.

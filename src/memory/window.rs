@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::{Reservation, Status};
+
 /// A reorder window between the threads that make numbered items and the one that writes them.
 ///
 /// Whoever has the next item is always let in, so the window never blocks for good, whatever the sizes.
@@ -15,9 +17,25 @@ pub(crate) struct Window<T> {
 struct State<T> {
     waiting: BTreeMap<u64, (T, u64)>,
     bytes: u64,
+    /// Where these bytes are charged.
+    held: Option<Reservation>,
     next: u64,
     /// No more items will come, or nobody takes them any more.
     closed: bool,
+}
+
+impl<T> State<T> {
+    fn limit(&self, limit: u64) -> u64 {
+        let critical = self.held.as_ref().is_some_and(|held| held.status() == Status::Critical);
+        if critical { 0 } else { limit }
+    }
+
+    fn change(&mut self, bytes: u64) {
+        self.bytes = bytes;
+        if let Some(held) = &mut self.held {
+            held.resize(bytes);
+        }
+    }
 }
 
 impl<T> Window<T> {
@@ -25,9 +43,16 @@ impl<T> Window<T> {
     pub(crate) fn new(limit: u64) -> Self {
         Self {
             limit,
-            state: Mutex::new(State { waiting: BTreeMap::new(), bytes: 0, next: 0, closed: false }),
+            state: Mutex::new(State { waiting: BTreeMap::new(), bytes: 0, held: None, next: 0, closed: false }),
             changed: Condvar::new(),
         }
+    }
+
+    /// As [`new`](Self::new); what waits is charged to `held`, and while memory is critical only the next item is let in.
+    pub(crate) fn charged(limit: u64, held: Reservation) -> Self {
+        let window = Self::new(limit);
+        window.state().held = Some(held);
+        window
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
@@ -37,13 +62,14 @@ impl<T> Window<T> {
     /// Hands over item `number`; waits while the window is full. False when the window was closed.
     pub(crate) fn put(&self, number: u64, item: T, bytes: u64) -> bool {
         let mut state = self.state();
-        while !state.closed && number != state.next && state.bytes + bytes > self.limit {
+        while !state.closed && number != state.next && state.bytes + bytes > state.limit(self.limit) {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if state.closed {
             return false;
         }
-        state.bytes += bytes;
+        let all = state.bytes + bytes;
+        state.change(all);
         state.waiting.insert(number, (item, bytes));
         self.changed.notify_all();
         true
@@ -55,7 +81,8 @@ impl<T> Window<T> {
         loop {
             let next = state.next;
             if let Some((item, bytes)) = state.waiting.remove(&next) {
-                state.bytes -= bytes;
+                let left = state.bytes - bytes;
+                state.change(left);
                 state.next += 1;
                 self.changed.notify_all();
                 return Some(item);
@@ -96,6 +123,7 @@ impl<T> Drop for Closing<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::{Budget, Component};
     use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
@@ -122,6 +150,25 @@ mod tests {
             window.close();
             assert_eq!(window.take(), None);
         });
+    }
+
+    #[test]
+    fn what_waits_is_charged_and_waits_longer_while_memory_is_critical() {
+        let budget = Budget::new(1000);
+        let window = Window::charged(500, budget.hold(Component::WriteWindow));
+        assert!(window.put(1, "second", 100));
+        assert_eq!(budget.used(), 100);
+        budget.set_status(Status::Critical);
+        std::thread::scope(|scope| {
+            let early = scope.spawn(|| window.put(2, "third", 100));
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            assert!(!early.is_finished());
+            assert!(window.put(0, "first", 100), "the next is always let in");
+            let taken = [window.take(), window.take(), window.take()];
+            assert_eq!(taken, [Some("first"), Some("second"), Some("third")]);
+            assert!(early.join().expect("no panic"));
+        });
+        assert_eq!((budget.used(), budget.peak()), (0, 200));
     }
 
     #[test]

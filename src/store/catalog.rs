@@ -219,6 +219,7 @@ impl CatalogWriter {
             let mut tables = CatalogTables {
                 path: &path,
                 identity: self.identity,
+                database: &self.database,
                 pages: transaction.open_table(PAGES).map_err(|e| failed(e.into()))?,
                 records: transaction.open_table(RECORDS).map_err(|e| failed(e.into()))?,
             };
@@ -238,6 +239,7 @@ impl CatalogWriter {
 pub(crate) struct CatalogTables<'a> {
     path: &'a Path,
     identity: Identity,
+    database: &'a Database,
     pages: Table<'a, u64, &'static [u8]>,
     records: Table<'a, (u8, u64), &'static [u8]>,
 }
@@ -248,6 +250,11 @@ impl CatalogTables<'_> {
         let mut place = self.pages.insert_reserve(page, bytes.len()).map_err(|e| store_error(self.path, e))?;
         place.as_mut().copy_from_slice(bytes);
         Ok(())
+    }
+
+    /// Bytes that the store's cache holds now.
+    pub(crate) fn cache_bytes(&self) -> u64 {
+        self.database.cache_stats().used_bytes() as u64
     }
 
     /// Reads back a page stored before.

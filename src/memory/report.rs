@@ -1,0 +1,179 @@
+//! What the memory of a run was used for, so that it adds up.
+
+use serde::{Serialize, Serializer};
+
+use super::{Budget, Component, Peak, human_bytes, resident};
+
+/// Memory by component. For anonymous memory, tracked and unaccounted bytes add up to what is resident, now and at the
+/// peak; pages of mapped files are apart, since the system takes them back when it needs them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MemoryUsageBreakdown {
+    /// Bytes that the budget allows.
+    pub limit: u64,
+    /// Most anonymous bytes that the plan expected, where there was a plan.
+    pub expected: Option<u64>,
+    /// What every component has reserved, those that never reserved left out, in the order of [`Component::ALL`].
+    #[serde(serialize_with = "by_name")]
+    pub components: Vec<Row>,
+    /// The sum of the components.
+    pub tracked: Row,
+    /// Resident without a reservation; negative where more is reserved than has been touched.
+    pub unaccounted: Difference,
+    /// Anonymous bytes resident; `peak` and `at_peak` are the same.
+    pub resident_anonymous: Row,
+    /// Bytes of mapped files resident.
+    pub resident_file: Row,
+    /// Most bytes resident at any time, mapped files included, as the system counts them.
+    pub resident_peak: u64,
+}
+
+/// Bytes of one row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// Name of the component; empty for a sum.
+    #[serde(skip)]
+    pub name: &'static str,
+    /// Now.
+    pub current: u64,
+    /// Most at any time.
+    pub peak: u64,
+    /// When most anonymous memory was resident.
+    pub at_peak: u64,
+}
+
+/// Bytes resident that no component reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Now.
+    pub current: i64,
+    /// When most anonymous memory was resident.
+    pub at_peak: i64,
+}
+
+impl MemoryUsageBreakdown {
+    /// What `budget` has reserved beside what the system says of the process; `peak` as a
+    /// [`Monitor`](super::Monitor) saw it.
+    pub fn new(budget: &Budget, peak: &Peak) -> Self {
+        let now = resident().unwrap_or_default();
+        let at_peak = peak.by_component;
+        let components: Vec<Row> = budget
+            .usage()
+            .into_iter()
+            .map(|used| Row {
+                name: used.component.name(),
+                current: used.current,
+                peak: used.peak,
+                at_peak: at_peak[used.component as usize],
+            })
+            .collect();
+        let sum = |of: fn(&Row) -> u64| components.iter().map(of).sum::<u64>();
+        let tracked = Row { name: "", current: sum(|r| r.current), peak: budget.peak(), at_peak: sum(|r| r.at_peak) };
+        let most = peak.anonymous;
+        Self {
+            limit: budget.limit(),
+            expected: budget.expected(),
+            unaccounted: Difference {
+                current: now.anonymous as i64 - tracked.current as i64,
+                at_peak: most as i64 - tracked.at_peak as i64,
+            },
+            components,
+            tracked,
+            resident_anonymous: Row { name: "", current: now.anonymous, peak: most, at_peak: most },
+            resident_file: Row { name: "", current: now.file, peak: peak.most_file.max(now.file), at_peak: peak.file },
+            resident_peak: now.peak,
+        }
+    }
+
+    /// The component of this name.
+    pub fn component(&self, component: Component) -> Option<&Row> {
+        self.components.iter().find(|row| row.name == component.name())
+    }
+
+    /// The report as JSON, with a line end.
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
+    /// The report as people read it: a row a component.
+    pub fn text(&self) -> String {
+        let most = self.resident_anonymous.peak;
+        let share = |bytes: f64| format!("{:.1} %", 100.0 * bytes / (most as f64).max(1.0));
+        let mut text = format!("{:<20} {:>12} {:>12} {:>12} {:>8}\n", "memory", "now", "most", "at the peak", "share");
+        let mut row = |name: &str, now: String, peak: String, at_peak: String, share: String| {
+            let line = format!("{name:<20} {now:>12} {peak:>12} {at_peak:>12} {share:>8}");
+            text += line.trim_end();
+            text.push('\n');
+        };
+        let mut bytes = |name: &str, r: &Row| {
+            row(name, human_bytes(r.current), human_bytes(r.peak), human_bytes(r.at_peak), share(r.at_peak as f64));
+        };
+        for used in &self.components {
+            bytes(used.name, used);
+        }
+        bytes("tracked", &self.tracked);
+        let Difference { current, at_peak } = self.unaccounted;
+        row("unaccounted", signed(current), String::new(), signed(at_peak), share(at_peak as f64));
+        let all = &self.resident_anonymous;
+        let [now, peak, at_peak] = [all.current, all.peak, all.at_peak].map(human_bytes);
+        row("resident anonymous", now, peak, at_peak, share(most as f64));
+        let files = &self.resident_file;
+        let [now, peak, at_peak] = [files.current, files.peak, files.at_peak].map(human_bytes);
+        row("mapped files, apart", now, peak, at_peak, String::new());
+        row("limit", String::new(), human_bytes(self.limit), String::new(), String::new());
+        if let Some(expected) = self.expected {
+            row("expected", String::new(), human_bytes(expected), String::new(), share(expected as f64));
+        }
+        text
+    }
+}
+
+fn by_name<S: Serializer>(rows: &[Row], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(rows.iter().map(|row| (row.name, row)))
+}
+
+fn signed(bytes: i64) -> String {
+    let size = human_bytes(bytes.unsigned_abs());
+    if bytes < 0 { format!("-{size}") } else { size }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_adds_up() {
+        let budget = Budget::new(1 << 30);
+        let mut store = budget.hold(Component::Store);
+        store.resize(3 << 20);
+        let mut cache = budget.hold(Component::IndexCache);
+        cache.resize(5 << 20);
+        budget.expect(20 << 20);
+        let peak = Peak { anonymous: 10 << 20, file: 1 << 20, by_component: budget.by_component(), most_file: 2 << 20 };
+        cache.resize(0);
+        let report = MemoryUsageBreakdown::new(&budget, &peak);
+        assert_eq!(report.tracked.at_peak, 8 << 20);
+        assert_eq!(report.unaccounted.at_peak, 2 << 20);
+        assert_eq!(report.tracked.current, 3 << 20);
+        assert_eq!(
+            report.unaccounted.current + report.tracked.current as i64,
+            report.resident_anonymous.current as i64
+        );
+        assert_eq!(report.component(Component::IndexCache).map(|r| (r.current, r.peak)), Some((0, 5 << 20)));
+        let text = report.text();
+        for line in [
+            "index cache                   0 B      5.0 MiB      5.0 MiB   50.0 %",
+            "expected                              20.0 MiB               200.0 %",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}\n{text}");
+        }
+        let json: serde_json::Value = serde_json::from_str(&report.json()).expect("JSON");
+        assert_eq!(json["components"]["store cache"]["at_peak"], 3 << 20);
+        assert_eq!(json["unaccounted"]["at_peak"], 2 << 20);
+    }
+
+    #[test]
+    fn more_reserved_than_touched_is_negative() {
+        assert_eq!(signed(-(3 << 20)), "-3.0 MiB");
+        assert_eq!(signed(12), "12 B");
+    }
+}

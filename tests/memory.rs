@@ -1,0 +1,240 @@
+//! Proves that memory is promised and kept: what the system counts stays within `--max-memory`, what is reported adds up,
+//! too little is told with the least that would do, and results do not depend on any of it.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::path::Path;
+use std::process::Child;
+use std::time::Duration;
+
+use common::{FILES, PLAIN, Ran, command, ended, fasta, listing, repetitive_genome, run};
+use serde_json::Value;
+
+const MIB: u64 = 1 << 20;
+
+/// Peak of anonymous memory of a process that is running, in bytes, as the system counts it every millisecond.
+fn peak_of(child: &Child) -> u64 {
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    // A process that has ended and was not waited for has no such line.
+    while let Some(kilobytes) = std::fs::read_to_string(&status).ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+        line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+    }) {
+        peak = peak.max(kilobytes * 1024);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    peak
+}
+
+/// Runs the program with its output in files, so that it never waits for this one; gives its peak too.
+fn watched(at: &Path, arguments: &[&str]) -> (Ran, u64) {
+    let file = |name: &str| std::fs::File::create(at.join(name)).expect("created");
+    let mut command = command(at, arguments);
+    command.stdout(file("watched.out")).stderr(file("watched.err"));
+    let child = command.spawn().expect("the program starts");
+    let peak = peak_of(&child);
+    let code = ended(child).code;
+    let text = |name: &str| std::fs::read_to_string(at.join(name)).expect("UTF-8");
+    (Ran { code, out: text("watched.out"), err: text("watched.err") }, peak)
+}
+
+fn bytes(value: &Value) -> i64 {
+    value.as_i64().unwrap_or_else(|| panic!("{value} is a number of bytes"))
+}
+
+/// Whether all sums of a report are right and little is unaccounted.
+#[track_caller]
+fn adds_up(what: &str, report: &Value) {
+    let components = report["components"].as_object().expect("components");
+    for (moment, resident) in [("current", "current"), ("at_peak", "peak")] {
+        let sum: i64 = components.values().map(|row| bytes(&row[moment])).sum();
+        assert_eq!(sum, bytes(&report["tracked"][moment]), "{what}: {report:#}");
+        let resident = bytes(&report["resident_anonymous"][resident]);
+        assert_eq!(sum + bytes(&report["unaccounted"][moment]), resident, "{what}: {report:#}");
+    }
+    let most = bytes(&report["resident_anonymous"]["peak"]);
+    let unaccounted = bytes(&report["unaccounted"]["at_peak"]).unsigned_abs();
+    assert!(most > 0 && unaccounted <= (most as u64 / 10).max(16 * MIB), "{what}: {report:#}");
+    for row in components.values() {
+        assert!(bytes(&row["peak"]) >= bytes(&row["at_peak"]) && bytes(&row["peak"]) >= bytes(&row["current"]));
+    }
+}
+
+fn report(at: &Path) -> Value {
+    let text = std::fs::read_to_string(at.join("memory.json")).expect("a report");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// Of the size of a bacterium's, with repeats.
+fn write_genome(at: &Path, bases: usize) {
+    std::fs::write(at.join("g.fa"), fasta(&repetitive_genome(33, bases), &PLAIN)).expect("written");
+}
+
+#[test]
+fn every_command_keeps_its_budget_and_its_report_adds_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    write_genome(at, 4_600_000);
+    let asked = ["--memory-report=memory.json", "--json", "--force", "--max-memory"];
+    for arguments in [
+        &["build-index", "g.fa", "-o", "g.reprise"][..],
+        &["build-index", "g.fa", "-o", "all.reprise", "-k", "31", "--min-frequency", "1"],
+        &["query", "g.reprise", "g.fa"],
+        &["query", "all.reprise", "g.fa", "--per-kmer"],
+        &["verify", "g.reprise", "--deep"],
+        &["verify", "all.reprise"],
+        &["dump", "g.reprise", "--positions"],
+        &["dump", "all.reprise", "--sort"],
+        &["spectrum", "g.reprise"],
+        &["info", "g.reprise"],
+        &["info", "all.reprise", "--memory"],
+        &["demo", "--bases", "1000000"],
+    ] {
+        for limit in ["64M", "1G"] {
+            // Batches of a query are charged whole, touched or not, so that plenty of memory would be plenty of that.
+            if limit == "1G" && arguments[0] == "query" {
+                continue;
+            }
+            let (ran, peak) = watched(at, &[arguments, &asked, &[limit]].concat());
+            let ran = ran.fine();
+            let report = report(at);
+            adds_up(&format!("{arguments:?} {limit}"), &report);
+            let allowed = report["limit"].as_u64().expect("a number");
+            assert!(peak <= allowed, "{arguments:?} had {peak} of {allowed} bytes");
+            assert!(report["resident_anonymous"]["peak"].as_u64().expect("a number") <= allowed);
+            if arguments[0] == "build-index" {
+                assert!(report["expected"].as_u64().expect("a plan") <= allowed);
+                assert!(ran.json()["passes"].as_u64().expect("a number") >= 1);
+            }
+        }
+    }
+}
+
+/// The number of MiB that a message names as the least.
+#[track_caller]
+fn least_named(ran: &Ran) -> u64 {
+    assert_eq!(ran.code, 5, "{}", ran.err);
+    let (_, rest) = ran.err.split_once("needs at least ").expect("the least is named");
+    let (number, unit) = rest.split_once(' ').expect("a size");
+    assert!(unit.starts_with("MiB"), "{}", ran.err);
+    number.strip_suffix(".0").expect("whole MiB").parse().expect("a number")
+}
+
+#[test]
+fn too_little_memory_is_told_with_the_least_that_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    write_genome(at, 2_000_000);
+    run(at, &["build-index", "g.fa", "-k", "13", "-q"]).fine();
+    let before = listing(at);
+    for arguments in [
+        &["build-index", "g.fa", "-o", "x.reprise"][..],
+        &["build-index", "g.fa", "-o", "x.reprise", "-k", "31", "--min-frequency", "1"],
+        &["query", "g.reprise", "g.fa"],
+        &["dump", "g.reprise", "--sort"],
+        &["verify", "g.reprise"],
+    ] {
+        for threads in ["1", "8"] {
+            let with = |memory: &str| run(at, &[arguments, &["-t", threads, "--max-memory", memory]].concat());
+            let few = with("2M");
+            assert!(few.out.is_empty() && listing(at) == before, "{arguments:?} left something");
+            let least = least_named(&few);
+            let less = with(&format!("{}M", least - 1));
+            assert_eq!((less.code, least_named(&less)), (5, least), "{arguments:?}");
+            with(&format!("{least}M")).fine();
+            let _ = std::fs::remove_dir_all(at.join("x.reprise"));
+        }
+    }
+}
+
+/// One k-mer that fills the genome leaves nothing to share out to passes.
+#[test]
+fn a_crowded_kmer_is_refused_where_it_does_not_fit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    std::fs::write(at.join("g.fa"), format!(">a\n{}\n", "A".repeat(3_000_000))).expect("written");
+    let build =
+        |k: &str, memory: &str| watched(at, &["build-index", "g.fa", "--force", "-q", "-k", k, "--max-memory", memory]);
+    for k in ["11", "32"] {
+        let least = least_named(&build(k, "30M").0);
+        let (ran, peak) = build(k, &format!("{least}M"));
+        ran.fine();
+        assert!(peak <= least * MIB, "k {k}: {peak} bytes with {least} MiB");
+    }
+}
+
+#[test]
+fn little_memory_gives_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    write_genome(at, 1_000_000);
+    run(at, &["build-index", "g.fa", "-o", "plenty", "-q", "--max-memory", "2G"]).fine();
+    let low = ["--low-memory", "--memory-report=memory.json", "--json"];
+    run(at, &[&["build-index", "g.fa", "-o", "low", "-q"], &low[..]].concat()).fine();
+    assert_eq!(report(at)["limit"], 256 * MIB);
+    for name in FILES {
+        let read = |index: &str| std::fs::read(at.join(index).join(name)).expect("there");
+        assert!(read("plenty") == read("low"), "{name} differs");
+    }
+    let plenty = run(at, &["query", "plenty", "g.fa", "--format", "bedgraph", "--max-memory", "2G"]).fine();
+    for options in [&["--low-memory"][..], &["--low-memory", "--max-memory", "16M"], &["--cache-size", "1"]] {
+        let low = run(at, &[&["query", "low", "g.fa", "--format", "bedgraph"], options].concat()).fine();
+        assert!(low.out == plenty.out, "{options:?}");
+    }
+}
+
+#[test]
+fn a_time_series_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    write_genome(at, 2_000_000);
+    run(at, &["build-index", "g.fa", "-q", "--monitor-memory", "series.tsv"]).fine();
+    let rows = |name: &str| {
+        let text = std::fs::read_to_string(at.join(name)).expect("there");
+        let mut lines = text.lines();
+        assert_eq!(
+            lines.next(),
+            Some("#time\tresident_anonymous\tresident_file\ttracked\tcache\tstatus"),
+            "the columns of {name}"
+        );
+        lines.map(|line| line.split('\t').map(str::to_owned).collect()).collect::<Vec<Vec<String>>>()
+    };
+    let all = rows("series.tsv");
+    assert!(all.len() >= 2, "one at the start and one at the end at the least");
+    for row in &all {
+        assert_eq!(row.len(), 6);
+        assert!(row[0].parse::<f64>().expect("seconds") >= 0.0);
+        assert!(row[1..5].iter().all(|cell| cell.parse::<u64>().is_ok()), "{row:?}");
+        assert!(["ok", "warning", "critical"].contains(&row[5].as_str()));
+    }
+    assert!(all.iter().any(|row| row[1] != "0"));
+
+    // It is a result like others, and tells of commands that failed too.
+    run(at, &["verify", "g.reprise", "--monitor-memory", "series.tsv"]).failed(2, &["series.tsv", "exists"]);
+    run(at, &["query", "g.reprise", "none.fa", "--monitor-memory", "failed.tsv"]).failed(1, &["none.fa"]);
+    assert!(!rows("failed.tsv").is_empty());
+}
+
+#[test]
+fn info_says_what_looking_up_takes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    write_genome(at, 1_000_000);
+    run(at, &["build-index", "g.fa", "-q"]).fine();
+    let info = run(at, &["info", "g.reprise", "--memory", "--json", "--max-memory", "100M"]).fine().json();
+    adds_up("info --memory", &info["memory"]);
+    assert_eq!(info["memory"]["limit"], 100 * MIB);
+    assert_eq!(info["memory"]["components"]["page index"]["current"], info["tables"]);
+    assert_eq!(info["cache_limit"], 50 * MIB);
+    let length = |name: &str| std::fs::metadata(at.join("g.reprise").join(name)).expect("there").len();
+    for name in ["positions.blk", "sequence.2bit"] {
+        assert_eq!(info["mapped_files"][name], length(name));
+    }
+    let text = run(at, &["info", "g.reprise", "--memory"]).fine().out;
+    for part in ["least", "page index", "unaccounted", "resident anonymous", "mapped files, apart"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
