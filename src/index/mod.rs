@@ -33,7 +33,7 @@ use crate::store::catalog::{
 };
 use crate::store::layout::Address;
 use crate::store::page::{self, Filters};
-use crate::store::positions::ListCode;
+use crate::store::positions::{Ascending, ListCode};
 use crate::store::superkmers::{Fields, SuperKmerShape, Wanted};
 use crate::store::{self, CATALOG, Contig, Layout, Manifest, MemoryHints, POSITIONS, SEQUENCE, Shape, SuperKmerLayout};
 use crate::{Error, Result};
@@ -650,19 +650,15 @@ impl Index {
         mut each: impl FnMut(u64),
     ) -> Result<()> {
         let m = self.filters.stored_positions(frequency);
-        let end = 2 * self.manifest.genome.bases;
-        let (mut seen, mut previous, mut ascending) = (0, None, true);
+        let mut list = Ascending::below(self.lists.universe());
         if at.saturating_add(self.lists.bits(m)) <= page.shape.block_bits() {
             self.lists.read(block.bytes(), at, m, |raw| {
-                ascending &= raw < end && previous.is_none_or(|p| p < raw);
-                previous = Some(raw);
-                seen += 1;
-                if ascending {
+                if list.take(raw) {
                     each(raw);
                 }
             });
         }
-        if seen != m || !ascending {
+        if !list.is_whole(m) {
             return Err(self.block_damage(page.number, "does not hold the positions that its page says"));
         }
         Ok(())

@@ -94,7 +94,8 @@ impl Index {
         progress.phase("checking", Some(manifest.actual.stored_kmers));
         let counted = Mutex::new(BTreeMap::<u64, u64>::new());
         let [kmers, positions, crowds] = [(); 3].map(|()| AtomicU64::new(0));
-        (0..self.pages()).into_par_iter().try_for_each(|number| {
+        let stored: Vec<_> = spectrum.into_iter().filter(|row| self.filters.keeps(row.0)).collect();
+        let check_page = |number: u64| {
             let page = self.read_page(number)?;
             let entry = self.page_entry(number)?;
             let next = if number + 1 < self.pages() {
@@ -124,7 +125,11 @@ impl Index {
                 *counted.entry(frequency).or_default() += count;
             }
             Ok(())
-        })?;
+        };
+        // The seed order is one walk: beside the pages it holds up nobody.
+        let (seeds, checked) =
+            rayon::join(|| self.verify_seeds(&stored), || (0..self.pages()).into_par_iter().try_for_each(check_page));
+        checked?;
         (verified.pages, verified.kmers) = (self.pages(), kmers.into_inner());
         verified.positions = positions.into_inner();
         verified.crowded_minimizers = crowds.into_inner();
@@ -132,11 +137,10 @@ impl Index {
         if (verified.kmers, verified.positions) != expected {
             return Err(self.catalog.damage("it holds another number of k-mers or positions than the manifest says"));
         }
-        let stored: Vec<_> = spectrum.into_iter().filter(|row| self.filters.keeps(row.0)).collect();
         if !counted.into_inner().unwrap_or_else(|p| p.into_inner()).into_iter().eq(stored.iter().copied()) {
             return Err(self.catalog.damage("its spectrum disagrees with its pages"));
         }
-        verified.seeds = self.verify_seeds(&stored)?;
+        verified.seeds = seeds?;
         Ok(verified)
     }
 

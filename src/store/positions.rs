@@ -126,6 +126,37 @@ impl ListCode {
     }
 }
 
+/// Whether positions ascend and lie in the genome, as they are read.
+#[derive(Debug)]
+pub(crate) struct Ascending {
+    universe: u64,
+    next: u64,
+    seen: u64,
+    sound: bool,
+}
+
+impl Ascending {
+    /// For positions below `universe`.
+    pub(crate) fn below(universe: u64) -> Self {
+        Self { universe, next: 0, seen: 0, sound: true }
+    }
+
+    /// Whether `position` and all before it are in order.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, position: u64) -> bool {
+        self.sound &= (position >= self.next) & (position < self.universe);
+        self.next = position.wrapping_add(1);
+        self.seen += 1;
+        self.sound
+    }
+
+    /// Whether there were `count`, all in order.
+    #[inline(always)]
+    pub(crate) fn is_whole(&self, count: u64) -> bool {
+        self.sound && self.seen == count
+    }
+}
+
 /// How many of `frequency` positions are stored under a limit of `max_positions`.
 #[inline(always)]
 pub(crate) fn stored_positions(frequency: u64, max_positions: Option<u64>) -> u64 {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bits::{self, BitWriter, PADDING};
 use super::checksum::{Identity, Piece};
-use super::positions::ListCode;
+use super::positions::{Ascending, ListCode};
 use crate::kmer::{Minimizers, low_mask};
 use crate::memory::prefetch;
 
@@ -255,6 +255,19 @@ pub(crate) fn for_each_kmer_of(
     }
     for offset in 0..=minimizers.flank() {
         let mask = minimizers.mask(offset, offset);
+        if let [a, b] = entries {
+            let of = |e: &Entry| (e.low..=e.high).contains(&offset).then_some((e.context & mask, e.count));
+            match (of(a), of(b)) {
+                (Some(a), Some(b)) if a.0 == b.0 => each(offset, a.0, a.1 + b.1),
+                (a, b) => {
+                    let (first, second) = if b < a { (b, a) } else { (a, b) };
+                    for (context, count) in first.into_iter().chain(second) {
+                        each(offset, context, count);
+                    }
+                }
+            }
+            continue;
+        }
         scratch.clear();
         scratch
             .extend(entries.iter().filter(|e| (e.low..=e.high).contains(&offset)).map(|e| (e.context & mask, e.count)));
@@ -657,6 +670,7 @@ impl SuperKmerShape {
     }
 
     /// The entry at `index`, if it does not stand for a crowd.
+    #[inline(always)]
     fn entry(&self, fields: &Fields, bytes: &[u8], index: u32, head: u64) -> Entry {
         let (low, high) = Fields::offsets(Self::range(fields, head));
         Entry {
@@ -794,17 +808,23 @@ impl SuperKmerShape {
         mut each: impl FnMut(u64),
     ) -> Result<(), String> {
         let first = bits::read(block, Self::first_at(fields, entry.index), fields.position_bits);
-        let mut list = AscendingList::new(lists);
-        list.add(first, &mut each);
+        let mut list = Ascending::below(lists.universe());
+        if list.take(first) {
+            each(first);
+        }
         if entry.count > 1 {
             let (count, at) = self.repeat(bytes, entry.index);
             let at = self.firsts_bits(fields).saturating_add(at);
             let end = at.saturating_add(lists.bits(count - 1));
             if count == entry.count && end <= self.block_bits {
-                lists.read(block, at, count - 1, |position| list.add(position, &mut each));
+                lists.read(block, at, count - 1, |position| {
+                    if list.take(position) {
+                        each(position);
+                    }
+                });
             }
         }
-        list.done(entry.count)
+        ascended(&list, entry.count)
     }
 
     /// Frequency of a k-mer of a crowd and where its list is, by its offset and context; `None` where it has none such.
@@ -839,11 +859,15 @@ impl SuperKmerShape {
         mut each: impl FnMut(u64),
     ) -> Result<(), String> {
         let at = crowd.lists_at.saturating_add(list_at);
-        let mut list = AscendingList::new(lists);
+        let mut list = Ascending::below(lists.universe());
         if at.saturating_add(lists.bits(frequency)) <= crowd.end {
-            lists.read(block, at, frequency, |position| list.add(position, &mut each));
+            lists.read(block, at, frequency, |position| {
+                if list.take(position) {
+                    each(position);
+                }
+            });
         }
-        list.done(frequency)
+        ascended(&list, frequency)
     }
 
     /// Calls `each(key, entries)` for the minimizers of a page, ascending; a crowd comes with no entries.
@@ -1009,9 +1033,17 @@ impl SuperKmerShape {
                         rest = rest.saturating_add(lists.bits(count - 1));
                     }
                     positions.clear();
-                    self.positions(fields, lists, (bytes, block), Match { index, count }, |position| {
-                        positions.push(position)
-                    })?;
+                    if count == 1 {
+                        let first = bits::read(block, Self::first_at(fields, index), fields.position_bits);
+                        if first >= lists.universe() {
+                            return Err(wrong());
+                        }
+                        positions.push(first);
+                    } else {
+                        self.positions(fields, lists, (bytes, block), Match { index, count }, |position| {
+                            positions.push(position)
+                        })?;
+                    }
                     each(Wanted { key, context, low: low as u8, high: high as u8 }, &positions);
                 }
                 if let [one] = entries {
@@ -1052,34 +1084,6 @@ fn forged_crowd() -> String {
     "a crowded minimizer does not lie within its block".to_owned()
 }
 
-/// Passes on positions as long as they ascend and lie in the genome.
-struct AscendingList {
-    universe: u64,
-    next: u64,
-    seen: u64,
-    sound: bool,
-}
-
-impl AscendingList {
-    fn new(lists: &ListCode) -> Self {
-        Self { universe: lists.universe(), next: 0, seen: 0, sound: true }
-    }
-
-    #[inline(always)]
-    fn add(&mut self, position: u64, each: &mut impl FnMut(u64)) {
-        self.sound &= position >= self.next && position < self.universe;
-        self.next = position.saturating_add(1);
-        self.seen += 1;
-        if self.sound {
-            each(position);
-        }
-    }
-
-    fn done(self, count: u64) -> Result<(), String> {
-        if self.sound && self.seen == count {
-            Ok(())
-        } else {
-            Err("does not hold the positions that its page says".to_owned())
-        }
-    }
+fn ascended(list: &Ascending, count: u64) -> Result<(), String> {
+    if list.is_whole(count) { Ok(()) } else { Err("does not hold the positions that its page says".to_owned()) }
 }
