@@ -6,10 +6,9 @@
 mod common;
 
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use common::{Failure, Random, build, genome, measuring, write_fasta};
+use common::{Failure, Random, build, find_genome};
 use criterion::{Criterion, SamplingMode, Throughput};
 use reprise::Index;
 use reprise::index::{CacheOptions, OpenOptions};
@@ -61,24 +60,6 @@ fn main() -> Result<(), Failure> {
     }
     criterion.final_summary();
     Ok(())
-}
-
-/// The genome to measure on.
-fn find_genome(folder: &Path) -> Result<PathBuf, Failure> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    let data = std::env::var_os("REPRISE_DATA").map_or(beside, PathBuf::from);
-    let real = data.join("genomes/celegans_WS220.fa.gz");
-    if measuring() && real.is_file() {
-        eprintln!("genome: C. elegans WS220");
-        return Ok(real);
-    }
-    let bases = if measuring() { 20_000_000 } else { 200_000 };
-    eprintln!(
-        "genome: {bases} seeded bases; for C. elegans set REPRISE_DATA to a folder with genomes/celegans_WS220.fa.gz"
-    );
-    let path = folder.join("genome.fa");
-    write_fasta(&path, &genome(bases, 4))?;
-    Ok(path)
 }
 
 /// Stored k-mers, spread evenly over the index and shuffled.

@@ -20,13 +20,13 @@ use std::sync::{Arc, OnceLock};
 use memmap2::{Advice, Mmap};
 
 pub use batch::BatchLookup;
+use cache::PageCache;
 pub use cache::{CacheOptions, CacheStatistics};
-use cache::{PageCache, Use};
 pub use seeds::Seed;
 pub use verify::{Depth, Verified};
 
 use crate::kmer::{KmerCodec, KmerError, Strand};
-use crate::memory::{Budget, Component, Reservation, Slot};
+use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{Case, Region, TwoBit, map_read_only, nearest_names, parse_region};
 use crate::store::catalog::{
     CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, Catalog, PAGES_PER_RECORD, PageEntry, Record, SEQUENCE_CHUNK,
@@ -73,6 +73,7 @@ enum Dictionary {
 }
 
 /// Where the parts of a page begin.
+#[derive(Clone)]
 pub(crate) enum PageShape {
     Sorted(page::PageShape),
     SuperKmers(SuperKmerShape),
@@ -105,28 +106,7 @@ impl PageShape {
 }
 
 /// A dictionary page in memory.
-pub(crate) struct Page {
-    number: u64,
-    shape: PageShape,
-    image: Image,
-    used: Use,
-}
-
-/// The bytes of a page: as the store read them, or in memory of the cache.
-pub(crate) enum Image {
-    Store(redb::AccessGuard<'static, &'static [u8]>),
-    Slot(Slot),
-}
-
-impl Page {
-    #[inline(always)]
-    fn bytes(&self) -> &[u8] {
-        match &self.image {
-            Image::Store(guard) => guard.value(),
-            Image::Slot(slot) => slot,
-        }
-    }
-}
+type Page = cache::Page<PageShape>;
 
 /// An index open for reading.
 pub struct Index {
@@ -147,7 +127,7 @@ pub struct Index {
     chunk_sums: Vec<OnceLock<Vec<u64>>>,
     checked_chunks: Vec<AtomicU64>,
     contigs: OnceLock<Contigs>,
-    cache: PageCache,
+    cache: PageCache<PageShape>,
     contigs_held: OnceLock<Reservation>,
     budget: Budget,
 }
@@ -293,6 +273,12 @@ impl Index {
     /// What the cache did so far.
     pub fn cache_statistics(&self) -> CacheStatistics {
         self.cache.statistics()
+    }
+
+    /// From now on the cache holds at most `bytes` bytes, never more than it was opened with. What is too much goes back
+    /// to the system at once, least recently used first, while look-ups go on; a higher limit lets it grow again.
+    pub fn limit_cache(&self, bytes: u64) {
+        self.cache.limit(bytes);
     }
 
     // Contigs and the genome.
@@ -458,7 +444,7 @@ impl Index {
     // Pages.
 
     /// Reads page `number` from the store and checks it.
-    pub(crate) fn read_page(&self, number: u64) -> Result<Page> {
+    fn read_page(&self, number: u64) -> Result<Page> {
         let guard = self.catalog.page(number)?;
         let (identity, bytes) = (self.manifest.identity, guard.value());
         let shape = match &self.dictionary {
@@ -470,7 +456,7 @@ impl Index {
             }
         }
         .map_err(|e| self.catalog.damage(e))?;
-        Ok(Page { number, shape, image: Image::Store(guard), used: Use::default() })
+        Ok(Page::stored(number, shape, guard))
     }
 
     /// Runs `look` on page `number`, which is kept in the cache.
@@ -478,18 +464,21 @@ impl Index {
     pub(crate) fn with_page<T>(&self, number: u64, look: impl Fn(&Page) -> T) -> Result<T> {
         match self.cache.with_page(number, |page| look(page)) {
             Some(found) => Ok(found),
-            None => self.page(number).map(|page| look(&page)),
+            None => self.load_page(number).map(|page| look(&page)),
         }
     }
 
     /// Page `number`, from the cache or the store; kept in the cache.
     pub(crate) fn page(&self, number: u64) -> Result<Arc<Page>> {
-        if let Some(page) = self.cache.with_page(number, Arc::clone) {
-            return Ok(page);
+        match self.cache.with_page(number, Arc::clone) {
+            Some(page) => Ok(page),
+            None => self.load_page(number),
         }
-        let page = Arc::new(self.cache.settle(self.read_page(number)?));
-        self.cache.put_page(Arc::clone(&page));
-        Ok(page)
+    }
+
+    /// Page `number`, which is not in the cache; kept there.
+    fn load_page(&self, number: u64) -> Result<Arc<Page>> {
+        Ok(self.cache.keep_page(self.read_page(number)?))
     }
 
     /// Page `number` for one visit: from the cache if it is there, else read and not kept.
@@ -540,11 +529,7 @@ impl Index {
         }
         Ok(match payload {
             Cow::Borrowed(bytes) => Block::InPlace(bytes),
-            Cow::Owned(bytes) => {
-                let bytes = Arc::new(bytes);
-                self.cache.put_block(block, Arc::clone(&bytes));
-                Block::Unpacked(bytes)
-            }
+            Cow::Owned(bytes) => Block::Unpacked(self.cache.keep_block(block, bytes)),
         })
     }
 

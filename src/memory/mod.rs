@@ -8,6 +8,7 @@ mod arena;
 mod budget;
 mod prefetch;
 mod resident;
+mod trim;
 mod window;
 
 pub(crate) use anonymous::Anonymous;
@@ -15,6 +16,7 @@ pub(crate) use arena::{Arena, Slot};
 pub use budget::{Budget, Component, Reservation, Usage};
 pub(crate) use prefetch::prefetch;
 pub use resident::{Resident, available_memory, available_threads, resident};
+pub(crate) use trim::trim;
 pub(crate) use window::Window;
 
 /// Bytes as people write them: `1.5 GiB`.
