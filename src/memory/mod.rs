@@ -6,6 +6,7 @@
 mod anonymous;
 mod arena;
 mod budget;
+mod pool;
 mod prefetch;
 mod resident;
 mod trim;
@@ -14,6 +15,8 @@ mod window;
 pub(crate) use anonymous::Anonymous;
 pub(crate) use arena::{Arena, Slot};
 pub use budget::{Budget, Component, Reservation, Usage};
+pub(crate) use pool::Buffer;
+pub use pool::pooled_bytes;
 pub(crate) use prefetch::prefetch;
 pub use resident::{Resident, available_memory, available_threads, resident};
 pub(crate) use trim::trim;
