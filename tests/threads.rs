@@ -52,6 +52,10 @@ fn check(arguments: &[&str], threads_allowed: usize, input: &[u8]) {
         assert!(working <= threads_allowed, "{arguments:?}: {now:?}");
         working
     };
+    // A process that has just begun still bears the name of this one.
+    while !threads(&child).contains_key("reprise") {
+        std::thread::yield_now();
+    }
     let (first, last) = input.split_at(input.len() / 2);
     stdin.write_all(first).expect("reads");
     // The pipe is open, so the program cannot be done.

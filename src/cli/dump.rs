@@ -46,14 +46,18 @@ fn io_error(e: std::io::Error) -> Error {
 fn in_index_order(index: &Index, contigs: &[Contig], positions: bool, output: &mut Output) -> Result<()> {
     let window = Window::new(index.budget().limit() / 8);
     std::thread::scope(|scope| {
-        let writer = scope.spawn(|| {
+        let write = || {
             let _closing = window.closing();
             while let Some(text) = window.take() {
                 let text: Vec<u8> = text;
                 output.write_all(&text).map_err(io_error)?;
             }
             Ok(())
-        });
+        };
+        let writer = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn_scoped(scope, write)
+            .map_err(|e| Error::io("start a thread for", index.folder(), e))?;
         let next = std::sync::atomic::AtomicU64::new(0);
         let closing = window.closing();
         let made = (0..rayon::current_num_threads()).into_par_iter().try_for_each(|_| {

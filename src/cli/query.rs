@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Settings;
 use crate::index::{CacheOptions, Index, OpenOptions};
-use crate::memory::{Buffer, parse_size};
+use crate::memory::{Buffer, HugePages, human_bytes, numa_nodes, parse_size};
 use crate::output::{self, Format, Output, push_number, push_position};
 use crate::query::{Charge, Detail, Sequences, in_batches, most_under_way, query_sequences};
 use crate::sequence::{Region, Source, parse_bed_line};
@@ -54,10 +54,10 @@ pub(super) struct Arguments {
     /// Share of the cache to which a sweep brings it
     #[arg(long, value_name = "SHARE", default_value_t = 0.7, value_parser = share)]
     gc_target: f64,
-    /// Read positions and genome into memory first
+    /// Read the whole index into memory first
     #[arg(long)]
     populate: bool,
-    /// Ask for huge pages for the maps; says what it got
+    /// Ask for huge pages for the maps; says at the end what it got
     #[arg(long)]
     huge_pages: bool,
 }
@@ -94,12 +94,6 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         return Err(Error::Usage("--positions goes with --kmer or --kmers".to_owned()));
     }
     let index = settings.open(&arguments.index, options)?;
-    if arguments.huge_pages {
-        settings.progress.line(&format!(
-            "huge pages: {} of the maps are in huge pages",
-            crate::memory::human_bytes(huge_page_bytes())
-        ));
-    }
     if arguments.positions.is_some()
         && let Some(max) = index.manifest().parameters.max_positions
         && !settings.quiet
@@ -148,6 +142,13 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         })?;
     }
     settings.progress.clear();
+    if arguments.huge_pages {
+        // Said at the end: before, nothing was touched.
+        settings.progress.line(&huge_pages(&arguments.index));
+    }
+    if numa_nodes() > 1 {
+        settings.note(&format!("the cache is spread over {} NUMA nodes", numa_nodes()));
+    }
     let cache = index.cache_statistics();
     settings.note(&format!(
         "cache: {} hits, {} misses, {} sweeps of {:.1} ms in all, {}",
@@ -155,7 +156,7 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         cache.misses,
         cache.sweeps,
         cache.sweep_microseconds as f64 / 1000.0,
-        crate::memory::human_bytes(cache.bytes)
+        human_bytes(cache.bytes)
     ));
     output.finish()
 }
@@ -350,12 +351,16 @@ struct Place<'a> {
     strand: char,
 }
 
-/// Bytes of this process's file maps that the system keeps in huge pages.
-fn huge_page_bytes() -> u64 {
-    let smaps = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
-    let kilobytes: u64 = smaps
-        .lines()
-        .filter_map(|line| line.strip_prefix("FilePmdMapped:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok())
-        .sum();
-    kilobytes * 1024
+/// What is in huge pages of the maps of an index, and of the memory that the cache is a part of.
+fn huge_pages(index: &Path) -> String {
+    match HugePages::of(index) {
+        Some(pages) => format!(
+            "huge pages: {} of {} resident of the maps, {} of {} of other memory",
+            human_bytes(pages.huge_maps),
+            human_bytes(pages.maps),
+            human_bytes(pages.huge_anonymous),
+            human_bytes(pages.anonymous)
+        ),
+        None => "huge pages: the system does not say what is in them".to_owned(),
+    }
 }

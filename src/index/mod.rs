@@ -49,7 +49,7 @@ const LEAST_MEMORY: u64 = 8 << 20;
 pub struct OpenOptions {
     /// The cache of pages and unpacked position blocks.
     pub cache: CacheOptions,
-    /// Read the whole of the position blocks and the genome into memory at once.
+    /// Read the whole of the index into memory at once.
     pub populate: bool,
     /// Ask for huge pages for the maps.
     pub huge_pages: bool,
@@ -207,15 +207,20 @@ impl Index {
         let genome = TwoBit::open(&folder.join(SEQUENCE))?;
         #[cfg(target_os = "linux")]
         {
-            // Blocks are visited one by one, not in a row.
-            let _ = positions.advise(Advice::Random);
             if options.huge_pages {
                 let _ = positions.advise(Advice::HugePage);
+                genome.advise(Advice::HugePage);
             }
             if options.populate {
                 let _ = positions.advise(Advice::PopulateRead);
-                genome.populate();
+                genome.advise(Advice::PopulateRead);
+                // The store reads its file by calls: a map that goes at once leaves it in the memory of the system.
+                let path = folder.join(CATALOG);
+                let file = File::open(&path).map_err(|e| Error::io("open", &path, e))?;
+                let _ = map_read_only(&file, &path)?.advise(Advice::PopulateRead);
             }
+            // Blocks are visited one by one, not in a row. After populating, which would else go page by page.
+            let _ = positions.advise(Advice::Random);
         }
         let pages = manifest.dictionary.pages();
         let chunks = genome.bytes().len().div_ceil(SEQUENCE_CHUNK) as u64;
@@ -522,6 +527,10 @@ impl Index {
             .ok_or_else(|| damage(entry.block_at, format!("position block {block} ends past the file")))?;
         let (word, bit) = (&self.checked[(block / 64) as usize], 1 << (block % 64));
         let check = word.load(Ordering::Relaxed) & bit == 0;
+        if check {
+            // All of it is read now, though only a part of it later.
+            self.will_need(entry.block_at as usize, bytes.len());
+        }
         let payload = store::block::decode(bytes, block, check.then_some(self.manifest.identity))
             .map_err(|e| damage(entry.block_at, e))?;
         if check {
@@ -531,6 +540,12 @@ impl Index {
             Cow::Borrowed(bytes) => Block::InPlace(bytes),
             Cow::Owned(bytes) => Block::Unpacked(self.cache.keep_block(block, bytes)),
         })
+    }
+
+    /// Asks the system to read a part of the position blocks at once, and not page by page as it is touched.
+    fn will_need(&self, at: usize, length: usize) {
+        #[cfg(target_os = "linux")]
+        let _ = self.positions.advise_range(Advice::WillNeed, at, length);
     }
 
     // One k-mer.

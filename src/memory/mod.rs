@@ -6,6 +6,8 @@
 mod anonymous;
 mod arena;
 mod budget;
+mod huge;
+mod numa;
 mod pool;
 mod prefetch;
 mod resident;
@@ -15,6 +17,8 @@ mod window;
 pub(crate) use anonymous::Anonymous;
 pub(crate) use arena::{Arena, Slot};
 pub use budget::{Budget, Component, Reservation, Usage};
+pub use huge::HugePages;
+pub use numa::numa_nodes;
 pub(crate) use pool::Buffer;
 pub use pool::pooled_bytes;
 pub(crate) use prefetch::prefetch;
