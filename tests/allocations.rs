@@ -75,9 +75,9 @@ fn hot_paths_allocate_nothing_per_item() {
         path
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("a pool");
-    let build = |path: &std::path::Path, name: &str| {
+    let build = |path: &std::path::Path, name: &str, k: u32| {
         let target = folder.path().join(name);
-        let options = BuildOptions { k: Some(15), min_frequency: 1, ..BuildOptions::default() };
+        let options = BuildOptions { k: Some(k), min_frequency: 1, ..BuildOptions::default() };
         pool.install(|| build_index(&[Source::new(path)], &target, &options, &Budget::new(1 << 30), &Silent))
             .expect("builds");
         target
@@ -86,9 +86,9 @@ fn hot_paths_allocate_nothing_per_item() {
     // Encoding: what a build of four times the k-mers allocates more is by page, not by k-mer.
     let quarter = write("quarter.fa", &bases[..150_000]);
     let whole = write("whole.fa", &bases);
-    build(&quarter, "warm.reprise");
-    let few = allocations(|| build(&quarter, "quarter.reprise"));
-    let many = allocations(|| build(&whole, "whole.reprise"));
+    build(&quarter, "warm.reprise", 15);
+    let few = allocations(|| build(&quarter, "quarter.reprise", 15));
+    let many = allocations(|| build(&whole, "whole.reprise", 15));
     assert!(many.saturating_sub(few) < 450_000 / 100, "{few} allocations for 150,000 bases, {many} for 600,000");
 
     // Extraction.
@@ -100,25 +100,39 @@ fn hot_paths_allocate_nothing_per_item() {
     assert_eq!(allocations(|| scan(&mut sum)), 0, "scanning");
 
     // Look-ups, once the pages are in the cache.
-    let cache = CacheOptions { size: 256 << 20, ..CacheOptions::default() };
-    let options = OpenOptions { cache, ..OpenOptions::default() };
-    let index = Index::open_with(folder.path().join("whole.reprise"), &options, &Budget::new(1 << 30)).expect("opens");
-    let kmers: Vec<u64> = (0..20_000).map(|i| index.encode(&bases[i * 20..i * 20 + 15]).expect("ACGT")).collect();
-    let singles = || kmers.iter().map(|&kmer| index.frequency(kmer).expect("found")).sum::<u64>();
-    let positions = || {
-        let mut sum = 0;
-        for &kmer in &kmers {
-            index.for_each_position(kmer, |p| sum += p.start).expect("found");
-        }
-        sum
+    let open = |folder: &std::path::Path| {
+        let cache = CacheOptions { size: 256 << 20, ..CacheOptions::default() };
+        let options = OpenOptions { cache, ..OpenOptions::default() };
+        Index::open_with(folder, &options, &Budget::new(1 << 30)).expect("opens")
     };
-    let batch = || index.batch().frequencies(&kmers).expect("found").iter().sum::<u64>();
-    let expected = singles();
-    positions();
-    assert_eq!(batch(), expected);
-    assert_eq!(allocations(singles), 0, "single look-ups");
-    assert_eq!(allocations(positions), 0, "positions");
-    assert_eq!(allocations(batch), 0, "a batch with the buffers of the one before");
+    let index = open(&folder.path().join("whole.reprise"));
+    let super_kmers = open(&build(&whole, "super-k-mers.reprise", 31));
+    for index in [&index, &super_kmers] {
+        let k = index.k() as usize;
+        let encode = |i: usize| index.encode(&bases[i * 20..i * 20 + k]).expect("ACGT");
+        let kmers: Vec<u64> = (0..20_000).map(encode).collect();
+        let singles = || kmers.iter().map(|&kmer| index.frequency(kmer).expect("found")).sum::<u64>();
+        let positions = || {
+            let mut sum = 0;
+            for &kmer in &kmers {
+                index.for_each_position(kmer, |p| sum += p.start).expect("found");
+            }
+            sum
+        };
+        let mut lookup = index.batch();
+        let mut batch = || lookup.frequencies(&kmers).expect("found").iter().sum::<u64>();
+        let expected = singles();
+        positions();
+        assert_eq!(batch(), expected);
+        assert_eq!(allocations(singles), 0, "single look-ups, k {k}");
+        assert_eq!(allocations(positions), 0, "positions, k {k}");
+        assert_eq!(allocations(batch), 0, "a batch with the buffers of the one before, k {k}");
+    }
+    // One that is over leaves its buffers to the next.
+    let kmers: Vec<u64> = (0..20_000).map(|i| index.encode(&bases[i * 20..i * 20 + 15]).expect("ACGT")).collect();
+    let again = || index.batch().frequencies(&kmers).expect("found").iter().sum::<u64>();
+    again();
+    assert_eq!(allocations(again), 0, "another batch");
 
     // Queries: what four times the bases take more is by batch.
     let query = |path: &std::path::Path, detail| {

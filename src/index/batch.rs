@@ -74,8 +74,10 @@ impl BatchLookup<'_> {
 
     /// Forgets what was gathered.
     pub(crate) fn clear(&mut self) {
-        self.values.clear();
-        self.super_kmers.clear(self.index.pages());
+        match self.index.dictionary {
+            Dictionary::Sorted { .. } => self.values.clear(),
+            Dictionary::SuperKmers { .. } => self.super_kmers.clear(self.index.pages()),
+        }
     }
 
     /// K-mers gathered.

@@ -4,7 +4,7 @@
 //! What an entry weighs is what it keeps resident: its slot of a slab, or its own memory. Past the threshold the cache is
 //! swept, by those who put entries in, a few entries each time: no look-up waits for a whole sweep.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, TryLockError};
 use std::time::Instant;
 
@@ -98,34 +98,37 @@ impl Weigh for Vec<u8> {
     }
 }
 
-/// Where an entry is kept. A line of its own: threads that look at neighbours do not pass it back and forth.
-#[repr(align(64))]
+/// Where an entry is kept: small, so that the places of an index lie in the processor's caches, and never across two lines.
+#[repr(align(32))]
 struct Place<T> {
     entry: RwLock<Option<Arc<T>>>,
     /// The clock when it was used last.
-    used: AtomicU64,
-    hits: AtomicU64,
+    used: AtomicU32,
+    /// Modulo 2^32; the cache counts the rest.
+    hits: AtomicU32,
 }
 
 impl<T> Default for Place<T> {
     fn default() -> Self {
-        Self { entry: RwLock::default(), used: AtomicU64::new(0), hits: AtomicU64::new(0) }
+        Self { entry: RwLock::default(), used: AtomicU32::new(0), hits: AtomicU32::new(0) }
     }
 }
 
 impl<T> Place<T> {
     /// Runs `look` on the entry.
     #[inline]
-    fn with<R>(&self, now: u64, look: impl FnOnce(&Arc<T>) -> R) -> Option<R> {
+    fn with<R>(&self, now: &AtomicU32, many_hits: &AtomicU64, look: impl FnOnce(&Arc<T>) -> R) -> Option<R> {
         let entry = self.entry.read().unwrap_or_else(PoisonError::into_inner);
         let found = entry.as_ref()?;
-        self.used.store(now, Ordering::Relaxed);
-        self.hits.fetch_add(1, Ordering::Relaxed);
+        self.used.store(now.load(Ordering::Relaxed), Ordering::Relaxed);
+        if self.hits.fetch_add(1, Ordering::Relaxed) == u32::MAX {
+            many_hits.fetch_add(1, Ordering::Relaxed);
+        }
         Some(look(found))
     }
 
     /// Takes the entry out if it was not used after `used`.
-    fn take(&self, used: u64) -> Option<Arc<T>> {
+    fn take(&self, used: u32) -> Option<Arc<T>> {
         let mut entry = self.entry.write().unwrap_or_else(PoisonError::into_inner);
         if self.used.load(Ordering::Relaxed) > used { None } else { entry.take() }
     }
@@ -143,7 +146,7 @@ fn places<T>(count: u64) -> Box<[Place<T>]> {
 /// An entry that a sweep may drop, and when it was used last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Old {
-    used: u64,
+    used: u32,
     kind: Kind,
     number: u64,
 }
@@ -173,8 +176,10 @@ pub(crate) struct PageCache<S> {
     loose: AtomicU64,
     /// Loose bytes dropped since the allocator was asked last.
     untrimmed: AtomicU64,
-    /// Counts insertions: the time by which entries are old.
-    clock: AtomicU64,
+    /// Counts insertions: the time by which entries are old. Once in 2^32 of them the young are taken for old.
+    clock: AtomicU32,
+    /// Times that the hits of an entry passed 2^32.
+    many_hits: AtomicU64,
     misses: AtomicU64,
     /// Entries to be dropped by the sweep that is under way, the oldest last.
     victims: Mutex<Vec<Old>>,
@@ -200,7 +205,8 @@ impl<S: Clone> PageCache<S> {
             bytes: AtomicU64::new(0),
             loose: AtomicU64::new(0),
             untrimmed: AtomicU64::new(0),
-            clock: AtomicU64::new(0),
+            clock: AtomicU32::new(0),
+            many_hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
             victims: Mutex::default(),
             sweeping: AtomicBool::new(false),
@@ -242,8 +248,7 @@ impl<S: Clone> PageCache<S> {
     /// Runs `look` on a page that is cached.
     #[inline]
     pub(crate) fn with_page<R>(&self, number: u64, look: impl FnOnce(&Arc<Page<S>>) -> R) -> Option<R> {
-        let now = self.clock.load(Ordering::Relaxed);
-        let found = self.pages.get(number as usize)?.with(now, look);
+        let found = self.pages.get(number as usize)?.with(&self.clock, &self.many_hits, look);
         if found.is_none() {
             self.misses.fetch_add(1, Ordering::Relaxed);
         }
@@ -267,8 +272,7 @@ impl<S: Clone> PageCache<S> {
 
     /// An unpacked block that is cached.
     pub(crate) fn block(&self, number: u64) -> Option<Arc<Vec<u8>>> {
-        let now = self.clock.load(Ordering::Relaxed);
-        self.blocks.get()?.get(number as usize)?.with(now, Arc::clone)
+        self.blocks.get()?.get(number as usize)?.with(&self.clock, &self.many_hits, Arc::clone)
     }
 
     /// Keeps an unpacked block; one that is larger than the threshold is not kept.
@@ -294,7 +298,7 @@ impl<S: Clone> PageCache<S> {
             self.loose.fetch_add(weight, Ordering::Relaxed);
         }
         *kept = Some(Arc::clone(&entry));
-        place.used.store(self.clock.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        place.used.store(self.clock.fetch_add(1, Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         drop(kept);
         if bytes > self.threshold() || self.sweeping.load(Ordering::Relaxed) {
             self.sweep_on();
@@ -448,10 +452,12 @@ impl<S: Clone> PageCache<S> {
     }
 
     pub(crate) fn statistics(&self) -> CacheStatistics {
-        let pages = self.pages.iter().map(|place| place.hits.load(Ordering::Relaxed));
-        let blocks = self.blocks.get().map_or(&[][..], |blocks| blocks).iter();
+        fn hits<T>(places: &[Place<T>]) -> u64 {
+            places.iter().map(|place| u64::from(place.hits.load(Ordering::Relaxed))).sum()
+        }
+        let blocks = self.blocks.get().map_or(0, |blocks| hits(blocks));
         CacheStatistics {
-            hits: pages.chain(blocks.map(|place| place.hits.load(Ordering::Relaxed))).sum(),
+            hits: hits(&self.pages) + blocks + (self.many_hits.load(Ordering::Relaxed) << 32),
             misses: self.misses.load(Ordering::Relaxed),
             sweeps: self.sweeps.load(Ordering::Relaxed),
             sweep_microseconds: self.sweep_time.load(Ordering::Relaxed) / 1000,
@@ -500,6 +506,7 @@ mod tests {
         assert_eq!(kept, [0, 4, 5, 6, 8]);
         cache.keep_block(9, block(8001 + table as usize));
         assert!(cache.block(9).is_none(), "an entry past the threshold is not kept");
+        assert_eq!(size_of::<Place<Page<()>>>(), 32, "two in a line");
         // The second of two that read the same page is told of the first.
         let first = cache.keep_page(page(3, 90));
         assert!(Arc::ptr_eq(&first, &cache.keep_page(page(3, 90))));

@@ -26,7 +26,7 @@ pub use seeds::Seed;
 pub use verify::{Depth, Verified};
 
 use crate::kmer::{KmerCodec, KmerError, Strand};
-use crate::memory::{Budget, Component, Reservation};
+use crate::memory::{Budget, Buffer, Component, Reservation};
 use crate::sequence::{Case, Region, TwoBit, map_read_only, nearest_names, parse_region};
 use crate::store::catalog::{
     CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, Catalog, PAGES_PER_RECORD, PageEntry, Record, SEQUENCE_CHUNK,
@@ -43,6 +43,9 @@ const STORE_CACHE: usize = 1 << 20;
 
 /// The least budget with which an index can be used: a page, its block and a batch.
 const LEAST_MEMORY: u64 = 8 << 20;
+
+/// Positions that all but few k-mers have at most.
+const POSITIONS_OF_MOST: usize = 64;
 
 /// How an index is opened.
 #[derive(Debug, Clone, Default)]
@@ -587,7 +590,7 @@ impl Index {
                 self.raw_positions(&page, hash, |raw| each(at.position(raw, strand)))
             }
             Dictionary::SuperKmers { fields, .. } => {
-                let mut all = Vec::new();
+                let mut all = Buffer::with_capacity(POSITIONS_OF_MOST);
                 let strand = Strand::from_reverse(self.super_kmer_positions(fields, kmer, &mut all)?);
                 all.iter().for_each(|&raw| each(at.position(raw, strand)));
                 Ok(all.len() as u64)
@@ -776,9 +779,9 @@ impl KmerEntry<'_> {
         let mut at = ContigCursor::new(index.contigs()?, &index.codec, self.kmer);
         match (&self.place, &index.dictionary) {
             (KmerPlace::SuperKmers(wanted), Dictionary::SuperKmers { fields, .. }) => {
-                let mut all = Vec::new();
+                let mut all = Buffer::with_capacity(POSITIONS_OF_MOST);
                 index.wanted_positions(fields, self.page, wanted, &mut all)?;
-                all.into_iter().for_each(|raw| each(at.position(raw, self.strand)));
+                all.iter().for_each(|&raw| each(at.position(raw, self.strand)));
                 Ok(())
             }
             (KmerPlace::List(list_at), _) => {
