@@ -6,10 +6,9 @@
 mod common;
 
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use common::{Failure, Random, build, genome, measuring, write_fasta};
+use common::{Failure, Random, build, find_genome};
 use criterion::{Criterion, SamplingMode, Throughput};
 use reprise::Index;
 use reprise::index::{CacheOptions, OpenOptions};
@@ -61,24 +60,6 @@ fn main() -> Result<(), Failure> {
     }
     criterion.final_summary();
     Ok(())
-}
-
-/// The genome to measure on.
-fn find_genome(folder: &Path) -> Result<PathBuf, Failure> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    let data = std::env::var_os("REPRISE_DATA").map_or(beside, PathBuf::from);
-    let real = data.join("genomes/celegans_WS220.fa.gz");
-    if measuring() && real.is_file() {
-        eprintln!("genome: C. elegans WS220");
-        return Ok(real);
-    }
-    let bases = if measuring() { 20_000_000 } else { 200_000 };
-    eprintln!(
-        "genome: {bases} seeded bases; for C. elegans set REPRISE_DATA to a folder with genomes/celegans_WS220.fa.gz"
-    );
-    let path = folder.join("genome.fa");
-    write_fasta(&path, &genome(bases, 4))?;
-    Ok(path)
 }
 
 /// Stored k-mers, spread evenly over the index and shuffled.
@@ -163,7 +144,7 @@ fn single(criterion: &mut Criterion, index: &Index, kmers: &[u64]) -> Result<(),
     Ok(())
 }
 
-/// Batches on one thread; its buffers are kept.
+/// Batches on one thread; its buffers are kept. Then the same without asking for memory ahead.
 fn batches(criterion: &mut Criterion, index: &Index, kmers: &[u64]) -> Result<(), Failure> {
     let batches: Vec<&[u64]> = match kmers.chunks_exact(BATCH).collect::<Vec<_>>() {
         whole if whole.is_empty() => vec![kmers],
@@ -178,6 +159,22 @@ fn batches(criterion: &mut Criterion, index: &Index, kmers: &[u64]) -> Result<()
             next = (next + 1) % batches.len();
             let frequencies = lookup.frequencies(black_box(batches[next])).expect("a batch");
             frequencies[frequencies.len() - 1]
+        })
+    });
+    // The same k-mers, page after page too, but each waits for its own memory: what a batch gains over this is what asking
+    // for memory ahead gives, less the time to sort by page, which this is spared.
+    let ordered: Vec<Vec<u64>> = batches
+        .iter()
+        .map(|batch| {
+            let mut batch = batch.to_vec();
+            batch.sort_unstable_by_key(|&kmer| index.codec().hash(kmer).0);
+            batch
+        })
+        .collect();
+    group.bench_function(format!("one_by_one/k{}", index.k()), |b| {
+        b.iter(|| {
+            next = (next + 1) % ordered.len();
+            ordered[next].iter().map(|&kmer| index.frequency(black_box(kmer)).expect("a look-up")).sum::<u64>()
         })
     });
     group.finish();

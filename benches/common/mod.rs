@@ -1,8 +1,11 @@
 //! What the benchmarks share: seeded genomes and indexes of them.
 
+// Each benchmark uses a part of this.
+#![allow(dead_code)]
+
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use reprise::Silent;
 use reprise::build::{BuildOptions, build_index};
@@ -77,4 +80,22 @@ pub fn build(genome: &Path, target: &Path, k: u32, min_frequency: u64) -> Result
 /// Whether this is `cargo bench`; as a test (`cargo test --benches`) everything runs once, on little.
 pub fn measuring() -> bool {
     std::env::args().any(|argument| argument == "--bench")
+}
+
+/// The genome to measure on: C. elegans where it is found, else 20 Mb of seeded sequence.
+pub fn find_genome(folder: &Path) -> Result<PathBuf, Failure> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let data = std::env::var_os("REPRISE_DATA").map_or(beside, PathBuf::from);
+    let real = data.join("genomes/celegans_WS220.fa.gz");
+    if measuring() && real.is_file() {
+        eprintln!("genome: C. elegans WS220");
+        return Ok(real);
+    }
+    let bases = if measuring() { 20_000_000 } else { 200_000 };
+    eprintln!(
+        "genome: {bases} seeded bases; for C. elegans set REPRISE_DATA to a folder with genomes/celegans_WS220.fa.gz"
+    );
+    let path = folder.join("genome.fa");
+    write_fasta(&path, &genome(bases, 4))?;
+    Ok(path)
 }

@@ -54,7 +54,7 @@ fn in_index_order(index: &Index, contigs: &[Contig], positions: bool, output: &m
     let window = Window::charged(budget.limit() / 8, budget.hold(Component::Output));
     let spare = SpareBuffers::new(budget.limit() / 8, budget.hold(Component::Output));
     std::thread::scope(|scope| {
-        let writer = scope.spawn(|| {
+        let write = || {
             let _closing = window.closing();
             while let Some(text) = window.take() {
                 let text: Vec<u8> = text;
@@ -62,7 +62,11 @@ fn in_index_order(index: &Index, contigs: &[Contig], positions: bool, output: &m
                 spare.give(text);
             }
             Ok(())
-        });
+        };
+        let writer = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn_scoped(scope, write)
+            .map_err(|e| Error::io("start a thread for", index.folder(), e))?;
         let next = std::sync::atomic::AtomicU64::new(0);
         let closing = window.closing();
         let made = (0..workers).into_par_iter().try_for_each(|_| {

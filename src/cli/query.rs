@@ -1,16 +1,16 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::Settings;
 use crate::index::{CacheOptions, Index, OpenOptions};
-use crate::memory::parse_size;
+use crate::memory::{Buffer, HugePages, human_bytes, numa_nodes, parse_size};
 use crate::output::{self, Format, Output, push_number, push_position};
-use crate::query::{Detail, Sequences, query_sequences};
+use crate::query::{Charge, Detail, Sequences, in_batches, most_under_way, query_sequences};
 use crate::sequence::{Region, Source, parse_bed_line};
 use crate::{Error, Result};
 
@@ -42,6 +42,9 @@ pub(super) struct Arguments {
     /// tsv, bedgraph (runs of one frequency) or jsonl
     #[arg(long, value_enum, default_value_t = RowFormat::Tsv)]
     format: RowFormat,
+    /// K-mers of a list, or bases of sequences, that are looked up together [default: as many as memory and threads suggest]
+    #[arg(long, value_name = "N")]
+    batch_size: Option<NonZeroUsize>,
     /// Bytes of the cache of index pages
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     cache_size: Option<u64>,
@@ -51,10 +54,10 @@ pub(super) struct Arguments {
     /// Share of the cache to which a sweep brings it [default: 0.7, with --low-memory 0.25]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     gc_target: Option<f64>,
-    /// Read positions and genome into memory first
+    /// Read the whole index into memory first
     #[arg(long)]
     populate: bool,
-    /// Ask for huge pages for the maps; says what it got
+    /// Ask for huge pages for the maps; says at the end what it got
     #[arg(long)]
     huge_pages: bool,
 }
@@ -91,12 +94,6 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         return Err(Error::Usage("--positions goes with --kmer or --kmers".to_owned()));
     }
     let index = settings.open(&arguments.index, options)?;
-    if arguments.huge_pages {
-        settings.progress.line(&format!(
-            "huge pages: {} of the maps are in huge pages",
-            crate::memory::human_bytes(huge_page_bytes())
-        ));
-    }
     if arguments.positions.is_some()
         && let Some(max) = index.manifest().parameters.max_positions
         && !settings.quiet
@@ -115,7 +112,8 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
             Some(path) => Box::new(kmer_lines(path)?),
             None => Box::new(arguments.kmer.into_iter().map(|kmer| Ok(Line { kmer, place: None }))),
         };
-        settings.on_pool(|| query_kmers(&index, lines, arguments.positions, format, &mut output))?;
+        settings
+            .on_pool(|| query_kmers(&index, lines, arguments.positions, arguments.batch_size, format, &mut output))?;
     } else {
         let detail = match (arguments.per_kmer, arguments.format) {
             (_, RowFormat::Bedgraph) => Detail::Runs,
@@ -139,16 +137,26 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
             }
             Sequences::Regions(&regions)
         };
-        settings.on_pool(|| query_sequences(&index, &sequences, detail, &format, &mut output, &settings.progress))?;
+        settings.on_pool(|| {
+            query_sequences(&index, &sequences, detail, arguments.batch_size, &format, &mut output, &settings.progress)
+        })?;
     }
     settings.progress.clear();
+    if arguments.huge_pages {
+        // Said at the end: before, nothing was touched.
+        settings.progress.line(&huge_pages(&arguments.index));
+    }
+    if numa_nodes() > 1 {
+        settings.note(&format!("the cache is spread over {} NUMA nodes", numa_nodes()));
+    }
     let cache = index.cache_statistics();
     settings.note(&format!(
-        "cache: {} hits, {} misses, {} sweeps, {}",
+        "cache: {} hits, {} misses, {} sweeps of {:.1} ms in all, {}",
         cache.hits,
         cache.misses,
         cache.sweeps,
-        crate::memory::human_bytes(cache.bytes)
+        cache.sweep_microseconds as f64 / 1000.0,
+        human_bytes(cache.bytes)
     ));
     output.finish()
 }
@@ -211,50 +219,73 @@ fn bed_regions(index: &Index, path: &Path) -> Result<Vec<Region>> {
     Ok(regions)
 }
 
-/// K-mers looked up together; rows come out in the order of the lines.
-const CHUNK: usize = 1 << 16;
+/// K-mers looked up together, at most.
+const BATCH: usize = 1 << 15;
+/// The same where positions are printed, of which a k-mer may have many.
+const BATCH_WITH_POSITIONS: usize = 1 << 12;
+/// Bytes that a k-mer of a list takes on its way: line, code, frequency, place among the look-ups, row.
+const BYTES_PER_KMER: u64 = 64 + 8 + 8 + 16 + 64;
 
 fn query_kmers(
     index: &Index,
-    mut lines: Box<dyn Iterator<Item = Result<Line>> + Send>,
+    lines: Box<dyn Iterator<Item = Result<Line>> + Send>,
     positions: Option<u64>,
+    batch_size: Option<NonZeroUsize>,
     format: Format,
     output: &mut Output,
 ) -> Result<()> {
-    let write =
-        |output: &mut Output, text: &[u8]| output.write_all(text).map_err(|e| Error::io("write", "the output", e));
-    loop {
-        let chunk: Vec<Line> = lines.by_ref().take(CHUNK).collect::<Result<_>>()?;
-        if chunk.is_empty() {
-            return Ok(());
-        }
-        let texts: Vec<Vec<u8>> = chunk
-            .par_chunks(CHUNK.div_ceil(rayon::current_num_threads()).max(1))
-            .map(|lines| kmer_rows(index, lines, positions, format))
-            .collect::<Result<_>>()?;
-        for text in texts {
-            write(output, &text)?;
-        }
-    }
+    let budget = index.budget();
+    let most = if positions.is_some() { BATCH_WITH_POSITIONS } else { BATCH };
+    let size = batch_size.map_or(most, |size| size.get().min(BATCH));
+    let bytes = size as u64 * BYTES_PER_KMER;
+    in_batches(
+        budget,
+        most_under_way(budget, bytes),
+        |feed| {
+            let mut lines = lines.peekable();
+            while lines.peek().is_some() {
+                let mut charge = feed.admit(bytes);
+                let batch: Vec<Line> = lines.by_ref().take(size).collect::<Result<_>>()?;
+                let letters: usize = batch.iter().map(|line| line.kmer.capacity()).sum();
+                charge.resize(batch.len() as u64 * BYTES_PER_KMER + letters as u64);
+                if !feed.send(batch, charge) {
+                    break;
+                }
+            }
+            Ok(())
+        },
+        || {
+            |_, lines: Vec<Line>, charge: &mut Charge| {
+                let text = kmer_rows(index, &lines, positions, format)?;
+                charge.resize(text.capacity() as u64);
+                Ok(text)
+            }
+        },
+        |texts| {
+            for text in texts {
+                output.write_all(&text).map_err(|e| Error::io("write", "the output", e))?;
+            }
+            Ok(())
+        },
+    )
 }
 
 fn kmer_rows(index: &Index, lines: &[Line], limit: Option<u64>, format: Format) -> Result<Vec<u8>> {
-    let kmers: Vec<u64> = lines
-        .iter()
-        .map(|line| {
-            index.encode(line.kmer.as_bytes()).map_err(|e| match &line.place {
-                Some((path, number)) => Error::input(path, Some(*number), e.to_string()),
-                None => Error::Usage(e.to_string()),
-            })
-        })
-        .collect::<Result<_>>()?;
+    let mut kmers = Buffer::<u64>::with_capacity(lines.len());
+    for line in lines {
+        kmers.push(index.encode(line.kmer.as_bytes()).map_err(|e| match &line.place {
+            Some((path, number)) => Error::input(path, Some(*number), e.to_string()),
+            None => Error::Usage(e.to_string()),
+        })?);
+    }
     let contigs = if limit.is_some() { index.contigs()? } else { &[] };
     let mut batch = index.batch();
     let frequencies = batch.frequencies(&kmers)?;
     let mut text = Vec::new();
-    let mut column = Vec::new();
-    for ((line, &kmer), &frequency) in lines.iter().zip(&kmers).zip(frequencies) {
-        let mut places = Vec::new();
+    let mut column = Buffer::<u8>::with_capacity(1 << 12);
+    let mut places = Vec::new();
+    for ((line, &kmer), &frequency) in lines.iter().zip(kmers.iter()).zip(frequencies) {
+        places.clear();
         let mut listed = 0u64;
         column.clear();
         if let Some(limit) = limit.filter(|_| frequency > 0) {
@@ -293,7 +324,7 @@ fn kmer_rows(index: &Index, lines: &[Line], limit: Option<u64>, format: Format) 
                 let row = KmerRow {
                     kmer: &line.kmer,
                     frequency,
-                    positions: limit.map(|_| places),
+                    positions: limit.map(|_| &places[..]),
                     listed: limit.map(|_| listed),
                 };
                 output::json_line(&mut text, &row);
@@ -308,7 +339,7 @@ struct KmerRow<'a> {
     kmer: &'a str,
     frequency: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    positions: Option<Vec<Place<'a>>>,
+    positions: Option<&'a [Place<'a>]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     listed: Option<u64>,
 }
@@ -320,12 +351,16 @@ struct Place<'a> {
     strand: char,
 }
 
-/// Bytes of this process's file maps that the system keeps in huge pages.
-fn huge_page_bytes() -> u64 {
-    let smaps = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
-    let kilobytes: u64 = smaps
-        .lines()
-        .filter_map(|line| line.strip_prefix("FilePmdMapped:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok())
-        .sum();
-    kilobytes * 1024
+/// What is in huge pages of the maps of an index, and of the memory that the cache is a part of.
+fn huge_pages(index: &Path) -> String {
+    match HugePages::of(index) {
+        Some(pages) => format!(
+            "huge pages: {} of {} resident of the maps, {} of {} of other memory",
+            human_bytes(pages.huge_maps),
+            human_bytes(pages.maps),
+            human_bytes(pages.huge_anonymous),
+            human_bytes(pages.anonymous)
+        ),
+        None => "huge pages: the system does not say what is in them".to_owned(),
+    }
 }

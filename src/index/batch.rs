@@ -7,6 +7,7 @@ use super::superkmers::SuperKmerBatch;
 use super::{Dictionary, Index, Page, frequency_of};
 use crate::Result;
 use crate::kmer::AsciiScanner;
+use crate::memory::Buffer;
 use crate::store::layout::Address;
 use crate::store::page::{PageShape, Place, Probe};
 
@@ -17,10 +18,13 @@ const LANES: usize = 32;
 /// what single look-ups need.
 pub(super) const SCAN: usize = 64;
 
+/// Look-ups from which on a batch is larger than what is pooled.
+const LARGE: usize = 1 << 16;
+
 /// Most buckets that a batch is cut into.
 pub(super) const BUCKETS: u64 = 1 << 14;
 
-/// Looks up batches of k-mers; keeps its buffers from batch to batch. One for each thread.
+/// Looks up batches of k-mers; keeps its buffers from batch to batch and leaves them to the next of its thread.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -34,7 +38,7 @@ pub(super) const BUCKETS: u64 = 1 << 14;
 pub struct BatchLookup<'i> {
     index: &'i Index,
     /// Hashes, then in their places the frequencies.
-    values: Vec<u64>,
+    values: Buffer<u64>,
     sorted: SortedBatch,
     super_kmers: SuperKmerBatch,
 }
@@ -44,7 +48,7 @@ impl Index {
     pub fn batch(&self) -> BatchLookup<'_> {
         BatchLookup {
             index: self,
-            values: Vec::new(),
+            values: Buffer::default(),
             sorted: SortedBatch::default(),
             super_kmers: SuperKmerBatch::default(),
         }
@@ -59,7 +63,10 @@ impl BatchLookup<'_> {
     pub fn frequencies(&mut self, kmers: &[u64]) -> Result<&[u64]> {
         self.clear();
         match &self.index.dictionary {
-            Dictionary::Sorted { .. } => self.values.extend(kmers.iter().map(|&kmer| self.index.codec.hash(kmer).0)),
+            Dictionary::Sorted { .. } => {
+                self.values.refit(kmers.len());
+                self.values.extend(kmers.iter().map(|&kmer| self.index.codec.hash(kmer).0));
+            }
             Dictionary::SuperKmers { fields, .. } => self.super_kmers.push_kmers(fields, kmers),
         }
         self.look_up()
@@ -67,8 +74,10 @@ impl BatchLookup<'_> {
 
     /// Forgets what was gathered.
     pub(crate) fn clear(&mut self) {
-        self.values.clear();
-        self.super_kmers.clear(self.index.pages());
+        match self.index.dictionary {
+            Dictionary::Sorted { .. } => self.values.clear(),
+            Dictionary::SuperKmers { .. } => self.super_kmers.clear(self.index.pages()),
+        }
     }
 
     /// K-mers gathered.
@@ -99,6 +108,7 @@ impl BatchLookup<'_> {
     /// Frequencies of what was gathered, in its order.
     pub(crate) fn look_up(&mut self) -> Result<&[u64]> {
         let index = self.index;
+        index.cache.heed_memory();
         match &index.dictionary {
             Dictionary::Sorted { address, .. } => {
                 // A place in a batch has 32 bits.
@@ -116,9 +126,9 @@ impl BatchLookup<'_> {
 /// Look-ups of hashes, grouped by page.
 #[derive(Default)]
 struct SortedBatch {
-    ends: Vec<u32>,
+    ends: Buffer<u32>,
     /// (hash, place in the batch), grouped.
-    entries: Vec<(u64, u32)>,
+    entries: Buffer<(u64, u32)>,
 }
 
 impl SortedBatch {
@@ -127,18 +137,24 @@ impl SortedBatch {
     fn group(&mut self, index: &Index, address: &Address, hashes: &[u64]) {
         let pages = index.pages();
         let shift = pages.div_ceil(BUCKETS).next_power_of_two().ilog2();
-        self.ends.clear();
-        self.ends.resize((pages >> shift) as usize + 1, 0);
+        let buckets = (pages >> shift) as usize + 1;
+        self.ends.refit(buckets);
+        self.ends.resize(buckets, 0);
         for &hash in hashes {
             self.ends[(address.page(hash) >> shift) as usize] += 1;
         }
         let mut start = 0;
-        for end in &mut self.ends {
+        for end in self.ends.iter_mut() {
             start += std::mem::replace(end, start);
         }
+        if self.entries.capacity() < hashes.len() {
+            // A large one is made anew: fresh memory is zero already.
+            let is_large = hashes.len() > LARGE;
+            let large = |length| Buffer::from(vec![(0, 0); length]);
+            self.entries = if is_large { large(hashes.len()) } else { Buffer::with_capacity(hashes.len()) };
+        }
         if self.entries.len() < hashes.len() {
-            // Made anew rather than grown: fresh memory is zero already.
-            self.entries = vec![(0, 0); hashes.len()];
+            self.entries.resize(hashes.len(), (0, 0));
         }
         for (place, &hash) in hashes.iter().enumerate() {
             let end = &mut self.ends[(address.page(hash) >> shift) as usize];
@@ -147,7 +163,7 @@ impl SortedBatch {
         }
         if shift > 0 {
             let mut start = 0;
-            for &end in &self.ends {
+            for &end in self.ends.iter() {
                 self.entries[start..end as usize].sort_unstable();
                 start = end as usize;
             }

@@ -1,15 +1,14 @@
-//! The cache of an open index: dictionary pages and unpacked position blocks, weighed in bytes, least recently used
-//! first, shared by all threads.
+//! The cache of an open index: pages and unpacked position blocks, weighed in bytes, least recently used first, shared by
+//! all threads.
+//!
+//! What an entry weighs is what it keeps resident: its slot of a slab, or its own memory. Past the threshold the cache is
+//! swept, by those who put entries in, a few entries each time: no look-up waits for a whole sweep.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, TryLockError};
+use std::time::Instant;
 
-use ahash::RandomState;
-
-use super::{Image, Page};
-use crate::memory::{Arena, Budget, Component, Reservation};
+use crate::memory::{Arena, Budget, Component, Reservation, Slot, Status, trim};
 
 /// How large the cache is and when it is swept.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,196 +38,444 @@ pub struct CacheStatistics {
     pub sweeps: u64,
     /// Time that sweeps took, in microseconds.
     pub sweep_microseconds: u64,
-    /// Bytes held now.
+    /// Longest time that one look-up spent sweeping, in microseconds.
+    pub longest_pause_microseconds: u64,
+    /// Bytes held now: all that is resident, empty slots included.
     pub bytes: u64,
 }
 
-/// Pages by number, and the position blocks that had to be unpacked.
-pub(crate) struct PageCache {
-    pages: Vec<RwLock<Option<Arc<Page>>>>,
-    blocks: RwLock<HashMap<u64, UnpackedBlock, RandomState>>,
+/// A page in memory: its bytes, and what its layout knows of them.
+pub(crate) struct Page<S> {
+    pub(super) number: u64,
+    pub(super) shape: S,
+    image: Image,
+}
+
+/// The bytes of a page.
+enum Image {
+    /// As the store read them.
+    Store(redb::AccessGuard<'static, &'static [u8]>),
+    /// In a slab of the cache.
+    Slot(Slot),
+    /// Too many for a slot.
+    Own(Box<[u8]>),
+}
+
+impl<S> Page<S> {
+    /// A page as the store read it.
+    pub(super) fn stored(number: u64, shape: S, bytes: redb::AccessGuard<'static, &'static [u8]>) -> Self {
+        Self { number, shape, image: Image::Store(bytes) }
+    }
+
+    #[inline(always)]
+    pub(super) fn bytes(&self) -> &[u8] {
+        match &self.image {
+            Image::Store(guard) => guard.value(),
+            Image::Slot(slot) => slot,
+            Image::Own(bytes) => bytes,
+        }
+    }
+}
+
+/// What an entry keeps resident.
+trait Weigh {
+    /// Bytes.
+    fn weight(&self) -> u64;
+}
+
+impl<S> Weigh for Page<S> {
+    fn weight(&self) -> u64 {
+        match &self.image {
+            Image::Slot(slot) => slot.bytes(),
+            _ => self.bytes().len() as u64,
+        }
+    }
+}
+
+impl Weigh for Vec<u8> {
+    fn weight(&self) -> u64 {
+        self.capacity() as u64
+    }
+}
+
+/// Where an entry is kept: small, so that the places of an index lie in the processor's caches, and never across two lines.
+#[repr(align(32))]
+struct Place<T> {
+    entry: RwLock<Option<Arc<T>>>,
+    /// The clock when it was used last.
+    used: AtomicU32,
+    /// Modulo 2^32; the cache counts the rest.
+    hits: AtomicU32,
+}
+
+impl<T> Default for Place<T> {
+    fn default() -> Self {
+        Self { entry: RwLock::default(), used: AtomicU32::new(0), hits: AtomicU32::new(0) }
+    }
+}
+
+impl<T> Place<T> {
+    /// Runs `look` on the entry.
+    #[inline]
+    fn with<R>(&self, now: &AtomicU32, many_hits: &AtomicU64, look: impl FnOnce(&Arc<T>) -> R) -> Option<R> {
+        let entry = self.entry.read().unwrap_or_else(PoisonError::into_inner);
+        let found = entry.as_ref()?;
+        self.used.store(now.load(Ordering::Relaxed), Ordering::Relaxed);
+        if self.hits.fetch_add(1, Ordering::Relaxed) == u32::MAX {
+            many_hits.fetch_add(1, Ordering::Relaxed);
+        }
+        Some(look(found))
+    }
+
+    /// Takes the entry out if it was not used after `used`.
+    fn take(&self, used: u32) -> Option<Arc<T>> {
+        let mut entry = self.entry.write().unwrap_or_else(PoisonError::into_inner);
+        if self.used.load(Ordering::Relaxed) > used { None } else { entry.take() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.entry.read().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+}
+
+/// Places by number.
+fn places<T>(count: u64) -> Box<[Place<T>]> {
+    (0..count).map(|_| Place::default()).collect()
+}
+
+/// An entry that a sweep may drop, and when it was used last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Old {
+    used: u32,
+    kind: Kind,
+    number: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Page,
+    Block,
+}
+
+/// Most entries that one look-up drops.
+const STEP: usize = 64;
+/// Bytes of unpacked blocks and large pages dropped after which the allocator is asked to give back.
+const TRIM: u64 = 4 << 20;
+
+/// Pages by number, and the position blocks that had to be unpacked, which have the numbers of their pages.
+pub(crate) struct PageCache<S> {
+    pages: Box<[Place<Page<S>>]>,
+    blocks: OnceLock<Box<[Place<Vec<u8>>]>>,
     arena: Arc<Arena>,
-    threshold: u64,
-    target: u64,
+    options: CacheOptions,
+    /// Bytes at the most now; at most those of the options.
+    limit: AtomicU64,
+    /// What the entries weigh.
     bytes: AtomicU64,
-    /// Counts insertions: the time by which entries are old.
-    clock: AtomicU64,
-    block_hits: AtomicU64,
-    /// Hits of pages that are gone.
-    past_hits: AtomicU64,
+    /// The part of it that is not in slots.
+    loose: AtomicU64,
+    /// Loose bytes dropped since the allocator was asked last.
+    untrimmed: AtomicU64,
+    /// Counts insertions: the time by which entries are old. Once in 2^32 of them the young are taken for old.
+    clock: AtomicU32,
+    /// Times that the hits of an entry passed 2^32.
+    many_hits: AtomicU64,
     misses: AtomicU64,
+    /// Entries to be dropped by the sweep that is under way, the oldest last.
+    victims: Mutex<Vec<Old>>,
+    sweeping: AtomicBool,
     sweeps: AtomicU64,
     sweep_time: AtomicU64,
-    sweeping: AtomicBool,
+    longest_pause: AtomicU64,
+    charged: AtomicU64,
     held: Mutex<Reservation>,
+    budget: Budget,
 }
 
-struct UnpackedBlock {
-    bytes: Arc<Vec<u8>>,
-    used: AtomicU64,
-}
-
-/// When a page was used last, and how often.
-#[derive(Debug, Default)]
-pub(crate) struct Use {
-    last: AtomicU64,
-    hits: AtomicU64,
-}
-
-/// An entry that a sweep may drop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Old {
-    Page(u64),
-    Block(u64),
-}
-
-impl PageCache {
+impl<S: Clone> PageCache<S> {
     /// A cache for `pages` pages of about `page_bytes` bytes.
     pub(crate) fn new(options: &CacheOptions, pages: u64, page_bytes: u64, budget: &Budget) -> Self {
-        let size = options.size.min(budget.limit()) as f64;
-        Self {
-            pages: (0..pages).map(|_| RwLock::default()).collect(),
-            // Fixed seeds: the order of the map reaches nothing, but runs should not differ.
-            blocks: RwLock::new(HashMap::with_hasher(RandomState::with_seeds(1, 2, 3, 4))),
+        let size = options.size.min(budget.limit());
+        let cache = Self {
+            pages: places(pages),
+            blocks: OnceLock::new(),
             // Pages vary by a few per cent; one that does not fit a slot lies elsewhere.
-            arena: Arena::new((page_bytes + page_bytes / 32) as usize),
-            threshold: (size * options.gc_threshold) as u64,
-            target: (size * options.gc_target.min(options.gc_threshold)) as u64,
+            arena: Arena::new((page_bytes + page_bytes / 32) as usize, size / 16),
+            options: CacheOptions { size, ..*options },
+            limit: AtomicU64::new(size),
             bytes: AtomicU64::new(0),
-            clock: AtomicU64::new(0),
-            block_hits: AtomicU64::new(0),
-            past_hits: AtomicU64::new(0),
+            loose: AtomicU64::new(0),
+            untrimmed: AtomicU64::new(0),
+            clock: AtomicU32::new(0),
+            many_hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
+            victims: Mutex::default(),
+            sweeping: AtomicBool::new(false),
             sweeps: AtomicU64::new(0),
             sweep_time: AtomicU64::new(0),
-            sweeping: AtomicBool::new(false),
-            held: Mutex::new(budget.wait(Component::IndexCache, 0)),
-        }
+            longest_pause: AtomicU64::new(0),
+            charged: AtomicU64::new(0),
+            held: Mutex::new(budget.hold(Component::IndexCache)),
+            budget: budget.clone(),
+        };
+        cache.charge();
+        cache
+    }
+
+    /// Bytes for entries, and `share` of them. A slab that is only partly used takes its room too. While memory is tight
+    /// the cache has a quarter of its room.
+    fn share(&self, share: f64) -> u64 {
+        let tight = self.budget.status() >= Status::Warning;
+        let limit = self.limit.load(Ordering::Relaxed) / if tight { 4 } else { 1 };
+        let entries = limit.saturating_sub(self.table_bytes() + self.arena.slab_bytes());
+        entries.min((limit as f64 * share) as u64)
+    }
+
+    fn threshold(&self) -> u64 {
+        self.share(self.options.gc_threshold)
+    }
+
+    fn target(&self) -> u64 {
+        self.share(self.options.gc_target.min(self.options.gc_threshold))
+    }
+
+    fn table_bytes(&self) -> u64 {
+        let tables = 1 + u64::from(self.blocks.get().is_some());
+        tables * (self.pages.len() * size_of::<Place<Page<S>>>()) as u64
+    }
+
+    /// All that is resident for the cache.
+    fn resident(&self) -> u64 {
+        self.table_bytes() + self.arena.bytes() + self.loose.load(Ordering::Relaxed)
     }
 
     /// Runs `look` on a page that is cached.
     #[inline]
-    pub(crate) fn with_page<T>(&self, number: u64, look: impl FnOnce(&Arc<Page>) -> T) -> Option<T> {
-        let slot = self.pages.get(number as usize)?.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(page) = slot.as_ref() else {
+    pub(crate) fn with_page<R>(&self, number: u64, look: impl FnOnce(&Arc<Page<S>>) -> R) -> Option<R> {
+        let found = self.pages.get(number as usize)?.with(&self.clock, &self.many_hits, look);
+        if found.is_none() {
             self.misses.fetch_add(1, Ordering::Relaxed);
-            return None;
+        }
+        found
+    }
+
+    /// Keeps a page, in memory where random reads of it cost least. One that is larger than the threshold is not kept.
+    pub(crate) fn keep_page(&self, page: Page<S>) -> Arc<Page<S>> {
+        let Some(place) = self.pages.get(page.number as usize) else { return Arc::new(page) };
+        let weight = self.arena.slot_bytes().max(page.bytes().len() as u64);
+        if weight > self.threshold() {
+            return Arc::new(page);
+        }
+        let image = match self.arena.copy(page.bytes()) {
+            Some(slot) => Image::Slot(slot),
+            None => Image::Own(page.bytes().into()),
         };
-        // Written only when it changes, so that threads that share a hot page do not pass its line back and forth.
-        let now = self.clock.load(Ordering::Relaxed);
-        if page.used.last.load(Ordering::Relaxed) != now {
-            page.used.last.store(now, Ordering::Relaxed);
-        }
-        page.used.hits.fetch_add(1, Ordering::Relaxed);
-        Some(look(page))
-    }
-
-    /// Moves a page to memory of the cache, where random reads of it cost least.
-    pub(crate) fn settle(&self, page: Page) -> Page {
-        match self.arena.copy(page.bytes()) {
-            Some(slot) => Page { image: Image::Slot(slot), ..page },
-            None => page,
-        }
-    }
-
-    /// Keeps a page; one that is larger than the threshold is not kept.
-    pub(crate) fn put_page(&self, page: Arc<Page>) {
-        let bytes = page.bytes().len() as u64;
-        if bytes > self.threshold {
-            return;
-        }
-        page.used.last.store(self.clock.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
-        let Some(slot) = self.pages.get(page.number as usize) else { return };
-        let replaced = slot.write().unwrap_or_else(PoisonError::into_inner).replace(page);
-        self.account(bytes, replaced.map_or(0, |old| self.forget(&old)));
+        let is_loose = matches!(image, Image::Own(_));
+        self.keep(place, Arc::new(Page { image, ..page }), is_loose)
     }
 
     /// An unpacked block that is cached.
     pub(crate) fn block(&self, number: u64) -> Option<Arc<Vec<u8>>> {
-        let blocks = self.blocks.read().unwrap_or_else(PoisonError::into_inner);
-        let block = blocks.get(&number)?;
-        block.used.store(self.clock.load(Ordering::Relaxed), Ordering::Relaxed);
-        self.block_hits.fetch_add(1, Ordering::Relaxed);
-        Some(Arc::clone(&block.bytes))
+        self.blocks.get()?.get(number as usize)?.with(&self.clock, &self.many_hits, Arc::clone)
     }
 
     /// Keeps an unpacked block; one that is larger than the threshold is not kept.
-    pub(crate) fn put_block(&self, number: u64, block: Arc<Vec<u8>>) {
-        let bytes = block.capacity() as u64;
-        if bytes > self.threshold {
-            return;
+    pub(crate) fn keep_block(&self, number: u64, block: Vec<u8>) -> Arc<Vec<u8>> {
+        let block = Arc::new(block);
+        let blocks = self.blocks.get_or_init(|| places(self.pages.len() as u64));
+        match blocks.get(number as usize) {
+            Some(place) if block.weight() <= self.threshold() => self.keep(place, block, true),
+            _ => block,
         }
-        let used = AtomicU64::new(self.clock.fetch_add(1, Ordering::Relaxed) + 1);
-        let mut blocks = self.blocks.write().unwrap_or_else(PoisonError::into_inner);
-        let replaced = blocks.insert(number, UnpackedBlock { bytes: block, used });
-        drop(blocks);
-        self.account(bytes, replaced.map_or(0, |old| old.bytes.capacity() as u64));
     }
 
-    fn forget(&self, page: &Page) -> u64 {
-        self.past_hits.fetch_add(page.used.hits.load(Ordering::Relaxed), Ordering::Relaxed);
-        page.bytes().len() as u64
+    /// Puts an entry in its place, unless another thread did so first.
+    fn keep<T: Weigh>(&self, place: &Place<T>, entry: Arc<T>, is_loose: bool) -> Arc<T> {
+        let weight = entry.weight();
+        let mut kept = place.entry.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(first) = kept.as_ref() {
+            return Arc::clone(first);
+        }
+        // Before the entry can be seen, so that dropping it never takes away what was not added.
+        let bytes = self.bytes.fetch_add(weight, Ordering::Relaxed) + weight;
+        if is_loose {
+            self.loose.fetch_add(weight, Ordering::Relaxed);
+        }
+        *kept = Some(Arc::clone(&entry));
+        place.used.store(self.clock.fetch_add(1, Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        drop(kept);
+        if bytes > self.threshold() || self.sweeping.load(Ordering::Relaxed) {
+            self.sweep_on();
+        }
+        self.charge();
+        entry
     }
 
-    fn account(&self, added: u64, removed: u64) {
-        let now = self.bytes.fetch_add(added, Ordering::Relaxed) + added;
-        self.bytes.fetch_sub(removed, Ordering::Relaxed);
-        if now - removed > self.threshold {
-            self.sweep();
+    /// Begins a sweep if there is too much now, as there may be when memory has become tight.
+    #[inline]
+    pub(crate) fn heed_memory(&self) {
+        if self.bytes.load(Ordering::Relaxed) > self.threshold() {
+            self.sweep_on();
+            self.charge();
         }
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).resize(self.bytes.load(Ordering::Relaxed));
     }
 
-    /// Drops the least recently used entries until the target is met. One thread sweeps; the others go on.
-    fn sweep(&self) {
-        if self.sweeping.swap(true, Ordering::Acquire) {
-            return;
+    /// Makes the reservation what is resident.
+    fn charge(&self) {
+        let resident = self.resident();
+        if self.charged.swap(resident, Ordering::Relaxed) != resident {
+            self.held.lock().unwrap_or_else(PoisonError::into_inner).resize(self.resident());
         }
+    }
+
+    /// Begins a sweep or goes on with it by a step. One thread does; the others go on with their look-ups.
+    fn sweep_on(&self) {
+        let mut victims = match self.victims.try_lock() {
+            Ok(victims) => victims,
+            Err(TryLockError::Poisoned(victims)) => victims.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
         let start = Instant::now();
-        let mut entries = Vec::new();
-        for slot in &self.pages {
-            if let Some(page) = slot.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
-                entries.push((page.used.last.load(Ordering::Relaxed), Old::Page(page.number)));
+        if !self.sweeping.load(Ordering::Relaxed) {
+            if self.bytes.load(Ordering::Relaxed) <= self.threshold() {
+                return;
+            }
+            self.sweeping.store(true, Ordering::Relaxed);
+            self.sweeps.fetch_add(1, Ordering::Relaxed);
+        }
+        let target = self.target();
+        if self.evict(&mut victims, target, STEP) {
+            // What the cache will grow by again stays; another thread may have lowered the limit since.
+            self.arena.release(self.threshold().saturating_sub(target));
+            if self.untrimmed.load(Ordering::Relaxed) >= TRIM {
+                self.untrimmed.store(0, Ordering::Relaxed);
+                trim();
+            }
+            self.sweeping.store(false, Ordering::Relaxed);
+        }
+        self.time(start);
+    }
+
+    fn time(&self, start: Instant) {
+        let elapsed = start.elapsed().as_nanos() as u64;
+        self.sweep_time.fetch_add(elapsed, Ordering::Relaxed);
+        self.longest_pause.fetch_max(elapsed, Ordering::Relaxed);
+    }
+
+    /// Drops entries, at most `steps`, until they weigh no more than `target`; whether they do.
+    fn evict(&self, victims: &mut Vec<Old>, target: u64, steps: usize) -> bool {
+        for _ in 0..steps {
+            let bytes = self.bytes.load(Ordering::Relaxed);
+            if bytes <= target {
+                victims.clear();
+                return true;
+            }
+            if victims.is_empty() {
+                self.oldest(victims, (bytes - target) as f64 / bytes as f64);
+            }
+            match victims.pop() {
+                Some(old) => self.forget(old),
+                // What is weighed is being put in at this moment.
+                None => return true,
             }
         }
-        let blocks = self.blocks.read().unwrap_or_else(PoisonError::into_inner);
-        entries.extend(blocks.iter().map(|(&number, b)| (b.used.load(Ordering::Relaxed), Old::Block(number))));
-        drop(blocks);
-        entries.sort_unstable();
-        for (_, old) in entries {
-            if self.bytes.load(Ordering::Relaxed) <= self.target {
-                break;
-            }
-            let removed = match old {
-                Old::Page(number) => {
-                    let mut slot = self.pages[number as usize].write().unwrap_or_else(PoisonError::into_inner);
-                    slot.take().map(|page| self.forget(&page))
-                }
-                Old::Block(number) => {
-                    let mut blocks = self.blocks.write().unwrap_or_else(PoisonError::into_inner);
-                    blocks.remove(&number).map(|block| block.bytes.capacity() as u64)
-                }
-            };
-            self.bytes.fetch_sub(removed.unwrap_or(0), Ordering::Relaxed);
+        false
+    }
+
+    /// The entries that were not used for longest: about this share of them, the oldest last.
+    fn oldest(&self, victims: &mut Vec<Old>, share: f64) {
+        fn add<T>(victims: &mut Vec<Old>, kind: Kind, places: &[Place<T>]) {
+            victims.extend(places.iter().zip(0..).filter(|(place, _)| !place.is_empty()).map(|(place, number)| Old {
+                used: place.used.load(Ordering::Relaxed),
+                kind,
+                number,
+            }));
         }
+        add(victims, Kind::Page, &self.pages);
+        if let Some(blocks) = self.blocks.get() {
+            add(victims, Kind::Block, blocks);
+        }
+        // A few more than that, for those that are used meanwhile.
+        let wanted = (victims.len() as f64 * share * 1.1) as usize + 1;
+        if wanted < victims.len() {
+            victims.select_nth_unstable(wanted);
+            victims.truncate(wanted);
+        }
+        victims.sort_unstable_by(|a, b| b.cmp(a));
+    }
+
+    /// Drops an entry, unless it was used again.
+    fn forget(&self, old: Old) {
+        let number = old.number as usize;
+        let (weight, is_loose) = match old.kind {
+            Kind::Page => match self.pages[number].take(old.used) {
+                Some(page) => (page.weight(), !matches!(page.image, Image::Slot(_))),
+                None => return,
+            },
+            Kind::Block => match self.blocks.get().and_then(|blocks| blocks[number].take(old.used)) {
+                Some(block) => (block.weight(), true),
+                None => return,
+            },
+        };
+        self.bytes.fetch_sub(weight, Ordering::Relaxed);
+        if is_loose {
+            self.loose.fetch_sub(weight, Ordering::Relaxed);
+            self.untrimmed.fetch_add(weight, Ordering::Relaxed);
+        }
+    }
+
+    /// From now on at most `bytes` bytes, and never more than the options say. What is too much goes at once, least
+    /// recently used first; the rest is moved together, and all slabs and heap that this leaves empty go back to the
+    /// system. Look-ups go on meanwhile.
+    pub(crate) fn limit(&self, bytes: u64) {
+        let before = self.limit.swap(bytes.min(self.options.size), Ordering::Relaxed);
+        if bytes >= before {
+            return;
+        }
+        let mut victims = self.victims();
+        let start = Instant::now();
         self.sweeps.fetch_add(1, Ordering::Relaxed);
-        let elapsed: Duration = start.elapsed();
-        self.sweep_time.fetch_add(elapsed.as_micros() as u64, Ordering::Relaxed);
-        self.sweeping.store(false, Ordering::Release);
+        victims.clear();
+        self.evict(&mut victims, self.target(), usize::MAX);
+        self.arena.close_sparse();
+        for place in &self.pages {
+            let found = place.entry.read().unwrap_or_else(PoisonError::into_inner).clone();
+            let Some(page) = found else { continue };
+            if let Image::Slot(slot) = &page.image
+                && let Some(moved) = self.arena.moved(slot)
+            {
+                let moved = Page { number: page.number, shape: page.shape.clone(), image: Image::Slot(moved) };
+                let mut entry = place.entry.write().unwrap_or_else(PoisonError::into_inner);
+                if entry.as_ref().is_some_and(|now| Arc::ptr_eq(now, &page)) {
+                    *entry = Some(Arc::new(moved));
+                }
+            }
+        }
+        self.arena.release(0);
+        self.untrimmed.store(0, Ordering::Relaxed);
+        trim();
+        self.sweeping.store(false, Ordering::Relaxed);
+        self.sweep_time.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        drop(victims);
+        self.charge();
+    }
+
+    fn victims(&self) -> MutexGuard<'_, Vec<Old>> {
+        self.victims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn statistics(&self) -> CacheStatistics {
-        let present = self.pages.iter().filter_map(|slot| {
-            let slot = slot.read().unwrap_or_else(PoisonError::into_inner);
-            slot.as_ref().map(|page| page.used.hits.load(Ordering::Relaxed))
-        });
-        let past = [&self.block_hits, &self.past_hits].map(|hits| hits.load(Ordering::Relaxed));
+        fn hits<T>(places: &[Place<T>]) -> u64 {
+            places.iter().map(|place| u64::from(place.hits.load(Ordering::Relaxed))).sum()
+        }
+        let blocks = self.blocks.get().map_or(0, |blocks| hits(blocks));
         CacheStatistics {
-            hits: present.sum::<u64>() + past[0] + past[1],
+            hits: hits(&self.pages) + blocks + (self.many_hits.load(Ordering::Relaxed) << 32),
             misses: self.misses.load(Ordering::Relaxed),
             sweeps: self.sweeps.load(Ordering::Relaxed),
-            sweep_microseconds: self.sweep_time.load(Ordering::Relaxed),
-            bytes: self.bytes.load(Ordering::Relaxed),
+            sweep_microseconds: self.sweep_time.load(Ordering::Relaxed) / 1000,
+            longest_pause_microseconds: self.longest_pause.load(Ordering::Relaxed) / 1000,
+            bytes: self.resident(),
         }
     }
 }
@@ -236,24 +483,186 @@ impl PageCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::{BTreeMap, HashMap};
+
+    type Pages = PageCache<()>;
+
+    fn page(number: u64, bytes: usize) -> Page<()> {
+        Page { number, shape: (), image: Image::Own(vec![number as u8; bytes].into()) }
+    }
+
+    fn options(size: u64) -> CacheOptions {
+        CacheOptions { size, ..CacheOptions::default() }
+    }
+
+    fn usage(budget: &Budget) -> u64 {
+        budget.usage().iter().map(|u| u.current).sum()
+    }
 
     #[test]
     fn the_least_recently_used_go_first() {
         let budget = Budget::new(1 << 30);
-        let cache = PageCache::new(&CacheOptions { size: 1000, gc_threshold: 0.8, gc_target: 0.5 }, 1, 100, &budget);
-        let block = |bytes| Arc::new(Vec::with_capacity(bytes));
-        for number in 0..8 {
-            cache.put_block(number, block(100));
+        let table = 2 * 10 * size_of::<Place<Page<()>>>() as u64;
+        let cache =
+            Pages::new(&CacheOptions { size: 10_000 + table, gc_threshold: 0.7, gc_target: 0.5 }, 10, 100, &budget);
+        let block = |bytes| Vec::with_capacity(bytes);
+        for number in 0..7 {
+            cache.keep_block(number, block(1000));
         }
         assert_eq!(cache.statistics().sweeps, 0);
         assert!(cache.block(0).is_some());
-        cache.put_block(8, block(100));
+        cache.keep_block(8, block(1000));
         let statistics = cache.statistics();
-        assert_eq!((statistics.sweeps, statistics.bytes), (1, 500));
-        assert_eq!(budget.usage()[0].current, 500);
-        let kept: Vec<u64> = (0..9).filter(|&n| cache.block(n).is_some()).collect();
-        assert_eq!(kept, [0, 5, 6, 7, 8]);
-        cache.put_block(9, block(801));
+        assert_eq!((statistics.sweeps, statistics.bytes), (1, 5000 + table));
+        assert_eq!(usage(&budget), statistics.bytes);
+        let kept: Vec<u64> = (0..10).filter(|&n| cache.block(n).is_some()).collect();
+        assert_eq!(kept, [0, 4, 5, 6, 8]);
+        cache.keep_block(9, block(8001 + table as usize));
         assert!(cache.block(9).is_none(), "an entry past the threshold is not kept");
+        assert_eq!(size_of::<Place<Page<()>>>(), 32, "two in a line");
+        // The second of two that read the same page is told of the first.
+        let first = cache.keep_page(page(3, 90));
+        assert!(Arc::ptr_eq(&first, &cache.keep_page(page(3, 90))));
+    }
+
+    /// Numbers below `end` as Zipf's law has them, from a seed.
+    fn zipf(end: u64, length: usize) -> Vec<u64> {
+        let mut sum = 0.0;
+        let ends: Vec<f64> = (1..=end)
+            .map(|rank| {
+                sum += 1.0 / rank as f64;
+                sum
+            })
+            .collect();
+        let mut state = 1u64;
+        (0..length)
+            .map(|_| {
+                state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+                let at = (state >> 11) as f64 / (1u64 << 53) as f64 * sum;
+                // Ranks are spread over the numbers.
+                (ends.partition_point(|&e| e < at) as u64).min(end - 1) * 31 % end
+            })
+            .collect()
+    }
+
+    #[test]
+    fn hits_come_close_to_an_ideal_lru_and_memory_to_its_limit() {
+        let (pages, bytes, size) = (2048, 8000, 4 << 20);
+        let trace = zipf(pages, 200_000);
+        let budget = Budget::new(1 << 30);
+        let cache = Pages::new(&options(size), pages, bytes, &budget);
+        // The ideal holds at all times what this one holds before a sweep.
+        let room = (cache.threshold() / bytes) as usize;
+        let (mut last, mut by_age, mut ideal) = (HashMap::new(), BTreeMap::new(), 0);
+        for (now, &number) in trace.iter().enumerate() {
+            if let Some(before) = last.insert(number, now) {
+                by_age.remove(&before);
+                ideal += 1;
+            } else if last.len() > room
+                && let Some((_, oldest)) = by_age.pop_first()
+            {
+                last.remove(&oldest);
+            }
+            by_age.insert(now, number);
+        }
+        for &number in &trace {
+            let found = cache.with_page(number, |page| page.bytes()[0]);
+            let found = found.unwrap_or_else(|| cache.keep_page(page(number, bytes as usize)).bytes()[0]);
+            assert_eq!(found, number as u8);
+            assert!(usage(&budget) <= size);
+        }
+        let statistics = cache.statistics();
+        assert_eq!(statistics.hits + statistics.misses, trace.len() as u64);
+        assert!(statistics.sweeps > 10);
+        let (hits, ideal) = (statistics.hits as f64 / trace.len() as f64, f64::from(ideal) / trace.len() as f64);
+        assert!(hits > ideal - 0.05 && hits < 0.9, "{hits:.3} of look-ups hit, {ideal:.3} of an ideal LRU's");
+    }
+
+    #[test]
+    fn tight_memory_shrinks_a_cache_until_it_is_over() {
+        let budget = Budget::new(1 << 30);
+        let cache = Pages::new(&options(8 << 20), 8000, 1000, &budget);
+        let fill = || (0..8000).for_each(|number| drop(cache.keep_page(page(number, 1000))));
+        fill();
+        let roomy = cache.bytes.load(Ordering::Relaxed);
+        assert!(roomy > 4 << 20);
+        budget.set_status(Status::Warning);
+        // A sweep goes by steps.
+        (0..1000).for_each(|_| cache.heed_memory());
+        let tight = cache.bytes.load(Ordering::Relaxed);
+        assert!(tight < 2 << 20, "{tight} bytes");
+        budget.set_status(Status::Ok);
+        fill();
+        assert!(cache.bytes.load(Ordering::Relaxed) > 4 << 20);
+    }
+
+    #[test]
+    fn what_is_charged_is_what_is_resident_and_a_lower_limit_gives_it_back() {
+        let budget = Budget::new(1 << 30);
+        let cache = Pages::new(&options(8 << 20), 4000, 1000, &budget);
+        let table = cache.table_bytes();
+        assert_eq!(usage(&budget), table);
+        for number in 0..4000 {
+            // Every tenth is too large for a slot.
+            cache.keep_page(page(number, if number % 10 == 0 { 1500 } else { 1000 }));
+        }
+        let statistics = cache.statistics();
+        assert_eq!(statistics.sweeps, 0);
+        assert_eq!(usage(&budget), statistics.bytes);
+        assert_eq!(statistics.bytes, table + cache.arena.bytes() + 400 * 1500);
+        assert!(cache.arena.bytes() >= 3600 * 1000 && cache.arena.bytes() < 3600 * 1100 + cache.arena.slab_bytes());
+        // Those used now stay, wherever they lie; their slabs are moved together.
+        for number in (1..4000).step_by(10) {
+            assert!(cache.with_page(number, |_| ()).is_some());
+        }
+        let held = cache.with_page(3, Arc::clone).expect("is cached");
+        cache.limit(2 << 20);
+        assert_eq!(usage(&budget), cache.statistics().bytes);
+        // The page that is held keeps a slab.
+        assert!(cache.statistics().bytes <= (2 << 20) + cache.arena.slab_bytes());
+        for number in (1..4000).step_by(10) {
+            assert_eq!(cache.with_page(number, |page| page.bytes().to_vec()), Some(vec![number as u8; 1000]));
+        }
+        cache.limit(0);
+        assert_eq!(held.bytes(), [3; 1000], "a page that is looked at stays where it is");
+        drop(held);
+        cache.limit(8 << 20);
+        cache.limit(0);
+        assert_eq!(cache.statistics().bytes, table);
+        assert_eq!(usage(&budget), table);
+        cache.keep_page(page(5, 1000));
+        assert!(cache.with_page(5, |_| ()).is_none(), "nothing is kept in no room");
+        cache.limit(8 << 20);
+        cache.keep_page(page(5, 1000));
+        assert!(cache.with_page(5, |_| ()).is_some());
+    }
+
+    #[test]
+    fn threads_share_a_cache_that_is_swept_and_limited() {
+        let budget = Budget::new(1 << 30);
+        let cache = Pages::new(&options(256 << 10), 1000, 1000, &budget);
+        std::thread::scope(|scope| {
+            for thread in 0..3 {
+                let cache = &cache;
+                scope.spawn(move || {
+                    for (i, &number) in zipf(1000, 20_000).iter().enumerate() {
+                        let number = (number + thread * 300) % 1000;
+                        let found = cache.with_page(number, |page| page.bytes().to_vec());
+                        let found = found.unwrap_or_else(|| cache.keep_page(page(number, 1000)).bytes().to_vec());
+                        assert_eq!(found, vec![number as u8; 1000]);
+                        if i % 1000 == 0 && thread == 0 {
+                            cache.limit(if i % 2000 == 0 { 64 << 10 } else { 256 << 10 });
+                        }
+                        if i % 7 == 0 {
+                            let block = cache.block(number).unwrap_or_else(|| cache.keep_block(number, vec![9; 500]));
+                            assert_eq!(block[..], [9; 500]);
+                        }
+                    }
+                });
+            }
+        });
+        cache.limit(0);
+        assert_eq!((cache.bytes.load(Ordering::Relaxed), cache.loose.load(Ordering::Relaxed)), (0, 0));
+        assert_eq!(usage(&budget), cache.table_bytes());
     }
 }

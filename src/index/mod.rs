@@ -20,13 +20,13 @@ use std::sync::{Arc, OnceLock};
 use memmap2::{Advice, Mmap};
 
 pub use batch::BatchLookup;
+use cache::PageCache;
 pub use cache::{CacheOptions, CacheStatistics};
-use cache::{PageCache, Use};
 pub use seeds::Seed;
 pub use verify::{Depth, Verified};
 
 use crate::kmer::{KmerCodec, KmerError, Strand};
-use crate::memory::{Budget, Component, Reservation, Slot};
+use crate::memory::{Budget, Buffer, Component, Reservation};
 use crate::sequence::{Case, Region, TwoBit, map_read_only, nearest_names, parse_region};
 use crate::store::catalog::{
     CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, Catalog, PAGES_PER_RECORD, PageEntry, Record, SEQUENCE_CHUNK,
@@ -44,12 +44,15 @@ const STORE_CACHE: usize = 1 << 20;
 /// Memory beside tables and pages that looking up takes at the least: a batch, and what the allocator keeps.
 const LEAST_ROOM: u64 = 4 << 20;
 
+/// Positions that all but few k-mers have at most.
+const POSITIONS_OF_MOST: usize = 64;
+
 /// How an index is opened.
 #[derive(Debug, Clone, Default)]
 pub struct OpenOptions {
     /// The cache of pages and unpacked position blocks.
     pub cache: CacheOptions,
-    /// Read the whole of the position blocks and the genome into memory at once.
+    /// Read the whole of the index into memory at once.
     pub populate: bool,
     /// Ask for huge pages for the maps.
     pub huge_pages: bool,
@@ -73,6 +76,7 @@ enum Dictionary {
 }
 
 /// Where the parts of a page begin.
+#[derive(Clone)]
 pub(crate) enum PageShape {
     Sorted(page::PageShape),
     SuperKmers(SuperKmerShape),
@@ -105,28 +109,7 @@ impl PageShape {
 }
 
 /// A dictionary page in memory.
-pub(crate) struct Page {
-    number: u64,
-    shape: PageShape,
-    image: Image,
-    used: Use,
-}
-
-/// The bytes of a page: as the store read them, or in memory of the cache.
-pub(crate) enum Image {
-    Store(redb::AccessGuard<'static, &'static [u8]>),
-    Slot(Slot),
-}
-
-impl Page {
-    #[inline(always)]
-    fn bytes(&self) -> &[u8] {
-        match &self.image {
-            Image::Store(guard) => guard.value(),
-            Image::Slot(slot) => slot,
-        }
-    }
-}
+type Page = cache::Page<PageShape>;
 
 /// An index open for reading.
 pub struct Index {
@@ -147,18 +130,17 @@ pub struct Index {
     chunk_sums: Vec<OnceLock<Vec<u64>>>,
     checked_chunks: Vec<AtomicU64>,
     contigs: OnceLock<Contigs>,
-    cache: PageCache,
+    cache: PageCache<PageShape>,
     contigs_held: OnceLock<Reservation>,
     _held: [Reservation; 2],
     budget: Budget,
 }
 
-/// Bytes of the tables of an open index: where pages and blocks lie, the places of pages in the cache, checksums of the
-/// genome, and what was checked.
+/// Bytes of the tables of an open index: where pages and blocks lie, checksums of the genome, and what was checked. The
+/// cache counts its own.
 pub(crate) fn table_bytes(manifest: &Manifest) -> u64 {
     let genome = manifest.files.get(SEQUENCE).map_or(0, |file| file.bytes);
-    let a_page = size_of::<PageEntry>() + size_of::<std::sync::RwLock<Option<Arc<Page>>>>();
-    manifest.dictionary.pages() * (a_page as u64 + 1) + genome.div_ceil(SEQUENCE_CHUNK as u64) * 9
+    manifest.dictionary.pages() * (size_of::<PageEntry>() as u64 + 1) + genome.div_ceil(SEQUENCE_CHUNK as u64) * 9
 }
 
 /// The least budget with which an index can be used.
@@ -248,15 +230,20 @@ impl Index {
         let genome = TwoBit::open(&folder.join(SEQUENCE))?;
         #[cfg(target_os = "linux")]
         {
-            // Blocks are visited one by one, not in a row.
-            let _ = positions.advise(Advice::Random);
             if options.huge_pages {
                 let _ = positions.advise(Advice::HugePage);
+                genome.advise(Advice::HugePage);
             }
             if options.populate {
                 let _ = positions.advise(Advice::PopulateRead);
-                genome.populate();
+                genome.advise(Advice::PopulateRead);
+                // The store reads its file by calls: a map that goes at once leaves it in the memory of the system.
+                let path = folder.join(CATALOG);
+                let file = File::open(&path).map_err(|e| Error::io("open", &path, e))?;
+                let _ = map_read_only(&file, &path)?.advise(Advice::PopulateRead);
             }
+            // Blocks are visited one by one, not in a row. After populating, which would else go page by page.
+            let _ = positions.advise(Advice::Random);
         }
         let pages = manifest.dictionary.pages();
         let chunks = genome.bytes().len().div_ceil(SEQUENCE_CHUNK) as u64;
@@ -315,6 +302,12 @@ impl Index {
     /// What the cache did so far.
     pub fn cache_statistics(&self) -> CacheStatistics {
         self.cache.statistics()
+    }
+
+    /// From now on the cache holds at most `bytes` bytes, never more than it was opened with. What is too much goes back
+    /// to the system at once, least recently used first, while look-ups go on; a higher limit lets it grow again.
+    pub fn limit_cache(&self, bytes: u64) {
+        self.cache.limit(bytes);
     }
 
     // Contigs and the genome.
@@ -481,7 +474,7 @@ impl Index {
     // Pages.
 
     /// Reads page `number` from the store and checks it.
-    pub(crate) fn read_page(&self, number: u64) -> Result<Page> {
+    fn read_page(&self, number: u64) -> Result<Page> {
         let guard = self.catalog.page(number)?;
         let (identity, bytes) = (self.manifest.identity, guard.value());
         let shape = match &self.dictionary {
@@ -493,7 +486,7 @@ impl Index {
             }
         }
         .map_err(|e| self.catalog.damage(e))?;
-        Ok(Page { number, shape, image: Image::Store(guard), used: Use::default() })
+        Ok(Page::stored(number, shape, guard))
     }
 
     /// Runs `look` on page `number`, which is kept in the cache.
@@ -501,18 +494,21 @@ impl Index {
     pub(crate) fn with_page<T>(&self, number: u64, look: impl Fn(&Page) -> T) -> Result<T> {
         match self.cache.with_page(number, |page| look(page)) {
             Some(found) => Ok(found),
-            None => self.page(number).map(|page| look(&page)),
+            None => self.load_page(number).map(|page| look(&page)),
         }
     }
 
     /// Page `number`, from the cache or the store; kept in the cache.
     pub(crate) fn page(&self, number: u64) -> Result<Arc<Page>> {
-        if let Some(page) = self.cache.with_page(number, Arc::clone) {
-            return Ok(page);
+        match self.cache.with_page(number, Arc::clone) {
+            Some(page) => Ok(page),
+            None => self.load_page(number),
         }
-        let page = Arc::new(self.cache.settle(self.read_page(number)?));
-        self.cache.put_page(Arc::clone(&page));
-        Ok(page)
+    }
+
+    /// Page `number`, which is not in the cache; kept there.
+    fn load_page(&self, number: u64) -> Result<Arc<Page>> {
+        Ok(self.cache.keep_page(self.read_page(number)?))
     }
 
     /// Page `number` for one visit: from the cache if it is there, else read and not kept.
@@ -556,6 +552,10 @@ impl Index {
             .ok_or_else(|| damage(entry.block_at, format!("position block {block} ends past the file")))?;
         let (word, bit) = (&self.checked[(block / 64) as usize], 1 << (block % 64));
         let check = word.load(Ordering::Relaxed) & bit == 0;
+        if check {
+            // All of it is read now, though only a part of it later.
+            self.will_need(entry.block_at as usize, bytes.len());
+        }
         let payload = store::block::decode(bytes, block, check.then_some(self.manifest.identity))
             .map_err(|e| damage(entry.block_at, e))?;
         if check {
@@ -563,12 +563,14 @@ impl Index {
         }
         Ok(match payload {
             Cow::Borrowed(bytes) => Block::InPlace(bytes),
-            Cow::Owned(bytes) => {
-                let bytes = Arc::new(bytes);
-                self.cache.put_block(block, Arc::clone(&bytes));
-                Block::Unpacked(bytes)
-            }
+            Cow::Owned(bytes) => Block::Unpacked(self.cache.keep_block(block, bytes)),
         })
+    }
+
+    /// Asks the system to read a part of the position blocks at once, and not page by page as it is touched.
+    fn will_need(&self, at: usize, length: usize) {
+        #[cfg(target_os = "linux")]
+        let _ = self.positions.advise_range(Advice::WillNeed, at, length);
     }
 
     // One k-mer.
@@ -610,7 +612,7 @@ impl Index {
                 self.raw_positions(&page, hash, |raw| each(at.position(raw, strand)))
             }
             Dictionary::SuperKmers { fields, .. } => {
-                let mut all = Vec::new();
+                let mut all = Buffer::with_capacity(POSITIONS_OF_MOST);
                 let strand = Strand::from_reverse(self.super_kmer_positions(fields, kmer, &mut all)?);
                 all.iter().for_each(|&raw| each(at.position(raw, strand)));
                 Ok(all.len() as u64)
@@ -795,9 +797,9 @@ impl KmerEntry<'_> {
         let mut at = ContigCursor::new(index.contigs()?, &index.codec, self.kmer);
         match (&self.place, &index.dictionary) {
             (KmerPlace::SuperKmers(wanted), Dictionary::SuperKmers { fields, .. }) => {
-                let mut all = Vec::new();
+                let mut all = Buffer::with_capacity(POSITIONS_OF_MOST);
                 index.wanted_positions(fields, self.page, wanted, &mut all)?;
-                all.into_iter().for_each(|raw| each(at.position(raw, self.strand)));
+                all.iter().for_each(|&raw| each(at.position(raw, self.strand)));
                 Ok(())
             }
             (KmerPlace::List(list_at), _) => {

@@ -1,6 +1,8 @@
 use memmap2::{MmapMut, MmapOptions};
 
-/// Zeroed memory that belongs to no file, in huge pages where the system has them.
+use super::numa;
+
+/// Zeroed memory that belongs to no file, in huge pages where the system has them, spread over all NUMA nodes.
 pub(crate) struct Anonymous(Memory);
 
 enum Memory {
@@ -14,7 +16,8 @@ impl Anonymous {
     pub(crate) fn new(bytes: u64) -> Self {
         let bytes = bytes.max(8) as usize;
         Self(match MmapOptions::new().len(bytes).map_anon() {
-            Ok(map) => {
+            Ok(mut map) => {
+                numa::interleave(&mut map);
                 // Where the system has none, small pages do as well, slower.
                 #[cfg(target_os = "linux")]
                 let _ = map.advise(memmap2::Advice::HugePage);

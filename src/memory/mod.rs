@@ -7,21 +7,30 @@
 mod anonymous;
 mod arena;
 mod budget;
+mod huge;
 mod monitor;
+mod numa;
+mod pool;
 mod prefetch;
 mod report;
 mod resident;
 mod spare;
+mod trim;
 mod window;
 
 pub(crate) use anonymous::Anonymous;
 pub(crate) use arena::{Arena, Slot};
 pub use budget::{Budget, Component, Reservation, Usage};
+pub use huge::HugePages;
 pub use monitor::{Headroom, Monitor, Peak, Status, headroom};
+pub use numa::numa_nodes;
+pub(crate) use pool::Buffer;
+pub use pool::pooled_bytes;
 pub(crate) use prefetch::prefetch;
 pub use report::{Difference, MemoryUsageBreakdown, Row};
 pub use resident::{Resident, available_memory, available_threads, resident};
 pub(crate) use spare::SpareBuffers;
+pub(crate) use trim::trim;
 pub(crate) use window::Window;
 
 /// Bytes as people write them: `1.5 GiB`.

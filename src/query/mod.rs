@@ -1,20 +1,21 @@
 //! What users ask of an index: the k-mers of sequences and of stretches of the genome, and k-mer lists.
 //!
 //! Sequences stream through in batches: one thread reads and cuts, the pool looks up and formats, one thread writes in
-//! input order. What is in flight is bounded in bytes, whatever the length of the input or of one sequence.
+//! input order. What is under way is bounded in bytes, whatever the length of the input or of one sequence.
 
+mod pipeline;
 mod statistics;
 
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+pub(crate) use pipeline::{Charge, Feed, in_batches};
 pub use statistics::SequenceStatistics;
 use statistics::Tally;
 
 use crate::index::Index;
-use crate::memory::{Component, Reservation, Window};
+use crate::memory::{Budget, Buffer};
 use crate::sequence::{Case, Region, SequenceReader, Source};
 use crate::{Error, Progress, Result};
 
@@ -44,6 +45,8 @@ pub trait Rows: Sync {
 /// Bytes that a base of a batch takes on its way: the base, its hash (then its frequency), its start, its place among the
 /// look-ups.
 const BYTES_PER_BASE: u64 = 1 + 8 + 8 + 16;
+/// Bytes of a row of a k-mer or a run, about.
+const BYTES_PER_ROW: u64 = 32;
 
 /// A piece of a sequence.
 struct Segment {
@@ -64,11 +67,9 @@ struct Segment {
 }
 
 /// Pieces of sequences that are looked up together.
-struct Batch {
-    id: u64,
+struct Pieces {
     bases: Vec<u8>,
     segments: Vec<Segment>,
-    _held: Reservation,
 }
 
 /// Neighbouring k-mers of one frequency.
@@ -88,7 +89,6 @@ struct Answer {
     tail: Option<Run>,
     /// Parts of summaries: (label, bases, counts, whether it ends here).
     parts: Vec<(String, u64, Tally, bool)>,
-    held: Option<Reservation>,
 }
 
 /// Where sequences come from.
@@ -99,7 +99,14 @@ pub enum Sequences<'a> {
     Regions(&'a [Region]),
 }
 
-/// Looks up all k-mers of `sequences` and writes what `detail` asks for, in input order.
+/// Bytes of batches under way: a share of the budget, and no more than keep `threads` threads and both ends busy.
+pub(crate) fn most_under_way(budget: &Budget, batch_bytes: u64) -> u64 {
+    let threads = rayon::current_num_threads() as u64;
+    (budget.limit() / 4).min((threads + 4).saturating_mul(batch_bytes))
+}
+
+/// Looks up all k-mers of `sequences` and writes what `detail` asks for, in input order. `batch_size` is the bases that
+/// are looked up together, at most; without it they follow from input and budget.
 ///
 /// # Errors
 /// [`Error::Input`] and [`Error::NotInIndex`] for what cannot be read; [`Error::Io`]; [`Error::Damaged`].
@@ -107,106 +114,81 @@ pub fn query_sequences(
     index: &Index,
     sequences: &Sequences<'_>,
     detail: Detail,
+    batch_size: Option<NonZeroUsize>,
     rows: &dyn Rows,
     out: &mut (dyn Write + Send),
     progress: &dyn Progress,
 ) -> Result<()> {
     let threads = rayon::current_num_threads() as u64;
     let budget = index.budget();
+    let bytes_per_base = BYTES_PER_BASE + if detail == Detail::Summary { 0 } else { BYTES_PER_ROW };
     // Batches that are read, looked up and written: one a thread, and two waiting at either end.
-    let in_flight = threads + 4;
-    let most = (budget.limit() / 4 / in_flight / BYTES_PER_BASE).clamp(1 << 14, 4 << 20);
+    let most = (budget.limit() / 4 / (threads + 4) / bytes_per_base).clamp(1 << 14, 4 << 20);
     // A large batch reads fewer pages; but all threads should have one, and soon.
     let known = match sequences {
         Sequences::Source(source) => source.bytes_total(),
         Sequences::Regions(regions) => Some(regions.iter().map(|r| r.range.end - r.range.start).sum()),
     };
     progress.phase("querying", known);
-    let batch_bases = known.map_or(most, |bases| (bases / (2 * threads) + 1).clamp((1 << 18).min(most), most)) as usize;
+    let fitting = known.map_or(most, |bases| (bases / (2 * threads) + 1).clamp((1 << 18).min(most), most)) as usize;
+    let batch_bases = batch_size.map_or(fitting, |size| size.get().min(most as usize));
 
-    let (sender, receiver) = sync_channel::<Batch>(1);
-    let window = Window::new(budget.limit() / 8);
-    let failure = Mutex::new(None);
-    std::thread::scope(|scope| {
-        let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        let start_error = |e| Error::io("start a thread for", index.folder(), e);
-        let reader = spawn("reader")
-            .spawn_scoped(scope, || {
-                let mut cutter = Cutter::new(index, batch_bases, sender);
-                match sequences {
-                    Sequences::Source(source) => cutter.cut_source(source, progress),
-                    Sequences::Regions(regions) => cutter.cut_regions(index, regions, progress),
-                }
-            })
-            .map_err(start_error)?;
-        let writer = spawn("writer")
-            .spawn_scoped(scope, || {
-                let _closing = window.closing();
-                write_answers(&window, detail, rows, out)
-            })
-            .map_err(start_error)?;
-        {
-            // Both ends go when the workers have ended, by a panic too, so that neither thread waits for ever.
-            let receiver = Mutex::new(receiver);
-            let _closing = window.closing();
-            rayon::scope(|scope| {
-                for _ in 0..rayon::current_num_threads() {
-                    scope.spawn(|_| {
-                        if let Err(e) = look_up(index, detail, rows, &receiver, &window) {
-                            failure.lock().unwrap_or_else(|p| p.into_inner()).get_or_insert(e);
-                            window.close();
-                        }
-                        // Whatever is still read is taken off the reader's hands, so that it comes to its end.
-                        if window.is_closed() {
-                            while receive(&receiver).is_some() {}
-                        }
-                    });
-                }
-            });
-        }
-        let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        let (read, written) = (join(reader), join(writer));
-        match failure.into_inner().unwrap_or_else(|p| p.into_inner()) {
-            Some(e) => Err(e),
-            None => written.and(read),
-        }
-    })
-}
-
-fn receive(receiver: &Mutex<Receiver<Batch>>) -> Option<Batch> {
-    receiver.lock().unwrap_or_else(|p| p.into_inner()).recv().ok()
+    let most_bytes = most_under_way(budget, batch_bases as u64 * bytes_per_base);
+    in_batches(
+        budget,
+        most_bytes,
+        |feed| {
+            let mut cutter = Cutter::new(index, batch_bases, bytes_per_base, feed);
+            match sequences {
+                Sequences::Source(source) => cutter.cut_source(source, progress),
+                Sequences::Regions(regions) => cutter.cut_regions(index, regions, progress),
+            }
+        },
+        || worker(index, detail, rows),
+        |answers| write_answers(answers, detail, rows, out),
+    )
 }
 
 /// Cuts sequences into pieces and pieces into batches.
-struct Cutter {
+struct Cutter<'f> {
     k: usize,
     batch_bases: usize,
-    budget: crate::memory::Budget,
-    sender: SyncSender<Batch>,
-    id: u64,
+    bytes_per_base: u64,
+    feed: &'f mut Feed<Pieces>,
+    /// For the batch in hand, once it is begun.
+    charge: Option<Charge>,
     bases: Vec<u8>,
     segments: Vec<Segment>,
     /// Nobody takes batches any more.
     gone: bool,
 }
 
-impl Cutter {
-    fn new(index: &Index, batch_bases: usize, sender: SyncSender<Batch>) -> Self {
+impl<'f> Cutter<'f> {
+    fn new(index: &Index, batch_bases: usize, bytes_per_base: u64, feed: &'f mut Feed<Pieces>) -> Self {
         Self {
             k: index.k() as usize,
             batch_bases,
-            budget: index.budget().clone(),
-            sender,
-            id: 0,
+            bytes_per_base,
+            feed,
+            charge: None,
             bases: Vec::new(),
             segments: Vec::new(),
             gone: false,
         }
     }
 
+    /// Waits until there is memory for a batch, if none is begun.
+    fn admit(&mut self) {
+        if self.charge.is_none() {
+            // A sequence that goes on brings the end of what was before.
+            let bases = self.batch_bases + self.k;
+            self.charge = Some(self.feed.admit(bases as u64 * self.bytes_per_base));
+            self.bases = Vec::with_capacity(bases);
+        }
+    }
+
     fn begin(&mut self, name: &str, label: &str, start: u64) {
+        self.admit();
         self.segments.push(Segment {
             name: name.to_owned(),
             label: label.to_owned(),
@@ -221,11 +203,13 @@ impl Cutter {
 
     fn add(&mut self, mut bases: &[u8]) {
         while !bases.is_empty() {
-            let room = self.batch_bases.saturating_sub(self.bases.len()).max(1);
+            // What a sequence brings from the batch before does not count, however small batches are.
+            let brought = self.segments.first().map_or(0, |segment| segment.overlap);
+            let room = (self.batch_bases + brought).saturating_sub(self.bases.len()).max(1);
             let (now, later) = bases.split_at(room.min(bases.len()));
             self.bases.extend_from_slice(now);
             bases = later;
-            if self.bases.len() >= self.batch_bases
+            if self.bases.len() >= self.batch_bases + brought
                 && let Some(segment) = self.segments.last_mut()
             {
                 // The sequence goes on in the next batch, with the k-1 bases that its next k-mer begins with.
@@ -243,6 +227,7 @@ impl Cutter {
                     ..*segment
                 };
                 self.send();
+                self.admit();
                 self.bases.extend_from_slice(&tail);
                 self.segments.push(next);
             }
@@ -261,16 +246,15 @@ impl Cutter {
     }
 
     fn send(&mut self) {
+        let Some(mut charge) = self.charge.take() else { return };
         let segments = std::mem::take(&mut self.segments);
-        let bases = std::mem::replace(&mut self.bases, Vec::with_capacity(self.batch_bases));
+        let bases = std::mem::take(&mut self.bases);
         if segments.is_empty() {
             return;
         }
         let names: usize = segments.iter().map(|s| s.name.len() + s.label.len() + size_of::<Segment>()).sum();
-        let held = self.budget.wait(Component::Batches, bases.len() as u64 * BYTES_PER_BASE + names as u64);
-        let batch = Batch { id: self.id, bases, segments, _held: held };
-        self.id += 1;
-        self.gone |= self.sender.send(batch).is_err();
+        charge.resize(bases.capacity() as u64 + bases.len() as u64 * (self.bytes_per_base - 1) + names as u64);
+        self.gone |= !self.feed.send(Pieces { bases, segments }, charge);
     }
 
     fn cut_source(&mut self, source: &Source, progress: &dyn Progress) -> Result<()> {
@@ -294,7 +278,7 @@ impl Cutter {
     }
 
     fn cut_regions(&mut self, index: &Index, regions: &[Region], progress: &dyn Progress) -> Result<()> {
-        let mut bases = Vec::new();
+        let mut bases = Buffer::<u8>::with_capacity(1 << 16);
         for region in regions {
             let (_, record) = index.region_record(region)?;
             // A region of no bases has no first one to name.
@@ -323,22 +307,20 @@ impl Cutter {
     }
 }
 
-/// One worker: takes batches, looks them up, formats what they become.
-fn look_up(
-    index: &Index,
+/// One worker: looks up batches and formats what they become.
+fn worker<'a>(
+    index: &'a Index,
     detail: Detail,
-    rows: &dyn Rows,
-    receiver: &Mutex<Receiver<Batch>>,
-    window: &Window<Answer>,
-) -> Result<()> {
+    rows: &'a dyn Rows,
+) -> impl FnMut(u64, Pieces, &mut Charge) -> Result<Answer> + use<'a> {
     let mut lookup = index.batch();
-    let (mut starts, mut ends) = (Vec::new(), Vec::new());
-    while let Some(batch) = receive(receiver) {
+    let (mut starts, mut ends) = (Buffer::<u64>::default(), Vec::new());
+    move |_, pieces, charge| {
         lookup.clear();
         starts.clear();
         ends.clear();
-        for segment in &batch.segments {
-            lookup.push_sequence(&batch.bases[segment.from..segment.to], |here| {
+        for segment in &pieces.segments {
+            lookup.push_sequence(&pieces.bases[segment.from..segment.to], |here| {
                 if detail != Detail::Summary {
                     starts.extend(segment.start + here.start..segment.start + here.end);
                 }
@@ -346,26 +328,26 @@ fn look_up(
             ends.push(lookup.len());
         }
         let frequencies = lookup.look_up()?;
-        let answer = answer(batch, detail, rows, frequencies, &starts, &ends);
-        let bytes = answer.1.text.capacity() as u64;
-        if !window.put(answer.0, answer.1, bytes) {
-            break;
-        }
+        let answer = answer(&pieces, detail, rows, frequencies, &starts, &ends);
+        drop(pieces);
+        let names: usize = answer.parts.iter().map(|part| part.0.len()).sum();
+        let parts = answer.parts.capacity() * size_of::<(String, u64, Tally, bool)>() + names;
+        charge.resize((answer.text.capacity() + parts) as u64);
+        Ok(answer)
     }
-    Ok(())
 }
 
 fn answer(
-    batch: Batch,
+    pieces: &Pieces,
     detail: Detail,
     rows: &dyn Rows,
     frequencies: &[u64],
     starts: &[u64],
     ends: &[usize],
-) -> (u64, Answer) {
+) -> Answer {
     let mut answer = Answer::default();
     let mut first = 0;
-    for (segment, &end) in batch.segments.iter().zip(ends) {
+    for (segment, &end) in pieces.segments.iter().zip(ends) {
         let found = &frequencies[first..end];
         match detail {
             Detail::Summary => {
@@ -382,9 +364,7 @@ fn answer(
         }
         first = end;
     }
-    let Batch { id, _held, .. } = batch;
-    answer.held = Some(_held);
-    (id, answer)
+    answer
 }
 
 /// The runs of a piece: those inside are written, those at an end that is no end of the sequence wait for their other
@@ -408,7 +388,12 @@ fn runs(segment: &Segment, starts: &[u64], frequencies: &[u64], rows: &dyn Rows,
     }
 }
 
-fn write_answers(window: &Window<Answer>, detail: Detail, rows: &dyn Rows, out: &mut (dyn Write + Send)) -> Result<()> {
+fn write_answers(
+    answers: &mut dyn Iterator<Item = Answer>,
+    detail: Detail,
+    rows: &dyn Rows,
+    out: &mut (dyn Write + Send),
+) -> Result<()> {
     let io_error = |e| Error::io("write", "the output", e);
     let mut text = Vec::new();
     if detail == Detail::Summary {
@@ -417,7 +402,7 @@ fn write_answers(window: &Window<Answer>, detail: Detail, rows: &dyn Rows, out: 
     }
     let mut open: Option<(String, u64, Tally)> = None;
     let mut pending: Option<Run> = None;
-    while let Some(answer) = window.take() {
+    for answer in answers {
         text.clear();
         let mut flush = |pending: &mut Option<Run>| {
             if let Some(run) = pending.take() {

@@ -414,10 +414,11 @@ impl TwoBit {
         (part.as_ptr() as usize).saturating_sub(self.map.as_ptr() as usize) as u64
     }
 
-    /// Reads the whole file into memory, as far as the system goes along.
-    pub(crate) fn populate(&self) {
-        #[cfg(target_os = "linux")]
-        let _ = self.map.advise(memmap2::Advice::PopulateRead);
+    /// Tells the system how the file will be read.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn advise(&self, advice: memmap2::Advice) {
+        // Advice: where the system does not take it, reading works as well.
+        let _ = self.map.advise(advice);
     }
 
     /// Number of contigs.

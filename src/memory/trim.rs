@@ -1,0 +1,35 @@
+/// Asks the allocator to give what is free back to the system. Only glibc's keeps so much that it matters; for any other
+/// this does nothing.
+pub(crate) fn trim() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        // SAFETY: `malloc_trim` takes the locks of the allocator itself, touches free memory only, and may be called by
+        // any thread at any time. Where the program has another allocator, that one does not hear of it. Tested below.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::malloc_trim(0);
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux", target_env = "gnu"))]
+mod tests {
+    use super::*;
+    use crate::memory::resident;
+
+    #[test]
+    fn what_is_free_goes_back() {
+        // Too small for maps of their own, and every 64th stays, so that the heap cannot shrink by itself.
+        let mut pieces: Vec<Vec<u8>> = (0..2048).map(|i| vec![i as u8 | 1; 64 << 10]).collect();
+        let mut number = 0;
+        pieces.retain(|_| {
+            number += 1;
+            number % 64 == 0
+        });
+        let before = resident().expect("Linux has /proc").anonymous;
+        trim();
+        let after = resident().expect("Linux has /proc").anonymous;
+        assert!(before - after.min(before) > 64 << 20, "{before} B before, {after} B after");
+        assert!(pieces.iter().all(|piece| piece[0] & 1 == 1));
+    }
+}

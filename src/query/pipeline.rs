@@ -1,0 +1,250 @@
+//! Batches on their way: one thread makes them, the pool works on them, one thread writes what they become, in order.
+//!
+//! All that is under way is bounded in bytes: a batch is charged before it is made, and until what it became is written.
+//! So a writer that does not get on holds up the workers, and they hold up whoever reads.
+
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::memory::{Budget, Component, Reservation, Window};
+use crate::{Error, Result};
+
+/// Items that are worked on together.
+pub(crate) struct Batch<T> {
+    /// From 0, in the order in which they were made.
+    pub(crate) id: u64,
+    pub(crate) items: T,
+    pub(crate) charge: Charge,
+}
+
+/// What a batch is charged: to all that is under way, and to the budget.
+pub(crate) struct Charge {
+    // Given back first, so that whoever waits for the other finds it free.
+    held: Reservation,
+    under_way: Reservation,
+}
+
+impl Charge {
+    /// Changes it to what there really is.
+    pub(crate) fn resize(&mut self, bytes: u64) {
+        self.held.resize(bytes);
+        self.under_way.resize(bytes);
+    }
+}
+
+/// Where the batches come from.
+pub(crate) struct Feed<T> {
+    sender: Sender<Batch<T>>,
+    under_way: Budget,
+    budget: Budget,
+    next: u64,
+}
+
+impl<T> Feed<T> {
+    /// Waits until `bytes` more may be under way. A batch that is larger than what may is let in alone.
+    pub(crate) fn admit(&self, bytes: u64) -> Charge {
+        let under_way = self.under_way.wait(Component::Batches, bytes);
+        Charge { under_way, held: self.budget.wait(Component::Batches, bytes) }
+    }
+
+    /// Sends off the next batch; false when nobody works on batches any more.
+    pub(crate) fn send(&mut self, items: T, charge: Charge) -> bool {
+        let id = self.next;
+        self.next += 1;
+        self.sender.send(Batch { id, items, charge }).is_ok()
+    }
+}
+
+fn receive<T>(receiver: &Mutex<Receiver<Batch<T>>>) -> Option<Batch<T>> {
+    receiver.lock().unwrap_or_else(|p| p.into_inner()).recv().ok()
+}
+
+/// Runs `read` and `write` on threads of their own and as many workers as the pool has threads, each made by `worker`.
+/// `most` is the bytes under way. A worker leaves in the batch's charge what its result takes.
+///
+/// # Errors
+/// The first of a worker, else that of `write`, else that of `read`.
+pub(crate) fn in_batches<I, O, W>(
+    budget: &Budget,
+    most: u64,
+    read: impl FnOnce(&mut Feed<I>) -> Result<()> + Send,
+    worker: impl Fn() -> W + Sync,
+    write: impl FnOnce(&mut dyn Iterator<Item = O>) -> Result<()> + Send,
+) -> Result<()>
+where
+    I: Send,
+    O: Send,
+    W: FnMut(u64, I, &mut Charge) -> Result<O>,
+{
+    let (sender, receiver) = channel();
+    let mut feed = Feed { sender, under_way: Budget::new(most), budget: budget.clone(), next: 0 };
+    // What waits here is charged already; the bound keeps one worker from running ahead of another.
+    let window = Window::new(most / 2);
+    let failure = Mutex::new(None);
+    std::thread::scope(|scope| {
+        let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let start_error = |e| Error::io("start a thread for", "batches", e);
+        let reader = spawn("reader").spawn_scoped(scope, move || read(&mut feed)).map_err(start_error)?;
+        let writer = spawn("writer")
+            .spawn_scoped(scope, || {
+                let _closing = window.closing();
+                // A charge goes when the item after it is asked for: then it is written.
+                let mut charged = None;
+                write(&mut std::iter::from_fn(|| {
+                    drop(charged.take());
+                    let (output, charge) = window.take()?;
+                    charged = Some(charge);
+                    Some(output)
+                }))
+            })
+            .map_err(start_error)?;
+        {
+            // Both ends go when the workers have ended, by a panic too, so that neither thread waits for ever.
+            let receiver = Mutex::new(receiver);
+            let _closing = window.closing();
+            rayon::scope(|scope| {
+                for _ in 0..rayon::current_num_threads() {
+                    scope.spawn(|_| {
+                        let mut work = worker();
+                        while let Some(Batch { id, items, mut charge }) = receive(&receiver) {
+                            match work(id, items, &mut charge) {
+                                Ok(output) => {
+                                    let bytes = charge.held.bytes();
+                                    if !window.put(id, (output, charge), bytes) {
+                                        break;
+                                    }
+                                }
+                                Err(e) => {
+                                    failure.lock().unwrap_or_else(|p| p.into_inner()).get_or_insert(e);
+                                    window.close();
+                                }
+                            }
+                        }
+                        // Whatever is still read is taken off the reader's hands, so that it comes to its end.
+                        if window.is_closed() {
+                            while receive(&receiver).is_some() {}
+                        }
+                    });
+                }
+            });
+        }
+        let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        let (read, written) = (join(reader), join(writer));
+        match failure.into_inner().unwrap_or_else(|p| p.into_inner()) {
+            Some(e) => Err(e),
+            None => written.and(read),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::{Duration, Instant};
+
+    const BATCH: u64 = 1000;
+
+    /// Runs 200 batches whose writer stops at the first until `expected` are read, and some time more; gives how many were
+    /// read by then.
+    fn read_while_the_writer_stands(budget: &Budget, most: u64, expected: u64) -> u64 {
+        let (read, stood) = (AtomicU64::new(0), AtomicU64::new(0));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().expect("a pool");
+        let outcome = pool.install(|| {
+            in_batches(
+                budget,
+                most,
+                |feed: &mut Feed<u64>| {
+                    for number in 0..200 {
+                        let charge = feed.admit(BATCH);
+                        read.fetch_add(1, Ordering::SeqCst);
+                        assert!(feed.send(number, charge));
+                    }
+                    Ok(())
+                },
+                || {
+                    |id: u64, number: u64, charge: &mut Charge| {
+                        charge.resize(BATCH);
+                        Ok((id, number))
+                    }
+                },
+                |outputs| {
+                    let first = outputs.next();
+                    assert_eq!(first, Some((0, 0)));
+                    let deadline = Instant::now() + Duration::from_secs(30);
+                    while read.load(Ordering::SeqCst) < expected && Instant::now() < deadline {
+                        std::thread::yield_now();
+                    }
+                    std::thread::sleep(Duration::from_millis(30));
+                    stood.store(read.load(Ordering::SeqCst), Ordering::SeqCst);
+                    assert!(outputs.eq((1..200).map(|n| (n, n))), "all others come, in order");
+                    Ok(())
+                },
+            )
+        });
+        outcome.expect("no error");
+        assert_eq!(read.into_inner(), 200);
+        stood.into_inner()
+    }
+
+    #[test]
+    fn read_ahead_shrinks_with_the_budget_and_nothing_waits_for_ever() {
+        let check = |budget: &Budget, most, expected| {
+            assert_eq!(read_while_the_writer_stands(budget, most, expected), expected, "{most} B under way");
+        };
+        let plenty = Budget::new(1 << 30);
+        check(&plenty, 64 * BATCH, 64);
+        check(&plenty, 16 * BATCH, 16);
+        check(&plenty, 2 * BATCH, 2);
+        // One batch is larger than all that may be under way: one at a time.
+        check(&plenty, BATCH / 2, 1);
+        assert_eq!(plenty.peak(), 64 * BATCH);
+        // The budget of the run has the last word.
+        let tight = Budget::new(5 * BATCH + 500);
+        check(&tight, 64 * BATCH, 5);
+        assert_eq!((tight.free(), tight.peak()), (5 * BATCH + 500, 5 * BATCH));
+        check(&Budget::new(10), 64 * BATCH, 1);
+    }
+
+    #[test]
+    fn an_error_anywhere_ends_all() {
+        let failing = |at: &'static str| {
+            let budget = Budget::new(10 * BATCH);
+            let error = || Error::Usage(at.to_owned());
+            let outcome = in_batches(
+                &budget,
+                10 * BATCH,
+                |feed: &mut Feed<u64>| {
+                    for number in 0..1000 {
+                        if at == "read" && number == 50 {
+                            return Err(error());
+                        }
+                        let charge = feed.admit(BATCH);
+                        if !feed.send(number, charge) {
+                            break;
+                        }
+                    }
+                    Ok(())
+                },
+                || {
+                    |_: u64, number: u64, _: &mut Charge| {
+                        if at == "work" && number == 50 { Err(error()) } else { Ok(number) }
+                    }
+                },
+                |outputs| {
+                    for output in outputs {
+                        if at == "write" && output == 50 {
+                            return Err(error());
+                        }
+                    }
+                    Ok(())
+                },
+            );
+            assert!(matches!(outcome, Err(Error::Usage(text)) if text == at));
+            assert_eq!(budget.free(), 10 * BATCH);
+        };
+        ["read", "work", "write"].into_iter().for_each(failing);
+    }
+}
