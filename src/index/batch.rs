@@ -105,6 +105,17 @@ impl BatchLookup<'_> {
         }
     }
 
+    /// Bytes that this holds, by capacity, once what was gathered is looked up.
+    pub(crate) fn needed_bytes(&self) -> u64 {
+        let (values, entries, ends) =
+            (self.values.capacity().max(self.len()), self.sorted.entries.capacity(), self.sorted.ends.capacity());
+        let sorted = match self.index.dictionary {
+            Dictionary::Sorted { .. } => entries.max(self.len()),
+            Dictionary::SuperKmers { .. } => entries,
+        };
+        (values * 8 + sorted * size_of::<(u64, u32)>() + ends * 4) as u64 + self.super_kmers.needed_bytes()
+    }
+
     /// Frequencies of what was gathered, in its order.
     pub(crate) fn look_up(&mut self) -> Result<&[u64]> {
         let index = self.index;

@@ -160,6 +160,12 @@ impl SuperKmerBatch {
         self.ends.resize((pages >> self.shift) as usize + 1, 0);
     }
 
+    /// Bytes that this holds, by capacity, once what was gathered is looked up.
+    pub(super) fn needed_bytes(&self) -> u64 {
+        let stretches = self.stretches.capacity() + self.grouped.capacity().max(self.stretches.len());
+        (stretches * size_of::<Stretch>() + self.ends.capacity() * 4 + self.packed.capacity()) as u64
+    }
+
     /// K-mers gathered.
     pub(super) fn len(&self) -> usize {
         self.kmers

@@ -15,7 +15,7 @@ pub use statistics::SequenceStatistics;
 use statistics::Tally;
 
 use crate::index::Index;
-use crate::memory::{Budget, Buffer};
+use crate::memory::{Budget, Buffer, Component};
 use crate::sequence::{Case, Region, SequenceReader, Source};
 use crate::{Error, Progress, Result};
 
@@ -182,8 +182,10 @@ impl<'f> Cutter<'f> {
         if self.charge.is_none() {
             // A sequence that goes on brings the end of what was before.
             let bases = self.batch_bases + self.k;
-            self.charge = Some(self.feed.admit(bases as u64 * self.bytes_per_base));
+            let mut charge = self.feed.admit(bases as u64 * self.bytes_per_base);
             self.bases = Vec::with_capacity(bases);
+            charge.hold(self.bases.capacity() as u64);
+            self.charge = Some(charge);
         }
     }
 
@@ -253,7 +255,10 @@ impl<'f> Cutter<'f> {
             return;
         }
         let names: usize = segments.iter().map(|s| s.name.len() + s.label.len() + size_of::<Segment>()).sum();
-        charge.resize(bases.capacity() as u64 + bases.len() as u64 * (self.bytes_per_base - 1) + names as u64);
+        // What look-ups take comes when they are made.
+        let here = bases.capacity() as u64 + names as u64;
+        charge.resize(here + bases.len() as u64 * (self.bytes_per_base - 1));
+        charge.hold(here);
         self.gone |= !self.feed.send(Pieces { bases, segments }, charge);
     }
 
@@ -315,6 +320,7 @@ fn worker<'a>(
 ) -> impl FnMut(u64, Pieces, &mut Charge) -> Result<Answer> + use<'a> {
     let mut lookup = index.batch();
     let (mut starts, mut ends) = (Buffer::<u64>::default(), Vec::new());
+    let mut scratch = index.budget().hold(Component::Batches);
     move |_, pieces, charge| {
         lookup.clear();
         starts.clear();
@@ -327,6 +333,7 @@ fn worker<'a>(
             });
             ends.push(lookup.len());
         }
+        scratch.resize(lookup.needed_bytes() + 8 * (starts.capacity() + ends.capacity()) as u64);
         let frequencies = lookup.look_up()?;
         let answer = answer(&pieces, detail, rows, frequencies, &starts, &ends);
         drop(pieces);

@@ -30,6 +30,11 @@ impl Charge {
         self.held.resize(bytes);
         self.under_way.resize(bytes);
     }
+
+    /// Changes what the budget is charged to what is there now; under way is still what it may become.
+    pub(crate) fn hold(&mut self, bytes: u64) {
+        self.held.resize(bytes);
+    }
 }
 
 /// Where the batches come from.
