@@ -4,7 +4,7 @@
 //! What an entry weighs is what it keeps resident: its slot of a slab, or its own memory. Past the threshold the cache is
 //! swept, by those who put entries in, a few entries each time: no look-up waits for a whole sweep.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, TryLockError};
 use std::time::Instant;
 
@@ -138,6 +138,12 @@ impl<T> Place<T> {
     }
 }
 
+/// Bytes of the places of so many pages.
+pub(super) fn places_bytes(pages: u64) -> u64 {
+    // Alike for every kind of entry.
+    pages * size_of::<Place<Page<()>>>() as u64
+}
+
 /// Places by number.
 fn places<T>(count: u64) -> Box<[Place<T>]> {
     (0..count).map(|_| Place::default()).collect()
@@ -168,8 +174,13 @@ pub(crate) struct PageCache<S> {
     blocks: OnceLock<Box<[Place<Vec<u8>>]>>,
     arena: Arc<Arena>,
     options: CacheOptions,
-    /// Bytes at the most now; at most those of the options.
+    /// Bytes at the most that were asked for last; at most those of the options.
+    asked: AtomicU64,
+    /// Bytes at the most now: those, or less while memory is tight.
     limit: AtomicU64,
+    budget: Budget,
+    /// How tight memory was when the limit was set.
+    heeded: AtomicU8,
     /// What the entries weigh.
     bytes: AtomicU64,
     /// The part of it that is not in slots.
@@ -189,7 +200,6 @@ pub(crate) struct PageCache<S> {
     longest_pause: AtomicU64,
     charged: AtomicU64,
     held: Mutex<Reservation>,
-    budget: Budget,
 }
 
 impl<S: Clone> PageCache<S> {
@@ -202,7 +212,10 @@ impl<S: Clone> PageCache<S> {
             // Pages vary by a few per cent; one that does not fit a slot lies elsewhere.
             arena: Arena::new((page_bytes + page_bytes / 32) as usize, size / 16),
             options: CacheOptions { size, ..*options },
+            asked: AtomicU64::new(size),
             limit: AtomicU64::new(size),
+            budget: budget.clone(),
+            heeded: AtomicU8::new(Status::Ok as u8),
             bytes: AtomicU64::new(0),
             loose: AtomicU64::new(0),
             untrimmed: AtomicU64::new(0),
@@ -216,17 +229,14 @@ impl<S: Clone> PageCache<S> {
             longest_pause: AtomicU64::new(0),
             charged: AtomicU64::new(0),
             held: Mutex::new(budget.hold(Component::IndexCache)),
-            budget: budget.clone(),
         };
         cache.charge();
         cache
     }
 
-    /// Bytes for entries, and `share` of them. A slab that is only partly used takes its room too. While memory is tight
-    /// the cache has a quarter of its room.
+    /// Bytes for entries, and `share` of them. A slab that is only partly used takes its room too.
     fn share(&self, share: f64) -> u64 {
-        let tight = self.budget.status() >= Status::Warning;
-        let limit = self.limit.load(Ordering::Relaxed) / if tight { 4 } else { 1 };
+        let limit = self.limit.load(Ordering::Relaxed);
         let entries = limit.saturating_sub(self.table_bytes() + self.arena.slab_bytes());
         entries.min((limit as f64 * share) as u64)
     }
@@ -241,7 +251,7 @@ impl<S: Clone> PageCache<S> {
 
     fn table_bytes(&self) -> u64 {
         let tables = 1 + u64::from(self.blocks.get().is_some());
-        tables * (self.pages.len() * size_of::<Place<Page<S>>>()) as u64
+        tables * places_bytes(self.pages.len() as u64)
     }
 
     /// All that is resident for the cache.
@@ -304,6 +314,7 @@ impl<S: Clone> PageCache<S> {
         *kept = Some(Arc::clone(&entry));
         place.used.store(self.clock.fetch_add(1, Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         drop(kept);
+        self.heed_memory();
         if bytes > self.threshold() || self.sweeping.load(Ordering::Relaxed) {
             self.sweep_on();
         }
@@ -311,11 +322,13 @@ impl<S: Clone> PageCache<S> {
         entry
     }
 
-    /// Begins a sweep if there is too much now, as there may be when memory has become tight.
+    /// Shrinks the cache when memory has become tight, and lets it grow again when that is over. The one look-up that
+    /// hears of it first pays for it.
     #[inline]
     pub(crate) fn heed_memory(&self) {
-        if self.bytes.load(Ordering::Relaxed) > self.threshold() {
-            self.sweep_on();
+        let status = self.budget.status() as u8;
+        if self.heeded.load(Ordering::Relaxed) != status && self.heeded.swap(status, Ordering::Relaxed) != status {
+            self.apply_limit();
             self.charge();
         }
     }
@@ -428,8 +441,19 @@ impl<S: Clone> PageCache<S> {
     /// recently used first; the rest is moved together, and all slabs and heap that this leaves empty go back to the
     /// system. Look-ups go on meanwhile.
     pub(crate) fn limit(&self, bytes: u64) {
-        let before = self.limit.swap(bytes.min(self.options.size), Ordering::Relaxed);
-        if bytes >= before {
+        self.asked.store(bytes.min(self.options.size), Ordering::Relaxed);
+        self.apply_limit();
+    }
+
+    /// Makes the limit what was asked for: half of it while little memory is left, an eighth while next to none is.
+    fn apply_limit(&self) {
+        let asked = self.asked.load(Ordering::Relaxed);
+        let limit = match self.budget.status() {
+            Status::Ok => asked,
+            Status::Warning => asked / 2,
+            Status::Critical => asked / 8,
+        };
+        if limit >= self.limit.swap(limit, Ordering::Relaxed) {
             return;
         }
         let mut victims = self.victims();
@@ -579,24 +603,6 @@ mod tests {
     }
 
     #[test]
-    fn tight_memory_shrinks_a_cache_until_it_is_over() {
-        let budget = Budget::new(1 << 30);
-        let cache = Pages::new(&options(8 << 20), 8000, 1000, &budget);
-        let fill = || (0..8000).for_each(|number| drop(cache.keep_page(page(number, 1000))));
-        fill();
-        let roomy = cache.bytes.load(Ordering::Relaxed);
-        assert!(roomy > 4 << 20);
-        budget.set_status(Status::Warning);
-        // A sweep goes by steps.
-        (0..1000).for_each(|_| cache.heed_memory());
-        let tight = cache.bytes.load(Ordering::Relaxed);
-        assert!(tight < 2 << 20, "{tight} bytes");
-        budget.set_status(Status::Ok);
-        fill();
-        assert!(cache.bytes.load(Ordering::Relaxed) > 4 << 20);
-    }
-
-    #[test]
     fn what_is_charged_is_what_is_resident_and_a_lower_limit_gives_it_back() {
         let budget = Budget::new(1 << 30);
         let cache = Pages::new(&options(8 << 20), 4000, 1000, &budget);
@@ -635,6 +641,30 @@ mod tests {
         cache.limit(8 << 20);
         cache.keep_page(page(5, 1000));
         assert!(cache.with_page(5, |_| ()).is_some());
+    }
+
+    #[test]
+    fn while_memory_is_tight_the_cache_is_small() {
+        let budget = Budget::new(1 << 30);
+        let cache = Pages::new(&options(4 << 20), 4000, 1000, &budget);
+        let fill = |range: std::ops::Range<u64>| {
+            for number in range {
+                cache.keep_page(page(number, 1000));
+            }
+            let bytes = cache.statistics().bytes;
+            assert_eq!(bytes, usage(&budget));
+            bytes
+        };
+        let plenty = fill(0..3500);
+        assert!(plenty > 2 << 20);
+        budget.set_status(Status::Warning);
+        assert!(fill(3500..3501) <= 2 << 20);
+        assert!(fill(0..2000) <= 2 << 20);
+        budget.set_status(Status::Critical);
+        assert!(fill(3501..3502) <= 512 << 10);
+        assert!(cache.with_page(3501, |_| ()).is_some(), "it still caches");
+        budget.set_status(Status::Ok);
+        assert!(fill(0..3500) > 2 << 20);
     }
 
     #[test]

@@ -136,8 +136,7 @@ pub struct Index {
     budget: Budget,
 }
 
-/// Bytes of the tables of an open index: where pages and blocks lie, checksums of the genome, and what was checked. The
-/// cache counts its own.
+/// Bytes of the tables of an open index: where pages and blocks lie, checksums of the genome, and what was checked.
 pub(crate) fn table_bytes(manifest: &Manifest) -> u64 {
     let genome = manifest.files.get(SEQUENCE).map_or(0, |file| file.bytes);
     manifest.dictionary.pages() * (size_of::<PageEntry>() as u64 + 1) + genome.div_ceil(SEQUENCE_CHUNK as u64) * 9
@@ -147,7 +146,8 @@ pub(crate) fn table_bytes(manifest: &Manifest) -> u64 {
 pub(crate) fn least_memory(manifest: &Manifest) -> u64 {
     // A page as the store reads it, and in the cache, and its block.
     let page = 3 * manifest.actual.dictionary_bytes / manifest.dictionary.pages().max(1);
-    table_bytes(manifest) + STORE_CACHE as u64 + page + LEAST_ROOM
+    let places = cache::places_bytes(manifest.dictionary.pages());
+    table_bytes(manifest) + places + STORE_CACHE as u64 + page + LEAST_ROOM
 }
 
 struct Contigs {
