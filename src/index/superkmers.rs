@@ -18,9 +18,8 @@ impl Wanted {
     /// A k-mer by itself, and whether its minimizer reads on its reverse strand.
     #[inline]
     fn of_kmer(fields: &Fields, kmer: u64) -> (Self, bool) {
-        let mut found = (Self { key: 0, context: 0, low: 0, high: 0 }, false);
-        fields.minimizers.for_each_kmer(&[kmer], |s, context| found = (Self::of(&s, context), s.reverse));
-        found
+        let (s, context) = fields.minimizers.kmer_alone(kmer);
+        (Self::of(&s, context), s.reverse)
     }
 }
 

@@ -232,9 +232,15 @@ impl Minimizers {
 
     /// Hash of the minimizer of a k-mer, the bases before it, and whether it reads there on its reverse strand.
     fn of_kmer(&self, kmer: u64) -> (u64, u32, bool) {
-        let mut found = [(0, 0, false); KMERS];
-        minimizers_of(&self.minimizer, &self.kmer, &[kmer], &mut found);
-        found[0]
+        minimizer_of(&self.minimizer, &self.kmer, kmer)
+    }
+
+    /// The super-k-mer of one k-mer by itself, and its context.
+    #[inline]
+    pub(crate) fn kmer_alone(&self, kmer: u64) -> (SuperKmer, u64) {
+        let (hash, offset, reverse) = self.of_kmer(kmer);
+        let s = self.super_kmer(hash, offset.into(), reverse, 0, 0);
+        (s, self.context_of_kmer(kmer, offset, &s))
     }
 
     /// Calls `each(super-k-mer of one, its context)` for every k-mer.
@@ -313,6 +319,33 @@ fn minimizers_of(minimizer: &KmerCodec, codec: &KmerCodec, kmers: &[u64], found:
             }
         }
     }
+}
+
+/// As [`minimizers_of`], for one k-mer: each lane is an m-mer of it.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512dq+avx512vl", "x86_64+avx2+bmi2"))]
+fn minimizer_of(minimizer: &KmerCodec, codec: &KmerCodec, kmer: u64) -> (u64, u32, bool) {
+    let flank = codec.k - minimizer.k;
+    let mut rest = kmer << (64 - 2 * codec.k);
+    let (mut smallest, mut tied) = (u64::MAX, false);
+    let (mut hashes, mut strands) = ([0; LANES], [0; LANES]);
+    for first in (0..=flank).step_by(LANES) {
+        minimizer.hash_window::<true>([rest, 0], &mut hashes, &mut strands);
+        let mut values = [u64::MAX; LANES];
+        for lane in 0..LANES {
+            let offset = first + lane as u32;
+            let value = hashes[lane] << 6 | u64::from(offset) << 1 | strands[lane];
+            values[lane] = if offset <= flank { value } else { u64::MAX };
+        }
+        let here = values.iter().fold(u64::MAX, |least, &value| least.min(value));
+        let equal = values.iter().fold(0, |equal, &value| equal + u32::from(value >> 6 == here >> 6));
+        tied = if here >> 6 < smallest >> 6 { equal > 1 } else { tied | (here >> 6 == smallest >> 6) };
+        smallest = smallest.min(here);
+        rest <<= 2 * LANES;
+    }
+    if tied && codec.hash(kmer).1.is_reverse() {
+        return last_minimizer(minimizer, codec, kmer);
+    }
+    (smallest >> 6, (smallest >> 1) as u32 & 31, smallest & 1 == 1)
 }
 
 /// As [`minimizers_of`], for a k-mer with several m-mers of the smallest hash: the last of them.
@@ -399,6 +432,8 @@ mod tests {
                     assert_eq!((at, kmer), (start, kmer_at(&codes[start as usize..], k)), "k {k} m {m}");
                     // Alone, and from the other strand, the k-mer has the same key, offset and context.
                     for (kmer, is_other) in [(kmer, false), (codec.reverse_complement(kmer), true)] {
+                        let (s, alone) = minimizers.kmer_alone(kmer);
+                        assert_eq!((s.key, s.low, s.high, alone), (key, offset, offset, context), "k {k} m {m}");
                         minimizers.for_each_kmer(&[kmer], |s, alone| {
                             assert_eq!((s.key, s.low, s.high, alone), (key, offset, offset, context), "k {k} m {m}");
                             if !is_other {

@@ -762,9 +762,11 @@ impl SuperKmerShape {
                     return Ok(None);
                 }
                 let first = self.entries_at + next as usize * fields.stride;
+                // Nothing past the place is looked at: its line was not asked for.
+                let last = place.end - 1 - next;
                 for i in 0..4 {
-                    let head = bits::load(bytes, first + i as usize * fields.stride);
-                    found |= u32::from(fields.remainder(head) == remainder && next + i < place.end) << i;
+                    let head = bits::load(bytes, first + i.min(last) as usize * fields.stride);
+                    found |= u32::from(fields.remainder(head) == remainder && i <= last) << i;
                 }
                 next += 4;
             }
