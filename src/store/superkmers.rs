@@ -271,6 +271,10 @@ pub(crate) fn for_each_kmer_of(
         scratch.clear();
         scratch
             .extend(entries.iter().filter(|e| (e.low..=e.high).contains(&offset)).map(|e| (e.context & mask, e.count)));
+        if let [(context, count)] = scratch[..] {
+            each(offset, context, count);
+            continue;
+        }
         scratch.sort_unstable();
         for equal in scratch.chunk_by(|a, b| a.0 == b.0) {
             each(offset, equal[0].0, equal.iter().map(|e| e.1).sum());
@@ -686,24 +690,28 @@ impl SuperKmerShape {
     /// counted from behind the first positions.
     #[cold]
     fn repeat(&self, bytes: &[u8], index: u32) -> (u64, u64) {
-        let row_bits = u64::from(self.index_bits + self.repeat_count_bits + self.list_bits);
-        let row_at = |row: u64| 8 * self.repeats_at as u64 + row * row_bits;
-        let (mut low, mut high) = (0, u64::from(self.repeats));
+        let (mut low, mut high) = (0, self.repeats);
         while low < high {
-            let middle = (low + high) / 2;
-            if bits::read(bytes, row_at(middle), self.index_bits) < u64::from(index) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
+            let middle = low + (high - low) / 2;
+            if self.repeat_row(bytes, middle).0 < index { low = middle + 1 } else { high = middle }
         }
-        let at = row_at(low) + u64::from(self.index_bits);
-        if low == u64::from(self.repeats) || bits::read(bytes, row_at(low), self.index_bits) != u64::from(index) {
+        match self.repeat_row(bytes, low) {
+            (found, count, at) if low < self.repeats && found == index => (count, at),
             // Only a forged page has no row: it occurs once, then.
-            return (1, 0);
+            _ => (1, 0),
         }
-        let count = bits::read(bytes, at, self.repeat_count_bits);
-        (count, bits::read(bytes, at + u64::from(self.repeat_count_bits), self.list_bits))
+    }
+
+    /// A row of the table of repeats: entry, count, first bit of the list.
+    #[inline(always)]
+    fn repeat_row(&self, bytes: &[u8], row: u32) -> (u32, u64, u64) {
+        let widths = [self.index_bits, self.repeat_count_bits, self.list_bits];
+        let mut at = 8 * self.repeats_at as u64 + u64::from(row) * u64::from(widths.iter().sum::<u32>());
+        let [index, count, list_at] = widths.map(|width| {
+            at += u64::from(width);
+            bits::read(bytes, at - u64::from(width), width)
+        });
+        (index as u32, count, list_at)
     }
 
     /// The crowd of this number; the sums saturate, so that a forged one lies past the block.
@@ -809,16 +817,30 @@ impl SuperKmerShape {
         entry: Match,
         mut each: impl FnMut(u64),
     ) -> Result<(), String> {
-        let first = bits::read(block, Self::first_at(fields, entry.index), fields.position_bits);
+        let Match { index, count } = entry;
+        let rest = (count > 1).then(|| self.repeat(bytes, index)).filter(|repeat| repeat.0 == count);
+        let at = rest.map_or(0, |repeat| repeat.1);
+        self.positions_at(fields, lists, block, (index, count, at), &mut each)
+    }
+
+    /// Calls `each` for the positions of the entry `index`, of which all but the first are in the list at `at`.
+    #[inline(always)]
+    fn positions_at(
+        &self,
+        fields: &Fields,
+        lists: &ListCode,
+        block: &[u8],
+        (index, count, at): (u32, u64, u64),
+        each: &mut impl FnMut(u64),
+    ) -> Result<(), String> {
+        let first = bits::read(block, Self::first_at(fields, index), fields.position_bits);
         let mut list = Ascending::below(lists.universe());
         if list.take(first) {
             each(first);
         }
-        if entry.count > 1 {
-            let (count, at) = self.repeat(bytes, entry.index);
+        if count > 1 {
             let at = self.firsts_bits(fields).saturating_add(at);
-            let end = at.saturating_add(lists.bits(count - 1));
-            if count == entry.count && end <= self.block_bits {
+            if at.saturating_add(lists.bits(count - 1)) <= self.block_bits {
                 lists.read(block, at, count - 1, |position| {
                     if list.take(position) {
                         each(position);
@@ -826,7 +848,7 @@ impl SuperKmerShape {
                 });
             }
         }
-        ascended(&list, entry.count)
+        ascended(&list, count)
     }
 
     /// Frequency of a k-mer of a crowd and where its list is, by its offset and context; `None` where it has none such.
@@ -1027,24 +1049,16 @@ impl SuperKmerShape {
                     if low > high || context & !minimizers.mask(low, high) != 0 || count == 0 {
                         return Err(wrong());
                     }
+                    positions.clear();
+                    self.positions_at(fields, lists, block, (index, count, rest), &mut |position| {
+                        positions.push(position)
+                    })?;
                     if count > 1 {
-                        if self.repeat(bytes, index) != (count, rest) {
+                        if repeats == self.repeats || self.repeat_row(bytes, repeats) != (index, count, rest) {
                             return Err(wrong());
                         }
                         repeats += 1;
                         rest = rest.saturating_add(lists.bits(count - 1));
-                    }
-                    positions.clear();
-                    if count == 1 {
-                        let first = bits::read(block, Self::first_at(fields, index), fields.position_bits);
-                        if first >= lists.universe() {
-                            return Err(wrong());
-                        }
-                        positions.push(first);
-                    } else {
-                        self.positions(fields, lists, (bytes, block), Match { index, count }, |position| {
-                            positions.push(position)
-                        })?;
                     }
                     each(Wanted { key, context, low: low as u8, high: high as u8 }, &positions);
                 }
