@@ -8,7 +8,6 @@ mod shares;
 mod spectrum;
 mod superkmers;
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
 use std::ops::Range;
@@ -18,6 +17,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
+use ahash::AHashMap;
 use genome::Pieces;
 use partition::{Counts, Narrow, Packed, Pass, Record, SORTED_AT_ONCE, Scatter, Sorter, Units, Wide, stripes_for};
 use seeds::{Dictionary, Repeats};
@@ -291,7 +291,7 @@ impl Prepared {
         let mut reserved = budget.reserve(Component::Input, INPUT_BUFFERS, "reading the genome")?;
         let mut writer = TwoBitWriter::with_wide_offsets_from(sequence, options.wide_offsets_from)?;
         let mut contigs: Vec<Contig> = Vec::new();
-        let mut seen: HashMap<String, (usize, u64)> = HashMap::new();
+        let mut seen: AHashMap<String, (usize, u64)> = AHashMap::new();
         let (mut start, mut done) = (0, 0);
         std::thread::scope(|scope| {
             let (sender, events) = sync_channel(READ_AHEAD);

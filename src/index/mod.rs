@@ -10,13 +10,13 @@ mod superkmers;
 mod verify;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fs::{self, File};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use ahash::AHashMap;
 use memmap2::{Advice, Mmap};
 
 pub use batch::BatchLookup;
@@ -152,7 +152,7 @@ pub(crate) fn least_memory(manifest: &Manifest) -> u64 {
 
 struct Contigs {
     all: Vec<Contig>,
-    by_name: HashMap<String, u32>,
+    by_name: AHashMap<String, u32>,
 }
 
 impl std::fmt::Debug for Index {
@@ -341,7 +341,7 @@ impl Index {
         if !sound {
             return Err(self.catalog.damage("its contigs disagree with the manifest"));
         }
-        let by_name: HashMap<String, u32> = all.iter().zip(0..).map(|(c, i)| (c.name.clone(), i)).collect();
+        let by_name: AHashMap<String, u32> = all.iter().zip(0..).map(|(c, i)| (c.name.clone(), i)).collect();
         let contigs = self.contigs.get_or_init(|| Contigs { all, by_name });
         self.contigs_held.get_or_init(|| held);
         Ok(contigs)
