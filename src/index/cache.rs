@@ -5,7 +5,7 @@
 //! swept, by those who put entries in, a few entries each time: no look-up waits for a whole sweep.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, TryLockError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, TryLockError};
 use std::time::Instant;
 
 use crate::memory::{Arena, Budget, Component, Reservation, Slot, Status, trim};
@@ -163,7 +163,16 @@ enum Kind {
     Block,
 }
 
-/// Most entries that one look-up drops.
+/// How far a sweep is.
+#[derive(Default)]
+struct Sweep {
+    /// Entries to be dropped, the oldest last.
+    victims: Vec<Old>,
+    /// While pages are moved together: the place of the next that may have to move.
+    gathered: Option<usize>,
+}
+
+/// Most entries that one look-up drops or moves.
 const STEP: usize = 64;
 /// Bytes of unpacked blocks and large pages dropped after which the allocator is asked to give back.
 const TRIM: u64 = 4 << 20;
@@ -192,8 +201,8 @@ pub(crate) struct PageCache<S> {
     /// Times that the hits of an entry passed 2^32.
     many_hits: AtomicU64,
     misses: AtomicU64,
-    /// Entries to be dropped by the sweep that is under way, the oldest last.
-    victims: Mutex<Vec<Old>>,
+    /// How far the sweep that is under way is.
+    sweep: Mutex<Sweep>,
     sweeping: AtomicBool,
     sweeps: AtomicU64,
     sweep_time: AtomicU64,
@@ -222,7 +231,7 @@ impl<S: Clone> PageCache<S> {
             clock: AtomicU32::new(0),
             many_hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
-            victims: Mutex::default(),
+            sweep: Mutex::default(),
             sweeping: AtomicBool::new(false),
             sweeps: AtomicU64::new(0),
             sweep_time: AtomicU64::new(0),
@@ -322,13 +331,15 @@ impl<S: Clone> PageCache<S> {
         entry
     }
 
-    /// Shrinks the cache when memory has become tight, and lets it grow again when that is over. The one look-up that
-    /// hears of it first pays for it.
+    /// Begins to shrink the cache when memory has become tight and goes on with it by a step; lets it grow again when that
+    /// is over.
     #[inline]
     pub(crate) fn heed_memory(&self) {
         let status = self.budget.status() as u8;
-        if self.heeded.load(Ordering::Relaxed) != status && self.heeded.swap(status, Ordering::Relaxed) != status {
-            self.apply_limit();
+        let is_other =
+            self.heeded.load(Ordering::Relaxed) != status && self.heeded.swap(status, Ordering::Relaxed) != status;
+        if is_other && self.apply_limit() || self.sweeping.load(Ordering::Relaxed) {
+            self.sweep_on();
             self.charge();
         }
     }
@@ -343,30 +354,76 @@ impl<S: Clone> PageCache<S> {
 
     /// Begins a sweep or goes on with it by a step. One thread does; the others go on with their look-ups.
     fn sweep_on(&self) {
-        let mut victims = match self.victims.try_lock() {
-            Ok(victims) => victims,
-            Err(TryLockError::Poisoned(victims)) => victims.into_inner(),
+        let mut sweep = match self.sweep.try_lock() {
+            Ok(sweep) => sweep,
+            Err(TryLockError::Poisoned(sweep)) => sweep.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
         let start = Instant::now();
         if !self.sweeping.load(Ordering::Relaxed) {
-            if self.bytes.load(Ordering::Relaxed) <= self.threshold() {
+            if self.bytes.load(Ordering::Relaxed) <= self.threshold() && !self.has_spare_slabs() {
                 return;
             }
             self.sweeping.store(true, Ordering::Relaxed);
             self.sweeps.fetch_add(1, Ordering::Relaxed);
         }
         let target = self.target();
-        if self.evict(&mut victims, target, STEP) {
-            // What the cache will grow by again stays; another thread may have lowered the limit since.
-            self.arena.release(self.threshold().saturating_sub(target));
-            if self.untrimmed.load(Ordering::Relaxed) >= TRIM {
-                self.untrimmed.store(0, Ordering::Relaxed);
-                trim();
+        if sweep.gathered.is_some() || self.evict(&mut sweep.victims, target, STEP) {
+            if !self.has_spare_slabs() {
+                // What the cache will grow by again stays; another thread may have lowered the limit since.
+                sweep.gathered = None;
+                self.arena.release(self.threshold().saturating_sub(target));
+                self.finish();
+            } else if self.gather(&mut sweep, STEP) {
+                self.finish();
             }
-            self.sweeping.store(false, Ordering::Relaxed);
         }
         self.time(start);
+    }
+
+    /// Whether there are more slabs than the cache has room for, as when its room has become less: then empty slots are
+    /// in all of them.
+    fn has_spare_slabs(&self) -> bool {
+        self.arena.bytes() > self.threshold() + self.arena.slab_bytes()
+    }
+
+    /// Ends a sweep.
+    fn finish(&self) {
+        if self.untrimmed.load(Ordering::Relaxed) >= TRIM {
+            self.untrimmed.store(0, Ordering::Relaxed);
+            trim();
+        }
+        self.sweeping.store(false, Ordering::Relaxed);
+    }
+
+    /// Moves pages together, at most `steps`, and gives back the slabs that this empties; whether that is done.
+    fn gather(&self, sweep: &mut Sweep, steps: usize) -> bool {
+        let from = sweep.gathered.unwrap_or_else(|| {
+            self.arena.close_sparse();
+            0
+        });
+        let mut moves = 0;
+        for (number, place) in self.pages.iter().enumerate().skip(from) {
+            let found = place.entry.read().unwrap_or_else(PoisonError::into_inner).clone();
+            let Some(page) = found else { continue };
+            if let Image::Slot(slot) = &page.image
+                && let Some(moved) = self.arena.moved(slot)
+            {
+                let moved = Page { number: page.number, shape: page.shape.clone(), image: Image::Slot(moved) };
+                let mut entry = place.entry.write().unwrap_or_else(PoisonError::into_inner);
+                if entry.as_ref().is_some_and(|now| Arc::ptr_eq(now, &page)) {
+                    *entry = Some(Arc::new(moved));
+                }
+                moves += 1;
+                if moves == steps {
+                    sweep.gathered = Some(number + 1);
+                    return false;
+                }
+            }
+        }
+        sweep.gathered = None;
+        self.arena.release(0);
+        true
     }
 
     fn time(&self, start: Instant) {
@@ -442,50 +499,32 @@ impl<S: Clone> PageCache<S> {
     /// system. Look-ups go on meanwhile.
     pub(crate) fn limit(&self, bytes: u64) {
         self.asked.store(bytes.min(self.options.size), Ordering::Relaxed);
-        self.apply_limit();
+        if !self.apply_limit() {
+            return;
+        }
+        let mut sweep = self.sweep.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = Instant::now();
+        self.sweeps.fetch_add(1, Ordering::Relaxed);
+        *sweep = Sweep::default();
+        self.evict(&mut sweep.victims, self.target(), usize::MAX);
+        self.gather(&mut sweep, usize::MAX);
+        self.untrimmed.store(TRIM, Ordering::Relaxed);
+        self.finish();
+        self.sweep_time.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        drop(sweep);
+        self.charge();
     }
 
-    /// Makes the limit what was asked for: half of it while little memory is left, an eighth while next to none is.
-    fn apply_limit(&self) {
+    /// Makes the limit what was asked for: half of it while little memory is left, an eighth while next to none is. Whether
+    /// it is lower now.
+    fn apply_limit(&self) -> bool {
         let asked = self.asked.load(Ordering::Relaxed);
         let limit = match self.budget.status() {
             Status::Ok => asked,
             Status::Warning => asked / 2,
             Status::Critical => asked / 8,
         };
-        if limit >= self.limit.swap(limit, Ordering::Relaxed) {
-            return;
-        }
-        let mut victims = self.victims();
-        let start = Instant::now();
-        self.sweeps.fetch_add(1, Ordering::Relaxed);
-        victims.clear();
-        self.evict(&mut victims, self.target(), usize::MAX);
-        self.arena.close_sparse();
-        for place in &self.pages {
-            let found = place.entry.read().unwrap_or_else(PoisonError::into_inner).clone();
-            let Some(page) = found else { continue };
-            if let Image::Slot(slot) = &page.image
-                && let Some(moved) = self.arena.moved(slot)
-            {
-                let moved = Page { number: page.number, shape: page.shape.clone(), image: Image::Slot(moved) };
-                let mut entry = place.entry.write().unwrap_or_else(PoisonError::into_inner);
-                if entry.as_ref().is_some_and(|now| Arc::ptr_eq(now, &page)) {
-                    *entry = Some(Arc::new(moved));
-                }
-            }
-        }
-        self.arena.release(0);
-        self.untrimmed.store(0, Ordering::Relaxed);
-        trim();
-        self.sweeping.store(false, Ordering::Relaxed);
-        self.sweep_time.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        drop(victims);
-        self.charge();
-    }
-
-    fn victims(&self) -> MutexGuard<'_, Vec<Old>> {
-        self.victims.lock().unwrap_or_else(PoisonError::into_inner)
+        limit < self.limit.swap(limit, Ordering::Relaxed)
     }
 
     pub(crate) fn statistics(&self) -> CacheStatistics {
@@ -657,11 +696,22 @@ mod tests {
         };
         let plenty = fill(0..3500);
         assert!(plenty > 2 << 20);
+        // The youngest lie in every slab, so that they have to be moved together.
+        let youngest: Vec<u64> =
+            (0..3500).step_by(7).filter(|&number| cache.with_page(number, |_| ()).is_some()).collect();
+        assert!(youngest.len() > 300);
+        let shrink = || (0..1000).for_each(|_| cache.heed_memory());
         budget.set_status(Status::Warning);
-        assert!(fill(3500..3501) <= 2 << 20);
+        shrink();
+        assert!(fill(0..0) <= 2 << 20);
+        for number in youngest {
+            assert_eq!(cache.with_page(number, |page| page.bytes().to_vec()), Some(vec![number as u8; 1000]));
+        }
         assert!(fill(0..2000) <= 2 << 20);
         budget.set_status(Status::Critical);
-        assert!(fill(3501..3502) <= 512 << 10);
+        shrink();
+        assert!(fill(0..0) <= 512 << 10);
+        cache.keep_page(page(3501, 1000));
         assert!(cache.with_page(3501, |_| ()).is_some(), "it still caches");
         budget.set_status(Status::Ok);
         assert!(fill(0..3500) > 2 << 20);
