@@ -15,7 +15,7 @@ pub use statistics::SequenceStatistics;
 use statistics::Tally;
 
 use crate::index::Index;
-use crate::memory::{Budget, Buffer, Component};
+use crate::memory::{Budget, Buffer, Component, SpareBuffers};
 use crate::sequence::{Case, Region, SequenceReader, Source};
 use crate::{Error, Progress, Result};
 
@@ -134,6 +134,7 @@ pub fn query_sequences(
     let batch_bases = batch_size.map_or(fitting, |size| size.get().min(most as usize));
 
     let most_bytes = most_under_way(budget, batch_bases as u64 * bytes_per_base);
+    let texts = SpareBuffers::new(most_bytes / 4, budget.hold(Component::Batches));
     in_batches(
         budget,
         most_bytes,
@@ -144,8 +145,8 @@ pub fn query_sequences(
                 Sequences::Regions(regions) => cutter.cut_regions(index, regions, progress),
             }
         },
-        || worker(index, detail, rows),
-        |answers| write_answers(answers, detail, rows, out),
+        || worker(index, detail, rows, &texts),
+        |answers| write_answers(answers, detail, rows, &texts, out),
     )
 }
 
@@ -317,6 +318,7 @@ fn worker<'a>(
     index: &'a Index,
     detail: Detail,
     rows: &'a dyn Rows,
+    texts: &'a SpareBuffers,
 ) -> impl FnMut(u64, Pieces, &mut Charge) -> Result<Answer> + use<'a> {
     let mut lookup = index.batch();
     let (mut starts, mut ends) = (Buffer::<u64>::default(), Vec::new());
@@ -335,7 +337,11 @@ fn worker<'a>(
         }
         scratch.resize(lookup.needed_bytes() + 8 * (starts.capacity() + ends.capacity()) as u64);
         let frequencies = lookup.look_up()?;
-        let answer = answer(&pieces, detail, rows, frequencies, &starts, &ends);
+        let mut answer = Answer { text: texts.take(), ..Answer::default() };
+        answer.text.clear();
+        let here = charge.held();
+        let charge_text = |text: &Vec<u8>| charge.hold(here + text.capacity() as u64);
+        fill(&mut answer, &pieces, detail, rows, frequencies, (&starts, &ends), charge_text);
         drop(pieces);
         let names: usize = answer.parts.iter().map(|part| part.0.len()).sum();
         let parts = answer.parts.capacity() * size_of::<(String, u64, Tally, bool)>() + names;
@@ -344,15 +350,21 @@ fn worker<'a>(
     }
 }
 
-fn answer(
+/// K-mers whose rows are written before their text is charged.
+const ROWS: usize = 1 << 14;
+/// Bytes by which a text grows: what grew by doubling would be half empty.
+const TEXT: usize = 1 << 20;
+
+/// Fills the answer to a batch; calls `charge_text` as its text grows.
+fn fill(
+    answer: &mut Answer,
     pieces: &Pieces,
     detail: Detail,
     rows: &dyn Rows,
     frequencies: &[u64],
-    starts: &[u64],
-    ends: &[usize],
-) -> Answer {
-    let mut answer = Answer::default();
+    (starts, ends): (&[u64], &[usize]),
+    mut charge_text: impl FnMut(&Vec<u8>),
+) {
     let mut first = 0;
     for (segment, &end) in pieces.segments.iter().zip(ends) {
         let found = &frequencies[first..end];
@@ -363,15 +375,23 @@ fn answer(
                 answer.parts.push((segment.label.clone(), bases, Tally::of(found, whole), segment.last));
             }
             Detail::PerKmer => {
-                for (&start, &frequency) in starts[first..end].iter().zip(found) {
-                    rows.kmer(&mut answer.text, &segment.name, start, frequency);
+                for (starts, found) in starts[first..end].chunks(ROWS).zip(found.chunks(ROWS)) {
+                    if answer.text.capacity() - answer.text.len() < TEXT / 2 {
+                        answer.text.reserve_exact(TEXT);
+                    }
+                    for (&start, &frequency) in starts.iter().zip(found) {
+                        rows.kmer(&mut answer.text, &segment.name, start, frequency);
+                    }
+                    charge_text(&answer.text);
                 }
             }
-            Detail::Runs => runs(segment, &starts[first..end], found, rows, &mut answer),
+            Detail::Runs => {
+                runs(segment, &starts[first..end], found, rows, answer);
+                charge_text(&answer.text);
+            }
         }
         first = end;
     }
-    answer
 }
 
 /// The runs of a piece: those inside are written, those at an end that is no end of the sequence wait for their other
@@ -399,6 +419,7 @@ fn write_answers(
     answers: &mut dyn Iterator<Item = Answer>,
     detail: Detail,
     rows: &dyn Rows,
+    texts: &SpareBuffers,
     out: &mut (dyn Write + Send),
 ) -> Result<()> {
     let io_error = |e| Error::io("write", "the output", e);
@@ -433,6 +454,7 @@ fn write_answers(
         }
         out.write_all(&text).map_err(io_error)?;
         out.write_all(&answer.text).map_err(io_error)?;
+        texts.give(answer.text);
         if answer.tail.is_some() {
             pending = answer.tail;
         }

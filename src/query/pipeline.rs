@@ -31,6 +31,11 @@ impl Charge {
         self.under_way.resize(bytes);
     }
 
+    /// What the budget is charged.
+    pub(crate) fn held(&self) -> u64 {
+        self.held.bytes()
+    }
+
     /// Changes what the budget is charged to what is there now; under way is still what it may become.
     pub(crate) fn hold(&mut self, bytes: u64) {
         self.held.resize(bytes);
