@@ -9,7 +9,7 @@
 //! | module | holds | may use |
 //! |---|---|---|
 //! | [`sequence`] | FASTA and FASTQ in, contigs, the 2-bit packed genome with N and soft-mask runs, regions | – |
-//! | [`kmer`] | encoding, canonical form, the invertible mixer, iteration over packed and ASCII sequence | `sequence` |
+//! | [`kmer`] | encoding, canonical form, the invertible mixer, minimizers, iteration over packed and ASCII sequence | `sequence` |
 //! | [`memory`] | the one budget and its reservations, the monitor and the report of what the process really uses, huge-page slots, bounded hand-over in order | – |
 //! | [`store`] | the bundle on disk: catalog, dictionary pages, position blocks, manifest, checksums, publishing | the above |
 //! | [`build`] | estimate and plan, partition passes, sort, encode | the above |

@@ -3,41 +3,16 @@
 mod common;
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 
 use common::{
-    Contig, HEADER, Oracle, PLAIN, Random, command, copy_index, ended, fasta, gzip, listing, repetitive_genome, run,
-    run_with, runs, text,
+    Bench, Contig, HEADER, Oracle, PLAIN, Random, command, copy_index, ended, fasta, gzip, listing, repetitive_genome,
+    run, run_with, runs, text,
 };
 
 const K: usize = 11;
 
-/// A folder with a genome and its index of all k-mers.
-struct Bench {
-    folder: tempfile::TempDir,
-    genome: Vec<Contig>,
-    oracle: Oracle,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let genome = repetitive_genome(11, 40_000);
-        std::fs::write(folder.path().join("g.fa"), fasta(&genome, &PLAIN)).expect("written");
-        let oracle = Oracle::new(&genome, K);
-        let bench = Self { folder, genome, oracle };
-        bench.run(&["build-index", "g.fa", "-k", "11", "--min-frequency", "1", "-q"]).fine();
-        bench
-    }
-
-    fn at(&self) -> &Path {
-        self.folder.path()
-    }
-
-    #[track_caller]
-    fn run(&self, arguments: &[&str]) -> common::Ran {
-        run(self.at(), arguments)
-    }
+fn bench() -> Bench {
+    Bench::new(11, 40_000, K, &["--min-frequency", "1"])
 }
 
 /// Changes about one base in twenty.
@@ -47,7 +22,7 @@ fn mutated(random: &mut Random, bases: &[u8]) -> Vec<u8> {
 
 #[test]
 fn indexes_are_built_from_files_pipes_and_parts() {
-    let bench = Bench::new();
+    let bench = bench();
     let built = bench.run(&["build-index", "g.fa", "-k", "11", "--min-frequency", "1", "--force"]).fine();
     assert!(built.out.contains("g.reprise: ") && built.out.contains("distinct k-mers"), "{}", built.out);
     let distinct = bench.oracle.kmers.len() as u64;
@@ -82,7 +57,7 @@ fn indexes_are_built_from_files_pipes_and_parts() {
 
 #[test]
 fn kmers_are_looked_up() {
-    let bench = Bench::new();
+    let bench = bench();
     let mut kmers: Vec<String> = bench.oracle.sorted().into_iter().step_by(97).map(|(kmer, _)| text(kmer)).collect();
     kmers.extend(["ACGTACGTACG", "ttttttttttt"].map(str::to_owned));
     let rows = |with_positions: Option<usize>| -> String {
@@ -120,7 +95,7 @@ fn kmers_are_looked_up() {
 
 #[test]
 fn sequences_are_summed_up_in_their_order() {
-    let bench = Bench::new();
+    let bench = bench();
     let mut random = Random(3);
     let mut queries: Vec<Contig> = (0..400)
         .map(|i| {
@@ -210,7 +185,7 @@ fn rows_do_not_depend_on_where_batches_were_cut() {
 
 #[test]
 fn regions_of_the_genome_are_asked_the_same() {
-    let bench = Bench::new();
+    let bench = bench();
     let part = &bench.genome[1].letters[999..3000];
     let expected = HEADER.to_owned() + &bench.oracle.row("chr2:1000-3000", part, 1);
     assert_eq!(bench.run(&["query", "g.reprise", "--region", "chr2:1,000-3,000"]).fine().out, expected);
@@ -234,7 +209,7 @@ fn regions_of_the_genome_are_asked_the_same() {
 
 #[test]
 fn spectrum_and_dump_and_info_say_what_is_there() {
-    let bench = Bench::new();
+    let bench = bench();
     let spectrum: String = bench.oracle.spectrum().iter().map(|(f, n)| format!("{f}\t{n}\n")).collect();
     let drawn = bench.run(&["spectrum", "g.reprise", "--svg", "s.svg"]).fine();
     assert_eq!(drawn.out, spectrum);
@@ -268,7 +243,7 @@ fn spectrum_and_dump_and_info_say_what_is_there() {
 
 #[test]
 fn a_closed_pipe_ends_the_program_quietly() {
-    let bench = Bench::new();
+    let bench = bench();
     for arguments in [&["dump", "g.reprise"][..], &["query", "g.reprise", "g.fa", "--per-kmer"]] {
         let mut child = command(bench.at(), arguments).spawn().expect("the program starts");
         let mut line = String::new();
@@ -346,7 +321,7 @@ fn bad_input_is_named_and_leaves_nothing() {
 
 #[test]
 fn an_index_that_is_there_stays_unless_it_may_be_replaced() {
-    let bench = Bench::new();
+    let bench = bench();
     let manifest = || std::fs::read(bench.at().join("g.reprise/manifest.json")).expect("there");
     let before = manifest();
     bench.run(&["build-index", "g.fa", "-k", "7"]).failed(2, &["g.reprise exists already", "--force"]);
@@ -360,7 +335,7 @@ fn an_index_that_is_there_stays_unless_it_may_be_replaced() {
 
 #[test]
 fn an_index_that_cannot_be_used_is_refused() {
-    let bench = Bench::new();
+    let bench = bench();
     bench.run(&["info", "missing.reprise"]).failed(1, &["missing.reprise"]);
     std::fs::create_dir(bench.at().join("empty")).expect("a folder");
     bench.run(&["query", "empty", "--kmer", "ACGTACGTACG"]).failed(4, &["no manifest.json", "build-index"]);
@@ -392,7 +367,7 @@ fn an_index_that_cannot_be_used_is_refused() {
 
 #[test]
 fn cut_positions_are_told() {
-    let bench = Bench::new();
+    let bench = bench();
     bench.run(&["build-index", "g.fa", "-k", "11", "--max-positions", "3", "-o", "cut.reprise", "-q"]).fine();
     let (kmer, _) = bench.oracle.sorted().into_iter().max_by_key(|&(_, f)| f).expect("k-mers");
     let kmer = text(kmer);

@@ -5,51 +5,20 @@
 mod common;
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 
-use common::{
-    Contig, HEADER, Oracle, PLAIN, Random, command, ended, fasta, listing, repetitive_genome, reverse_complement, run,
-    run_with, runs, text,
-};
+use common::{Bench, HEADER, Random, command, ended, listing, reverse_complement, run_with, runs, text};
 use serde_json::json;
 
 const K: usize = 11;
 
-/// A folder with a genome and its index of k-mers that occur twice or more.
-struct Bench {
-    folder: tempfile::TempDir,
-    genome: Vec<Contig>,
-    oracle: Oracle,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let genome = repetitive_genome(21, 30_000);
-        std::fs::write(folder.path().join("g.fa"), fasta(&genome, &PLAIN)).expect("written");
-        let oracle = Oracle::new(&genome, K);
-        run(folder.path(), &["build-index", "g.fa", "-k", "11", "-q"]).fine();
-        Self { folder, genome, oracle }
-    }
-
-    fn at(&self) -> &Path {
-        self.folder.path()
-    }
-
-    #[track_caller]
-    fn run(&self, arguments: &[&str]) -> common::Ran {
-        run(self.at(), arguments)
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        std::fs::write(self.at().join(name), bytes).expect("written");
-    }
+fn bench() -> Bench {
+    Bench::new(21, 30_000, K, &[])
 }
 
 /// Every kind of row as JSON says what its TSV says.
 #[test]
 fn json_lines_of_every_kind_of_row() {
-    let bench = Bench::new();
+    let bench = bench();
     let part = &bench.genome[0].letters[4000..7000];
     let rows = bench.oracle.per_kmer(part, 2);
     let region = ["query", "g.reprise", "--region", "chr1:4001-7000", "--format", "jsonl"];
@@ -101,7 +70,7 @@ fn json_lines_of_every_kind_of_row() {
 /// coordinates.
 #[test]
 fn regions_in_every_form() {
-    let bench = Bench::new();
+    let bench = bench();
     let letters = |contig: usize| &bench.genome[contig].letters;
     let expected = HEADER.to_owned()
         + &bench.oracle.row(&format!("chrM:1-{}", letters(2).len()), letters(2), 2)
@@ -141,7 +110,7 @@ fn regions_in_every_form() {
 /// Tens of thousands of reads come out in their order, from a file and from a pipe, whatever the number of threads.
 #[test]
 fn many_short_reads_keep_their_order() {
-    let bench = Bench::new();
+    let bench = bench();
     let mut random = Random(4);
     let mut fastq = Vec::new();
     let mut expected = HEADER.to_owned();
@@ -165,7 +134,7 @@ fn many_short_reads_keep_their_order() {
 /// A result is complete or not there, and one that was there before is kept when its replacement fails.
 #[test]
 fn results_are_complete_or_not_at_all() {
-    let bench = Bench::new();
+    let bench = bench();
     bench.write("half.fq", format!("@a\n{}\n+\n{}\n@b\nACGT\n", "ACGT".repeat(20), "I".repeat(80)));
     bench.write("k.txt", "ACGTACGTACG\nACGTACGTACN\n");
     bench.write("old.tsv", "old\n");
@@ -193,7 +162,7 @@ fn results_are_complete_or_not_at_all() {
 /// `-q` says nothing, `-v` says each phase, `--memory-report` names what the memory was for.
 #[test]
 fn quiet_verbose_and_memory_reports() {
-    let bench = Bench::new();
+    let bench = bench();
     let quiet = bench.run(&["build-index", "g.fa", "-q", "--force"]).fine();
     assert_eq!((quiet.out.as_str(), quiet.err.as_str()), ("", ""));
     let quiet = bench.run(&["verify", "g.reprise", "-q"]).fine();
@@ -221,7 +190,7 @@ fn quiet_verbose_and_memory_reports() {
 /// A reader that goes away ends the program quietly, on every path that writes much.
 #[test]
 fn closed_pipes() {
-    let bench = Bench::new();
+    let bench = bench();
     let all: String = (0..20).map(|_| bench.oracle.dump(1)).collect();
     bench.write("kmers.txt", all);
     bench.run(&["build-index", "g.fa", "-k", "11", "--min-frequency", "1", "-o", "all.reprise", "-q"]).fine();

@@ -388,9 +388,7 @@ impl Prepared {
             _held: held,
         })
     }
-}
 
-impl Prepared {
     /// The minimizers of this index where its k-mers are kept as super-k-mers.
     fn minimizers(&self, options: &BuildOptions) -> Result<Option<Minimizers>> {
         let Parameters { k, min_frequency, max_frequency, max_positions } = self.parameters;

@@ -14,11 +14,11 @@ use super::genome::{Piece, Pieces};
 use super::seeds::Repeats;
 use super::spectrum::SpectrumCounter;
 use super::{EncodedPage, Handover, Planned, records};
-use crate::kmer::{Minimizers, low_mask};
+use crate::kmer::{Minimizers, SuperKmer, low_mask};
 use crate::memory::{Anonymous, Budget, Component, Reservation, SpareBuffers, Window};
 use crate::store::layout::Divisor;
 use crate::store::positions::ListCode;
-use crate::store::superkmers::{Entry, Fields, SuperKmerEncoder, SuperKmerLayout};
+use crate::store::superkmers::{Entry, Fields, SuperKmerEncoder, SuperKmerLayout, for_each_kmer_of};
 use crate::store::{Identity, MemoryHints};
 use crate::{Progress, Result};
 
@@ -59,6 +59,17 @@ impl Cut {
     fn new(minimizers: Minimizers, lists: &ListCode) -> Self {
         let position_bits = lists.width();
         Self { minimizers, position_bits, key_at: position_bits + 4 * minimizers.flank() + Fields::RANGE_BITS }
+    }
+
+    #[inline(always)]
+    fn occurrence(&self, piece: &Piece<'_>, s: &SuperKmer) -> Occurrence {
+        let context = self.minimizers.context(piece.packed(), s);
+        let position = (piece.start() + s.at) << 1 | u64::from(s.reverse);
+        let content = u128::from(s.key) << Fields::RANGE_BITS | u128::from(Fields::range(s.low, s.high));
+        Occurrence::of(
+            (content << (4 * self.minimizers.flank()) | u128::from(context)) << self.position_bits
+                | u128::from(position),
+        )
     }
 
     #[inline(always)]
@@ -172,7 +183,7 @@ impl Survey {
         let mut scratch = Vec::new();
         cut.groups(&sample, &mut Vec::new(), |_, group| {
             entries += group.len() as u64;
-            crate::store::superkmers::for_each_kmer_of(&minimizers, group, &mut scratch, |_, _, frequency| {
+            for_each_kmer_of(&minimizers, group, &mut scratch, |_, _, frequency| {
                 distinct += 1;
                 repeated += u64::from(frequency > 1);
             });
@@ -199,19 +210,6 @@ impl Survey {
     /// Bytes of their records.
     pub(super) fn bytes(&self) -> u64 {
         self.occurrences() * size_of::<Occurrence>() as u64
-    }
-}
-
-impl Cut {
-    #[inline(always)]
-    fn occurrence(&self, piece: &Piece<'_>, s: &crate::kmer::SuperKmer) -> Occurrence {
-        let context = self.minimizers.context(piece.packed(), s);
-        let position = (piece.start() + s.at) << 1 | u64::from(s.reverse);
-        let content = u128::from(s.key) << Fields::RANGE_BITS | u128::from(Fields::range(s.low, s.high));
-        Occurrence::of(
-            (content << (4 * self.minimizers.flank()) | u128::from(context)) << self.position_bits
-                | u128::from(position),
-        )
     }
 }
 

@@ -12,7 +12,7 @@ use crate::store::layout::Address;
 use crate::store::page::{PageShape, Place, Probe};
 
 /// Look-ups that go on side by side in a page, so that they wait for memory together.
-const LANES: usize = 32;
+pub(super) const LANES: usize = 32;
 
 /// Look-ups on one page from which on it is not kept if it is not cached: a scan of the whole index should not push out
 /// what single look-ups need.
@@ -20,6 +20,9 @@ pub(super) const SCAN: usize = 64;
 
 /// Look-ups from which on a batch is larger than what is pooled.
 const LARGE: usize = 1 << 16;
+
+/// Look-ups that are grouped together at the most: a place among them has 32 bits.
+const PLACES: usize = 1 << 30;
 
 /// Most buckets that a batch is cut into.
 pub(super) const BUCKETS: u64 = 1 << 14;
@@ -67,16 +70,24 @@ impl BatchLookup<'_> {
                 self.values.refit(kmers.len());
                 self.values.extend(kmers.iter().map(|&kmer| self.index.codec.hash(kmer).0));
             }
-            Dictionary::SuperKmers { fields, .. } => self.super_kmers.push_kmers(fields, kmers),
+            Dictionary::SuperKmers { fields, .. } => {
+                let (all, last) = kmers.split_at((kmers.len().max(1) - 1) / PLACES * PLACES);
+                for kmers in all.chunks(PLACES) {
+                    self.super_kmers.push_kmers(fields, kmers);
+                    self.super_kmers.look_up(self.index, fields, &mut self.values)?;
+                    self.super_kmers.clear(self.index.pages());
+                }
+                self.super_kmers.push_kmers(fields, last);
+            }
         }
         self.look_up()
     }
 
     /// Forgets what was gathered.
     pub(crate) fn clear(&mut self) {
-        match self.index.dictionary {
-            Dictionary::Sorted { .. } => self.values.clear(),
-            Dictionary::SuperKmers { .. } => self.super_kmers.clear(self.index.pages()),
+        self.values.clear();
+        if let Dictionary::SuperKmers { .. } = self.index.dictionary {
+            self.super_kmers.clear(self.index.pages());
         }
     }
 
@@ -122,8 +133,7 @@ impl BatchLookup<'_> {
         index.cache.heed_memory();
         match &index.dictionary {
             Dictionary::Sorted { address, .. } => {
-                // A place in a batch has 32 bits.
-                for hashes in self.values.chunks_mut(1 << 30) {
+                for hashes in self.values.chunks_mut(PLACES) {
                     self.sorted.group(index, address, hashes);
                     self.sorted.visit(index, address, hashes)?;
                 }
@@ -218,8 +228,9 @@ impl<'e> Chunk<'e> {
     /// Asks for the directory.
     fn touch(page: Arc<Page>, entries: &'e [(u64, u32)]) -> Result<Self> {
         let (shape, bytes) = (*page.sorted()?, page.bytes());
-        let touched = entries.iter().fold(0, |all, e| all ^ shape.touch_directory(bytes, page.number, e.0));
-        std::hint::black_box(touched);
+        for &(hash, _) in entries {
+            shape.prefetch_directory(bytes, page.number, hash);
+        }
         Ok(Self { page, shape, entries, places: [Place { start: 0, count: 0 }; LANES] })
     }
 
@@ -228,9 +239,8 @@ impl<'e> Chunk<'e> {
         let (page, shape, bytes) = (&self.page, &self.shape, self.page.bytes());
         for (place, &(hash, _)) in self.places.iter_mut().zip(self.entries) {
             *place = shape.place(bytes, page.number, hash);
+            shape.prefetch(bytes, *place);
         }
-        let places = &self.places[..self.entries.len()];
-        std::hint::black_box(places.iter().fold(0, |all, &place| all ^ shape.touch(bytes, place)));
         self
     }
 

@@ -3,11 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::batch::{self, LANES};
 use super::{Index, Page, PageShape};
 use crate::Result;
 use crate::kmer::{KmerCodec, SuperKmer};
 use crate::sequence::pack_run;
-use crate::store::superkmers::{Fields, Wanted};
+use crate::store::superkmers::{Fields, SuperKmerShape, Wanted};
 
 impl Wanted {
     #[inline(always)]
@@ -112,7 +113,7 @@ impl Index {
 
 impl Page {
     #[inline(always)]
-    pub(super) fn super_kmers(&self) -> Result<&crate::store::superkmers::SuperKmerShape> {
+    pub(super) fn super_kmers(&self) -> Result<&SuperKmerShape> {
         match &self.shape {
             PageShape::SuperKmers(shape) => Ok(shape),
             PageShape::Sorted(_) => Err(crate::Error::Usage("this page holds no super-k-mers".to_owned())),
@@ -131,11 +132,8 @@ struct Stretch {
 
 const NONE: Stretch = Stretch { wanted: Wanted { key: 0, context: 0, low: 0, high: 0 }, first: 0, falling: false };
 
-/// Look-ups that go on side by side in a page, so that they wait for memory together.
-const LANES: usize = 32;
-
-/// Look-ups on one page from which on it is not kept if it is not cached: see [`batch`](super::batch).
-const SCAN: usize = super::batch::SCAN / 4;
+/// Look-ups on one page from which on it is not kept if it is not cached: each is of several k-mers.
+const SCAN: usize = batch::SCAN / 4;
 
 /// A batch of k-mers, gathered by minimizer.
 #[derive(Default)]
@@ -154,7 +152,7 @@ impl SuperKmerBatch {
     pub(super) fn clear(&mut self, pages: u64) {
         self.stretches.clear();
         self.kmers = 0;
-        self.shift = pages.div_ceil(super::batch::BUCKETS).next_power_of_two().ilog2();
+        self.shift = pages.div_ceil(batch::BUCKETS).next_power_of_two().ilog2();
         self.ends.clear();
         self.ends.resize((pages >> self.shift) as usize + 1, 0);
     }
@@ -170,7 +168,7 @@ impl SuperKmerBatch {
         self.kmers
     }
 
-    /// Adds the k-mers of a sequence in ASCII; calls `each` with the start of every one.
+    /// Adds the k-mers of a sequence in ASCII; calls `each` with ranges of their starts, in order.
     pub(super) fn push_sequence(
         &mut self,
         fields: &Fields,
@@ -214,12 +212,12 @@ impl SuperKmerBatch {
         self.kmers += kmers.len();
     }
 
-    /// Writes the frequencies of what was gathered, in its order.
+    /// Appends the frequencies of what was gathered, in its order.
     pub(super) fn look_up(&mut self, index: &Index, fields: &Fields, out: &mut Vec<u64>) -> Result<()> {
-        out.clear();
-        out.resize(self.kmers, 0);
+        let before = out.len();
+        out.resize(before + self.kmers, 0);
         self.group(fields);
-        self.visit(index, fields, out)
+        self.visit(index, fields, &mut out[before..])
     }
 
     /// Sorts the stretches by page, as [`BatchLookup`](super::BatchLookup) does.

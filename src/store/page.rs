@@ -10,6 +10,7 @@ use super::checksum::{Identity, Piece};
 use super::layout::{Address, BUCKETS, Layout, sample_shift};
 use super::positions::{ListCode, stored_positions};
 use crate::kmer::low_mask;
+use crate::memory::prefetch;
 
 const HEADER: usize = 48;
 const AT_PAGE: usize = 8;
@@ -482,17 +483,17 @@ impl PageShape {
         Some(probe)
     }
 
-    /// Loads a count of the group of `hash`, so that its line is near when the place is asked for.
+    /// Asks for the counts of the group of `hash`.
     #[inline(always)]
-    pub(crate) fn touch_directory(&self, bytes: &[u8], page: u64, hash: u64) -> u8 {
+    pub(crate) fn prefetch_directory(&self, bytes: &[u8], page: u64, hash: u64) {
         let group = self.address.group_in_page(hash, page) as usize;
-        bytes.get(self.counts_at + group * NIBBLE_BYTES).copied().unwrap_or(0)
+        prefetch(bytes, self.counts_at + group * NIBBLE_BYTES);
     }
 
-    /// Loads the first entry of a place, so that it is near when it is searched.
+    /// Asks for the first entry of a place.
     #[inline(always)]
-    pub(crate) fn touch(&self, bytes: &[u8], place: Place) -> u8 {
-        bytes.get((self.entry_at(place.start) >> 3) as usize).copied().unwrap_or(0)
+    pub(crate) fn prefetch(&self, bytes: &[u8], place: Place) {
+        prefetch(bytes, (self.entry_at(place.start) >> 3) as usize);
     }
 
     /// The slot of `hash` among the entries of its place, and its frequency code.

@@ -369,3 +369,36 @@ pub fn copy_index(from: &Path, to: &Path) -> PathBuf {
     }
     to.to_owned()
 }
+
+/// A folder with the genome `g.fa` and its index `g.reprise`.
+pub struct Bench {
+    folder: tempfile::TempDir,
+    pub genome: Vec<Contig>,
+    pub oracle: Oracle,
+}
+
+impl Bench {
+    /// Of a genome of `bases` bases, with what else `build-index` is given.
+    pub fn new(seed: u64, bases: usize, k: usize, options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let genome = repetitive_genome(seed, bases);
+        std::fs::write(folder.path().join("g.fa"), fasta(&genome, &PLAIN)).expect("written");
+        let oracle = Oracle::new(&genome, k);
+        let bench = Self { folder, genome, oracle };
+        bench.run(&[&["build-index", "g.fa", "-q", "-k", &k.to_string()], options].concat()).fine();
+        bench
+    }
+
+    pub fn at(&self) -> &Path {
+        self.folder.path()
+    }
+
+    #[track_caller]
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        run(self.at(), arguments)
+    }
+
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        std::fs::write(self.at().join(name), bytes).expect("written");
+    }
+}
