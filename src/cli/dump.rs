@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::Settings;
 use crate::index::{Index, OpenOptions, Position};
-use crate::memory::{Component, SpareBuffers, Window};
+use crate::memory::{Component, SpareBuffers, Window, make_room};
 use crate::output::{Output, push_number, push_position};
 use crate::store::Contig;
 use crate::{Error, Result};
@@ -46,13 +46,15 @@ fn io_error(e: std::io::Error) -> Error {
 /// Pages are formatted by all threads and written in order.
 fn in_index_order(index: &Index, contigs: &[Contig], positions: bool, output: &mut Output) -> Result<()> {
     let budget = index.budget();
-    // The text of a page, which doubles as it grows; with positions it may be many times that.
+    // The text of a page; with positions it may be many times that.
     let actual = &index.manifest().actual;
     let row = u64::from(index.k()) + 8 + if positions { 24 * actual.positions / actual.stored_kmers.max(1) } else { 0 };
-    let page = 2 * row * actual.stored_kmers / index.pages().max(1);
+    let page = row * actual.stored_kmers / index.pages().max(1);
     let workers = (budget.limit() / 8 / page.max(1)).clamp(1, rayon::current_num_threads() as u64);
-    let window = Window::charged(budget.limit() / 8, budget.hold(Component::Output));
-    let spare = SpareBuffers::new(budget.limit() / 8, budget.hold(Component::Output));
+    // Two waiting texts a worker keep the writer busy.
+    let waiting = (2 * workers * page).min(budget.limit() / 8);
+    let window = Window::charged(waiting, budget.hold(Component::Output));
+    let spare = SpareBuffers::new(waiting, budget.hold(Component::Output));
     std::thread::scope(|scope| {
         let write = || {
             let _closing = window.closing();
@@ -79,6 +81,7 @@ fn in_index_order(index: &Index, contigs: &[Contig], positions: bool, output: &m
                 let mut text = spare.take();
                 text.clear();
                 index.for_each_kmer_of_page(page, |kmer| {
+                    make_room(&mut text);
                     index.codec().decode_into(kmer.kmer, &mut text);
                     text.push(b'\t');
                     push_number(&mut text, kmer.frequency);

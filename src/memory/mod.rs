@@ -29,7 +29,7 @@ pub use pool::pooled_bytes;
 pub(crate) use prefetch::prefetch;
 pub use report::{Difference, MemoryUsageBreakdown, Row};
 pub use resident::{Resident, available_memory, available_threads, resident};
-pub(crate) use spare::SpareBuffers;
+pub(crate) use spare::{SpareBuffers, make_room};
 pub(crate) use trim::trim;
 pub(crate) use window::Window;
 

@@ -100,15 +100,39 @@ impl Peak {
     /// This moment.
     pub fn now(budget: &Budget) -> Self {
         let mut peak = Self::default();
-        let now = resident().unwrap_or_default();
-        peak.look(budget, (now.anonymous, now.file));
+        let read = || resident().map_or((0, 0), |now| (now.anonymous, now.file));
+        peak.look(&Moment::of(budget, read));
         peak
     }
 
-    fn look(&mut self, budget: &Budget, (anonymous, file): (u64, u64)) {
-        self.most_file = self.most_file.max(file);
-        if anonymous > self.anonymous {
-            (self.anonymous, self.file, self.by_component) = (anonymous, file, budget.by_component());
+    fn look(&mut self, now: &Moment) {
+        self.most_file = self.most_file.max(now.file);
+        if now.anonymous > self.anonymous {
+            (self.anonymous, self.file, self.by_component) = (now.anonymous, now.file, now.by_component);
+        }
+    }
+}
+
+/// What is resident and what is reserved, at about the same time.
+struct Moment {
+    anonymous: u64,
+    file: u64,
+    by_component: [u64; Component::ALL.len()],
+}
+
+impl Moment {
+    /// Looks again where reservations changed meanwhile: on a busy machine this thread may sleep between the two.
+    fn of(budget: &Budget, read: impl Fn() -> (u64, u64)) -> Self {
+        let mut by_component = budget.by_component();
+        let mut looks = 0;
+        loop {
+            let before: u64 = by_component.iter().sum();
+            let (anonymous, file) = read();
+            by_component = budget.by_component();
+            looks += 1;
+            if before.abs_diff(by_component.iter().sum()) < 1 << 20 || looks == 8 {
+                return Self { anonymous, file, by_component };
+            }
         }
     }
 }
@@ -145,24 +169,23 @@ impl<W: Write + Send + 'static> Monitor<W> {
             let mut peak = Peak::default();
             let mut written = Ok(());
             let statm = Statm::open();
-            let now = || statm.as_ref().and_then(Statm::read).unwrap_or_default();
-            let mut row = |(anonymous, file): (u64, u64)| {
+            let now = || Moment::of(&budget, || statm.as_ref().and_then(Statm::read).unwrap_or_default());
+            let mut row = |now: &Moment| {
                 let Some(series) = series.as_mut().filter(|_| written.is_ok()) else { return };
-                let tracked = budget.by_component();
                 written = writeln!(
                     series,
                     "{:.3}\t{}\t{}\t{}\t{}\t{}",
                     start.elapsed().as_secs_f64(),
-                    anonymous,
-                    file,
-                    tracked.iter().sum::<u64>(),
-                    tracked[Component::IndexCache as usize],
+                    now.anonymous,
+                    now.file,
+                    now.by_component.iter().sum::<u64>(),
+                    now.by_component[Component::IndexCache as usize],
                     budget.status().name()
                 );
             };
             for look in 0u32.. {
                 let seen = now();
-                peak.look(&budget, seen);
+                peak.look(&seen);
                 if look.is_multiple_of(READING) {
                     let status = left().map_or(Status::Ok, Headroom::status);
                     if status != budget.status() {
@@ -170,15 +193,15 @@ impl<W: Write + Send + 'static> Monitor<W> {
                     }
                 }
                 if look.is_multiple_of(ROW) {
-                    row(seen);
+                    row(&seen);
                 }
                 if !matches!(stopped.recv_timeout(period), Err(RecvTimeoutError::Timeout)) {
                     break;
                 }
             }
             let seen = now();
-            peak.look(&budget, seen);
-            row(seen);
+            peak.look(&seen);
+            row(&seen);
             (peak, series, written)
         })?;
         Ok(Self { stop, thread })

@@ -38,10 +38,31 @@ impl SpareBuffers {
     }
 }
 
+/// Bytes of a text that are free, at least, when rows are added to it.
+const FREE: usize = 128 << 10;
+
+/// Makes room for more rows in `text`, in small steps: all of its capacity is charged, and what grew by doubling would be
+/// half empty.
+pub(crate) fn make_room(text: &mut Vec<u8>) {
+    if text.capacity() - text.len() < FREE {
+        text.reserve_exact((2 * FREE).max(text.capacity() / 8));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::memory::{Budget, Component};
+
+    #[test]
+    fn a_text_is_never_half_empty() {
+        let mut text = Vec::new();
+        while text.len() < 10 << 20 {
+            make_room(&mut text);
+            text.extend_from_slice(&[0; 1000]);
+            assert!(text.capacity() <= text.len() + 3 * FREE + text.len() / 8);
+        }
+    }
 
     #[test]
     fn a_few_buffers_are_kept_and_charged() {

@@ -15,7 +15,7 @@ pub use statistics::SequenceStatistics;
 use statistics::Tally;
 
 use crate::index::Index;
-use crate::memory::{Budget, Buffer, Component, SpareBuffers};
+use crate::memory::{Budget, Buffer, Component, SpareBuffers, make_room};
 use crate::sequence::{Case, Region, SequenceReader, Source};
 use crate::{Error, Progress, Result};
 
@@ -122,8 +122,10 @@ pub fn query_sequences(
     let threads = rayon::current_num_threads() as u64;
     let budget = index.budget();
     let bytes_per_base = BYTES_PER_BASE + if detail == Detail::Summary { 0 } else { BYTES_PER_ROW };
-    // Batches that are read, looked up and written: one a thread, and two waiting at either end.
-    let most = (budget.limit() / 4 / (threads + 4) / bytes_per_base).clamp(1 << 14, 4 << 20);
+    // Batches that are read, looked up and written: one a thread, and two waiting at either end. Where rows are written of
+    // each k-mer, looking up is the smaller part, and much would be charged long before it is filled.
+    let largest = if detail == Detail::Summary { 4 << 20 } else { 1 << 18 };
+    let most = (budget.limit() / 4 / (threads + 4) / bytes_per_base).clamp(1 << 14, largest);
     // A large batch reads fewer pages; but all threads should have one, and soon.
     let known = match sequences {
         Sequences::Source(source) => source.bytes_total(),
@@ -351,9 +353,7 @@ fn worker<'a>(
 }
 
 /// K-mers whose rows are written before their text is charged.
-const ROWS: usize = 1 << 14;
-/// Bytes by which a text grows: what grew by doubling would be half empty.
-const TEXT: usize = 1 << 20;
+const ROWS: usize = 1 << 11;
 
 /// Fills the answer to a batch; calls `charge_text` as its text grows.
 fn fill(
@@ -376,9 +376,7 @@ fn fill(
             }
             Detail::PerKmer => {
                 for (starts, found) in starts[first..end].chunks(ROWS).zip(found.chunks(ROWS)) {
-                    if answer.text.capacity() - answer.text.len() < TEXT / 2 {
-                        answer.text.reserve_exact(TEXT);
-                    }
+                    make_room(&mut answer.text);
                     for (&start, &frequency) in starts.iter().zip(found) {
                         rows.kmer(&mut answer.text, &segment.name, start, frequency);
                     }
