@@ -15,6 +15,7 @@
 //! | [`build`] | estimate and plan, partition passes, sort, encode | the above |
 //! | [`index`] | an open index: one k-mer, batches, positions, walks, seeds, the genome's bases, the cache, verify | the above but `build` |
 //! | [`query`] | what users ask: sequences, regions, statistics | `index` and above |
+//! | [`repeats`] | families of repeats: discovery and refinement | `index` and above |
 //! | [`output`] | rows, drawings, complete-or-not-at-all files | plain types of `query` |
 //! | [`cli`] | one file a command | everything |
 //!
@@ -63,6 +64,7 @@ pub mod memory;
 pub mod output;
 mod progress;
 pub mod query;
+pub mod repeats;
 pub mod sequence;
 pub mod store;
 

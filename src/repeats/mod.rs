@@ -1,0 +1,44 @@
+//! Repeat families: found de novo in an indexed genome.
+//!
+//! Discovery ends in *drafts*: a consensus and the places of some copies. Refinement turns drafts into families that are
+//! whole, apart from each other and described.
+
+use std::ops::Range;
+
+use crate::kmer::Strand;
+
+/// A family of repeats: its consensus and the copies that it was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Family {
+    /// Base codes 0 to 3 ([`base_code`](crate::sequence::base_code)), one a byte.
+    pub consensus: Vec<u8>,
+    /// What the family began with.
+    pub seed: FamilySeed,
+    /// Copies that were aligned to the consensus, by place; of a draft not all there are.
+    pub copies: Vec<FamilyCopy>,
+}
+
+/// What a family began with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FamilySeed {
+    /// A repeated k-mer of the index, and how often it occurred outside of earlier families.
+    Kmer {
+        /// Code of the k-mer as it is printed.
+        kmer: u64,
+        /// Occurrences that were left, both strands.
+        frequency: u64,
+    },
+    /// The member of a pile of alignments that most others align to.
+    Pile(FamilyCopy),
+}
+
+/// A copy of a family in the genome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FamilyCopy {
+    /// Bases of the genome, all contigs end to end, 0-based, half-open; within one contig.
+    pub genome: Range<u64>,
+    /// The strand of the genome on which the consensus reads.
+    pub strand: Strand,
+    /// Bases of the consensus that the copy covers, 0-based, half-open.
+    pub consensus: Range<u32>,
+}
