@@ -45,6 +45,17 @@ pub enum Error {
         problem: String,
     },
 
+    /// An index is not of the genome that it was compared with.
+    #[error("{} is not an index of {}: {problem}; build one with `reprise build-index`", index.display(), genome.display())]
+    OtherGenome {
+        /// The index folder.
+        index: PathBuf,
+        /// The genome's (first) file.
+        genome: PathBuf,
+        /// How they differ.
+        problem: String,
+    },
+
     /// The output is there already.
     #[error("{} exists already; give another -o or replace it with --force", .0.display())]
     Exists(PathBuf),
@@ -134,7 +145,7 @@ impl Error {
                 _ => 1,
             },
             Self::Usage(_) | Self::Exists(_) | Self::NotOurs(_) => 2,
-            Self::Input { .. } | Self::NotInIndex { .. } => 3,
+            Self::Input { .. } | Self::NotInIndex { .. } | Self::OtherGenome { .. } => 3,
             Self::Unfinished { .. } | Self::Damaged { .. } | Self::Version { .. } => 4,
             Self::Memory { .. } => 5,
         }

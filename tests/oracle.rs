@@ -561,7 +561,11 @@ fn several_files() {
         assert!(bytes(&parts) == bytes(&whole), "{name} differs");
     }
     let index = Index::open(&parts).expect("the index opens");
-    assert_eq!(index.manifest().genome.sources, ["part0.fa", "part1.fa"]);
+    let files = &index.manifest().genome.sources;
+    assert_eq!(files.iter().map(|f| &f.name).collect::<Vec<_>>(), ["part0.fa", "part1.fa"]);
+    for file in files {
+        assert_eq!(file.bytes, std::fs::metadata(folder.path().join(&file.name)).expect("there").len());
+    }
     let oracle = Oracle::new(&contigs, index.k() as usize);
     assert_eq!(index.spectrum().expect("a sound index"), oracle.spectrum());
 }

@@ -15,7 +15,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use ahash::AHashMap;
 use genome::Pieces;
@@ -26,20 +26,22 @@ use spectrum::SpectrumCounter;
 
 use crate::kmer::{KmerCodec, Minimizers, low_mask};
 use crate::memory::{Anonymous, Budget, Component, Reservation, SpareBuffers, Window};
-use crate::sequence::{RecordHead, SequenceReader, Source, TwoBit, TwoBitSummary, TwoBitWriter};
+use crate::sequence::{
+    ContigDigest, OtherLetters, RecordHead, SequenceReader, Source, TwoBit, TwoBitSummary, TwoBitWriter, digest_contigs,
+};
 pub use crate::store::MemoryHints;
 use crate::store::bits::BitWriter;
 use crate::store::bundle::{Draft, Syncer, check_target, digest_file};
 use crate::store::catalog::{
-    CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, CatalogWriter, FREQUENCIES_PER_RECORD, PAGES_PER_RECORD, PageEntry,
-    SEQUENCE_CHUNK,
+    CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, CatalogWriter, DIGESTS_PER_RECORD, FREQUENCIES_PER_RECORD, PAGES_PER_RECORD,
+    PageEntry, SEQUENCE_CHUNK,
 };
 use crate::store::page::{Filters, PageEncoder, PageShape};
 use crate::store::positions::{ListCode, sampled};
 use crate::store::superkmers::{Fields, SuperKmerShape};
 use crate::store::{
     self, CATALOG, Contig, FileDigest, GenomeSummary, Identity, Layout, LayoutKind, Manifest, POSITIONS, Parameters,
-    SEQUENCE, Shape, SuperKmerLayout, Totals,
+    SEQUENCE, Shape, SourceFile, SuperKmerLayout, Totals, time_stamp,
 };
 use crate::{Error, Progress, Result};
 
@@ -152,6 +154,7 @@ pub fn build_index(
 ) -> Result<BuildReport> {
     check_options(options)?;
     // Told before the genome is read, which may take long.
+    time_stamp()?;
     Shares::of(budget, rayon::current_num_threads(), 0)?;
     let draft = Draft::create(target, options.force)?;
     let prepared = Prepared::read(sources, &draft.path(SEQUENCE), options, budget, progress)?;
@@ -166,6 +169,7 @@ pub fn build_index(
         (planned.shape, planned.identity),
         planned.hints,
         totals,
+        time_stamp()?,
     );
     for name in [CATALOG, SEQUENCE] {
         manifest.files.insert(name.to_owned(), digest_file(&draft.path(name))?);
@@ -271,6 +275,7 @@ fn read_sources(sources: &[Source], sender: &SyncSender<Vec<Event>>) -> Result<(
 /// A genome read and packed, and k settled.
 struct Prepared {
     contigs: Vec<Contig>,
+    others: Vec<OtherLetters>,
     summary: GenomeSummary,
     parameters: Parameters,
     codec: KmerCodec,
@@ -292,7 +297,7 @@ impl Prepared {
         let mut writer = TwoBitWriter::with_wide_offsets_from(sequence, options.wide_offsets_from)?;
         let mut contigs: Vec<Contig> = Vec::new();
         let mut seen: AHashMap<String, (usize, u64)> = AHashMap::new();
-        let (mut start, mut done) = (0, 0);
+        let (mut start, mut done, mut others_held) = (0, 0, 0);
         std::thread::scope(|scope| {
             let (sender, events) = sync_channel(READ_AHEAD);
             let reader = std::thread::Builder::new()
@@ -319,7 +324,14 @@ impl Prepared {
                         let RecordHead { name, description, .. } = head;
                         contigs.push(Contig { name, description, length: 0, start, record: 0 });
                     }
-                    Event::Bases(bases) => writer.bases(&bases)?,
+                    Event::Bases(bases) => {
+                        writer.bases(&bases)?;
+                        let bytes = writer.others_bytes();
+                        if bytes > others_held {
+                            reserved.grow(bytes - others_held, "the list of letters other than ACGT and N")?;
+                            others_held = bytes;
+                        }
+                    }
                     Event::End => {
                         let length = writer.end()?;
                         start += length;
@@ -334,11 +346,11 @@ impl Prepared {
             }
             reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })?;
+        let TwoBitSummary { bases, acgt, masked, n_runs, records, others, digest, .. } = writer.finish()?;
         drop((seen, reserved));
         let mut held = budget.hold(Component::Contigs);
         let texts = contigs.iter().map(|c| (c.name.capacity() + c.description.capacity()) as u64).sum::<u64>();
-        held.resize(texts + (contigs.capacity() * size_of::<Contig>()) as u64);
-        let TwoBitSummary { bases, acgt, masked, n_runs, records, digest, .. } = writer.finish()?;
+        held.resize(texts + (contigs.capacity() * size_of::<Contig>()) as u64 + others_held);
         for (contig, record) in contigs.iter_mut().zip(records) {
             contig.record = record;
         }
@@ -363,10 +375,11 @@ impl Prepared {
         };
         Ok(Self {
             summary: GenomeSummary {
-                sources: sources.iter().map(file_name).collect(),
+                sources: sources.iter().map(|s| SourceFile { name: file_name(s), bytes: s.bytes_read() }).collect(),
                 contigs: contigs.len() as u64,
                 bases,
                 acgt,
+                other_letters: others.iter().map(|run| u64::from(run.length)).sum(),
                 masked,
                 n_runs,
                 longest_contig,
@@ -385,6 +398,7 @@ impl Prepared {
                 max_positions: options.max_positions,
             },
             contigs,
+            others,
             _held: held,
         })
     }
@@ -500,7 +514,7 @@ impl<'a> Planned<'a> {
         let pieces = Pieces::of(genome, &prepared.contigs, prepared.codec)?;
         if pieces.kmers() == 0 {
             return Err(Error::input(
-                prepared.summary.sources.first().map_or("-", String::as_str),
+                prepared.summary.sources.first().map_or("-", |file| &file.name),
                 None,
                 format!(
                     "no stretch of {} bases is free of other letters than ACGT; give a smaller -k",
@@ -608,11 +622,12 @@ impl<'a> Planned<'a> {
         let held = budget.reserve(Component::Partitions, self.pass_bytes, "the k-mers of one pass")?;
         let mut memory = Anonymous::new(held.bytes());
         std::thread::scope(|scope| {
+            let (digests, digested) = sync_channel(1);
             let writer = std::thread::Builder::new()
                 .name("writer".to_owned())
                 .spawn_scoped(scope, || {
                     let _closing = handover.window.closing();
-                    self.write_files(prepared, draft, genome, &handover, budget)
+                    self.write_files(prepared, draft, genome, &handover, digested, budget)
                 })
                 .map_err(|e| Error::io("start a thread for", draft.path(CATALOG), e))?;
             {
@@ -632,6 +647,12 @@ impl<'a> Planned<'a> {
                 drop((memory, held));
             }
             progress.phase("writing", None);
+            // The writer has the seeds to order, and the other cores nothing to do.
+            let record = |number: usize| genome.record_at(prepared.contigs[number].record);
+            let mut held = budget.hold(Component::Contigs);
+            held.resize((2 * prepared.contigs.len() * size_of::<ContigDigest>()) as u64);
+            // A writer that has gone has an error to tell.
+            let _ = digests.send(digest_contigs(prepared.contigs.len(), record, &prepared.others)?);
             writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
@@ -727,6 +748,7 @@ impl<'a> Planned<'a> {
         draft: &Draft,
         genome: &TwoBit,
         handover: &Handover,
+        digested: Receiver<Vec<ContigDigest>>,
         budget: &Budget,
     ) -> Result<(Totals, FileDigest)> {
         let path = draft.path(POSITIONS);
@@ -778,7 +800,7 @@ impl<'a> Planned<'a> {
             }
             if pages.len() as u64 != self.shape.pages() {
                 // A worker panicked: that panic goes on once this thread is joined.
-                return Err(Error::Usage("the build was stopped before its last page".to_owned()));
+                return Err(stopped());
             }
             syncer.end();
             let spectrum = handover.spectrum.lock().unwrap_or_else(|e| e.into_inner()).rows();
@@ -797,11 +819,18 @@ impl<'a> Planned<'a> {
             tables.put_runs(Kind::Sequence, &chunks, CHUNKS_PER_RECORD)?;
             tables.put_runs(Kind::Contigs, &prepared.contigs, CONTIGS_PER_RECORD)?;
             tables.put_runs(Kind::PageIndex, &pages, PAGES_PER_RECORD)?;
-            tables.put_runs(Kind::Spectrum, &spectrum, FREQUENCIES_PER_RECORD)
+            tables.put_runs(Kind::Spectrum, &spectrum, FREQUENCIES_PER_RECORD)?;
+            let digests = digested.recv().map_err(|_| stopped())?;
+            tables.put_runs(Kind::Digests, &digests, DIGESTS_PER_RECORD)
         })?;
         syncer.finish()?;
         Ok((totals, FileDigest { bytes: at, blake3: hasher.finalize().to_hex().to_string() }))
     }
+}
+
+/// What the writer says when its build has failed; the error of that is the one that is told.
+fn stopped() -> Error {
+    Error::Usage("the build was stopped before its last page".to_owned())
 }
 
 /// Bytes of records of one pass, up to three passes, however much memory there is.

@@ -1,12 +1,15 @@
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::Serialize;
 
 use super::{Settings, grouped};
-use crate::Result;
-use crate::index::{OpenOptions, least_memory, table_bytes};
+use crate::index::{Difference, Differing, OpenOptions, least_memory, table_bytes};
 use crate::memory::{MemoryUsageBreakdown, Peak, human_bytes};
+use crate::sequence::Source;
 use crate::store::{Manifest, POSITIONS, SEQUENCE};
+use crate::{Error, Result};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -15,11 +18,30 @@ pub(super) struct Arguments {
     /// Say what memory it takes to look up in this index, and what it takes to open it
     #[arg(long)]
     memory: bool,
+    /// Print name, length, MD5 (SAM's M5) and refget digest (GA4GH) of each contig
+    #[arg(long, conflicts_with = "memory")]
+    contigs: bool,
+    /// Say whether the index is of this genome: contigs, their order and bases; again for each further file
+    #[arg(long, value_name = "GENOME", conflicts_with_all = ["memory", "contigs"])]
+    check: Vec<PathBuf>,
+}
+
+impl Arguments {
+    /// Whether it takes no time, whatever the size of the index.
+    pub(super) fn is_brief(&self) -> bool {
+        self.check.is_empty()
+    }
 }
 
 pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if arguments.memory {
         return memory(&arguments.index, settings);
+    }
+    if arguments.contigs {
+        return contigs(&arguments.index, settings);
+    }
+    if !arguments.check.is_empty() {
+        return check(&arguments.index, &arguments.check, settings);
     }
     let manifest = Manifest::read(&arguments.index)?;
     if settings.json {
@@ -38,12 +60,7 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let mut row = |name: &str, value: String| text += &format!("  {name:<17} {value}\n");
     row(
         "genome",
-        format!(
-            "{}: {} bases in {} contigs",
-            genome.sources.join(", "),
-            grouped(genome.bases),
-            grouped(genome.contigs)
-        ),
+        format!("{}: {} bases in {} contigs", genome.source_names(), grouped(genome.bases), grouped(genome.contigs)),
     );
     row(
         "",
@@ -55,6 +72,12 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
             grouped(genome.longest_contig)
         ),
     );
+    if genome.other_letters > 0 {
+        row("", format!("{} letters are neither ACGT nor N; they are kept as N", grouped(genome.other_letters)));
+    }
+    for file in &genome.sources {
+        row("read", format!("{}, {} bytes", file.name, grouped(file.bytes)));
+    }
     row("bases' blake3", genome.blake3.clone());
     row("k", parameters.k.to_string());
     let mut filters = format!("k-mers that occur {} times or more", parameters.min_frequency);
@@ -97,6 +120,76 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         text += &format!("  {name:<17} {:>16} {:>16}\n", grouped(estimated), grouped(counted));
     }
     settings.print(&text)
+}
+
+/// Prints the contigs and what they are known by elsewhere.
+fn contigs(folder: &Path, settings: &Settings) -> Result<()> {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        name: &'a str,
+        length: u64,
+        md5: String,
+        refget: String,
+    }
+    let index = settings.open(folder, OpenOptions::default())?;
+    let digests = index.contig_digests()?;
+    let mut output = settings.output()?;
+    let failed = |e| Error::io("write", "the output", e);
+    if !settings.json {
+        output.write_all(b"#name\tlength\tmd5\trefget\n").map_err(failed)?;
+    }
+    for (contig, digest) in index.contigs()?.iter().zip(digests) {
+        let row = Row { name: &contig.name, length: contig.length, md5: digest.m5(), refget: digest.refget() };
+        if settings.json {
+            serde_json::to_writer(&mut output, &row).map_err(|e| failed(e.into()))?;
+            output.write_all(b"\n").map_err(failed)?;
+        } else {
+            let Row { name, length, md5, refget } = row;
+            writeln!(output, "{name}\t{length}\t{md5}\t{refget}").map_err(failed)?;
+        }
+    }
+    output.finish()
+}
+
+/// Says whether the index is of a genome; an error where it is not.
+fn check(folder: &Path, genome: &[PathBuf], settings: &Settings) -> Result<()> {
+    let index = settings.open(folder, OpenOptions::default())?;
+    let sources: Vec<Source> = genome.iter().map(Source::new).collect();
+    let compared = index.compare_genome(&sources, &settings.progress)?;
+    let text = |row: &Differing| {
+        let what = match row.difference {
+            Difference::Bases => "with other bases",
+            Difference::Names => "with the same bases under other names",
+            Difference::Missing => "missing from the genome",
+            Difference::Added => "that the index has not",
+            Difference::Order => "in another order",
+        };
+        let more = if row.contigs > row.first.len() as u64 { ", ..." } else { "" };
+        let contigs = if row.contigs == 1 { "contig" } else { "contigs" };
+        format!("{} {contigs} {what} ({}{more})", grouped(row.contigs), row.first.join(", "))
+    };
+    if settings.json {
+        let json = serde_json::json!({
+            "index": folder,
+            "genome": genome,
+            "same": compared.same,
+            "contigs": compared.contigs,
+            "bases": compared.bases,
+            "differences": compared.differences,
+        });
+        settings.print(&format!("{json:#}\n"))?;
+    } else if compared.same {
+        let (contigs, bases) = (grouped(compared.contigs), grouped(compared.bases));
+        settings.print(&format!("{}: of this genome, {bases} bases in {contigs} contigs\n", folder.display()))?;
+    }
+    if compared.same {
+        return Ok(());
+    }
+    Err(Error::OtherGenome {
+        index: folder.to_owned(),
+        genome: genome[0].clone(),
+        problem: compared.differences.iter().map(text).collect::<Vec<_>>().join(", "),
+    })
 }
 
 /// Opens the index as a query does and says what that took and what looking up may take.

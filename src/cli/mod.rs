@@ -253,7 +253,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     }));
     let settings = Settings::resolve(arguments.common);
-    let brief = matches!(arguments.command, Command::Info(_));
+    let brief = matches!(&arguments.command, Command::Info(arguments) if arguments.is_brief());
     let outcome = settings.watched(brief, || match arguments.command {
         Command::BuildIndex(arguments) => build_index::run(arguments, &settings),
         Command::Query(arguments) => query::run(arguments, &settings),

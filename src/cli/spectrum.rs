@@ -22,7 +22,7 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let rows = index.spectrum()?;
     if let Some(path) = &arguments.svg {
         let manifest = index.manifest();
-        let title = format!("{}, k = {}", manifest.genome.sources.join(", "), index.k());
+        let title = format!("{}, k = {}", manifest.genome.source_names(), index.k());
         let mut file = Output::create(Some(path), settings.force)?;
         file.write_all(spectrum_svg(&title, &rows).as_bytes()).map_err(|e| Error::io("write", path, e))?;
         file.finish()?;

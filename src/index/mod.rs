@@ -5,6 +5,7 @@
 
 mod batch;
 mod cache;
+mod provenance;
 mod seeds;
 mod superkmers;
 mod verify;
@@ -22,14 +23,16 @@ use memmap2::{Advice, Mmap};
 pub use batch::BatchLookup;
 use cache::PageCache;
 pub use cache::{CacheOptions, CacheStatistics};
+pub use provenance::{Difference, Differing, GenomeComparison, NAMED};
 pub use seeds::Seed;
 pub use verify::{Depth, Verified};
 
 use crate::kmer::{KmerCodec, KmerError, Strand};
 use crate::memory::{Budget, Buffer, Component, Reservation};
-use crate::sequence::{Case, Region, TwoBit, map_read_only, nearest_names, parse_region};
+use crate::sequence::{Case, ContigDigest, Region, TwoBit, map_read_only, nearest_names, parse_region};
 use crate::store::catalog::{
-    CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, Catalog, PAGES_PER_RECORD, PageEntry, Record, SEQUENCE_CHUNK,
+    CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, Catalog, DIGESTS_PER_RECORD, PAGES_PER_RECORD, PageEntry, Record,
+    SEQUENCE_CHUNK,
 };
 use crate::store::layout::Address;
 use crate::store::page::{self, Filters};
@@ -353,6 +356,28 @@ impl Index {
     /// [`Error::Damaged`] when they cannot be read.
     pub fn contigs(&self) -> Result<&[Contig]> {
         Ok(&self.contig_table()?.all)
+    }
+
+    /// Digests of all contigs, in the order of the genome; read anew at each call.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when they cannot be read; [`Error::Memory`].
+    pub fn contig_digests(&self) -> Result<Vec<ContigDigest>> {
+        let genome = &self.manifest.genome;
+        let bytes = genome.contigs.saturating_mul(size_of::<ContigDigest>() as u64);
+        let _held = self.budget.reserve(Component::Contigs, bytes, "the digests of the contigs")?;
+        let mut all: Vec<ContigDigest> = Vec::new();
+        for number in 0..genome.contigs.div_ceil(DIGESTS_PER_RECORD as u64) {
+            match self.catalog.value::<Vec<ContigDigest>>(Record::Digests, number)? {
+                Some(run) => all.extend(run),
+                None => break,
+            }
+        }
+        let others = all.iter().fold(0u64, |sum, digest| sum.saturating_add(digest.other_letters));
+        if (all.len() as u64, others) != (genome.contigs, genome.other_letters) {
+            return Err(self.catalog.damage("its digests of contigs disagree with the manifest"));
+        }
+        Ok(all)
     }
 
     /// Number of the contig of this name.

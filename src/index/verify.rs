@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::{Dictionary, Index, Page, PageShape};
 use crate::kmer::Strand;
+use crate::sequence::{ContigDigest, digest_contigs};
 use crate::store::bundle::digest_file;
 use crate::store::page;
 use crate::store::superkmers::{Fields, SuperKmerShape, Wanted};
@@ -65,6 +66,7 @@ impl Index {
             }
             verified.contigs += 1;
         }
+        let digests = self.contig_digests()?;
         // The index of contigs and, where the whole file is not digested below, all of it.
         self.check_genome(0..self.genome.bytes().len() as u64)?;
         let spectrum = self.spectrum()?;
@@ -141,7 +143,24 @@ impl Index {
             return Err(self.catalog.damage("its spectrum disagrees with its pages"));
         }
         verified.seeds = seeds?;
+        if depth == Depth::Sequence {
+            self.verify_digests(contigs, &digests)?;
+        }
         Ok(verified)
+    }
+
+    /// Checks the digests of contigs whose letters are all in the packed genome, which holds no letters but ACGTN.
+    fn verify_digests(&self, contigs: &[Contig], digests: &[ContigDigest]) -> Result<()> {
+        let whole: Vec<usize> = (0..contigs.len()).filter(|&i| digests[i].other_letters == 0).collect();
+        let record = |i: usize| self.genome.record_at(contigs[whole[i]].record);
+        for (&i, found) in whole.iter().zip(digest_contigs(whole.len(), record, &[])?) {
+            if found != digests[i] {
+                let problem =
+                    format!("the bases of contig {} have another digest than the catalog says", contigs[i].name);
+                return Err(self.sequence_damage(Some(contigs[i].record), &problem));
+            }
+        }
+        Ok(())
     }
 
     /// Checks a page of k-mers and its block; gives the number of positions.
@@ -316,5 +335,33 @@ impl<'a> GenomeCheck<'a> {
         let strand = Strand::from_reverse(raw & 1 == 1);
         let wanted = if strand.is_reverse() { codec.reverse_complement(stored) } else { stored };
         read == wanted && record.acgt_runs_within(start..start + k).next() == Some(start..start + k)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Silent;
+    use crate::build::{BuildOptions, build_index};
+    use crate::memory::Budget;
+    use crate::sequence::Source;
+
+    /// Digests that are not of the packed bases are told; those of contigs with letters that are not packed cannot be.
+    #[test]
+    fn digests_of_other_bases() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (genome, target) = (folder.path().join("g.fa"), folder.path().join("g.reprise"));
+        std::fs::write(&genome, ">a\nACGTACGTTGCA\n>b\nACGTRACGT\n>c\nNNACGTACC\n").expect("written");
+        let options = BuildOptions { k: Some(3), ..BuildOptions::default() };
+        build_index(&[Source::new(&genome)], &target, &options, &Budget::new(1 << 30), &Silent).expect("a genome");
+        let index = Index::open(&target).expect("an index");
+        let (contigs, sound) = (index.contigs().expect("sound"), index.contig_digests().expect("sound"));
+        index.verify_digests(contigs, &sound).expect("the digests are those of the bases");
+        for (number, told) in [(0, true), (1, false), (2, true)] {
+            let mut others = sound.clone();
+            others[number].md5[3] ^= 1;
+            let outcome = index.verify_digests(contigs, &others);
+            assert_eq!(matches!(outcome, Err(Error::Damaged { .. })), told, "contig {number}");
+        }
     }
 }

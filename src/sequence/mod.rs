@@ -3,6 +3,7 @@
 //! All intervals inside the program are 0-based and half-open.
 
 mod base;
+mod digest;
 mod interval;
 mod map;
 mod reader;
@@ -10,6 +11,8 @@ mod source;
 mod twobit;
 
 pub use base::{BASES, base_code};
+pub use digest::{ContigDigest, OtherLetters};
+pub(crate) use digest::{RefgetDigester, digest_contigs};
 pub use interval::{Region, nearest_names, parse_bed_line, parse_region};
 pub(crate) use map::map_read_only;
 pub use reader::{RecordHead, SequenceReader};

@@ -2,7 +2,7 @@
 //! (T=0, C=1, A=2, G=3), four to a byte, the first in the highest bits; runs of N and of lower case beside them.
 //! Version 0 has 32-bit offsets; version 1, written where a file grows past 4 GiB, has 64-bit ones.
 //!
-//! What .2bit cannot hold: letters other than ACGT are kept as N; a contig ends at 2^32-1 bases; a name has at most 255
+//! What .2bit cannot hold: letters other than ACGT are kept as N ([`TwoBitSummary::others`] tells where they were); a contig ends at 2^32-1 bases; a name has at most 255
 //! bytes, so a longer one is cut there and made unique by `~` and the contig's number (the catalog keeps it whole).
 
 use std::fs::{self, File};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use memmap2::Mmap;
 
 use super::base::base_code;
-use super::map_read_only;
+use super::{OtherLetters, map_read_only};
 use crate::{Error, Result};
 
 const SIGNATURE: u32 = 0x1A41_2743;
@@ -35,6 +35,8 @@ pub struct TwoBitSummary {
     pub version: u32,
     /// Byte offset of every contig's record.
     pub records: Vec<u64>,
+    /// Runs of letters that are neither ACGT nor N and are kept as N, ascending.
+    pub others: Vec<OtherLetters>,
     /// BLAKE3 over the upper-case letters of each contig and a line end after each: independent of line breaks and case.
     pub digest: blake3::Hash,
 }
@@ -169,6 +171,7 @@ impl TwoBitWriter {
                 n_runs: 0,
                 version: 0,
                 records: Vec::new(),
+                others: Vec::new(),
                 digest: blake3::Hash::from_bytes([0; 32]),
             },
         })
@@ -234,6 +237,9 @@ impl TwoBitWriter {
                 let code = super::base_code(letter);
                 self.n_runs.set(code.is_none(), self.length);
                 self.mask_runs.set(letter.is_ascii_lowercase(), self.length);
+                if code.is_none() && !matches!(letter, b'N' | b'n') {
+                    self.other(letter.to_ascii_uppercase());
+                }
                 self.byte = self.byte << 2 | code.unwrap_or(0) as u8;
                 self.length += 1;
                 if self.length.is_multiple_of(4) {
@@ -243,6 +249,22 @@ impl TwoBitWriter {
             rest = &rest[odd..];
         }
         self.dna.write_all(&self.packed).map_err(|e| Error::io("write", &self.path, e))
+    }
+
+    /// Notes a letter that is kept as N.
+    fn other(&mut self, letter: u8) {
+        let (contig, start) = ((self.contigs.len() - 1) as u32, self.length as u32);
+        match self.summary.others.last_mut() {
+            Some(run) if run.contig == contig && run.letter == letter && run.start + run.length == start => {
+                run.length += 1;
+            }
+            _ => self.summary.others.push(OtherLetters { contig, start, length: 1, letter }),
+        }
+    }
+
+    /// Bytes of the list of letters that are kept as N; it may grow with the genome.
+    pub(crate) fn others_bytes(&self) -> u64 {
+        (self.summary.others.capacity() * size_of::<OtherLetters>()) as u64
     }
 
     /// Ends the contig; gives its length in bases.
@@ -372,6 +394,17 @@ pub(crate) fn pack_run(ascii: &[u8], packed: &mut Vec<u8>) -> usize {
     }
     length
 }
+
+/// The four bases of a packed byte.
+const LETTERS: [[u8; 4]; 256] = {
+    let mut letters = [[0; 4]; 256];
+    let mut at = 0;
+    while at < 4 * 256 {
+        letters[at / 4][at % 4] = super::BASES[(at / 4) >> (6 - 2 * (at % 4)) & 3];
+        at += 1;
+    }
+    letters
+};
 
 /// How bases are spelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -593,10 +626,19 @@ impl<'a> Record<'a> {
     pub fn bases(&self, range: Range<u64>, case: Case, out: &mut Vec<u8>) {
         let range = range.start.min(self.length())..range.end.min(self.length());
         let first = out.len();
-        for at in range.clone() {
-            let byte = self.packed[(at / 4) as usize];
-            out.push(super::BASES[usize::from(byte >> (6 - 2 * (at % 4)) & 3)]);
+        // Whole bytes at once, the odd bases at either end one by one.
+        let aligned = range.start.next_multiple_of(4).min(range.end);
+        let whole = (aligned / 4) as usize..((range.end / 4).max(aligned / 4)) as usize;
+        let odd = |out: &mut Vec<u8>, range: Range<u64>| {
+            out.extend(range.map(|at| LETTERS[usize::from(self.packed[(at / 4) as usize])][(at % 4) as usize]));
+        };
+        odd(out, range.start..aligned);
+        let from = out.len();
+        out.resize(from + 4 * whole.len(), 0);
+        for (letters, &byte) in out[from..].as_chunks_mut::<4>().0.iter_mut().zip(&self.packed[whole.clone()]) {
+            *letters = LETTERS[usize::from(byte)];
         }
+        odd(out, (4 * whole.end as u64).max(aligned)..range.end);
         let place = |block: Range<u64>| {
             first + (block.start - range.start) as usize..first + (block.end - range.start) as usize
         };

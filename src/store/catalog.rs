@@ -40,10 +40,15 @@ pub(crate) enum Record {
     Seeds = 4,
     /// Runs of checksums of the packed genome's file, one for [`SEQUENCE_CHUNK`] bytes.
     Sequence = 5,
+    /// Runs of [`ContigDigest`](crate::sequence::ContigDigest), one a contig: apart from the contigs, which every look-up
+    /// of a place needs.
+    Digests = 6,
 }
 
 /// Contigs in one record.
 pub(crate) const CONTIGS_PER_RECORD: usize = 512;
+/// Digests of contigs in one record.
+pub(crate) const DIGESTS_PER_RECORD: usize = 380;
 /// Page entries in one record.
 pub(crate) const PAGES_PER_RECORD: usize = 2000;
 /// Spectrum rows in one record.

@@ -26,18 +26,30 @@ pub struct Parameters {
     pub max_positions: Option<u64>,
 }
 
+/// A file that was indexed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceFile {
+    /// Its name as given, without folders; `-` for standard input.
+    pub name: String,
+    /// Bytes that were read of it, compressed as it was.
+    pub bytes: u64,
+}
+
 /// The genome of an index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenomeSummary {
-    /// File names as given, without folders; `-` for standard input.
-    pub sources: Vec<String>,
+    /// The files, in their order.
+    pub sources: Vec<SourceFile>,
     /// Contigs.
     pub contigs: u64,
     /// Bases of all contigs.
     pub bases: u64,
     /// Bases that are A, C, G or T.
     pub acgt: u64,
+    /// Bases that are neither A, C, G, T nor N, such as R or `-`: `sequence.2bit` keeps them as N.
+    pub other_letters: u64,
     /// Bases in lower case.
     pub masked: u64,
     /// Runs of anything but ACGT.
@@ -46,6 +58,13 @@ pub struct GenomeSummary {
     pub longest_contig: u64,
     /// BLAKE3 over the upper-case letters of each contig and a line end after each, in hexadecimal.
     pub blake3: String,
+}
+
+impl GenomeSummary {
+    /// The names of the files, with commas between them.
+    pub fn source_names(&self) -> String {
+        self.sources.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// What a build is expected to hold, from the genome's length, k, a sample of its k-mers and the frequency filters.
@@ -146,12 +165,13 @@ impl Manifest {
         (dictionary, identity): (Shape, Identity),
         estimate: MemoryHints,
         actual: Totals,
+        created: u64,
     ) -> Self {
         Self {
             kind: KIND.to_owned(),
             format_version: FORMAT_VERSION,
             written_by: concat!("reprise ", env!("CARGO_PKG_VERSION")).to_owned(),
-            created: utc(created_at()),
+            created: utc(created),
             layout: dictionary.kind(),
             parameters,
             genome,
@@ -237,11 +257,18 @@ pub(crate) fn is_bundle(folder: &Path) -> bool {
     fs::read(folder.join(MANIFEST)).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(KIND))
 }
 
-fn created_at() -> u64 {
-    std::env::var("SOURCE_DATE_EPOCH")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()))
+/// Seconds since 1970 that a bundle is stamped with: `SOURCE_DATE_EPOCH`
+/// (<https://reproducible-builds.org/specs/source-date-epoch/>) where that is set, else now.
+///
+/// # Errors
+/// [`Error::Usage`] when it is set to anything but such a number: a bundle would not be what was asked for.
+pub(crate) fn time_stamp() -> Result<u64> {
+    let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH") else {
+        return Ok(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()));
+    };
+    text.to_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
+        Error::Usage(format!("SOURCE_DATE_EPOCH is {text:?}; it must be whole seconds since 1970, or not be set"))
+    })
 }
 
 /// Seconds since 1970 as `2026-01-31T12:34:56Z` (days to civil date: H. Hinnant, "chrono-compatible low-level date

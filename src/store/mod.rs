@@ -19,7 +19,8 @@ pub use catalog::Contig;
 pub(crate) use catalog::panics_are_caught;
 pub use checksum::Identity;
 pub use layout::{Layout, LayoutKind, Shape};
-pub use manifest::{FileDigest, GenomeSummary, Manifest, MemoryHints, Parameters, Totals};
+pub(crate) use manifest::time_stamp;
+pub use manifest::{FileDigest, GenomeSummary, Manifest, MemoryHints, Parameters, SourceFile, Totals};
 pub use superkmers::SuperKmerLayout;
 
 /// The format of the bundles that this program writes, and the newest that it reads.
