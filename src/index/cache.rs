@@ -1,10 +1,14 @@
 //! The cache of an open index: pages and unpacked position blocks, weighed in bytes, least recently used first, shared by
 //! all threads.
 //!
+//! What counts is the last use but one, remembered after an entry was dropped too (LRU-2: O'Neil, O'Neil, Weikum, SIGMOD
+//! 1993): what was used once goes before what is used again and again. So that an entry has time for a second use, the last
+//! counts too, as if it were as long ago as it takes to put in twice what the cache holds.
+//!
 //! What an entry weighs is what it keeps resident: its slot of a slab, or its own memory. Past the threshold the cache is
 //! swept, by those who put entries in, a few entries each time: no look-up waits for a whole sweep.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, TryLockError};
 use std::time::Instant;
 
@@ -104,27 +108,35 @@ struct Place<T> {
     entry: RwLock<Option<Arc<T>>>,
     /// The clock when it was used last.
     used: AtomicU32,
-    /// Modulo 2^32; the cache counts the rest.
-    hits: AtomicU32,
+    /// The clock when it was used before that, at another time; 0 if it never was.
+    before: AtomicU32,
 }
 
 impl<T> Default for Place<T> {
     fn default() -> Self {
-        Self { entry: RwLock::default(), used: AtomicU32::new(0), hits: AtomicU32::new(0) }
+        Self { entry: RwLock::default(), used: AtomicU32::new(0), before: AtomicU32::new(0) }
     }
 }
 
 impl<T> Place<T> {
     /// Runs `look` on the entry.
     #[inline]
-    fn with<R>(&self, now: &AtomicU32, many_hits: &AtomicU64, look: impl FnOnce(&Arc<T>) -> R) -> Option<R> {
+    fn with<R>(&self, now: &AtomicU32, hits: &Hits, look: impl FnOnce(&Arc<T>) -> R) -> Option<R> {
         let entry = self.entry.read().unwrap_or_else(PoisonError::into_inner);
         let found = entry.as_ref()?;
-        self.used.store(now.load(Ordering::Relaxed), Ordering::Relaxed);
-        if self.hits.fetch_add(1, Ordering::Relaxed) == u32::MAX {
-            many_hits.fetch_add(1, Ordering::Relaxed);
-        }
+        self.use_at(now.load(Ordering::Relaxed));
+        hits.count();
         Some(look(found))
+    }
+
+    /// Notes a use. Threads that do so at once may lose one.
+    #[inline]
+    fn use_at(&self, now: u32) {
+        let used = self.used.load(Ordering::Relaxed);
+        if used != now {
+            self.before.store(used, Ordering::Relaxed);
+            self.used.store(now, Ordering::Relaxed);
+        }
     }
 
     /// Takes the entry out if it was not used after `used`.
@@ -135,6 +147,37 @@ impl<T> Place<T> {
 
     fn is_empty(&self) -> bool {
         self.entry.read().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+}
+
+/// Counts in lines of their own, so that threads do not take one another's.
+struct Hits(Box<[Line; LINES]>);
+
+const LINES: usize = 64;
+
+/// As much as a processor fetches at once.
+#[derive(Default)]
+#[repr(align(128))]
+struct Line(AtomicU64);
+
+impl Default for Hits {
+    fn default() -> Self {
+        Self(Box::new(std::array::from_fn(|_| Line::default())))
+    }
+}
+
+impl Hits {
+    #[inline]
+    fn count(&self) {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            static LINE: usize = THREADS.fetch_add(1, Ordering::Relaxed) % LINES;
+        }
+        self.0[LINE.with(|line| *line)].0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn sum(&self) -> u64 {
+        self.0.iter().map(|line| line.0.load(Ordering::Relaxed)).sum()
     }
 }
 
@@ -149,9 +192,11 @@ fn places<T>(count: u64) -> Box<[Place<T>]> {
     (0..count).map(|_| Place::default()).collect()
 }
 
-/// An entry that a sweep may drop, and when it was used last.
+/// An entry that a sweep may drop, and when it was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Old {
+    /// The last time but one, or what the last is worth.
+    counted: u32,
     used: u32,
     kind: Kind,
     number: u64,
@@ -198,8 +243,7 @@ pub(crate) struct PageCache<S> {
     untrimmed: AtomicU64,
     /// Counts insertions: the time by which entries are old. Once in 2^32 of them the young are taken for old.
     clock: AtomicU32,
-    /// Times that the hits of an entry passed 2^32.
-    many_hits: AtomicU64,
+    hits: Hits,
     misses: AtomicU64,
     /// How far the sweep that is under way is.
     sweep: Mutex<Sweep>,
@@ -229,7 +273,7 @@ impl<S: Clone> PageCache<S> {
             loose: AtomicU64::new(0),
             untrimmed: AtomicU64::new(0),
             clock: AtomicU32::new(0),
-            many_hits: AtomicU64::new(0),
+            hits: Hits::default(),
             misses: AtomicU64::new(0),
             sweep: Mutex::default(),
             sweeping: AtomicBool::new(false),
@@ -271,7 +315,7 @@ impl<S: Clone> PageCache<S> {
     /// Runs `look` on a page that is cached.
     #[inline]
     pub(crate) fn with_page<R>(&self, number: u64, look: impl FnOnce(&Arc<Page<S>>) -> R) -> Option<R> {
-        let found = self.pages.get(number as usize)?.with(&self.clock, &self.many_hits, look);
+        let found = self.pages.get(number as usize)?.with(&self.clock, &self.hits, look);
         if found.is_none() {
             self.misses.fetch_add(1, Ordering::Relaxed);
         }
@@ -295,7 +339,7 @@ impl<S: Clone> PageCache<S> {
 
     /// An unpacked block that is cached.
     pub(crate) fn block(&self, number: u64) -> Option<Arc<Vec<u8>>> {
-        self.blocks.get()?.get(number as usize)?.with(&self.clock, &self.many_hits, Arc::clone)
+        self.blocks.get()?.get(number as usize)?.with(&self.clock, &self.hits, Arc::clone)
     }
 
     /// Keeps an unpacked block; one that is larger than the threshold is not kept.
@@ -321,7 +365,7 @@ impl<S: Clone> PageCache<S> {
             self.loose.fetch_add(weight, Ordering::Relaxed);
         }
         *kept = Some(Arc::clone(&entry));
-        place.used.store(self.clock.fetch_add(1, Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        place.use_at(self.clock.fetch_add(1, Ordering::Relaxed).wrapping_add(1));
         drop(kept);
         self.heed_memory();
         if bytes > self.threshold() || self.sweeping.load(Ordering::Relaxed) {
@@ -456,6 +500,7 @@ impl<S: Clone> PageCache<S> {
     fn oldest(&self, victims: &mut Vec<Old>, share: f64) {
         fn add<T>(victims: &mut Vec<Old>, kind: Kind, places: &[Place<T>]) {
             victims.extend(places.iter().zip(0..).filter(|(place, _)| !place.is_empty()).map(|(place, number)| Old {
+                counted: place.before.load(Ordering::Relaxed),
                 used: place.used.load(Ordering::Relaxed),
                 kind,
                 number,
@@ -464,6 +509,11 @@ impl<S: Clone> PageCache<S> {
         add(victims, Kind::Page, &self.pages);
         if let Some(blocks) = self.blocks.get() {
             add(victims, Kind::Block, blocks);
+        }
+        // What was put in or used lately has some time to be used again.
+        let grace = 2 * victims.len().min(1 << 30) as u32;
+        for old in victims.iter_mut() {
+            old.counted = old.counted.max(old.used.saturating_sub(grace));
         }
         // A few more than that, for those that are used meanwhile.
         let wanted = (victims.len() as f64 * share * 1.1) as usize + 1;
@@ -528,12 +578,8 @@ impl<S: Clone> PageCache<S> {
     }
 
     pub(crate) fn statistics(&self) -> CacheStatistics {
-        fn hits<T>(places: &[Place<T>]) -> u64 {
-            places.iter().map(|place| u64::from(place.hits.load(Ordering::Relaxed))).sum()
-        }
-        let blocks = self.blocks.get().map_or(0, |blocks| hits(blocks));
         CacheStatistics {
-            hits: hits(&self.pages) + blocks + (self.many_hits.load(Ordering::Relaxed) << 32),
+            hits: self.hits.sum(),
             misses: self.misses.load(Ordering::Relaxed),
             sweeps: self.sweeps.load(Ordering::Relaxed),
             sweep_microseconds: self.sweep_time.load(Ordering::Relaxed) / 1000,
@@ -614,8 +660,8 @@ mod tests {
         let trace = zipf(pages, 200_000);
         let budget = Budget::new(1 << 30);
         let cache = Pages::new(&options(size), pages, bytes, &budget);
-        // The ideal holds at all times what this one holds before a sweep.
-        let room = (cache.threshold() / bytes) as usize;
+        // The ideal is never swept and fills all of its room.
+        let room = (size / bytes) as usize;
         let (mut last, mut by_age, mut ideal) = (HashMap::new(), BTreeMap::new(), 0);
         for (now, &number) in trace.iter().enumerate() {
             if let Some(before) = last.insert(number, now) {
