@@ -173,8 +173,14 @@ impl Index {
         counted: &mut Frequencies,
     ) -> Result<u64> {
         let number = page.number;
-        shape.verify(page.bytes(), number, layout, &self.filters, &self.lists).map_err(|e| self.catalog.damage(e))?;
         let block = self.block(number)?;
+        let mut positions = 0;
+        let (bytes, codes) = ((page.bytes(), number), (&self.filters, &self.lists));
+        let damage = |problem| self.catalog.damage(problem);
+        shape.verify(bytes, layout, codes, damage, |frequency, list_at| {
+            counted.add(frequency, 1);
+            self.read_list(&block, page, list_at, frequency, |_| positions += 1)
+        })?;
         if depth == Depth::Sequence {
             let mut check = GenomeCheck::new(self)?;
             let mut list_at = 0;
@@ -191,12 +197,6 @@ impl Index {
                 }
                 list_at += self.lists.bits(self.filters.stored_positions(frequency));
             }
-        }
-        let (mut list_at, mut positions) = (0, 0);
-        for frequency in shape.frequencies(page.bytes(), self.filters.min_frequency) {
-            counted.add(frequency, 1);
-            self.read_list(&block, page, list_at, frequency, |_| positions += 1)?;
-            list_at += self.lists.bits(self.filters.stored_positions(frequency));
         }
         Ok(positions)
     }
@@ -216,7 +216,7 @@ impl Index {
         let mut check = GenomeCheck::new(self)?;
         let (mut misplaced, mut positions) = (None, 0);
         let compare = |wanted: Wanted, found: &[u64]| {
-            if depth < Depth::Sequence || misplaced.is_some() {
+            if misplaced.is_some() {
                 return;
             }
             let minimizer = minimizers.minimizer_of_key(wanted.key);
@@ -226,6 +226,7 @@ impl Index {
                 misplaced = misplaced.or(raw.filter(|&raw| !check.holds(kmer, raw)).map(|raw| (kmer, raw)).next());
             }
         };
+        let compare = (depth == Depth::Sequence).then_some(compare);
         shape
             .verify(fields, &self.lists, (page.bytes(), number), block.bytes(), compare, |frequency, kmers| {
                 counted.add(frequency, kmers);

@@ -671,18 +671,21 @@ impl PageShape {
         })
     }
 
-    /// Checks that the directory, the samples and the exceptions agree with the entries.
-    pub(crate) fn verify(
+    /// Checks that the directory, the samples and the exceptions agree with the entries. Calls `each` for every entry with
+    /// its frequency and the first bit of its list in the position block; `forged` makes an error of a sentence.
+    ///
+    /// # Errors
+    /// What `each` and `forged` return.
+    pub(crate) fn verify<E>(
         &self,
-        bytes: &[u8],
-        page: u64,
+        (bytes, page): (&[u8], u64),
         layout: &Layout,
-        filters: &Filters,
-        lists: &ListCode,
-    ) -> Result<(), String> {
-        let wrong = |what: &str| Err(format!("dictionary page {page}: {what}"));
+        (filters, lists): (&Filters, &ListCode),
+        forged: impl Fn(String) -> E,
+        mut each: impl FnMut(u64, u64) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let wrong = |what: &str| Err(forged(format!("dictionary page {page}: {what}")));
         let (mut start, mut escapes, mut list_bits) = (0u32, 0u32, 0u64);
-        let mut slot_frequency = self.frequencies(bytes, filters.min_frequency);
         for group in 0..self.groups {
             if group & low_mask(self.sample_shift) == 0 && self.sample(bytes, group) != (start, escapes, list_bits) {
                 return wrong("a sample disagrees with the entries before it");
@@ -702,13 +705,15 @@ impl PageShape {
                         return wrong("entries are out of order");
                     }
                     previous = Some(remainder);
-                    let Some(frequency) = slot_frequency.next() else {
-                        return wrong("an entry has no frequency");
-                    };
-                    escapes += u32::from(self.plain(self.code(bytes, slot)).is_none());
+                    let over = self.plain(self.code(bytes, slot)).unwrap_or_else(|| {
+                        escapes += 1;
+                        self.exception(bytes, escapes - 1)
+                    });
+                    let frequency = filters.min_frequency.saturating_add(over);
                     if !filters.keeps(frequency) {
                         return wrong("a frequency is outside the filters");
                     }
+                    each(frequency, list_bits)?;
                     list_bits = list_bits.saturating_add(lists.bits(filters.stored_positions(frequency)));
                 }
                 start += count;
@@ -826,7 +831,7 @@ mod tests {
             }
             let bytes = encoder.finish(0, block_bits, Vec::new());
             let shape = PageShape::of(Identity::TEST, &bytes, 0, &layout).expect("sound");
-            shape.verify(&bytes, 0, &layout, &filters, &lists).expect("sound");
+            shape.verify((&bytes, 0), &layout, (&filters, &lists), |e| e, |_, _| Ok(())).expect("sound");
             assert_eq!(shape.entries as usize, list.len());
             let read: Vec<_> = shape.entries(&bytes, 0, &layout, 1).collect();
             assert_eq!(read, list);
@@ -873,7 +878,7 @@ mod tests {
             let sum = Identity::TEST.checksum(&damaged[8..], Piece::Page, 0);
             damaged[..8].copy_from_slice(&sum.to_le_bytes());
             if let Ok(shape) = PageShape::of(Identity::TEST, &damaged, 0, &layout) {
-                let _ = shape.verify(&damaged, 0, &layout, &filters, &lists);
+                let _ = shape.verify((&damaged, 0), &layout, (&filters, &lists), |e| e, |_, _| Ok(()));
                 assert!(shape.entries(&damaged, 0, &layout, 1).count() <= shape.entries as usize);
                 for &(hash, _) in &list {
                     if let Some((slot, _)) = shape.search(&damaged, shape.place(&damaged, 0, hash), hash) {

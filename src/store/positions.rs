@@ -15,19 +15,28 @@ pub(crate) struct ListCode {
     universe: u64,
     /// Bits of one fixed field.
     width: u32,
-    /// Bits of a list of m positions, for small m.
-    short: [u32; 64],
+    /// How lists of m positions are coded, for small m: a division each is too dear.
+    short: [ListShape; 64],
+}
+
+/// How a list is coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ListShape {
+    /// Bits of the low part of a position, or of a whole one.
+    low: u32,
+    /// Bits of the unary part; none where positions are fixed fields.
+    unary: u64,
+    /// Bits in all.
+    bits: u64,
 }
 
 impl ListCode {
     /// For a genome of `bases` bases.
     pub(crate) fn new(bases: u64) -> Self {
         let universe = bases.max(1) * 2;
-        let mut code = Self { universe, width: u64::BITS - (universe - 1).leading_zeros(), short: [0; 64] };
-        for m in 0..64 {
-            code.short[m as usize] = code.compute_bits(m) as u32;
-        }
-        code
+        let width = u64::BITS - (universe - 1).leading_zeros();
+        let short = std::array::from_fn(|m| ListShape::new(universe, width, m as u64));
+        Self { universe, width, short }
     }
 
     /// Positions are below this.
@@ -40,41 +49,29 @@ impl ListCode {
         self.width
     }
 
-    /// Low bits and bits of the unary part of an Elias-Fano list, where that is shorter than fixed fields.
-    #[inline]
-    fn elias_fano(&self, m: u64) -> Option<(u32, u64)> {
-        if m < 2 {
-            return None;
-        }
-        let low = (self.universe / m).max(1).ilog2();
-        let unary = m + (self.universe >> low) + 1;
-        (m * u64::from(low) + unary < m * u64::from(self.width)).then_some((low, unary))
-    }
-
-    fn compute_bits(&self, m: u64) -> u64 {
-        match self.elias_fano(m) {
-            Some((low, unary)) => m * u64::from(low) + unary,
-            None => m * u64::from(self.width),
+    #[inline(always)]
+    fn shape(&self, m: u64) -> ListShape {
+        match self.short.get(m as usize) {
+            Some(&shape) => shape,
+            None => ListShape::new(self.universe, self.width, m),
         }
     }
 
     /// Bits of a list of m positions.
     #[inline(always)]
     pub(crate) fn bits(&self, m: u64) -> u64 {
-        match self.short.get(m as usize) {
-            Some(&bits) => u64::from(bits),
-            None => self.compute_bits(m),
-        }
+        self.shape(m).bits
     }
 
     /// Appends a list of `m` ascending positions.
     pub(crate) fn write(&self, m: u64, positions: impl Iterator<Item = u64> + Clone, out: &mut BitWriter) {
-        let Some((low, unary)) = self.elias_fano(m) else {
+        let ListShape { low, unary, .. } = self.shape(m);
+        if unary == 0 {
             for position in positions {
                 out.push(position, self.width);
             }
             return;
-        };
+        }
         let mask = crate::kmer::low_mask(low);
         for position in positions.clone() {
             out.push(position & mask, low);
@@ -99,7 +96,8 @@ impl ListCode {
 
     /// Calls `each` for the m positions of the list that starts at bit `at`, ascending. A damaged list ends early.
     pub(crate) fn read(&self, bytes: &[u8], at: u64, m: u64, mut each: impl FnMut(u64)) {
-        let Some((low, unary)) = self.elias_fano(m) else {
+        let ListShape { low, unary, .. } = self.shape(m);
+        if unary == 0 {
             for i in 0..m {
                 let position = at + i * u64::from(self.width);
                 if position >> 3 >= bytes.len() as u64 {
@@ -108,7 +106,7 @@ impl ListCode {
                 each(bits::read(bytes, position, self.width));
             }
             return;
-        };
+        }
         let ones_at = at + m * u64::from(low);
         let (mut i, mut base) = (0, 0);
         while base < unary && i < m {
@@ -123,6 +121,19 @@ impl ListCode {
             }
             base += u64::from(width);
         }
+    }
+}
+
+impl ListShape {
+    fn new(universe: u64, width: u32, m: u64) -> Self {
+        let fixed = Self { low: width, unary: 0, bits: m * u64::from(width) };
+        if m < 2 {
+            return fixed;
+        }
+        let low = (universe / m).max(1).ilog2();
+        let unary = m + (universe >> low) + 1;
+        let bits = m * u64::from(low) + unary;
+        if bits < fixed.bits { Self { low, unary, bits } } else { fixed }
     }
 }
 

@@ -282,6 +282,65 @@ pub(crate) fn for_each_kmer_of(
     }
 }
 
+/// Entries of a minimizer up to which comparing all pairs is cheaper than sorting their k-mers.
+const PAIRS: usize = 16;
+
+/// Calls `tally(frequency, k-mers)` for the distinct k-mers of a minimizer's entries, in any order.
+#[inline(always)]
+fn tally_kmers_of(
+    minimizers: &Minimizers,
+    entries: &[Entry],
+    scratch: &mut Vec<(u64, u64)>,
+    mut tally: impl FnMut(u64, u64),
+) {
+    if entries.len() > PAIRS {
+        return for_each_kmer_of(minimizers, entries, scratch, |_, _, frequency| tally(frequency, 1));
+    }
+    let flank = minimizers.flank();
+    for (i, entry) in entries.iter().enumerate() {
+        let (before, after) = (&entries[..i], &entries[i + 1..]);
+        let shared = |others: &[Entry]| others.iter().fold(0, |all, other| all | entry.shared(other, flank));
+        // A k-mer counts where the first entry has it.
+        let first = offset_mask(entry.low, entry.high) & !shared(before);
+        let mut again = first & shared(after);
+        let alone = (first & !again).count_ones();
+        if alone > 0 {
+            tally(entry.count, alone.into());
+        }
+        while again != 0 {
+            let here = again & again.wrapping_neg();
+            let others = after.iter().filter(|other| entry.shared(other, flank) & here != 0);
+            tally(entry.count + others.map(|other| other.count).sum::<u64>(), 1);
+            again ^= here;
+        }
+    }
+}
+
+/// A bit for each offset.
+#[inline(always)]
+fn offset_mask(low: u32, high: u32) -> u32 {
+    if low <= high { (2 << high) - (1 << low) } else { 0 }
+}
+
+/// The offsets of the k-mers that two contexts share, by how many bases agree outward from the minimizer: at least the
+/// first, at most the second.
+#[inline(always)]
+fn agreement(a: u64, b: u64, flank: u32) -> (u32, u32) {
+    let differ = a ^ b;
+    let before = ((differ >> (2 * flank)) | 1 << (2 * flank)).trailing_zeros() / 2;
+    let after = (differ << (64 - 2 * flank) | low_mask(64 - 2 * flank)).leading_zeros() / 2;
+    (flank - after, before)
+}
+
+impl Entry {
+    /// The offsets of the k-mers that it shares with another entry of its minimizer, a bit each.
+    #[inline(always)]
+    fn shared(&self, other: &Self, flank: u32) -> u32 {
+        let (low, high) = agreement(self.context, other.context, flank);
+        offset_mask(low.max(self.low).max(other.low), high.min(self.high).min(other.high))
+    }
+}
+
 /// Gathers the entries of one page by ascending key, then encodes page and block.
 pub(crate) struct SuperKmerEncoder {
     identity: Identity,
@@ -786,13 +845,10 @@ impl SuperKmerShape {
             if range == CROWDED {
                 return self.crowd(fields, bytes, context).map(Some).ok_or_else(forged_crowd);
             }
-            // How many bases agree outward from the minimizer says which of its k-mers agree.
-            let differ = context ^ wanted.context;
-            let before = ((differ >> (2 * flank)) | 1 << (2 * flank)).trailing_zeros() / 2;
-            let after = (differ << (64 - 2 * flank) | low_mask(64 - 2 * flank)).leading_zeros() / 2;
+            let (from, to) = agreement(context, wanted.context, flank);
             let (low, high) = Fields::offsets(range);
-            let low = low.max(wanted.low.into()).max(flank - after);
-            let high = high.min(wanted.high.into()).min(before);
+            let low = low.max(wanted.low.into()).max(from);
+            let high = high.min(wanted.high.into()).min(to);
             if low <= high {
                 let count = self.count(fields, bytes, index, head);
                 each(low, high, Match { index, count });
@@ -974,8 +1030,8 @@ impl SuperKmerShape {
     }
 
     /// Checks that everything in a page and its block follows from everything else: that entries are in order, that lists
-    /// lie one behind the other, that positions ascend. Calls `each(k-mers, positions of their minimizer)` for every entry
-    /// and every k-mer of a crowd, and `tally(frequency, k-mers)` for all distinct k-mers.
+    /// lie one behind the other, that positions ascend. Calls `each(k-mers, positions of their minimizer)`, if there is one,
+    /// for every entry and every k-mer of a crowd, and `tally(frequency, k-mers)` for all distinct k-mers.
     ///
     /// # Errors
     /// A sentence on what does not fit.
@@ -985,7 +1041,7 @@ impl SuperKmerShape {
         lists: &ListCode,
         (bytes, page): (&[u8], u64),
         block: &[u8],
-        mut each: impl FnMut(Wanted, &[u64]),
+        mut each: Option<impl FnMut(Wanted, &[u64])>,
         mut tally: impl FnMut(u64, u64),
     ) -> Result<(), String> {
         let wrong = || format!("dictionary page {page} contradicts itself");
@@ -1026,9 +1082,13 @@ impl SuperKmerShape {
                         list_at = list_at.saturating_add(lists.bits(frequency));
                         positions.clear();
                         self.crowded_positions(lists, block, &crowd, (frequency, at), |position| {
-                            positions.push(position)
+                            if each.is_some() {
+                                positions.push(position);
+                            }
                         })?;
-                        each(Wanted { key, context, low: offset as u8, high: offset as u8 }, &positions);
+                        if let Some(each) = &mut each {
+                            each(Wanted { key, context, low: offset as u8, high: offset as u8 }, &positions);
+                        }
                         tally(frequency, 1);
                     }
                     if crowd.lists_at.checked_add(list_at) != Some(crowd.end) {
@@ -1051,7 +1111,9 @@ impl SuperKmerShape {
                     }
                     positions.clear();
                     self.positions_at(fields, lists, block, (index, count, rest), &mut |position| {
-                        positions.push(position)
+                        if each.is_some() {
+                            positions.push(position);
+                        }
                     })?;
                     if count > 1 {
                         if repeats == self.repeats || self.repeat_row(bytes, repeats) != (index, count, rest) {
@@ -1060,18 +1122,14 @@ impl SuperKmerShape {
                         repeats += 1;
                         rest = rest.saturating_add(lists.bits(count - 1));
                     }
-                    each(Wanted { key, context, low: low as u8, high: high as u8 }, &positions);
+                    if let Some(each) = &mut each {
+                        each(Wanted { key, context, low: low as u8, high: high as u8 }, &positions);
+                    }
                 }
-                if let [one] = entries {
-                    let here = u64::from(one.high - one.low + 1);
+                tally_kmers_of(minimizers, entries, &mut scratch, |frequency, here| {
                     kmers += here;
-                    tally(one.count, here);
-                } else {
-                    for_each_kmer_of(minimizers, entries, &mut scratch, |_, _, frequency| {
-                        kmers += 1;
-                        tally(frequency, 1);
-                    });
-                }
+                    tally(frequency, here);
+                });
                 Ok(())
             },
         )?;
@@ -1102,4 +1160,41 @@ fn forged_crowd() -> String {
 
 fn ascended(list: &Ascending, count: u64) -> Result<(), String> {
     if list.is_whole(count) { Ok(()) } else { Err("does not hold the positions that its page says".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_of_entries_tell_the_same_kmers_as_sorting() {
+        let mut state = 7u64;
+        let mut random = |below: u64| {
+            state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+            (state >> 33) % below
+        };
+        for flank in [4, 12, 16] {
+            let minimizers = Minimizers::new(9 + flank, 9).expect("they go together");
+            for _ in 0..3000 {
+                let entries: Vec<Entry> = (0..1 + random(PAIRS as u64 + 4) as u32)
+                    .map(|index| {
+                        let high = random(u64::from(flank) + 1) as u32;
+                        let low = random(u64::from(high) + 1) as u32;
+                        // Contexts that differ in few places, so that many k-mers are shared.
+                        let context = 1 << random(4 * u64::from(flank)) & minimizers.mask(low, high);
+                        Entry { low, high, context, count: 1 + random(3), index }
+                    })
+                    .collect();
+                let mut scratch = Vec::new();
+                let (mut expected, mut told) = (Vec::new(), Vec::new());
+                for_each_kmer_of(&minimizers, &entries, &mut scratch, |_, _, frequency| expected.push(frequency));
+                tally_kmers_of(&minimizers, &entries, &mut scratch, |frequency, kmers| {
+                    told.extend(std::iter::repeat_n(frequency, kmers as usize));
+                });
+                expected.sort_unstable();
+                told.sort_unstable();
+                assert_eq!(told, expected, "{entries:?}");
+            }
+        }
+    }
 }
