@@ -12,7 +12,7 @@ use crate::store::layout::Address;
 use crate::store::page::{PageShape, Place, Probe};
 
 /// Look-ups that go on side by side in a page, so that they wait for memory together.
-pub(super) const LANES: usize = 32;
+pub(super) const LANES: usize = 64;
 
 /// Look-ups on one page from which on it is not kept if it is not cached: a scan of the whole index should not push out
 /// what single look-ups need.

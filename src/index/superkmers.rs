@@ -30,7 +30,9 @@ impl Index {
     pub(super) fn super_kmer_frequency(&self, fields: &Fields, kmer: u64) -> Result<u64> {
         let (wanted, _) = Wanted::of_kmer(fields, kmer);
         self.with_page(fields.page(wanted.key), |page| {
-            let place = page.super_kmers()?.place(fields, page.bytes(), page.number, wanted.key);
+            let (shape, bytes) = (page.super_kmers()?, page.bytes());
+            shape.prefetch_likely(fields, bytes, page.number, wanted.key);
+            let place = shape.place(fields, bytes, page.number, wanted.key);
             let mut sum = 0;
             self.search(fields, page, place, &wanted, |_, count| sum += count)?;
             Ok(sum)

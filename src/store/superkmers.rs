@@ -22,17 +22,26 @@ use crate::memory::prefetch;
 /// Most distinct entries of a minimizer that are searched one by one.
 pub(crate) const CROWD: usize = 256;
 
-const HEADER: usize = 48;
+const HEADER: usize = 56;
 const AT_PAGE: usize = 8;
 const AT_ENTRIES: usize = 16;
 const AT_REPEATS: usize = 20;
 const AT_KMERS: usize = 24;
 const AT_BLOCK_BITS: usize = 32;
 const AT_CROWDS: usize = 40;
-const AT_STARTS: usize = 44;
-const AT_INDEX_BITS: usize = 45;
-const AT_LIST_BITS: usize = 46;
-const AT_COUNT_BITS: usize = 47;
+const AT_INDEX_BITS: usize = 44;
+const AT_LIST_BITS: usize = 45;
+const AT_COUNT_BITS: usize = 46;
+const AT_DENSE: usize = 48;
+
+/// Buckets of a group: 16 bits say which entry is its first, four for each bucket how many it has.
+const GROUP: usize = 12;
+/// Bytes of the counts of a group.
+const COUNTS: usize = GROUP / 2;
+/// What stands for the count of the first bucket of a *dense* group, whose first entry or counts need more bits.
+const DENSE: u64 = 15;
+/// Bytes of a dense group's row in its page: the first entry of each bucket, and of the group after it.
+const DENSE_BYTES: usize = 4 * (GROUP + 1);
 
 /// The range of an entry that stands for a crowd.
 const CROWDED: u64 = 255;
@@ -76,7 +85,8 @@ impl SuperKmerLayout {
         let bucket_bits = (entries.max(4).ilog2() - 1).clamp(cell_bits, minimizers.key_bits());
         let layout = Self { k, m: minimizers.m(), bucket_bits, buckets_per_page: 1, pages: 1 };
         let buckets = 1u64 << bucket_bits;
-        let entry_bytes = layout.stride(minimizers) as f64 + 2.0 * buckets as f64 / entries.max(1) as f64;
+        let bucket_bytes = (2 + COUNTS) as f64 / GROUP as f64;
+        let entry_bytes = layout.stride(minimizers) as f64 + bucket_bytes * buckets as f64 / entries.max(1) as f64;
         // As for sorted pages: large pages waste least, small ones give small indexes enough pages to share out.
         let page_bytes = match (entries as f64 * entry_bytes) as u64 {
             0x400_0000.. => 128 << 10,
@@ -130,7 +140,8 @@ impl SuperKmerLayout {
         occurrences: u64,
         lists: &ListCode,
     ) -> (u64, u64) {
-        let dictionary = entries * self.stride(minimizers) as u64 + (2 << self.bucket_bits);
+        let dictionary =
+            entries * self.stride(minimizers) as u64 + ((2 + COUNTS as u64) << self.bucket_bits) / GROUP as u64;
         (dictionary, occurrences * u64::from(lists.width()) / 8)
     }
 }
@@ -497,9 +508,8 @@ impl SuperKmerEncoder {
 
     /// Encodes page and block into the emptied buffers and forgets the entries.
     pub(crate) fn finish(&mut self, page: u64, mut out: Vec<u8>, block: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
-        let buckets = self.layout.buckets_in(page) as usize;
-        self.starts.resize(buckets + 1, self.count);
-        let wide = self.count > u32::from(u16::MAX);
+        let groups = (self.layout.buckets_in(page) as usize).div_ceil(GROUP);
+        self.starts.resize(groups * GROUP + 1, self.count);
         let index_bits = bits_for(self.count.into());
         let list_bits = bits_for(self.rest_bits);
         let count_bits = bits_for(self.repeats.iter().map(|r| r.1).max().unwrap_or(0));
@@ -513,17 +523,25 @@ impl SuperKmerEncoder {
         out[AT_KMERS..AT_KMERS + 8].copy_from_slice(&self.kmers.to_le_bytes());
         out[AT_BLOCK_BITS..AT_BLOCK_BITS + 8].copy_from_slice(&block_bits.to_le_bytes());
         out[AT_CROWDS..AT_CROWDS + 4].copy_from_slice(&self.crowd_count.to_le_bytes());
-        out[AT_STARTS] = if wide { 4 } else { 2 };
         out[AT_INDEX_BITS] = index_bits as u8;
         out[AT_LIST_BITS] = list_bits as u8;
         out[AT_COUNT_BITS] = count_bits as u8;
-        for start in &self.starts {
-            if wide {
-                out.extend_from_slice(&start.to_le_bytes());
-            } else {
-                out.extend_from_slice(&(*start as u16).to_le_bytes());
-            }
+        for start in self.starts.iter().step_by(GROUP) {
+            out.extend_from_slice(&(*start).min(u16::MAX.into()).to_le_bytes()[..2]);
         }
+        let mut dense = Vec::new();
+        for starts in self.starts.windows(GROUP + 1).step_by(GROUP) {
+            let counts = starts.windows(2).map(|pair| u64::from(pair[1] - pair[0]));
+            let word = if starts[0] >= u16::MAX.into() || counts.clone().any(|count| count >= DENSE) {
+                let row = (dense.len() / DENSE_BYTES) as u64;
+                dense.extend(starts.iter().flat_map(|start| start.to_le_bytes()));
+                DENSE | row << 4
+            } else {
+                counts.zip((0..).step_by(4)).fold(0, |word, (count, at)| word | count << at)
+            };
+            out.extend_from_slice(&word.to_le_bytes()[..COUNTS]);
+        }
+        out[AT_DENSE..AT_DENSE + 4].copy_from_slice(&((dense.len() / DENSE_BYTES) as u32).to_le_bytes());
         out.extend_from_slice(&self.entries);
         let mut rows = BitWriter::on(out);
         for &(index, count, at) in &self.repeats {
@@ -533,6 +551,7 @@ impl SuperKmerEncoder {
         }
         let mut out = rows.finish();
         out.extend_from_slice(&self.crowds);
+        out.extend_from_slice(&dense);
         out.extend_from_slice(&[0; PADDING]);
         let sum = self.identity.checksum(&out[8..], Piece::Page, page);
         out[..8].copy_from_slice(&sum.to_le_bytes());
@@ -613,14 +632,15 @@ pub(crate) struct SuperKmerShape {
     repeats: u32,
     /// Crowded minimizers.
     pub(crate) crowds: u32,
-    start_bytes: usize,
     index_bits: u32,
     list_bits: u32,
     repeat_count_bits: u32,
     buckets: usize,
+    counts_at: usize,
     entries_at: usize,
     repeats_at: usize,
     crowds_at: usize,
+    dense_at: usize,
 }
 
 impl SuperKmerShape {
@@ -644,17 +664,18 @@ impl SuperKmerShape {
         let u32_at = |at| bits::load(bytes, at) as u32;
         let buckets = layout.buckets_in(page) as usize;
         let (entries, repeats, crowds) = (u32_at(AT_ENTRIES), u32_at(AT_REPEATS), u32_at(AT_CROWDS));
-        let start_bytes = usize::from(bytes[AT_STARTS]);
         let [index_bits, list_bits, repeat_count_bits] =
             [AT_INDEX_BITS, AT_LIST_BITS, AT_COUNT_BITS].map(|at| u32::from(bytes[at]));
         let row_bits = u64::from(index_bits + list_bits + repeat_count_bits);
-        let entries_at = HEADER + (buckets + 1) * start_bytes;
+        let groups = buckets.div_ceil(GROUP);
+        let counts_at = HEADER + 2 * (groups + 1);
+        let entries_at = counts_at + COUNTS * groups;
         let repeats_at = entries_at + entries as usize * fields.stride;
         let crowds_at = repeats_at + (u64::from(repeats) * row_bits).div_ceil(8) as usize;
+        let dense_at = crowds_at + crowds as usize * CROWD_BYTES;
         if bits::load(bytes, AT_PAGE) != page
-            || !matches!(start_bytes, 2 | 4)
             || [index_bits, list_bits, repeat_count_bits].iter().any(|bits| !(1..=64).contains(bits))
-            || crowds_at + crowds as usize * CROWD_BYTES + PADDING != bytes.len()
+            || dense_at + u32_at(AT_DENSE) as usize * DENSE_BYTES + PADDING != bytes.len()
         {
             return Err(format!("dictionary page {page} contradicts itself"));
         }
@@ -664,14 +685,15 @@ impl SuperKmerShape {
             block_bits: bits::load(bytes, AT_BLOCK_BITS),
             repeats,
             crowds,
-            start_bytes,
             index_bits,
             list_bits,
             repeat_count_bits,
             buckets,
+            counts_at,
             entries_at,
             repeats_at,
             crowds_at,
+            dense_at,
         })
     }
 
@@ -683,21 +705,52 @@ impl SuperKmerShape {
 
     #[inline(always)]
     fn bucket(&self, bytes: &[u8], bucket: usize) -> Range<u32> {
-        let at = HEADER + bucket * self.start_bytes;
-        let starts = bits::load(bytes, at);
-        let (start, end) = if self.start_bytes == 2 {
-            (starts & 0xFFFF, starts >> 16 & 0xFFFF)
+        let (group, bucket) = (bucket / GROUP, bucket % GROUP);
+        let first = bits::load(bytes, HEADER + 2 * group) as u16;
+        let counts = bits::load(bytes, self.counts_at + COUNTS * group) & low_mask(8 * COUNTS as u32);
+        let (start, end) = if counts & 15 == DENSE {
+            self.dense_bucket(bytes, counts >> 4, bucket)
         } else {
-            (starts & 0xFFFF_FFFF, starts >> 32)
+            // The counts before it, two to a byte, then added up in the highest.
+            let before = counts & low_mask(4 * bucket as u32);
+            let pairs = (before & 0x0F0F_0F0F_0F0F) + (before >> 4 & 0x0F0F_0F0F_0F0F);
+            let start = u32::from(first) + (pairs.wrapping_mul(0x0101_0101_0101_0101) >> 56) as u32;
+            (start, start + (counts >> (4 * bucket) & 15) as u32)
         };
         // Never past the entries, so that a forged directory cannot make a search long.
-        start as u32..(end as u32).min(self.entries)
+        start..end.min(self.entries)
     }
 
-    /// Asks for where the bucket of `key` begins.
+    /// Entries of a bucket of a dense group.
+    #[cold]
+    fn dense_bucket(&self, bytes: &[u8], row: u64, bucket: usize) -> (u32, u32) {
+        let at = usize::try_from(row).ok().and_then(|row| self.dense_at.checked_add(row.checked_mul(DENSE_BYTES)?));
+        let starts = bits::load(bytes, at.unwrap_or(bytes.len()).saturating_add(4 * bucket));
+        (starts as u32, (starts >> 32) as u32)
+    }
+
+    /// Asks for what says where the bucket of `key` is.
     #[inline(always)]
     pub(crate) fn prefetch_directory(&self, fields: &Fields, bytes: &[u8], page: u64, key: u64) {
-        prefetch(bytes, HEADER + fields.bucket_in_page(key, page) * self.start_bytes);
+        let group = fields.bucket_in_page(key, page) / GROUP;
+        prefetch(bytes, HEADER + 2 * group);
+        prefetch(bytes, self.counts_at + COUNTS * group);
+    }
+
+    /// Asks for where the entries of the bucket of `key` lie by all odds: buckets of a group have about as many. So one look-up
+    /// does not wait twice.
+    #[inline(always)]
+    pub(crate) fn prefetch_likely(&self, fields: &Fields, bytes: &[u8], page: u64, key: u64) {
+        let bucket = fields.bucket_in_page(key, page);
+        let (group, bucket) = (bucket / GROUP, bucket % GROUP);
+        prefetch(bytes, self.counts_at + COUNTS * group);
+        let firsts = bits::load(bytes, HEADER + 2 * group) as usize;
+        let (first, next) = (firsts & 0xFFFF, firsts >> 16 & 0xFFFF);
+        let likely = first + next.saturating_sub(first) * bucket / GROUP;
+        let at = self.entries_at + likely.saturating_sub(2) * fields.stride;
+        for line in 0..3 {
+            prefetch(bytes, at + 56 * line);
+        }
     }
 
     /// Asks for the entries of a place; they lie on one line or two.
