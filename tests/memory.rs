@@ -234,3 +234,58 @@ fn info_says_what_looking_up_takes() {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
+
+/// A cgroup of this test alone; removed on drop.
+struct Group(std::path::PathBuf);
+
+impl Group {
+    /// One that allows so many bytes, where this process may make such.
+    fn of(bytes: u64) -> Option<Self> {
+        let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+        let path = |hierarchy: &str| {
+            own.lines()
+                .find_map(|line| line.split_once(':')?.1.strip_prefix(hierarchy)?.strip_prefix(":/"))
+                .map(Path::new)
+        };
+        let name = format!("reprise-test-{}", std::process::id());
+        let (root, limit) = match path("memory") {
+            Some(path) => (Path::new("/sys/fs/cgroup/memory").join(path), "memory.limit_in_bytes"),
+            None => (Path::new("/sys/fs/cgroup").join(path("")?), "memory.max"),
+        };
+        let group = Self(root.join(name));
+        std::fs::create_dir(&group.0).ok()?;
+        std::fs::write(group.0.join(limit), bytes.to_string()).ok()?;
+        Some(group)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn a_cgroup_of_little_more_than_the_budget_is_enough() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    write_genome(at, 12_000_000);
+    let Some(group) = Group::of(96 * MIB) else {
+        eprintln!("skipped: this process may not make cgroups with a limit of memory");
+        return;
+    };
+    let join = format!("echo $$ > '{}' && exec \"$0\" \"$@\"", group.0.join("cgroup.procs").display());
+    for options in [&[][..], &["-k", "31", "--min-frequency", "1"]] {
+        let build = ["build-index", "g.fa", "-q", "--force", "--json", "--max-memory", "64M"];
+        let ran = std::process::Command::new("sh")
+            .args(["-c", &join, env!("CARGO_BIN_EXE_reprise")])
+            .args([&build[..], options].concat())
+            .current_dir(at)
+            .output()
+            .expect("sh starts");
+        let told = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "{}: {told}", ran.status);
+        let summary: Value = serde_json::from_slice(&ran.stdout).expect("a summary");
+        assert!(summary["bases"].as_u64() >= Some(12_000_000), "{summary}");
+    }
+}
