@@ -7,6 +7,7 @@ use super::{Settings, grouped};
 use crate::build::{BuildOptions, build_index};
 use crate::index::{Index, OpenOptions};
 use crate::memory::{Component, human_bytes};
+use crate::repeats::simulate::{Random, reverse_complement};
 use crate::sequence::Source;
 use crate::{Error, Result, Silent};
 
@@ -148,30 +149,9 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Str
 
 const MARKS: u64 = 80;
 
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        x ^ (x >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
-    fn bases(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| b"ACGT"[self.below(4)]).collect()
-    }
-}
-
 /// Two contigs of random bases with copies of four repeats written over them, on either strand, apart from each other.
 fn genome(bases: usize, seed: u64) -> (Vec<Vec<u8>>, Vec<Planted>) {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let long = bases / 5 * 3;
     let mut contigs = vec![random.bases(long), random.bases(bases - long)];
     let mut planted = Vec::new();
@@ -191,15 +171,7 @@ fn genome(bases: usize, seed: u64) -> (Vec<Vec<u8>>, Vec<Planted>) {
             let at = start + random.below(slot - length);
             let mut copy = family.clone();
             if random.below(2) == 1 {
-                copy.reverse();
-                for base in &mut copy {
-                    *base = match *base {
-                        b'A' => b'T',
-                        b'C' => b'G',
-                        b'G' => b'C',
-                        _ => b'A',
-                    };
-                }
+                copy = reverse_complement(&copy);
             }
             for base in &mut copy {
                 if random.below(100) < divergence {

@@ -6,6 +6,7 @@ mod dump;
 mod info;
 mod progress;
 mod query;
+mod simulate;
 mod spectrum;
 mod verify;
 
@@ -55,6 +56,8 @@ enum Command {
     Dump(dump::Arguments),
     /// Make a small genome with planted repeats, index it, and show what the index finds
     Demo(demo::Arguments),
+    /// Make a genome with repeats of which every copy is known
+    Simulate(simulate::Arguments),
 }
 
 /// Flags of every command.
@@ -262,6 +265,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Spectrum(arguments) => spectrum::run(arguments, &settings),
         Command::Dump(arguments) => dump::run(arguments, &settings),
         Command::Demo(arguments) => demo::run(arguments, &settings),
+        Command::Simulate(arguments) => simulate::run(arguments, &settings),
     });
     settings.progress.clear();
     match outcome {

@@ -3,6 +3,8 @@
 //! Discovery ends in *drafts*: a consensus and the places of some copies. Refinement turns drafts into families that are
 //! whole, apart from each other and described.
 
+pub mod simulate;
+
 use std::ops::Range;
 
 use crate::kmer::Strand;

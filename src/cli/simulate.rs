@@ -1,0 +1,212 @@
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{Settings, grouped};
+use crate::memory::Component;
+use crate::output::Output;
+use crate::repeats::simulate::{Origin, Planted, Simulation, SimulationOptions};
+use crate::sequence::{SequenceReader, Source};
+use crate::{Error, Result};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Plant the sequences of FASTA (100 to 20,000 bases, ACGT alone) in place of random families
+    #[arg(long, value_name = "FILE")]
+    library: Option<PathBuf>,
+    /// Bases of the genome, about
+    #[arg(long, value_name = "N", default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(10_000..=2_000_000_000))]
+    bases: u64,
+    /// Seed; the same arguments give the same bytes
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Families; of --library the first so many in an order that the seed makes
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..))]
+    families: u16,
+    /// Contigs, all of one length
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    contigs: u16,
+    /// Insertions of a family, least and most
+    #[arg(long, value_name = "MIN-MAX", default_value = "3-100", value_parser = range)]
+    copies: (u64, u64),
+    /// Age of a family: per cent in which a copy differs from its consensus, least and most
+    #[arg(long, value_name = "MIN-MAX", default_value = "1-25", value_parser = percents)]
+    divergence: (u64, u64),
+    /// Per cent of the genome that copies of families take
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u8).range(0..=75))]
+    repeats: u8,
+    /// Per cent of G and C in what is not planted
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u8).range(5..=95))]
+    gc: u8,
+}
+
+fn range(text: &str) -> Result<(u64, u64), String> {
+    let numbers = text.split_once('-').and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
+    match numbers {
+        Some((low, high)) if low >= 1 && low <= high && high <= 100_000 => Ok((low, high)),
+        _ => Err("write the least and the most, such as 3-100".to_owned()),
+    }
+}
+
+fn percents(text: &str) -> Result<(u64, u64), String> {
+    let (low, high) = range(text)?;
+    if high > 30 {
+        Err("copies that differ by more than 30 % cannot be told from chance".to_owned())
+    } else {
+        Ok((low, high))
+    }
+}
+
+pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+    let Some(folder) = &settings.output else {
+        return Err(Error::Usage("simulate writes a folder; name it with -o".to_owned()));
+    };
+    // Inserts, background, genome and contigs are there at one time.
+    let _held = settings.budget.reserve(Component::Input, 4 * arguments.bases, "a simulated genome")?;
+    let options = SimulationOptions {
+        seed: arguments.seed,
+        bases: arguments.bases as usize,
+        contigs: arguments.contigs.into(),
+        families: arguments.families.into(),
+        copies: (arguments.copies.0 as usize, arguments.copies.1 as usize),
+        divergence: (arguments.divergence.0 * 10, arguments.divergence.1 * 10),
+        repeats: arguments.repeats.into(),
+        gc: u64::from(arguments.gc) * 10,
+        ..SimulationOptions::default()
+    };
+    let simulation = match &arguments.library {
+        None => Simulation::new(&options),
+        Some(path) => Simulation::of(&options, planted(path, &options)?),
+    };
+    std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
+    write(folder, &simulation, settings)?;
+    if !settings.quiet {
+        let bases: usize = simulation.contigs.iter().map(Vec::len).sum();
+        let copies = simulation.copies.iter().filter(|copy| matches!(copy.origin, Origin::Family(_)));
+        let covered: usize = copies.clone().map(|copy| copy.range.len()).sum();
+        let mut insertions: Vec<usize> = copies.map(|copy| copy.insertion).collect();
+        insertions.sort_unstable();
+        insertions.dedup();
+        settings.progress.line(&format!(
+            "{}: {} bases, {} copies of {} families, {:.1} % of the genome",
+            folder.display(),
+            grouped(bases as u64),
+            insertions.len(),
+            simulation.families.len(),
+            100.0 * covered as f64 / bases as f64
+        ));
+    }
+    Ok(())
+}
+
+/// Sequences of a library that can be planted, in an order that the seed makes.
+fn planted(path: &Path, options: &SimulationOptions) -> Result<Vec<Planted>> {
+    let mut reader = SequenceReader::open(&Source::new(path))?;
+    let mut families = Vec::new();
+    while let Some(head) = reader.next_record()? {
+        let name = head.name.replace(['\\', '/'], "_");
+        let mut consensus = Vec::new();
+        while let Some(bases) = reader.next_bases()? {
+            // What is longer is not planted, and not kept.
+            if consensus.len() <= 20_000 {
+                consensus.extend(bases.iter().map(u8::to_ascii_uppercase));
+            }
+        }
+        if (100..=20_000).contains(&consensus.len()) && consensus.iter().all(|base| b"ACGT".contains(base)) {
+            families.push(Planted { name, consensus, terminal: 0 });
+        }
+    }
+    if families.is_empty() {
+        return Err(Error::input(path, None, "it has no sequence of 100 to 20,000 bases that is ACGT alone"));
+    }
+    let mut random = crate::repeats::simulate::Random::new(!options.seed);
+    for last in (1..families.len()).rev() {
+        families.swap(last, random.below(last + 1));
+    }
+    families.truncate(options.families);
+    Ok(families)
+}
+
+fn write(folder: &Path, simulation: &Simulation, settings: &Settings) -> Result<()> {
+    let file = |name: &str, text: &mut dyn FnMut(&mut Output) -> std::io::Result<()>| -> Result<()> {
+        let path = folder.join(name);
+        let mut output = Output::create(Some(&path), settings.force)?;
+        text(&mut output).map_err(|e| Error::io("write", &path, e))?;
+        output.finish()
+    };
+    let name_of = |contig: usize| format!("chr{}", contig + 1);
+    file("genome.fa", &mut |output| {
+        for (number, contig) in simulation.contigs.iter().enumerate() {
+            fasta(output, &name_of(number), contig)?;
+        }
+        Ok(())
+    })?;
+    file("library.fa", &mut |output| {
+        simulation.families.iter().try_for_each(|family| fasta(output, &family.name, &family.consensus))
+    })?;
+    let mut truth = String::new();
+    let mut negatives = String::new();
+    for copy in &simulation.copies {
+        let (contig, start, end) = (name_of(copy.contig), copy.range.start, copy.range.end);
+        let strand = if copy.reverse { '-' } else { '+' };
+        let name = match copy.origin {
+            Origin::Family(family) => &simulation.families[family].name,
+            Origin::Tandem => "tandem",
+            Origin::Duplication => {
+                let _ = writeln!(negatives, "{contig}\t{start}\t{end}\tduplication");
+                continue;
+            }
+        };
+        let _ = writeln!(
+            truth,
+            "{contig}\t{start}\t{end}\t{name}\t{}\t{strand}\t{}\t{}\t{}",
+            copy.divergence, copy.insertion, copy.consensus.start, copy.consensus.end
+        );
+    }
+    file("truth.bed", &mut |output| output.write_all(truth.as_bytes()))?;
+    file("negatives.bed", &mut |output| output.write_all(negatives.as_bytes()))?;
+    let table = summary(simulation);
+    file("summary.tsv", &mut |output| output.write_all(table.as_bytes()))
+}
+
+/// A row for each family: what of it is in the genome.
+fn summary(simulation: &Simulation) -> String {
+    let mut table = "family\tlength\tcopies\tfull_length\tbases\tmean_divergence\tcovered_by_3\n".to_owned();
+    for (number, family) in simulation.families.iter().enumerate() {
+        let mut own: Vec<_> = simulation.copies.iter().filter(|copy| copy.origin == Origin::Family(number)).collect();
+        let bases: usize = own.iter().map(|copy| copy.range.len()).sum();
+        let length = family.consensus.len();
+        let mut depth = vec![0u32; length];
+        for copy in &own {
+            depth[copy.consensus.clone()].iter_mut().for_each(|at| *at += 1);
+        }
+        let shown = depth.iter().filter(|&&copies| copies >= 3).count();
+        // A copy that was cut is counted once, over all its stretches.
+        own.sort_by_key(|copy| copy.insertion);
+        let whole: Vec<_> = own.chunk_by(|a, b| a.insertion == b.insertion).collect();
+        let full =
+            whole.iter().filter(|parts| parts.iter().map(|p| p.consensus.len()).sum::<usize>() * 20 >= length * 19);
+        let divergence: u64 = whole.iter().map(|parts| parts[0].divergence).sum();
+        let _ = writeln!(
+            table,
+            "{}\t{length}\t{}\t{}\t{bases}\t{:.3}\t{:.3}",
+            family.name,
+            whole.len(),
+            full.count(),
+            divergence as f64 / 1000.0 / whole.len().max(1) as f64,
+            shown as f64 / length as f64
+        );
+    }
+    table
+}
+
+fn fasta(output: &mut Output, name: &str, letters: &[u8]) -> std::io::Result<()> {
+    writeln!(output, ">{name}")?;
+    for line in letters.chunks(80) {
+        output.write_all(line)?;
+        output.write_all(b"\n")?;
+    }
+    Ok(())
+}
