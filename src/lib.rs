@@ -57,6 +57,7 @@
 
 pub mod build;
 pub mod cli;
+mod disk;
 mod error;
 pub mod index;
 pub mod kmer;
@@ -67,7 +68,8 @@ pub mod query;
 pub mod repeats;
 pub mod sequence;
 pub mod store;
+mod temporary;
 
 pub use error::{Error, Result};
 pub use index::Index;
-pub use progress::{Progress, Silent};
+pub use progress::{Notice, Progress, Silent};
