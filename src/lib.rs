@@ -59,6 +59,8 @@ pub mod build;
 pub mod cli;
 mod disk;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod index;
 pub mod kmer;
 pub mod memory;

@@ -5,13 +5,15 @@
 
 mod batch;
 mod cache;
+#[cfg(fuzzing)]
+mod forged;
 mod provenance;
 mod seeds;
 mod superkmers;
 mod verify;
 
 use std::borrow::Cow;
-use std::fs::File;
+use std::fs::{self, File};
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -41,9 +43,6 @@ use crate::store::positions::{Ascending, ListCode};
 use crate::store::superkmers::{Fields, SuperKmerShape, Wanted};
 use crate::store::{self, CATALOG, Contig, Layout, Manifest, MemoryHints, POSITIONS, SEQUENCE, Shape, SuperKmerLayout};
 use crate::{Error, Result};
-
-/// Memory of the store itself: what it reads is kept in our own cache.
-const STORE_CACHE: usize = 1 << 20;
 
 /// Memory beside tables and pages that looking up takes at the least: a batch, and what the allocator keeps.
 const LEAST_ROOM: u64 = 4 << 20;
@@ -136,7 +135,7 @@ pub struct Index {
     contigs: OnceLock<Contigs>,
     cache: PageCache<PageShape>,
     contigs_held: OnceLock<Reservation>,
-    _held: [Reservation; 2],
+    _held: Reservation,
     budget: Budget,
 }
 
@@ -151,7 +150,7 @@ pub(crate) fn least_memory(manifest: &Manifest) -> u64 {
     // A page as the store reads it, and in the cache, and its block.
     let page = 3 * manifest.actual.dictionary_bytes / manifest.dictionary.pages().max(1);
     let places = cache::places_bytes(manifest.dictionary.pages());
-    table_bytes(manifest) + places + STORE_CACHE as u64 + page + LEAST_ROOM
+    table_bytes(manifest) + places + page + LEAST_ROOM
 }
 
 struct Contigs {
@@ -200,10 +199,7 @@ impl Index {
         if needed > budget.limit() {
             return Err(Error::memory("an open index", needed, budget.limit()));
         }
-        let held = [
-            budget.reserve(Component::PageIndex, table_bytes(&manifest), "an open index")?,
-            budget.reserve(Component::Store, STORE_CACHE as u64, "an open index")?,
-        ];
+        let held = budget.reserve(Component::PageIndex, table_bytes(&manifest), "an open index")?;
         manifest.check_lengths(&folder)?;
         let lists = ListCode::new(manifest.genome.bases);
         let unsound = |problem| Error::damaged(folder.join(store::MANIFEST), None, problem);
@@ -216,7 +212,7 @@ impl Index {
                 (KmerCodec::new(layout.k)?, Dictionary::SuperKmers { layout, fields })
             }
         };
-        let catalog = Catalog::open(&folder.join(CATALOG), manifest.identity, STORE_CACHE)?;
+        let catalog = Catalog::open(&folder.join(CATALOG), manifest.identity, budget.limit())?;
         let meta = catalog.value::<(store::Parameters, Shape, u64)>(Record::Meta, 0)?;
         if meta != Some((manifest.parameters.clone(), manifest.dictionary, manifest.genome.bases)) {
             return Err(catalog.damage("it belongs to another index than the manifest"));
@@ -497,8 +493,8 @@ impl Index {
 
     /// Reads page `number` from the store and checks it.
     fn read_page(&self, number: u64) -> Result<Page> {
-        let guard = self.catalog.page(number)?;
-        let (identity, bytes) = (self.manifest.identity, guard.value());
+        let stored = self.catalog.page(number)?;
+        let (identity, bytes) = (self.manifest.identity, &stored.bytes[..]);
         let shape = match &self.dictionary {
             Dictionary::Sorted { layout, .. } => {
                 page::PageShape::of(identity, bytes, number, layout).map(PageShape::Sorted)
@@ -507,8 +503,8 @@ impl Index {
                 SuperKmerShape::of(identity, bytes, number, layout, fields).map(PageShape::SuperKmers)
             }
         }
-        .map_err(|e| self.catalog.damage(e))?;
-        Ok(Page::stored(number, shape, guard))
+        .map_err(|e| self.catalog.damage_at(stored.at, e))?;
+        Ok(Page::stored(number, shape, stored.bytes))
     }
 
     /// Runs `look` on page `number`, which is kept in the cache.
@@ -578,7 +574,8 @@ impl Index {
             // All of it is read now, though only a part of it later.
             self.will_need(entry.block_at as usize, bytes.len());
         }
-        let payload = store::block::decode(bytes, block, check.then_some(self.manifest.identity))
+        let most = self.budget.limit();
+        let payload = store::block::decode(bytes, block, check.then_some(self.manifest.identity), most)
             .map_err(|e| damage(entry.block_at, e))?;
         if check {
             word.fetch_or(bit, Ordering::Relaxed);
@@ -738,10 +735,10 @@ impl Index {
                 |kmer, frequency, wanted| each(kmer, frequency, KmerPlace::SuperKmers(wanted)),
             ),
             (Dictionary::Sorted { layout, .. }, PageShape::Sorted(shape)) => {
-                let mut list_at = 0;
+                let mut list_at = 0u64;
                 for (hash, frequency) in shape.entries(page.bytes(), page.number, layout, self.filters.min_frequency) {
                     each(self.codec.kmer_of_hash(hash), frequency, KmerPlace::List(list_at))?;
-                    list_at += self.lists.bits(self.filters.stored_positions(frequency));
+                    list_at = self.lists.bits(self.filters.stored_positions(frequency)).saturating_add(list_at);
                 }
                 Ok(())
             }

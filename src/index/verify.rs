@@ -2,23 +2,25 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+#[cfg(target_os = "linux")]
+use memmap2::Advice;
 use rayon::prelude::*;
 
 use super::{Dictionary, Index, Page, PageShape};
 use crate::kmer::Strand;
 use crate::sequence::{ContigDigest, digest_contigs};
-use crate::store::bundle::digest_file;
+use crate::store::bundle::digest_bytes;
 use crate::store::page;
 use crate::store::superkmers::{Fields, SuperKmerShape, Wanted};
-use crate::store::{self, Contig, Layout};
+use crate::store::{self, Contig, GenomeSummary, Layout};
 use crate::{Error, Progress, Result};
 
 /// How much [`Index::verify`] looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
-    /// Lengths, metadata, and the checksums of the packed genome; no page, no position block.
+    /// Lengths, metadata and its totals, and the checksums of the packed genome; no page, no position block.
     Quick,
-    /// Every byte against its digest, and every page, block and record against each other.
+    /// Every byte against its digest, and every page, block and record against each other; seeds of super-k-mers by number only.
     Full,
     /// All that, and every position against the genome.
     Sequence,
@@ -53,6 +55,7 @@ impl Index {
         let mut verified =
             Verified { bytes: 0, pages: 0, kmers: 0, positions: 0, seeds: 0, contigs: 0, crowded_minimizers: 0 };
         let contigs = self.contigs()?;
+        let mut genome = GenomeSummary { acgt: 0, masked: 0, n_runs: 0, longest_contig: 0, ..manifest.genome.clone() };
         let in_file: u64 = self.genome.contigs().into();
         if in_file != contigs.len() as u64 {
             return Err(self.sequence_damage(None, "it holds another number of contigs than the catalog"));
@@ -64,19 +67,35 @@ impl Index {
                 let problem = format!("the record of contig {} disagrees with the catalog", contig.name);
                 return Err(self.sequence_damage(Some(offset), &problem));
             }
+            genome.acgt += contig.length;
+            for run in record.n_blocks() {
+                genome.acgt -= run.end - run.start;
+                genome.n_runs += 1;
+            }
+            genome.masked += record.mask_blocks().map(|run| run.end - run.start).sum::<u64>();
+            genome.longest_contig = genome.longest_contig.max(contig.length);
             verified.contigs += 1;
         }
         let digests = self.contig_digests()?;
+        if genome != manifest.genome {
+            return Err(self.sequence_damage(None, "its runs of N and of lower case disagree with the manifest"));
+        }
         // The index of contigs and, where the whole file is not digested below, all of it.
         self.check_genome(0..self.genome.bytes().len() as u64)?;
         let spectrum = self.spectrum()?;
-        let mut kmers = 0;
+        self.verify_totals(&spectrum)?;
+        let (mut kmers, mut at) = (0, store::block::FILE_HEADER);
         for page in 0..self.pages() {
             let entry = self.page_entry(page)?;
-            if entry.first_kmer < kmers || entry.first_kmer > manifest.actual.stored_kmers {
-                return Err(self.catalog.damage("its page index is out of order"));
+            let is_next = entry.block_at == at && entry.first_kmer >= kmers;
+            if !is_next || entry.first_kmer > manifest.actual.stored_kmers {
+                return Err(self.catalog.damage(format!("its page index is out of order at page {page}")));
             }
             kmers = entry.first_kmer;
+            at = at.saturating_add(entry.block_bytes);
+        }
+        if at != self.positions.len() as u64 || at - store::block::FILE_HEADER != manifest.actual.position_bytes {
+            return Err(self.catalog.damage("the position blocks of its page index do not fill their file"));
         }
         if depth == Depth::Quick {
             return Ok(verified);
@@ -85,9 +104,14 @@ impl Index {
         let total: u64 = manifest.files.values().map(|f| f.bytes).sum();
         progress.phase("digesting", Some(total));
         for (name, expected) in &manifest.files {
-            let path = self.folder.join(name);
-            if digest_file(&path)? != *expected {
-                return Err(Error::damaged(&path, None, "its digest is not the one in the manifest"));
+            // As they are open: another index may have come to their names.
+            let digest = match name.as_str() {
+                store::CATALOG => digest_bytes(&self.catalog.map()?),
+                store::POSITIONS => self.in_a_row(|positions| digest_bytes(positions)),
+                _ => digest_bytes(self.genome.bytes()),
+            };
+            if digest != *expected {
+                return Err(Error::damaged(self.folder.join(name), None, "its digest is not the one in the manifest"));
             }
             progress.advance(expected.bytes);
             verified.bytes += expected.bytes;
@@ -95,8 +119,10 @@ impl Index {
 
         progress.phase("checking", Some(manifest.actual.stored_kmers));
         let counted = Mutex::new(BTreeMap::<u64, u64>::new());
-        let [kmers, positions, crowds] = [(); 3].map(|()| AtomicU64::new(0));
+        let [kmers, positions, crowds, bytes, repeated] = [(); 5].map(|()| AtomicU64::new(0));
         let stored: Vec<_> = spectrum.into_iter().filter(|row| self.filters.keeps(row.0)).collect();
+        // K-mers one by one, in their order: at hand where pages are sorted by them, and a walk of its own else.
+        let numbered = depth == Depth::Sequence || matches!(self.dictionary, Dictionary::Sorted { .. });
         let check_page = |number: u64| {
             let page = self.read_page(number)?;
             let entry = self.page_entry(number)?;
@@ -109,18 +135,28 @@ impl Index {
                 return Err(self.catalog.damage(format!("the page index disagrees with page {number}")));
             }
             let mut local = Frequencies::default();
+            let mut repeats = Repeats { next_kmer: entry.first_kmer, marks: 0 };
             let here = match (&self.dictionary, &page.shape) {
                 (Dictionary::Sorted { layout, .. }, PageShape::Sorted(shape)) => {
-                    self.verify_sorted(&page, shape, layout, depth, &mut local)?
+                    self.verify_sorted(&page, shape, layout, depth, (&mut local, &mut repeats))?
                 }
                 (Dictionary::SuperKmers { fields, .. }, PageShape::SuperKmers(shape)) => {
-                    self.verify_super_kmers(&page, shape, fields, depth, &mut local)?
+                    let here = self.verify_super_kmers(&page, shape, fields, depth, &mut local)?;
+                    if numbered {
+                        self.for_each_kmer_in(&page, |_, frequency, _| {
+                            repeats.add(frequency);
+                            Ok(())
+                        })?;
+                    }
+                    here
                 }
                 _ => return Err(self.catalog.damage("its pages are of another layout")),
             };
             kmers.fetch_add(page.shape.kmers(), Ordering::Relaxed);
             positions.fetch_add(here, Ordering::Relaxed);
             crowds.fetch_add(page.shape.crowds().into(), Ordering::Relaxed);
+            bytes.fetch_add(page.bytes().len() as u64, Ordering::Relaxed);
+            repeated.fetch_add(repeats.marks, Ordering::Relaxed);
             progress.advance(page.shape.kmers());
             let mut counted = counted.lock().unwrap_or_else(|p| p.into_inner());
             for (frequency, count) in local.rows() {
@@ -135,14 +171,20 @@ impl Index {
         (verified.pages, verified.kmers) = (self.pages(), kmers.into_inner());
         verified.positions = positions.into_inner();
         verified.crowded_minimizers = crowds.into_inner();
-        let expected = (manifest.actual.stored_kmers, manifest.actual.positions);
-        if (verified.kmers, verified.positions) != expected {
-            return Err(self.catalog.damage("it holds another number of k-mers or positions than the manifest says"));
+        let expected = (manifest.actual.stored_kmers, manifest.actual.positions, manifest.actual.dictionary_bytes);
+        if (verified.kmers, verified.positions, bytes.into_inner()) != expected {
+            return Err(self
+                .catalog
+                .damage("it holds other numbers of k-mers, positions or bytes than the manifest says"));
         }
         if !counted.into_inner().unwrap_or_else(|p| p.into_inner()).into_iter().eq(stored.iter().copied()) {
             return Err(self.catalog.damage("its spectrum disagrees with its pages"));
         }
-        verified.seeds = seeds?;
+        let (seeds, marks) = seeds?;
+        if numbered && marks != repeated.into_inner() {
+            return Err(self.catalog.damage("its seed order names other k-mers than those that its pages repeat"));
+        }
+        verified.seeds = seeds;
         if depth == Depth::Sequence {
             self.verify_digests(contigs, &digests)?;
         }
@@ -163,6 +205,40 @@ impl Index {
         Ok(())
     }
 
+    /// Checks that the totals of the manifest are those of the spectrum.
+    fn verify_totals(&self, spectrum: &[(u64, u64)]) -> Result<()> {
+        let sum = |each: &dyn Fn(u64, u64) -> u64| {
+            spectrum.iter().fold(0u64, |sum, row| sum.saturating_add(each(row.0, row.1)))
+        };
+        let only = |keep: bool, kmers: u64| if keep { kmers } else { 0 };
+        let keeps = |frequency| self.filters.keeps(frequency);
+        let totals = &self.manifest.actual;
+        let sampled = |frequency| self.filters.stored_positions(frequency) < frequency;
+        let positions = sum(&|f, n| only(keeps(f), n).saturating_mul(self.filters.stored_positions(f)));
+        let wanted = [
+            (totals.kmers, sum(&|f, n| f.saturating_mul(n))),
+            (totals.repeated_kmers, sum(&|f, n| only(f >= 2, n))),
+            (totals.stored_kmers, sum(&|f, n| only(keeps(f), n))),
+            (totals.seeds, sum(&|f, n| only(keeps(f) && f >= 2, n))),
+            (totals.sampled_kmers, sum(&|f, n| only(keeps(f) && sampled(f), n))),
+            (totals.positions, positions),
+        ];
+        if wanted.iter().any(|(total, sum)| total != sum) {
+            return Err(self.catalog.damage("its spectrum disagrees with the totals of the manifest"));
+        }
+        Ok(())
+    }
+
+    /// Reads the file of positions from its beginning to its end.
+    fn in_a_row<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
+        #[cfg(target_os = "linux")]
+        let _ = self.positions.advise(Advice::Sequential);
+        let outcome = read(&self.positions);
+        #[cfg(target_os = "linux")]
+        let _ = self.positions.advise(Advice::Random);
+        outcome
+    }
+
     /// Checks a page of k-mers and its block; gives the number of positions.
     fn verify_sorted(
         &self,
@@ -170,7 +246,7 @@ impl Index {
         shape: &page::PageShape,
         layout: &Layout,
         depth: Depth,
-        counted: &mut Frequencies,
+        (counted, repeats): (&mut Frequencies, &mut Repeats),
     ) -> Result<u64> {
         let number = page.number;
         let block = self.block(number)?;
@@ -179,11 +255,12 @@ impl Index {
         let damage = |problem| self.catalog.damage(problem);
         shape.verify(bytes, layout, codes, damage, |frequency, list_at| {
             counted.add(frequency, 1);
+            repeats.add(frequency);
             self.read_list(&block, page, list_at, frequency, |_| positions += 1)
         })?;
         if depth == Depth::Sequence {
             let mut check = GenomeCheck::new(self)?;
-            let mut list_at = 0;
+            let mut list_at = 0u64;
             for (hash, frequency) in shape.entries(page.bytes(), number, layout, self.filters.min_frequency) {
                 let stored = self.codec.kmer_of_hash(hash);
                 let mut wrong = None;
@@ -195,7 +272,7 @@ impl Index {
                 if let Some(raw) = wrong {
                     return Err(self.misplaced(number, stored, raw));
                 }
-                list_at += self.lists.bits(self.filters.stored_positions(frequency));
+                list_at = self.lists.bits(self.filters.stored_positions(frequency)).saturating_add(list_at);
             }
         }
         Ok(positions)
@@ -245,11 +322,11 @@ impl Index {
     }
 
     /// The seed order holds every repeated k-mer once: its numbers ascend within a frequency, frequencies fall, and each
-    /// has as many as the spectrum says. That the numbers belong to k-mers of that frequency follows from the digest.
-    fn verify_seeds(&self, stored: &[(u64, u64)]) -> Result<u64> {
+    /// has as many as the spectrum says. Gives how many, and the sum of their marks.
+    fn verify_seeds(&self, stored: &[(u64, u64)]) -> Result<(u64, u64)> {
         let mut expected: Vec<(u64, u64)> = stored.iter().copied().filter(|row| row.0 >= 2).collect();
         let wrong = || self.catalog.damage("its seed order disagrees with its spectrum");
-        let (mut last, mut seeds) = (None, 0);
+        let (mut last, mut seeds, mut marks) = (None, 0, 0u64);
         for number in 0.. {
             let Some(bytes) = self.catalog.record(store::catalog::Record::Seeds, number)? else { break };
             for (frequency, kmer) in store::seeds::decode(&bytes).map_err(|e| self.catalog.damage(e))? {
@@ -263,16 +340,44 @@ impl Index {
                 }
                 last = Some((frequency, kmer));
                 seeds += 1;
+                marks = marks.wrapping_add(mark(frequency, kmer));
             }
         }
         if !expected.is_empty() || seeds != self.manifest.actual.seeds {
             return Err(wrong());
         }
-        Ok(seeds)
+        Ok((seeds, marks))
     }
 
     fn sequence_damage(&self, offset: Option<u64>, problem: &str) -> Error {
         Error::damaged(self.folder.join(store::SEQUENCE), offset, problem)
+    }
+}
+
+/// What stands for a repeated k-mer in a sum over all of them: the sums of two sets are the same only where the sets are.
+#[inline(always)]
+fn mark(frequency: u64, kmer: u64) -> u64 {
+    // The end of SplitMix64 (G. Steele et al., OOPSLA 2014).
+    let x = kmer.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ frequency.rotate_left(40);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ (x >> 31)
+}
+
+/// The marks of those of a run of k-mers that occur more than once.
+struct Repeats {
+    next_kmer: u64,
+    marks: u64,
+}
+
+impl Repeats {
+    /// Adds the next k-mer.
+    #[inline(always)]
+    fn add(&mut self, frequency: u64) {
+        if frequency >= 2 {
+            self.marks = self.marks.wrapping_add(mark(frequency, self.next_kmer));
+        }
+        self.next_kmer += 1;
     }
 }
 

@@ -17,9 +17,9 @@ pub(crate) mod page;
 pub(crate) mod positions;
 pub(crate) mod seeds;
 pub(crate) mod superkmers;
+pub(crate) mod tree;
 
 pub use catalog::Contig;
-pub(crate) use catalog::panics_are_caught;
 pub use checksum::Identity;
 pub use layout::{Layout, LayoutKind, Shape};
 pub use list::{FoundIndex, State, list_indexes};
