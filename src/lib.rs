@@ -15,6 +15,7 @@
 //! | [`build`] | estimate and plan, partition passes, sort, encode | the above |
 //! | [`index`] | an open index: one k-mer, batches, positions, walks, seeds, the genome's bases, the cache, verify | the above but `build` |
 //! | [`align`] | a library of sequences against the genome: seeds, extension, alignments with columns and E-values | `index` and above |
+//! | [`annotate`] | copies of a library's repeats: overlaps resolved, fragments joined | `align` and above |
 //! | [`query`] | what users ask: sequences, regions, statistics | `index` and above |
 //! | [`repeats`] | families of repeats: discovery and refinement | `index` and above |
 //! | [`output`] | rows, drawings, complete-or-not-at-all files | plain types of `query` |
@@ -57,6 +58,7 @@
 //! the remedy.
 
 pub mod align;
+pub mod annotate;
 pub mod build;
 pub mod cli;
 mod error;

@@ -21,12 +21,14 @@ pub(super) fn promising(segments: &[Segment], scoring: &Scoring, least: i32) -> 
     let mut up_to: Vec<i32> = segments.iter().map(|s| s.score).collect();
     let mut from = up_to.clone();
     let joined = |a: &Segment, b: &Segment| -> Option<i32> {
-        let forward = b.text > a.text && b.genome > a.genome && a.entry == b.entry;
+        if a.entry != b.entry || b.text <= a.text || b.genome <= a.genome {
+            return None;
+        }
         let near = b.genome.saturating_sub(a.genome + a.length) <= REACH;
-        let drift = (b.genome - a.genome).abs_diff(b.text.wrapping_sub(a.text));
+        let drift = (b.genome - a.genome).abs_diff(b.text - a.text);
         // Of two that overlap the bases count once.
         let overlap = (a.genome + a.length).saturating_sub(b.genome).max((a.text + a.length).saturating_sub(b.text));
-        (forward && near && drift <= DRIFT && overlap < b.length).then(|| {
+        (near && drift <= DRIFT && overlap < b.length).then(|| {
             let shared = (i64::from(b.score) * i64::from(overlap) / i64::from(b.length)) as i32;
             (if drift > 0 { scoring.gap(drift) } else { 0 }) + shared
         })

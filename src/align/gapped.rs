@@ -6,14 +6,14 @@ use super::Piece;
 use super::alignment::{Alignment, Counts, operations};
 use super::extend::{Column, Extender};
 use super::library::Text;
-use super::score::{Scoring, Scorings};
+use super::score::{AVERAGE, Scoring, Scorings};
 use super::seeds::Segment;
 use crate::kmer::Strand;
 
 /// Score below the best at which an extension ends: it crosses some 30 bases that are like nothing, or a gap of 40.
 const DROP: i32 = 200;
 /// How much likelier than elsewhere an alignment ends at the end of its query, as a score.
-const END_BONUS: i32 = 40;
+const END_BONUS: i32 = 64;
 /// Bases of the query of the first step of an extension, and of the longest.
 const FIRST_STEP: usize = 256;
 const LONGEST_STEP: usize = 4096;
@@ -154,7 +154,7 @@ impl<'a> Aligner<'a> {
         self.extend(piece, (text, genome), Direction::Right, general, &mut right);
 
         // The scores that fit: few columns say little, and are taken together with some of an average copy.
-        let (mut substituted, mut pairs) = (4.0, 25.0);
+        let (mut substituted, mut pairs) = AVERAGE;
         self.each_pair(piece, (text, genome), Direction::Left, &left, |a, b| {
             pairs += 1.0;
             substituted += f64::from(u8::from(a != b));
@@ -339,9 +339,7 @@ impl<'a> Aligner<'a> {
             ((text_end - path.text) as usize, (genome_end - path.genome) as usize),
         );
         let counts = Counts::of(&self.query, &self.genome, &path.columns);
-        let fitting = self
-            .scorings
-            .nearest((f64::from(counts.transitions + counts.transversions) + 4.0) / (f64::from(counts.pairs()) + 25.0));
+        let fitting = self.scorings.fitting(&counts);
         let mut score = 0;
         walk(&self.query, &self.genome, &path.columns, fitting, |_, _, gained| score += gained);
         let (query, strand) = self.text.sequence(entry);
@@ -365,7 +363,13 @@ impl<'a> Aligner<'a> {
 }
 
 /// Calls `each` after every column with the number of columns and of bases of the query up to there and what the column scores.
-fn walk(query: &[u8], genome: &[u8], columns: &[Column], scoring: &Scoring, mut each: impl FnMut(usize, usize, i32)) {
+pub(super) fn walk(
+    query: &[u8],
+    genome: &[u8],
+    columns: &[Column],
+    scoring: &Scoring,
+    mut each: impl FnMut(usize, usize, i32),
+) {
     let (mut t, mut g) = (0, 0);
     let mut last = Column::Pair;
     for (i, &column) in (1..).zip(columns) {

@@ -16,6 +16,7 @@ mod gapped;
 mod library;
 mod score;
 mod seeds;
+mod trim;
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -25,6 +26,7 @@ use rayon::prelude::*;
 pub use alignment::{Alignment, Counts, Operation, OperationKind};
 pub use library::Library;
 pub use score::{SCORE_UNITS, Scoring};
+pub use trim::Trimmer;
 
 use crate::index::Index;
 use crate::memory::{Budget, Component};

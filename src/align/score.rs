@@ -7,6 +7,8 @@
 
 use std::sync::LazyLock;
 
+use super::alignment::Counts;
+
 /// Units of score in a nat.
 pub const SCORE_UNITS: f64 = 8.0;
 
@@ -154,6 +156,9 @@ fn greatest_divisor(a: i32, b: i32) -> i32 {
 /// Divergences for which there are scores.
 pub(crate) const DIVERGENCES: [f64; 7] = [0.02, 0.05, 0.09, 0.13, 0.17, 0.21, 0.26];
 
+/// Substitutions and pairs of an average copy that an alignment is taken together with.
+pub(crate) const AVERAGE: (f64, f64) = (4.0, 25.0);
+
 /// Scores for each of [`DIVERGENCES`].
 pub(crate) struct Scorings {
     all: Vec<Scoring>,
@@ -167,6 +172,12 @@ impl Scorings {
     /// For copies that are not known yet.
     pub(crate) fn general(&self) -> &Scoring {
         &self.all[DIVERGENCES.len() - 2]
+    }
+
+    /// Those that fit what an alignment holds; few columns say little, and are taken together with some of an average copy.
+    pub(crate) fn fitting(&self, counts: &Counts) -> &Scoring {
+        let substituted = f64::from(counts.transitions + counts.transversions) + AVERAGE.0;
+        self.nearest(substituted / (f64::from(counts.pairs()) + AVERAGE.1))
     }
 
     /// The nearest for copies with this share of substitutions.

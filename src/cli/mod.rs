@@ -1,5 +1,6 @@
 //! The command line: one file a command. Arguments are parsed, resolved to one `Settings` value, and handed down.
 
+mod annotate;
 mod build_index;
 mod demo;
 mod dump;
@@ -54,6 +55,8 @@ enum Command {
     Spectrum(spectrum::Arguments),
     /// Print every stored k-mer with its frequency
     Dump(dump::Arguments),
+    /// Find every copy of a library of repeats: where, how diverged, which part of the consensus
+    Annotate(annotate::Arguments),
     /// Make a small genome with planted repeats, index it, and show what the index finds
     Demo(demo::Arguments),
     /// Make a genome with repeats of which every copy is known
@@ -264,6 +267,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Verify(arguments) => verify::run(arguments, &settings),
         Command::Spectrum(arguments) => spectrum::run(arguments, &settings),
         Command::Dump(arguments) => dump::run(arguments, &settings),
+        Command::Annotate(arguments) => annotate::run(arguments, &settings),
         Command::Demo(arguments) => demo::run(arguments, &settings),
         Command::Simulate(arguments) => simulate::run(arguments, &settings),
     });
