@@ -99,7 +99,7 @@ impl Counts {
         }
         let (p, q) = (transitions / sites, f64::from(self.transversions) / sites);
         let (first, second) = (1.0 - 2.0 * p - q, 1.0 - 2.0 * q);
-        if first <= 0.0 || second <= 0.0 { f64::INFINITY } else { -0.5 * first.ln() - 0.25 * second.ln() }
+        if first <= 0.0 || second <= 0.0 { f64::INFINITY } else { 0.0 - 0.5 * first.ln() - 0.25 * second.ln() }
     }
 
     /// Counts columns of codes; `path` takes them one after another from `query` and `genome`.

@@ -50,7 +50,7 @@ pub fn annotate(index: &Index, library: &Library, options: &SearchOptions, budge
     let found = search(index, library, options, budget)?;
     let trimmer = Trimmer::new(index, library)?;
     let mut copies = resolve(found, |alignment, range| trimmer.trim(alignment, range))?;
-    copies.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+    copies.sort_unstable_by_key(Alignment::place);
     let ids = join(&copies);
     Ok(copies.into_iter().zip(ids).map(|(alignment, id)| RepeatCopy { id, alignment }).collect())
 }

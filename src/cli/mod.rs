@@ -5,6 +5,7 @@ mod build_index;
 mod demo;
 mod dump;
 mod info;
+mod mask;
 mod progress;
 mod query;
 mod simulate;
@@ -57,6 +58,8 @@ enum Command {
     Dump(dump::Arguments),
     /// Find every copy of a library of repeats: where, how diverged, which part of the consensus
     Annotate(annotate::Arguments),
+    /// Write the genome with the copies of an annotation in lower case
+    Mask(mask::Arguments),
     /// Make a small genome with planted repeats, index it, and show what the index finds
     Demo(demo::Arguments),
     /// Make a genome with repeats of which every copy is known
@@ -268,6 +271,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Spectrum(arguments) => spectrum::run(arguments, &settings),
         Command::Dump(arguments) => dump::run(arguments, &settings),
         Command::Annotate(arguments) => annotate::run(arguments, &settings),
+        Command::Mask(arguments) => mask::run(arguments, &settings),
         Command::Demo(arguments) => demo::run(arguments, &settings),
         Command::Simulate(arguments) => simulate::run(arguments, &settings),
     });
