@@ -14,6 +14,8 @@
 //! | [`store`] | the bundle on disk: catalog, dictionary pages, position blocks, manifest, checksums, publishing | the above |
 //! | [`build`] | estimate and plan, partition passes, sort, encode | the above |
 //! | [`index`] | an open index: one k-mer, batches, positions, walks, seeds, the genome's bases, the cache, verify | the above but `build` |
+//! | [`align`] | a library of sequences against the genome: seeds, extension, alignments with columns and E-values | `index` and above |
+//! | [`annotate`] | copies of a library's repeats: overlaps resolved, fragments joined | `align` and above |
 //! | [`query`] | what users ask: sequences, regions, statistics | `index` and above |
 //! | [`repeats`] | families of repeats: discovery and refinement | `index` and above |
 //! | [`output`] | rows, drawings, complete-or-not-at-all files | plain types of `query` |
@@ -55,6 +57,8 @@
 //! parallel work runs on the current rayon pool. Errors are [`Error`]: one sentence that names the file, the place and
 //! the remedy.
 
+pub mod align;
+pub mod annotate;
 pub mod build;
 pub mod cli;
 mod disk;

@@ -1,10 +1,12 @@
 //! The command line: one file a command. Arguments are parsed, resolved to one `Settings` value, and handed down.
 
+mod annotate;
 mod build_index;
 mod demo;
 mod dump;
 mod info;
 mod list;
+mod mask;
 mod progress;
 mod query;
 mod signals;
@@ -58,6 +60,10 @@ enum Command {
     Spectrum(spectrum::Arguments),
     /// Print every stored k-mer with its frequency
     Dump(dump::Arguments),
+    /// Find every copy of a library of repeats: where, how diverged, which part of the consensus
+    Annotate(annotate::Arguments),
+    /// Write the genome with the copies of an annotation in lower case
+    Mask(mask::Arguments),
     /// Make a small genome with planted repeats, index it, and show what the index finds
     Demo(demo::Arguments),
     /// Make a genome with repeats of which every copy is known
@@ -262,6 +268,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Verify(arguments) => verify::run(arguments, &settings),
         Command::Spectrum(arguments) => spectrum::run(arguments, &settings),
         Command::Dump(arguments) => dump::run(arguments, &settings),
+        Command::Annotate(arguments) => annotate::run(arguments, &settings),
+        Command::Mask(arguments) => mask::run(arguments, &settings),
         Command::Demo(arguments) => demo::run(arguments, &settings),
         Command::Simulate(arguments) => simulate::run(arguments, &settings),
     };

@@ -1,5 +1,6 @@
 //! Written results: rows as TSV or JSON lines, bedGraph, and drawings. Plain types only.
 
+mod annotation;
 mod file;
 mod svg;
 
@@ -8,6 +9,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+pub use annotation::{AnnotationFormat, annotation_header, annotation_rows};
 pub use file::Output;
 pub use svg::spectrum_svg;
 

@@ -637,6 +637,26 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Appends the codes of `range`, which is cut at the end of the contig: as [`base_code`] has them, and 4 for N.
+    pub(crate) fn codes(&self, range: Range<u64>, out: &mut Vec<u8>) {
+        let range = range.start.min(self.length())..range.end.min(self.length());
+        let first = out.len();
+        let (start, end) = (range.start as usize, range.end as usize);
+        let code = |at: usize| self.packed[at / 4] >> (6 - 2 * (at % 4)) & 3;
+        // Whole bytes between odd bases.
+        let whole = start.next_multiple_of(4).min(end)..(end / 4 * 4).max(start.next_multiple_of(4)).min(end);
+        out.extend((start..whole.start).map(code));
+        for &byte in &self.packed[whole.start / 4..whole.end.div_ceil(4).max(whole.start / 4)] {
+            out.extend_from_slice(&[byte >> 6, byte >> 4 & 3, byte >> 2 & 3, byte & 3]);
+        }
+        out.truncate(first + whole.end - start);
+        out.extend((whole.end..end).map(code));
+        for block in self.n_blocks.within(range.clone()) {
+            let place = |at: u64| first + (at - range.start) as usize;
+            out[place(block.start)..place(block.end)].fill(4);
+        }
+    }
+
     /// Whether both kinds of runs ascend and end within the contig.
     pub fn is_sound(&self) -> bool {
         self.n_blocks.ascending() && self.mask_blocks.ascending()

@@ -1,0 +1,449 @@
+//! Alignment with affine gaps from a fixed cell outward, as long as the score stays near the best one: the X-drop of Z. Zhang,
+//! S. Schwartz, L. Wagner and W. Miller, J. Comput. Biol. 7 (2000) 203.
+
+use super::score::{GAP_CODE, Scoring};
+
+/// A column of an alignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Column {
+    /// A base of each.
+    Pair,
+    /// A base of the genome against a gap.
+    Genome,
+    /// A base of the query against a gap.
+    Query,
+}
+
+/// Cells of an antidiagonal that are looked at: paths that leave the middle by up to so many diagonals either way.
+const LANES: usize = 64;
+/// Antidiagonals between two looks at whether the best score is still near.
+const BLOCK: usize = 32;
+/// A score that no path has. What cannot be reached stays near it or below.
+const NEVER: i16 = -20_000;
+/// Whether a score may be that of a path.
+const POSSIBLE: i16 = -8_000;
+/// Code and score of what lies beyond the ends.
+const OUTSIDE: u8 = 8;
+const OUTSIDE_SCORE: i8 = -100;
+
+// Trace of a cell: where its score comes from, and whether its two gap states go on or open.
+const FROM_GENOME_GAP: u8 = 1;
+const FROM_QUERY_GAP: u8 = 2;
+const GENOME_GAP_GOES_ON: u8 = 4;
+const QUERY_GAP_GOES_ON: u8 = 8;
+
+/// Lanes with one more on either side.
+type Front = [i16; LANES + 2];
+
+/// The dynamic programme on antidiagonals: a band of [`LANES`] cells, each antidiagonal one step to the right or down from the last, towards the side whose
+/// outermost cell scores better (H. Suzuki and M. Kasahara, BMC Bioinformatics 19 (2018) 45).
+///
+/// Its tables are kept for the next extension.
+#[derive(Default)]
+pub(crate) struct Extender {
+    /// Query backwards and genome, with what is outside around them.
+    query: Vec<u8>,
+    genome: Vec<u8>,
+    trace: Vec<[u8; LANES]>,
+    /// Row of lane 0 of each antidiagonal; lane l is l rows up and l columns to the right.
+    rows: Vec<i32>,
+}
+
+/// How an extension ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// Score of its best cell.
+    pub(crate) score: i32,
+    /// Bases of query and genome up to there.
+    pub(crate) query: usize,
+    pub(crate) genome: usize,
+    /// Whether cells near the best score were left at the end of either sequence.
+    pub(crate) cut: bool,
+}
+
+/// Scores as lanes take them.
+#[derive(Clone, Copy)]
+struct LaneScores {
+    /// Of two equal A or T, and of two equal C or G.
+    same: [i8; 2],
+    transition: i8,
+    transversion: i8,
+    unknown: i8,
+    open: i16,
+    further: i16,
+}
+
+/// What an antidiagonal is computed from and leaves.
+struct Fronts {
+    /// Cells of the last three antidiagonals, at their number modulo 3.
+    cells: [Front; 3],
+    /// Gaps that end in the last two, in the genome and in the query, at their number modulo 2.
+    genome_gaps: [Front; 2],
+    query_gaps: [Front; 2],
+    /// Best score of each lane in a block of antidiagonals, and the antidiagonal of the block where it was first.
+    best: [i16; LANES],
+    best_step: [i16; LANES],
+    /// Number of the last antidiagonal, and whether it went to the right.
+    number: usize,
+    right: bool,
+}
+
+impl Fronts {
+    fn last(&self) -> &Front {
+        &self.cells[self.number % 3]
+    }
+}
+
+/// The lanes of a front from 0, 1 or 2 on.
+fn lanes(front: &Front, from: usize) -> &[i16; LANES] {
+    front[from.min(2)..].first_chunk().unwrap_or(&[NEVER; LANES])
+}
+
+/// Computes an antidiagonal one step to the right or down, number `step` of its block, from the bases of its rows and columns.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
+fn advance(
+    fronts: &mut Fronts,
+    trace: &mut [u8; LANES],
+    (query, genome): (&[u8; LANES], &[u8; LANES]),
+    scores: LaneScores,
+    right: bool,
+    step: i16,
+) {
+    let LaneScores { same, transition, transversion, unknown, open, further } = scores;
+    let [weak, strong] = same;
+    let (now, before) = (usize::from(right), usize::from(fronts.right));
+    fronts.right = right;
+    let number = fronts.number;
+    fronts.number += 1;
+    // Turning the arrays instead would read back what was just written in other pieces, which takes as long as the rest.
+    let turned = [number % 3, (number + 2) % 3, (number + 1) % 3];
+    let Ok([last, second, cells]) = fronts.cells.get_disjoint_mut(turned) else { return };
+    let [even, odd] = &mut fronts.genome_gaps;
+    let (genome_gaps, next_genome_gaps) = if number.is_multiple_of(2) { (even, odd) } else { (odd, even) };
+    let [even, odd] = &mut fronts.query_gaps;
+    let (query_gaps, next_query_gaps) = if number.is_multiple_of(2) { (even, odd) } else { (odd, even) };
+    // Copies, so that nothing seems to be written while it is read.
+    let (above, above_gap) = (*lanes(last, 1 + now), *lanes(genome_gaps, 1 + now));
+    let (left, left_gap) = (*lanes(last, now), *lanes(query_gaps, now));
+    let diagonal = *lanes(second, now + before);
+    let (mut best, mut best_step) = (fronts.best, fronts.best_step);
+    let [mut score, mut genome_gap, mut query_gap] = [[0; LANES]; 3];
+    let mut bits = [0; LANES];
+    for l in 0..LANES {
+        let (a, b) = (query[l], genome[l]);
+        let both = a | b;
+        let mut pair = transversion;
+        pair = if a ^ b == 1 { transition } else { pair };
+        let same = if a & 1 == 1 { strong } else { weak };
+        pair = if a == b { same } else { pair };
+        pair = if both > 3 { unknown } else { pair };
+        pair = if both >= OUTSIDE { OUTSIDE_SCORE } else { pair };
+
+        let opened = above[l].saturating_sub(open);
+        let gone_on = above_gap[l].saturating_sub(further);
+        genome_gap[l] = opened.max(gone_on);
+        bits[l] = if gone_on > opened { GENOME_GAP_GOES_ON } else { 0 };
+        let opened = left[l].saturating_sub(open);
+        let gone_on = left_gap[l].saturating_sub(further);
+        query_gap[l] = opened.max(gone_on);
+        bits[l] |= if gone_on > opened { QUERY_GAP_GOES_ON } else { 0 };
+
+        let paired = diagonal[l].saturating_add(i16::from(pair));
+        score[l] = paired.max(genome_gap[l]).max(query_gap[l]);
+        let gap = if genome_gap[l] == score[l] { FROM_GENOME_GAP } else { FROM_QUERY_GAP };
+        bits[l] |= if paired == score[l] { 0 } else { gap };
+        let better = score[l] > best[l];
+        best[l] = if better { score[l] } else { best[l] };
+        best_step[l] = if better { step } else { best_step[l] };
+    }
+    cells[1..=LANES].copy_from_slice(&score);
+    next_genome_gaps[1..=LANES].copy_from_slice(&genome_gap);
+    next_query_gaps[1..=LANES].copy_from_slice(&query_gap);
+    (fronts.best, fronts.best_step) = (best, best_step);
+    *trace = bits;
+}
+
+impl Scoring {
+    fn lanes(&self) -> LaneScores {
+        let score = |a, b| self.pair(a, b).clamp(-99, 99) as i8;
+        LaneScores {
+            same: [score(0, 0), score(1, 1)],
+            transition: score(0, 1),
+            transversion: score(0, 2),
+            unknown: score(0, GAP_CODE),
+            open: self.open as i16,
+            further: self.extend as i16,
+        }
+    }
+}
+
+impl Extender {
+    /// Extends from before the first bases of `query` and `genome` until all scores are `drop` below the best. An alignment that reaches the end
+    /// of the query gets `bonus` when it is compared with one that does not; its score is without it. The columns are appended to
+    /// `path`, from the origin outward.
+    pub(crate) fn extend(
+        &mut self,
+        query: &[u8],
+        genome: &[u8],
+        scoring: &Scoring,
+        drop: i32,
+        bonus: Option<i32>,
+        path: &mut Vec<Column>,
+    ) -> Extent {
+        let scores = scoring.lanes();
+        let (rows, columns) = (query.len() as i32, genome.len() as i32);
+        let outside = [OUTSIDE; LANES];
+        self.query.clear();
+        self.query.extend_from_slice(&outside);
+        self.query.extend(query.iter().rev());
+        self.query.extend_from_slice(&outside);
+        self.genome.clear();
+        self.genome.extend_from_slice(&outside);
+        self.genome.extend_from_slice(genome);
+        self.genome.extend_from_slice(&outside);
+        self.trace.clear();
+        self.rows.clear();
+
+        let middle = LANES / 2;
+        let never = [NEVER; LANES + 2];
+        let mut fronts = Fronts {
+            cells: [never; 3],
+            genome_gaps: [never; 2],
+            query_gaps: [never; 2],
+            best: [NEVER; LANES],
+            best_step: [0; LANES],
+            number: 0,
+            right: false,
+        };
+        fronts.cells[0][middle + 1] = 0;
+        self.trace.push([0; LANES]);
+        // Row and column of lane 0.
+        let (mut row, mut column) = (middle as i32, -(middle as i32));
+        self.rows.push(row);
+
+        let (mut best, mut best_cell) = (0, (0, 0));
+        let mut at_end = bonus.filter(|_| rows == 0).map(|bonus| (bonus, 0, (0, 0)));
+        let mut cut = columns == 0 || rows == 0 && bonus.is_none();
+        let mut base = 0;
+        let mut alive = true;
+        while alive {
+            fronts.best = [NEVER; LANES];
+            let first = self.rows.len();
+            for step in 0..BLOCK {
+                // Both ends behind every lane: nothing is left to be looked at.
+                if row - LANES as i32 + 1 > rows || column > columns {
+                    alive = false;
+                    break;
+                }
+                let last = fronts.last();
+                let (corner, other) = (last[LANES], last[1]);
+                let even = corner == other || corner.max(other) < POSSIBLE;
+                let right = if even { !fronts.right } else { corner > other };
+                if right {
+                    column += 1
+                } else {
+                    row += 1
+                }
+                // Cells of row 0 and above, and of column 0 and before, are outside as well; so are those behind the ends.
+                let from = (LANES as i32 + rows - row).max(0) as usize;
+                let query_lanes = self.query.get(from..from + LANES).and_then(|lanes| lanes.first_chunk());
+                let from = (LANES as i32 + column - 1).max(0) as usize;
+                let genome_lanes = self.genome.get(from..from + LANES).and_then(|lanes| lanes.first_chunk());
+                let bases = (query_lanes.unwrap_or(&outside), genome_lanes.unwrap_or(&outside));
+                let at = self.trace.len();
+                self.trace.push([0; LANES]);
+                advance(&mut fronts, &mut self.trace[at], bases, scores, right, step as i16);
+                self.rows.push(row);
+
+                let value = |lane: i32| base + i32::from(fronts.last()[lane as usize + 1]);
+                let bottom = row - rows;
+                if (0..LANES as i32).contains(&bottom) && (0..=columns).contains(&(column + bottom)) {
+                    let score = value(bottom);
+                    cut |= bonus.is_none() && score >= best - drop;
+                    if let Some(bonus) = bonus
+                        && at_end.is_none_or(|(value, ..)| score + bonus > value)
+                    {
+                        at_end = Some((score + bonus, score, (rows, column + bottom)));
+                    }
+                }
+                let side = columns - column;
+                if (0..LANES as i32).contains(&side) && (0..=rows).contains(&(row - side)) {
+                    cut |= value(side) >= best - drop;
+                }
+            }
+            for lane in 0..LANES {
+                let score = base + i32::from(fronts.best[lane]);
+                let step = first + fronts.best_step[lane] as usize;
+                let cell_row = self.rows.get(step).map_or(0, |row| row - lane as i32);
+                let cell = (cell_row, step as i32 - cell_row);
+                // Of equal ones the nearest to the origin, so that lanes may come in any order.
+                let distance = |cell: (i32, i32)| cell.0 + cell.1;
+                if score > best || score == best && distance(cell) < distance(best_cell) {
+                    (best, best_cell) = (score, cell);
+                }
+            }
+            let highest = fronts.last().iter().copied().max().unwrap_or(NEVER);
+            alive &= base + i32::from(highest) >= best - drop;
+            let Fronts { cells, genome_gaps, query_gaps, .. } = &mut fronts;
+            for front in cells.iter_mut().chain(genome_gaps).chain(query_gaps) {
+                front.iter_mut().for_each(|score| *score = score.saturating_sub(highest));
+            }
+            base += i32::from(highest);
+        }
+        if let Some((value, score, cell)) = at_end
+            && value > best
+        {
+            (best, best_cell) = (score, cell);
+        }
+        let cell = (best_cell.0 as usize, best_cell.1 as usize);
+        self.columns(cell, path);
+        Extent { score: best, query: cell.0, genome: cell.1, cut }
+    }
+
+    /// Appends the columns that lead to a cell.
+    fn columns(&self, (mut row, mut column): (usize, usize), path: &mut Vec<Column>) {
+        let first = path.len();
+        let mut state = 0;
+        while row > 0 || column > 0 {
+            let step = row + column;
+            let here = self.trace[step][self.rows[step] as usize - row];
+            if state == 0 {
+                state = here & (FROM_GENOME_GAP | FROM_QUERY_GAP);
+            }
+            match state {
+                FROM_GENOME_GAP => {
+                    path.push(Column::Query);
+                    if here & GENOME_GAP_GOES_ON == 0 {
+                        state = 0;
+                    }
+                    row -= 1;
+                }
+                FROM_QUERY_GAP => {
+                    path.push(Column::Genome);
+                    if here & QUERY_GAP_GOES_ON == 0 {
+                        state = 0;
+                    }
+                    column -= 1;
+                }
+                _ => {
+                    path.push(Column::Pair);
+                    row -= 1;
+                    column -= 1;
+                }
+            }
+        }
+        path[first..].reverse();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NEVER: i32 = i32::MIN / 2;
+
+    /// Best score of an alignment from the origin to any cell, or with `bonus` to the end of the query: all cells (O. Gotoh, J. Mol. Biol. 162
+    /// (1982) 705).
+    fn gotoh(query: &[u8], genome: &[u8], scoring: &Scoring, bonus: Option<i32>) -> i32 {
+        let (rows, columns) = (query.len() + 1, genome.len() + 1);
+        let mut cells = vec![[NEVER; 3]; rows * columns];
+        let mut best = 0;
+        for row in 0..rows {
+            for column in 0..columns {
+                let at = |row: usize, column: usize| cells[row * columns + column];
+                let most = |states: [i32; 3]| states[0].max(states[1]).max(states[2]);
+                let mut here = [NEVER; 3];
+                if row == 0 && column == 0 {
+                    here[0] = 0;
+                }
+                if row > 0 && column > 0 {
+                    here[0] = most(at(row - 1, column - 1)) + scoring.pair(query[row - 1], genome[column - 1]);
+                }
+                if row > 0 {
+                    let above = at(row - 1, column);
+                    here[1] = (most(above) - scoring.open).max(above[1] - scoring.extend);
+                }
+                if column > 0 {
+                    let left = at(row, column - 1);
+                    here[2] = (most(left) - scoring.open).max(left[2] - scoring.extend);
+                }
+                best = best.max(most(here) + if row == query.len() { bonus.unwrap_or(0) } else { 0 });
+                cells[row * columns + column] = here;
+            }
+        }
+        best
+    }
+
+    /// Score of columns, and the bases that they take.
+    fn score(query: &[u8], genome: &[u8], path: &[Column], scoring: &Scoring) -> (i32, usize, usize) {
+        let (mut score, mut q, mut g) = (0, 0, 0);
+        for run in path.chunk_by(|a, b| a == b) {
+            match run[0] {
+                Column::Pair => {
+                    for _ in run {
+                        score += scoring.pair(query[q], genome[g]);
+                        (q, g) = (q + 1, g + 1);
+                    }
+                }
+                Column::Genome => (score, g) = (score - scoring.gap(run.len() as u32), g + run.len()),
+                Column::Query => (score, q) = (score - scoring.gap(run.len() as u32), q + run.len()),
+            }
+        }
+        (score, q, g)
+    }
+
+    /// A sequence and one made from it by edits.
+    fn related() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
+        let edits = prop::collection::vec((0..90usize, 0..4u8, 0..5u8), 0..14);
+        (prop::collection::vec(0..5u8, 0..90), edits).prop_map(|(sequence, edits)| {
+            let mut other = sequence.clone();
+            for (at, kind, base) in edits {
+                let at = at.min(other.len());
+                match kind {
+                    0 => other.insert(at, base),
+                    1 => drop(other.drain(at..(at + usize::from(base) * 2).min(other.len()))),
+                    _ => other.iter_mut().skip(at).take(1).for_each(|b| *b = base),
+                }
+            }
+            (sequence, other)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn without_a_drop_all_cells_are_seen((query, genome) in related(), ends: bool, divergence in 0.02..0.3f64) {
+            let scoring = Scoring::new(divergence, [0.3, 0.2, 0.3, 0.2]);
+            let bonus = ends.then_some(25);
+            let mut path = Vec::new();
+            let extent = Extender::default().extend(&query, &genome, &scoring, 10_000, bonus, &mut path);
+            prop_assert_eq!(score(&query, &genome, &path, &scoring), (extent.score, extent.query, extent.genome));
+            let bonus_had = if extent.query == query.len() { bonus.unwrap_or(0) } else { 0 };
+            prop_assert_eq!(extent.score + bonus_had, gotoh(&query, &genome, &scoring, bonus));
+        }
+
+        #[test]
+        fn with_a_drop_the_score_is_that_of_the_columns((query, genome) in related(), drop in 0..300i32) {
+            let scoring = Scoring::new(0.2, [0.25; 4]);
+            let mut path = Vec::new();
+            let extent = Extender::default().extend(&query, &genome, &scoring, drop, Some(20), &mut path);
+            prop_assert_eq!(score(&query, &genome, &path, &scoring), (extent.score, extent.query, extent.genome));
+            let whole = gotoh(&query, &genome, &scoring, Some(20));
+            prop_assert!(extent.score <= whole);
+        }
+    }
+
+    #[test]
+    fn a_bad_stretch_is_crossed_or_not() {
+        let scoring = Scoring::new(0.2, [0.25; 4]);
+        let mix = |i: u64| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ i << 7).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 62;
+        let query: Vec<u8> = (1..=400).map(|i| mix(i) as u8).collect();
+        let mut genome = query.clone();
+        genome[40..100].iter_mut().for_each(|b| *b ^= 2);
+        let mut extender = Extender::default();
+        let bad = 60 * -scoring.pair(0, 2);
+        let mut extent = |drop| extender.extend(&query, &genome, &scoring, drop, None, &mut Vec::new());
+        assert_eq!(extent(bad + 1).query, 400);
+        assert_eq!(extent(150).query, 40);
+    }
+}

@@ -1,0 +1,122 @@
+use super::score::{CODES, GAP_CODE, reverse_complement};
+use crate::kmer::Strand;
+use crate::sequence::{SequenceReader, Source};
+use crate::{Error, Result};
+
+/// Query sequences: consensi of repeats, or any others.
+#[derive(Debug, Clone, Default)]
+pub struct Library {
+    names: Vec<String>,
+    sequences: Vec<Vec<u8>>,
+}
+
+impl Library {
+    /// Reads FASTA or FASTQ; names are the first words of the headers.
+    ///
+    /// # Errors
+    /// As [`SequenceReader`]'s; [`Error::Input`] where two sequences have one name or there is no sequence.
+    pub fn read(source: &Source) -> Result<Self> {
+        let mut library = Self::default();
+        let mut seen = ahash::AHashSet::new();
+        let mut reader = SequenceReader::open(source)?;
+        while let Some(head) = reader.next_record()? {
+            if !seen.insert(head.name.clone()) {
+                let problem = format!("two sequences are called {:?}; names must differ", head.name);
+                return Err(Error::input(source.path(), Some(head.line), problem));
+            }
+            let mut sequence = Vec::new();
+            while let Some(bases) = reader.next_bases()? {
+                sequence.extend_from_slice(bases);
+            }
+            library.push(head.name, sequence);
+        }
+        if library.bases() == 0 {
+            return Err(Error::input(source.path(), None, "holds no sequence"));
+        }
+        Ok(library)
+    }
+
+    /// Adds a sequence of ASCII letters, of either case; what is not ACGT matches nothing.
+    pub fn push(&mut self, name: impl Into<String>, sequence: impl Into<Vec<u8>>) {
+        self.names.push(name.into());
+        self.sequences.push(sequence.into());
+    }
+
+    /// Number of sequences.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Bases of all sequences.
+    pub fn bases(&self) -> u64 {
+        self.sequences.iter().map(|s| s.len() as u64).sum()
+    }
+
+    /// Name of sequence `number`, from 0.
+    pub fn name(&self, number: usize) -> &str {
+        &self.names[number]
+    }
+
+    /// Letters of sequence `number`, from 0, as they were given.
+    pub fn sequence(&self, number: usize) -> &[u8] {
+        &self.sequences[number]
+    }
+}
+
+/// Both strands of a library as one text of codes: a gap code, then each sequence with one behind it, then the same of the
+/// reverse complements, last sequence first.
+pub(crate) struct Text {
+    pub(crate) codes: Vec<u8>,
+    /// Start and end of each sequence on each strand, ascending.
+    entries: Vec<(u32, u32)>,
+    sequences: usize,
+}
+
+impl Text {
+    /// Most bases of a library, both strands.
+    pub(crate) const MOST: u64 = 1 << 31;
+
+    pub(crate) fn new(library: &Library) -> Self {
+        let mut codes = Vec::with_capacity(2 * (library.bases() as usize + library.len()) + 2);
+        let mut entries = Vec::with_capacity(2 * library.len());
+        codes.push(GAP_CODE);
+        let mut push = |codes: &mut Vec<u8>, sequence: &mut dyn Iterator<Item = u8>| {
+            let start = codes.len() as u32;
+            codes.extend(sequence);
+            entries.push((start, codes.len() as u32));
+            codes.push(GAP_CODE);
+        };
+        for sequence in &library.sequences {
+            push(&mut codes, &mut sequence.iter().map(|&letter| CODES[usize::from(letter)]));
+        }
+        for entry in (0..library.len()).rev() {
+            let forward: Vec<u8> = library.sequences[entry].iter().map(|&letter| CODES[usize::from(letter)]).collect();
+            push(&mut codes, &mut reverse_complement(&forward));
+        }
+        Self { codes, entries, sequences: library.len() }
+    }
+
+    /// The entry that holds a place in the text.
+    pub(crate) fn entry_at(&self, at: u32) -> usize {
+        self.entries.partition_point(|e| e.1 <= at)
+    }
+
+    /// Start and end of an entry in the text.
+    pub(crate) fn bounds(&self, entry: usize) -> (u32, u32) {
+        self.entries[entry]
+    }
+
+    /// Sequence and strand of an entry.
+    pub(crate) fn sequence(&self, entry: usize) -> (u32, Strand) {
+        if entry < self.sequences {
+            (entry as u32, Strand::Forward)
+        } else {
+            ((2 * self.sequences - 1 - entry) as u32, Strand::Reverse)
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Query sequences against the indexed genome: every copy, on both strands, with columns, divergence and E-value.
+//!
+//! [`search`] goes through these steps, each parallel and each giving the same whatever the threads:
+//!
+//! 1. Words of the library under spaced patterns go into a table (`seeds`), those of low complexity left out.
+//! 2. One scan of the genome looks each of its words up and extends what it finds without gaps. Nothing is dropped for being frequent.
+//! 3. Segments that score well alone, or in a row with others on nearby diagonals, are extended with affine gaps (`extend`), the best
+//!    first, and what lies on an alignment already found is not extended again.
+//! 4. Each alignment gets the scores that fit its own divergence, and its ends are set by them: harsh scores place the ends of
+//!    young copies exactly, mild ones follow old copies to their ends. An end at the end of the query is likelier than any other.
+
+mod alignment;
+mod chain;
+mod extend;
+mod gapped;
+mod library;
+mod score;
+mod seeds;
+mod trim;
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+pub use alignment::{Alignment, Counts, Operation, OperationKind};
+pub use library::Library;
+pub use score::{SCORE_UNITS, Scoring};
+pub use trim::Trimmer;
+
+use crate::index::Index;
+use crate::memory::{Budget, Component};
+use crate::sequence::{Record, Region};
+use crate::{Error, Result};
+use gapped::Aligner;
+use library::Text;
+use score::Scorings;
+use seeds::{Scanner, SeedTable, Segment};
+
+/// What a search looks for.
+#[derive(Debug, Clone)]
+pub struct SearchOptions {
+    /// Alignments that chance gives more often than this in the whole search are left out.
+    pub max_e_value: f64,
+    /// Search these stretches alone, each as if it were a contig; all of the genome where there are none.
+    pub within: Option<Vec<Stretch>>,
+}
+
+impl Default for SearchOptions {
+    fn default() -> Self {
+        Self { max_e_value: 1e-3, within: None }
+    }
+}
+
+/// A stretch of a contig.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    /// Number of the contig, from 0.
+    pub contig: u32,
+    /// Bases of the contig, 0-based and half-open.
+    pub range: Range<u64>,
+}
+
+/// A stretch that is searched, with its bases.
+pub(crate) struct Piece<'a> {
+    contig: u32,
+    range: Range<u64>,
+    record: Record<'a>,
+}
+
+impl Piece<'_> {
+    fn length(&self) -> u32 {
+        (self.range.end - self.range.start) as u32
+    }
+
+    /// Replaces `out` with the codes of a range of the piece.
+    fn codes(&self, range: Range<u32>, out: &mut Vec<u8>) {
+        out.clear();
+        self.record.codes(self.range.start + u64::from(range.start)..self.range.start + u64::from(range.end), out);
+    }
+}
+
+/// Bases scanned together.
+const WINDOW: u32 = 1 << 20;
+/// Bases beside a window into which segments extend.
+const MARGIN: u32 = 1 << 12;
+
+/// Searches the genome for the sequences of a library. Alignments come by contig, start, end, query, strand.
+///
+/// Memory is that of the seed table (some 30 bytes a base of both strands of the library and of what a thread works with), of the segments and of the alignments.
+///
+/// # Errors
+/// [`Error::Memory`] where the budget is too small; [`Error::Usage`] where the library is larger than 2^30 bases; [`Error::NotInIndex`]
+/// for stretches that are not there; [`Error::Damaged`].
+pub fn search(index: &Index, library: &Library, options: &SearchOptions, budget: &Budget) -> Result<Vec<Alignment>> {
+    let both = 2 * (library.bases() + library.len() as u64) + 2;
+    if both > Text::MOST {
+        return Err(Error::Usage("a library has at most 2^30 bases; split it".to_owned()));
+    }
+    let pieces = pieces(index, options.within.as_deref())?;
+    let threads = rayon::current_num_threads() as u64;
+    let fixed =
+        both + SeedTable::bytes(both as usize) + threads * (Scanner::bytes(both as usize) + 4 * u64::from(WINDOW));
+    let _held = budget.reserve(Component::Seeds, fixed, "a search")?;
+
+    let scorings = Scorings::new(composition(&pieces));
+    let text = Text::new(library);
+    let bases: u64 = pieces.iter().map(|p| u64::from(p.length())).sum();
+    let general = scorings.general();
+    // By chance a weak segment comes about once in 30 bases of the genome, a strong one once in 3,000.
+    let weak = general.score_for(1.0, library.bases() as f64, 30.0);
+    let strong = general.score_for(1.0, library.bases() as f64, 3000.0);
+
+    let segments = {
+        let seeds = SeedTable::new(&text);
+        let windows: Vec<(u32, u32)> = (0..)
+            .zip(&pieces)
+            .flat_map(|(number, piece)| (0..piece.length()).step_by(WINDOW as usize).map(move |from| (number, from)))
+            .collect();
+        let scanners = Mutex::new(Vec::new());
+        let found: Vec<_> = windows
+            .par_iter()
+            .map(|&(number, from)| {
+                let piece = &pieces[number as usize];
+                let (mut scanner, mut codes) =
+                    lock(&scanners).pop().unwrap_or_else(|| (Scanner::new(&text, &seeds, general, weak), Vec::new()));
+                let to = from.saturating_add(WINDOW).min(piece.length());
+                let first = from.saturating_sub(MARGIN);
+                piece.codes(first..to.saturating_add(MARGIN).min(piece.length()), &mut codes);
+                let mut segments = Vec::new();
+                scanner.scan(&codes, (from - first) as usize, (to - first) as usize, first, &mut segments);
+                lock(&scanners).push((scanner, codes));
+                segments.sort_unstable();
+                segments.dedup();
+                let inner =
+                    if from == 0 { 0 } else { from + MARGIN }..if to == piece.length() { to } else { to - MARGIN };
+                let keep = chain::promising(&segments, general, strong);
+                let mut keep = keep.iter();
+                segments.retain(|s| keep.next() == Some(&true) || !inner.contains(&s.genome));
+                segments.shrink_to_fit();
+                let bytes = (2 * segments.len() * size_of::<(u32, Segment)>()) as u64;
+                let held = budget.reserve(Component::Batches, bytes, "a search")?;
+                Ok((number, segments, held))
+            })
+            .collect::<Result<_>>()?;
+        found
+    };
+    let mut held = Vec::new();
+    let mut all: Vec<(u32, Segment)> = Vec::new();
+    for (number, segments, reservation) in segments {
+        held.push(reservation);
+        all.extend(segments.into_iter().map(|s| (number, s)));
+    }
+    all.par_sort_unstable_by_key(|&(piece, s)| (s.entry, piece, s.genome, s.text, s.length));
+    all.dedup();
+
+    let aligners = Mutex::new(Vec::new());
+    let clusters = chain::clusters(&all);
+    let mut found: Vec<Alignment> = clusters
+        .par_iter()
+        .map(|cluster| {
+            let mut aligner = lock(&aligners).pop().unwrap_or_else(|| Aligner::new(&text, &scorings));
+            let piece = &pieces[all[cluster.start].0 as usize];
+            let mut alignments = aligner.align(piece, all[cluster.clone()].iter().map(|&(_, s)| s), strong);
+            lock(&aligners).push(aligner);
+            for alignment in &mut alignments {
+                alignment.e_value = scorings.general().e_value(alignment.score, library.bases(), bases);
+            }
+            alignments.retain(|a| a.e_value <= options.max_e_value);
+            alignments
+        })
+        .flatten_iter()
+        .collect();
+    found.par_sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+    Ok(found)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // What is in it is whole between any two statements.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The stretches to be searched, checked against their checksums.
+fn pieces<'a>(index: &'a Index, within: Option<&[Stretch]>) -> Result<Vec<Piece<'a>>> {
+    let contigs = index.contigs()?;
+    let whole: Vec<Stretch>;
+    let stretches = match within {
+        Some(stretches) => stretches,
+        None => {
+            whole = (0..).zip(contigs).map(|(contig, c)| Stretch { contig, range: 0..c.length }).collect();
+            &whole
+        }
+    };
+    let mut pieces = Vec::with_capacity(stretches.len());
+    for stretch in stretches {
+        let Some(contig) = contigs.get(stretch.contig as usize) else {
+            return Err(Error::NotInIndex {
+                index: index.folder().to_owned(),
+                problem: format!("there is no contig number {}; it has {}", stretch.contig, contigs.len()),
+            });
+        };
+        let region = Region { contig: contig.name.clone(), range: stretch.range.clone() };
+        let (_, record) = index.region_record(&region)?;
+        if !stretch.range.is_empty() {
+            pieces.push(Piece { contig: stretch.contig, range: stretch.range.clone(), record });
+        }
+    }
+    Ok(pieces)
+}
+
+/// Shares of T, C, A and G.
+fn composition(pieces: &[Piece<'_>]) -> [f64; 4] {
+    let counts = pieces
+        .par_iter()
+        .map(|piece| {
+            let mut bytes = [0u64; 256];
+            for run in piece.record.acgt_runs_within(piece.range.clone()) {
+                let whole = run.start.div_ceil(4) as usize..(run.end / 4) as usize;
+                piece.record.packed().get(whole).into_iter().flatten().for_each(|&byte| bytes[usize::from(byte)] += 1);
+            }
+            let mut counts = [0u64; 4];
+            for (byte, count) in bytes.iter().enumerate() {
+                (0..4).for_each(|place| counts[byte >> (2 * place) & 3] += count);
+            }
+            counts
+        })
+        .reduce(|| [0; 4], |a, b| std::array::from_fn(|i| a[i] + b[i]));
+    let sum = counts.iter().sum::<u64>();
+    if sum == 0 { [0.25; 4] } else { counts.map(|count| count as f64 / sum as f64) }
+}

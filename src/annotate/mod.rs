@@ -1,0 +1,196 @@
+//! A library of repeats against the genome: which stretch is a copy of what.
+//!
+//! [`annotate`] searches, then resolves overlaps best first: of two alignments that overlap, the one that scores better keeps what both have
+//! and the other is cut to what is left of it. Fragments of one copy that a deletion, an insertion or a copy of another family parts are given one
+//! number.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::Result;
+use crate::align::{Alignment, Library, SearchOptions, Trimmer, search};
+use crate::index::Index;
+use crate::kmer::Strand;
+use crate::memory::Budget;
+
+/// Score below which what is left of a cut alignment is dropped: 15 nats.
+const LEAST_REST: i32 = 120;
+/// Bases of a contig between two fragments of a copy that no other copy accounts for, at most.
+const UNEXPLAINED: u64 = 150;
+/// Bases of the consensus that both of two fragments may have, and that may lie between them.
+const SHARED: u32 = 40;
+const MISSING: u32 = 1000;
+/// Fragments after one among which its continuation is looked for, and bases of the contig.
+const LOOK_AHEAD: usize = 50;
+const REACH: u64 = 30_000;
+
+/// A copy of a repeat, or a fragment of one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RepeatCopy {
+    /// Number of the copy, from 1, in the order of the genome; fragments of one copy have the same.
+    pub id: u64,
+    /// Where it lies and how it differs from the consensus.
+    pub alignment: Alignment,
+}
+
+/// Name and class of a sequence called `name#class/family`; what has no class is `Unknown`.
+pub fn family_and_class(name: &str) -> (&str, &str) {
+    match name.split_once('#') {
+        Some((family, class)) if !class.is_empty() => (family, class),
+        Some((family, _)) => (family, "Unknown"),
+        None => (name, "Unknown"),
+    }
+}
+
+/// Every copy of the repeats of a library, by contig and start; none overlaps another.
+///
+/// # Errors
+/// As [`search`]'s.
+pub fn annotate(index: &Index, library: &Library, options: &SearchOptions, budget: &Budget) -> Result<Vec<RepeatCopy>> {
+    let found = search(index, library, options, budget)?;
+    let trimmer = Trimmer::new(index, library)?;
+    let mut copies = resolve(found, |alignment, range| trimmer.trim(alignment, range))?;
+    copies.sort_unstable_by_key(Alignment::place);
+    let ids = join(&copies);
+    Ok(copies.into_iter().zip(ids).map(|(alignment, id)| RepeatCopy { id, alignment }).collect())
+}
+
+/// Cuts alignments so that none overlaps another, best first.
+fn resolve(
+    mut found: Vec<Alignment>,
+    trim: impl Fn(&Alignment, Range<u64>) -> Result<Option<Alignment>>,
+) -> Result<Vec<Alignment>> {
+    found.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.place().cmp(&b.place())));
+    // End of what is taken by contig and start.
+    let mut taken: BTreeMap<(u32, u64), u64> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for alignment in found {
+        let free = free(&taken, alignment.contig, &alignment.range);
+        if free.len() == 1 && free[0] == alignment.range {
+            taken.insert((alignment.contig, alignment.range.start), alignment.range.end);
+            kept.push(alignment);
+            continue;
+        }
+        for range in free {
+            if let Some(rest) = trim(&alignment, range)?
+                && rest.score >= LEAST_REST
+            {
+                taken.insert((rest.contig, rest.range.start), rest.range.end);
+                kept.push(rest);
+            }
+        }
+    }
+    Ok(kept)
+}
+
+/// The parts of a range that are not taken.
+fn free(taken: &BTreeMap<(u32, u64), u64>, contig: u32, range: &Range<u64>) -> Vec<Range<u64>> {
+    let before = taken.range(..(contig, range.start)).next_back().filter(|((c, _), _)| *c == contig);
+    let within = taken.range((contig, range.start)..(contig, range.end));
+    let (mut free, mut at) = (Vec::new(), range.start);
+    for (&(_, start), &end) in before.into_iter().chain(within) {
+        if start > at {
+            free.push(at..start);
+        }
+        at = at.max(end);
+    }
+    if at < range.end {
+        free.push(at..range.end);
+    }
+    free
+}
+
+/// Numbers of copies that are sorted by place and do not overlap.
+fn join(copies: &[Alignment]) -> Vec<u64> {
+    // Bases of copies up to each, to tell what lies between two.
+    let mut covered = vec![0];
+    for copy in copies {
+        covered.push(covered[covered.len() - 1] + copy.range.end - copy.range.start);
+    }
+    let mut previous: Vec<Option<usize>> = vec![None; copies.len()];
+    for (i, copy) in copies.iter().enumerate() {
+        let next = (i + 1..copies.len().min(i + 1 + LOOK_AHEAD))
+            .take_while(|&j| copies[j].contig == copy.contig && copies[j].range.start - copy.range.end <= REACH)
+            .find(|&j| {
+                let between = copies[j].range.start - copy.range.end - (covered[j] - covered[i + 1]);
+                previous[j].is_none() && continues(copy, &copies[j], between)
+            });
+        if let Some(next) = next {
+            previous[next] = Some(i);
+        }
+    }
+    let (mut ids, mut last) = (Vec::with_capacity(copies.len()), 0);
+    for before in previous {
+        let id = match before {
+            Some(before) => ids[before],
+            None => {
+                last += 1;
+                last
+            }
+        };
+        ids.push(id);
+    }
+    ids
+}
+
+/// Whether a fragment goes on where another ends, with so many bases between them that no copy accounts for.
+fn continues(first: &Alignment, second: &Alignment, between: u64) -> bool {
+    let (end, start) = match first.strand {
+        Strand::Forward => (first.query_range.end, second.query_range.start),
+        Strand::Reverse => (second.query_range.end, first.query_range.start),
+    };
+    let missing = start.saturating_sub(end);
+    (first.query, first.strand) == (second.query, second.strand)
+        && end.saturating_sub(start) <= SHARED
+        && missing <= MISSING
+        && between <= UNEXPLAINED + u64::from(missing)
+        // Both have the consensus in the same order, and not the same part of it.
+        && match first.strand {
+            Strand::Forward => second.query_range.end > first.query_range.end,
+            Strand::Reverse => second.query_range.start < first.query_range.start,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::align::Counts;
+
+    fn copy(query: u32, strand: Strand, range: Range<u64>, query_range: Range<u32>, score: i32) -> Alignment {
+        let (contig, e_value) = (0, 0.0);
+        let (counts, operations) = (Counts::default(), Vec::new());
+        Alignment { query, strand, query_range, contig, range, score, e_value, counts, operations }
+    }
+
+    #[test]
+    fn the_better_one_keeps_what_both_have() {
+        use Strand::Forward;
+        let cut = |a: &Alignment, range: Range<u64>| -> Result<Option<Alignment>> {
+            Ok(Some(Alignment { score: (range.end - range.start) as i32 * 8, range, ..a.clone() }))
+        };
+        let found = vec![
+            copy(0, Forward, 100..500, 0..400, 3000),
+            copy(1, Forward, 200..300, 0..100, 4000),
+            copy(2, Forward, 490..600, 0..110, 800),
+            copy(3, Forward, 95..110, 0..15, 130),
+        ];
+        let mut kept: Vec<_> = resolve(found, cut).expect("no error").into_iter().map(|a| (a.range, a.query)).collect();
+        kept.sort_by_key(|(range, _)| range.start);
+        assert_eq!(kept, [(100..200, 0), (200..300, 1), (300..500, 0), (500..600, 2)]);
+    }
+
+    #[test]
+    fn fragments_of_one_copy_have_one_number() {
+        use Strand::{Forward, Reverse};
+        let fragments = [
+            copy(0, Forward, 100..500, 0..400, 1),
+            copy(1, Reverse, 500..800, 50..350, 1),
+            copy(0, Forward, 800..1000, 405..600, 1),
+            // Another copy of the same: it begins anew.
+            copy(0, Forward, 1010..1400, 0..400, 1),
+            copy(1, Reverse, 9000..9300, 300..600, 1),
+            copy(1, Reverse, 9310..9500, 100..290, 1),
+        ];
+        assert_eq!(join(&fragments), [1, 2, 1, 3, 4, 4]);
+    }
+}

@@ -1,0 +1,218 @@
+use std::io::{BufRead, BufReader, Write};
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use ahash::AHashSet;
+use clap::Args;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::{Settings, grouped};
+use crate::index::{Index, OpenOptions};
+use crate::sequence::{Case, Region, Source, parse_bed_line};
+use crate::{Error, Result};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Folder of an index
+    index: PathBuf,
+    /// What to mask: .gff3 (features without parts), RepeatMasker's .out, or lines that begin as BED's do; plain or gzipped
+    #[arg(long, value_name = "FILE")]
+    annotation: PathBuf,
+    /// Write N instead of lower case
+    #[arg(long)]
+    hard: bool,
+    /// Do not keep the lower case of the genome
+    #[arg(long)]
+    replace: bool,
+    /// Bases on a line
+    #[arg(long, value_name = "N", default_value = "60")]
+    width: NonZeroUsize,
+}
+
+/// Bases written at a time.
+const CHUNK: u64 = 1 << 20;
+
+pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+    let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
+    let masked = intervals(&index, &arguments.annotation)?;
+    let compressed = settings.output.as_ref().is_some_and(|path| path.extension().is_some_and(|end| end == "gz"));
+    let mut output = settings.output()?;
+    let bases = if compressed {
+        let mut encoder = GzEncoder::new(&mut output, Compression::default());
+        let bases = write_masked(&index, &masked, &arguments, &mut encoder)?;
+        encoder.finish().map_err(|e| Error::io("write", "the output", e))?;
+        bases
+    } else {
+        write_masked(&index, &masked, &arguments, &mut output)?
+    };
+    output.finish()?;
+    settings.note(&format!("masked {} bases", grouped(bases)));
+    Ok(())
+}
+
+/// Number of a contig, and bases of it.
+type Interval = (u32, Range<u64>);
+
+/// The intervals of an annotation, sorted, those that touch joined.
+fn intervals(index: &Index, path: &Path) -> Result<Vec<Interval>> {
+    let name = path.to_string_lossy().to_lowercase();
+    let stem = name.strip_suffix(".gz").unwrap_or(&name);
+    let is_gff = stem.ends_with(".gff3") || stem.ends_with(".gff");
+    let is_out = stem.ends_with(".out");
+    let source = Source::new(path);
+    let mut features = Vec::new();
+    let mut parents = AHashSet::new();
+    for (number, line) in (1..).zip(BufReader::new(source.open()?).split(b'\n')) {
+        let line = line.map_err(|e| source.read_error(number, e))?;
+        let line = String::from_utf8_lossy(&line);
+        let in_line = |problem: String| Error::input(path, Some(number), problem);
+        let feature = if is_gff {
+            if line.starts_with("##FASTA") {
+                break;
+            }
+            gff_line(&line, &mut parents)
+        } else if is_out {
+            out_line(&line).map(|region| region.map(|region| (region, None)))
+        } else {
+            parse_bed_line(&line).map(|region| region.map(|region| (region, None)))
+        };
+        let Some((region, id)) = feature.map_err(in_line)? else { continue };
+        let (contig, _) = index.region_record(&region).map_err(|e| match e {
+            Error::NotInIndex { problem, .. } => in_line(problem),
+            other => other,
+        })?;
+        features.push((contig, region.range, id));
+    }
+    // What has parts is masked where they are.
+    features.retain(|(.., id)| id.as_ref().is_none_or(|id: &String| !parents.contains(id)));
+    let mut intervals: Vec<Interval> = features.into_iter().map(|(contig, range, _)| (contig, range)).collect();
+    intervals.sort_unstable_by_key(|(contig, range)| (*contig, range.start));
+    intervals.dedup_by(|next, last| {
+        let touch = next.0 == last.0 && next.1.start <= last.1.end;
+        if touch {
+            last.1.end = last.1.end.max(next.1.end);
+        }
+        touch
+    });
+    Ok(intervals)
+}
+
+/// A 1-based interval with both ends.
+fn closed(contig: String, start: &str, end: &str) -> Result<Region, String> {
+    let number = |text: &str| text.parse::<u64>().map_err(|_| format!("{text:?} is not a position"));
+    let (start, end) = (number(start)?, number(end)?);
+    if start == 0 || start > end + 1 {
+        return Err(format!("{start}-{end} is not an interval counted from 1"));
+    }
+    Ok(Region { contig, range: start - 1..end })
+}
+
+/// A feature with its ID; parents that it names are remembered.
+fn gff_line(line: &str, parents: &mut AHashSet<String>) -> Result<Option<(Region, Option<String>)>, String> {
+    let line = line.trim_end();
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let fields: Vec<&str> = line.split('\t').collect();
+    let &[contig, _, _, start, end, .., attributes] = &fields[..] else {
+        return Err("a line of GFF3 has nine columns".to_owned());
+    };
+    let mut id = None;
+    for attribute in attributes.split(';') {
+        match attribute.split_once('=') {
+            Some(("ID", value)) => id = Some(value.to_owned()),
+            Some(("Parent", value)) => parents.extend(value.split(',').map(str::to_owned)),
+            _ => {}
+        }
+    }
+    closed(unescaped(contig), start, end).map(|region| Some((region, id)))
+}
+
+/// A line of RepeatMasker's; its header is skipped.
+fn out_line(line: &str) -> Result<Option<Region>, String> {
+    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    if fields.first().is_none_or(|first| first.parse::<u64>().is_err()) {
+        return Ok(None);
+    }
+    let &[_, _, _, _, contig, start, end, ..] = &fields[..] else {
+        return Err("a line of .out has a sequence, a begin and an end in columns 5 to 7".to_owned());
+    };
+    closed(contig.to_owned(), start, end).map(Some)
+}
+
+/// Undoes the `%` and two digits of GFF3.
+fn unescaped(text: &str) -> String {
+    let (bytes, mut out, mut at) = (text.as_bytes(), Vec::with_capacity(text.len()), 0);
+    while at < bytes.len() {
+        let code = text.get(at + 1..at + 3).filter(|_| bytes[at] == b'%').and_then(|c| u8::from_str_radix(c, 16).ok());
+        out.push(code.unwrap_or(bytes[at]));
+        at += if code.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Writes the genome as FASTA; gives the bases masked.
+fn write_masked(index: &Index, masked: &[Interval], arguments: &Arguments, output: &mut dyn Write) -> Result<u64> {
+    let io_error = |e| Error::io("write", "the output", e);
+    let case = if arguments.replace { Case::Upper } else { Case::Masked };
+    let width = arguments.width.get();
+    let mut bases = 0;
+    for (number, contig) in (0..).zip(index.contigs()?) {
+        let blank = if contig.description.is_empty() { "" } else { " " };
+        writeln!(output, ">{}{blank}{}", contig.name, contig.description).map_err(io_error)?;
+        let first = masked.partition_point(|(c, _)| *c < number);
+        let own = &masked[first..first + masked[first..].partition_point(|(c, _)| *c == number)];
+        let (mut letters, mut column) = (Vec::new(), 0);
+        for start in (0..contig.length).step_by(CHUNK as usize) {
+            let range = start..contig.length.min(start + CHUNK);
+            let (_, record) = index.region_record(&Region { contig: contig.name.clone(), range: range.clone() })?;
+            letters.clear();
+            record.bases(range.clone(), case, &mut letters);
+            let from = own.partition_point(|(_, interval)| interval.end <= range.start);
+            for (_, interval) in own[from..].iter().take_while(|(_, interval)| interval.start < range.end) {
+                let within = interval.start.max(range.start)..interval.end.min(range.end);
+                let part = &mut letters[(within.start - start) as usize..(within.end - start) as usize];
+                bases += part.len() as u64;
+                if arguments.hard { part.fill(b'N') } else { part.make_ascii_lowercase() }
+            }
+            let mut rest = &letters[..];
+            while !rest.is_empty() {
+                let (line, others) = rest.split_at(rest.len().min(width - column));
+                output.write_all(line).map_err(io_error)?;
+                column += line.len();
+                if column == width {
+                    output.write_all(b"\n").map_err(io_error)?;
+                    column = 0;
+                }
+                rest = others;
+            }
+        }
+        if column > 0 {
+            output.write_all(b"\n").map_err(io_error)?;
+        }
+    }
+    Ok(bases)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_annotations() {
+        let region = |contig: &str, range| Region { contig: contig.to_owned(), range };
+        assert_eq!(out_line("   SW   perc perc  query"), Ok(None));
+        let line = "  463 1.3 0.6 1.7 chr1 10 12 (5) + a#b c/d 1 3 (0) 1";
+        assert_eq!(out_line(line), Ok(Some(region("chr1", 9..12))));
+        assert!(out_line("463 1 2 3 chr1 0 12").is_err() && out_line("463 1 2 3 chr1").is_err());
+        let mut parents = AHashSet::new();
+        let line = "a%3Bb\t.\trepeat\t3\t4\t.\t+\t.\tID=x;Parent=p,q\r";
+        assert_eq!(gff_line(line, &mut parents), Ok(Some((region("a;b", 2..4), Some("x".to_owned())))));
+        assert!(parents.contains("p") && parents.contains("q"));
+        assert_eq!(gff_line("##gff-version 3", &mut parents), Ok(None));
+        assert!(gff_line("a\tb", &mut parents).is_err());
+        assert_eq!(unescaped("100%25%zz%4"), "100%%zz%4");
+    }
+}

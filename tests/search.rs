@@ -1,0 +1,201 @@
+//! A library against a genome in which every copy is known.
+
+mod common;
+
+use std::path::Path;
+
+use common::{Contig, PLAIN, Random, fasta, reverse_complement};
+use reprise::align::{Alignment, Library, OperationKind, SearchOptions, Stretch, search};
+use reprise::build::{BuildOptions, build_index};
+use reprise::kmer::Strand;
+use reprise::memory::Budget;
+use reprise::sequence::Source;
+use reprise::{Index, Silent};
+
+/// A planted copy: contig, start, end, query, strand, start and end in the query.
+type Copy = (u32, u64, u64, u32, Strand, u32, u32);
+
+/// Bases with a share of them substituted, two transitions to a transversion, and some short gaps.
+fn diverged(random: &mut Random, bases: &[u8], per_mille: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    for &base in bases {
+        match random.below(1000 * 30) {
+            x if x < per_mille => {}
+            x if x < 2 * per_mille => {
+                out.push(base);
+                let length = random.below(6);
+                out.extend(random.bases(length));
+            }
+            _ if random.below(1000) < per_mille => {
+                let letters = match base {
+                    b'A' => b"GGCT",
+                    b'G' => b"AACT",
+                    b'C' => b"TTAG",
+                    _ => b"CCAG",
+                };
+                let choice = random.below(6);
+                out.push(letters[if choice < 4 { choice / 2 } else { choice - 2 }]);
+            }
+            _ => out.push(base),
+        }
+    }
+    out
+}
+
+struct Plant {
+    _folder: tempfile::TempDir,
+    index: Index,
+    library: Library,
+    contigs: Vec<Contig>,
+    copies: Vec<Copy>,
+}
+
+fn plant(seed: u64, per_mille: usize) -> Plant {
+    let mut random = Random(seed);
+    let mut library = Library::default();
+    let consensi: Vec<Vec<u8>> = [300, 1200, 3500].iter().map(|&length| random.bases(length)).collect();
+    for (i, consensus) in consensi.iter().enumerate() {
+        library.push(format!("family{i}#Unknown"), consensus.clone());
+    }
+    let (mut contigs, mut copies) = (Vec::new(), Vec::new());
+    for number in 0..3 {
+        let mut letters = random.bases(500);
+        for _ in 0..12 {
+            let query = random.below(3);
+            let consensus = &consensi[query];
+            let start = if random.below(2) == 0 { 0 } else { random.below(consensus.len() / 2) };
+            let end = consensus.len().min(start + 150 + random.below(consensus.len()));
+            let mut copy = diverged(&mut random, &consensus[start..end], per_mille);
+            let mut strand = Strand::Forward;
+            if random.below(2) == 0 {
+                copy = reverse_complement(&copy);
+                strand = Strand::Reverse;
+            }
+            let at = letters.len() as u64;
+            letters.extend_from_slice(&copy);
+            copies.push((number, at, letters.len() as u64, query as u32, strand, start as u32, end as u32));
+            let gap = 200 + random.below(3000);
+            letters.extend(random.bases(gap));
+            if random.below(3) == 0 {
+                letters.extend_from_slice(&[b'N'; 70]);
+            }
+        }
+        contigs.push(Contig::new(&format!("contig{number}"), letters));
+    }
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let index = indexed(folder.path(), &contigs);
+    Plant { _folder: folder, index, library, contigs, copies }
+}
+
+fn indexed(folder: &Path, contigs: &[Contig]) -> Index {
+    let genome = folder.join("genome.fa");
+    std::fs::write(&genome, fasta(contigs, &PLAIN)).expect("written");
+    let target = folder.join("genome.reprise");
+    build_index(&[Source::new(&genome)], &target, &BuildOptions::default(), &Budget::new(1 << 30), &Silent)
+        .expect("built");
+    Index::open(&target).expect("opened")
+}
+
+fn found(plant: &Plant, options: &SearchOptions) -> Vec<Alignment> {
+    search(&plant.index, &plant.library, options, &Budget::new(1 << 30)).expect("searched")
+}
+
+fn near(a: &Alignment, copy: &Copy, slack: u64) -> bool {
+    let &(contig, start, end, query, strand, ..) = copy;
+    (a.contig, a.query, a.strand) == (contig, query, strand)
+        && a.range.start.abs_diff(start) <= slack
+        && a.range.end.abs_diff(end) <= slack
+}
+
+#[test]
+fn every_copy_is_found_with_its_ends() {
+    for (seed, per_mille, slack) in [(1, 0, 4), (2, 50, 6), (3, 120, 15), (4, 250, 40)] {
+        let plant = plant(seed, per_mille);
+        let found = found(&plant, &SearchOptions::default());
+        for copy in &plant.copies {
+            assert!(
+                found.iter().any(|a| near(a, copy, slack)),
+                "{per_mille} ‰: {copy:?} is not among {:#?}",
+                found
+                    .iter()
+                    .filter(|a| a.contig == copy.0 && a.range.start < copy.2 && a.range.end > copy.1)
+                    .collect::<Vec<_>>()
+            );
+        }
+        for a in &found {
+            let overlaps = |c: &Copy| c.0 == a.contig && c.1 < a.range.end && a.range.start < c.2;
+            assert!(plant.copies.iter().any(overlaps), "by chance: {a:?}");
+            assert!(a.e_value <= 1e-3 && a.score > 0);
+        }
+    }
+}
+
+#[test]
+fn columns_are_those_of_the_bases() {
+    let plant = plant(5, 150);
+    for a in found(&plant, &SearchOptions::default()) {
+        let query = &plant.library.sequence(a.query as usize)[a.query_range.start as usize..a.query_range.end as usize];
+        let query = if a.strand == Strand::Reverse { reverse_complement(query) } else { query.to_vec() };
+        let genome = &plant.contigs[a.contig as usize].letters[a.range.start as usize..a.range.end as usize];
+        let (mut q, mut g) = (0, 0);
+        let mut equal = 0;
+        for operation in &a.operations {
+            let length = operation.length as usize;
+            match operation.kind {
+                OperationKind::Pair => {
+                    equal += query[q..q + length].iter().zip(&genome[g..g + length]).filter(|(a, b)| a == b).count();
+                    (q, g) = (q + length, g + length);
+                }
+                OperationKind::Insertion => g += length,
+                OperationKind::Deletion => q += length,
+            }
+        }
+        assert_eq!((q, g), (query.len(), genome.len()));
+        assert_eq!(equal, a.counts.matches as usize);
+        assert!(a.counts.kimura() < 0.3 && a.counts.kimura_without_cpg() <= a.counts.kimura());
+    }
+}
+
+#[test]
+fn threads_and_stretches_change_nothing() {
+    let plant = plant(6, 100);
+    let all = found(&plant, &SearchOptions::default());
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        assert_eq!(pool.install(|| found(&plant, &SearchOptions::default())), all);
+    }
+    assert!(all.is_sorted_by_key(|a| a.place()));
+    // A stretch that ends between two copies holds the copies before it; one that ends within a copy cuts it.
+    let copy = &plant.copies[3];
+    let middle = (copy.1 + copy.2) / 2;
+    let within = |range| SearchOptions { within: Some(vec![Stretch { contig: 0, range }]), ..SearchOptions::default() };
+    let before = found(&plant, &within(0..copy.1 - 50));
+    assert_eq!(
+        before.iter().map(|a| a.place()).collect::<Vec<_>>(),
+        all.iter().filter(|a| a.contig == 0 && a.range.end < copy.1).map(|a| a.place()).collect::<Vec<_>>()
+    );
+    let cut = found(&plant, &within(copy.1..middle));
+    assert!(cut.iter().any(|a| a.query == copy.3 && a.range.end == middle), "{cut:?}");
+}
+
+#[test]
+fn too_little_memory_is_an_error() {
+    let plant = plant(7, 100);
+    let error =
+        search(&plant.index, &plant.library, &SearchOptions::default(), &Budget::new(1 << 20)).expect_err("too little");
+    assert_eq!(error.exit_code(), 5);
+}
+
+#[test]
+fn nothing_is_found_where_there_is_nothing() {
+    let mut plant = plant(8, 100);
+    plant.library = Library::default();
+    assert!(found(&plant, &SearchOptions::default()).is_empty());
+    plant.library.push("strange", "NNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNNN");
+    plant.library.push("short", "ACGT");
+    plant.library.push("empty", "");
+    plant.library.push("monotonous", vec![b'A'; 300]);
+    let random = Random(99).bases(5000);
+    plant.library.push("random", random);
+    assert!(found(&plant, &SearchOptions::default()).is_empty());
+}
