@@ -728,7 +728,7 @@ impl<'a> Planned<'a> {
                         let failed = |e| Error::io("read back", &path, e);
                         let mut block = vec![0; entry.block_bytes as usize];
                         File::open(&path).map_err(failed)?.read_exact_at(&mut block, entry.block_at).map_err(failed)?;
-                        Ok(store::block::decode(&block, page, None).map_err(forged)?.into_owned())
+                        Ok(store::block::decode(&block, page, None, u64::MAX).map_err(forged)?.into_owned())
                     };
                     let mut frequencies = Vec::new();
                     shape.for_each_kmer(&fields, (bytes, page), block, forged, |_, frequency, _| {

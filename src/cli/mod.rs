@@ -24,7 +24,7 @@ use crate::memory::{
     parse_size, resident,
 };
 use crate::output::Output;
-use crate::{Error, Result, store};
+use crate::{Error, Result};
 use progress::Bars;
 
 /// Index a genome's k-mers once, then ask how often each occurs and where.
@@ -248,13 +248,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    // A panic of the store on a damaged file is caught and told as an error.
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if !store::panics_are_caught() {
-            hook(panic);
-        }
-    }));
     let settings = Settings::resolve(arguments.common);
     let brief = matches!(&arguments.command, Command::Info(arguments) if arguments.is_brief());
     let outcome = settings.watched(brief, || match arguments.command {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, TryLockError};
 use std::time::Instant;
 
-use crate::memory::{Arena, Budget, Component, Reservation, Slot, Status, trim};
+use crate::memory::{Arena, Budget, Buffer, Component, Reservation, Slot, Status, trim};
 
 /// How large the cache is and when it is swept.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,7 +58,7 @@ pub(crate) struct Page<S> {
 /// The bytes of a page.
 enum Image {
     /// As the store read them.
-    Store(redb::AccessGuard<'static, &'static [u8]>),
+    Store(Buffer<u8>),
     /// In a slab of the cache.
     Slot(Slot),
     /// Too many for a slot.
@@ -67,14 +67,14 @@ enum Image {
 
 impl<S> Page<S> {
     /// A page as the store read it.
-    pub(super) fn stored(number: u64, shape: S, bytes: redb::AccessGuard<'static, &'static [u8]>) -> Self {
+    pub(super) fn stored(number: u64, shape: S, bytes: Buffer<u8>) -> Self {
         Self { number, shape, image: Image::Store(bytes) }
     }
 
     #[inline(always)]
     pub(super) fn bytes(&self) -> &[u8] {
         match &self.image {
-            Image::Store(guard) => guard.value(),
+            Image::Store(bytes) => bytes,
             Image::Slot(slot) => slot,
             Image::Own(bytes) => bytes,
         }

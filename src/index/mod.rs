@@ -41,9 +41,6 @@ use crate::store::superkmers::{Fields, SuperKmerShape, Wanted};
 use crate::store::{self, CATALOG, Contig, Layout, Manifest, MemoryHints, POSITIONS, SEQUENCE, Shape, SuperKmerLayout};
 use crate::{Error, Result};
 
-/// Memory of the store itself: what it reads is kept in our own cache.
-const STORE_CACHE: usize = 1 << 20;
-
 /// Memory beside tables and pages that looking up takes at the least: a batch, and what the allocator keeps.
 const LEAST_ROOM: u64 = 4 << 20;
 
@@ -135,7 +132,7 @@ pub struct Index {
     contigs: OnceLock<Contigs>,
     cache: PageCache<PageShape>,
     contigs_held: OnceLock<Reservation>,
-    _held: [Reservation; 2],
+    _held: Reservation,
     budget: Budget,
 }
 
@@ -150,7 +147,7 @@ pub(crate) fn least_memory(manifest: &Manifest) -> u64 {
     // A page as the store reads it, and in the cache, and its block.
     let page = 3 * manifest.actual.dictionary_bytes / manifest.dictionary.pages().max(1);
     let places = cache::places_bytes(manifest.dictionary.pages());
-    table_bytes(manifest) + places + STORE_CACHE as u64 + page + LEAST_ROOM
+    table_bytes(manifest) + places + page + LEAST_ROOM
 }
 
 struct Contigs {
@@ -187,10 +184,7 @@ impl Index {
         if needed > budget.limit() {
             return Err(Error::memory("an open index", needed, budget.limit()));
         }
-        let held = [
-            budget.reserve(Component::PageIndex, table_bytes(&manifest), "an open index")?,
-            budget.reserve(Component::Store, STORE_CACHE as u64, "an open index")?,
-        ];
+        let held = budget.reserve(Component::PageIndex, table_bytes(&manifest), "an open index")?;
         for (name, digest) in &manifest.files {
             let path = folder.join(name);
             let length = match fs::metadata(&path) {
@@ -219,7 +213,7 @@ impl Index {
                 (KmerCodec::new(layout.k)?, Dictionary::SuperKmers { layout, fields })
             }
         };
-        let catalog = Catalog::open(&folder.join(CATALOG), manifest.identity, STORE_CACHE)?;
+        let catalog = Catalog::open(&folder.join(CATALOG), manifest.identity, budget.limit())?;
         let meta = catalog.value::<(store::Parameters, Shape, u64)>(Record::Meta, 0)?;
         if meta != Some((manifest.parameters.clone(), manifest.dictionary, manifest.genome.bases)) {
             return Err(catalog.damage("it belongs to another index than the manifest"));
@@ -500,8 +494,8 @@ impl Index {
 
     /// Reads page `number` from the store and checks it.
     fn read_page(&self, number: u64) -> Result<Page> {
-        let guard = self.catalog.page(number)?;
-        let (identity, bytes) = (self.manifest.identity, guard.value());
+        let stored = self.catalog.page(number)?;
+        let (identity, bytes) = (self.manifest.identity, &stored.bytes[..]);
         let shape = match &self.dictionary {
             Dictionary::Sorted { layout, .. } => {
                 page::PageShape::of(identity, bytes, number, layout).map(PageShape::Sorted)
@@ -510,8 +504,8 @@ impl Index {
                 SuperKmerShape::of(identity, bytes, number, layout, fields).map(PageShape::SuperKmers)
             }
         }
-        .map_err(|e| self.catalog.damage(e))?;
-        Ok(Page::stored(number, shape, guard))
+        .map_err(|e| self.catalog.damage_at(stored.at, e))?;
+        Ok(Page::stored(number, shape, stored.bytes))
     }
 
     /// Runs `look` on page `number`, which is kept in the cache.
@@ -581,7 +575,8 @@ impl Index {
             // All of it is read now, though only a part of it later.
             self.will_need(entry.block_at as usize, bytes.len());
         }
-        let payload = store::block::decode(bytes, block, check.then_some(self.manifest.identity))
+        let most = self.budget.limit();
+        let payload = store::block::decode(bytes, block, check.then_some(self.manifest.identity), most)
             .map_err(|e| damage(entry.block_at, e))?;
         if check {
             word.fetch_or(bit, Ordering::Relaxed);

@@ -71,11 +71,12 @@ pub(crate) fn finish(identity: Identity, block: u64, mut out: Vec<u8>) -> Vec<u8
     out
 }
 
-/// The payload of block `block`, from exactly its bytes; in place unless it is compressed.
+/// The payload of block `block`, from exactly its bytes; in place unless it is compressed, and then of `most` bytes at the
+/// most.
 ///
 /// # Errors
 /// A sentence on what does not fit. The checksum is checked where the index is given.
-pub(crate) fn decode(bytes: &[u8], block: u64, check: Option<Identity>) -> Result<Cow<'_, [u8]>, String> {
+pub(crate) fn decode(bytes: &[u8], block: u64, check: Option<Identity>, most: u64) -> Result<Cow<'_, [u8]>, String> {
     let Some((header, rest)) = bytes.split_at_checked(BLOCK_HEADER) else {
         return Err(format!("position block {block} is cut short"));
     };
@@ -91,6 +92,9 @@ pub(crate) fn decode(bytes: &[u8], block: u64, check: Option<Identity>) -> Resul
     match header[AT_CODEC] {
         PLAIN if stored == plain => Ok(Cow::Borrowed(rest)),
         // LZ4 makes at most 255 bytes of one: a forged length cannot ask for more memory than that.
+        LZ4 if plain / 255 <= stored && plain > most => {
+            Err(format!("position block {block} unpacks to {plain} bytes, more than --max-memory allows"))
+        }
         LZ4 if plain / 255 <= stored => {
             let mut out = vec![0; plain as usize + PADDING];
             match lz4_flex::block::decompress_into(&rest[..stored as usize], &mut out[..plain as usize]) {
@@ -124,16 +128,17 @@ mod tests {
             let bytes = finish(Identity::TEST, 7, bytes);
             assert_eq!(bytes[AT_CODEC], codec);
             assert_eq!(bytes.len() % 8, 0);
-            let decoded = decode(&bytes, 7, Some(Identity::TEST)).expect("sound");
+            let decoded = decode(&bytes, 7, Some(Identity::TEST), u64::MAX).expect("sound");
             assert_eq!(&decoded[..payload.len()], payload);
             assert!(decoded[payload.len()..].iter().all(|&b| b == 0));
-            assert!(decode(&bytes, 8, Some(Identity::TEST)).is_err());
+            assert!(decode(&bytes, 8, Some(Identity::TEST), u64::MAX).is_err());
+            assert_eq!(decode(&bytes, 7, None, payload.len() as u64 / 2).is_err(), codec == LZ4);
             for at in (0..bytes.len()).step_by(if bytes.len() > 1000 { 101 } else { 1 }) {
                 let mut damaged = bytes.clone();
                 damaged[at] ^= 4;
-                assert!(decode(&damaged, 7, Some(Identity::TEST)).is_err());
-                let _ = decode(&damaged, 7, None);
-                assert!(decode(&bytes[..at], 7, Some(Identity::TEST)).is_err());
+                assert!(decode(&damaged, 7, Some(Identity::TEST), u64::MAX).is_err());
+                let _ = decode(&damaged, 7, None, u64::MAX);
+                assert!(decode(&bytes[..at], 7, Some(Identity::TEST), u64::MAX).is_err());
             }
         }
     }

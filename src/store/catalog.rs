@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::{
-    AccessGuard, Builder, Database, DatabaseError, ReadOnlyDatabase, ReadOnlyTable, ReadTransaction, ReadableDatabase,
-    StorageBackend, Table, TableDefinition,
+    AccessGuard, Builder, Database, ReadableDatabase, StorageBackend, Table, TableDefinition, TableHandle,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::bundle::Syncer;
 use super::checksum::{Identity, Piece};
+use super::tree::{self, StoreFile, Stored};
 use crate::{Error, Result};
 
 /// Dictionary pages by number.
@@ -89,9 +89,12 @@ fn record_number(kind: Record, number: u64) -> u64 {
     (kind as u64) << 48 ^ number
 }
 
+/// Bytes of the checksum in front of a record.
+const SUM_BYTES: usize = 8;
+
 /// Puts the checksum in front of a record.
 pub(crate) fn seal(identity: Identity, kind: Record, number: u64, payload: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(payload.len() + 8);
+    let mut out = Vec::with_capacity(payload.len() + SUM_BYTES);
     out.extend_from_slice(&identity.checksum(payload, Piece::Record, record_number(kind, number)).to_le_bytes());
     out.extend_from_slice(payload);
     out
@@ -99,7 +102,7 @@ pub(crate) fn seal(identity: Identity, kind: Record, number: u64, payload: &[u8]
 
 /// Checks and strips the checksum of a record.
 pub(crate) fn unseal(identity: Identity, kind: Record, number: u64, value: &[u8]) -> Result<&[u8], String> {
-    match value.split_first_chunk::<8>() {
+    match value.split_first_chunk::<SUM_BYTES>() {
         Some((sum, payload))
             if u64::from_le_bytes(*sum) == identity.checksum(payload, Piece::Record, record_number(kind, number)) =>
         {
@@ -148,25 +151,6 @@ impl StorageBackend for DraftFile {
     }
 }
 
-thread_local! {
-    static GUARDED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
-}
-
-/// Whether this thread is in a call to the store whose panics are caught; a panic hook may stay silent then.
-pub(crate) fn panics_are_caught() -> bool {
-    GUARDED.get()
-}
-
-/// Runs a call to the store. It trusts its file and panics where bytes of it are damaged that no checksum of its own
-/// covers; that is damage like any other.
-fn guarded<T>(path: &Path, call: impl FnOnce() -> Result<T>) -> Result<T> {
-    let before = GUARDED.replace(true);
-    // What a caught call leaves half done is an open store that only ever reads, and that is not used after the error.
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
-    GUARDED.set(before);
-    outcome.unwrap_or_else(|_| Err(Error::damaged(path, None, "the store cannot make sense of it")))
-}
-
 /// Turns an error of the store into one that names the file.
 pub(crate) fn store_error(path: &Path, error: impl Into<redb::Error>) -> Error {
     match error.into() {
@@ -177,11 +161,6 @@ pub(crate) fn store_error(path: &Path, error: impl Into<redb::Error>) -> Error {
             _ => Error::io("use", path, source),
         },
         redb::Error::Corrupted(problem) => Error::damaged(path, None, problem),
-        redb::Error::DatabaseAlreadyOpen => Error::io(
-            "open",
-            path,
-            std::io::Error::other("another process has it open for writing; wait for it to end"),
-        ),
         other => Error::damaged(path, None, other.to_string()),
     }
 }
@@ -295,42 +274,23 @@ impl CatalogTables<'_> {
 }
 
 /// A catalog open for reading; shared by all threads.
+#[derive(Debug)]
 pub(crate) struct Catalog {
     path: PathBuf,
     identity: Identity,
-    pages: ReadOnlyTable<u64, &'static [u8]>,
-    records: ReadOnlyTable<(u8, u64), &'static [u8]>,
-    // Kept open as long as the tables.
-    _transaction: ReadTransaction,
-    _database: ReadOnlyDatabase,
-}
-
-impl std::fmt::Debug for Catalog {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Catalog").field("path", &self.path).finish_non_exhaustive()
-    }
+    store: StoreFile,
+    pages: tree::Table<u64>,
+    records: tree::Table<(u8, u64)>,
+    /// Bytes of a page or record, at the most.
+    most: u64,
 }
 
 impl Catalog {
-    /// Opens read-only; nothing is written, locked for writing or repaired.
-    pub(crate) fn open(path: &Path, identity: Identity, cache: usize) -> Result<Self> {
-        guarded(path, || Self::open_unguarded(path, identity, cache))
-    }
-
-    fn open_unguarded(path: &Path, identity: Identity, cache: usize) -> Result<Self> {
-        let database = Builder::new().set_cache_size(cache).open_read_only(path).map_err(|e| match e {
-            DatabaseError::RepairAborted => {
-                Error::Unfinished { path: path.to_owned(), problem: "its catalog was not closed".to_owned() }
-            }
-            DatabaseError::Storage(redb::StorageError::Io(source)) if source.kind() == std::io::ErrorKind::NotFound => {
-                Error::damaged(path, None, "the file is missing")
-            }
-            other => store_error(path, other),
-        })?;
-        let transaction = database.begin_read().map_err(|e| store_error(path, e))?;
-        let pages = transaction.open_table(PAGES).map_err(|e| store_error(path, e))?;
-        let records = transaction.open_table(RECORDS).map_err(|e| store_error(path, e))?;
-        Ok(Self { path: path.to_owned(), identity, pages, records, _transaction: transaction, _database: database })
+    /// Opens a catalog; what is asked of it later may have `most` bytes at the most.
+    pub(crate) fn open(path: &Path, identity: Identity, most: u64) -> Result<Self> {
+        let store = StoreFile::open(path)?;
+        let (pages, records) = (store.table(PAGES.name())?, store.table(RECORDS.name())?);
+        Ok(Self { path: path.to_owned(), identity, store, pages, records, most })
     }
 
     /// An error about this file.
@@ -338,36 +298,36 @@ impl Catalog {
         Error::damaged(&self.path, None, problem)
     }
 
-    /// The bytes of dictionary page `page`, unchecked.
-    pub(crate) fn page(&self, page: u64) -> Result<AccessGuard<'static, &'static [u8]>> {
-        guarded(&self.path, || {
-            let found = self.pages.get(page).map_err(|e| store_error(&self.path, e))?;
-            // Where the value ends is checked when it is first looked at: here, then, and not by whoever gets it.
-            let _ = found.as_ref().map(|guard| guard.value().len());
-            Ok(found)
-        })?
-        .ok_or_else(|| self.damage(format!("dictionary page {page} is missing")))
+    /// An error about what is at a byte offset of this file.
+    pub(crate) fn damage_at(&self, at: u64, problem: impl Into<String>) -> Error {
+        Error::damaged(&self.path, Some(at), problem)
+    }
+
+    /// Dictionary page `page`, unchecked.
+    pub(crate) fn page(&self, page: u64) -> Result<Stored> {
+        self.store
+            .get(&self.pages, page, self.most)?
+            .ok_or_else(|| self.damage(format!("dictionary page {page} is missing")))
+    }
+
+    /// A record, checked: where it is, and its bytes behind the checksum; `None` where there is none.
+    fn sealed(&self, kind: Record, number: u64) -> Result<Option<Stored>> {
+        let Some(sealed) = self.store.get(&self.records, (kind as u8, number), self.most)? else { return Ok(None) };
+        unseal(self.identity, kind, number, &sealed.bytes).map_err(|e| self.damage_at(sealed.at, e))?;
+        Ok(Some(sealed))
     }
 
     /// The payload of a record, checked; `None` where there is none.
     pub(crate) fn record(&self, kind: Record, number: u64) -> Result<Option<Vec<u8>>> {
-        guarded(&self.path, || {
-            let found = self.records.get((kind as u8, number)).map_err(|e| store_error(&self.path, e))?;
-            let Some(value) = found else { return Ok(None) };
-            unseal(self.identity, kind, number, value.value())
-                .map(|payload| Some(payload.to_vec()))
-                .map_err(|e| self.damage(e))
-        })
+        Ok(self.sealed(kind, number)?.map(|sealed| sealed.bytes[SUM_BYTES..].to_vec()))
     }
 
     /// A record written with [`CatalogTables::put_value`].
     pub(crate) fn value<T: DeserializeOwned>(&self, kind: Record, number: u64) -> Result<Option<T>> {
-        let Some(payload) = self.record(kind, number)? else {
-            return Ok(None);
-        };
-        postcard::from_bytes(&payload)
+        let Some(sealed) = self.sealed(kind, number)? else { return Ok(None) };
+        postcard::from_bytes(&sealed.bytes[SUM_BYTES..])
             .map(Some)
-            .map_err(|e| self.damage(format!("record {number} of {kind:?} cannot be read ({e})")))
+            .map_err(|e| self.damage_at(sealed.at, format!("record {number} of {kind:?} cannot be read ({e})")))
     }
 
     /// All records of a kind that were written with [`CatalogTables::put_runs`], joined.

@@ -14,9 +14,9 @@ pub(crate) mod page;
 pub(crate) mod positions;
 pub(crate) mod seeds;
 pub(crate) mod superkmers;
+mod tree;
 
 pub use catalog::Contig;
-pub(crate) use catalog::panics_are_caught;
 pub use checksum::Identity;
 pub use layout::{Layout, LayoutKind, Shape};
 pub(crate) use manifest::time_stamp;
