@@ -58,6 +58,8 @@
 pub mod build;
 pub mod cli;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod index;
 pub mod kmer;
 pub mod memory;

@@ -304,3 +304,9 @@ mod tests {
         assert_eq!(super::grouped(12), "12");
     }
 }
+
+/// Lists as the command line reads them, for the fuzz targets.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    pub use super::query::{bed_file, kmer_list};
+}

@@ -364,3 +364,22 @@ fn huge_pages(index: &Path) -> String {
         None => "huge pages: the system does not say what is in them".to_owned(),
     }
 }
+
+/// Rows of the k-mers of a file, with all positions.
+///
+/// # Errors
+/// As the command.
+#[cfg(fuzzing)]
+pub fn kmer_list(index: &Index, path: &Path) -> Result<Vec<u8>> {
+    let lines: Vec<Line> = kmer_lines(path)?.collect::<Result<_>>()?;
+    kmer_rows(index, &lines, Some(u64::MAX), Format::Tsv)
+}
+
+/// The regions of a BED file, which lie in the index.
+///
+/// # Errors
+/// As the command.
+#[cfg(fuzzing)]
+pub fn bed_file(index: &Index, path: &Path) -> Result<Vec<Region>> {
+    bed_regions(index, path)
+}

@@ -5,6 +5,8 @@
 
 mod batch;
 mod cache;
+#[cfg(fuzzing)]
+mod forged;
 mod provenance;
 mod seeds;
 mod superkmers;
@@ -736,10 +738,10 @@ impl Index {
                 |kmer, frequency, wanted| each(kmer, frequency, KmerPlace::SuperKmers(wanted)),
             ),
             (Dictionary::Sorted { layout, .. }, PageShape::Sorted(shape)) => {
-                let mut list_at = 0;
+                let mut list_at = 0u64;
                 for (hash, frequency) in shape.entries(page.bytes(), page.number, layout, self.filters.min_frequency) {
                     each(self.codec.kmer_of_hash(hash), frequency, KmerPlace::List(list_at))?;
-                    list_at += self.lists.bits(self.filters.stored_positions(frequency));
+                    list_at = self.lists.bits(self.filters.stored_positions(frequency)).saturating_add(list_at);
                 }
                 Ok(())
             }

@@ -183,7 +183,7 @@ impl Index {
         })?;
         if depth == Depth::Sequence {
             let mut check = GenomeCheck::new(self)?;
-            let mut list_at = 0;
+            let mut list_at = 0u64;
             for (hash, frequency) in shape.entries(page.bytes(), number, layout, self.filters.min_frequency) {
                 let stored = self.codec.kmer_of_hash(hash);
                 let mut wrong = None;
@@ -195,7 +195,7 @@ impl Index {
                 if let Some(raw) = wrong {
                     return Err(self.misplaced(number, stored, raw));
                 }
-                list_at += self.lists.bits(self.filters.stored_positions(frequency));
+                list_at = self.lists.bits(self.filters.stored_positions(frequency)).saturating_add(list_at);
             }
         }
         Ok(positions)

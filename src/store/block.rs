@@ -106,6 +106,25 @@ pub(crate) fn decode(bytes: &[u8], block: u64, check: Option<Identity>, most: u6
     }
 }
 
+/// Unpacks a block whose checksum is made right, and reads a list of it.
+#[cfg(fuzzing)]
+pub(crate) fn look_at_forged(mut bytes: Vec<u8>, bases: u64, at: u64, positions: u64) {
+    use super::positions::{Ascending, ListCode};
+    if bytes.len() >= BLOCK_HEADER {
+        let sum = Identity::TEST.checksum(&bytes[8..], Piece::Block, 7);
+        bytes[..8].copy_from_slice(&sum.to_le_bytes());
+    }
+    let Ok(payload) = decode(&bytes, 7, Some(Identity::TEST), 1 << 24) else { return };
+    let lists = ListCode::new(bases);
+    let mut list = Ascending::below(lists.universe());
+    if at.saturating_add(lists.bits(positions)) <= payload.len() as u64 * 8 {
+        lists.read(&payload, at, positions, |position| {
+            list.take(position);
+        });
+    }
+    let _ = list.is_whole(positions);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -75,7 +75,7 @@ impl Identity {
         Self(digest.as_bytes().first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight)))
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) const TEST: Self = Self(7);
 
     /// Checksum of `bytes` as number `number` of its kind in this index.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checksum::Identity;
 use super::layout::{LayoutKind, Shape};
-use super::{FORMAT_VERSION, MANIFEST};
+use super::{CATALOG, FORMAT_VERSION, MANIFEST, POSITIONS, SEQUENCE};
 use crate::{Error, Result};
 
 /// What an index was built with.
@@ -240,10 +240,53 @@ impl Manifest {
         if manifest.blake3 != manifest.digest()? || manifest.json()?.as_bytes() != bytes {
             return Err(Error::damaged(&path, None, "it does not match its own digest"));
         }
-        if manifest.layout != manifest.dictionary.kind() {
-            return Err(Error::damaged(&path, None, "its layout and the shape of its dictionary disagree"));
+        match manifest.contradiction() {
+            Some(problem) => Err(Error::damaged(&path, None, problem)),
+            None => Ok(manifest),
         }
-        Ok(manifest)
+    }
+
+    /// What cannot be so, whoever wrote it. Numbers that are found sound here may be added and multiplied by small ones, and
+    /// are no larger than the files allow.
+    fn contradiction(&self) -> Option<&'static str> {
+        let Self { parameters, genome, actual, files, .. } = self;
+        let bytes = |name| files.get(name).map_or(0, |file| file.bytes);
+        let k = match self.dictionary {
+            Shape::SortedDictionary(layout) => layout.check().ok().map(|_| layout.k),
+            Shape::SuperKmers(layout) => layout.check().ok().map(|_| layout.k),
+        };
+        let wrong = [
+            (self.layout != self.dictionary.kind(), "its layout and the shape of its dictionary disagree"),
+            (k != Some(parameters.k), "the shape of its dictionary contradicts itself"),
+            (
+                !files.keys().map(String::as_str).eq([CATALOG, POSITIONS, SEQUENCE]),
+                "it does not name the files of an index",
+            ),
+            (files.values().any(|file| file.bytes >> 56 > 0), "it names a file that is too long for any disk"),
+            (
+                genome.contigs == 0
+                    || genome.contigs > bytes(CATALOG)
+                    || genome.bases.div_ceil(4) > bytes(SEQUENCE)
+                    || genome.acgt.max(genome.masked).max(genome.longest_contig) > genome.bases,
+                "its genome does not fit its files",
+            ),
+            (
+                actual.kmers > genome.acgt
+                    || actual.distinct_kmers > actual.kmers
+                    || actual.stored_kmers.max(actual.repeated_kmers) > actual.distinct_kmers
+                    || actual.seeds.max(actual.sampled_kmers) > actual.stored_kmers
+                    || actual.positions > actual.kmers
+                    || !(1..=1 << 56).contains(&parameters.min_frequency),
+                "its totals contradict each other",
+            ),
+            (
+                self.dictionary.pages() > actual.dictionary_bytes
+                    || actual.dictionary_bytes > bytes(CATALOG)
+                    || actual.position_bytes > bytes(POSITIONS),
+                "its totals do not fit its files",
+            ),
+        ];
+        wrong.into_iter().find(|(is_wrong, _)| *is_wrong).map(|(_, problem)| problem)
     }
 
     /// Bytes of the bundle, this file left out.

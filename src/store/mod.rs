@@ -14,7 +14,7 @@ pub(crate) mod page;
 pub(crate) mod positions;
 pub(crate) mod seeds;
 pub(crate) mod superkmers;
-mod tree;
+pub(crate) mod tree;
 
 pub use catalog::Contig;
 pub use checksum::Identity;

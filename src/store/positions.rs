@@ -53,11 +53,12 @@ impl ListCode {
     fn shape(&self, m: u64) -> ListShape {
         match self.short.get(m as usize) {
             Some(&shape) => shape,
+            None if m > self.universe => ListShape { low: 0, unary: 0, bits: u64::MAX },
             None => ListShape::new(self.universe, self.width, m),
         }
     }
 
-    /// Bits of a list of m positions.
+    /// Bits of a list of m positions; [`u64::MAX`] where there are not as many.
     #[inline(always)]
     pub(crate) fn bits(&self, m: u64) -> u64 {
         self.shape(m).bits
@@ -94,16 +95,16 @@ impl ListCode {
         }
     }
 
-    /// Calls `each` for the m positions of the list that starts at bit `at`, ascending. A damaged list ends early.
+    /// Calls `each` for the m positions of the list that starts at bit `at`, ascending. A damaged list ends early, and one that
+    /// would end past the bytes is empty.
     pub(crate) fn read(&self, bytes: &[u8], at: u64, m: u64, mut each: impl FnMut(u64)) {
-        let ListShape { low, unary, .. } = self.shape(m);
+        let ListShape { low, unary, bits } = self.shape(m);
+        if at.saturating_add(bits) > bytes.len() as u64 * 8 {
+            return;
+        }
         if unary == 0 {
             for i in 0..m {
-                let position = at + i * u64::from(self.width);
-                if position >> 3 >= bytes.len() as u64 {
-                    return;
-                }
-                each(bits::read(bytes, position, self.width));
+                each(bits::read(bytes, at + i * u64::from(self.width), self.width));
             }
             return;
         }

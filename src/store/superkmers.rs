@@ -47,6 +47,8 @@ const DENSE_BYTES: usize = 4 * (GROUP + 1);
 const CROWDED: u64 = 255;
 /// Bytes of a crowd's row in its page.
 const CROWD_BYTES: usize = 32;
+/// More than any super-k-mer occurs: sums of forged counts do not overflow.
+const MOST_COUNT: u64 = 1 << 40;
 
 /// The shape of a dictionary of super-k-mers; the same for every page of an index.
 ///
@@ -109,7 +111,9 @@ impl SuperKmerLayout {
         let sound = self.bucket_bits <= minimizers.key_bits().min(40)
             && (1..=1 << self.bucket_bits).contains(&self.buckets_per_page)
             && self.buckets_per_page < 1 << 24
-            && self.pages == (1u64 << self.bucket_bits).div_ceil(self.buckets_per_page);
+            && self.pages == (1u64 << self.bucket_bits).div_ceil(self.buckets_per_page)
+            // What is before the context of an entry, with up to eleven bits for the count, is read as one word.
+            && self.remainder_bits(&minimizers) + Fields::RANGE_BITS + 11 <= u64::BITS;
         if sound { Ok(minimizers) } else { Err("the dictionary's layout contradicts itself".to_owned()) }
     }
 
@@ -808,7 +812,7 @@ impl SuperKmerShape {
             if self.repeat_row(bytes, middle).0 < index { low = middle + 1 } else { high = middle }
         }
         match self.repeat_row(bytes, low) {
-            (found, count, at) if low < self.repeats && found == index => (count, at),
+            (found, count, at) if low < self.repeats && found == index => (count.min(MOST_COUNT), at),
             // Only a forged page has no row: it occurs once, then.
             _ => (1, 0),
         }
@@ -1070,6 +1074,9 @@ impl SuperKmerShape {
                 None => payload.insert(block()?),
             };
             let payload = payload.as_ref();
+            if crowd.end > payload.len() as u64 * 8 {
+                return Err(forged(forged_crowd()));
+            }
             for row in 0..crowd.kmers {
                 let (offset, context) = fields.of_crowd_key(crowd.key(fields, payload, row));
                 if offset > minimizers.flank() {
