@@ -2,21 +2,23 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+#[cfg(target_os = "linux")]
+use memmap2::Advice;
 use rayon::prelude::*;
 
 use super::{Dictionary, Index, Page, PageShape};
 use crate::kmer::Strand;
 use crate::sequence::{ContigDigest, digest_contigs};
-use crate::store::bundle::digest_file;
+use crate::store::bundle::digest_bytes;
 use crate::store::page;
 use crate::store::superkmers::{Fields, SuperKmerShape, Wanted};
-use crate::store::{self, Contig, Layout};
+use crate::store::{self, Contig, GenomeSummary, Layout};
 use crate::{Error, Progress, Result};
 
 /// How much [`Index::verify`] looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
-    /// Lengths, metadata, and the checksums of the packed genome; no page, no position block.
+    /// Lengths, metadata and its totals, and the checksums of the packed genome; no page, no position block.
     Quick,
     /// Every byte against its digest, and every page, block and record against each other.
     Full,
@@ -53,6 +55,7 @@ impl Index {
         let mut verified =
             Verified { bytes: 0, pages: 0, kmers: 0, positions: 0, seeds: 0, contigs: 0, crowded_minimizers: 0 };
         let contigs = self.contigs()?;
+        let mut genome = GenomeSummary { acgt: 0, masked: 0, n_runs: 0, longest_contig: 0, ..manifest.genome.clone() };
         let in_file: u64 = self.genome.contigs().into();
         if in_file != contigs.len() as u64 {
             return Err(self.sequence_damage(None, "it holds another number of contigs than the catalog"));
@@ -64,19 +67,35 @@ impl Index {
                 let problem = format!("the record of contig {} disagrees with the catalog", contig.name);
                 return Err(self.sequence_damage(Some(offset), &problem));
             }
+            genome.acgt += contig.length;
+            for run in record.n_blocks() {
+                genome.acgt -= run.end - run.start;
+                genome.n_runs += 1;
+            }
+            genome.masked += record.mask_blocks().map(|run| run.end - run.start).sum::<u64>();
+            genome.longest_contig = genome.longest_contig.max(contig.length);
             verified.contigs += 1;
         }
         let digests = self.contig_digests()?;
+        if genome != manifest.genome {
+            return Err(self.sequence_damage(None, "its runs of N and of lower case disagree with the manifest"));
+        }
         // The index of contigs and, where the whole file is not digested below, all of it.
         self.check_genome(0..self.genome.bytes().len() as u64)?;
         let spectrum = self.spectrum()?;
-        let mut kmers = 0;
+        self.verify_totals(&spectrum)?;
+        let (mut kmers, mut at) = (0, store::block::FILE_HEADER);
         for page in 0..self.pages() {
             let entry = self.page_entry(page)?;
-            if entry.first_kmer < kmers || entry.first_kmer > manifest.actual.stored_kmers {
-                return Err(self.catalog.damage("its page index is out of order"));
+            let is_next = entry.block_at == at && entry.first_kmer >= kmers;
+            if !is_next || entry.first_kmer > manifest.actual.stored_kmers {
+                return Err(self.catalog.damage(format!("its page index is out of order at page {page}")));
             }
             kmers = entry.first_kmer;
+            at = at.saturating_add(entry.block_bytes);
+        }
+        if at != self.positions.len() as u64 || at - store::block::FILE_HEADER != manifest.actual.position_bytes {
+            return Err(self.catalog.damage("the position blocks of its page index do not fill their file"));
         }
         if depth == Depth::Quick {
             return Ok(verified);
@@ -85,9 +104,14 @@ impl Index {
         let total: u64 = manifest.files.values().map(|f| f.bytes).sum();
         progress.phase("digesting", Some(total));
         for (name, expected) in &manifest.files {
-            let path = self.folder.join(name);
-            if digest_file(&path)? != *expected {
-                return Err(Error::damaged(&path, None, "its digest is not the one in the manifest"));
+            // As they are open: another index may have come to their names.
+            let digest = match name.as_str() {
+                store::CATALOG => digest_bytes(&self.catalog.map()?),
+                store::POSITIONS => self.in_a_row(|positions| digest_bytes(positions)),
+                _ => digest_bytes(self.genome.bytes()),
+            };
+            if digest != *expected {
+                return Err(Error::damaged(self.folder.join(name), None, "its digest is not the one in the manifest"));
             }
             progress.advance(expected.bytes);
             verified.bytes += expected.bytes;
@@ -95,7 +119,7 @@ impl Index {
 
         progress.phase("checking", Some(manifest.actual.stored_kmers));
         let counted = Mutex::new(BTreeMap::<u64, u64>::new());
-        let [kmers, positions, crowds] = [(); 3].map(|()| AtomicU64::new(0));
+        let [kmers, positions, crowds, bytes, repeated] = [(); 5].map(|()| AtomicU64::new(0));
         let stored: Vec<_> = spectrum.into_iter().filter(|row| self.filters.keeps(row.0)).collect();
         let check_page = |number: u64| {
             let page = self.read_page(number)?;
@@ -108,7 +132,7 @@ impl Index {
             if next.checked_sub(entry.first_kmer) != Some(page.shape.kmers()) {
                 return Err(self.catalog.damage(format!("the page index disagrees with page {number}")));
             }
-            let mut local = Frequencies::default();
+            let mut local = Frequencies::from(entry.first_kmer);
             let here = match (&self.dictionary, &page.shape) {
                 (Dictionary::Sorted { layout, .. }, PageShape::Sorted(shape)) => {
                     self.verify_sorted(&page, shape, layout, depth, &mut local)?
@@ -121,6 +145,8 @@ impl Index {
             kmers.fetch_add(page.shape.kmers(), Ordering::Relaxed);
             positions.fetch_add(here, Ordering::Relaxed);
             crowds.fetch_add(page.shape.crowds().into(), Ordering::Relaxed);
+            bytes.fetch_add(page.bytes().len() as u64, Ordering::Relaxed);
+            repeated.fetch_add(local.repeated, Ordering::Relaxed);
             progress.advance(page.shape.kmers());
             let mut counted = counted.lock().unwrap_or_else(|p| p.into_inner());
             for (frequency, count) in local.rows() {
@@ -135,14 +161,20 @@ impl Index {
         (verified.pages, verified.kmers) = (self.pages(), kmers.into_inner());
         verified.positions = positions.into_inner();
         verified.crowded_minimizers = crowds.into_inner();
-        let expected = (manifest.actual.stored_kmers, manifest.actual.positions);
-        if (verified.kmers, verified.positions) != expected {
-            return Err(self.catalog.damage("it holds another number of k-mers or positions than the manifest says"));
+        let expected = (manifest.actual.stored_kmers, manifest.actual.positions, manifest.actual.dictionary_bytes);
+        if (verified.kmers, verified.positions, bytes.into_inner()) != expected {
+            return Err(self
+                .catalog
+                .damage("it holds other numbers of k-mers, positions or bytes than the manifest says"));
         }
         if !counted.into_inner().unwrap_or_else(|p| p.into_inner()).into_iter().eq(stored.iter().copied()) {
             return Err(self.catalog.damage("its spectrum disagrees with its pages"));
         }
-        verified.seeds = seeds?;
+        let (seeds, marks) = seeds?;
+        if marks != repeated.into_inner() {
+            return Err(self.catalog.damage("its seed order names other k-mers than those that its pages repeat"));
+        }
+        verified.seeds = seeds;
         if depth == Depth::Sequence {
             self.verify_digests(contigs, &digests)?;
         }
@@ -161,6 +193,40 @@ impl Index {
             }
         }
         Ok(())
+    }
+
+    /// Checks that the totals of the manifest are those of the spectrum.
+    fn verify_totals(&self, spectrum: &[(u64, u64)]) -> Result<()> {
+        let sum = |each: &dyn Fn(u64, u64) -> u64| {
+            spectrum.iter().fold(0u64, |sum, row| sum.saturating_add(each(row.0, row.1)))
+        };
+        let only = |keep: bool, kmers: u64| if keep { kmers } else { 0 };
+        let keeps = |frequency| self.filters.keeps(frequency);
+        let totals = &self.manifest.actual;
+        let sampled = |frequency| self.filters.stored_positions(frequency) < frequency;
+        let positions = sum(&|f, n| only(keeps(f), n).saturating_mul(self.filters.stored_positions(f)));
+        let wanted = [
+            (totals.kmers, sum(&|f, n| f.saturating_mul(n))),
+            (totals.repeated_kmers, sum(&|f, n| only(f >= 2, n))),
+            (totals.stored_kmers, sum(&|f, n| only(keeps(f), n))),
+            (totals.seeds, sum(&|f, n| only(keeps(f) && f >= 2, n))),
+            (totals.sampled_kmers, sum(&|f, n| only(keeps(f) && sampled(f), n))),
+            (totals.positions, positions),
+        ];
+        if wanted.iter().any(|(total, sum)| total != sum) {
+            return Err(self.catalog.damage("its spectrum disagrees with the totals of the manifest"));
+        }
+        Ok(())
+    }
+
+    /// Reads the file of positions from its beginning to its end.
+    fn in_a_row<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
+        #[cfg(target_os = "linux")]
+        let _ = self.positions.advise(Advice::Sequential);
+        let outcome = read(&self.positions);
+        #[cfg(target_os = "linux")]
+        let _ = self.positions.advise(Advice::Random);
+        outcome
     }
 
     /// Checks a page of k-mers and its block; gives the number of positions.
@@ -245,11 +311,11 @@ impl Index {
     }
 
     /// The seed order holds every repeated k-mer once: its numbers ascend within a frequency, frequencies fall, and each
-    /// has as many as the spectrum says. That the numbers belong to k-mers of that frequency follows from the digest.
-    fn verify_seeds(&self, stored: &[(u64, u64)]) -> Result<u64> {
+    /// has as many as the spectrum says. Gives how many, and the sum of their marks.
+    fn verify_seeds(&self, stored: &[(u64, u64)]) -> Result<(u64, u64)> {
         let mut expected: Vec<(u64, u64)> = stored.iter().copied().filter(|row| row.0 >= 2).collect();
         let wrong = || self.catalog.damage("its seed order disagrees with its spectrum");
-        let (mut last, mut seeds) = (None, 0);
+        let (mut last, mut seeds, mut marks) = (None, 0, 0u64);
         for number in 0.. {
             let Some(bytes) = self.catalog.record(store::catalog::Record::Seeds, number)? else { break };
             for (frequency, kmer) in store::seeds::decode(&bytes).map_err(|e| self.catalog.damage(e))? {
@@ -263,12 +329,13 @@ impl Index {
                 }
                 last = Some((frequency, kmer));
                 seeds += 1;
+                marks = marks.wrapping_add(mark(frequency, kmer));
             }
         }
         if !expected.is_empty() || seeds != self.manifest.actual.seeds {
             return Err(wrong());
         }
-        Ok(seeds)
+        Ok((seeds, marks))
     }
 
     fn sequence_damage(&self, offset: Option<u64>, problem: &str) -> Error {
@@ -276,25 +343,43 @@ impl Index {
     }
 }
 
-/// How often each frequency was seen.
+/// What stands for a repeated k-mer in a sum over all of them: the sums of two sets are the same only where the sets are.
+#[inline(always)]
+fn mark(frequency: u64, kmer: u64) -> u64 {
+    // The end of SplitMix64 (G. Steele et al., OOPSLA 2014).
+    let x = kmer.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ frequency.rotate_left(40);
+    let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ (x >> 31)
+}
+
+/// How often each frequency was seen, and the marks of the k-mers that occur more than once.
 struct Frequencies {
     small: [u64; 64],
     large: BTreeMap<u64, u64>,
-}
-
-impl Default for Frequencies {
-    fn default() -> Self {
-        Self { small: [0; 64], large: BTreeMap::new() }
-    }
+    next_kmer: u64,
+    repeated: u64,
 }
 
 impl Frequencies {
+    /// For k-mers from number `first_kmer` on.
+    fn from(first_kmer: u64) -> Self {
+        Self { small: [0; 64], large: BTreeMap::new(), next_kmer: first_kmer, repeated: 0 }
+    }
+
+    /// Adds the next `kmers` k-mers, all of one frequency.
     #[inline(always)]
     fn add(&mut self, frequency: u64, kmers: u64) {
         match self.small.get_mut(frequency as usize) {
             Some(count) => *count += kmers,
             None => *self.large.entry(frequency).or_default() += kmers,
         }
+        if frequency >= 2 {
+            for kmer in self.next_kmer..self.next_kmer + kmers {
+                self.repeated = self.repeated.wrapping_add(mark(frequency, kmer));
+            }
+        }
+        self.next_kmer += kmers;
     }
 
     /// (frequency, how often), ascending, without zeros.

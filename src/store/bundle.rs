@@ -184,11 +184,15 @@ impl Syncer {
 /// Length and digest of a file, by all threads of the current pool.
 pub(crate) fn digest_file(path: &Path) -> Result<FileDigest> {
     let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
-    let map = map_read_only(&file, path)?;
+    Ok(digest_bytes(&map_read_only(&file, path)?))
+}
+
+/// Length and digest of a file that is mapped.
+pub(crate) fn digest_bytes(map: &[u8]) -> FileDigest {
     let mut hasher = blake3::Hasher::new();
     // In pieces, so that no more of a large file is mapped in at once than was read ahead.
     for piece in map.chunks(8 << 20) {
         hasher.update_rayon(piece);
     }
-    Ok(FileDigest { bytes: map.len() as u64, blake3: hasher.finalize().to_hex().to_string() })
+    FileDigest { bytes: map.len() as u64, blake3: hasher.finalize().to_hex().to_string() }
 }

@@ -301,6 +301,11 @@ impl Catalog {
         Error::damaged(&self.path, Some(at), problem)
     }
 
+    /// The whole file.
+    pub(crate) fn map(&self) -> Result<memmap2::Mmap> {
+        self.store.map()
+    }
+
     /// Dictionary page `page`, unchecked.
     pub(crate) fn page(&self, page: u64) -> Result<Stored> {
         self.store

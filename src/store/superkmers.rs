@@ -795,7 +795,8 @@ impl SuperKmerShape {
         let (low, high) = Fields::offsets(Self::range(fields, head));
         Entry {
             low,
-            high,
+            // A forged range may have offsets that no k-mer has.
+            high: high.min(fields.minimizers.flank()),
             context: self.context(fields, bytes, index),
             count: self.count(fields, bytes, index, head),
             index,
@@ -1166,7 +1167,9 @@ impl SuperKmerShape {
                     return Err(wrong());
                 }
                 for &Entry { low, high, context, count, index } in entries {
-                    if low > high || context & !minimizers.mask(low, high) != 0 || count == 0 {
+                    let range = Self::range(fields, self.head(fields, bytes, index));
+                    let is_range = low <= high && range == Fields::range(low, high);
+                    if !is_range || context & !minimizers.mask(low, high) != 0 || count == 0 {
                         return Err(wrong());
                     }
                     positions.clear();

@@ -41,6 +41,8 @@ const TABLE: u8 = 3;
 /// A page number has 20 bits for the page in its region, less one for each doubling of its size.
 const INDEX_MASK: u64 = 0xF_FFFF;
 const MOST_ORDER: u32 = 20;
+/// Bytes of the keys of a leaf: it has at most 65,535 of a few bytes.
+const MOST_KEYS: usize = 1 << 21;
 /// Levels of a tree: each branch has two children or more, and mostly a hundred.
 const MOST_LEVELS: usize = 40;
 
@@ -171,6 +173,11 @@ impl StoreFile {
         Ok(store)
     }
 
+    /// The whole file.
+    pub(crate) fn map(&self) -> Result<memmap2::Mmap> {
+        crate::sequence::map_read_only(&self.file, &self.path)
+    }
+
     /// The table of this name.
     ///
     /// # Errors
@@ -184,11 +191,11 @@ impl StoreFile {
             return Err(Error::damaged(&self.path, None, format!("the store has no table {name:?}")));
         };
         let at = place.start;
-        let definition = self.read(place)?;
         let wrong = || self.damage(at, format!("the table {name:?} is not one of this format"));
-        if definition.len() < 60 {
+        if !(60..=PAGE as u64).contains(&(place.end - at)) {
             return Err(wrong());
         }
+        let definition = self.read(place)?;
         // Kind, keys, root, width of keys, width of values, alignments.
         let width = |at: usize| (definition[at] != 0).then(|| u32_at(&definition, at + 1) as usize);
         if definition[0] != TABLE || width(42) != K::WIDTH || width(47).is_some() {
@@ -281,7 +288,7 @@ impl StoreFile {
         let keys_end = keys_at.max(key_end(&head, pairs - 1));
         if keys_end > head.len() {
             let end = page.start + keys_end as u64;
-            if end > page.end {
+            if end > page.end || keys_end > MOST_KEYS {
                 return Err(wrong());
             }
             head = self.read(page.start..end)?;

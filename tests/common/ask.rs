@@ -76,6 +76,7 @@ impl Questions {
             let outcome = query_sequences(index, &regions, detail, None, &Format::Tsv, &mut rows, &Silent);
             answers.push(outcome.map(|()| String::from_utf8_lossy(&rows).into_owned()));
         }
+        answers.push(index.contig_digests().map(|all| format!("{all:?}")));
         answers.push(index.spectrum().map(|rows| format!("{rows:?}")));
         answers.push(index.seeds().collect::<Result<Vec<_>>>().map(|all| format!("{all:?}")));
         answers
