@@ -426,7 +426,7 @@ fn verify_compares_all_with_all() {
         forge.put(Table::Record(SEEDS, 0), &seeds);
         forge.seal(|_| ());
         verify(Depth::Quick).expect("seeds are not looked at");
-        found(Depth::Full, "seed order");
+        found(if k == 13 { Depth::Full } else { Depth::Sequence }, "seed order");
 
         let change = |path: &str, by: i64, agrees: &[&str]| {
             forge.seal(|tree| {

@@ -27,7 +27,8 @@ impl Index {
         match &self.dictionary {
             Dictionary::Sorted { layout, .. } => {
                 let Ok(shape) = page::PageShape::of(identity, &bytes, number, layout) else { return };
-                let sound = shape.verify(&bytes, number, layout, filters, lists).is_ok();
+                let each = |_, _| Ok::<_, String>(());
+                let sound = shape.verify((&bytes, number), layout, (filters, lists), |problem| problem, each).is_ok();
                 let page = super::Page::stored(number, super::PageShape::Sorted(shape), buffer);
                 let mut list_at = 0u64;
                 for (hash, frequency) in shape.entries(&bytes, number, layout, filters.min_frequency) {
@@ -53,7 +54,8 @@ impl Index {
                 let Ok(shape) = SuperKmerShape::of(identity, &bytes, number, layout, fields) else { return };
                 let each = |_: Wanted, _: &[u64]| ();
                 let mut kmers = 0;
-                let verified = shape.verify(fields, lists, (&bytes, number), block, each, |_, count| kmers += count);
+                let verified =
+                    shape.verify(fields, lists, (&bytes, number), block, Some(each), |_, count| kmers += count);
                 let mut walked = 0u64;
                 let _ = shape.for_each_kmer(
                     fields,

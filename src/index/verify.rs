@@ -20,7 +20,7 @@ use crate::{Error, Progress, Result};
 pub enum Depth {
     /// Lengths, metadata and its totals, and the checksums of the packed genome; no page, no position block.
     Quick,
-    /// Every byte against its digest, and every page, block and record against each other.
+    /// Every byte against its digest, and every page, block and record against each other; seeds of super-k-mers by number only.
     Full,
     /// All that, and every position against the genome.
     Sequence,
@@ -121,6 +121,8 @@ impl Index {
         let counted = Mutex::new(BTreeMap::<u64, u64>::new());
         let [kmers, positions, crowds, bytes, repeated] = [(); 5].map(|()| AtomicU64::new(0));
         let stored: Vec<_> = spectrum.into_iter().filter(|row| self.filters.keeps(row.0)).collect();
+        // K-mers one by one, in their order: at hand where pages are sorted by them, and a walk of its own else.
+        let numbered = depth == Depth::Sequence || matches!(self.dictionary, Dictionary::Sorted { .. });
         let check_page = |number: u64| {
             let page = self.read_page(number)?;
             let entry = self.page_entry(number)?;
@@ -132,13 +134,21 @@ impl Index {
             if next.checked_sub(entry.first_kmer) != Some(page.shape.kmers()) {
                 return Err(self.catalog.damage(format!("the page index disagrees with page {number}")));
             }
-            let mut local = Frequencies::from(entry.first_kmer);
+            let mut local = Frequencies::default();
+            let mut repeats = Repeats { next_kmer: entry.first_kmer, marks: 0 };
             let here = match (&self.dictionary, &page.shape) {
                 (Dictionary::Sorted { layout, .. }, PageShape::Sorted(shape)) => {
-                    self.verify_sorted(&page, shape, layout, depth, &mut local)?
+                    self.verify_sorted(&page, shape, layout, depth, (&mut local, &mut repeats))?
                 }
                 (Dictionary::SuperKmers { fields, .. }, PageShape::SuperKmers(shape)) => {
-                    self.verify_super_kmers(&page, shape, fields, depth, &mut local)?
+                    let here = self.verify_super_kmers(&page, shape, fields, depth, &mut local)?;
+                    if numbered {
+                        self.for_each_kmer_in(&page, |_, frequency, _| {
+                            repeats.add(frequency);
+                            Ok(())
+                        })?;
+                    }
+                    here
                 }
                 _ => return Err(self.catalog.damage("its pages are of another layout")),
             };
@@ -146,7 +156,7 @@ impl Index {
             positions.fetch_add(here, Ordering::Relaxed);
             crowds.fetch_add(page.shape.crowds().into(), Ordering::Relaxed);
             bytes.fetch_add(page.bytes().len() as u64, Ordering::Relaxed);
-            repeated.fetch_add(local.repeated, Ordering::Relaxed);
+            repeated.fetch_add(repeats.marks, Ordering::Relaxed);
             progress.advance(page.shape.kmers());
             let mut counted = counted.lock().unwrap_or_else(|p| p.into_inner());
             for (frequency, count) in local.rows() {
@@ -171,7 +181,7 @@ impl Index {
             return Err(self.catalog.damage("its spectrum disagrees with its pages"));
         }
         let (seeds, marks) = seeds?;
-        if marks != repeated.into_inner() {
+        if numbered && marks != repeated.into_inner() {
             return Err(self.catalog.damage("its seed order names other k-mers than those that its pages repeat"));
         }
         verified.seeds = seeds;
@@ -236,7 +246,7 @@ impl Index {
         shape: &page::PageShape,
         layout: &Layout,
         depth: Depth,
-        counted: &mut Frequencies,
+        (counted, repeats): (&mut Frequencies, &mut Repeats),
     ) -> Result<u64> {
         let number = page.number;
         let block = self.block(number)?;
@@ -245,6 +255,7 @@ impl Index {
         let damage = |problem| self.catalog.damage(problem);
         shape.verify(bytes, layout, codes, damage, |frequency, list_at| {
             counted.add(frequency, 1);
+            repeats.add(frequency);
             self.read_list(&block, page, list_at, frequency, |_| positions += 1)
         })?;
         if depth == Depth::Sequence {
@@ -353,33 +364,42 @@ fn mark(frequency: u64, kmer: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// How often each frequency was seen, and the marks of the k-mers that occur more than once.
+/// The marks of those of a run of k-mers that occur more than once.
+struct Repeats {
+    next_kmer: u64,
+    marks: u64,
+}
+
+impl Repeats {
+    /// Adds the next k-mer.
+    #[inline(always)]
+    fn add(&mut self, frequency: u64) {
+        if frequency >= 2 {
+            self.marks = self.marks.wrapping_add(mark(frequency, self.next_kmer));
+        }
+        self.next_kmer += 1;
+    }
+}
+
+/// How often each frequency was seen.
 struct Frequencies {
     small: [u64; 64],
     large: BTreeMap<u64, u64>,
-    next_kmer: u64,
-    repeated: u64,
+}
+
+impl Default for Frequencies {
+    fn default() -> Self {
+        Self { small: [0; 64], large: BTreeMap::new() }
+    }
 }
 
 impl Frequencies {
-    /// For k-mers from number `first_kmer` on.
-    fn from(first_kmer: u64) -> Self {
-        Self { small: [0; 64], large: BTreeMap::new(), next_kmer: first_kmer, repeated: 0 }
-    }
-
-    /// Adds the next `kmers` k-mers, all of one frequency.
     #[inline(always)]
     fn add(&mut self, frequency: u64, kmers: u64) {
         match self.small.get_mut(frequency as usize) {
             Some(count) => *count += kmers,
             None => *self.large.entry(frequency).or_default() += kmers,
         }
-        if frequency >= 2 {
-            for kmer in self.next_kmer..self.next_kmer + kmers {
-                self.repeated = self.repeated.wrapping_add(mark(frequency, kmer));
-            }
-        }
-        self.next_kmer += kmers;
     }
 
     /// (frequency, how often), ascending, without zeros.
