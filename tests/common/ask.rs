@@ -1,5 +1,8 @@
 //! All that an index answers, asked for through every public path.
 
+// Each test file uses a part of this.
+#![allow(dead_code)]
+
 use reprise::index::{Depth, OpenOptions};
 use reprise::memory::Budget;
 use reprise::output::Format;
