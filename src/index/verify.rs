@@ -107,7 +107,7 @@ impl Index {
             // As they are open: another index may have come to their names.
             let digest = match name.as_str() {
                 store::CATALOG => digest_bytes(&self.catalog.map()?),
-                store::POSITIONS => self.in_a_row(|positions| digest_bytes(positions)),
+                store::POSITIONS => self.in_a_row(digest_bytes),
                 _ => digest_bytes(self.genome.bytes()),
             };
             if digest != *expected {

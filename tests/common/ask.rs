@@ -37,7 +37,12 @@ impl Questions {
     pub fn new(index: &Index, kmers: usize) -> Self {
         let mut random = Random(5);
         let mut stored = Vec::new();
-        index.for_each_kmer(|entry| Ok(stored.push(entry.kmer))).expect("sound");
+        index
+            .for_each_kmer(|entry| {
+                stored.push(entry.kmer);
+                Ok(())
+            })
+            .expect("sound");
         let k = index.k();
         let kmer = |n: usize| match n % 4 {
             0 => random.next() >> (64 - 2 * k),
