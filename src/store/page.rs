@@ -863,7 +863,7 @@ mod tests {
     fn a_flipped_bit_is_found_and_a_forged_checksum_harms_nothing() {
         let (layout, list) = page_of(15, 300, 1, 5);
         let filters = Filters { min_frequency: 1, max_frequency: None, max_positions: None };
-        let lists = ListCode::new(1 << 20);
+        let lists = ListCode::new(1 << 22);
         let mut encoder = PageEncoder::new(Identity::TEST, layout, filters, lists.clone());
         let mut block_bits = 0;
         for &(hash, frequency) in &list {
