@@ -62,7 +62,8 @@ enum Look {
 
 impl Bench {
     fn new(k: u32, bases: usize) -> Self {
-        Self::of(&repetitive_genome(1, bases), k, None)
+        let layout = if k == KS[0] { LayoutKind::SortedDictionary } else { LayoutKind::SuperKmers };
+        Self::of(&repetitive_genome(1, bases), k, Some(layout))
     }
 
     fn of(contigs: &[Contig], k: u32, layout: Option<LayoutKind>) -> Self {

@@ -19,7 +19,7 @@ use reprise::build::{BuildOptions, build_index};
 use reprise::index::Depth;
 use reprise::memory::Budget;
 use reprise::sequence::Source;
-use reprise::store::{FileDigest, Manifest};
+use reprise::store::{FileDigest, LayoutKind, Manifest};
 use reprise::{Result, Silent};
 use serde_json::Value;
 use twox_hash::{XxHash3_64, XxHash3_128};
@@ -27,6 +27,7 @@ use twox_hash::{XxHash3_64, XxHash3_128};
 #[global_allocator]
 static ALLOCATOR: allocations::Largest = allocations::Largest;
 
+/// A k of either layout: k-mers one by one, and super-k-mers.
 const KS: [u32; 2] = [13, 31];
 const PAGES: TableDefinition<u64, &[u8]> = TableDefinition::new("pages");
 const RECORDS: TableDefinition<(u8, u64), &[u8]> = TableDefinition::new("records");
@@ -68,7 +69,8 @@ impl Forge {
         let genome = folder.path().join("g.fa");
         std::fs::write(&genome, fasta(&repetitive_genome(3, 2_500), &PLAIN)).expect("written");
         let sound = folder.path().join("sound");
-        let options = BuildOptions { k: Some(k), min_frequency: 1, ..BuildOptions::default() };
+        let layout = Some(if k == KS[0] { LayoutKind::SortedDictionary } else { LayoutKind::SuperKmers });
+        let options = BuildOptions { k: Some(k), min_frequency: 1, layout, ..BuildOptions::default() };
         build_index(&[Source::new(&genome)], &sound, &options, &Budget::new(1 << 30), &Silent).expect("built");
         let copy = copy_index(&sound, &folder.path().join("copy"));
         let index = open(&sound).expect("sound");
@@ -426,7 +428,7 @@ fn verify_compares_all_with_all() {
         forge.put(Table::Record(SEEDS, 0), &seeds);
         forge.seal(|_| ());
         verify(Depth::Quick).expect("seeds are not looked at");
-        found(if k == 13 { Depth::Full } else { Depth::Sequence }, "seed order");
+        found(if k == KS[0] { Depth::Full } else { Depth::Sequence }, "seed order");
 
         let change = |path: &str, by: i64, agrees: &[&str]| {
             forge.seal(|tree| {

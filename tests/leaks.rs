@@ -10,6 +10,7 @@ use reprise::build::{BuildOptions, build_index};
 use reprise::index::OpenOptions;
 use reprise::memory::Budget;
 use reprise::sequence::Source;
+use reprise::store::LayoutKind;
 use reprise::{Index, Silent};
 
 /// Descriptors, maps of files, KiB of anonymous memory.
@@ -31,9 +32,10 @@ fn a_thousand_opens_leave_nothing() {
     fs::write(&genome, fasta(&repetitive_genome(8, 20_000), &PLAIN)).expect("written");
     let path = folder.path().to_str().expect("UTF-8").to_owned();
     let mut targets = Vec::new();
-    for k in [13, 31] {
+    for (k, layout) in [(13, LayoutKind::SortedDictionary), (31, LayoutKind::SuperKmers)] {
         let target = folder.path().join(format!("{k}.reprise"));
-        let options = BuildOptions { k: Some(k), min_frequency: 1, ..BuildOptions::default() };
+        let layout = Some(layout);
+        let options = BuildOptions { k: Some(k), min_frequency: 1, layout, ..BuildOptions::default() };
         build_index(&[Source::new(&genome)], &target, &options, &Budget::new(1 << 28), &Silent).expect("built");
         targets.push(target);
     }
