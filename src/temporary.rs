@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::disk;
@@ -19,8 +20,18 @@ struct Begun {
 /// How a file or folder is removed.
 pub(crate) type Remove = fn(&Path) -> io::Result<()>;
 
+/// The process is about to end.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
 fn begun() -> MutexGuard<'static, Vec<Begun>> {
-    BEGUN.lock().unwrap_or_else(PoisonError::into_inner)
+    let all = BEGUN.lock().unwrap_or_else(PoisonError::into_inner);
+    if ENDING.load(Ordering::Relaxed) {
+        drop(all);
+        loop {
+            std::thread::park();
+        }
+    }
+    all
 }
 
 /// A file or folder under a name that is not to stay; removed when dropped.
@@ -81,7 +92,8 @@ impl Drop for Temporary {
 
 /// Removes all that is being made; nothing more is begun or published before `end`, which ends the process.
 pub(crate) fn remove_all_and(end: impl FnOnce()) {
-    let all = begun();
+    ENDING.store(true, Ordering::Relaxed);
+    let all = BEGUN.lock().unwrap_or_else(PoisonError::into_inner);
     for Begun { path, remove } in all.iter().rev() {
         // Other threads still run, and may put a file into a folder that is being emptied.
         for _ in 0..1000 {

@@ -320,15 +320,17 @@ fn signals_leave_no_temporary_files() {
         ended(all.env("TMPDIR", &temporary).env("REPRISE_FAULT_LOG", &log).spawn().expect("starts")).fine();
         let calls = std::fs::read_to_string(&log).expect("written").lines().count();
         std::fs::remove_file(log).expect("there");
+        let whole = std::fs::read(at.join("out.tsv")).ok();
         let _ = std::fs::remove_file(at.join("out.tsv"));
         for n in [1, 2, 3, calls / 2, calls - 1] {
             let mut child = faulty(at, arguments, &format!("term any {n}"));
             let ran = ended(child.env("TMPDIR", &temporary).spawn().expect("the program starts"));
             assert!(ran.code == 143 || ran.code == 0, "{arguments:?} {n}: {}", ran.err);
             ended_by_it += usize::from(ran.code == 143);
-            if ran.code == 0 {
-                // It was done when the signal came.
-                let _ = std::fs::remove_file(at.join("out.tsv"));
+            if let Ok(text) = std::fs::read(at.join("out.tsv")) {
+                // It had its name when the signal came, so it is whole.
+                assert!(Some(text) == whole, "{arguments:?} {n}");
+                std::fs::remove_file(at.join("out.tsv")).expect("there");
             }
             let left: Vec<_> = listing(at).into_iter().filter(|name| !before.contains(name)).collect();
             assert!(left.is_empty(), "{arguments:?} {n}: {left:?}");
