@@ -1,4 +1,4 @@
-//! `annotate` and `mask` on a genome in which every copy is known.
+//! `annotate`, `mask` and `query --hits` on a genome in which every copy is known.
 
 mod common;
 
@@ -102,6 +102,29 @@ fn copies_are_told_in_every_format() {
         Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
         Err(_) => eprintln!("skipped: genometools is not installed"),
     }
+}
+
+#[test]
+fn hits_of_sequences_are_listed_as_paf() {
+    let plant = plant();
+    let paf = run(plant.folder.path(), &["query", "g.reprise", "lib.fa", "--hits"]).fine().out;
+    let rows: Vec<Vec<&str>> = paf.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows.len(), COPIES.len());
+    let number = |text: &str| text.parse::<u64>().expect("a number");
+    for row in &rows {
+        let copy = |c: &&Planted| c.0 == row[5] && near(row[7], c.1) && near(row[8], c.2) && c.3 == row[4];
+        let copy = COPIES.iter().find(copy).expect("a planted copy");
+        assert!(row[0].starts_with(copy.4) && near(row[2], copy.5) && near(row[3], copy.6), "{row:?}");
+        let length = number(row[8]) - number(row[7]);
+        assert_eq!((row[9], row[10], row[11]), (&length.to_string()[..], &length.to_string()[..], "255"));
+        assert_eq!(row[15], format!("cg:Z:{length}M"));
+        let contig = plant.genome.iter().find(|c| c.name == row[5]).expect("a contig");
+        assert_eq!(number(row[6]), contig.letters.len() as u64);
+    }
+    // By sequence as given, then the best first.
+    let names: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    assert_eq!(names, ["host#LTR/Gypsy", "host#LTR/Gypsy", "host#LTR/Gypsy", "guest;odd=name,1#DNA/TcMar", "plain"]);
+    assert!(number(rows[0][9]) > number(rows[1][9]) && number(rows[1][9]) > number(rows[2][9]));
 }
 
 #[test]

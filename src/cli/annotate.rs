@@ -49,7 +49,7 @@ impl CopyFormat {
     }
 }
 
-fn e_value(text: &str) -> Result<f64, String> {
+pub(super) fn e_value(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(e) if e > 0.0 && e.is_finite() => Ok(e),
         _ => Err("an E-value is a number above 0".to_owned()),

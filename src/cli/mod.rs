@@ -4,6 +4,7 @@ mod annotate;
 mod build_index;
 mod demo;
 mod dump;
+mod families;
 mod info;
 mod list;
 mod mask;
@@ -64,6 +65,8 @@ enum Command {
     Annotate(annotate::Arguments),
     /// Write the genome with the copies of an annotation in lower case
     Mask(mask::Arguments),
+    /// Find families of repeats: a library of consensus sequences
+    Families(families::Arguments),
     /// Make a small genome with planted repeats, index it, and show what the index finds
     Demo(demo::Arguments),
     /// Make a genome with repeats of which every copy is known
@@ -270,6 +273,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Dump(arguments) => dump::run(arguments, &settings),
         Command::Annotate(arguments) => annotate::run(arguments, &settings),
         Command::Mask(arguments) => mask::run(arguments, &settings),
+        Command::Families(arguments) => families::run(arguments, &settings),
         Command::Demo(arguments) => demo::run(arguments, &settings),
         Command::Simulate(arguments) => simulate::run(arguments, &settings),
     };

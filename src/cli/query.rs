@@ -7,6 +7,8 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::Settings;
+use super::annotate::e_value;
+use crate::align::{Library, SearchOptions, search};
 use crate::index::{CacheOptions, Index, OpenOptions};
 use crate::memory::{Buffer, HugePages, human_bytes, numa_nodes, parse_size};
 use crate::output::{self, Format, Output, push_number, push_position};
@@ -39,6 +41,12 @@ pub(super) struct Arguments {
     /// One row a k-mer: name, start, frequency
     #[arg(long)]
     per_kmer: bool,
+    /// With sequences: their alignments with the genome as PAF, every copy of a repeat too, best first
+    #[arg(long, requires = "sequences", conflicts_with_all = ["per_kmer", "format", "batch_size"])]
+    hits: bool,
+    /// With --hits: leave out what chance gives more often than this in the whole search
+    #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value, requires = "hits")]
+    max_e_value: f64,
     /// tsv, bedgraph (runs of one frequency) or jsonl
     #[arg(long, value_enum, default_value_t = RowFormat::Tsv)]
     format: RowFormat,
@@ -114,6 +122,9 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         };
         settings
             .on_pool(|| query_kmers(&index, lines, arguments.positions, arguments.batch_size, format, &mut output))?;
+    } else if let Some(path) = arguments.sequences.as_ref().filter(|_| arguments.hits) {
+        let options = SearchOptions { max_e_value: arguments.max_e_value, ..SearchOptions::default() };
+        settings.on_pool(|| query_hits(&index, path, &options, settings, &mut output))?;
     } else {
         let detail = match (arguments.per_kmer, arguments.format) {
             (_, RowFormat::Bedgraph) => Detail::Runs,
@@ -159,6 +170,28 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         human_bytes(cache.bytes)
     ));
     output.finish()
+}
+
+/// Writes the alignments of sequences with the genome, by sequence and falling score.
+fn query_hits(
+    index: &Index,
+    path: &Path,
+    options: &SearchOptions,
+    settings: &Settings,
+    output: &mut Output,
+) -> Result<()> {
+    let library = Library::read(&Source::new(path))?;
+    let mut hits = search(index, &library, options, &settings.budget)?;
+    // What is equal in both stays in the order of the genome.
+    hits.sort_by_key(|hit| (hit.query, std::cmp::Reverse(hit.score)));
+    let contigs = index.contigs()?;
+    let mut text = Vec::new();
+    for hit in &hits {
+        text.clear();
+        output::paf_row(hit, &library, contigs, &mut text);
+        output.write_all(&text).map_err(|e| Error::io("write", "the output", e))?;
+    }
+    Ok(())
 }
 
 /// A k-mer to look up and where it was read.

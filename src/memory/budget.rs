@@ -36,11 +36,13 @@ pub enum Component {
     Batches,
     /// Results that wait to be written.
     Output,
+    /// The genome a byte a base, for alignment.
+    Genome,
 }
 
 impl Component {
     /// Every component, in the order of the report.
-    pub const ALL: [Component; 14] = [
+    pub const ALL: [Component; 15] = [
         Self::Program,
         Self::Input,
         Self::Contigs,
@@ -55,6 +57,7 @@ impl Component {
         Self::IndexCache,
         Self::Batches,
         Self::Output,
+        Self::Genome,
     ];
 
     /// Name in the report.
@@ -74,6 +77,7 @@ impl Component {
             Self::IndexCache => "index cache",
             Self::Batches => "batches",
             Self::Output => "output",
+            Self::Genome => "genome",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod annotation;
 mod file;
+mod paf;
 mod svg;
 
 use std::io::Write;
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 pub use annotation::{AnnotationFormat, annotation_header, annotation_rows};
 pub use file::Output;
+pub use paf::paf_row;
 pub use svg::spectrum_svg;
 
 use crate::query::{Rows, SequenceStatistics};

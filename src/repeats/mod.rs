@@ -3,9 +3,16 @@
 //! Discovery ends in *drafts*: a consensus and the places of some copies. Refinement turns drafts into families that are
 //! whole, apart from each other and described.
 
+mod bases;
+mod discovery;
+mod extension;
 pub mod simulate;
+mod spaced;
 
 use std::ops::Range;
+
+pub use discovery::{Discovery, Parameters, discover};
+pub use extension::Scores;
 
 use crate::kmer::Strand;
 

@@ -1,0 +1,137 @@
+//! Families found in simulated genomes whose repeats are known.
+
+mod common;
+
+use std::path::Path;
+
+use common::{Contig, PLAIN, Random, fasta, reverse_complement, run};
+
+/// A copy with a share of its bases changed: mostly substitutions, some insertions and deletions.
+fn diverged(random: &mut Random, bases: &[u8], per_cent: usize) -> Vec<u8> {
+    let mut copy = Vec::with_capacity(bases.len() + 50);
+    for &base in bases {
+        match random.below(1000) {
+            n if n < 9 * per_cent => {
+                copy.push(*b"ACGT".iter().filter(|&&b| b != base).nth(random.below(3)).expect("three"))
+            }
+            n if n < 19 * per_cent / 2 => {}
+            n if n < 10 * per_cent => copy.extend([base, b"ACGT"[random.below(4)]]),
+            _ => copy.push(base),
+        }
+    }
+    copy
+}
+
+/// Families of `(length, copies, divergence in per cent)` in a genome of three contigs, a third of the copies cut short; with a
+/// duplication of 9,000 bases and a tandem repeat, neither of which is a family. Gives the genome and the consensus sequences.
+fn genome(seed: u64, families: &[(usize, usize, usize)]) -> (Vec<Contig>, Vec<Vec<u8>>) {
+    let mut random = Random(seed);
+    let truth: Vec<Vec<u8>> = families.iter().map(|&(length, ..)| random.bases(length)).collect();
+    let mut pieces: Vec<Vec<u8>> = Vec::new();
+    for (consensus, &(length, copies, per_cent)) in truth.iter().zip(families) {
+        for copy in 0..copies {
+            let from = if copy % 3 == 2 { random.below(length / 2) } else { 0 };
+            let bases = diverged(&mut random, &consensus[from..], per_cent);
+            pieces.push(if random.below(2) == 1 { reverse_complement(&bases) } else { bases });
+        }
+    }
+    let twin = random.bases(9000);
+    pieces.extend([diverged(&mut random, &twin, 2), twin]);
+    let unit = random.bases(120);
+    pieces.push((0..30).flat_map(|_| diverged(&mut random, &unit, 5)).collect());
+    for at in (1..pieces.len()).rev() {
+        pieces.swap(at, random.below(at + 1));
+    }
+    let mut contigs: Vec<Contig> = (1..=3).map(|n| Contig::new(&format!("chr{n}"), [])).collect();
+    let share = pieces.len().div_ceil(3);
+    for (number, piece) in pieces.into_iter().enumerate() {
+        let letters = &mut contigs[number / share].letters;
+        let gap = 1500 + random.below(3000);
+        letters.extend(random.bases(gap));
+        letters.extend(piece);
+    }
+    contigs.iter_mut().for_each(|contig| contig.letters.extend(random.bases(2000)));
+    (contigs, truth)
+}
+
+fn index(at: &Path, contigs: &[Contig]) {
+    std::fs::write(at.join("genome.fa"), fasta(contigs, &PLAIN)).expect("written");
+    run(at, &["build-index", "genome.fa"]).fine();
+}
+
+/// Headers and sequences of a FASTA text.
+fn records(text: &str) -> Vec<(String, Vec<u8>)> {
+    let record = |part: &str| {
+        let (header, lines) = part.split_once('\n').expect("a header ends its line");
+        (header.to_owned(), lines.replace('\n', "").into_bytes())
+    };
+    text.split('>').skip(1).map(record).collect()
+}
+
+/// Share of the 12-mers of `one` that `other` has on either strand, at identity p about p to the 12th.
+fn shared(one: &[u8], other: &[u8]) -> f64 {
+    let all: std::collections::HashSet<Vec<u8>> =
+        other.windows(12).chain(reverse_complement(other).windows(12)).map(<[u8]>::to_vec).collect();
+    let windows = one.windows(12);
+    let count = windows.len() as f64;
+    windows.filter(|window| all.contains(*window)).count() as f64 / count
+}
+
+#[test]
+fn every_family_is_found_once_and_whole() {
+    let families = [(3000, 12, 12), (700, 25, 18), (5200, 9, 8), (1400, 16, 22), (320, 30, 15)];
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for seed in [1, 2] {
+        let (contigs, truth) = genome(seed, &families);
+        index(folder.path(), &contigs);
+        let found = records(&run(folder.path(), &["families", "genome.reprise"]).fine().out);
+        assert!(found.len() <= truth.len() + 1, "{:?}", found.iter().map(|(header, _)| header).collect::<Vec<_>>());
+        for (consensus, family) in truth.iter().zip(&families) {
+            // 97 % of the bases right give 0.7 of the windows.
+            let whole = found.iter().any(|(_, mine)| shared(consensus, mine) > 0.6 && shared(mine, consensus) > 0.55);
+            assert!(whole, "seed {seed}: {family:?}");
+        }
+        for (_, mine) in &found {
+            let best = truth.iter().map(|consensus| shared(mine, consensus)).fold(0.0, f64::max);
+            assert!(best > 0.3, "seed {seed}: a family that was not planted");
+        }
+        std::fs::remove_dir_all(folder.path().join("genome.reprise")).expect("removed");
+    }
+}
+
+#[test]
+fn the_same_bytes_for_any_number_of_threads() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    index(at, &genome(3, &[(2500, 14, 15), (900, 20, 20), (400, 12, 10)]).0);
+    let of = |threads: &str, more: &[&str]| {
+        let arguments = ["families", "genome.reprise", "-t", threads];
+        run(at, &[&arguments, more].concat()).fine().out
+    };
+    let one = of("1", &[]);
+    assert!(records(&one).len() >= 3);
+    assert_eq!(of("2", &[]), one);
+    assert_eq!(of("8", &["--low-memory"]), one);
+
+    // What the flags ask for is kept.
+    let long = records(&of("2", &["--min-length", "700"]));
+    assert!(!long.is_empty() && long.iter().all(|(_, bases)| bases.len() >= 700));
+    assert_eq!(records(&of("2", &["--max-families", "1"])).len(), 1);
+    assert!(records(&of("2", &["--min-copies", "18"])).len() < records(&one).len());
+    let short = records(&of("2", &["--max-extend", "200"]));
+    assert!(
+        short.iter().map(|(_, bases)| bases.len()).max() < records(&one).iter().map(|(_, bases)| bases.len()).max()
+    );
+    assert_ne!(of("2", &["--mismatch=-3"]), one);
+    assert_ne!(of("2", &["--min-improvement", "9"]), one);
+}
+
+#[test]
+fn without_repeats_there_is_no_family_and_too_little_memory_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    index(at, &genome(4, &[]).0);
+    assert_eq!(run(at, &["families", "genome.reprise"]).fine().out, "");
+    let ran = run(at, &["families", "genome.reprise", "--max-memory", "16M"]);
+    assert_eq!(ran.code, 5, "{}", ran.err);
+}
