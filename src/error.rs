@@ -64,6 +64,15 @@ pub enum Error {
     #[error("{} is not a reprise index, and --force replaces nothing else; give another -o", .0.display())]
     NotOurs(PathBuf),
 
+    /// Another process is building this index.
+    #[error("{} is being built{}; wait for it with --wait or give another -o", target.display(), builder.as_ref().map(|b| format!(" by {b}")).unwrap_or_default())]
+    Building {
+        /// The index to be.
+        target: PathBuf,
+        /// Who builds it, where that is known.
+        builder: Option<crate::store::Builder>,
+    },
+
     /// The folder is not a finished index.
     #[error("{} is not a finished reprise index: {problem}; build it with `reprise build-index`", path.display())]
     Unfinished {
@@ -144,6 +153,7 @@ impl Error {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => 5,
                 _ => 1,
             },
+            Self::Building { .. } => 1,
             Self::Usage(_) | Self::Exists(_) | Self::NotOurs(_) => 2,
             Self::Input { .. } | Self::NotInIndex { .. } | Self::OtherGenome { .. } => 3,
             Self::Unfinished { .. } | Self::Damaged { .. } | Self::Version { .. } => 4,

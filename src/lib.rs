@@ -61,6 +61,7 @@ pub mod align;
 pub mod annotate;
 pub mod build;
 pub mod cli;
+mod disk;
 mod error;
 pub mod index;
 pub mod kmer;
@@ -71,7 +72,8 @@ pub mod query;
 pub mod repeats;
 pub mod sequence;
 pub mod store;
+mod temporary;
 
 pub use error::{Error, Result};
 pub use index::Index;
-pub use progress::{Progress, Silent};
+pub use progress::{Notice, Progress, Silent};

@@ -13,7 +13,7 @@ use common::Random;
 
 /// Threads that mostly wait, beside the main one and the `-t` workers; docs/architecture.md lists them. There are two
 /// syncers, and no progress where standard error is no terminal.
-const HELPERS: [&str; 4] = ["reader", "writer", "syncer", "monitor"];
+const HELPERS: [&str; 5] = ["reader", "writer", "syncer", "monitor", "signals"];
 
 /// Names of the threads of a process now, and how many have each.
 fn threads(child: &Child) -> BTreeMap<String, usize> {
@@ -44,7 +44,7 @@ fn check(arguments: &[&str], threads_allowed: usize, input: &[u8]) {
         let now = threads(child);
         let is_known = |name: &str| name == "reprise" || name.starts_with("worker-") || HELPERS.contains(&name);
         assert!(now.keys().all(|name| is_known(name)), "{arguments:?}: {now:?}");
-        assert!(now.values().sum::<usize>() <= 1 + threads_allowed + 5, "{arguments:?}: {now:?}");
+        assert!(now.values().sum::<usize>() <= 1 + threads_allowed + 6, "{arguments:?}: {now:?}");
         // Each worker has a name of its own; a thread that has just begun bears that of the one that started it.
         workers.extend(now.keys().filter(|name| name.starts_with("worker-")).cloned());
         let working = now.keys().filter(|name| name.starts_with("worker-")).count();

@@ -9,7 +9,6 @@ mod spectrum;
 mod superkmers;
 
 use std::fs::File;
-use std::io::Write;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -31,11 +30,12 @@ use crate::sequence::{
 };
 pub use crate::store::MemoryHints;
 use crate::store::bits::BitWriter;
-use crate::store::bundle::{Draft, Syncer, check_target, digest_file};
+use crate::store::bundle::{Claim, Draft, Kept, Syncer, check_target, digest_file};
 use crate::store::catalog::{
-    CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, CatalogWriter, DIGESTS_PER_RECORD, FREQUENCIES_PER_RECORD, PAGES_PER_RECORD,
-    PageEntry, SEQUENCE_CHUNK,
+    CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, CatalogTables, CatalogWriter, DIGESTS_PER_RECORD, FREQUENCIES_PER_RECORD,
+    PAGES_PER_RECORD, PageEntry, SEQUENCE_CHUNK,
 };
+use crate::store::checkpoint::{Checkpoint, Digested, spool, spooled};
 use crate::store::page::{Filters, PageEncoder, PageShape};
 use crate::store::positions::{ListCode, sampled};
 use crate::store::superkmers::{Fields, SuperKmerShape};
@@ -43,7 +43,8 @@ use crate::store::{
     self, CATALOG, Contig, FileDigest, GenomeSummary, Identity, Layout, LayoutKind, Manifest, POSITIONS, Parameters,
     SEQUENCE, Shape, SourceFile, SuperKmerLayout, Totals, time_stamp,
 };
-use crate::{Error, Progress, Result};
+use crate::temporary::Temporary;
+use crate::{Error, Notice, Progress, Result};
 
 /// What to build.
 #[derive(Debug, Clone)]
@@ -60,12 +61,21 @@ pub struct BuildOptions {
     pub layout: Option<LayoutKind>,
     /// Replace an index that is there.
     pub force: bool,
+    /// Where another process builds the same index, wait for it instead of failing; an index that is there then, of this
+    /// genome and with these parameters, is taken as it is.
+    pub wait: bool,
+    /// Go on after the last finished pass of a build that did not end; leave what is finished to the next one where this
+    /// does not end either.
+    pub resume: bool,
     /// Bits up to which positions take the narrow form while sorting; tests lower it to reach the wide one.
     #[doc(hidden)]
     pub narrow_position_bits: u32,
     /// Byte offset from which the packed genome takes 64-bit offsets; tests lower it.
     #[doc(hidden)]
     pub wide_offsets_from: u64,
+    /// Bytes of records of one pass, up to three passes, however much memory there is; tests lower it.
+    #[doc(hidden)]
+    pub large_pass: u64,
 }
 
 impl Default for BuildOptions {
@@ -77,8 +87,11 @@ impl Default for BuildOptions {
             max_positions: None,
             layout: None,
             force: false,
+            wait: false,
+            resume: false,
             narrow_position_bits: 32,
             wide_offsets_from: u64::from(u32::MAX),
+            large_pass: 400 << 20,
         }
     }
 }
@@ -107,7 +120,7 @@ pub struct Plan {
 pub struct BuildReport {
     /// The manifest of the new index.
     pub manifest: Manifest,
-    /// Passes over the genome.
+    /// Passes over the genome; 0 where the index was there (see [`BuildOptions::wait`]).
     pub passes: u64,
 }
 
@@ -144,7 +157,8 @@ pub fn default_target(source: &Source) -> Option<PathBuf> {
 ///
 /// # Errors
 /// [`Error::Input`] for input that cannot be used, [`Error::Usage`] for options out of range, [`Error::Exists`],
-/// [`Error::Memory`] when the budget is too small, [`Error::Io`]. Whatever fails, nothing at `target` is touched.
+/// [`Error::Building`] where another process builds it, [`Error::Memory`] when the budget is too small, [`Error::Io`].
+/// Whatever fails, nothing at `target` is touched.
 pub fn build_index(
     sources: &[Source],
     target: &Path,
@@ -156,11 +170,21 @@ pub fn build_index(
     // Told before the genome is read, which may take long.
     time_stamp()?;
     Shares::of(budget, rayon::current_num_threads(), 0)?;
-    let draft = Draft::create(target, options.force)?;
+    let BuildOptions { force, wait, resume, .. } = *options;
+    let draft = Draft::create(target, Claim { force, wait, resume }, progress)?;
     let prepared = Prepared::read(sources, &draft.path(SEQUENCE), options, budget, progress)?;
+    if draft.is_there() {
+        let manifest = Manifest::read(target)?;
+        if !prepared.is_of(&manifest, options) {
+            return Err(Error::Exists(target.to_owned()));
+        }
+        progress.notice(&Notice::IsThere(target.to_owned()));
+        return Ok(BuildReport { manifest, passes: 0 });
+    }
     let genome = TwoBit::open(&draft.path(SEQUENCE))?;
-    let planned = Planned::of(&prepared, &genome, options, budget, progress)?;
-    let (totals, positions) = planned.write(&prepared, &draft, &genome, budget, progress)?;
+    let kept = |identity, pages| draft.kept(identity, pages, progress);
+    let (planned, kept) = Planned::of(&prepared, &genome, options, &kept, budget, progress)?;
+    let (totals, positions) = planned.write(&prepared, &draft, kept, &genome, budget, progress)?;
 
     progress.phase("publishing", None);
     let mut manifest = Manifest::new(
@@ -175,7 +199,7 @@ pub fn build_index(
         manifest.files.insert(name.to_owned(), digest_file(&draft.path(name))?);
     }
     manifest.files.insert(POSITIONS.to_owned(), positions);
-    draft.publish(manifest)?;
+    draft.publish(manifest, progress)?;
     Ok(BuildReport { manifest: Manifest::read(target)?, passes: planned.passes.len() as u64 })
 }
 
@@ -193,11 +217,11 @@ pub fn plan_index(
     check_options(options)?;
     check_target(target, options.force)?;
     Shares::of(budget, rayon::current_num_threads(), 0)?;
-    let name = format!("reprise-plan-{}", std::process::id());
-    let scratch = Draft::create(&std::env::temp_dir().join(name), false)?;
-    let prepared = Prepared::read(sources, &scratch.path(SEQUENCE), options, budget, progress)?;
-    let genome = TwoBit::open(&scratch.path(SEQUENCE))?;
-    let planned = Planned::of(&prepared, &genome, options, budget, progress)?;
+    let scratch = Temporary::folder("reprise-plan")?;
+    let sequence = scratch.path().join(SEQUENCE);
+    let prepared = Prepared::read(sources, &sequence, options, budget, progress)?;
+    let genome = TwoBit::open(&sequence)?;
+    let (planned, _) = Planned::of(&prepared, &genome, options, &|_, _| Ok(None), budget, progress)?;
     let genome_bytes = genome.bytes().len() as u64;
     Ok(Plan {
         estimate: planned.hints,
@@ -403,6 +427,14 @@ impl Prepared {
         })
     }
 
+    /// Whether a finished index is of this genome and was built with these options.
+    fn is_of(&self, manifest: &Manifest, options: &BuildOptions) -> bool {
+        let identity = Identity::new(&self.parameters, &manifest.dictionary, &self.summary.blake3, &self.contigs);
+        identity == manifest.identity
+            && self.parameters == manifest.parameters
+            && options.layout.is_none_or(|layout| layout == manifest.layout)
+    }
+
     /// The minimizers of this index where its k-mers are kept as super-k-mers.
     fn minimizers(&self, options: &BuildOptions) -> Result<Option<Minimizers>> {
         let Parameters { k, min_frequency, max_frequency, max_positions } = self.parameters;
@@ -435,6 +467,8 @@ struct Planned<'a> {
     lists: ListCode,
     partition: Partition,
     stripes: usize,
+    /// Pages that are there already.
+    first_page: u64,
     /// Tasks of each pass: pages, or units of several pages.
     passes: Vec<Range<u64>>,
     /// Bytes of the records of the largest pass, with one record more for each stripe.
@@ -479,6 +513,17 @@ impl Partition {
         }
     }
 
+    /// The pages of a task.
+    fn pages_of(&self, task: u64) -> Range<u64> {
+        match self {
+            Self::Sorted(sorted) => {
+                let pages = sorted.units.pages;
+                task * pages..((task + 1) * pages).min(sorted.layout.pages)
+            }
+            Self::SuperKmers(partition) => partition.pages_of(task),
+        }
+    }
+
     /// Bytes of the records of a task.
     fn task_bytes(&self, task: u64) -> u64 {
         match self {
@@ -504,13 +549,15 @@ impl Partition {
 }
 
 impl<'a> Planned<'a> {
+    /// Plans what is left to do; `kept` says, for the identity and the pages of the index, what is there already.
     fn of(
         prepared: &Prepared,
         genome: &'a TwoBit,
         options: &BuildOptions,
+        kept: &dyn Fn(Identity, u64) -> Result<Option<Kept>>,
         budget: &Budget,
         progress: &dyn Progress,
-    ) -> Result<Self> {
+    ) -> Result<(Self, Option<Kept>)> {
         let pieces = Pieces::of(genome, &prepared.contigs, prepared.codec)?;
         if pieces.kmers() == 0 {
             return Err(Error::input(
@@ -534,7 +581,7 @@ impl<'a> Planned<'a> {
         let shares = Shares::of(budget, threads, sample)?;
         // Memory touched for the first time costs as much as several passes over the genome, so three passes over a third of
         // the memory, touched once, are faster than one over all of it.
-        let passes_for = |bytes: u64| bytes.div_ceil(shares.records).max(bytes.div_ceil(LARGE).min(3));
+        let passes_for = |bytes: u64| bytes.div_ceil(shares.records).max(bytes.div_ceil(options.large_pass).min(3));
 
         progress.phase("estimating", Some(pieces.kmers()));
         let advance = |kmers| progress.advance(kmers);
@@ -569,13 +616,18 @@ impl<'a> Planned<'a> {
             partition = Partition::Sorted(SortedPartition { layout, record_bytes, units, counts });
         }
 
+        let identity = Identity::new(&prepared.parameters, &shape, &prepared.summary.blake3, &prepared.contigs);
+        let kept = kept(identity, shape.pages())?;
+        let first_page = kept.as_ref().map_or(0, |kept| kept.checkpoint.pages);
+        let first_task = (0..partition.tasks()).find(|&task| partition.pages_of(task).end > first_page).unwrap_or(0);
+
         // Passes are runs of tasks that fit.
         let even = bytes.div_ceil(expected_passes.max(1)) + bytes / 64 + 1;
         let shares = shares.without(held_counts.bytes());
-        let most = shares.records.min(even.max(1 << 20));
+        let most = shares.records.min(even.max(options.large_pass.min(1 << 20)));
         let mut passes: Vec<Range<u64>> = Vec::new();
-        let (mut first, mut sum, mut largest, mut copied) = (0, 0, 0, 0);
-        for task in 0..partition.tasks() {
+        let (mut first, mut sum, mut largest, mut copied) = (first_task, 0, 0, 0);
+        for task in first_task..partition.tasks() {
             let here = partition.task_bytes(task);
             if sum > 0 && sum + here > most {
                 passes.push(first..task);
@@ -589,20 +641,22 @@ impl<'a> Planned<'a> {
         let shares = shares.with_unit(budget, largest + copied)?;
         let memory = shares.beside + largest + copied;
         budget.expect(memory);
-        Ok(Self {
+        let planned = Self {
             pieces,
             hints,
-            identity: Identity::new(&prepared.parameters, &shape, &prepared.summary.blake3, &prepared.contigs),
+            identity,
             shape,
             lists,
             partition,
             stripes,
+            first_page,
             passes,
             pass_bytes: largest + stripes as u64 * size_of::<Wide>() as u64,
             shares,
             memory,
             _held: [held_pieces, held_counts],
-        })
+        };
+        Ok((planned, kept))
     }
 
     /// Runs the passes and writes catalog and positions.
@@ -610,12 +664,20 @@ impl<'a> Planned<'a> {
         &self,
         prepared: &Prepared,
         draft: &Draft,
+        kept: Option<Kept>,
         genome: &TwoBit,
         budget: &Budget,
         progress: &dyn Progress,
     ) -> Result<(Totals, FileDigest)> {
+        let mut spectrum = SpectrumCounter::default();
+        for &(frequency, count) in kept.iter().flat_map(|kept| &kept.checkpoint.spectrum) {
+            spectrum.add_many(frequency, count);
+        }
         let handover = Handover {
             window: Window::charged(self.shares.window, budget.hold(Component::WriteWindow)),
+            first_page: self.first_page,
+            passes_ended: AtomicU64::new(0),
+            before: spectrum,
             spectrum: Mutex::default(),
             spare: SpareBuffers::new(self.shares.window, budget.hold(Component::WriteWindow)),
         };
@@ -627,7 +689,7 @@ impl<'a> Planned<'a> {
                 .name("writer".to_owned())
                 .spawn_scoped(scope, || {
                     let _closing = handover.window.closing();
-                    self.write_files(prepared, draft, genome, &handover, digested, budget)
+                    self.write_files(prepared, (draft, kept), genome, &handover, digested, budget)
                 })
                 .map_err(|e| Error::io("start a thread for", draft.path(CATALOG), e))?;
             {
@@ -672,7 +734,7 @@ impl<'a> Planned<'a> {
         let mut workers: Vec<_> = (0..self.shares.workers)
             .map(|_| Worker::<R>::new(self, sorted, prepared, &handover.spare, budget))
             .collect();
-        for tasks in &self.passes {
+        for (number, tasks) in self.passes.iter().enumerate() {
             let count = sorted.records_of(tasks);
             // Every pass scans all of the genome, but only its own part counts as progress.
             let scatter = Scatter {
@@ -693,16 +755,14 @@ impl<'a> Planned<'a> {
                     scope.spawn(move |_| {
                         loop {
                             let task = next.fetch_add(1, Ordering::Relaxed);
-                            if task >= tasks.end || !worker.run(task, pass, &handover.window, progress) {
+                            if task >= tasks.end || !worker.run(task, pass, handover, progress) {
                                 break;
                             }
                         }
                     });
                 }
             });
-        }
-        for worker in workers {
-            handover.spectrum.lock().unwrap_or_else(|e| e.into_inner()).merge(&worker.spectrum);
+            handover.pass_ended(self, number, workers.iter().map(|worker| &worker.spectrum));
         }
     }
 
@@ -745,41 +805,65 @@ impl<'a> Planned<'a> {
     fn write_files(
         &self,
         prepared: &Prepared,
-        draft: &Draft,
+        (draft, kept): (&Draft, Option<Kept>),
         genome: &TwoBit,
         handover: &Handover,
         digested: Receiver<Vec<ContigDigest>>,
         budget: &Budget,
     ) -> Result<(Totals, FileDigest)> {
         let path = draft.path(POSITIONS);
-        let io_error = |e| Error::io("write", &path, e);
-        let mut blocks = File::create_new(&path).map_err(|e| Error::io("create", &path, e))?;
-        let syncer = Syncer::start(&blocks, &path)?;
-        let mut hasher = blake3::Hasher::new();
-        let mut put = |bytes: &[u8]| {
-            hasher.update(bytes);
-            syncer.written(bytes.len() as u64);
-            blocks.write_all(bytes).map_err(io_error)
-        };
-        let header = store::block::file_header();
-        put(&header)?;
-        let mut at = header.len() as u64;
         let mut totals = Totals { kmers: self.hints.kmers, ..Totals::default() };
+        let resumed = kept.is_some();
+        // What a pass makes is kept where another one follows.
+        let mut passes_left = self.passes.len();
+        let (mut blocks, mut spool_file) = match kept {
+            Some(Kept { checkpoint, positions, spool }) => {
+                totals = checkpoint.totals;
+                (positions, (passes_left > 1).then_some(spool))
+            }
+            None => {
+                let mut blocks = Digested::create(path.clone())?;
+                blocks.put(&store::block::file_header())?;
+                (blocks, (passes_left > 1).then(|| Digested::create(draft.spool())).transpose()?)
+            }
+        };
+        let syncer = Syncer::start(blocks.file(), &path)?;
         let catalog = CatalogWriter::create(&draft.path(CATALOG), self.identity, self.shares.store_cache as usize)?;
         catalog.fill(|tables| {
-            let mut pages = Vec::with_capacity(self.shape.pages() as usize);
-            let mut repeats = Some(Vec::new());
+            let mut pages: Vec<PageEntry> = Vec::with_capacity(self.shape.pages() as usize);
+            if resumed {
+                self.put_spooled(&draft.spool(), tables, &mut pages)?;
+            }
+            // Of pages that were made before nothing is kept: then all are read back.
+            let mut repeats = (!resumed).then(Vec::new);
             let mut held = budget.hold(Component::Seeds);
             let mut held_store = budget.hold(Component::Store);
-            while let Some(page) = handover.window.take() {
-                put(&page.block)?;
+            while let Some(handed) = handover.window.take() {
+                let page = match (handed, &mut spool_file) {
+                    (Handed::Page(page), _) => page,
+                    (Handed::PassEnd(spectrum), Some(spool)) => {
+                        blocks.sync()?;
+                        spool.sync()?;
+                        let digests = (blocks.digest(), spool.digest());
+                        let done = pages.len() as u64;
+                        draft.keep(Checkpoint::new(self.identity, done, digests, totals, spectrum))?;
+                        passes_left -= 1;
+                        if passes_left == 1 {
+                            spool_file = None;
+                        }
+                        continue;
+                    }
+                    (Handed::PassEnd(_), None) => continue,
+                };
+                let block_at = blocks.bytes();
+                let block_bytes = page.block.len() as u64;
+                blocks.put(&page.block)?;
+                syncer.written(block_bytes);
                 tables.put_page(pages.len() as u64, &page.dictionary)?;
-                pages.push(PageEntry {
-                    first_kmer: totals.stored_kmers,
-                    block_at: at,
-                    block_bytes: page.block.len() as u64,
-                });
-                at += page.block.len() as u64;
+                if let Some(file) = &mut spool_file {
+                    spool(file, page.kmers, block_bytes, &page.dictionary)?;
+                }
+                pages.push(PageEntry { first_kmer: totals.stored_kmers, block_at, block_bytes });
                 let kept = held.bytes() + page.repeats.capacity_bytes();
                 if kept > budget.limit() / 16 {
                     // Too many: they will be read back from the pages.
@@ -793,7 +877,7 @@ impl<'a> Planned<'a> {
                 totals.positions += page.positions;
                 totals.sampled_kmers += page.sampled;
                 totals.dictionary_bytes += page.dictionary.len() as u64;
-                totals.position_bytes += page.block.len() as u64;
+                totals.position_bytes += block_bytes;
                 handover.spare.give(page.block);
                 handover.spare.give(page.dictionary);
                 held_store.resize(tables.cache_bytes());
@@ -824,7 +908,19 @@ impl<'a> Planned<'a> {
             tables.put_runs(Kind::Digests, &digests, DIGESTS_PER_RECORD)
         })?;
         syncer.finish()?;
-        Ok((totals, FileDigest { bytes: at, blake3: hasher.finalize().to_hex().to_string() }))
+        Ok((totals, blocks.digest()))
+    }
+
+    /// Puts the pages that are there already into the catalog.
+    fn put_spooled(&self, path: &Path, tables: &mut CatalogTables<'_>, pages: &mut Vec<PageEntry>) -> Result<()> {
+        let (mut first_kmer, mut block_at) = (0, store::block::FILE_HEADER);
+        spooled(path, self.first_page, |number, page| {
+            tables.put_page(number, &page.dictionary)?;
+            pages.push(PageEntry { first_kmer, block_at, block_bytes: page.block_bytes });
+            first_kmer += page.kmers;
+            block_at += page.block_bytes;
+            Ok(())
+        })
     }
 }
 
@@ -833,14 +929,51 @@ fn stopped() -> Error {
     Error::Usage("the build was stopped before its last page".to_owned())
 }
 
-/// Bytes of records of one pass, up to three passes, however much memory there is.
-const LARGE: u64 = 400 << 20;
-
 /// Between the threads that make pages and the one that writes them.
 struct Handover {
-    window: Window<EncodedPage>,
+    window: Window<Handed>,
+    first_page: u64,
+    /// Each has taken a number of the window, between those of pages.
+    passes_ended: AtomicU64,
+    /// The spectrum of the pages that were there before.
+    before: SpectrumCounter,
+    /// The spectrum of all pages, once the last pass has ended.
     spectrum: Mutex<SpectrumCounter>,
     spare: SpareBuffers,
+}
+
+/// What is handed to the writer.
+enum Handed {
+    Page(EncodedPage),
+    /// All pages of a pass were handed over, and this is the spectrum of them and of those before.
+    PassEnd(Vec<(u64, u64)>),
+}
+
+impl Handover {
+    fn number(&self, page: u64) -> u64 {
+        page - self.first_page + self.passes_ended.load(Ordering::Relaxed)
+    }
+
+    /// Hands over a page; waits while too much is on its way. False when the writer has gone.
+    fn put(&self, page: u64, encoded: EncodedPage, bytes: u64) -> bool {
+        self.window.put(self.number(page), Handed::Page(encoded), bytes)
+    }
+
+    /// All pages of a pass of this number were handed over, by workers that counted these spectra since the first.
+    fn pass_ended<'s>(&self, planned: &Planned<'_>, pass: usize, workers: impl Iterator<Item = &'s SpectrumCounter>) {
+        let mut spectrum = self.before.clone();
+        workers.for_each(|counted| spectrum.merge(counted));
+        if pass + 1 < planned.passes.len() {
+            let next = planned.partition.pages_of(planned.passes[pass].end).start;
+            let rows = spectrum.rows();
+            let bytes = (rows.capacity() * size_of::<(u64, u64)>()) as u64;
+            if self.window.put(self.number(next), Handed::PassEnd(rows), bytes) {
+                self.passes_ended.fetch_add(1, Ordering::Relaxed);
+            }
+        } else {
+            *self.spectrum.lock().unwrap_or_else(|e| e.into_inner()) = spectrum;
+        }
+    }
 }
 
 /// A page on its way to the writer.
@@ -893,14 +1026,14 @@ impl<'a, R: Record> Worker<'a, R> {
     }
 
     /// Sorts, encodes and hands over the pages of a task; false when the writer has gone.
-    fn run(&mut self, task: u64, pass: &Pass<'_, R>, window: &Window<EncodedPage>, progress: &dyn Progress) -> bool {
+    fn run(&mut self, task: u64, pass: &Pass<'_, R>, handover: &Handover, progress: &dyn Progress) -> bool {
         let SortedPartition { units, layout, .. } = self.sorted;
         let lists = &self.planned.lists;
         if units.pages == 1 {
             let parts: Vec<_> = (task * units.per_page..(task + 1) * units.per_page)
                 .filter_map(|unit| Some((units.hashes(unit, layout, self.last_hash)?, pass.unit(unit).collect())))
                 .collect();
-            return self.page(task, &parts, window, progress);
+            return self.page(task, &parts, handover, progress);
         }
         // A unit of several pages: apart first.
         let pages = task * units.pages..((task + 1) * units.pages).min(layout.pages);
@@ -914,22 +1047,19 @@ impl<'a, R: Record> Worker<'a, R> {
             }
         }
         let whole = pages.clone().zip(&by_page).all(|(page, records)| {
+            if page < handover.first_page {
+                return true;
+            }
             let first = page * layout.groups_per_page;
             let next = first + layout.groups_in(page);
             let last = if next == layout.groups { self.last_hash } else { layout.first_hash(next) - 1 };
-            self.page(page, &[((layout.first_hash(first), last), vec![records])], window, progress)
+            self.page(page, &[((layout.first_hash(first), last), vec![records])], handover, progress)
         });
         self.by_page = by_page;
         whole
     }
 
-    fn page(
-        &mut self,
-        page: u64,
-        parts: &[Part<'_, R>],
-        window: &Window<EncodedPage>,
-        progress: &dyn Progress,
-    ) -> bool {
+    fn page(&mut self, page: u64, parts: &[Part<'_, R>], handover: &Handover, progress: &dyn Progress) -> bool {
         let lists = &self.planned.lists;
         let position_bits = lists.width();
         let (encoder, spectrum, filters) = (&mut self.encoder, &mut self.spectrum, self.filters);
@@ -967,7 +1097,7 @@ impl<'a, R: Record> Worker<'a, R> {
         self.held.resize(self.sorter.capacity_bytes() + self.encoder.capacity_bytes() + spare as u64);
         progress.advance(occurrences);
         let bytes = (dictionary.capacity() + block.capacity()) as u64 + repeats.capacity_bytes();
-        window.put(page, EncodedPage { dictionary, block, kmers, positions, sampled: sampled_kmers, repeats }, bytes)
+        handover.put(page, EncodedPage { dictionary, block, kmers, positions, sampled: sampled_kmers, repeats }, bytes)
     }
 }
 

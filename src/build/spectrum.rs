@@ -24,6 +24,13 @@ impl SpectrumCounter {
         }
     }
 
+    pub(crate) fn add_many(&mut self, frequency: u64, count: u64) {
+        match self.dense.get_mut(frequency as usize) {
+            Some(sum) => *sum += count,
+            None => *self.sparse.entry(frequency).or_default() += count,
+        }
+    }
+
     pub(crate) fn merge(&mut self, other: &Self) {
         for (sum, count) in self.dense.iter_mut().zip(&other.dense) {
             *sum += count;

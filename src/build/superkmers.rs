@@ -15,7 +15,7 @@ use super::seeds::Repeats;
 use super::spectrum::SpectrumCounter;
 use super::{EncodedPage, Handover, Planned, records};
 use crate::kmer::{Minimizers, SuperKmer, low_mask};
-use crate::memory::{Anonymous, Budget, Component, Reservation, SpareBuffers, Window};
+use crate::memory::{Anonymous, Budget, Component, Reservation, SpareBuffers};
 use crate::store::layout::Divisor;
 use crate::store::positions::ListCode;
 use crate::store::superkmers::{Entry, Fields, SuperKmerEncoder, SuperKmerLayout, for_each_kmer_of};
@@ -267,6 +267,11 @@ impl Partition {
         self.layout.pages.div_ceil(self.pages_per_unit)
     }
 
+    /// The pages of a unit.
+    pub(super) fn pages_of(&self, unit: u64) -> Range<u64> {
+        unit * self.pages_per_unit..((unit + 1) * self.pages_per_unit).min(self.layout.pages)
+    }
+
     /// Bytes of the records of a unit.
     pub(super) fn unit_bytes(&self, unit: u64) -> u64 {
         self.counts.iter().map(|counts| u64::from(counts[unit as usize])).sum::<u64>() * size_of::<Occurrence>() as u64
@@ -297,7 +302,7 @@ impl Partition {
         let mut workers: Vec<_> = (0..planned.shares.workers)
             .map(|_| Worker::new(self, planned.identity, &planned.lists, &handover.spare, budget))
             .collect();
-        for units in &planned.passes {
+        for (number, units) in planned.passes.iter().enumerate() {
             let share = bytes_of(units) as f64 / bytes_of(&(0..self.units())).max(1) as f64;
             let scattered = self.scatter(&planned.pieces, &stripes, units.clone(), records(memory), &|kmers| {
                 progress.advance((kmers as f64 * share) as u64);
@@ -310,7 +315,7 @@ impl Partition {
                         loop {
                             let unit = next.fetch_add(1, Ordering::Relaxed);
                             if unit >= units.end
-                                || !worker.run(unit, &scattered.unit(unit - units.start), &handover.window, progress)
+                                || !worker.run(unit, &scattered.unit(unit - units.start), handover, progress)
                             {
                                 break;
                             }
@@ -318,9 +323,7 @@ impl Partition {
                     });
                 }
             });
-        }
-        for worker in workers {
-            handover.spectrum.lock().unwrap_or_else(|e| e.into_inner()).merge(&worker.spectrum);
+            handover.pass_ended(planned, number, workers.iter().map(|worker| &worker.spectrum));
         }
     }
 
@@ -426,15 +429,9 @@ impl<'a> Worker<'a> {
     }
 
     /// Sorts, encodes and hands over the pages of a unit; false when the writer has gone.
-    fn run(
-        &mut self,
-        unit: u64,
-        segments: &[&[Occurrence]],
-        window: &Window<EncodedPage>,
-        progress: &dyn Progress,
-    ) -> bool {
-        let Partition { cut, layout, pages_per_unit, .. } = self.partition;
-        let pages = unit * pages_per_unit..((unit + 1) * pages_per_unit).min(layout.pages);
+    fn run(&mut self, unit: u64, segments: &[&[Occurrence]], handover: &Handover, progress: &dyn Progress) -> bool {
+        let Partition { cut, layout, .. } = self.partition;
+        let pages = self.partition.pages_of(unit);
         let keys = layout.first_key(&cut.minimizers, pages.start)..layout.first_key(&cut.minimizers, pages.end);
         self.sort(segments, keys);
         let mut rest = &self.sorted[..segments.iter().map(|s| s.len()).sum()];
@@ -442,6 +439,9 @@ impl<'a> Worker<'a> {
             let next_key = layout.first_key(&cut.minimizers, page + 1);
             let (here, others) = rest.split_at(rest.partition_point(|&o| cut.key(o) < next_key));
             rest = others;
+            if page < handover.first_page {
+                continue;
+            }
             let (mut repeats, mut kmers, mut positions) = (Repeats::default(), 0, 0);
             let (encoder, spectrum) = (&mut self.encoder, &mut self.spectrum);
             cut.groups(here, &mut self.entries, |key, entries| {
@@ -461,7 +461,7 @@ impl<'a> Worker<'a> {
             progress.advance(positions);
             let bytes = (dictionary.capacity() + block.capacity()) as u64 + repeats.capacity_bytes();
             let encoded = EncodedPage { dictionary, block, kmers, positions, sampled: 0, repeats };
-            if !window.put(page, encoded, bytes) {
+            if !handover.put(page, encoded, bytes) {
                 return false;
             }
         }

@@ -30,6 +30,14 @@ pub(super) struct Arguments {
     /// default there where k is long enough
     #[arg(long, value_name = "LAYOUT", value_enum, default_value_t = Layout::Auto)]
     layout: Layout,
+    /// Where another process builds the same index, wait for it to end instead of failing; one of this genome and with these
+    /// parameters that is there then is taken as it is
+    #[arg(long)]
+    wait: bool,
+    /// Go on after the last finished pass of a build that did not end, and leave what is finished to the next one where this
+    /// does not end either
+    #[arg(long)]
+    resume: bool,
     /// Print the plan (passes, memory, disk, expected k-mers) and build nothing; the packed genome, a quarter of a byte
     /// a base, lies in the temporary folder (TMPDIR) meanwhile
     #[arg(long)]
@@ -68,6 +76,10 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         max_positions: arguments.max_positions,
         layout: arguments.layout.kind(),
         force: settings.force,
+        wait: arguments.wait,
+        resume: arguments.resume,
+        #[cfg(debug_assertions)]
+        large_pass: crate::disk::large_pass().unwrap_or(BuildOptions::default().large_pass),
         ..BuildOptions::default()
     };
     if arguments.dry_run {

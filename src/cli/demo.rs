@@ -1,4 +1,5 @@
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -7,8 +8,10 @@ use super::{Settings, grouped};
 use crate::build::{BuildOptions, build_index};
 use crate::index::{Index, OpenOptions};
 use crate::memory::{Component, human_bytes};
+use crate::output::Output;
 use crate::repeats::simulate::{Random, reverse_complement};
 use crate::sequence::Source;
+use crate::temporary::Temporary;
 use crate::{Error, Result, Silent};
 
 #[derive(Debug, Args)]
@@ -34,17 +37,14 @@ struct Planted {
 
 pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     // With -o the demo stays, without it goes.
-    let (folder, keep) = match &settings.output {
-        Some(path) => (path.clone(), true),
-        None => (std::env::temp_dir().join(format!("reprise-demo-{}", std::process::id())), false),
+    let demo = |folder: &Path| settings.on_pool(|| demo(&arguments, settings, folder));
+    let text = match &settings.output {
+        Some(folder) => {
+            std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
+            demo(folder)?
+        }
+        None => demo(Temporary::folder("reprise-demo")?.path())?,
     };
-    std::fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, e))?;
-    let outcome = settings.on_pool(|| demo(&arguments, settings, &folder));
-    if !keep {
-        std::fs::remove_dir_all(&folder).map_err(|e| Error::io("remove", &folder, e))?;
-    }
-    let text = outcome?;
-    use std::io::Write;
     std::io::stdout().write_all(text.as_bytes()).map_err(|e| Error::io("write", "the output", e))
 }
 
@@ -62,7 +62,10 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Str
             text.push('\n');
         }
     }
-    std::fs::write(&fasta, text).map_err(|e| Error::io("write", &fasta, e))?;
+    let mut output = Output::create(Some(&fasta), true)?;
+    output.write_all(text.as_bytes()).map_err(|e| Error::io("write", &fasta, e))?;
+    output.finish()?;
+    drop(text);
     let contigs = genome.len();
     drop((genome, held));
 

@@ -9,6 +9,7 @@ mod info;
 mod mask;
 mod progress;
 mod query;
+mod signals;
 mod simulate;
 mod spectrum;
 mod verify;
@@ -266,7 +267,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }));
     let settings = Settings::resolve(arguments.common);
     let brief = matches!(&arguments.command, Command::Info(arguments) if arguments.is_brief());
-    let outcome = settings.watched(brief, || match arguments.command {
+    let command = || match arguments.command {
         Command::BuildIndex(arguments) => build_index::run(arguments, &settings),
         Command::Query(arguments) => query::run(arguments, &settings),
         Command::Info(arguments) => info::run(arguments, &settings),
@@ -278,7 +279,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Families(arguments) => families::run(arguments, &settings),
         Command::Demo(arguments) => demo::run(arguments, &settings),
         Command::Simulate(arguments) => simulate::run(arguments, &settings),
-    });
+    };
+    let outcome = if brief {
+        // It makes nothing, and a thread would take as long.
+        settings.watched(brief, command)
+    } else {
+        let say = |signal: &str| {
+            settings.progress.clear();
+            settings.progress.line(&format!("error: ended by {signal}; nothing half done is left"));
+        };
+        signals::heeding(say, || settings.watched(brief, command))
+            .unwrap_or_else(|e| Err(Error::io("start a thread for", "signals", e)))
+    };
     settings.progress.clear();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::Progress;
+use crate::{Notice, Progress};
 
 /// Progress on a terminal's stderr; with `--verbose`, the time of each phase on any stderr.
 pub(super) struct Bars {
     show: bool,
+    quiet: bool,
     verbose: bool,
     start: Instant,
     current: Mutex<Option<Phase>>,
@@ -24,6 +25,7 @@ impl Bars {
     pub(super) fn new(quiet: bool, verbose: bool) -> Self {
         Self {
             show: !quiet && std::io::stderr().is_terminal(),
+            quiet,
             verbose,
             start: Instant::now(),
             current: Mutex::new(None),
@@ -81,6 +83,14 @@ impl Progress for Bars {
             && let Some(phase) = self.current.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
         {
             phase.bar.inc(amount);
+        }
+    }
+
+    fn notice(&self, notice: &Notice) {
+        if notice.is_warning() {
+            self.line(&format!("warning: {notice}"));
+        } else if !self.quiet {
+            self.line(&format!("note: {notice}"));
         }
     }
 }

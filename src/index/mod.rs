@@ -13,6 +13,7 @@ mod verify;
 use std::borrow::Cow;
 use std::fs::{self, File};
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -181,7 +182,19 @@ impl Index {
     /// [`Error::Unfinished`], [`Error::Version`] and [`Error::Damaged`] where the folder is not a sound index of a
     /// format that this program reads; [`Error::Memory`] where the budget is too small for it; [`Error::Io`].
     pub fn open_with(folder: impl AsRef<Path>, options: &OpenOptions, budget: &Budget) -> Result<Self> {
-        let folder = folder.as_ref().to_owned();
+        let folder = folder.as_ref();
+        let place = || fs::metadata(folder).map(|found| (found.dev(), found.ino())).ok();
+        loop {
+            let before = place();
+            let opened = Self::open_files(folder.to_owned(), options, budget);
+            // Where a build replaced the index meanwhile, some files may be of one and some of the other.
+            if place() == before {
+                return opened;
+            }
+        }
+    }
+
+    fn open_files(folder: PathBuf, options: &OpenOptions, budget: &Budget) -> Result<Self> {
         let manifest = Manifest::read(&folder)?;
         let needed = budget.used() + least_memory(&manifest);
         if needed > budget.limit() {

@@ -1,14 +1,22 @@
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Result};
+use crate::temporary::Temporary;
+use crate::{Error, Result, disk};
 
-/// Where results go: standard output, or a file that gets its name only when it is complete.
+/// Where results go: standard output, or a file that gets its name only when it is complete and durable.
 pub struct Output {
     writer: BufWriter<Box<dyn Write + Send>>,
-    /// Temporary name and name to be.
-    file: Option<(PathBuf, PathBuf)>,
+    file: Option<Named>,
+}
+
+/// A file that is not complete yet.
+struct Named {
+    temporary: Temporary,
+    file: disk::File,
+    /// Its name to be.
+    path: PathBuf,
 }
 
 impl Output {
@@ -27,17 +35,19 @@ impl Output {
                 return Err(Error::io("write", path, io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")));
             }
             Ok(metadata) if !metadata.is_file() => {
-                let file = File::options().write(true).open(path).map_err(|e| Error::io("open", path, e))?;
+                let file = fs::File::options().write(true).open(path).map_err(|e| Error::io("open", path, e))?;
                 return Ok(Self { writer: BufWriter::with_capacity(1 << 16, Box::new(file)), file: None });
             }
             _ => {}
         }
         let mut name = std::ffi::OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
-        name.push(format!(".writing-{}", std::process::id()));
-        let temporary = path.with_file_name(name);
-        let file = File::create(&temporary).map_err(|e| Error::io("create", &temporary, e))?;
-        Ok(Self { writer: BufWriter::with_capacity(1 << 16, Box::new(file)), file: Some((temporary, path.to_owned())) })
+        name.push(format!(".writing-{}", disk::unique()));
+        let create = |path: &Path| disk::File::create_new(path).map_err(|e| Error::io("create", path, e));
+        let (temporary, file) = Temporary::begin(path.with_file_name(name), disk::remove_file, create)?;
+        let clone = file.try_clone().map_err(|e| Error::io("open", temporary.path(), e))?;
+        let writer: BufWriter<Box<dyn Write + Send>> = BufWriter::with_capacity(1 << 16, Box::new(clone));
+        Ok(Self { writer, file: Some(Named { temporary, file, path: path.to_owned() }) })
     }
 
     /// Writes what is left and gives a file its name.
@@ -45,11 +55,13 @@ impl Output {
     /// # Errors
     /// [`Error::Io`].
     pub fn finish(mut self) -> Result<()> {
-        let place = self.file.as_ref().map_or(Path::new("the output"), |f| &f.1);
+        let place = self.file.as_ref().map_or(Path::new("the output"), |named| &named.path);
         self.writer.flush().map_err(|e| Error::io("write", place, e))?;
-        if let Some((temporary, path)) = &self.file {
-            fs::rename(temporary, path).map_err(|e| Error::io("rename", temporary, e))?;
-            self.file = None;
+        if let Some(Named { temporary, file, path }) = self.file.take() {
+            // Else a machine that loses its power may keep the name without the bytes.
+            file.sync_data().map_err(|e| Error::io("sync", &path, e))?;
+            let from = temporary.path().to_owned();
+            temporary.publish(|| disk::rename(&from, &path).map_err(|e| Error::io("rename", &from, e)))?;
         }
         Ok(())
     }
@@ -61,14 +73,5 @@ impl Write for Output {
     }
     fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        if let Some((temporary, _)) = &self.file {
-            // Complete or not at all.
-            let _ = fs::remove_file(temporary);
-        }
     }
 }

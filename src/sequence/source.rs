@@ -1,11 +1,11 @@
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{Error, Result};
+use crate::{Error, Result, disk};
 
 /// Where sequence is read from: a file or standard input, plain, gzip, bgzip or zstd.
 #[derive(Debug, Clone)]
@@ -51,13 +51,18 @@ impl Source {
             Box::new(io::stdin())
         } else {
             let file = File::open(&self.path).map_err(|e| Error::io("open", &self.path, e))?;
-            if file.metadata().map_err(io_error)?.is_dir() {
+            let opened = file.metadata().map_err(io_error)?;
+            if opened.is_dir() {
                 return Err(Error::input(&self.path, None, "is a folder; give a FASTA or FASTQ file"));
             }
-            Box::new(file)
+            if opened.is_file() && opened.len() > 0 {
+                Box::new(Unchanged { file, opened, read: 0 })
+            } else {
+                Box::new(file)
+            }
         };
         let mut counted = BufReader::with_capacity(1 << 18, Counted { inner: raw, read: Arc::clone(&self.read) });
-        let start = counted.fill_buf().map_err(io_error)?;
+        let start = counted.fill_buf().map_err(|e| self.read_error(1, e))?;
         match start {
             [] => Err(Error::input(&self.path, None, "is empty; give a FASTA or FASTQ file")),
             [0x1f, 0x8b, ..] => Ok(Box::new(flate2::bufread::MultiGzDecoder::new(counted))),
@@ -68,6 +73,10 @@ impl Source {
 
     /// Turns an error met while reading into one of the system or one of the input.
     pub(crate) fn read_error(&self, line: u64, error: io::Error) -> Error {
+        // Readers of sequence hand on what they are told, or its text.
+        if error.to_string() == CHANGED {
+            return Error::input(&self.path, None, format!("{CHANGED}; run this again when nothing writes to it"));
+        }
         if error.raw_os_error().is_some() {
             return Error::io("read", &self.path, error);
         }
@@ -81,6 +90,32 @@ impl Source {
     }
 }
 
+/// What is said of a file that was not the same at its end as at its beginning.
+const CHANGED: &str = "the file changed while it was read";
+
+/// A plain file. Where it grows, shrinks or is written to meanwhile, what was read of it is neither what it was nor what
+/// it is.
+struct Unchanged {
+    file: File,
+    opened: Metadata,
+    read: u64,
+}
+
+impl Read for Unchanged {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.read += count as u64;
+        if count == 0 && !buffer.is_empty() {
+            let now = self.file.metadata()?;
+            let same = now.len() == self.opened.len() && now.modified().ok() == self.opened.modified().ok();
+            if !same || self.read != now.len() {
+                return Err(io::Error::other(CHANGED));
+            }
+        }
+        Ok(count)
+    }
+}
+
 /// Counts the bytes that go through.
 struct Counted<R> {
     inner: R,
@@ -89,7 +124,7 @@ struct Counted<R> {
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
+        let count = disk::read(&mut self.inner, buffer)?;
         self.read.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }

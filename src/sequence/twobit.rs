@@ -5,7 +5,7 @@
 //! What .2bit cannot hold: letters other than ACGT are kept as N ([`TwoBitSummary::others`] tells where they were); a contig ends at 2^32-1 bases; a name has at most 255
 //! bytes, so a longer one is cut there and made unique by `~` and the contig's number (the catalog keeps it whole).
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use memmap2::Mmap;
 
 use super::base::base_code;
 use super::{OtherLetters, map_read_only};
-use crate::{Error, Result};
+use crate::{Error, Result, disk};
 
 const SIGNATURE: u32 = 0x1A41_2743;
 const HEADER: usize = 16;
@@ -99,46 +99,31 @@ impl Runs {
     }
 }
 
-/// A temporary file that goes when it is dropped.
-struct Spool {
-    file: File,
-    path: PathBuf,
-}
+/// A temporary file without a name, so that it goes however the program ends.
+struct Spool(disk::File);
 
 impl Spool {
     fn create(target: &Path, suffix: &str) -> Result<BufWriter<Self>> {
         let mut path = target.as_os_str().to_owned();
         path.push(suffix);
         let path = PathBuf::from(path);
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)
-            .map_err(|e| Error::io("create", &path, e))?;
-        Ok(BufWriter::with_capacity(1 << 17, Self { file, path }))
+        let file = disk::File::create(&path).map_err(|e| Error::io("create", &path, e))?;
+        disk::remove_file(&path).map_err(|e| Error::io("remove", &path, e))?;
+        Ok(BufWriter::with_capacity(1 << 17, Self(file)))
     }
 }
 
 impl Write for Spool {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.file.write(bytes)
+        self.0.write(bytes)
     }
     fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Drop for Spool {
-    fn drop(&mut self) {
-        // What is left behind lies in a folder that is swept as a whole.
-        let _ = fs::remove_file(&self.path);
+        self.0.flush()
     }
 }
 
 impl TwoBitWriter {
-    /// Starts a file; two spool files lie beside it until [`finish`](Self::finish).
+    /// Starts a file; two spool files without names take room beside it until [`finish`](Self::finish).
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -310,8 +295,8 @@ impl TwoBitWriter {
         let wide = HEADER as u64 + index_bytes(4) + records_bytes > self.wide_from;
         let version = u32::from(wide);
 
-        let mut out =
-            BufWriter::with_capacity(1 << 18, File::create(&path).map_err(|e| Error::io("create", &path, e))?);
+        let file = disk::File::create(&path).map_err(|e| Error::io("create", &path, e))?;
+        let mut out = BufWriter::with_capacity(1 << 18, file);
         for word in [SIGNATURE, version, self.contigs.len() as u32, 0] {
             out.write_all(&word.to_le_bytes()).map_err(io_error)?;
         }
@@ -327,7 +312,7 @@ impl TwoBitWriter {
         let mut spools = Vec::new();
         for spool in [&mut self.heads, &mut self.dna] {
             spool.flush().map_err(io_error)?;
-            let file = &mut spool.get_mut().file;
+            let file = &mut spool.get_mut().0;
             file.seek(SeekFrom::Start(0)).map_err(io_error)?;
             spools.push(BufReader::with_capacity(1 << 18, file.try_clone().map_err(io_error)?));
         }
@@ -680,6 +665,8 @@ impl<'a> Record<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use proptest::prelude::*;
 

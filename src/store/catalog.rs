@@ -3,8 +3,6 @@
 //! The store does not verify what it reads, so every value carries a checksum of ours: dictionary pages their own, all
 //! other records the eight bytes in front that [`seal`] adds.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bundle::Syncer;
 use super::checksum::{Identity, Piece};
-use crate::{Error, Result};
+use crate::{Error, Result, disk};
 
 /// Dictionary pages by number.
 pub(crate) const PAGES: TableDefinition<u64, &[u8]> = TableDefinition::new("pages");
@@ -113,10 +111,23 @@ pub(crate) fn unseal(identity: Identity, kind: Record, number: u64, value: &[u8]
 /// commits need not wait for the disk.
 #[derive(Debug)]
 struct DraftFile {
-    file: File,
+    file: disk::File,
+    path: PathBuf,
     syncer: Mutex<Option<Syncer>>,
-    /// Whether making it durable failed; told when the store is closed.
-    failure: Arc<Mutex<Option<Error>>>,
+    failure: Failure,
+}
+
+/// The first call that failed: what the store says of it later may be another thing.
+type Failure = Arc<Mutex<Option<Error>>>;
+
+impl DraftFile {
+    fn noted<T>(&self, action: &'static str, outcome: Result<T, std::io::Error>) -> Result<T, std::io::Error> {
+        outcome.inspect_err(|e| {
+            let same = e.raw_os_error().map_or_else(|| e.kind().into(), std::io::Error::from_raw_os_error);
+            let failure = &mut *self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            failure.get_or_insert_with(|| Error::io(action, &self.path, same));
+        })
+    }
 }
 
 impl StorageBackend for DraftFile {
@@ -124,16 +135,16 @@ impl StorageBackend for DraftFile {
         Ok(self.file.metadata()?.len())
     }
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
-        self.file.read_exact_at(out, offset)
+        self.noted("read back", self.file.read_exact_at(out, offset))
     }
     fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
-        self.file.set_len(len)
+        self.noted("write", self.file.set_len(len))
     }
     fn sync_data(&self) -> Result<(), std::io::Error> {
         Ok(())
     }
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
-        self.file.write_all_at(data, offset)?;
+        self.noted("write", self.file.write_all_at(data, offset))?;
         if let Some(syncer) = &*self.syncer.lock().unwrap_or_else(PoisonError::into_inner) {
             syncer.written(data.len() as u64);
         }
@@ -142,7 +153,7 @@ impl StorageBackend for DraftFile {
     fn close(&self) -> Result<(), std::io::Error> {
         let syncer = self.syncer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Err(e)) = syncer.map(Syncer::finish) {
-            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(e);
+            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(e);
         }
         Ok(())
     }
@@ -191,32 +202,48 @@ pub(crate) struct CatalogWriter {
     path: PathBuf,
     identity: Identity,
     database: Database,
-    failure: Arc<Mutex<Option<Error>>>,
+    failure: Failure,
+}
+
+/// What an error of the store came from: the first call on its file that failed.
+fn cause(failure: &Failure, error: Error) -> Error {
+    let of_store = |path: &Path| path.ends_with(super::CATALOG);
+    match &error {
+        Error::Io { path, .. } | Error::Damaged { path, .. } if of_store(path) => {
+            failure.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or(error)
+        }
+        _ => error,
+    }
 }
 
 impl CatalogWriter {
     /// Creates the file; `cache` bytes are the store's own memory.
     pub(crate) fn create(path: &Path, identity: Identity, cache: usize) -> Result<Self> {
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(path)
-            .map_err(|e| Error::io("create", path, e))?;
-        let failure = Arc::default();
+        let file = disk::File::create_new(path).map_err(|e| Error::io("create", path, e))?;
+        let failure = Failure::default();
         let database = Builder::new()
             .set_cache_size(cache)
             .create_with_backend(DraftFile {
                 syncer: Mutex::new(Some(Syncer::start(&file, path)?)),
                 failure: Arc::clone(&failure),
+                path: path.to_owned(),
                 file,
             })
-            .map_err(|e| store_error(path, e))?;
+            .map_err(|e| cause(&failure, store_error(path, e)))?;
         Ok(Self { path: path.to_owned(), identity, database, failure })
     }
 
     /// Runs `fill` in the one transaction of this catalog, then gives back the slack of the file and closes it.
-    pub(crate) fn fill<T>(mut self, fill: impl FnOnce(&mut CatalogTables<'_>) -> Result<T>) -> Result<T> {
+    pub(crate) fn fill<T>(self, fill: impl FnOnce(&mut CatalogTables<'_>) -> Result<T>) -> Result<T> {
+        let failure = Arc::clone(&self.failure);
+        let outcome = self.fill_and_close(fill).map_err(|e| cause(&failure, e))?;
+        match failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(e) => Err(e),
+            None => Ok(outcome),
+        }
+    }
+
+    fn fill_and_close<T>(mut self, fill: impl FnOnce(&mut CatalogTables<'_>) -> Result<T>) -> Result<T> {
         let path = self.path.clone();
         let failed = |e: redb::Error| store_error(&path, e);
         let transaction = self.database.begin_write().map_err(|e| failed(e.into()))?;
@@ -232,11 +259,7 @@ impl CatalogWriter {
         };
         transaction.commit().map_err(|e| failed(e.into()))?;
         self.database.compact().map_err(|e| failed(e.into()))?;
-        drop(self.database);
-        match self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(e) => Err(e),
-            None => Ok(outcome),
-        }
+        Ok(outcome)
     }
 }
 

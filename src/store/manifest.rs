@@ -273,7 +273,7 @@ pub(crate) fn time_stamp() -> Result<u64> {
 
 /// Seconds since 1970 as `2026-01-31T12:34:56Z` (days to civil date: H. Hinnant, "chrono-compatible low-level date
 /// algorithms").
-fn utc(seconds: u64) -> String {
+pub(crate) fn utc(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);

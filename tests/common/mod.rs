@@ -402,3 +402,53 @@ impl Bench {
         std::fs::write(self.at().join(name), bytes).expect("written");
     }
 }
+
+/// The program with these arguments and faults of the system (`src/disk/faults.rs`), in passes of few records.
+pub fn faulty<A: AsRef<OsStr>>(at: &Path, arguments: &[A], faults: &str) -> Command {
+    let mut command = command(at, arguments);
+    command.env("REPRISE_FAULT", faults).env("REPRISE_LARGE_PASS", "50000");
+    command
+}
+
+/// A temporary folder in memory, where the system has that: a disk would have to sync thousands of times.
+pub fn quick_folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary folder")
+}
+
+/// Whether the program can be made to meet faults: it cannot where it was built without debug assertions.
+pub fn has_faults() -> bool {
+    if !cfg!(debug_assertions) {
+        println!("skipped: the program was built without faults of the system");
+    }
+    cfg!(debug_assertions)
+}
+
+/// The kinds of all calls that a run of the program makes, in order.
+pub fn calls<A: AsRef<OsStr>>(at: &Path, arguments: &[A]) -> Vec<String> {
+    let log = at.join("calls.log");
+    ended(faulty(at, arguments, "").env("REPRISE_FAULT_LOG", &log).spawn().expect("the program starts")).fine();
+    let text = std::fs::read_to_string(&log).expect("written");
+    std::fs::remove_file(log).expect("there");
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Runs `each` for every case, a few at once; most of them wait for the disk.
+pub fn each_case<T: Sync>(cases: &[T], each: impl Fn(usize, &T) + Sync) {
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    let Some(case) = cases.get(number) else { return };
+                    each(number, case);
+                }
+            });
+        }
+    });
+}
+
+/// The bytes of all files of an index.
+pub fn bytes_of(index: &Path) -> Vec<Vec<u8>> {
+    FILES.iter().map(|name| std::fs::read(index.join(name)).expect("the file is there")).collect()
+}
