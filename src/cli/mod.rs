@@ -5,6 +5,7 @@ mod build_index;
 mod demo;
 mod dump;
 mod info;
+mod list;
 mod mask;
 mod progress;
 mod query;
@@ -50,6 +51,8 @@ enum Command {
     Query(query::Arguments),
     /// Say what an index holds and how it was built
     Info(info::Arguments),
+    /// Show every index below a folder
+    List(list::Arguments),
     /// Check an index: every checksum and every invariant
     Verify(verify::Arguments),
     /// Print how many distinct k-mers occur how often
@@ -267,6 +270,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::BuildIndex(arguments) => build_index::run(arguments, &settings),
         Command::Query(arguments) => query::run(arguments, &settings),
         Command::Info(arguments) => info::run(arguments, &settings),
+        Command::List(arguments) => list::run(arguments, &settings),
         Command::Verify(arguments) => verify::run(arguments, &settings),
         Command::Spectrum(arguments) => spectrum::run(arguments, &settings),
         Command::Dump(arguments) => dump::run(arguments, &settings),

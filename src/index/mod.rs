@@ -11,7 +11,7 @@ mod superkmers;
 mod verify;
 
 use std::borrow::Cow;
-use std::fs::{self, File};
+use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -191,23 +191,7 @@ impl Index {
             budget.reserve(Component::PageIndex, table_bytes(&manifest), "an open index")?,
             budget.reserve(Component::Store, STORE_CACHE as u64, "an open index")?,
         ];
-        for (name, digest) in &manifest.files {
-            let path = folder.join(name);
-            let length = match fs::metadata(&path) {
-                Ok(metadata) => metadata.len(),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                    return Err(Error::damaged(&path, None, "the file is missing"));
-                }
-                Err(e) => return Err(Error::io("look at", &path, e)),
-            };
-            if length != digest.bytes {
-                return Err(Error::damaged(
-                    &path,
-                    Some(length.min(digest.bytes)),
-                    format!("it has {length} bytes and should have {}", digest.bytes),
-                ));
-            }
-        }
+        manifest.check_lengths(&folder)?;
         let lists = ListCode::new(manifest.genome.bases);
         let unsound = |problem| Error::damaged(folder.join(store::MANIFEST), None, problem);
         let (codec, dictionary) = match manifest.dictionary {

@@ -2,17 +2,21 @@
 //! GA4GH refget digest (sha512t24u: <https://samtools.github.io/hts-specs/refget.html>). Both are of the letters as read, in
 //! upper case and without line ends.
 
+mod lanes;
+
+use std::ops::Range;
+
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
-use md5::Md5;
+use lanes::{BlockHash, LANES, LEAST, Md5, Sha512, has_vectors};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha512};
+use sha2::Digest;
 
 use super::{Case, Record};
 use crate::Result;
 
 /// Bases that are unpacked at a time.
-const PIECE: u64 = 1 << 16;
+const PIECE: u64 = 1 << 13;
 
 /// Digests of a contig's letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +57,7 @@ pub struct OtherLetters {
 /// Takes the letters of a contig in pieces, of any case; gives the first 24 bytes of their SHA-512.
 #[derive(Default)]
 pub(crate) struct RefgetDigester {
-    sha512: Sha512,
+    sha512: sha2::Sha512,
     upper: Vec<u8>,
 }
 
@@ -83,38 +87,94 @@ pub(crate) fn digest_contigs<'a>(
         &others[at(number)..at(number + 1)]
     };
     let letters = |number| Ok((record(number)?, of_contig(number)));
-    // Apart, so that a genome of one contig keeps two threads busy.
+    // The longest first, so that those side by side are of about one length.
+    let lengths: Vec<u64> = (0..contigs).map(|number| Ok(record(number)?.length())).collect::<Result<_>>()?;
+    let mut order: Vec<usize> = (0..contigs).collect();
+    order.sort_by_key(|&number| std::cmp::Reverse(lengths[number]));
+    // Apart, so that few contigs keep two threads busy.
     let (md5, sha512) =
-        rayon::join(|| digest_each::<Md5, 16>(contigs, letters), || digest_each::<Sha512, 24>(contigs, letters));
+        rayon::join(|| digest_all::<Md5, 16>(&order, letters), || digest_all::<Sha512, 24>(&order, letters));
     let other_letters = |number| of_contig(number).iter().map(|run| u64::from(run.length)).sum();
     let all = md5?.into_iter().zip(sha512?).enumerate();
     Ok(all.map(|(i, (md5, sha512t24))| ContigDigest { md5, sha512t24, other_letters: other_letters(i) }).collect())
 }
 
-fn digest_each<'a, D: Digest, const N: usize>(
-    contigs: usize,
+/// Digests by number of the contigs that `order` is the order of.
+fn digest_all<'a, H: BlockHash, const N: usize>(
+    order: &[usize],
     letters: impl Fn(usize) -> Result<(Record<'a>, &'a [OtherLetters])> + Sync,
 ) -> Result<Vec<[u8; N]>> {
-    let one = |piece: &mut Vec<u8>, number| {
-        let (record, others) = letters(number)?;
-        let mut digest = D::new();
-        let mut start = 0;
-        while start < record.length() {
-            let end = record.length().min(start + PIECE);
-            piece.clear();
-            record.bases(start..end, Case::Upper, piece);
-            let first = others.partition_point(|run| u64::from(run.start) + u64::from(run.length) <= start);
-            for run in others[first..].iter().take_while(|run| u64::from(run.start) < end) {
-                let from = u64::from(run.start).max(start) - start;
-                let to = (u64::from(run.start) + u64::from(run.length)).min(end) - start;
-                piece[from as usize..to as usize].fill(run.letter);
-            }
-            digest.update(&piece);
-            start = end;
-        }
-        Ok(cut(&digest.finalize()))
+    let some = |numbers: &[usize]| {
+        let all: Vec<_> = numbers.iter().map(|&number| letters(number)).collect::<Result<_>>()?;
+        Ok(digest_side_by_side::<H, N>(&all))
     };
-    (0..contigs).into_par_iter().with_max_len(1).map_init(Vec::new, one).collect()
+    let digests: Vec<Vec<[u8; N]>> = order.par_chunks(LANES).map(some).collect::<Result<_>>()?;
+    let mut all = vec![[0; N]; order.len()];
+    for (&number, digest) in order.iter().zip(digests.into_iter().flatten()) {
+        all[number] = digest;
+    }
+    Ok(all)
+}
+
+/// Digests of up to [`LANES`] contigs.
+fn digest_side_by_side<H: BlockHash, const N: usize>(contigs: &[(Record<'_>, &[OtherLetters])]) -> Vec<[u8; N]> {
+    let mut states = [H::START; LANES];
+    let mut pieces: [Vec<u8>; LANES] = Default::default();
+    let mut at = [0; LANES];
+    let whole = |at: u64, length: u64| ((length - at).min(PIECE) as usize) / H::BLOCK * H::BLOCK;
+    if has_vectors() {
+        loop {
+            let left: [usize; LANES] =
+                std::array::from_fn(|l| contigs.get(l).map_or(0, |c| whole(at[l], c.0.length())));
+            let bytes = left.iter().copied().filter(|&bytes| bytes > 0).min().unwrap_or(0);
+            if left.iter().filter(|&&bytes| bytes > 0).count() < LEAST {
+                break;
+            }
+            for (l, contig) in contigs.iter().enumerate().filter(|(l, _)| left[*l] > 0) {
+                unpack(contig, at[l]..at[l] + bytes as u64, &mut pieces[l]);
+                at[l] += bytes as u64;
+            }
+            // A lane that has no message repeats its last one in vain.
+            let before = states;
+            pieces.iter_mut().for_each(|piece| piece.resize(bytes, 0));
+            H::blocks_of_lanes(&mut states, &pieces.each_ref().map(Vec::as_slice));
+            for l in (0..LANES).filter(|&l| left[l] == 0) {
+                states[l] = before[l];
+            }
+        }
+    }
+    let mut piece = Vec::new();
+    let ended = contigs.iter().enumerate().map(|(l, contig)| {
+        let (mut state, mut at, length) = (states[l], at[l], contig.0.length());
+        loop {
+            let bytes = whole(at, length);
+            if bytes == 0 {
+                break;
+            }
+            unpack(contig, at..at + bytes as u64, &mut piece);
+            H::blocks(&mut state, &piece);
+            at += bytes as u64;
+        }
+        unpack(contig, at..length, &mut piece);
+        H::pad(&mut piece, length);
+        H::blocks(&mut state, &piece);
+        let mut bytes = H::digest(&state);
+        std::array::from_fn(|_| bytes.next().unwrap_or_default())
+    });
+    ended.collect()
+}
+
+/// The letters of a part of a contig.
+fn unpack(contig: &(Record<'_>, &[OtherLetters]), range: Range<u64>, piece: &mut Vec<u8>) {
+    let (record, others) = contig;
+    piece.clear();
+    record.bases(range.clone(), Case::Upper, piece);
+    let first = others.partition_point(|run| u64::from(run.start) + u64::from(run.length) <= range.start);
+    for run in others[first..].iter().take_while(|run| u64::from(run.start) < range.end) {
+        let from = u64::from(run.start).max(range.start) - range.start;
+        let to = (u64::from(run.start) + u64::from(run.length)).min(range.end) - range.start;
+        piece[from as usize..to as usize].fill(run.letter);
+    }
 }
 
 /// The first bytes of a digest.
@@ -163,20 +223,20 @@ mod tests {
         /// What was packed, with its runs of N and the letters beside them, is digested as the letters themselves are.
         #[test]
         fn of_the_letters(
-            contigs in prop::collection::vec("[ACGTacgt]{0,200}|[ACGTNnRrYy]{0,90}|(N{1,40}R{1,40}[acgt]{0,40}){0,4}", 0..5),
+            contigs in prop::collection::vec("[ACGTacgt]{0,200}|[ACGTNnRrYy]{0,90}|(N{1,40}R{1,40}[acgt]{0,40}){0,4}", 0..12),
             part in 1usize..100,
         ) {
             let letters: Vec<&[u8]> = contigs.iter().map(|c| c.as_bytes()).collect();
             for (digest, contig) in packed(&letters, part).iter().zip(&contigs) {
                 let upper = contig.to_uppercase();
-                prop_assert_eq!(digest.md5, cut(&Md5::digest(&upper)));
-                prop_assert_eq!(digest.sha512t24, cut(&Sha512::digest(&upper)));
+                prop_assert_eq!(digest.md5, cut(&md5::Md5::digest(&upper)));
+                prop_assert_eq!(digest.sha512t24, cut(&sha2::Sha512::digest(&upper)));
                 let others = upper.bytes().filter(|b| !b"ACGTN".contains(b)).count() as u64;
                 prop_assert_eq!(digest.other_letters, others);
                 let mut streamed = RefgetDigester::default();
                 contig.as_bytes().chunks(part).for_each(|piece| streamed.update(piece));
                 prop_assert_eq!(streamed.finish(), digest.sha512t24);
-                prop_assert_eq!(streamed.finish(), cut(&Sha512::digest("")));
+                prop_assert_eq!(streamed.finish(), cut(&sha2::Sha512::digest("")));
             }
         }
     }
@@ -188,8 +248,8 @@ mod tests {
         letters[65_530..65_545].fill(b'K');
         letters[100_000..200_000].fill(b'M');
         let digest = packed(&[&letters], 1000)[0];
-        assert_eq!(digest.md5, cut(&Md5::digest(&letters)));
-        assert_eq!(digest.sha512t24, cut(&Sha512::digest(&letters)));
+        assert_eq!(digest.md5, cut(&md5::Md5::digest(&letters)));
+        assert_eq!(digest.sha512t24, cut(&sha2::Sha512::digest(&letters)));
         assert_eq!(digest.other_letters, 100_015);
     }
 }

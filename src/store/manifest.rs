@@ -246,6 +246,28 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// Checks that the other files of a bundle are there and have their lengths.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where one is not or has not; [`Error::Io`].
+    pub(crate) fn check_lengths(&self, bundle: &Path) -> Result<()> {
+        for (name, digest) in &self.files {
+            let path = bundle.join(name);
+            let length = match fs::metadata(&path) {
+                Ok(metadata) => metadata.len(),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                    return Err(Error::damaged(&path, None, "the file is missing"));
+                }
+                Err(e) => return Err(Error::io("look at", &path, e)),
+            };
+            if length != digest.bytes {
+                let problem = format!("it has {length} bytes and should have {}", digest.bytes);
+                return Err(Error::damaged(&path, Some(length.min(digest.bytes)), problem));
+            }
+        }
+        Ok(())
+    }
+
     /// Bytes of the bundle, this file left out.
     pub fn bytes(&self) -> u64 {
         self.files.values().map(|f| f.bytes).sum()

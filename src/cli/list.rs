@@ -1,0 +1,111 @@
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::Settings;
+use crate::store::{FoundIndex, LayoutKind, State, list_indexes};
+use crate::{Error, Result};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Folder to search, with all below it
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+}
+
+/// One index; what a manifest would say is null where there is none that can be read.
+#[derive(Serialize)]
+struct Row {
+    path: String,
+    state: State,
+    genome: Option<String>,
+    contigs: Option<u64>,
+    bases: Option<u64>,
+    k: Option<u32>,
+    min_frequency: Option<u64>,
+    max_frequency: Option<u64>,
+    max_positions: Option<u64>,
+    layout: Option<LayoutKind>,
+    size: u64,
+    format: Option<u32>,
+    written_by: Option<String>,
+    created: Option<String>,
+    problem: Option<String>,
+}
+
+const HEADER: &str = "#path\tstate\tgenome\tcontigs\tbases\tk\tmin_frequency\tmax_frequency\tmax_positions\tlayout\tsize\t\
+                      format\twritten_by\tcreated\tproblem\n";
+
+impl Row {
+    fn of(found: FoundIndex) -> Self {
+        let FoundIndex { path, state, manifest, format, bytes, problem } = found;
+        let manifest = manifest.as_ref();
+        Self {
+            path: path.display().to_string(),
+            state,
+            genome: manifest.map(|m| m.genome.source_names()),
+            contigs: manifest.map(|m| m.genome.contigs),
+            bases: manifest.map(|m| m.genome.bases),
+            k: manifest.map(|m| m.parameters.k),
+            min_frequency: manifest.map(|m| m.parameters.min_frequency),
+            max_frequency: manifest.and_then(|m| m.parameters.max_frequency),
+            max_positions: manifest.and_then(|m| m.parameters.max_positions),
+            layout: manifest.map(|m| m.layout),
+            size: bytes,
+            format,
+            written_by: manifest.map(|m| m.written_by.clone()),
+            created: manifest.map(|m| m.created.clone()),
+            problem,
+        }
+    }
+
+    /// Columns with tabs between them, `.` for what is not known or not limited.
+    fn tsv(&self) -> String {
+        let number = |n: Option<u64>| n.map_or_else(|| ".".to_owned(), |n| n.to_string());
+        let text = |t: Option<&str>| t.filter(|t| !t.is_empty()).map_or_else(|| ".".to_owned(), one_field);
+        [
+            text(Some(&self.path)),
+            self.state.name().to_owned(),
+            text(self.genome.as_deref()),
+            number(self.contigs),
+            number(self.bases),
+            number(self.k.map(u64::from)),
+            number(self.min_frequency),
+            number(self.max_frequency),
+            number(self.max_positions),
+            text(self.layout.map(LayoutKind::name)),
+            self.size.to_string(),
+            number(self.format.map(u64::from)),
+            text(self.written_by.as_deref()),
+            text(self.created.as_deref()),
+            text(self.problem.as_deref()),
+        ]
+        .join("\t")
+            + "\n"
+    }
+}
+
+/// A text without the line ends and tabs that a file name may have.
+fn one_field(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+    let failed = |e| Error::io("write", "the output", e);
+    let found = list_indexes(&arguments.folder, &|e| settings.warn(&e.to_string()))?;
+    let mut output = settings.output()?;
+    if !settings.json {
+        output.write_all(HEADER.as_bytes()).map_err(failed)?;
+    }
+    for row in found.into_iter().map(Row::of) {
+        if settings.json {
+            serde_json::to_writer(&mut output, &row).map_err(|e| failed(e.into()))?;
+            output.write_all(b"\n").map_err(failed)?;
+        } else {
+            output.write_all(row.tsv().as_bytes()).map_err(failed)?;
+        }
+    }
+    output.finish()
+}
