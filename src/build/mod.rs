@@ -650,7 +650,7 @@ impl<'a> Planned<'a> {
             // The writer has the seeds to order, and the other cores nothing to do.
             let record = |number: usize| genome.record_at(prepared.contigs[number].record);
             let mut held = budget.hold(Component::Contigs);
-            held.resize((2 * prepared.contigs.len() * size_of::<ContigDigest>()) as u64);
+            held.resize((3 * prepared.contigs.len() * size_of::<ContigDigest>()) as u64);
             // A writer that has gone has an error to tell.
             let _ = digests.send(digest_contigs(prepared.contigs.len(), record, &prepared.others)?);
             writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
