@@ -118,12 +118,52 @@ fn the_same_bytes_for_any_number_of_threads() {
     assert!(!long.is_empty() && long.iter().all(|(_, bases)| bases.len() >= 700));
     assert_eq!(records(&of("2", &["--max-families", "1"])).len(), 1);
     assert!(records(&of("2", &["--min-copies", "18"])).len() < records(&one).len());
-    let short = records(&of("2", &["--max-extend", "200"]));
+    let drafts = of("1", &["--drafts"]);
+    assert_eq!(of("8", &["--drafts"]), drafts);
+    assert_ne!(drafts, one);
+    let short = records(&of("2", &["--drafts", "--max-extend", "200"]));
     assert!(
-        short.iter().map(|(_, bases)| bases.len()).max() < records(&one).iter().map(|(_, bases)| bases.len()).max()
+        short.iter().map(|(_, bases)| bases.len()).max() < records(&drafts).iter().map(|(_, bases)| bases.len()).max()
     );
-    assert_ne!(of("2", &["--mismatch=-3"]), one);
-    assert_ne!(of("2", &["--min-improvement", "9"]), one);
+    assert_ne!(of("2", &["--drafts", "--mismatch=-3"]), drafts);
+    assert_ne!(of("2", &["--drafts", "--min-improvement", "9"]), drafts);
+}
+
+#[test]
+fn formats_stockholm_and_the_summary_agree() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    index(at, &genome(5, &[(1500, 14, 10), (600, 20, 15)]).0);
+    let fasta = run(at, &["families", "genome.reprise", "--stockholm", "f.stk"]).fine().out;
+    let rows = run(at, &["families", "genome.reprise", "--format", "jsonl"]).fine().json_lines();
+    let table = run(at, &["families", "genome.reprise", "--format", "tsv"]).fine().out;
+    let reprof = run(at, &["families", "genome.reprise", "--format", "reprof"]).fine().out;
+    let summary = run(at, &["families", "genome.reprise", "--json", "-o", "f.fa"]).fine().json();
+    assert_eq!(std::fs::read_to_string(at.join("f.fa")).expect("written"), fasta);
+    let families = records(&fasta);
+    assert!(families.len() >= 2);
+    assert_eq!(summary["families"], families.len());
+    assert_eq!(
+        (rows.len(), table.lines().count(), records(&reprof).len()),
+        (families.len(), families.len() + 1, families.len())
+    );
+    let stockholm = std::fs::read_to_string(at.join("f.stk")).expect("written");
+    let blocks: Vec<&str> = stockholm.split_terminator("//\n").collect();
+    assert_eq!(blocks.len(), families.len());
+    for (number, ((header, bases), row)) in families.iter().zip(&rows).enumerate() {
+        let name = format!("family-{}", number + 1);
+        assert_eq!(row["name"], name.as_str());
+        assert!(
+            header.starts_with(&format!("{name}#Unknown length={} copies={} full_length=", bases.len(), row["copies"])),
+            "{header}"
+        );
+        assert_eq!(row["consensus"], common::text(bases));
+        assert!(blocks[number].contains(&format!("#=GF ID    {name}\n")));
+        assert!(blocks[number].lines().filter(|line| line.starts_with("chr")).count() >= 3);
+    }
+    let copies: u64 = rows.iter().map(|row| row["copies"].as_u64().expect("a number")).sum();
+    assert_eq!(summary["copies"], copies);
+    assert_eq!(run(at, &["families", "genome.reprise", "--drafts", "--format", "tsv"]).code, 2);
 }
 
 #[test]

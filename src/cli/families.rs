@@ -1,18 +1,33 @@
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use super::{Settings, grouped};
-use crate::Result;
 use crate::index::{Index, OpenOptions};
-use crate::repeats::{Family, FamilyCopy, FamilySeed, Parameters, Scores, discover};
+use crate::output::{FamilyFormat, Output, families, stockholm};
+use crate::repeats::{
+    Family, FamilyCopy, FamilySeed, LeftOut, Parameters, RefineOptions, Scores, discover, refine, seed_alignments,
+    statistics,
+};
 use crate::sequence::BASES;
+use crate::{Error, Result};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Folder of an index
     index: PathBuf,
+    /// How families are written
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "fasta")]
+    format: FormatName,
+    /// Write the best copies of each family, aligned to its consensus, to FILE too (Stockholm, as Dfam takes it)
+    #[arg(long, value_name = "FILE", conflicts_with = "drafts")]
+    stockholm: Option<PathBuf>,
+    /// Write what discovery finds as it is, as FASTA: not polished over all copies, which are not counted
+    #[arg(long, conflicts_with = "format")]
+    drafts: bool,
     /// Score of two bases that are the same
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i16).range(1..=10))]
     r#match: i16,
@@ -78,30 +93,132 @@ impl Arguments {
 
 pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
-    let found = settings.on_pool(|| discover(&index, &arguments.parameters(), &settings.progress))?;
-    let mut text = String::new();
-    for (number, family) in (1..).zip(&found.families) {
-        push_family(&mut text, number, family, &index)?;
+    let parameters = arguments.parameters();
+    let found = settings.on_pool(|| discover(&index, &parameters, &settings.progress))?;
+    let discovered = found.families.len() as u64;
+    if arguments.drafts {
+        let mut text = String::new();
+        for (number, family) in (1..).zip(&found.families) {
+            push_draft(&mut text, number, family, &index)?;
+        }
+        return settings.print(&text);
     }
-    settings.print(&text)?;
-    settings.note(&format!(
-        "{} families explain {} of {} bases; {} left out for too few copies in places of their own",
-        grouped(found.families.len() as u64),
-        grouped(found.explained),
-        grouped(index.manifest().genome.bases),
-        grouped(found.left_out)
-    ));
+    let options = RefineOptions {
+        scores: parameters.scores,
+        min_copies: parameters.min_copies,
+        min_length: parameters.min_length,
+        ..RefineOptions::default()
+    };
+    let refined =
+        settings.on_pool(|| refine(&index, found.families, &options, &settings.budget, &settings.progress))?;
+    let table = settings.on_pool(|| statistics(&index, &refined.families))?;
+    if let Some(path) = &arguments.stockholm {
+        let mut file = Output::create(Some(path), settings.force)?;
+        let mut text = Vec::new();
+        settings.on_pool(|| {
+            seed_alignments(&index, &refined.families, |number, alignment| {
+                text.clear();
+                stockholm(&mut text, &table[number], &alignment);
+                file.write_all(&text).map_err(|e| Error::io("write", path, e))
+            })
+        })?;
+        file.finish()?;
+    }
+    write(&families(&table, arguments.format.into()), settings)?;
+    summarize(
+        &Summary {
+            families: table.len() as u64,
+            copies: table.iter().map(|f| f.copies).sum(),
+            bases: table.iter().map(|f| f.bases).sum(),
+            genome_bases: index.manifest().genome.bases,
+            drafts: discovered,
+            drafts_left_out: found.left_out,
+            rounds: refined.rounds as u64,
+            left_out: refined.left_out,
+        },
+        settings,
+    )
+}
+
+fn write(text: &[u8], settings: &Settings) -> Result<()> {
+    let mut output = settings.output()?;
+    output.write_all(text).map_err(|e| Error::io("write", "the output", e))?;
+    output.finish()
+}
+
+/// What was done, and what was left out and why.
+#[derive(Debug, Serialize)]
+struct Summary {
+    families: u64,
+    copies: u64,
+    /// Bases of the genome in copies.
+    bases: u64,
+    genome_bases: u64,
+    drafts: u64,
+    /// Stretches of too few copies, or in one place only, of which no draft was made.
+    drafts_left_out: u64,
+    rounds: u64,
+    left_out: LeftOut,
+}
+
+/// To standard output where the families go to a file, else to standard error with `-v`.
+fn summarize(summary: &Summary, settings: &Settings) -> Result<()> {
+    let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple } = summary.left_out;
+    let text = if settings.json {
+        serde_json::to_string(summary).map_err(|e| Error::io("write", "the summary", e.into()))?
+    } else {
+        format!(
+            "{} families, {} copies, {:.1} % of {} bases; from {} drafts in {} rounds\nleft out: {contained} in other families, {few_copies} of too few \
+             copies, {like_flanks} with like flanks, {tandem_arrays} tandem arrays, {simple} simple repeats, {} never drafts",
+            grouped(summary.families),
+            grouped(summary.copies),
+            100.0 * summary.bases as f64 / summary.genome_bases.max(1) as f64,
+            grouped(summary.genome_bases),
+            grouped(summary.drafts),
+            summary.rounds,
+            grouped(summary.drafts_left_out)
+        )
+    };
+    let to_file = settings.output.as_ref().is_some_and(|path| path.as_os_str() != "-");
+    if to_file && !settings.quiet {
+        return writeln!(std::io::stdout(), "{text}").map_err(|e| Error::io("write", "the summary", e));
+    }
+    text.lines().for_each(|line| settings.note(line));
     Ok(())
 }
 
-/// One family as FASTA.
-fn push_family(text: &mut String, number: u64, family: &Family, index: &Index) -> Result<()> {
+/// How families are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormatName {
+    /// FASTA: >family-N#class length= copies= full_length= divergence= seed=
+    Fasta,
+    /// FASTA with the headers of REPrise's .reprof
+    Reprof,
+    /// A row for each family, without its consensus
+    Tsv,
+    /// A JSON object for each family
+    Jsonl,
+}
+
+impl From<FormatName> for FamilyFormat {
+    fn from(name: FormatName) -> Self {
+        match name {
+            FormatName::Fasta => Self::Fasta,
+            FormatName::Reprof => Self::Reprof,
+            FormatName::Tsv => Self::Tsv,
+            FormatName::Jsonl => Self::JsonLines,
+        }
+    }
+}
+
+/// One draft as FASTA.
+fn push_draft(text: &mut String, number: u64, family: &Family, index: &Index) -> Result<()> {
     let Family { consensus, seed, copies } = family;
     let seed = match seed {
         FamilySeed::Kmer { kmer, .. } => index.codec().decode(*kmer),
         FamilySeed::Pile(copy) => place(index, copy)?,
     };
-    let _ = writeln!(text, ">family_{number}#Unknown length={} copies={} seed={seed}", consensus.len(), copies.len());
+    let _ = writeln!(text, ">draft-{number}#Unknown length={} copies={} seed={seed}", consensus.len(), copies.len());
     for line in consensus.chunks(80) {
         text.extend(line.iter().map(|&code| char::from(BASES[usize::from(code & 3)])));
         text.push('\n');

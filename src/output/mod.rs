@@ -1,8 +1,10 @@
 //! Written results: rows as TSV or JSON lines, bedGraph, and drawings. Plain types only.
 
 mod annotation;
+mod families;
 mod file;
 mod paf;
+mod stockholm;
 mod svg;
 
 use std::io::Write;
@@ -11,8 +13,10 @@ use std::ops::Range;
 use serde::Serialize;
 
 pub use annotation::{AnnotationFormat, annotation_header, annotation_rows};
+pub use families::{FamilyFormat, families};
 pub use file::Output;
 pub use paf::paf_row;
+pub use stockholm::stockholm;
 pub use svg::spectrum_svg;
 
 use crate::query::{Rows, SequenceStatistics};

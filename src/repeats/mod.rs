@@ -6,13 +6,17 @@
 mod bases;
 mod discovery;
 mod extension;
+mod refine;
 pub mod simulate;
 mod spaced;
+mod statistics;
 
 use std::ops::Range;
 
 pub use discovery::{Discovery, Parameters, discover};
 pub use extension::Scores;
+pub use refine::{LeftOut, RefineOptions, Refined, RefinedFamily, refine};
+pub use statistics::{FamilyStatistics, SeedAlignment, seed_alignments, statistics};
 
 use crate::kmer::Strand;
 

@@ -1,0 +1,411 @@
+//! From drafts to families: whole, apart from each other, with all their copies.
+//!
+//! Each round searches the genome for the whole library once, then treats every family by itself, in parallel:
+//!
+//! 1. An alignment belongs to the family to which it fits best (`places`). A family that another one contains is dropped.
+//! 2. The copies correct the consensus by majority, and its ends are cut back to where they agree (`consensus`).
+//! 3. Copies that go on beyond an end are grown together as long as they agree (the extension kernel of discovery).
+//!
+//! It ends when nothing changes. What is left is judged (`judge`): a family of transposons has copies in enough places of which
+//! the flanks differ.
+
+mod alike;
+mod consensus;
+mod judge;
+mod places;
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::bases::Bases;
+use super::extension::{Reach, Scores, Way, extend};
+use super::{Family, FamilySeed, Parameters};
+use crate::align::{Alignment, Library, SearchOptions, search};
+use crate::index::Index;
+use crate::kmer::Strand;
+use crate::memory::{Budget, Component};
+use crate::sequence::BASES;
+use crate::{Progress, Result};
+pub(super) use consensus::{Step, walk};
+use consensus::{anchor, seams, supported, vote};
+pub use judge::LeftOut;
+pub(super) use places::Placed;
+use places::contained;
+
+/// How families are refined.
+#[derive(Debug, Clone)]
+pub struct RefineOptions {
+    /// Of the extension.
+    pub scores: Scores,
+    /// Fewest places of a family of which the flanks differ.
+    pub min_copies: usize,
+    /// Shortest consensus.
+    pub min_length: usize,
+    /// Most rounds, of one search each; one more search finds the copies of what came out.
+    pub rounds: usize,
+    /// Most copies that make a consensus, the best.
+    pub most_copies: usize,
+}
+
+impl Default for RefineOptions {
+    fn default() -> Self {
+        let Parameters { scores, min_length, min_copies, .. } = Parameters::default();
+        Self { scores, min_copies, min_length, rounds: 5, most_copies: 120 }
+    }
+}
+
+/// A family with all its copies.
+#[derive(Debug, Clone)]
+pub struct RefinedFamily {
+    /// Base codes 0 to 3, one a byte.
+    pub consensus: Vec<u8>,
+    /// What the family began with.
+    pub seed: FamilySeed,
+    /// Its copies, by place; a copy that something lies in has an alignment for each of its parts.
+    pub copies: Vec<Alignment>,
+    /// Whether most of its copies lie in rows, one behind the other.
+    pub tandem: bool,
+    /// Bases of the repeat that begins and ends the consensus; 0 where there is none.
+    pub terminal: usize,
+}
+
+/// What refinement gives.
+#[derive(Debug)]
+pub struct Refined {
+    /// The families, those with the most bases in the genome first.
+    pub families: Vec<RefinedFamily>,
+    /// What is no family of its own, and why.
+    pub left_out: LeftOut,
+    /// Rounds until nothing changed, or the most allowed.
+    pub rounds: usize,
+}
+
+/// A family while it is worked on.
+#[derive(Debug, Clone)]
+struct Working {
+    consensus: Vec<u8>,
+    seed: FamilySeed,
+    /// Alignments that were found for this consensus, once nothing changes it any more.
+    settled: Option<Vec<Alignment>>,
+}
+
+/// Refines drafts until nothing changes.
+///
+/// Memory is that of a [`search`], of the genome (a byte a base) and of the alignments.
+///
+/// # Errors
+/// As [`search`]'s.
+pub fn refine(
+    index: &Index,
+    drafts: Vec<Family>,
+    options: &RefineOptions,
+    budget: &Budget,
+    progress: &dyn Progress,
+) -> Result<Refined> {
+    let bases = Bases::of(index)?;
+    let contigs = index.contigs()?;
+    let mut left_out = LeftOut::default();
+    let mut families: Vec<Working> = drafts
+        .into_iter()
+        .map(|draft| Working { consensus: draft.consensus, seed: draft.seed, settled: None })
+        .collect();
+    for round in 1.. {
+        progress.phase("refine", Some(families.len() as u64));
+        let (alignments, _held) = all_alignments(index, &mut families, budget)?;
+        let placed: Vec<Placed<'_>> = alignments.iter().map(|a| Placed::new(a, contigs)).collect();
+        let lengths: Vec<usize> = families.iter().map(|f| f.consensus.len()).collect();
+        let mut kept: Vec<bool> = contained(&placed, &lengths).iter().map(Option::is_none).collect();
+        let mut copies = places::copies(&placed, &kept);
+        if round > 1 {
+            let explained = places::explained(&placed, &kept, &copies, options.min_copies);
+            kept.iter_mut().zip(explained).for_each(|(kept, explained)| *kept &= !explained);
+            copies = places::copies(&placed, &kept);
+        }
+        let dropped = kept.iter().filter(|&&kept| !kept).count();
+        left_out.contained += dropped as u64;
+        let last = round > options.rounds;
+        if last || dropped == 0 && families.iter().all(|f| f.settled.is_some()) {
+            let families = families.into_iter().zip(copies.own).zip(kept);
+            let families = families.filter_map(|(family, kept)| kept.then_some(family)).collect();
+            let families = judge::judge(families, &alignments, &placed, &bases, options, &mut left_out);
+            return Ok(Refined { families, left_out, rounds: round - 1 });
+        }
+        let next: Vec<Vec<Working>> = families
+            .par_iter()
+            .zip(&copies.fitting)
+            .zip(&kept)
+            .map(|((family, fitting), &kept)| {
+                progress.advance(1);
+                let copies: Vec<Placed<'_>> = fitting.iter().map(|&i| placed[i].clone()).collect();
+                if kept { improved(family, &copies, &bases, options) } else { Vec::new() }
+            })
+            .collect();
+        // The alignments of families that stay as they are go with them.
+        let mut stays: Vec<Option<Vec<Alignment>>> =
+            next.iter().map(|parts| parts.iter().any(|f| f.settled.is_some()).then(Vec::new)).collect();
+        drop(placed);
+        for alignment in alignments {
+            if let Some(found) = &mut stays[alignment.query as usize] {
+                found.push(alignment);
+            }
+        }
+        families = next
+            .into_iter()
+            .zip(stays)
+            .flat_map(|(parts, found)| parts.into_iter().map(move |part| Working { settled: found.clone(), ..part }))
+            .collect();
+        let before = families.len();
+        families.retain(|family| family.consensus.len() >= options.min_length);
+        left_out.few_copies += (before - families.len()) as u64;
+        // Pieces of one family are by now the same, and need not be searched for each.
+        let consensi: Vec<&[u8]> = families.iter().map(|f| &f.consensus[..]).collect();
+        let repeated = alike::repeated(&consensi);
+        left_out.contained += repeated.iter().filter(|&&repeated| repeated).count() as u64;
+        let mut repeated = repeated.into_iter();
+        families.retain(|_| repeated.next() == Some(false));
+    }
+    unreachable!("the rounds end")
+}
+
+/// All alignments of the library, by place: those of settled families as they were, the others from one search.
+fn all_alignments(
+    index: &Index,
+    families: &mut [Working],
+    budget: &Budget,
+) -> Result<(Vec<Alignment>, crate::memory::Reservation)> {
+    let mut library = Library::default();
+    let mut numbers = Vec::new();
+    let mut alignments = Vec::new();
+    for (number, family) in (0..).zip(families) {
+        if let Some(found) = &mut family.settled {
+            alignments.extend(found.drain(..).map(|alignment| Alignment { query: number, ..alignment }));
+        } else {
+            let letters: Vec<u8> = family.consensus.iter().map(|&code| BASES[usize::from(code & 3)]).collect();
+            library.push(number.to_string(), letters);
+            numbers.push(number);
+        }
+    }
+    if !library.is_empty() {
+        let found = search(index, &library, &SearchOptions::default(), budget)?;
+        alignments.extend(found.into_iter().map(|a| Alignment { query: numbers[a.query as usize], ..a }));
+        alignments.par_sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+    }
+    let bytes: usize = alignments.iter().map(|a| size_of_val(a) + size_of_val(&a.operations[..])).sum();
+    let mut held = budget.hold(Component::Batches);
+    held.resize(bytes as u64);
+    Ok((alignments, held))
+}
+
+/// A family after a round: itself, or its parts where it falls apart, or nothing where too few copies support any of it.
+fn improved(family: &Working, copies: &[Placed<'_>], bases: &Bases, options: &RefineOptions) -> Vec<Working> {
+    let old = family.consensus.len();
+    let voters = &copies[..copies.len().min(options.most_copies)];
+    // Where there are many copies, three make an end; where there are few, two.
+    let least = if copies.len() < 20 { 2 } else { 3 };
+    if voters.len() < least {
+        return Vec::new();
+    }
+    let made = |consensus: Vec<u8>| Working { consensus, seed: family.seed.clone(), settled: None };
+    let seams = seams(voters, old);
+    if !seams.is_empty() {
+        let edges: Vec<usize> = [0].into_iter().chain(seams).chain([old]).collect();
+        return edges.windows(2).map(|edge| made(family.consensus[edge[0]..edge[1]].to_vec())).collect();
+    }
+    let vote = vote(&family.consensus, voters, bases);
+    let kept = supported(&vote, voters, least as u32);
+    let middle = &vote.consensus[kept.clone()];
+    if middle.len() < options.min_length.min(30) {
+        return Vec::new();
+    }
+    let columns = vote.column(kept.start, old)..vote.column(kept.end, old);
+    let (left, right) = beyond(voters, &columns, old, bases, options, least);
+    let moved = left.len().abs_diff(kept.start) + right.len().abs_diff(vote.consensus.len() - kept.end);
+    if moved < 8 && u64::from(vote.changes) * 300 < middle.len() as u64 {
+        // What changes is not worth another search: the family stays what its alignments were made with.
+        return vec![Working { settled: Some(Vec::new()), ..made(family.consensus.clone()) }];
+    }
+    let mut consensus: Vec<u8> = left.into_iter().rev().collect();
+    consensus.extend_from_slice(middle);
+    consensus.extend(right);
+    if let Some(period) = period(&consensus) {
+        // Twice the same element, or many units of a tandem repeat: one is enough, and grows again where it should.
+        consensus.truncate(period);
+    }
+    vec![made(consensus)]
+}
+
+/// The period of a consensus that repeats itself over more than its terminal repeats.
+fn period(consensus: &[u8]) -> Option<usize> {
+    const WORD: usize = 12;
+    /// Offsets that are counted together: indels come between.
+    const BIN: usize = 16;
+    let mut places: std::collections::BTreeMap<u32, Vec<u32>> = std::collections::BTreeMap::new();
+    for (at, word) in consensus.windows(WORD).enumerate() {
+        let key = word.iter().fold(0, |key, &code| key << 2 | u32::from(code & 3));
+        places.entry(key).or_default().push(at as u32);
+    }
+    let mut offsets = vec![0u32; consensus.len() / BIN + 2];
+    for at in places.values().filter(|at| at.len() > 1) {
+        for (i, &first) in at.iter().enumerate().take(20) {
+            for &second in at[i + 1..].iter().take(20) {
+                offsets[(second - first) as usize / BIN] += 1;
+            }
+        }
+    }
+    let length = consensus.len();
+    let least = (length * 3 / 5).saturating_sub(BIN);
+    (3..offsets.len().saturating_sub(1))
+        .take_while(|bin| bin * BIN <= least)
+        .find(|&bin| (offsets[bin] + offsets[bin + 1]) as usize * 10 >= 3 * (length - bin * BIN))
+        .map(|bin| {
+            // The offset within the two bins that most words have.
+            let mut exact = std::collections::BTreeMap::new();
+            for at in places.values().filter(|at| at.len() > 1) {
+                for pair in at.windows(2) {
+                    *exact.entry((pair[1] - pair[0]) as usize).or_insert(0u32) += 1;
+                }
+            }
+            let near = exact
+                .range(bin * BIN..(bin + 2) * BIN)
+                .max_by_key(|(offset, count)| (**count, std::cmp::Reverse(**offset)));
+            near.map_or(bin * BIN, |(&offset, _)| offset)
+        })
+}
+
+/// Bases beyond the first and the last column kept, outward. The end that gains more goes first; the other one then follows the copies
+/// that took part, so that a terminal repeat does not grow on either side by the other's neighbours.
+fn beyond(
+    copies: &[Placed<'_>],
+    columns: &Range<u32>,
+    old: usize,
+    bases: &Bases,
+    options: &RefineOptions,
+    least: usize,
+) -> (Vec<u8>, Vec<u8>) {
+    let left = Side::new(copies, columns, old, bases, true);
+    let right = Side::new(copies, columns, old, bases, false);
+    let every = |_: usize| true;
+    let (first, second) = (left.grow(bases, options, least, every), right.grow(bases, options, least, every));
+    let gains = |(consensus, reaches): &(Vec<u8>, Vec<(usize, Reach)>)| {
+        if consensus.is_empty() { 0 } else { reaches.iter().map(|(_, r)| i64::from(r.score)).sum() }
+    };
+    let took_part = |grown: &(Vec<u8>, Vec<(usize, Reach)>)| -> Vec<usize> {
+        let enough = grown.0.len().min(60) as u32 / 2;
+        grown.1.iter().filter(|(_, r)| r.consensus >= enough).map(|&(i, _)| i).collect()
+    };
+    const LONG: usize = 60;
+    if gains(&first) >= gains(&second) {
+        if first.0.len() < LONG || second.0.is_empty() {
+            return (first.0, second.0);
+        }
+        // Copies that do not reach the left end at all may well go on at the right.
+        let (part, at_left) = (took_part(&first), left.numbers());
+        let again = right.grow(bases, options, least, |i| part.contains(&i) || !at_left.contains(&i));
+        (first.0, again.0)
+    } else {
+        if second.0.len() < LONG || first.0.is_empty() {
+            return (first.0, second.0);
+        }
+        let (part, at_right) = (took_part(&second), right.numbers());
+        let again = left.grow(bases, options, least, |i| part.contains(&i) || !at_right.contains(&i));
+        (again.0, second.0)
+    }
+}
+
+/// Copies that reach an end of the consensus, and where they go on.
+struct Side {
+    ways: Vec<(usize, Way)>,
+    /// Copies that cover half of the consensus, where there are enough of them: what a terminal repeat alone shows is the other end's.
+    deep: Option<Vec<usize>>,
+}
+
+impl Side {
+    fn new(copies: &[Placed<'_>], columns: &Range<u32>, old: usize, bases: &Bases, left: bool) -> Self {
+        // A copy may end this many columns before the end and still be one that reaches it.
+        const SLACK: u32 = 24;
+        let ways = (0..).zip(copies).filter_map(|(number, copy)| {
+            let range = &copy.alignment.query_range;
+            let reverse = copy.alignment.strand == Strand::Reverse;
+            let down = left != reverse;
+            // Bases from the position at hand outward to the first one beyond the end.
+            let (at, steps) = if left {
+                if range.start > columns.start {
+                    if range.start > columns.start + SLACK {
+                        return None;
+                    }
+                    let first = if reverse { copy.genome.end - 1 } else { copy.genome.start };
+                    (first, i64::from(range.start - columns.start) + 1)
+                } else if range.start == columns.start {
+                    (if reverse { copy.genome.end - 1 } else { copy.genome.start }, 1)
+                } else {
+                    let (column, position) = anchor(copy, bases, columns.start)?;
+                    (position, i64::from(column - columns.start) + 1)
+                }
+            } else if range.end <= columns.end {
+                if range.end + SLACK < columns.end {
+                    return None;
+                }
+                let last = if reverse { copy.genome.start } else { copy.genome.end - 1 };
+                (last, i64::from(columns.end - range.end) + 1)
+            } else {
+                debug_assert!(columns.end as usize <= old);
+                let (column, position) = anchor(copy, bases, columns.end)?;
+                (position, -i64::from(column - columns.end))
+            };
+            let start = at as i64 + if down { -steps } else { steps };
+            let contig = bases.contig_of(at);
+            if start < contig.start as i64 || start >= contig.end as i64 {
+                return None;
+            }
+            let way = Way { start: start as u64, down, complement: reverse, limits: (contig.start, contig.end) };
+            Some((number, way))
+        });
+        let ways: Vec<(usize, Way)> = ways.collect();
+        let half = (columns.end - columns.start) / 2;
+        let covers_half = |&number: &usize| {
+            let range = &copies[number].alignment.query_range;
+            if left { range.end >= columns.start + half } else { range.start + half <= columns.end }
+        };
+        let deep: Vec<usize> = ways.iter().map(|&(number, _)| number).filter(covers_half).collect();
+        Self { ways, deep: (deep.len() >= 3).then_some(deep) }
+    }
+
+    fn numbers(&self) -> Vec<usize> {
+        self.ways.iter().map(|&(i, _)| i).collect()
+    }
+
+    /// The consensus beyond the end, and how far each copy follows it.
+    fn grow(
+        &self,
+        bases: &Bases,
+        options: &RefineOptions,
+        least: usize,
+        takes_part: impl Fn(usize) -> bool,
+    ) -> (Vec<u8>, Vec<(usize, Reach)>) {
+        let chosen: Vec<(usize, Way)> = {
+            let deep = |i: &usize| self.deep.as_ref().is_none_or(|deep| deep.contains(i));
+            self.ways.iter().filter(|(i, _)| deep(i) && takes_part(*i)).copied().collect()
+        };
+        if chosen.len() < least {
+            return (Vec::new(), Vec::new());
+        }
+        let ways: Vec<Way> = chosen.iter().map(|&(_, way)| way).collect();
+        let (mut consensus, reaches) = extend(bases.codes(), &ways, &options.scores);
+        consensus.truncate(common_end(&reaches, consensus.len(), least));
+        (consensus, chosen.iter().map(|&(i, _)| i).zip(reaches).collect())
+    }
+}
+
+/// Where an extension is to end: where three or more copies end together and fewer than three go on, or fewer than `least`.
+fn common_end(reaches: &[Reach], length: usize, least: usize) -> usize {
+    const TOGETHER: usize = 15;
+    let mut ends: Vec<usize> = reaches.iter().map(|r| r.consensus as usize).collect();
+    ends.sort_unstable();
+    let going_on = |at: usize| ends.len() - ends.partition_point(|&e| e <= at);
+    let together =
+        |at: usize| ends.partition_point(|&e| e <= at + TOGETHER) - ends.partition_point(|&e| e + TOGETHER < at);
+    let end = ends.iter().copied().find(|&at| going_on(at + TOGETHER) < 3 && together(at) >= 3);
+    let supported = ends.len().checked_sub(least).map_or(0, |i| ends[i]);
+    end.unwrap_or(length).min(supported).min(length)
+}

@@ -1,0 +1,206 @@
+//! What is told of a family: copies, lengths, divergence, and a seed alignment of its best copies.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::FamilySeed;
+use super::bases::{Bases, UNKNOWN};
+use super::refine::{Placed, RefinedFamily, Step, walk};
+use crate::Result;
+use crate::align::Alignment;
+use crate::index::Index;
+use crate::kmer::Strand;
+use crate::sequence::BASES;
+
+/// Most bases that may lie within a copy: what was inserted into it.
+const LONGEST_INSERT: u64 = 20_000;
+/// Rows of a seed alignment at most.
+const MOST_ROWS: usize = 100;
+
+/// What is told of a family; a row of the table of families.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FamilyStatistics {
+    /// `family-N`, by falling bases in the genome.
+    pub name: String,
+    /// `LTR` where the consensus begins and ends with one repeat, `Satellite` where copies lie in rows, else `Unknown`.
+    pub class: &'static str,
+    /// Bases of the consensus.
+    pub length: u64,
+    /// Copies; one that something was inserted into counts once.
+    pub copies: u64,
+    /// Copies that cover 95 % of the consensus or more.
+    pub full_length_copies: u64,
+    /// Bases of the genome in its copies.
+    pub bases: u64,
+    /// Mean Kimura distance of the copies from the consensus in per cent, transitions in CpG discounted, weighted by length.
+    pub divergence: f64,
+    /// The k-mer that the family began with, or contig:first-last (1-based) of the place.
+    pub seed: String,
+    /// How often that k-mer occurred; 0 for a place.
+    pub seed_frequency: u64,
+    /// Whether most copies lie in rows, one behind the other.
+    pub tandem: bool,
+    /// Bases of the repeat at both ends of the consensus; 0 where there is none.
+    pub terminal_repeat: u64,
+    /// Letters of the consensus.
+    pub consensus: String,
+}
+
+/// Copies aligned column by column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeedAlignment {
+    /// Of each row contig, first and last base (1-based, both included; last before first on the reverse strand), letters: `-` where the
+    /// copy lacks a base of the consensus, `.` where others have one more or the copy has ended.
+    pub rows: Vec<(String, Vec<u8>)>,
+    /// `x` for a column of the consensus, `.` for one between two of them.
+    pub reference: Vec<u8>,
+}
+
+/// The copies of a family: alignments, by place, of which the parts of one copy lie next to each other.
+fn insertions(alignments: &[Alignment]) -> Vec<Vec<&Alignment>> {
+    let mut copies: Vec<Vec<&Alignment>> = Vec::new();
+    // Copies that may go on, with where they are looked for.
+    let mut open: Vec<usize> = Vec::new();
+    for alignment in alignments {
+        open.retain(|&copy| {
+            let last = copies[copy][copies[copy].len() - 1];
+            last.contig == alignment.contig && alignment.range.start <= last.range.end + LONGEST_INSERT
+        });
+        let goes_on = open.iter().rposition(|&copy| {
+            let last = copies[copy][copies[copy].len() - 1];
+            let (before, after) = match alignment.strand {
+                Strand::Forward => (last.query_range.end, alignment.query_range.start),
+                Strand::Reverse => (alignment.query_range.end, last.query_range.start),
+            };
+            last.strand == alignment.strand && before <= after + 30 && after <= before + 100
+        });
+        match goes_on {
+            Some(at) => {
+                let copy = open.remove(at);
+                copies[copy].push(alignment);
+                open.push(copy);
+            }
+            None => {
+                open.push(copies.len());
+                copies.push(vec![alignment]);
+            }
+        }
+    }
+    copies
+}
+
+/// What is told of refined families, in their order.
+///
+/// # Errors
+/// [`Error::Damaged`](crate::Error::Damaged).
+pub fn statistics(index: &Index, families: &[RefinedFamily]) -> Result<Vec<FamilyStatistics>> {
+    let contigs = index.contigs()?;
+    let describe = |(number, family): (usize, &RefinedFamily)| {
+        let length = family.consensus.len() as u64;
+        let copies = insertions(&family.copies);
+        let covered =
+            |copy: &Vec<&Alignment>| -> u64 { copy.iter().map(|a| u64::from(a.query_range.len() as u32)).sum() };
+        let (mut distance, mut pairs) = (0.0, 0.0);
+        for alignment in &family.copies {
+            let weight = f64::from(alignment.counts.pairs());
+            distance += weight * alignment.counts.kimura_without_cpg().min(1.0);
+            pairs += weight;
+        }
+        let (seed, seed_frequency) = match &family.seed {
+            FamilySeed::Kmer { kmer, frequency } => (index.codec().decode(*kmer), *frequency),
+            FamilySeed::Pile(place) => {
+                let contig = contigs.partition_point(|c| c.start <= place.genome.start).saturating_sub(1);
+                let range = place.genome.start - contigs[contig].start..place.genome.end - contigs[contig].start;
+                (format!("{}:{}-{}", contigs[contig].name, range.start + 1, range.end), 0)
+            }
+        };
+        FamilyStatistics {
+            name: format!("family-{}", number + 1),
+            class: match (family.tandem, family.terminal) {
+                (true, _) => "Satellite",
+                (false, 0) => "Unknown",
+                (false, _) => "LTR",
+            },
+            length,
+            copies: copies.len() as u64,
+            full_length_copies: copies.iter().filter(|copy| covered(copy) * 20 >= length * 19).count() as u64,
+            bases: family.copies.iter().map(|a| a.range.end - a.range.start).sum(),
+            divergence: if pairs > 0.0 { (10_000.0 * distance / pairs).round() / 100.0 } else { 0.0 },
+            seed,
+            seed_frequency,
+            tandem: family.tandem,
+            terminal_repeat: family.terminal as u64,
+            consensus: family.consensus.iter().map(|&code| char::from(BASES[usize::from(code & 3)])).collect(),
+        }
+    };
+    Ok(families.iter().enumerate().map(describe).collect())
+}
+
+/// Aligns the best copies of each family column by column and hands each seed alignment to `each`, in order: one is in memory at a time.
+///
+/// # Errors
+/// What `each` gives; [`Error::Memory`](crate::Error::Memory) and [`Error::Damaged`](crate::Error::Damaged) of the genome.
+pub fn seed_alignments(
+    index: &Index,
+    families: &[RefinedFamily],
+    mut each: impl FnMut(usize, SeedAlignment) -> Result<()>,
+) -> Result<()> {
+    let bases = Bases::of(index)?;
+    let contigs = index.contigs()?;
+    for (number, family) in families.iter().enumerate() {
+        let mut best: Vec<usize> = (0..family.copies.len()).collect();
+        best.sort_by_key(|&i| (std::cmp::Reverse(family.copies[i].score), i));
+        best.truncate(MOST_ROWS);
+        best.sort_unstable();
+        let placed: Vec<Placed<'_>> = best.iter().map(|&i| Placed::new(&family.copies[i], contigs)).collect();
+        // The most bases that any copy has before each column.
+        let length = family.consensus.len();
+        let mut widest = vec![0usize; length + 1];
+        for copy in &placed {
+            let mut runs: BTreeMap<u32, usize> = BTreeMap::new();
+            walk(copy, &bases, |step, _| {
+                if let Step::Insertion(column, _) = step {
+                    *runs.entry(column).or_default() += 1;
+                }
+            });
+            for (column, run) in runs {
+                widest[column as usize] = widest[column as usize].max(run);
+            }
+        }
+        // Where each column of the consensus is in the alignment.
+        let mut at = 0;
+        let mut places = Vec::with_capacity(length);
+        let mut reference = Vec::new();
+        for wide in &widest[..length] {
+            at += wide;
+            places.push(at);
+            reference.resize(at, b'.');
+            reference.push(b'x');
+            at += 1;
+        }
+        let letter = |code: u8| if code & UNKNOWN != 0 { b'N' } else { BASES[usize::from(code & 3)] };
+        let rows = placed.iter().map(|copy| {
+            let mut row = vec![b'.'; at];
+            let mut run = (0, 0);
+            walk(copy, &bases, |step, _| match step {
+                Step::Pair(column, code) => row[places[column as usize]] = letter(code),
+                Step::Deletion(column) => row[places[column as usize]] = b'-',
+                Step::Insertion(column, code) => {
+                    run = if run.0 == column { (column, run.1 + 1) } else { (column, 1) };
+                    row[places[column as usize] - widest[column as usize] + run.1 - 1] = letter(code);
+                }
+            });
+            let a = copy.alignment;
+            let contig = &contigs[a.contig as usize].name;
+            let name = match a.strand {
+                Strand::Forward => format!("{contig}:{}-{}", a.range.start + 1, a.range.end),
+                Strand::Reverse => format!("{contig}:{}-{}", a.range.end, a.range.start + 1),
+            };
+            (name, row)
+        });
+        let rows = rows.collect();
+        each(number, SeedAlignment { rows, reference })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! Refinement on simulated genomes: from poor drafts to whole families, the same whatever the threads.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use common::reverse_complement;
+use reprise::build::{BuildOptions, build_index};
+use reprise::memory::Budget;
+use reprise::output::{FamilyFormat, families, stockholm};
+use reprise::repeats::simulate::{Origin, Planted, Random, Simulation, SimulationOptions};
+use reprise::repeats::{Family, FamilySeed, RefineOptions, Refined, refine, seed_alignments, statistics};
+use reprise::sequence::{BASES, Source, base_code};
+use reprise::{Index, Silent};
+
+fn indexed(folder: &Path, simulation: &Simulation) -> Index {
+    let mut text = Vec::new();
+    for (number, contig) in simulation.contigs.iter().enumerate() {
+        text.extend_from_slice(format!(">chr{}\n", number + 1).as_bytes());
+        text.extend_from_slice(contig);
+        text.push(b'\n');
+    }
+    let genome = folder.join("g.fa");
+    std::fs::write(&genome, text).expect("written");
+    let target = folder.join("g.reprise");
+    let budget = Budget::new(1 << 30);
+    build_index(&[Source::new(&genome)], &target, &BuildOptions::default(), &budget, &Silent).expect("an index");
+    Index::open(&target).expect("it opens")
+}
+
+/// A draft: letters of which one in twelve is wrong.
+fn draft(random: &mut Random, letters: &[u8]) -> Family {
+    let wrong = |random: &mut Random, code: u8| if random.below(12) == 0 { random.below(4) as u8 } else { code };
+    let consensus = letters.iter().map(|&letter| wrong(random, base_code(letter).expect("ACGT") as u8)).collect();
+    Family { consensus, seed: FamilySeed::Kmer { kmer: 0, frequency: 0 }, copies: Vec::new() }
+}
+
+fn refined(index: &Index, drafts: &[Family], threads: usize) -> Refined {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+    let budget = Budget::new(1 << 30);
+    pool.install(|| refine(index, drafts.to_vec(), &RefineOptions::default(), &budget, &Silent)).expect("refined")
+}
+
+fn letters(codes: &[u8]) -> Vec<u8> {
+    codes.iter().map(|&code| BASES[usize::from(code)]).collect()
+}
+
+/// Share of the words of 12 bases of one sequence that the other has, on the better strand.
+fn shared(of: &[u8], with: &[u8]) -> f64 {
+    let known: BTreeSet<&[u8]> = with.windows(12).collect();
+    let turned = reverse_complement(of);
+    let count = |text: &[u8]| text.windows(12).filter(|word| known.contains(word)).count();
+    count(of).max(count(&turned)) as f64 / of.len().saturating_sub(11).max(1) as f64
+}
+
+/// Whether a family is the planted one: nine in ten words of each are in the other.
+fn is_whole(family: &[u8], planted: &[u8]) -> bool {
+    shared(family, planted) > 0.9 && shared(planted, family) > 0.9
+}
+
+fn options(seed: u64) -> SimulationOptions {
+    SimulationOptions {
+        seed,
+        bases: 500_000,
+        families: 7,
+        copies: (8, 30),
+        divergence: (20, 150),
+        ..SimulationOptions::default()
+    }
+}
+
+#[test]
+fn families_are_whole_again_from_two_hundred_bases_of_their_middle() {
+    for seed in [1, 2] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let simulation = Simulation::new(&options(seed));
+        let index = indexed(folder.path(), &simulation);
+        let mut random = Random::new(seed);
+        let drafts: Vec<Family> = simulation
+            .families
+            .iter()
+            .map(|planted| {
+                let middle = planted.consensus.len() / 2;
+                draft(
+                    &mut random,
+                    &planted.consensus[middle.saturating_sub(100)..(middle + 100).min(planted.consensus.len())],
+                )
+            })
+            .collect();
+        let refined = refined(&index, &drafts, 2);
+        let found: Vec<Vec<u8>> = refined.families.iter().map(|f| letters(&f.consensus)).collect();
+        let whole = simulation.families.iter().filter(|p| found.iter().any(|f| is_whole(f, &p.consensus))).count();
+        assert!(whole >= 6, "seed {seed}: {whole} of 7 whole; {:?}", found.iter().map(Vec::len).collect::<Vec<_>>());
+        assert!(found.len() <= 8, "seed {seed}: {} families", found.len());
+    }
+}
+
+#[test]
+fn pieces_become_one_family_and_what_is_no_family_is_left_out() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let simulation = Simulation::new(&SimulationOptions { others: 4, ..options(3) });
+    let index = indexed(folder.path(), &simulation);
+    let mut random = Random::new(3);
+    let mut drafts = Vec::new();
+    for planted in &simulation.families {
+        for _ in 0..(planted.consensus.len() / 500).max(1) {
+            let length = random.within(100..planted.consensus.len().clamp(101, 900));
+            let start = random.within(0..planted.consensus.len() - length + 1);
+            drafts.push(draft(&mut random, &planted.consensus[start..start + length]));
+        }
+    }
+    // Duplicated stretches, twice in the genome, and tandem arrays, each in one place.
+    let mut others = 0;
+    for copy in simulation.copies.iter().filter(|copy| copy.range.len() > 400) {
+        if copy.origin == Origin::Duplication || copy.origin == Origin::Tandem {
+            let middle = copy.range.start + copy.range.len() / 2;
+            drafts.push(draft(&mut random, &simulation.contigs[copy.contig][middle - 150..middle + 150]));
+            others += 1;
+        }
+    }
+    assert!(others >= 6, "{others} drafts that are no family");
+    let refined = refined(&index, &drafts, 2);
+    let found: Vec<Vec<u8>> = refined.families.iter().map(|f| letters(&f.consensus)).collect();
+    let whole = |p: &&Planted| found.iter().any(|f| is_whole(f, &p.consensus));
+    assert!(simulation.families.iter().filter(whole).count() >= 6);
+    for family in &found {
+        let of = simulation.families.iter().map(|p| shared(family, &p.consensus)).fold(0.0, f64::max);
+        assert!(of > 0.5, "a family of {} bases is none that was planted: {of}", family.len());
+    }
+    assert!(found.len() <= 8, "{} families from {} drafts", found.len(), drafts.len());
+    let left = refined.left_out;
+    assert!(
+        left.contained > 0 && left.few_copies + left.tandem_arrays + left.simple + left.like_flanks > 0,
+        "{left:?}"
+    );
+}
+
+#[test]
+fn the_same_bytes_for_any_number_of_threads_and_a_table_that_adds_up() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let simulation = Simulation::new(&SimulationOptions { bases: 200_000, families: 4, ..options(5) });
+    let index = indexed(folder.path(), &simulation);
+    let mut random = Random::new(5);
+    let drafts: Vec<Family> = simulation
+        .families
+        .iter()
+        .flat_map(|planted| {
+            let half = planted.consensus.len() / 2;
+            [draft(&mut random, &planted.consensus[..half]), draft(&mut random, &planted.consensus[half..])]
+        })
+        .collect();
+    let texts = |threads: usize| {
+        let refined = refined(&index, &drafts, threads);
+        let table = statistics(&index, &refined.families).expect("statistics");
+        let mut alignments = Vec::new();
+        seed_alignments(&index, &refined.families, |number, alignment| {
+            assert!(alignment.rows.iter().all(|(_, row)| row.len() == alignment.reference.len()));
+            let columns = alignment.reference.iter().filter(|&&c| c == b'x').count();
+            assert_eq!(columns as u64, table[number].length);
+            stockholm(&mut alignments, &table[number], &alignment);
+            Ok(())
+        })
+        .expect("seed alignments");
+        (families(&table, FamilyFormat::Fasta), families(&table, FamilyFormat::Tsv), alignments, refined, table)
+    };
+    let (fasta, tsv, alignments, refined, table) = texts(1);
+    for threads in [2, 8] {
+        let other = texts(threads);
+        assert!((&fasta, &tsv, &alignments) == (&other.0, &other.1, &other.2), "{threads} threads");
+    }
+    assert_eq!(table.len(), 4);
+    for (row, family) in table.iter().zip(&refined.families) {
+        let (number, planted) = (0..)
+            .zip(&simulation.families)
+            .find(|(_, p)| is_whole(&letters(&family.consensus), &p.consensus))
+            .expect("a planted family");
+        let own: Vec<_> = simulation.copies.iter().filter(|c| c.origin == Origin::Family(number)).collect();
+        let insertions: BTreeSet<usize> = own.iter().map(|c| c.insertion).collect();
+        let (count, copies) = (insertions.len() as f64, row.copies as f64);
+        assert!((0.8 * count..=1.3 * count).contains(&copies), "{}: {copies} of {count} copies", planted.name);
+        let mean = own.iter().map(|c| c.divergence as f64).sum::<f64>() / own.len() as f64 / 10.0;
+        // Kimura's distance is above the share of changed bases, of which 15 of 100 are indels that it does not count.
+        assert!(
+            (0.6 * mean..1.3 * mean + 1.0).contains(&row.divergence),
+            "{}: {} of {mean}",
+            planted.name,
+            row.divergence
+        );
+        assert!(!row.tandem);
+        assert_eq!(row.class == "LTR", planted.terminal > 0, "{}", planted.name);
+    }
+    // Bytes of an alignment: every row reads in the genome what it says.
+    let text = String::from_utf8(alignments).expect("ASCII");
+    let mut checked = 0;
+    for line in text.lines().filter(|line| line.starts_with("chr")) {
+        let (name, row) = line.split_once("  ").expect("name and letters");
+        let (contig, places) = name.trim().split_once(':').expect("a place");
+        let (first, last) = places.split_once('-').expect("two ends");
+        let (first, last): (usize, usize) = (first.parse().expect("a number"), last.parse().expect("a number"));
+        let contig = &simulation.contigs[contig[3..].parse::<usize>().expect("a number") - 1];
+        let read: Vec<u8> = row.bytes().filter(u8::is_ascii_alphabetic).collect();
+        let bases = &contig[first.min(last) - 1..first.max(last)];
+        assert_eq!(read, if first <= last { bases.to_vec() } else { reverse_complement(bases) }, "{name}");
+        checked += 1;
+    }
+    assert!(checked > 20);
+}
