@@ -189,8 +189,9 @@ fn all_alignments(
     if !library.is_empty() {
         let found = search(index, &library, &SearchOptions::default(), budget)?;
         alignments.extend(found.into_iter().map(|a| Alignment { query: numbers[a.query as usize], ..a }));
-        alignments.par_sort_unstable_by(|a, b| a.place().cmp(&b.place()));
     }
+    // Those of settled families come family by family.
+    alignments.par_sort_unstable_by(|a, b| a.place().cmp(&b.place()));
     let bytes: usize = alignments.iter().map(|a| size_of_val(a) + size_of_val(&a.operations[..])).sum();
     let mut held = budget.hold(Component::Batches);
     held.resize(bytes as u64);
