@@ -49,12 +49,12 @@ fn in_index_order(index: &Index, contigs: &[Contig], positions: bool, output: &m
     // The text of a page; with positions it may be many times that.
     let actual = &index.manifest().actual;
     let row = u64::from(index.k()) + 8 + if positions { 24 * actual.positions / actual.stored_kmers.max(1) } else { 0 };
-    let page = row * actual.stored_kmers / index.pages().max(1);
-    let workers = (budget.limit() / 8 / page.max(1)).clamp(1, rayon::current_num_threads() as u64);
+    let expected = row * actual.stored_kmers / index.pages().max(1);
+    let workers = (budget.limit() / 8 / expected.max(1)).clamp(1, rayon::current_num_threads() as u64);
     // Two waiting texts a worker keep the writer busy.
-    let waiting = (2 * workers * page).min(budget.limit() / 8);
+    let waiting = (2 * workers * expected).min(budget.limit() / 8);
     let window = Window::charged(waiting, budget.hold(Component::Output));
-    let spare = SpareBuffers::new(waiting, budget.hold(Component::Output));
+    let spare = SpareBuffers::new(budget.limit() / 8, budget.hold(Component::Output));
     std::thread::scope(|scope| {
         let write = || {
             let _closing = window.closing();
@@ -80,6 +80,8 @@ fn in_index_order(index: &Index, contigs: &[Contig], positions: bool, output: &m
                 }
                 let mut text = spare.take();
                 text.clear();
+                // At once: what grows leaves holes in the heap.
+                text.reserve_exact(expected as usize);
                 index.for_each_kmer_of_page(page, |kmer| {
                     make_room(&mut text);
                     index.codec().decode_into(kmer.kmer, &mut text);
