@@ -10,6 +10,8 @@ use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::{PoisonError, RwLock};
+use std::thread::{self, ThreadId};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a call does, for those who make it fail.
@@ -43,10 +45,34 @@ fn shortened(_: Call, bytes: usize) -> io::Result<usize> {
     Ok(bytes)
 }
 
+/// The only thread that may still make or rename files, where the process is about to end.
+static ENDING: RwLock<Option<ThreadId>> = RwLock::new(None);
+
+/// From here on no other thread than this one makes or renames a file: they wait for the end of the process.
+pub(crate) fn only_this_thread_creates() {
+    *ENDING.write().unwrap_or_else(PoisonError::into_inner) = Some(thread::current().id());
+}
+
+/// Makes a call that gives a file a name, or waits for the end of the process.
+fn naming<T>(make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let ending = ENDING.read().unwrap_or_else(PoisonError::into_inner);
+    if ending.is_some_and(|thread| thread != thread::current().id()) {
+        drop(ending);
+        loop {
+            thread::park();
+        }
+    }
+    make()
+}
+
 /// Makes a call, and makes it again where a signal interrupted it.
 fn call<T>(kind: Call, mut make: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
-        match before(kind).and_then(|()| make()) {
+        let made = before(kind).and_then(|()| match kind {
+            Call::Create | Call::Rename => naming(&mut make),
+            _ => make(),
+        });
+        match made {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             outcome => return outcome,
         }
