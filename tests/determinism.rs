@@ -115,22 +115,30 @@ fn answers(folder: &Path) -> String {
     said
 }
 
-/// Positions too long for the narrow form, and so records of two words, change no byte of the index.
+/// K-mers sorted in any form, in units of parts of pages or of several pages, change no byte of the index.
 #[test]
-fn wide_positions() {
+fn wide_records_and_large_units() {
     let bench = Bench::new();
+    let usual = BuildOptions { max_positions: Some(50), ..BuildOptions::default() };
     for k in [8, 13, 31, 32] {
-        let narrow = BuildOptions { k: Some(k), max_positions: Some(50), ..BuildOptions::default() };
-        let wide = BuildOptions { narrow_position_bits: 8, ..narrow.clone() };
-        let (usual, report) = bench.build(&format!("narrow{k}"), &narrow, 1 << 30);
+        let usual = BuildOptions { k: Some(k), ..usual.clone() };
+        let (first, report) = bench.build(&format!("usual{k}"), &usual, 1 << 30);
         assert_eq!(report.passes, 1);
-        for (name, memory) in [("wide", 1 << 30), ("wide-little", least(&bench, &wide))] {
-            let (other, passes) = bench.build(&format!("{name}{k}"), &wide, memory);
+        let wide = BuildOptions { least_record: 16, ..usual.clone() };
+        let least = least(&bench, &wide);
+        for (name, options, memory) in [
+            ("wide", wide.clone(), 1 << 30),
+            ("wide-little", wide, least),
+            ("units", BuildOptions { streams: 3, ..usual.clone() }, 1 << 30),
+            ("words-units", BuildOptions { streams: 2, least_record: 8, ..usual.clone() }, 1 << 30),
+            ("narrow-units", BuildOptions { streams: 5, least_record: 12, ..usual.clone() }, 1 << 30),
+        ] {
+            let (other, passes) = bench.build(&format!("{name}{k}"), &options, memory);
             assert_eq!(passes.passes > 1, name == "wide-little", "k {k}, {name}: {} passes", passes.passes);
             for file in ["catalog.redb", "positions.blk", "sequence.2bit"] {
-                assert!(read(&usual, file) == read(&other, file), "k {k}, {name}: {file} differs");
+                assert!(read(&first, file) == read(&other, file), "k {k}, {name}: {file} differs");
             }
-            assert!(answers(&usual) == answers(&other), "k {k}, {name}: the answers differ");
+            assert!(answers(&first) == answers(&other), "k {k}, {name}: the answers differ");
         }
     }
 }

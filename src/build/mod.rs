@@ -18,7 +18,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use ahash::AHashMap;
 use genome::Pieces;
-use partition::{Counts, Narrow, Packed, Pass, Record, SORTED_AT_ONCE, Scatter, Sorter, Units, Wide, stripes_for};
+use partition::{
+    Counts, Narrow, Packed, Pass, Record, RecordKind, SORTED_AT_ONCE, Scatter, Short, Sorter, Units, Wanted, Wide,
+    stripes_for,
+};
 use seeds::{Dictionary, Repeats};
 use shares::Shares;
 use spectrum::SpectrumCounter;
@@ -67,15 +70,18 @@ pub struct BuildOptions {
     /// Go on after the last finished pass of a build that did not end; leave what is finished to the next one where this
     /// does not end either.
     pub resume: bool,
-    /// Bits up to which positions take the narrow form while sorting; tests lower it to reach the wide one.
+    /// Bytes of a k-mer while sorting, at the least; tests raise it to reach the wider forms.
     #[doc(hidden)]
-    pub narrow_position_bits: u32,
+    pub least_record: u64,
     /// Byte offset from which the packed genome takes 64-bit offsets; tests lower it.
     #[doc(hidden)]
     pub wide_offsets_from: u64,
     /// Bytes of records of one pass, up to three passes, however much memory there is; tests lower it.
     #[doc(hidden)]
     pub large_pass: u64,
+    /// Units that a pass scatters to; tests lower it to reach units of several pages.
+    #[doc(hidden)]
+    pub streams: u64,
 }
 
 impl Default for BuildOptions {
@@ -89,9 +95,11 @@ impl Default for BuildOptions {
             force: false,
             wait: false,
             resume: false,
-            narrow_position_bits: 32,
+            least_record: 0,
             wide_offsets_from: u64::from(u32::MAX),
             large_pass: 400 << 20,
+            // Each keeps a line of its own in a core's cache.
+            streams: 4096,
         }
     }
 }
@@ -455,9 +463,6 @@ impl Prepared {
     }
 }
 
-/// Records scattered to at once: each stream keeps a line of its own in a core's cache.
-const STREAMS: u64 = 4096;
-
 /// Everything settled before the first pass.
 struct Planned<'a> {
     pieces: Pieces<'a>,
@@ -487,8 +492,7 @@ enum Partition {
 /// K-mers one by one.
 struct SortedPartition {
     layout: Layout,
-    /// Bytes of a record: see [`Packed`], [`Narrow`], [`Wide`].
-    record_bytes: u64,
+    record: RecordKind,
     units: Units,
     counts: Counts,
 }
@@ -527,7 +531,7 @@ impl Partition {
     /// Bytes of the records of a task.
     fn task_bytes(&self, task: u64) -> u64 {
         match self {
-            Self::Sorted(sorted) => sorted.records_of(&(task..task + 1)) * sorted.record_bytes,
+            Self::Sorted(sorted) => sorted.records_of(&(task..task + 1)) * sorted.record.bytes(),
             Self::SuperKmers(partition) => partition.unit_bytes(task),
         }
     }
@@ -539,7 +543,7 @@ impl Partition {
             Self::Sorted(sorted) => {
                 let largest =
                     sorted.units_of(&(task..task + 1)).map(|unit| sorted.counts.unit(unit)).max().unwrap_or(0);
-                if largest > SORTED_AT_ONCE { largest * sorted.record_bytes } else { 0 }
+                if largest > SORTED_AT_ONCE { largest * sorted.record.sorted_bytes() } else { 0 }
             }
             Self::SuperKmers(partition) => {
                 Some(partition.unit_bytes(task)).filter(|&b| b > SORTED_AT_ONCE * 16).unwrap_or(0)
@@ -593,27 +597,30 @@ impl<'a> Planned<'a> {
             expected_passes = passes_for(bytes);
             let k = prepared.codec.k();
             let (plan, expected) =
-                superkmers::Partition::new(&survey, k, pieces.kmers(), &lists, expected_passes, STREAMS);
+                superkmers::Partition::new(&survey, k, pieces.kmers(), &lists, expected_passes, options.streams);
             (shape, hints) = (Shape::SuperKmers(plan.layout), expected);
             held_counts = budget.reserve(Component::Counts, plan.capacity_bytes(), "counting k-mers")?;
             partition = Partition::SuperKmers(plan);
         } else {
             let (expected, layout) =
                 estimate::estimate(&pieces, &prepared.codec, &prepared.filters, &lists, budget, &advance)?;
-            let packed = prepared.codec.hash_bits() + lists.width() <= 64 && options.narrow_position_bits >= 32;
-            let record_bytes = match lists.width() {
-                _ if packed => size_of::<Packed>(),
-                width if width <= options.narrow_position_bits.min(32) => size_of::<Narrow>(),
-                _ => size_of::<Wide>(),
-            } as u64;
-            bytes = pieces.kmers() * record_bytes;
-            expected_passes = passes_for(bytes);
-            let units = Units::new(&layout, expected_passes, STREAMS);
+            // The smallest that has room: how much of a hash it must keep depends on the units, and they on the passes.
+            let planned = |record: RecordKind| {
+                let bytes = pieces.kmers() * record.bytes();
+                let passes = passes_for(bytes);
+                (record, bytes, passes, Units::new(&layout, passes, options.streams))
+            };
+            let fitting = RecordKind::ALL.into_iter().filter(|record| record.bytes() >= options.least_record);
+            let (record, units);
+            (record, bytes, expected_passes, units) = fitting
+                .map(planned)
+                .find(|(record, .., units)| record.fits(units.hash_bits(&layout), lists.width()))
+                .unwrap_or_else(|| planned(RecordKind::Wide));
             held_counts = budget.reserve(Component::Counts, Counts::bytes(stripes, &units), "counting k-mers")?;
             progress.phase("counting", Some(pieces.kmers()));
             let counts = Counts::of(&pieces, &pieces.stripes(stripes), &units, &advance);
             (shape, hints) = (Shape::SortedDictionary(layout), expected);
-            partition = Partition::Sorted(SortedPartition { layout, record_bytes, units, counts });
+            partition = Partition::Sorted(SortedPartition { layout, record, units, counts });
         }
 
         let identity = Identity::new(&prepared.parameters, &shape, &prepared.summary.blake3, &prepared.contigs);
@@ -697,10 +704,11 @@ impl<'a> Planned<'a> {
                 match &self.partition {
                     Partition::SuperKmers(partition) => partition.run(self, &mut memory, &handover, budget, progress),
                     Partition::Sorted(sorted) => {
-                        let run = match sorted.record_bytes {
-                            8 => Self::run_passes::<Packed>,
-                            12 => Self::run_passes::<Narrow>,
-                            _ => Self::run_passes::<Wide>,
+                        let run = match sorted.record {
+                            RecordKind::Short => Self::run_passes::<Short>,
+                            RecordKind::Packed => Self::run_passes::<Packed>,
+                            RecordKind::Narrow => Self::run_passes::<Narrow>,
+                            RecordKind::Wide => Self::run_passes::<Wide>,
                         };
                         run(self, sorted, &mut memory, prepared, &handover, budget, progress);
                     }
@@ -990,12 +998,12 @@ struct EncodedPage {
 type Part<'r, R> = ((u64, u64), Vec<&'r [R]>);
 
 /// One thread's part in sorting and encoding.
-struct Worker<'a, R> {
+struct Worker<'a, R: Record> {
     planned: &'a Planned<'a>,
     sorted: &'a SortedPartition,
     filters: Filters,
     last_hash: u64,
-    sorter: Sorter<R>,
+    sorter: Sorter<R::Sorted>,
     encoder: PageEncoder,
     by_page: Vec<Vec<R>>,
     spectrum: SpectrumCounter,
@@ -1041,9 +1049,11 @@ impl<'a, R: Record> Worker<'a, R> {
         let mut by_page = std::mem::take(&mut self.by_page);
         by_page.resize_with(units.pages as usize, Vec::new);
         by_page.iter_mut().for_each(Vec::clear);
+        let unit_first = layout.first_hash(pages.start * layout.groups_per_page);
         for segment in pass.unit(task) {
             for &record in segment {
-                by_page[(address.page(record.hash(lists.width())) - pages.start) as usize].push(record);
+                let hash = unit_first + record.within(unit_first, lists.width()).hash(lists.width());
+                by_page[(address.page(hash) - pages.start) as usize].push(record);
             }
         }
         let whole = pages.clone().zip(&by_page).all(|(page, records)| {
@@ -1066,8 +1076,9 @@ impl<'a, R: Record> Worker<'a, R> {
         let mut block = BitWriter::on(store::block::start(self.spare.take()));
         let mut repeats = Repeats::default();
         let (mut block_bits, mut positions, mut sampled_kmers, mut occurrences) = (0, 0, 0, 0);
-        for ((first, last), segments) in parts {
-            self.sorter.groups(segments, *first, *last, position_bits, &mut |hash, records: &[R]| {
+        let wanted = if filters.min_frequency > 1 { Wanted::Repeated } else { Wanted::All };
+        for (hashes, segments) in parts {
+            let single = self.sorter.groups(segments, *hashes, position_bits, wanted, &mut |hash, records| {
                 let frequency = records.len() as u64;
                 occurrences += frequency;
                 spectrum.add(frequency);
@@ -1089,6 +1100,8 @@ impl<'a, R: Record> Worker<'a, R> {
                 positions += m;
                 block_bits += lists.bits(m);
             });
+            occurrences += single;
+            spectrum.add_many(1, single);
         }
         let kmers = self.encoder.len() as u64;
         let dictionary = self.encoder.finish(page, block_bits, self.spare.take());

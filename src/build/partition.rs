@@ -10,25 +10,73 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use super::genome::{Piece, Pieces};
-use crate::store::layout::{Address, Divisor, Layout};
+use crate::kmer::low_mask;
+use crate::store::layout::{Address, BUCKET_BITS, Divisor, Layout};
 
-/// A k-mer occurrence on its way through a build.
+/// A k-mer occurrence on its way through a build: its position, and of its hash the low bits that there is room for. They tell
+/// it from the other hashes of its unit.
 pub(crate) trait Record: Pod + Send + Sync {
+    /// What it is while its unit is sorted; its hashes count from the first of the unit.
+    type Sorted: Record<Sorted = Self::Sorted>;
     /// `position_bits` is the width of a position in this genome.
     fn new(hash: u64, position: u64, position_bits: u32) -> Self;
+    /// The same with a hash that counts from `first`, the first of its unit.
+    fn within(self, first: u64, position_bits: u32) -> Self::Sorted;
+    /// What is kept of the hash.
     fn hash(self, position_bits: u32) -> u64;
     fn position(self, position_bits: u32) -> u64;
 }
 
-/// Hash and position in one word, where both fit.
+/// 48 bits: where units are narrow and the genome not large.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C, packed(2))]
+pub(crate) struct Short {
+    low: u32,
+    high: u16,
+}
+
+impl Short {
+    #[inline(always)]
+    fn word(self) -> u64 {
+        u64::from(self.high) << 32 | u64::from(self.low)
+    }
+}
+
+impl Record for Short {
+    type Sorted = Packed;
+    #[inline(always)]
+    fn new(hash: u64, position: u64, position_bits: u32) -> Self {
+        let word = hash << position_bits | position;
+        Self { low: word as u32, high: (word >> 32) as u16 }
+    }
+    #[inline(always)]
+    fn within(self, first: u64, position_bits: u32) -> Packed {
+        Packed(self.word().wrapping_sub(first << position_bits) & low_mask(48))
+    }
+    #[inline(always)]
+    fn hash(self, position_bits: u32) -> u64 {
+        self.word() >> position_bits
+    }
+    #[inline(always)]
+    fn position(self, position_bits: u32) -> u64 {
+        self.word() & low_mask(position_bits)
+    }
+}
+
+/// One word.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(transparent)]
 pub(crate) struct Packed(u64);
 
 impl Record for Packed {
+    type Sorted = Self;
     #[inline(always)]
     fn new(hash: u64, position: u64, position_bits: u32) -> Self {
         Self(hash << position_bits | position)
+    }
+    #[inline(always)]
+    fn within(self, first: u64, position_bits: u32) -> Self {
+        Self(self.0.wrapping_sub(first << position_bits))
     }
     #[inline(always)]
     fn hash(self, position_bits: u32) -> u64 {
@@ -36,7 +84,7 @@ impl Record for Packed {
     }
     #[inline(always)]
     fn position(self, position_bits: u32) -> u64 {
-        self.0 & crate::kmer::low_mask(position_bits)
+        self.0 & low_mask(position_bits)
     }
 }
 
@@ -46,9 +94,14 @@ impl Record for Packed {
 pub(crate) struct Narrow([u32; 3]);
 
 impl Record for Narrow {
+    type Sorted = Self;
     #[inline(always)]
     fn new(hash: u64, position: u64, _: u32) -> Self {
         Self([hash as u32, (hash >> 32) as u32, position as u32])
+    }
+    #[inline(always)]
+    fn within(self, first: u64, position_bits: u32) -> Self {
+        Self::new(self.hash(position_bits) - first, self.position(position_bits), position_bits)
     }
     #[inline(always)]
     fn hash(self, _: u32) -> u64 {
@@ -66,9 +119,14 @@ impl Record for Narrow {
 pub(crate) struct Wide([u64; 2]);
 
 impl Record for Wide {
+    type Sorted = Self;
     #[inline(always)]
     fn new(hash: u64, position: u64, _: u32) -> Self {
         Self([hash, position])
+    }
+    #[inline(always)]
+    fn within(self, first: u64, _: u32) -> Self {
+        Self([self.0[0] - first, self.0[1]])
     }
     #[inline(always)]
     fn hash(self, _: u32) -> u64 {
@@ -77,6 +135,50 @@ impl Record for Wide {
     #[inline(always)]
     fn position(self, _: u32) -> u64 {
         self.0[1]
+    }
+}
+
+/// The records there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RecordKind {
+    /// See [`Short`].
+    Short,
+    /// See [`Packed`].
+    Packed,
+    /// See [`Narrow`].
+    Narrow,
+    /// See [`Wide`].
+    Wide,
+}
+
+impl RecordKind {
+    /// From the smallest to the largest.
+    pub(crate) const ALL: [Self; 4] = [Self::Short, Self::Packed, Self::Narrow, Self::Wide];
+
+    /// Whether it has room for hashes of units of `unit_bits` bits and for positions of `position_bits`.
+    pub(crate) fn fits(self, unit_bits: u32, position_bits: u32) -> bool {
+        match self {
+            Self::Short => unit_bits + position_bits <= 48,
+            Self::Packed => unit_bits + position_bits <= 64,
+            Self::Narrow => position_bits <= 32,
+            Self::Wide => true,
+        }
+    }
+
+    /// Bytes of one.
+    pub(crate) fn bytes(self) -> u64 {
+        let bytes = match self {
+            Self::Short => size_of::<Short>(),
+            Self::Packed => size_of::<Packed>(),
+            Self::Narrow => size_of::<Narrow>(),
+            Self::Wide => size_of::<Wide>(),
+        };
+        bytes as u64
+    }
+
+    /// Bytes of one while it is sorted.
+    pub(crate) fn sorted_bytes(self) -> u64 {
+        self.bytes().max(size_of::<Packed>() as u64)
     }
 }
 
@@ -119,6 +221,12 @@ impl Units {
     #[inline(always)]
     fn of(&self, hash: u64) -> u64 {
         self.divisor.quotient(self.address.group(hash))
+    }
+
+    /// Bits that tell the hashes of a unit from each other.
+    pub(crate) fn hash_bits(&self, layout: &Layout) -> u32 {
+        let groups_bits = u64::BITS - (self.groups_per_unit - 1).leading_zeros();
+        groups_bits + layout.remainder_bits + BUCKET_BITS
     }
 
     /// Hashes of a unit, both ends included; `None` past the last group.
@@ -266,51 +374,73 @@ impl<'a, R: Record> Pass<'a, R> {
 }
 
 /// Scratch of one thread for sorting, reused from unit to unit.
-pub(crate) struct Sorter<R> {
+pub(crate) struct Sorter<S> {
     ends: Vec<u32>,
-    sorted: Vec<R>,
-    coarse: Vec<R>,
+    sorted: Vec<S>,
+    coarse: Vec<S>,
+    dense: Dense<S>,
+}
+
+/// What is known of the hashes of a unit where nearly all that there could be are there.
+struct Dense<S> {
+    /// A bit for each hash that was seen, and for each that was seen again.
+    once: Vec<u64>,
+    twice: Vec<u64>,
+    /// The wanted hashes before each word of bits, and all of them, ascending.
+    ranks: Vec<u32>,
+    wanted: Vec<u32>,
+    /// The records of wanted hashes, with ranks for hashes.
+    kept: Vec<S>,
+}
+
+/// What a [`Sorter`] gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Every hash.
+    All,
+    /// Those that occur twice or more; others are counted only.
+    Repeated,
 }
 
 /// Records that are sorted at once, within a core's own cache.
 const AT_ONCE: usize = 1 << 16;
 /// A unit of more records is copied while it is sorted.
 pub(crate) const SORTED_AT_ONCE: u64 = 2 * AT_ONCE as u64;
+/// Hashes that there could be for each record, at the most, where bits for all of them are the faster way.
+const DENSE: u64 = 32;
 
-impl<R: Record> Sorter<R> {
+impl<S: Record<Sorted = S>> Sorter<S> {
     pub(crate) fn new() -> Self {
-        Self { ends: Vec::new(), sorted: Vec::new(), coarse: Vec::new() }
+        let dense =
+            Dense { once: Vec::new(), twice: Vec::new(), ranks: Vec::new(), wanted: Vec::new(), kept: Vec::new() };
+        Self { ends: Vec::new(), sorted: Vec::new(), coarse: Vec::new(), dense }
     }
 
     /// Bytes held, by capacity.
     pub(crate) fn capacity_bytes(&self) -> u64 {
-        (self.ends.capacity() * 4 + (self.sorted.capacity() + self.coarse.capacity()) * size_of::<R>()) as u64
+        let Dense { once, twice, ranks, wanted, kept } = &self.dense;
+        let words = 2 * (once.capacity() + twice.capacity()) + ranks.capacity() + wanted.capacity();
+        let records = self.sorted.capacity() + self.coarse.capacity() + kept.capacity();
+        ((self.ends.capacity() + words) * 4 + records * size_of::<S>()) as u64
     }
 
-    /// Sorts records with hashes from `first` to `last` and calls `each(hash, records)` for each distinct hash,
-    /// ascending; the records keep their order.
-    pub(crate) fn groups<F: FnMut(u64, &[R])>(
+    /// Sorts records with hashes from `first` to `last` and calls `each(hash, records)` for each distinct hash that is wanted,
+    /// ascending; the records keep their order. Gives the number of hashes that were left out.
+    pub(crate) fn groups<R: Record<Sorted = S>, F: FnMut(u64, &[S])>(
         &mut self,
         segments: &[&[R]],
-        first: u64,
-        last: u64,
+        (first, last): (u64, u64),
         position_bits: u32,
+        wanted: Wanted,
         each: &mut F,
-    ) {
+    ) -> u64 {
         let count = segments.iter().map(|s| s.len()).sum();
         if count <= 2 * AT_ONCE {
-            self.groups_at_once(segments, count, first, last, position_bits, each);
-            return;
+            return self.groups_at_once(segments, count, (first, last), position_bits, wanted, each);
         }
-        // One k-mer alone takes no room; and what its neighbours do not use narrows the ranges.
-        let hashes = || segments.iter().flat_map(|s| s.iter()).map(|r| r.hash(position_bits));
-        let (first, last) = hashes().fold((last, first), |(low, high), hash| (low.min(hash), high.max(hash)));
-        if let [records] = segments
-            && first == last
-        {
-            each(first, records);
-            return;
-        }
+        // What the hashes do not use narrows the ranges.
+        let (low, high) = span(segments, first, position_bits);
+        let (first, last) = (first + low, first + high);
         // Too many for the cache: first into 2^bits ranges of hashes, then each range by itself.
         let span_bits = u64::BITS - (last - first).leading_zeros();
         let bits = ((count / AT_ONCE).next_power_of_two().ilog2() + 1).min(10).min(span_bits);
@@ -318,38 +448,49 @@ impl<R: Record> Sorter<R> {
         let mut coarse = std::mem::take(&mut self.coarse);
         let mut ends = vec![0u64; (1 << bits) + 1];
         counting_scatter(segments, &mut coarse, &mut ends, first, shift, position_bits);
-        let mut start = 0;
+        let (mut start, mut left_out) = (0, 0);
         for (range, &end) in ends[..1 << bits].iter().enumerate() {
             let records = &coarse[start as usize..end as usize];
             start = end;
             if records.is_empty() {
                 continue;
             }
-            let low = first + ((range as u64) << shift);
-            let high = low.saturating_add(crate::kmer::low_mask(shift)).min(last);
-            if shift == 0 {
-                each(low, records);
-            } else if records.len() <= 2 * AT_ONCE {
-                self.groups_at_once(&[records], records.len(), low, high, position_bits, each);
+            // Hashes count from `first` here.
+            let low = (range as u64) << shift;
+            let range = (low, low.saturating_add(low_mask(shift)).min(last - first));
+            let mut each = |hash: u64, records: &[S]| each(first + hash, records);
+            if records.len() <= 2 * AT_ONCE {
+                let count = records.len();
+                left_out += self.groups_at_once(&[records], count, range, position_bits, wanted, &mut each);
+                continue;
+            }
+            // A range crowded by one or a few k-mers of great frequency; one alone takes no room.
+            let (least, most) = span(&[records], 0, position_bits);
+            if least == most {
+                each(least, records);
             } else {
-                // A range crowded by one or a few k-mers of great frequency.
-                Sorter::new().groups(&[records], low, high, position_bits, each);
+                let mut each: &mut dyn FnMut(u64, &[S]) = &mut each;
+                left_out += Self::new().groups(&[records], range, position_bits, wanted, &mut each);
             }
         }
         self.coarse = coarse;
+        left_out
     }
 
-    fn groups_at_once<F: FnMut(u64, &[R])>(
+    fn groups_at_once<R: Record<Sorted = S>, F: FnMut(u64, &[S])>(
         &mut self,
         segments: &[&[R]],
         count: usize,
-        first: u64,
-        last: u64,
+        (first, last): (u64, u64),
         position_bits: u32,
+        wanted: Wanted,
         each: &mut F,
-    ) {
+    ) -> u64 {
         if count == 0 {
-            return;
+            return 0;
+        }
+        if last - first < DENSE * count as u64 {
+            return self.groups_of_dense(segments, count, (first, last), position_bits, wanted, each);
         }
         // Fewer records than buckets, so that nearly all are in order once they are in their buckets.
         let span_bits = u64::BITS - (last - first).leading_zeros();
@@ -360,19 +501,131 @@ impl<R: Record> Sorter<R> {
         counting_scatter(segments, &mut self.sorted, &mut self.ends, first, shift, position_bits);
         let sorted = &mut self.sorted[..count];
         if shift > 0 {
-            sort_within_buckets(sorted, &self.ends, first, shift, position_bits);
+            sort_within_buckets(sorted, &self.ends, shift, position_bits);
         }
+        let mut left_out = 0;
+        let mut give = |hash: u64, records: &[S]| match wanted {
+            Wanted::Repeated if records.len() == 1 => left_out += 1,
+            _ => each(first + hash, records),
+        };
         let mut start = 0;
         let mut hash = sorted[0].hash(position_bits);
         for (at, record) in sorted.iter().enumerate().skip(1) {
             let next = record.hash(position_bits);
             if next != hash {
-                each(hash, &sorted[start..at]);
+                give(hash, &sorted[start..at]);
                 (start, hash) = (at, next);
             }
         }
-        each(hash, &sorted[start..]);
+        give(hash, &sorted[start..]);
+        left_out
     }
+
+    /// As [`groups_at_once`](Self::groups_at_once), where a bit for each hash that there could be is not much: what occurs once
+    /// is left out before anything moves.
+    fn groups_of_dense<R: Record<Sorted = S>, F: FnMut(u64, &[S])>(
+        &mut self,
+        segments: &[&[R]],
+        count: usize,
+        (first, last): (u64, u64),
+        position_bits: u32,
+        wanted: Wanted,
+        each: &mut F,
+    ) -> u64 {
+        let Self { ends, sorted, dense, .. } = self;
+        let words = ((last - first) / 64) as usize + 1;
+        for bits in [&mut dense.once, &mut dense.twice] {
+            bits.clear();
+            bits.resize(words, 0);
+        }
+        for &segment in segments {
+            for &record in segment {
+                let hash = record.within(first, position_bits).hash(position_bits);
+                let (once, bit) = (&mut dense.once[(hash / 64) as usize], 1 << (hash % 64));
+                dense.twice[(hash / 64) as usize] |= *once & bit;
+                *once |= bit;
+            }
+        }
+        let (bits, left_out) = match wanted {
+            Wanted::All => (&dense.once, 0),
+            Wanted::Repeated => {
+                let pairs = dense.once.iter().zip(&dense.twice);
+                (&dense.twice, pairs.map(|(once, twice)| u64::from((once & !twice).count_ones())).sum())
+            }
+        };
+        dense.ranks.clear();
+        dense.wanted.clear();
+        for (at, &word) in (0..).step_by(64).zip(bits) {
+            dense.ranks.push(dense.wanted.len() as u32);
+            let mut rest = word;
+            while rest != 0 {
+                dense.wanted.push(at + rest.trailing_zeros());
+                rest &= rest - 1;
+            }
+        }
+        ends.clear();
+        ends.resize(dense.wanted.len() + 1, 0);
+        for records in [&mut dense.kept, sorted] {
+            if records.len() <= count {
+                records.resize(count + 1, S::zeroed());
+            }
+        }
+        let ranks = Ranks { bits, before: &dense.ranks };
+        let kept = keep(segments, first, position_bits, ranks, ends, &mut dense.kept);
+        let mut start = 0;
+        for count in ends.iter_mut() {
+            start += count.start_at(start);
+        }
+        for &record in &dense.kept[..kept] {
+            sorted[ends[record.hash(position_bits) as usize].take_next()] = record;
+        }
+        let mut start = 0;
+        for (&hash, &end) in dense.wanted.iter().zip(&*ends) {
+            each(first + u64::from(hash), &sorted[start..end as usize]);
+            start = end as usize;
+        }
+        left_out
+    }
+}
+
+/// Ranks of some hashes among them.
+struct Ranks<'a> {
+    bits: &'a [u64],
+    before: &'a [u32],
+}
+
+/// Keeps, in their order, the records of which `ranks` has the hash, with the rank instead of it, and counts them by rank;
+/// gives how many. `kept` has room for one more than there are records, `counts` for one more than there are ranks.
+#[multiversion::multiversion(targets("x86_64+popcnt+bmi1+bmi2"))]
+fn keep<R: Record>(
+    segments: &[&[R]],
+    first: u64,
+    position_bits: u32,
+    ranks: Ranks<'_>,
+    counts: &mut [u32],
+    kept: &mut [R::Sorted],
+) -> usize {
+    let mut next = 0;
+    for &segment in segments {
+        for &record in segment {
+            let record = record.within(first, position_bits);
+            let hash = record.hash(position_bits);
+            let (word, bit) = (ranks.bits[(hash / 64) as usize], hash % 64);
+            let rank = ranks.before[(hash / 64) as usize] + (word & ((1 << bit) - 1)).count_ones();
+            // Without a branch: which it is cannot be foretold.
+            let is_kept = word >> bit & 1;
+            kept[next] = R::Sorted::new(rank.into(), record.position(position_bits), position_bits);
+            counts[rank as usize] += is_kept as u32;
+            next += is_kept as usize;
+        }
+    }
+    next
+}
+
+/// The lowest and the highest hash of some records, counted from `first`.
+fn span<R: Record>(segments: &[&[R]], first: u64, position_bits: u32) -> (u64, u64) {
+    let hashes = segments.iter().flat_map(|s| s.iter()).map(|r| r.within(first, position_bits).hash(position_bits));
+    hashes.fold((u64::MAX, 0), |(low, high), hash| (low.min(hash), high.max(hash)))
 }
 
 /// Moves that an insertion may take before its bucket is sorted as a whole.
@@ -380,7 +633,7 @@ const MOVES: usize = 32;
 
 /// Sorts records that are in their buckets already; stable. `ends` holds the end of each bucket.
 #[inline(always)]
-fn sort_within_buckets<R: Record>(records: &mut [R], ends: &[u32], first: u64, shift: u32, position_bits: u32) {
+fn sort_within_buckets<R: Record>(records: &mut [R], ends: &[u32], shift: u32, position_bits: u32) {
     let mut before = records[0].hash(position_bits);
     let mut at = 1;
     while at < records.len() {
@@ -400,7 +653,7 @@ fn sort_within_buckets<R: Record>(records: &mut [R], ends: &[u32], first: u64, s
         at += 1;
         if at - to > MOVES {
             // A bucket crowded by k-mers of great frequency.
-            let bucket = ((hash - first) >> shift) as usize;
+            let bucket = (hash >> shift) as usize;
             let start = if bucket == 0 { 0 } else { ends[bucket - 1] as usize };
             let end = ends[bucket] as usize;
             records[start..end].sort_by_key(|r| r.hash(position_bits));
@@ -440,21 +693,20 @@ macro_rules! count {
 count!(u32);
 count!(u64);
 
-/// Scatters records into `out` by `(hash - first) >> shift`, keeping their order. `ends` comes zeroed with one element
-/// more than there are buckets, and leaves with the end of each bucket.
+/// Scatters records into `out` by `(hash - first) >> shift`, keeping their order; there their hashes count from `first`.
+/// `ends` comes zeroed with one element more than there are buckets, and leaves with the end of each bucket.
 #[inline(always)]
 fn counting_scatter<R: Record, C: Count>(
     segments: &[&[R]],
-    out: &mut Vec<R>,
+    out: &mut Vec<R::Sorted>,
     ends: &mut [C],
     first: u64,
     shift: u32,
     position_bits: u32,
 ) {
-    let bucket = |record: R| ((record.hash(position_bits) - first) >> shift) as usize;
     for &segment in segments {
         for &record in segment {
-            ends[bucket(record)].increment();
+            ends[(record.within(first, position_bits).hash(position_bits) >> shift) as usize].increment();
         }
     }
     let mut start = 0;
@@ -463,12 +715,13 @@ fn counting_scatter<R: Record, C: Count>(
     }
     let count = start as usize;
     if out.len() < count {
-        out.resize(count, R::zeroed());
+        out.resize(count, R::Sorted::zeroed());
     }
     let out = &mut out[..count];
     for &segment in segments {
         for &record in segment {
-            out[ends[bucket(record)].take_next()] = record;
+            let record = record.within(first, position_bits);
+            out[ends[(record.hash(position_bits) >> shift) as usize].take_next()] = record;
         }
     }
 }
@@ -477,6 +730,7 @@ fn counting_scatter<R: Record, C: Count>(
 mod tests {
     use super::*;
 
+    /// The hashes of a unit differ in `hash_bits` bits.
     fn check<R: Record>(position_bits: u32, hash_bits: u32) {
         let mut state = 88172645463325252u64;
         let mut random = move || {
@@ -488,26 +742,36 @@ mod tests {
         for (count, distinct) in
             [(0, 1), (1, 1), (5, 2), (1000, 1 << 40), (1000, 3), (300_000, 1 << 40), (300_000, 1), (300_000, 2)]
         {
-            let top = crate::kmer::low_mask(hash_bits);
-            let (first, last) = (top / 3, top / 3 * 2);
+            // The unit lies so that its lowest bits turn over.
+            let span = low_mask(hash_bits);
+            let first = if hash_bits < 60 { span / 3 * 100 } else { 0 };
+            let last = first + span;
             let mut expected: Vec<(u64, u64)> = (0..count)
-                .map(|i| (first + (random() % distinct).wrapping_mul(0x9E37_79B9_7F4A_7C15) % (last - first + 1), i))
+                .map(|i| (first + (random() % distinct).wrapping_mul(0x9E37_79B9_7F4A_7C15) % span, i))
                 .collect();
             let records: Vec<R> = expected.iter().map(|&(h, p)| R::new(h, p, position_bits)).collect();
             expected.sort();
-            let mut seen = Vec::new();
             let cut = records.len() / 3;
             let segments = [&records[..cut], &records[cut..cut], &records[cut..]];
-            Sorter::new().groups(&segments, first, last, position_bits, &mut |hash, group: &[R]| {
-                assert!(seen.last().is_none_or(|&(h, _)| h < hash), "each hash once, ascending");
-                seen.extend(group.iter().map(|r| (hash, r.position(position_bits))));
-            });
-            assert!(seen == expected, "{count} records of {distinct} hashes");
+            for wanted in [Wanted::All, Wanted::Repeated] {
+                let mut seen = Vec::new();
+                let mut each = |hash, group: &[R::Sorted]| {
+                    assert!(seen.last().is_none_or(|&(h, _)| h < hash), "each hash once, ascending");
+                    seen.extend(group.iter().map(|r| (hash, r.position(position_bits))));
+                };
+                let left_out = Sorter::new().groups(&segments, (first, last), position_bits, wanted, &mut each);
+                let groups = expected.chunk_by(|a, b| a.0 == b.0);
+                let (wanted, others): (Vec<_>, Vec<_>) =
+                    groups.partition(|group| wanted == Wanted::All || group.len() > 1);
+                assert!(seen == wanted.concat(), "{count} records of {distinct} hashes");
+                assert_eq!(left_out, others.len() as u64);
+            }
         }
     }
 
     #[test]
     fn records_of_every_width_sort_stably() {
+        check::<Short>(27, 21);
         check::<Packed>(24, 40);
         check::<Narrow>(24, 64);
         check::<Wide>(40, 61);
