@@ -121,6 +121,8 @@ pub struct Plan {
     pub memory: u64,
     /// Bytes of the finished bundle.
     pub disk: u64,
+    /// Bytes on the disk at the most while it is built: with several passes, finished pages are there twice.
+    pub disk_while_building: u64,
 }
 
 /// What a build did.
@@ -230,17 +232,19 @@ pub fn plan_index(
     let prepared = Prepared::read(sources, &sequence, options, budget, progress)?;
     let genome = TwoBit::open(&sequence)?;
     let (planned, _) = Planned::of(&prepared, &genome, options, &|_, _| Ok(None), budget, progress)?;
-    let genome_bytes = genome.bytes().len() as u64;
+    let disk = planned.hints.dictionary_bytes
+        + planned.hints.position_bytes
+        + genome.bytes().len() as u64
+        + planned.hints.repeated_kmers.min(planned.hints.stored_kmers);
+    let spooled = if planned.passes.len() > 1 { planned.hints.dictionary_bytes } else { 0 };
     Ok(Plan {
         estimate: planned.hints,
         parameters: prepared.parameters.clone(),
         dictionary: planned.shape,
         passes: planned.passes.len() as u64,
         memory: planned.memory,
-        disk: planned.hints.dictionary_bytes
-            + planned.hints.position_bytes
-            + genome_bytes
-            + planned.hints.repeated_kmers.min(planned.hints.stored_kmers),
+        disk,
+        disk_while_building: disk + spooled,
         genome: prepared.summary,
     })
 }

@@ -157,7 +157,7 @@ fn plan_text(plan: &Plan, settings: &Settings) -> String {
     format!(
         "plan: {} bases in {} contigs, k {}, k-mers that occur {} times or more
   expected k-mers  {} distinct, {} repeated, {} stored with {} positions
-  disk             {} for the index
+  disk             {} for the index, {} at the most while it is built
   memory           {} of {} allowed
   passes           {}, {} threads
 ",
@@ -170,6 +170,7 @@ fn plan_text(plan: &Plan, settings: &Settings) -> String {
         grouped(plan.estimate.stored_kmers),
         grouped(plan.estimate.positions),
         human_bytes(plan.disk),
+        human_bytes(plan.disk_while_building),
         human_bytes(plan.memory),
         human_bytes(settings.budget.limit()),
         plan.passes,
