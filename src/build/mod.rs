@@ -696,11 +696,12 @@ impl<'a> Planned<'a> {
         let mut memory = Anonymous::new(held.bytes());
         std::thread::scope(|scope| {
             let (digests, digested) = sync_channel(1);
+            let (freed, memory_of_passes) = sync_channel(1);
             let writer = std::thread::Builder::new()
                 .name("writer".to_owned())
                 .spawn_scoped(scope, || {
                     let _closing = handover.window.closing();
-                    self.write_files(prepared, (draft, kept), genome, &handover, digested, budget)
+                    self.write_files(prepared, (draft, kept), genome, &handover, (memory_of_passes, digested), budget)
                 })
                 .map_err(|e| Error::io("start a thread for", draft.path(CATALOG), e))?;
             {
@@ -717,8 +718,8 @@ impl<'a> Planned<'a> {
                         run(self, sorted, &mut memory, prepared, &handover, budget, progress);
                     }
                 }
-                // The writer goes on to the seeds once the window is closed, and needs the room.
-                drop((memory, held));
+                // The writer goes on to the seeds once the window is closed. One that has gone has an error to tell.
+                let _ = freed.send((memory, held));
             }
             progress.phase("writing", None);
             // The writer has the seeds to order, and the other cores nothing to do.
@@ -820,7 +821,7 @@ impl<'a> Planned<'a> {
         (draft, kept): (&Draft, Option<Kept>),
         genome: &TwoBit,
         handover: &Handover,
-        digested: Receiver<Vec<ContigDigest>>,
+        (freed, digested): (Receiver<(Anonymous, Reservation)>, Receiver<Vec<ContigDigest>>),
         budget: &Budget,
     ) -> Result<(Totals, FileDigest)> {
         let path = draft.path(POSITIONS);
@@ -904,7 +905,8 @@ impl<'a> Planned<'a> {
             totals.repeated_kmers = spectrum.iter().filter(|row| row.0 > 1).map(|row| row.1).sum();
             let stored: Vec<_> = spectrum.iter().copied().filter(|row| prepared.filters.keeps(row.0)).collect();
             let dictionary = Dictionary { pages: &pages, repeats, frequencies: &self.frequencies(prepared, &path) };
-            totals.seeds = seeds::write(tables, &dictionary, &stored, budget)?;
+            let memory = freed.recv().map_err(|_| stopped())?;
+            totals.seeds = seeds::write(tables, &dictionary, &stored, memory, budget)?;
             drop((dictionary, held));
             use store::catalog::Record as Kind;
             tables.put_value(Kind::Meta, 0, &(&prepared.parameters, self.shape, prepared.summary.bases))?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::Result;
-use crate::memory::{Budget, Component};
+use crate::memory::{Anonymous, Budget, Component, Reservation};
 use crate::store::catalog::{CatalogTables, PageEntry, Record};
 use crate::store::seeds::SeedEncoder;
 
@@ -25,11 +25,13 @@ pub(super) type ReadBack<'a> = dyn Fn(u64, &PageEntry, &[u8]) -> Result<Vec<u64>
 ///
 /// The spectrum says where in the order each frequency begins, so one walk over the pages puts every seed in its place.
 /// Where memory has no room for all of them, several walks take a range of frequencies each; a frequency with more
-/// k-mers than fit is written as its walk meets them, which is their order already.
+/// k-mers than fit is written as its walk meets them, which is their order already. `memory` is what the passes used: it costs
+/// less than new memory.
 pub(crate) fn write(
     tables: &mut CatalogTables<'_>,
     dictionary: &Dictionary<'_>,
     stored: &[(u64, u64)],
+    memory: (Anonymous, Reservation),
     budget: &Budget,
 ) -> Result<u64> {
     let mut writer = Writer { encoder: SeedEncoder::default(), number: 0, seeds: 0 };
@@ -37,9 +39,13 @@ pub(crate) fn write(
     let total: u64 = classes.iter().map(|c| c.1).sum();
     let wide = dictionary.pages.last().is_some_and(|p| p.first_kmer > u64::from(u32::MAX) - u64::from(u16::MAX));
     let width = if wide { 8 } else { 4 };
-    let room = total.min((budget.free() / 2 / width).max(1 << 16));
-    let _reserved = budget.wait(Component::Seeds, room * width);
-
+    let (mut memory, _reserved, room) = if memory.1.bytes() >= total * width {
+        (memory.0, memory.1, total)
+    } else {
+        drop(memory);
+        let room = total.min((budget.free() / 2 / width).max(1 << 16));
+        (Anonymous::new(room * width), budget.wait(Component::Seeds, room * width), room)
+    };
     let mut rest = &classes[..];
     while let Some(&(frequency, count)) = rest.first() {
         if count > room {
@@ -63,9 +69,9 @@ pub(crate) fn write(
         let (classes, others) = rest.split_at(taken);
         rest = others;
         if wide {
-            place::<u64>(tables, dictionary, classes, &mut writer)?;
+            place::<u64>(tables, dictionary, classes, memory.bytes(), &mut writer)?;
         } else {
-            place::<u32>(tables, dictionary, classes, &mut writer)?;
+            place::<u32>(tables, dictionary, classes, memory.bytes(), &mut writer)?;
         }
     }
     writer.flush(tables)?;
@@ -97,7 +103,7 @@ impl Writer {
 }
 
 /// Number of a k-mer, as wide as it must be.
-trait Kmer: Copy + Default {
+trait Kmer: bytemuck::Pod {
     fn from_number(number: u64) -> Self;
     fn number(self) -> u64;
 }
@@ -128,6 +134,7 @@ fn place<K: Kmer>(
     tables: &mut CatalogTables<'_>,
     dictionary: &Dictionary<'_>,
     classes: &[(u64, u64)],
+    memory: &mut [u8],
     writer: &mut Writer,
 ) -> Result<()> {
     // Where the next seed of a frequency goes; u64::MAX where the frequency is not in this range.
@@ -142,7 +149,7 @@ fn place<K: Kmer>(
         }
         at += count;
     }
-    let mut order = vec![K::default(); at as usize];
+    let order: &mut [K] = bytemuck::cast_slice_mut(&mut memory[..at as usize * size_of::<K>()]);
     dictionary.walk(tables, |frequency, kmer, _| {
         let cursor = match dense.get_mut(frequency as usize) {
             Some(cursor) => cursor,
@@ -157,7 +164,7 @@ fn place<K: Kmer>(
         }
         Ok(())
     })?;
-    let mut order = order.into_iter();
+    let mut order = order.iter();
     for &(frequency, count) in classes {
         for kmer in order.by_ref().take(count as usize) {
             writer.push(frequency, kmer.number(), tables)?;
