@@ -32,6 +32,11 @@ impl Alignment {
         let (range, query) = (&self.range, &self.query_range);
         (self.contig, range.start, range.end, self.query, self.strand, query.start, query.end)
     }
+
+    /// Bytes that it takes in memory.
+    pub fn bytes(&self) -> u64 {
+        (size_of::<Self>() + self.operations.capacity() * size_of::<Operation>()) as u64
+    }
 }
 
 /// What the columns of an alignment hold.

@@ -100,7 +100,7 @@ fn lanes(front: &Front, from: usize) -> &[i16; LANES] {
 }
 
 /// Computes an antidiagonal one step to the right or down, number `step` of its block, from the bases of its rows and columns.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
+#[inline(always)]
 fn advance(
     fronts: &mut Fronts,
     trace: &mut [u8; LANES],
@@ -163,6 +163,117 @@ fn advance(
     *trace = bits;
 }
 
+/// What the cells of an extension hold.
+struct Swept {
+    best: i32,
+    best_cell: (i32, i32),
+    /// Value, score and cell of the best end at the end of the query, where such ends have a bonus.
+    at_end: Option<(i32, i32, (i32, i32))>,
+    cut: bool,
+}
+
+/// Computes the cells of an extension, antidiagonal by antidiagonal, from the padded sequences, and leaves their traces.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
+fn sweep(
+    extender: &mut Extender,
+    (rows, columns): (i32, i32),
+    scores: LaneScores,
+    drop: i32,
+    bonus: Option<i32>,
+) -> Swept {
+    let Extender { query, genome, trace, rows: row_of_lane } = extender;
+    let outside = [OUTSIDE; LANES];
+    let middle = LANES / 2;
+    let never = [NEVER; LANES + 2];
+    let mut fronts = Fronts {
+        cells: [never; 3],
+        genome_gaps: [never; 2],
+        query_gaps: [never; 2],
+        best: [NEVER; LANES],
+        best_step: [0; LANES],
+        number: 0,
+        right: false,
+    };
+    fronts.cells[0][middle + 1] = 0;
+    trace.push([0; LANES]);
+    // Row and column of lane 0.
+    let (mut row, mut column) = (middle as i32, -(middle as i32));
+    row_of_lane.push(row);
+
+    let (mut best, mut best_cell) = (0, (0, 0));
+    let mut at_end = bonus.filter(|_| rows == 0).map(|bonus| (bonus, 0, (0, 0)));
+    let mut cut = columns == 0 || rows == 0 && bonus.is_none();
+    let mut base = 0;
+    let mut alive = true;
+    while alive {
+        fronts.best = [NEVER; LANES];
+        let first = row_of_lane.len();
+        for step in 0..BLOCK {
+            // Both ends behind every lane: nothing is left to be looked at.
+            if row - LANES as i32 + 1 > rows || column > columns {
+                alive = false;
+                break;
+            }
+            let last = fronts.last();
+            let (corner, other) = (last[LANES], last[1]);
+            let even = corner == other || corner.max(other) < POSSIBLE;
+            let right = if even { !fronts.right } else { corner > other };
+            if right {
+                column += 1
+            } else {
+                row += 1
+            }
+            // Cells of row 0 and above, and of column 0 and before, are outside as well; so are those behind the ends.
+            let from = (LANES as i32 + rows - row).max(0) as usize;
+            let query_lanes = query.get(from..from + LANES).and_then(|lanes| lanes.first_chunk());
+            let from = (LANES as i32 + column - 1).max(0) as usize;
+            let genome_lanes = genome.get(from..from + LANES).and_then(|lanes| lanes.first_chunk());
+            let bases = (query_lanes.unwrap_or(&outside), genome_lanes.unwrap_or(&outside));
+            let at = trace.len();
+            trace.push([0; LANES]);
+            advance(&mut fronts, &mut trace[at], bases, scores, right, step as i16);
+            row_of_lane.push(row);
+
+            let value = |lane: i32| base + i32::from(fronts.last()[lane as usize + 1]);
+            let bottom = row - rows;
+            if (0..LANES as i32).contains(&bottom) && (0..=columns).contains(&(column + bottom)) {
+                let score = value(bottom);
+                cut |= bonus.is_none() && score >= best - drop;
+                if let Some(bonus) = bonus
+                    && at_end.is_none_or(|(value, ..)| score + bonus > value)
+                {
+                    at_end = Some((score + bonus, score, (rows, column + bottom)));
+                }
+            }
+            let side = columns - column;
+            if (0..LANES as i32).contains(&side) && (0..=rows).contains(&(row - side)) {
+                cut |= value(side) >= best - drop;
+            }
+        }
+        // Of equal ones the nearest to the origin.
+        let highest = fronts.best.iter().fold(NEVER, |a, &b| a.max(b));
+        if base + i32::from(highest) > best {
+            best = base + i32::from(highest);
+            let lanes = || fronts.best.iter().zip(&fronts.best_step);
+            let nearest = lanes().fold(i16::MAX, |a, (&score, &step)| if score == highest { a.min(step) } else { a });
+            let lane = lanes().position(|(&score, &step)| score == highest && step == nearest).unwrap_or(0);
+            let step = first + nearest as usize;
+            let cell_row = row_of_lane.get(step).map_or(0, |row| row - lane as i32);
+            best_cell = (cell_row, step as i32 - cell_row);
+        }
+        let highest = fronts.last().iter().fold(NEVER, |a, &b| a.max(b));
+        alive &= base + i32::from(highest) >= best - drop;
+        let Fronts { cells, genome_gaps, query_gaps, .. } = &mut fronts;
+        for front in cells.iter_mut().chain(genome_gaps).chain(query_gaps) {
+            for score in front {
+                *score = score.saturating_sub(highest);
+            }
+        }
+        base += i32::from(highest);
+    }
+    Swept { best, best_cell, at_end, cut }
+}
+
 impl Scoring {
     fn lanes(&self) -> LaneScores {
         let score = |a, b| self.pair(a, b).clamp(-99, 99) as i8;
@@ -192,104 +303,18 @@ impl Extender {
     ) -> Extent {
         let scores = scoring.lanes();
         let (rows, columns) = (query.len() as i32, genome.len() as i32);
-        let outside = [OUTSIDE; LANES];
         self.query.clear();
-        self.query.extend_from_slice(&outside);
+        self.query.extend_from_slice(&[OUTSIDE; LANES]);
         self.query.extend(query.iter().rev());
-        self.query.extend_from_slice(&outside);
+        self.query.extend_from_slice(&[OUTSIDE; LANES]);
         self.genome.clear();
-        self.genome.extend_from_slice(&outside);
+        self.genome.extend_from_slice(&[OUTSIDE; LANES]);
         self.genome.extend_from_slice(genome);
-        self.genome.extend_from_slice(&outside);
+        self.genome.extend_from_slice(&[OUTSIDE; LANES]);
         self.trace.clear();
         self.rows.clear();
-
-        let middle = LANES / 2;
-        let never = [NEVER; LANES + 2];
-        let mut fronts = Fronts {
-            cells: [never; 3],
-            genome_gaps: [never; 2],
-            query_gaps: [never; 2],
-            best: [NEVER; LANES],
-            best_step: [0; LANES],
-            number: 0,
-            right: false,
-        };
-        fronts.cells[0][middle + 1] = 0;
-        self.trace.push([0; LANES]);
-        // Row and column of lane 0.
-        let (mut row, mut column) = (middle as i32, -(middle as i32));
-        self.rows.push(row);
-
-        let (mut best, mut best_cell) = (0, (0, 0));
-        let mut at_end = bonus.filter(|_| rows == 0).map(|bonus| (bonus, 0, (0, 0)));
-        let mut cut = columns == 0 || rows == 0 && bonus.is_none();
-        let mut base = 0;
-        let mut alive = true;
-        while alive {
-            fronts.best = [NEVER; LANES];
-            let first = self.rows.len();
-            for step in 0..BLOCK {
-                // Both ends behind every lane: nothing is left to be looked at.
-                if row - LANES as i32 + 1 > rows || column > columns {
-                    alive = false;
-                    break;
-                }
-                let last = fronts.last();
-                let (corner, other) = (last[LANES], last[1]);
-                let even = corner == other || corner.max(other) < POSSIBLE;
-                let right = if even { !fronts.right } else { corner > other };
-                if right {
-                    column += 1
-                } else {
-                    row += 1
-                }
-                // Cells of row 0 and above, and of column 0 and before, are outside as well; so are those behind the ends.
-                let from = (LANES as i32 + rows - row).max(0) as usize;
-                let query_lanes = self.query.get(from..from + LANES).and_then(|lanes| lanes.first_chunk());
-                let from = (LANES as i32 + column - 1).max(0) as usize;
-                let genome_lanes = self.genome.get(from..from + LANES).and_then(|lanes| lanes.first_chunk());
-                let bases = (query_lanes.unwrap_or(&outside), genome_lanes.unwrap_or(&outside));
-                let at = self.trace.len();
-                self.trace.push([0; LANES]);
-                advance(&mut fronts, &mut self.trace[at], bases, scores, right, step as i16);
-                self.rows.push(row);
-
-                let value = |lane: i32| base + i32::from(fronts.last()[lane as usize + 1]);
-                let bottom = row - rows;
-                if (0..LANES as i32).contains(&bottom) && (0..=columns).contains(&(column + bottom)) {
-                    let score = value(bottom);
-                    cut |= bonus.is_none() && score >= best - drop;
-                    if let Some(bonus) = bonus
-                        && at_end.is_none_or(|(value, ..)| score + bonus > value)
-                    {
-                        at_end = Some((score + bonus, score, (rows, column + bottom)));
-                    }
-                }
-                let side = columns - column;
-                if (0..LANES as i32).contains(&side) && (0..=rows).contains(&(row - side)) {
-                    cut |= value(side) >= best - drop;
-                }
-            }
-            for lane in 0..LANES {
-                let score = base + i32::from(fronts.best[lane]);
-                let step = first + fronts.best_step[lane] as usize;
-                let cell_row = self.rows.get(step).map_or(0, |row| row - lane as i32);
-                let cell = (cell_row, step as i32 - cell_row);
-                // Of equal ones the nearest to the origin, so that lanes may come in any order.
-                let distance = |cell: (i32, i32)| cell.0 + cell.1;
-                if score > best || score == best && distance(cell) < distance(best_cell) {
-                    (best, best_cell) = (score, cell);
-                }
-            }
-            let highest = fronts.last().iter().copied().max().unwrap_or(NEVER);
-            alive &= base + i32::from(highest) >= best - drop;
-            let Fronts { cells, genome_gaps, query_gaps, .. } = &mut fronts;
-            for front in cells.iter_mut().chain(genome_gaps).chain(query_gaps) {
-                front.iter_mut().for_each(|score| *score = score.saturating_sub(highest));
-            }
-            base += i32::from(highest);
-        }
+        let swept = sweep(self, (rows, columns), scores, drop, bonus);
+        let Swept { mut best, mut best_cell, at_end, cut } = swept;
         if let Some((value, score, cell)) = at_end
             && value > best
         {

@@ -28,6 +28,7 @@ impl Library {
             while let Some(bases) = reader.next_bases()? {
                 sequence.extend_from_slice(bases);
             }
+            sequence.shrink_to_fit();
             library.push(head.name, sequence);
         }
         if library.bases() == 0 {
@@ -55,6 +56,13 @@ impl Library {
     /// Bases of all sequences.
     pub fn bases(&self) -> u64 {
         self.sequences.iter().map(|s| s.len() as u64).sum()
+    }
+
+    /// Bytes that it takes in memory.
+    pub fn bytes(&self) -> u64 {
+        let names: usize = self.names.iter().map(|name| size_of_val(name) + name.capacity()).sum();
+        let sequences: usize = self.sequences.iter().map(|letters| size_of_val(letters) + letters.capacity()).sum();
+        (names + sequences) as u64
     }
 
     /// Name of sequence `number`, from 0.

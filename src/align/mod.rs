@@ -17,6 +17,7 @@ mod library;
 mod score;
 mod seeds;
 mod trim;
+mod ungapped;
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -29,7 +30,7 @@ pub use score::{SCORE_UNITS, Scoring};
 pub use trim::Trimmer;
 
 use crate::index::Index;
-use crate::memory::{Budget, Component};
+use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{Record, Region};
 use crate::{Error, Result};
 use gapped::Aligner;
@@ -93,15 +94,25 @@ const MARGIN: u32 = 1 << 12;
 /// [`Error::Memory`] where the budget is too small; [`Error::Usage`] where the library is larger than 2^30 bases; [`Error::NotInIndex`]
 /// for stretches that are not there; [`Error::Damaged`].
 pub fn search(index: &Index, library: &Library, options: &SearchOptions, budget: &Budget) -> Result<Vec<Alignment>> {
+    search_held(index, library, options, budget).map(|(found, _)| found)
+}
+
+/// The same with what the alignments are charged.
+pub(crate) fn search_held(
+    index: &Index,
+    library: &Library,
+    options: &SearchOptions,
+    budget: &Budget,
+) -> Result<(Vec<Alignment>, Reservation)> {
     let both = 2 * (library.bases() + library.len() as u64) + 2;
     if both > Text::MOST {
         return Err(Error::Usage("a library has at most 2^30 bases; split it".to_owned()));
     }
     let pieces = pieces(index, options.within.as_deref())?;
     let threads = rayon::current_num_threads() as u64;
-    let fixed =
-        both + SeedTable::bytes(both as usize) + threads * (Scanner::bytes(both as usize) + 4 * u64::from(WINDOW));
-    let _held = budget.reserve(Component::Seeds, fixed, "a search")?;
+    let scanners = threads * (Scanner::bytes(both as usize, (WINDOW + 2 * MARGIN) as usize) + 4 * u64::from(WINDOW));
+    let _text = budget.reserve(Component::Seeds, both, "a search")?;
+    let seeds_held = budget.reserve(Component::Seeds, SeedTable::bytes(both as usize) + scanners, "a search")?;
 
     let scorings = Scorings::new(composition(&pieces));
     let text = Text::new(library);
@@ -145,8 +156,9 @@ pub fn search(index: &Index, library: &Library, options: &SearchOptions, budget:
             .collect::<Result<_>>()?;
         found
     };
+    drop(seeds_held);
     let mut held = Vec::new();
-    let mut all: Vec<(u32, Segment)> = Vec::new();
+    let mut all: Vec<(u32, Segment)> = Vec::with_capacity(segments.iter().map(|(_, segments, _)| segments.len()).sum());
     for (number, segments, reservation) in segments {
         held.push(reservation);
         all.extend(segments.into_iter().map(|s| (number, s)));
@@ -156,9 +168,9 @@ pub fn search(index: &Index, library: &Library, options: &SearchOptions, budget:
 
     let aligners = Mutex::new(Vec::new());
     let clusters = chain::clusters(&all);
-    let mut found: Vec<Alignment> = clusters
+    let parts: Vec<(Vec<Alignment>, Reservation)> = clusters
         .par_iter()
-        .map(|cluster| {
+        .filter_map(|cluster| {
             let mut aligner = lock(&aligners).pop().unwrap_or_else(|| Aligner::new(&text, &scorings));
             let piece = &pieces[all[cluster.start].0 as usize];
             let mut alignments = aligner.align(piece, all[cluster.clone()].iter().map(|&(_, s)| s), strong);
@@ -167,12 +179,28 @@ pub fn search(index: &Index, library: &Library, options: &SearchOptions, budget:
                 alignment.e_value = scorings.general().e_value(alignment.score, library.bases(), bases);
             }
             alignments.retain(|a| a.e_value <= options.max_e_value);
-            alignments
+            if alignments.is_empty() {
+                return None;
+            }
+            alignments.shrink_to_fit();
+            // Once here and once in the row of all.
+            let rows = alignments.len() * size_of::<Alignment>();
+            let bytes = alignments.iter().map(Alignment::bytes).sum::<u64>() + rows as u64;
+            Some(budget.reserve(Component::Alignments, bytes, "a search").map(|held| (alignments, held)))
         })
-        .flatten_iter()
-        .collect();
-    found.par_sort_unstable_by(|a, b| a.place().cmp(&b.place()));
-    Ok(found)
+        .collect::<Result<_>>()?;
+    let mut found = Vec::with_capacity(parts.iter().map(|(alignments, _)| alignments.len()).sum());
+    let mut alignments_held = Vec::with_capacity(parts.len());
+    for (alignments, held) in parts {
+        found.extend(alignments);
+        alignments_held.push(held);
+    }
+    found.par_sort_unstable_by(|a: &Alignment, b| a.place().cmp(&b.place()));
+    let bytes = found.iter().map(Alignment::bytes).sum();
+    drop(alignments_held);
+    let mut held = budget.hold(Component::Alignments);
+    held.resize(bytes);
+    Ok((found, held))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -8,6 +8,8 @@ use rayon::prelude::*;
 
 use super::library::Text;
 use super::score::{GAP_CODE, Scoring};
+use super::ungapped::{Packed, Steps};
+use crate::memory::prefetch;
 
 /// `#`: the same base. `@`: the same base or a transition. `-`: anything.
 const PATTERNS: [&str; 2] = ["#@#-##@--@#@-#-@#@##@", "##@-@#--@@#-@-#--##@@-#@"];
@@ -38,6 +40,7 @@ fn patterns() -> [Pattern; 2] {
 /// The words of a library by pattern.
 pub(crate) struct SeedTable {
     tables: Vec<Table>,
+    text: Packed,
 }
 
 struct Table {
@@ -60,7 +63,7 @@ struct Slots {
 }
 
 /// Scanned at a time.
-const BATCH: usize = 256;
+const BATCH: usize = 512;
 
 impl Table {
     #[inline(always)]
@@ -130,12 +133,17 @@ impl SeedTable {
     /// Bytes of a table for this many places in the text, and while it is made.
     pub(crate) fn bytes(text: usize) -> u64 {
         let slots = 1 << slot_bits(text) >> 6;
-        PATTERNS.len() as u64 * (8 * text as u64 + slots * size_of::<Slots>() as u64) + 8 * text as u64
+        PATTERNS.len() as u64 * (8 * text as u64 + slots * size_of::<Slots>() as u64)
+            + 8 * text as u64
+            + Packed::bytes(text)
     }
 
     pub(crate) fn new(text: &Text) -> Self {
         let bits = slot_bits(text.codes.len());
-        Self { tables: patterns().into_iter().map(|pattern| Table::new(pattern, bits, &text.codes)).collect() }
+        let mut packed = Packed::default();
+        packed.fill(&text.codes);
+        let tables = patterns().into_iter().map(|pattern| Table::new(pattern, bits, &text.codes)).collect();
+        Self { tables, text: packed }
     }
 }
 
@@ -192,19 +200,29 @@ pub(crate) struct Segment {
 pub(crate) struct Scanner<'a> {
     text: &'a Text,
     seeds: &'a SeedTable,
-    scoring: &'a Scoring,
+    steps: Steps,
     least: i32,
+    /// The window.
+    genome: Packed,
     /// How far each diagonal has been looked at, counted on over windows.
     reached: Vec<u32>,
     passed: u32,
-    /// Ends of the words of a batch that the library has, and the numbers of their slots.
-    words: Vec<(usize, u32)>,
+    /// Ends of the words of a batch that the library has, and the numbers of their slots; then the places of these in the table.
+    words: Vec<(u32, u32)>,
+    places: Vec<(u32, u32, u32)>,
+    /// Ends of seeds in window and text.
+    found: Vec<(u32, u32)>,
 }
 
+/// Bases on either side within which most seeds end.
+const NEAR: usize = 56;
+/// Seeds that are looked at together.
+const TOGETHER: usize = 1 << 10;
+
 impl<'a> Scanner<'a> {
-    /// Bytes of a scanner.
-    pub(crate) fn bytes(text: usize) -> u64 {
-        4 * text.next_power_of_two() as u64
+    /// Bytes of a scanner for windows of so many bases.
+    pub(crate) fn bytes(text: usize, window: usize) -> u64 {
+        4 * text.next_power_of_two() as u64 + Packed::bytes(window) + (BATCH * 20 + TOGETHER * 8) as u64
     }
 
     /// For segments of a score of `least` or more.
@@ -212,28 +230,32 @@ impl<'a> Scanner<'a> {
         Self {
             text,
             seeds,
-            scoring,
+            steps: Steps::new(scoring, UNGAPPED_DROP),
             least,
+            genome: Packed::default(),
             reached: vec![0; text.codes.len().next_power_of_two()],
             passed: 0,
-            words: Vec::new(),
+            words: Vec::with_capacity(BATCH),
+            places: Vec::with_capacity(BATCH),
+            found: Vec::with_capacity(TOGETHER),
         }
     }
 
     /// Appends the segments of the seeds that end in `genome[from..to]`; `offset` is added to places in the genome.
     pub(crate) fn scan(&mut self, genome: &[u8], from: usize, to: usize, offset: u32, out: &mut Vec<Segment>) {
-        for table in &self.seeds.tables {
+        self.genome.fill(genome);
+        let seeds = self.seeds;
+        for table in &seeds.tables {
             let span = table.pattern.span as usize;
             // Places in this window come after all of the last one, so that the diagonals need not be cleared.
             if self.passed.checked_add(genome.len() as u32 + 1).is_none() {
                 self.reached.fill(0);
                 self.passed = 0;
             }
-            let passed = self.passed;
-            self.passed += genome.len() as u32 + 1;
             let first = from.saturating_sub(span - 1);
             let (mut word, mut length) = (0u64, 0);
             for start in (first..to).step_by(BATCH) {
+                // Every step asks for what the next one reads, so that the memory is waited for together.
                 self.words.clear();
                 for (at, &code) in (start + 1..).zip(&genome[start..to.min(start + BATCH)]) {
                     word = word << 2 | u64::from(code & 3);
@@ -242,60 +264,68 @@ impl<'a> Scanner<'a> {
                         && length >= span
                         && at > from
                     {
-                        self.words.push((at, number));
+                        prefetch(bytemuck::cast_slice(&table.starts), 4 * number as usize);
+                        self.words.push((at as u32, number));
                     }
                 }
+                self.places.clear();
                 for &(at, number) in &self.words {
-                    let range = table.starts[number as usize] as usize..table.starts[number as usize + 1] as usize;
-                    for &end in &table.ends[range] {
-                        // A seed is looked at when it ends past what its diagonal has been looked at.
-                        let mask = self.reached.len() - 1;
-                        let reached = &mut self.reached[at.wrapping_sub(end as usize) & mask];
-                        if at as u32 + passed <= *reached {
-                            continue;
-                        }
-                        let (start, stop, score) =
-                            ungapped(&self.text.codes, genome, end as usize, at, span, self.scoring);
-                        *reached = stop as u32 + passed;
-                        if score >= self.least {
-                            let text = (end as usize - (at - start)) as u32;
-                            out.push(Segment {
-                                entry: self.text.entry_at(text) as u32,
-                                genome: start as u32 + offset,
-                                text,
-                                length: (stop - start) as u32,
-                                score,
-                            });
+                    let (first, end) = (table.starts[number as usize], table.starts[number as usize + 1]);
+                    prefetch(bytemuck::cast_slice(&table.ends), 4 * first as usize);
+                    self.places.push((at, first, end));
+                }
+                let places = std::mem::take(&mut self.places);
+                for &(at, first, end) in &places {
+                    for &end in &table.ends[first as usize..end as usize] {
+                        seeds.text.prefetch(end as usize);
+                        self.found.push((at, end));
+                        if self.found.len() == TOGETHER {
+                            self.extend(span, offset, out);
                         }
                     }
                 }
+                self.places = places;
+                self.extend(span, offset, out);
             }
+            self.passed += genome.len() as u32 + 1;
         }
     }
-}
 
-/// Extends a seed that ends before `text[end]` and `genome[at]` both ways without gaps; gives where the best stretch starts and ends in the genome, and
-/// its score.
-#[inline]
-fn ungapped(text: &[u8], genome: &[u8], end: usize, at: usize, span: usize, scoring: &Scoring) -> (usize, usize, i32) {
-    // From the start of the seed rightward, then leftward: the stretch holds the start of the seed.
-    let (text_start, genome_start) = (end - span, at - span);
-    let run = |pairs: &mut dyn Iterator<Item = (&u8, &u8)>| {
-        let (mut score, mut best, mut length) = (0, 0, 0);
-        for (i, (&a, &b)) in (1..).zip(pairs) {
-            if a == GAP_CODE || b == GAP_CODE {
-                break;
+    /// Extends the seeds that were found, both ways and without gaps.
+    fn extend(&mut self, span: usize, offset: u32, out: &mut Vec<Segment>) {
+        let (text, mask) = (&self.seeds.text, self.reached.len() - 1);
+        for &(at, end) in &self.found {
+            // The stretch holds the start of the seed.
+            let start = (end as usize - span, at as usize - span);
+            let mut right = self.steps.right(text, &self.genome, start, NEAR);
+            let mut left = self.steps.left(text, &self.genome, start, NEAR);
+            if right.ended && left.ended && right.score + left.score < self.least {
+                continue;
             }
-            score += scoring.pair(a, b);
-            if score > best {
-                (best, length) = (score, i);
-            } else if score < best - UNGAPPED_DROP {
-                break;
+            // Few seeds come this far. One that does not end past what its diagonal has been looked at is not another one.
+            let reached = &mut self.reached[at.wrapping_sub(end) as usize & mask];
+            if at + self.passed <= *reached {
+                continue;
             }
+            if !right.ended {
+                right = self.steps.right(text, &self.genome, start, usize::MAX);
+            }
+            if !left.ended {
+                left = self.steps.left(text, &self.genome, start, usize::MAX);
+            }
+            *reached = (start.1 + right.length) as u32 + self.passed;
+            if right.score + left.score < self.least {
+                continue;
+            }
+            let from = (start.0 - left.length) as u32;
+            out.push(Segment {
+                entry: self.text.entry_at(from) as u32,
+                genome: (start.1 - left.length) as u32 + offset,
+                text: from,
+                length: (left.length + right.length) as u32,
+                score: left.score + right.score,
+            });
         }
-        (best, length)
-    };
-    let (right, right_length) = run(&mut text[text_start..].iter().zip(&genome[genome_start..]));
-    let (left, left_length) = run(&mut text[..text_start].iter().rev().zip(genome[..genome_start].iter().rev()));
-    (genome_start - left_length, genome_start + right_length, left + right)
+        self.found.clear();
+    }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::Result;
-use crate::align::{Alignment, Library, SearchOptions, Trimmer, search};
+use crate::align::{Alignment, Library, SearchOptions, Trimmer, search_held};
 use crate::index::Index;
 use crate::kmer::Strand;
 use crate::memory::Budget;
@@ -33,6 +33,13 @@ pub struct RepeatCopy {
     pub alignment: Alignment,
 }
 
+impl RepeatCopy {
+    /// Bytes that it takes in memory.
+    pub fn bytes(&self) -> u64 {
+        (size_of::<Self>() - size_of::<Alignment>()) as u64 + self.alignment.bytes()
+    }
+}
+
 /// Name and class of a sequence called `name#class/family`; what has no class is `Unknown`.
 pub fn family_and_class(name: &str) -> (&str, &str) {
     match name.split_once('#') {
@@ -47,7 +54,7 @@ pub fn family_and_class(name: &str) -> (&str, &str) {
 /// # Errors
 /// As [`search`]'s.
 pub fn annotate(index: &Index, library: &Library, options: &SearchOptions, budget: &Budget) -> Result<Vec<RepeatCopy>> {
-    let found = search(index, library, options, budget)?;
+    let (found, _held) = search_held(index, library, options, budget)?;
     let trimmer = Trimmer::new(index, library)?;
     let mut copies = resolve(found, |alignment, range| trimmer.trim(alignment, range))?;
     copies.sort_unstable_by_key(Alignment::place);

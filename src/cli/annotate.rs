@@ -7,6 +7,7 @@ use super::{Settings, grouped};
 use crate::align::{Library, SearchOptions};
 use crate::annotate::{RepeatCopy, annotate};
 use crate::index::OpenOptions;
+use crate::memory::Component;
 use crate::output::{AnnotationFormat, Output, annotation_header, annotation_rows};
 use crate::sequence::Source;
 use crate::{Error, Result};
@@ -87,8 +88,11 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     }
     let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
     let library = Library::read(&Source::new(&arguments.library))?;
+    let _library_held = settings.budget.reserve(Component::Input, library.bytes(), "a library")?;
     let options = SearchOptions { max_e_value: arguments.max_e_value, ..SearchOptions::default() };
     let copies = settings.on_pool(|| annotate(&index, &library, &options, &settings.budget))?;
+    let mut copies_held = settings.budget.hold(Component::Alignments);
+    copies_held.resize(copies.iter().map(RepeatCopy::bytes).sum());
     let contigs = index.contigs()?;
     for (format, mut output) in outputs {
         let write =

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::Settings;
 use super::annotate::e_value;
-use crate::align::{Library, SearchOptions, search};
+use crate::align::{Library, SearchOptions, search_held};
 use crate::index::{CacheOptions, Index, OpenOptions};
-use crate::memory::{Buffer, HugePages, human_bytes, numa_nodes, parse_size};
+use crate::memory::{Buffer, Component, HugePages, human_bytes, numa_nodes, parse_size};
 use crate::output::{self, Format, Output, push_number, push_position};
 use crate::query::{Charge, Detail, Sequences, in_batches, most_under_way, query_sequences};
 use crate::sequence::{Region, Source, parse_bed_line};
@@ -181,7 +181,8 @@ fn query_hits(
     output: &mut Output,
 ) -> Result<()> {
     let library = Library::read(&Source::new(path))?;
-    let mut hits = search(index, &library, options, &settings.budget)?;
+    let _library_held = settings.budget.reserve(Component::Input, library.bytes(), "sequences to align")?;
+    let (mut hits, _hits_held) = search_held(index, &library, options, &settings.budget)?;
     // What is equal in both stays in the order of the genome.
     hits.sort_by_key(|hit| (hit.query, std::cmp::Reverse(hit.score)));
     let contigs = index.contigs()?;

@@ -38,11 +38,13 @@ pub enum Component {
     Output,
     /// The genome a byte a base, for alignment.
     Genome,
+    /// Alignments of a search, and copies of repeats.
+    Alignments,
 }
 
 impl Component {
     /// Every component, in the order of the report.
-    pub const ALL: [Component; 15] = [
+    pub const ALL: [Component; 16] = [
         Self::Program,
         Self::Input,
         Self::Contigs,
@@ -58,6 +60,7 @@ impl Component {
         Self::Batches,
         Self::Output,
         Self::Genome,
+        Self::Alignments,
     ];
 
     /// Name in the report.
@@ -78,6 +81,7 @@ impl Component {
             Self::Batches => "batches",
             Self::Output => "output",
             Self::Genome => "genome",
+            Self::Alignments => "alignments",
         }
     }
 }
