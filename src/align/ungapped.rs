@@ -191,11 +191,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// The same column by column.
-    fn columns<'a>(
-        pairs: impl Iterator<Item = (&'a u8, &'a u8)>,
-        scoring: &Scoring,
-        drop: i32,
-    ) -> Run {
+    fn columns<'a>(pairs: impl Iterator<Item = (&'a u8, &'a u8)>, scoring: &Scoring, drop: i32) -> Run {
         let (mut score, mut best, mut length) = (0, 0, 0);
         for (i, (&a, &b)) in (1..).zip(pairs) {
             if a == GAP_CODE || b == GAP_CODE {
