@@ -10,6 +10,7 @@ use crate::index::OpenOptions;
 use crate::memory::Component;
 use crate::output::{AnnotationFormat, Output, annotation_header, annotation_rows};
 use crate::sequence::Source;
+use crate::store::Contig;
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]
@@ -94,24 +95,8 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let mut copies_held = settings.budget.hold(Component::Alignments);
     copies_held.resize(copies.iter().map(RepeatCopy::bytes).sum());
     let contigs = index.contigs()?;
-    for (format, mut output) in outputs {
-        let write =
-            |output: &mut Output, text: &[u8]| output.write_all(text).map_err(|e| Error::io("write", "the output", e));
-        let mut text = Vec::new();
-        annotation_header(format, contigs, &mut text);
-        write(&mut output, &text)?;
-        // Fragments of a copy lie on one contig.
-        for run in copies.chunk_by(|a, b| a.alignment.contig == b.alignment.contig) {
-            let whole = [run];
-            let parts: Vec<&[RepeatCopy]> =
-                if format == AnnotationFormat::Gff3 { whole.to_vec() } else { run.chunks(ROWS).collect() };
-            for part in parts {
-                text.clear();
-                annotation_rows(format, part, &library, contigs, &mut text);
-                write(&mut output, &text)?;
-            }
-        }
-        output.finish()?;
+    for (format, output) in outputs {
+        write_copies(&copies, format, &library, contigs, output)?;
     }
     if !settings.quiet {
         let bases: u64 = copies.iter().map(|c| c.alignment.range.end - c.alignment.range.start).sum();
@@ -126,4 +111,31 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Writes copies, by contig and start, in one format.
+pub(super) fn write_copies(
+    copies: &[RepeatCopy],
+    format: AnnotationFormat,
+    library: &Library,
+    contigs: &[Contig],
+    mut output: Output,
+) -> Result<()> {
+    let write =
+        |output: &mut Output, text: &[u8]| output.write_all(text).map_err(|e| Error::io("write", "the output", e));
+    let mut text = Vec::new();
+    annotation_header(format, contigs, &mut text);
+    write(&mut output, &text)?;
+    // Fragments of a copy lie on one contig.
+    for run in copies.chunk_by(|a, b| a.alignment.contig == b.alignment.contig) {
+        let whole = [run];
+        let parts: Vec<&[RepeatCopy]> =
+            if format == AnnotationFormat::Gff3 { whole.to_vec() } else { run.chunks(ROWS).collect() };
+        for part in parts {
+            text.clear();
+            annotation_rows(format, part, library, contigs, &mut text);
+            write(&mut output, &text)?;
+        }
+    }
+    output.finish()
 }

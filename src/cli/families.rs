@@ -1,19 +1,20 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Settings, grouped};
 use crate::index::{Index, OpenOptions};
+use crate::memory::Budget;
 use crate::output::{FamilyFormat, Output, families, stockholm};
 use crate::repeats::{
-    Family, FamilyCopy, FamilySeed, LeftOut, Parameters, RefineOptions, Scores, discover, refine, seed_alignments,
-    statistics,
+    Family, FamilyCopy, FamilySeed, FamilyStatistics, LeftOut, Parameters, RefineOptions, RefinedFamily, Scores,
+    discover, refine, seed_alignments, statistics,
 };
 use crate::sequence::BASES;
-use crate::{Error, Result};
+use crate::{Error, Progress, Result};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -28,6 +29,13 @@ pub(super) struct Arguments {
     /// Write what discovery finds as it is, as FASTA: not polished over all copies, which are not counted
     #[arg(long, conflicts_with = "format")]
     drafts: bool,
+    #[command(flatten)]
+    search: SearchArguments,
+}
+
+/// How families are looked for.
+#[derive(Debug, Args)]
+pub(super) struct SearchArguments {
     /// Score of two bases that are the same
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i16).range(1..=10))]
     r#match: i16,
@@ -69,8 +77,8 @@ pub(super) struct Arguments {
     tandem_distance: u64,
 }
 
-impl Arguments {
-    fn parameters(&self) -> Parameters {
+impl SearchArguments {
+    pub(super) fn parameters(&self) -> Parameters {
         Parameters {
             scores: Scores {
                 matching: self.r#match,
@@ -93,51 +101,67 @@ impl Arguments {
 
 pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
-    let parameters = arguments.parameters();
-    let found = settings.on_pool(|| discover(&index, &parameters, &settings.progress))?;
-    let discovered = found.families.len() as u64;
+    let parameters = arguments.search.parameters();
     if arguments.drafts {
+        let found = settings.on_pool(|| discover(&index, &parameters, &settings.progress))?;
         let mut text = String::new();
         for (number, family) in (1..).zip(&found.families) {
             push_draft(&mut text, number, family, &index)?;
         }
         return settings.print(&text);
     }
+    let found = settings.on_pool(|| find(&index, &parameters, &settings.budget, &settings.progress))?;
+    if let Some(path) = &arguments.stockholm {
+        settings.on_pool(|| found.write_stockholm(&index, path, settings.force))?;
+    }
+    write(&families(&found.table, arguments.format.into()), settings)?;
+    summarize(&found.summary, settings)
+}
+
+/// The families of a genome.
+pub(super) struct Found {
+    families: Vec<RefinedFamily>,
+    pub(super) table: Vec<FamilyStatistics>,
+    pub(super) summary: Summary,
+}
+
+/// Finds and refines the families of a genome, on the current pool.
+pub(super) fn find(index: &Index, parameters: &Parameters, budget: &Budget, progress: &dyn Progress) -> Result<Found> {
+    let found = discover(index, parameters, progress)?;
+    let discovered = found.families.len() as u64;
     let options = RefineOptions {
         scores: parameters.scores,
         min_copies: parameters.min_copies,
         min_length: parameters.min_length,
         ..RefineOptions::default()
     };
-    let refined =
-        settings.on_pool(|| refine(&index, found.families, &options, &settings.budget, &settings.progress))?;
-    let table = settings.on_pool(|| statistics(&index, &refined.families))?;
-    if let Some(path) = &arguments.stockholm {
-        let mut file = Output::create(Some(path), settings.force)?;
+    let refined = refine(index, found.families, &options, budget, progress)?;
+    let table = statistics(index, &refined.families)?;
+    let summary = Summary {
+        families: table.len() as u64,
+        copies: table.iter().map(|f| f.copies).sum(),
+        bases: table.iter().map(|f| f.bases).sum(),
+        genome_bases: index.manifest().genome.bases,
+        drafts: discovered,
+        drafts_left_out: found.left_out,
+        rounds: refined.rounds as u64,
+        left_out: refined.left_out,
+    };
+    Ok(Found { families: refined.families, table, summary })
+}
+
+impl Found {
+    /// Writes the seed alignment of each family.
+    pub(super) fn write_stockholm(&self, index: &Index, path: &Path, force: bool) -> Result<()> {
+        let mut file = Output::create(Some(path), force)?;
         let mut text = Vec::new();
-        settings.on_pool(|| {
-            seed_alignments(&index, &refined.families, |number, alignment| {
-                text.clear();
-                stockholm(&mut text, &table[number], &alignment);
-                file.write_all(&text).map_err(|e| Error::io("write", path, e))
-            })
+        seed_alignments(index, &self.families, |number, alignment| {
+            text.clear();
+            stockholm(&mut text, &self.table[number], &alignment);
+            file.write_all(&text).map_err(|e| Error::io("write", path, e))
         })?;
-        file.finish()?;
+        file.finish()
     }
-    write(&families(&table, arguments.format.into()), settings)?;
-    summarize(
-        &Summary {
-            families: table.len() as u64,
-            copies: table.iter().map(|f| f.copies).sum(),
-            bases: table.iter().map(|f| f.bases).sum(),
-            genome_bases: index.manifest().genome.bases,
-            drafts: discovered,
-            drafts_left_out: found.left_out,
-            rounds: refined.rounds as u64,
-            left_out: refined.left_out,
-        },
-        settings,
-    )
 }
 
 fn write(text: &[u8], settings: &Settings) -> Result<()> {
@@ -147,8 +171,8 @@ fn write(text: &[u8], settings: &Settings) -> Result<()> {
 }
 
 /// What was done, and what was left out and why.
-#[derive(Debug, Serialize)]
-struct Summary {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Summary {
     families: u64,
     copies: u64,
     /// Bases of the genome in copies.

@@ -10,6 +10,7 @@ use flate2::write::GzEncoder;
 
 use super::{Settings, grouped};
 use crate::index::{Index, OpenOptions};
+use crate::output::Output;
 use crate::sequence::{Case, Region, Source, parse_bed_line};
 use crate::{Error, Result};
 
@@ -20,15 +21,22 @@ pub(super) struct Arguments {
     /// What to mask: .gff3 (features without parts), RepeatMasker's .out, or lines that begin as BED's do; plain or gzipped
     #[arg(long, value_name = "FILE")]
     annotation: PathBuf,
+    #[command(flatten)]
+    letters: LetterArguments,
+}
+
+/// How the genome is written.
+#[derive(Debug, Clone, Args)]
+pub(super) struct LetterArguments {
     /// Write N instead of lower case
     #[arg(long)]
-    hard: bool,
+    pub(super) hard: bool,
     /// Do not keep the lower case of the genome
     #[arg(long)]
-    replace: bool,
+    pub(super) replace: bool,
     /// Bases on a line
     #[arg(long, value_name = "N", default_value = "60")]
-    width: NonZeroUsize,
+    pub(super) width: NonZeroUsize,
 }
 
 /// Bases written at a time.
@@ -36,20 +44,31 @@ const CHUNK: u64 = 1 << 20;
 
 pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
-    let masked = intervals(&index, &arguments.annotation)?;
     let compressed = settings.output.as_ref().is_some_and(|path| path.extension().is_some_and(|end| end == "gz"));
-    let mut output = settings.output()?;
+    let bases = mask(&index, &arguments.annotation, &arguments.letters, settings.output()?, compressed)?;
+    settings.note(&format!("masked {} bases", grouped(bases)));
+    Ok(())
+}
+
+/// Writes the genome with the intervals of an annotation masked; gives the bases masked.
+pub(super) fn mask(
+    index: &Index,
+    annotation: &Path,
+    letters: &LetterArguments,
+    mut output: Output,
+    compressed: bool,
+) -> Result<u64> {
+    let masked = intervals(index, annotation)?;
     let bases = if compressed {
         let mut encoder = GzEncoder::new(&mut output, Compression::default());
-        let bases = write_masked(&index, &masked, &arguments, &mut encoder)?;
+        let bases = write_masked(index, &masked, letters, &mut encoder)?;
         encoder.finish().map_err(|e| Error::io("write", "the output", e))?;
         bases
     } else {
-        write_masked(&index, &masked, &arguments, &mut output)?
+        write_masked(index, &masked, letters, &mut output)?
     };
     output.finish()?;
-    settings.note(&format!("masked {} bases", grouped(bases)));
-    Ok(())
+    Ok(bases)
 }
 
 /// Number of a contig, and bases of it.
@@ -154,7 +173,12 @@ fn unescaped(text: &str) -> String {
 }
 
 /// Writes the genome as FASTA; gives the bases masked.
-fn write_masked(index: &Index, masked: &[Interval], arguments: &Arguments, output: &mut dyn Write) -> Result<u64> {
+fn write_masked(
+    index: &Index,
+    masked: &[Interval],
+    arguments: &LetterArguments,
+    output: &mut dyn Write,
+) -> Result<u64> {
     let io_error = |e| Error::io("write", "the output", e);
     let case = if arguments.replace { Case::Upper } else { Case::Masked };
     let width = arguments.width.get();

@@ -10,7 +10,7 @@ use crate::kmer::Strand;
 use crate::repeats::bases::{Bases, UNKNOWN};
 
 /// Drafts that are no family of their own, by reason.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LeftOut {
     /// Contained in another family.
     pub contained: u64,
