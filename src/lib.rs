@@ -15,10 +15,10 @@
 //! | [`build`] | estimate and plan, partition passes, sort, encode | the above |
 //! | [`index`] | an open index: one k-mer, batches, positions, walks, seeds, the genome's bases, the cache, verify | the above but `build` |
 //! | [`align`] | a library of sequences against the genome: seeds, extension, alignments with columns and E-values | `index` and above |
-//! | [`annotate`] | copies of a library's repeats: overlaps resolved, fragments joined | `align` and above |
+//! | [`annotate`] | copies of a library's repeats: overlaps resolved, fragments joined, summed up | `align` and above |
 //! | [`query`] | what users ask: sequences, regions, statistics | `index` and above |
 //! | [`repeats`] | families of repeats: discovery and refinement | `index` and above |
-//! | [`output`] | rows, drawings, complete-or-not-at-all files | plain types of `query` |
+//! | [`output`] | rows, drawings, the report, complete-or-not-at-all files | plain types of `query` |
 //! | [`cli`] | one file a command | everything |
 //!
 //! FASTA → packed genome → k-mer partitions → dictionary pages and position blocks → open index → rows.

@@ -4,6 +4,8 @@
 //! and the other is cut to what is left of it. Fragments of one copy that a deletion, an insertion or a copy of another family parts are given one
 //! number.
 
+mod summary;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -12,6 +14,10 @@ use crate::align::{Alignment, Library, SearchOptions, Trimmer, search_held};
 use crate::index::Index;
 use crate::kmer::Strand;
 use crate::memory::Budget;
+pub use summary::{
+    AnnotationSummary, CLASSES_ALONG, ClassSummary, ContigDensity, DIVERGENCES, Density, FamilySummary, LENGTHS,
+    summarize,
+};
 
 /// Score below which what is left of a cut alignment is dropped: 15 nats.
 const LEAST_REST: i32 = 120;

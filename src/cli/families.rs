@@ -3,12 +3,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Settings, grouped};
 use crate::index::{Index, OpenOptions};
 use crate::memory::Budget;
-use crate::output::{FamilyFormat, Output, families, stockholm};
+use crate::output::{FamiliesSummary, FamilyFormat, Output, families, stockholm};
 use crate::repeats::{
     Family, FamilyCopy, FamilySeed, FamilyStatistics, LeftOut, Parameters, RefineOptions, RefinedFamily, Scores,
     discover, refine, seed_alignments, statistics,
@@ -34,7 +34,7 @@ pub(super) struct Arguments {
 }
 
 /// How families are looked for.
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Serialize)]
 pub(super) struct SearchArguments {
     /// Score of two bases that are the same
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i16).range(1..=10))]
@@ -122,7 +122,7 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
 pub(super) struct Found {
     families: Vec<RefinedFamily>,
     pub(super) table: Vec<FamilyStatistics>,
-    pub(super) summary: Summary,
+    pub(super) summary: FamiliesSummary,
 }
 
 /// Finds and refines the families of a genome, on the current pool.
@@ -137,7 +137,7 @@ pub(super) fn find(index: &Index, parameters: &Parameters, budget: &Budget, prog
     };
     let refined = refine(index, found.families, &options, budget, progress)?;
     let table = statistics(index, &refined.families)?;
-    let summary = Summary {
+    let summary = FamiliesSummary {
         families: table.len() as u64,
         copies: table.iter().map(|f| f.copies).sum(),
         bases: table.iter().map(|f| f.bases).sum(),
@@ -170,23 +170,8 @@ fn write(text: &[u8], settings: &Settings) -> Result<()> {
     output.finish()
 }
 
-/// What was done, and what was left out and why.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Summary {
-    families: u64,
-    copies: u64,
-    /// Bases of the genome in copies.
-    bases: u64,
-    genome_bases: u64,
-    drafts: u64,
-    /// Stretches of too few copies, or in one place only, of which no draft was made.
-    drafts_left_out: u64,
-    rounds: u64,
-    left_out: LeftOut,
-}
-
 /// To standard output where the families go to a file, else to standard error with `-v`.
-fn summarize(summary: &Summary, settings: &Settings) -> Result<()> {
+fn summarize(summary: &FamiliesSummary, settings: &Settings) -> Result<()> {
     let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple } = summary.left_out;
     let text = if settings.json {
         serde_json::to_string(summary).map_err(|e| Error::io("write", "the summary", e.into()))?

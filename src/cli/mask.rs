@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 }
 
 /// How the genome is written.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, serde::Serialize)]
 pub(super) struct LetterArguments {
     /// Write N instead of lower case
     #[arg(long)]

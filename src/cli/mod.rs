@@ -3,6 +3,7 @@
 mod annotate;
 mod build_index;
 mod demo;
+mod detect;
 mod dump;
 mod families;
 mod info;
@@ -28,7 +29,7 @@ use crate::memory::{
     Budget, Component, MemoryUsageBreakdown, Monitor, Peak, Reservation, available_memory, available_threads, headroom,
     parse_size, resident,
 };
-use crate::output::Output;
+use crate::output::{Output, grouped};
 use crate::{Error, Result};
 use progress::Bars;
 
@@ -67,6 +68,8 @@ enum Command {
     Mask(mask::Arguments),
     /// Find families of repeats: a library of consensus sequences
     Families(families::Arguments),
+    /// All of it: index, families, their copies, the masked genome and a report, in one folder
+    Detect(detect::Arguments),
     /// Make a small genome with planted repeats, index it, and show what the index finds
     Demo(demo::Arguments),
     /// Make a genome with repeats of which every copy is known
@@ -274,6 +277,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Annotate(arguments) => annotate::run(arguments, &settings),
         Command::Mask(arguments) => mask::run(arguments, &settings),
         Command::Families(arguments) => families::run(arguments, &settings),
+        Command::Detect(arguments) => detect::run(arguments, &settings),
         Command::Demo(arguments) => demo::run(arguments, &settings),
         Command::Simulate(arguments) => simulate::run(arguments, &settings),
     };
@@ -299,19 +303,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// A number with thousands apart, as people read it.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     #[test]
@@ -328,8 +319,6 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         super::Arguments::command().debug_assert();
-        assert_eq!(super::grouped(1_234_567), "1,234,567");
-        assert_eq!(super::grouped(12), "12");
     }
 }
 

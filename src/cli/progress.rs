@@ -1,5 +1,5 @@
 use std::io::{IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,6 +13,88 @@ pub(super) struct Bars {
     verbose: bool,
     start: Instant,
     current: Mutex<Option<Phase>>,
+    plan: Mutex<Option<Plan>>,
+}
+
+/// Steps that phases are parts of, and how far they have come.
+struct Plan {
+    /// Names, and what they are expected to cost beside each other.
+    steps: Vec<(&'static str, f64)>,
+    /// The step in hand.
+    at: usize,
+    begun: Instant,
+    /// Cost of the steps that were done.
+    done: f64,
+    /// Share of the step in hand that ended phases took, and that the phase in hand takes.
+    ended: f64,
+    phase: f64,
+    /// Length of the phase in hand, and how far it is.
+    total: Option<u64>,
+    advanced: u64,
+}
+
+impl Plan {
+    fn new(steps: &[(&'static str, f64)], begun: Instant) -> Self {
+        let steps = steps.to_vec();
+        Self { steps, at: 0, begun, done: 0.0, ended: 0.0, phase: 0.0, total: None, advanced: 0 }
+    }
+
+    /// The step of this name begins; those before it are behind.
+    fn step(&mut self, name: &str) {
+        if let Some(at) = self.steps.iter().position(|step| step.0 == name) {
+            if at > self.at {
+                self.done += self.steps[self.at].1;
+            }
+            (self.at, self.ended, self.phase, self.total, self.advanced) = (at, 0.0, 0.0, None, 0);
+        }
+    }
+
+    /// The step of this name costs nothing.
+    fn skip(&mut self, name: &str) {
+        if let Some(at) = self.steps.iter().position(|step| step.0 == name) {
+            self.step(name);
+            self.steps[at].1 = 0.0;
+        }
+    }
+
+    fn phase(&mut self, name: &str, total: Option<u64>) {
+        self.ended += self.phase;
+        // How many there will be is not known: each counts for half of what is left of its step, but for the long ones.
+        let left = 1.0 - self.ended;
+        self.phase = left
+            * match name {
+                "unpack" | "seeds" => 0.03,
+                "profile" => 0.3,
+                _ => 0.5,
+            };
+        (self.total, self.advanced) = (total, 0);
+    }
+
+    /// What is still to be done, at the pace so far; `None` before there is one.
+    fn left(&self, now: Instant) -> Option<Duration> {
+        let all: f64 = self.steps.iter().map(|step| step.1).sum();
+        let within = match self.total {
+            Some(total) if total > 0 => (self.advanced as f64 / total as f64).min(1.0),
+            _ => 0.0,
+        };
+        let cost = self.steps.get(self.at).map_or(0.0, |step| step.1);
+        let done = self.done + cost * (self.ended + self.phase * within);
+        let enough = all > 0.0 && done >= 0.05 * all;
+        enough.then(|| {
+            Duration::from_secs_f64(now.duration_since(self.begun).as_secs_f64() * (all - done).max(0.0) / done)
+        })
+    }
+
+    /// Where the plan is, as it is shown.
+    fn text(&self, now: Instant) -> String {
+        let name = self.steps.get(self.at).map_or("", |step| step.0);
+        let left = match self.left(now).map(|left| left.as_secs()) {
+            None => String::new(),
+            Some(seconds @ 0..90) => format!(", about {} s left", seconds.div_ceil(5) * 5),
+            Some(seconds) => format!(", about {} min left", seconds.div_ceil(60)),
+        };
+        format!("step {} of {}, {name}{left}", self.at + 1, self.steps.len())
+    }
 }
 
 struct Phase {
@@ -29,7 +111,33 @@ impl Bars {
             verbose,
             start: Instant::now(),
             current: Mutex::new(None),
+            plan: Mutex::new(None),
         }
+    }
+
+    /// From here on phases are parts of these steps: names, and what they cost beside each other.
+    pub(super) fn plan(&self, steps: &[(&'static str, f64)]) {
+        *self.planned() = Some(Plan::new(steps, Instant::now()));
+    }
+
+    /// A step begins.
+    pub(super) fn step(&self, name: &str) {
+        self.clear();
+        if let Some(plan) = self.planned().as_mut() {
+            plan.step(name);
+        }
+    }
+
+    /// A step is done without work.
+    pub(super) fn skip(&self, name: &str) {
+        self.clear();
+        if let Some(plan) = self.planned().as_mut() {
+            plan.skip(name);
+        }
+    }
+
+    fn planned(&self) -> MutexGuard<'_, Option<Plan>> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Time since the program began.
@@ -62,16 +170,23 @@ impl Bars {
 impl Progress for Bars {
     fn phase(&self, name: &'static str, total: Option<u64>) {
         self.clear();
+        let steps = self.planned().as_mut().map(|plan| {
+            plan.phase(name, total);
+            plan.text(Instant::now())
+        });
         let bar = if !self.show {
             ProgressBar::hidden()
         } else {
             let style = match total {
+                _ if steps.is_some() && total.is_some() => "{msg:<12} [{bar:20}] {percent:>3}%  {prefix}",
+                _ if steps.is_some() => "{msg:<12} {spinner} {elapsed}  {prefix}",
                 Some(_) => "{msg:<12} [{bar:30}] {percent:>3}%  {human_pos}/{human_len}  {per_sec}  {eta} left",
                 None => "{msg:<12} {spinner} {human_pos}  {elapsed}",
             };
             let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
             bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar.set_message(name);
+            bar.set_prefix(steps.unwrap_or_default());
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         };
@@ -83,6 +198,15 @@ impl Progress for Bars {
             && let Some(phase) = self.current.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
         {
             phase.bar.inc(amount);
+            if let Some(plan) = self.planned().as_mut() {
+                let before = plan.advanced;
+                plan.advanced += amount;
+                // A text for each hundredth is enough.
+                let hundredth = |n: u64| plan.total.map_or(0, |total| n.saturating_mul(100) / total.max(1));
+                if hundredth(before) != hundredth(plan.advanced) {
+                    phase.bar.set_prefix(plan.text(Instant::now()));
+                }
+            }
         }
     }
 
@@ -92,5 +216,40 @@ impl Progress for Bars {
         } else if !self.quiet {
             self.line(&format!("note: {notice}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_follows_the_pace() {
+        let begun = Instant::now();
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        let mut plan = Plan::new(&[("index", 1.0), ("families", 8.0), ("mask", 1.0)], begun);
+        plan.step("index");
+        assert_eq!(plan.left(after(1)), None, "nothing is known yet");
+        plan.step("families");
+        assert_eq!(plan.left(after(10)), Some(Duration::from_secs(90)));
+        plan.phase("refine", Some(10));
+        plan.advanced = 5;
+        // A quarter of eight, and one: three of ten.
+        assert_eq!(plan.left(after(30)), Some(Duration::from_secs(70)));
+        plan.phase("refine", None);
+        assert_eq!(plan.left(after(50)), Some(Duration::from_secs(50)));
+        plan.step("mask");
+        assert_eq!(plan.left(after(90)), Some(Duration::from_secs(10)));
+        assert_eq!(plan.text(after(90)), "step 3 of 3, mask, about 10 s left");
+
+        // What need not be done costs nothing.
+        let mut plan = Plan::new(&[("index", 1.0), ("families", 8.0), ("mask", 1.0)], begun);
+        plan.skip("index");
+        plan.skip("families");
+        plan.step("mask");
+        plan.phase("mask", Some(4));
+        plan.advanced = 4;
+        assert_eq!(plan.left(after(30)), Some(Duration::from_secs(30)));
+        assert!(plan.text(after(3000)).ends_with("about 50 min left"));
     }
 }

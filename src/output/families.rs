@@ -2,8 +2,31 @@
 
 use std::fmt::Write;
 
+use serde::{Deserialize, Serialize};
+
 use super::json_line;
-use crate::repeats::FamilyStatistics;
+use crate::repeats::{FamilyStatistics, LeftOut};
+
+/// What a search for families came to, and what was left out and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FamiliesSummary {
+    /// Families found.
+    pub families: u64,
+    /// Their copies.
+    pub copies: u64,
+    /// Bases of the genome in copies.
+    pub bases: u64,
+    /// Bases of the genome.
+    pub genome_bases: u64,
+    /// Drafts that discovery made.
+    pub drafts: u64,
+    /// Stretches of too few copies, or in one place only, of which no draft was made.
+    pub drafts_left_out: u64,
+    /// Rounds of refinement.
+    pub rounds: u64,
+    /// Drafts that are no family of their own.
+    pub left_out: LeftOut,
+}
 
 /// How families are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::temporary::Temporary;
 use crate::{Error, Result, disk};
 
+/// In the names of files that are not complete yet.
+pub(crate) const WRITING: &str = ".writing-";
+
 /// Where results go: standard output, or a file that gets its name only when it is complete and durable.
 pub struct Output {
     writer: BufWriter<Box<dyn Write + Send>>,
@@ -42,7 +45,7 @@ impl Output {
         }
         let mut name = std::ffi::OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
-        name.push(format!(".writing-{}", disk::unique()));
+        name.push(format!("{WRITING}{}", disk::unique()));
         let create = |path: &Path| disk::File::create_new(path).map_err(|e| Error::io("create", path, e));
         let (temporary, file) = Temporary::begin(path.with_file_name(name), disk::remove_file, create)?;
         let clone = file.try_clone().map_err(|e| Error::io("open", temporary.path(), e))?;

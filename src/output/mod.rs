@@ -1,9 +1,11 @@
 //! Written results: rows as TSV or JSON lines, bedGraph, and drawings. Plain types only.
 
 mod annotation;
+mod chart;
 mod families;
 mod file;
 mod paf;
+mod report;
 mod stockholm;
 mod svg;
 
@@ -13,9 +15,11 @@ use std::ops::Range;
 use serde::Serialize;
 
 pub use annotation::{AnnotationFormat, annotation_header, annotation_rows};
-pub use families::{FamilyFormat, families};
+pub use families::{FamiliesSummary, FamilyFormat, families};
 pub use file::Output;
+pub(crate) use file::WRITING;
 pub use paf::paf_row;
+pub use report::{DetectSummary, GenomeFacts, Run, StepRun, report_page, report_plots};
 pub use stockholm::stockholm;
 pub use svg::spectrum_svg;
 
@@ -123,6 +127,29 @@ fn numbers_row(out: &mut Vec<u8>, name: &str, numbers: &[u64]) {
     out.push(b'\n');
 }
 
+/// A number with thousands apart, as people read it.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Bases as people read them: `812 b`, `6.1 kb`, `100.3 Mb`.
+pub(crate) fn human(bases: u64) -> String {
+    match bases {
+        0..1000 => format!("{bases} b"),
+        1000..1_000_000 => format!("{:.1} kb", bases as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} Mb", bases as f64 / 1e6),
+        _ => format!("{:.2} Gb", bases as f64 / 1e9),
+    }
+}
+
 /// Appends a place as `contig:start:strand`.
 pub(crate) fn push_position(out: &mut Vec<u8>, contig: &str, start: u64, strand: char) {
     out.extend_from_slice(contig.as_bytes());
@@ -130,4 +157,15 @@ pub(crate) fn push_position(out: &mut Vec<u8>, contig: &str, start: u64, strand:
     push_number(out, start);
     out.push(b':');
     out.push(strand as u8);
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn numbers_as_people_read_them() {
+        assert_eq!((&super::grouped(1_234_567)[..], &super::grouped(12)[..]), ("1,234,567", "12"));
+        assert_eq!(super::human(999), "999 b");
+        assert_eq!(super::human(6_100), "6.1 kb");
+        assert_eq!(super::human(100_286_070), "100.3 Mb");
+    }
 }

@@ -336,6 +336,11 @@ pub(crate) fn time_stamp() -> Result<u64> {
     })
 }
 
+/// Whether the same bytes are wanted at any time: nothing that was measured may be in them.
+pub(crate) fn is_reproducible() -> bool {
+    std::env::var_os("SOURCE_DATE_EPOCH").is_some()
+}
+
 /// Seconds since 1970 as `2026-01-31T12:34:56Z` (days to civil date: H. Hinnant, "chrono-compatible low-level date
 /// algorithms").
 pub(crate) fn utc(seconds: u64) -> String {

@@ -11,7 +11,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod checksum;
 pub(crate) mod layout;
 mod list;
-mod lock;
+pub(crate) mod lock;
 mod manifest;
 pub(crate) mod page;
 pub(crate) mod positions;
@@ -24,8 +24,8 @@ pub use checksum::Identity;
 pub use layout::{Layout, LayoutKind, Shape};
 pub use list::{FoundIndex, State, list_indexes};
 pub use lock::Builder;
-pub(crate) use manifest::time_stamp;
 pub use manifest::{FileDigest, GenomeSummary, Manifest, MemoryHints, Parameters, SourceFile, Totals};
+pub(crate) use manifest::{is_reproducible, time_stamp, utc};
 pub use superkmers::SuperKmerLayout;
 
 /// The format of the bundles that this program writes, and the newest that it reads.

@@ -1,0 +1,324 @@
+//! What an annotation comes to: by class and family, by divergence and length of the copies, along the contigs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{RepeatCopy, family_and_class};
+use crate::align::Library;
+use crate::store::Contig;
+
+/// Divergences are counted by whole per cent; the last count is of all above.
+pub const DIVERGENCES: usize = 51;
+/// Least length of each count of lengths but the first, five to a decade: the first is of all that are shorter.
+pub const LENGTHS: [u64; 20] = [
+    16, 25, 40, 63, 100, 158, 251, 398, 631, 1000, 1585, 2512, 3981, 6310, 10_000, 15_849, 25_119, 39_811, 63_096,
+    100_000,
+];
+/// Classes that are told apart along contigs; the others are taken together.
+pub const CLASSES_ALONG: usize = 8;
+/// Contigs along which density is told at most, the longest.
+const MOST_CONTIGS: usize = 100;
+/// Windows of all contigs at most, about.
+const MOST_WINDOWS: u64 = 5000;
+
+/// An annotation in numbers. Its size is bounded by the number of families, whatever the genome's.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct AnnotationSummary {
+    /// Copies; one in several fragments counts once.
+    pub copies: u64,
+    /// Stretches of the genome that are a copy or a part of one.
+    pub fragments: u64,
+    /// Bases of the genome in copies.
+    pub bases: u64,
+    /// Classes, by falling bases.
+    pub classes: Vec<ClassSummary>,
+    /// Families with copies, by falling bases.
+    pub families: Vec<FamilySummary>,
+    /// Along the contigs.
+    pub density: Density,
+}
+
+/// The copies of a class.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClassSummary {
+    /// As the names of the library have it, such as `LTR/Gypsy`.
+    pub class: String,
+    /// Families with copies.
+    pub families: u64,
+    /// Copies.
+    pub copies: u64,
+    /// Fragments.
+    pub fragments: u64,
+    /// Bases of the genome.
+    pub bases: u64,
+    /// Bases by Kimura distance of their fragment from the consensus, CpG adjusted: [`DIVERGENCES`] counts.
+    pub bases_by_divergence: Vec<u64>,
+    /// Copies by mean divergence of their bases.
+    pub copies_by_divergence: Vec<u64>,
+    /// Copies by bases of the genome: a count more than [`LENGTHS`] has.
+    pub copies_by_length: Vec<u64>,
+}
+
+/// The copies of a family.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FamilySummary {
+    /// Its name.
+    pub name: String,
+    /// Its class.
+    pub class: String,
+    /// Bases of the consensus.
+    pub length: u64,
+    /// Copies.
+    pub copies: u64,
+    /// Copies that cover 95 % of the consensus or more.
+    pub full_length_copies: u64,
+    /// Fragments.
+    pub fragments: u64,
+    /// Bases of the genome.
+    pub bases: u64,
+    /// Mean Kimura distance in per cent, CpG adjusted, weighted by bases; a fragment as different as chance makes them counts 100.
+    pub divergence: f64,
+}
+
+/// Bases in copies, window by window.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Density {
+    /// Bases of a window; the last one of a contig may be shorter.
+    pub window: u64,
+    /// What is told apart: classes by falling bases, and `other` for the rest of them.
+    pub classes: Vec<String>,
+    /// The longest contigs, in the order of the genome.
+    pub contigs: Vec<ContigDensity>,
+    /// Contigs that are left out.
+    pub contigs_left_out: u64,
+}
+
+/// Bases in copies along a contig.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ContigDensity {
+    /// Its name.
+    pub name: String,
+    /// Its bases.
+    pub length: u64,
+    /// For each class, bases in each window.
+    pub bases: Vec<Vec<u64>>,
+}
+
+/// A copy while its fragments are put together.
+#[derive(Clone, Default)]
+struct Whole {
+    family: u32,
+    bases: u64,
+    /// Bases of the consensus.
+    covered: u64,
+    /// Divergence in per cent times bases.
+    weighted: f64,
+}
+
+/// Number of the count that a divergence in per cent belongs to.
+fn divergence_count(per_cent: f64) -> usize {
+    (per_cent.max(0.0) as usize).min(DIVERGENCES - 1)
+}
+
+/// Divergence of a fragment in per cent, at most 100.
+fn divergence(copy: &RepeatCopy) -> f64 {
+    (100.0 * copy.alignment.counts.kimura_without_cpg()).min(100.0)
+}
+
+/// Sums up copies as [`annotate`](super::annotate) gives them.
+pub fn summarize(copies: &[RepeatCopy], library: &Library, contigs: &[Contig]) -> AnnotationSummary {
+    let mut summary = AnnotationSummary::default();
+    let mut wholes: Vec<Whole> = Vec::new();
+    let mut classes: BTreeMap<&str, ClassSummary> = BTreeMap::new();
+    let mut families: BTreeMap<u32, FamilySummary> = BTreeMap::new();
+    let class_of = |query: u32| family_and_class(library.name(query as usize)).1;
+    for copy in copies {
+        let a = &copy.alignment;
+        let bases = a.range.end - a.range.start;
+        let class = classes.entry(class_of(a.query)).or_insert_with_key(|&class| ClassSummary {
+            class: class.to_owned(),
+            bases_by_divergence: vec![0; DIVERGENCES],
+            copies_by_divergence: vec![0; DIVERGENCES],
+            copies_by_length: vec![0; LENGTHS.len() + 1],
+            ..ClassSummary::default()
+        });
+        let family = families.entry(a.query).or_insert_with(|| {
+            let (name, class) = family_and_class(library.name(a.query as usize));
+            FamilySummary {
+                name: name.to_owned(),
+                class: class.to_owned(),
+                length: library.sequence(a.query as usize).len() as u64,
+                copies: 0,
+                full_length_copies: 0,
+                fragments: 0,
+                bases: 0,
+                divergence: 0.0,
+            }
+        });
+        class.fragments += 1;
+        class.bases += bases;
+        class.bases_by_divergence[divergence_count(divergence(copy))] += bases;
+        family.fragments += 1;
+        family.bases += bases;
+        family.divergence += divergence(copy) * bases as f64;
+        summary.fragments += 1;
+        summary.bases += bases;
+        let number = copy.id as usize;
+        if number > wholes.len() {
+            wholes.resize(number, Whole::default());
+        }
+        let whole = &mut wholes[number - 1];
+        whole.family = a.query;
+        whole.bases += bases;
+        whole.covered += u64::from(a.query_range.end - a.query_range.start);
+        whole.weighted += divergence(copy) * bases as f64;
+    }
+    for whole in wholes.iter().filter(|whole| whole.bases > 0) {
+        summary.copies += 1;
+        if let Some(class) = classes.get_mut(class_of(whole.family)) {
+            class.copies += 1;
+            class.copies_by_divergence[divergence_count(whole.weighted / whole.bases as f64)] += 1;
+            class.copies_by_length[LENGTHS.partition_point(|&least| least <= whole.bases)] += 1;
+        }
+        if let Some(family) = families.get_mut(&whole.family) {
+            family.copies += 1;
+            family.full_length_copies += u64::from(whole.covered * 20 >= family.length * 19);
+        }
+    }
+    for family in families.values_mut() {
+        family.divergence = (100.0 * family.divergence / family.bases as f64).round() / 100.0;
+        if let Some(class) = classes.get_mut(&family.class[..]) {
+            class.families += 1;
+        }
+    }
+    summary.families = families.into_values().collect();
+    summary.families.sort_by(|a, b| b.bases.cmp(&a.bases).then_with(|| a.name.cmp(&b.name)));
+    summary.classes = classes.into_values().collect();
+    summary.classes.sort_by(|a, b| b.bases.cmp(&a.bases).then_with(|| a.class.cmp(&b.class)));
+    summary.density = density(copies, contigs, &summary.classes, |query| class_of(query));
+    summary
+}
+
+fn density<'a>(
+    copies: &[RepeatCopy],
+    contigs: &[Contig],
+    classes: &[ClassSummary],
+    class_of: impl Fn(u32) -> &'a str,
+) -> Density {
+    let mut shown: Vec<usize> = (0..contigs.len()).filter(|&i| contigs[i].length > 0).collect();
+    let all = shown.len();
+    shown.sort_by_key(|&i| (std::cmp::Reverse(contigs[i].length), i));
+    shown.truncate(MOST_CONTIGS);
+    shown.sort_unstable();
+    let window = window(shown.iter().map(|&i| contigs[i].length).sum());
+    let mut names: Vec<String> = classes.iter().take(CLASSES_ALONG).map(|c| c.class.clone()).collect();
+    if classes.len() > CLASSES_ALONG {
+        names[CLASSES_ALONG - 1] = "other".to_owned();
+    }
+    let last = names.len().saturating_sub(1);
+    let row: BTreeMap<&str, usize> = (0..).zip(classes).map(|(i, c)| (&c.class[..], last.min(i))).collect();
+    let mut told: BTreeMap<usize, ContigDensity> = shown
+        .into_iter()
+        .map(|i| {
+            let Contig { name, length, .. } = &contigs[i];
+            let counts = vec![0; length.div_ceil(window) as usize];
+            (i, ContigDensity { name: name.clone(), length: *length, bases: vec![counts; names.len()] })
+        })
+        .collect();
+    for copy in copies {
+        let a = &copy.alignment;
+        let (Some(contig), Some(&row)) = (told.get_mut(&(a.contig as usize)), row.get(class_of(a.query))) else {
+            continue;
+        };
+        for number in a.range.start / window..a.range.end.div_ceil(window) {
+            let (start, end) = (a.range.start.max(number * window), a.range.end.min((number + 1) * window));
+            contig.bases[row][number as usize] += end - start;
+        }
+    }
+    let contigs_left_out = (all - told.len()) as u64;
+    Density { window, classes: names, contigs: told.into_values().collect(), contigs_left_out }
+}
+
+/// A round number of bases such that there are not too many windows.
+fn window(bases: u64) -> u64 {
+    let least = bases.div_ceil(MOST_WINDOWS).max(500);
+    (2..).flat_map(|decade| [1, 2, 5].map(|first| first * 10u64.pow(decade))).find(|&n| n >= least).unwrap_or(least)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::align::{Alignment, Counts};
+    use crate::kmer::Strand;
+
+    fn copy(id: u64, query: u32, contig: u32, range: std::ops::Range<u64>, transversions: u32) -> RepeatCopy {
+        let length = (range.end - range.start) as u32;
+        let counts = Counts { matches: length - transversions, transversions, ..Counts::default() };
+        let (strand, query_range) = (Strand::Forward, 0..length);
+        let alignment = Alignment {
+            query,
+            strand,
+            query_range,
+            contig,
+            range,
+            score: 1,
+            e_value: 0.0,
+            counts,
+            operations: Vec::new(),
+        };
+        RepeatCopy { id, alignment }
+    }
+
+    fn contig(name: &str, length: u64) -> Contig {
+        Contig { name: name.to_owned(), description: String::new(), length, start: 0, record: 0 }
+    }
+
+    #[test]
+    fn sums_are_of_all_copies() {
+        let mut library = Library::default();
+        library.push("a#LTR/Gypsy", vec![b'A'; 1000]);
+        library.push("b#Unknown", vec![b'C'; 100]);
+        library.push("c#LTR/Gypsy", vec![b'C'; 400]);
+        let contigs = [contig("one", 10_000), contig("none", 0), contig("two", 1200)];
+        let copies = [
+            copy(1, 0, 0, 400..1000, 60),
+            copy(2, 1, 0, 1000..1100, 0),
+            copy(1, 0, 0, 1100..1500, 40),
+            copy(3, 2, 2, 900..1100, 0),
+        ];
+        let summary = summarize(&copies, &library, &contigs);
+        assert_eq!((summary.copies, summary.fragments, summary.bases), (3, 4, 1300));
+        let [ltr, unknown] = &summary.classes[..] else { panic!("two classes") };
+        assert_eq!((&ltr.class[..], ltr.families, ltr.copies, ltr.fragments, ltr.bases), ("LTR/Gypsy", 2, 2, 3, 1200));
+        assert_eq!((&unknown.class[..], unknown.bases), ("Unknown", 100));
+        // A tenth of transversions is a Kimura distance of 10.9 %.
+        assert_eq!((ltr.bases_by_divergence[10], ltr.bases_by_divergence[0]), (1000, 200));
+        assert_eq!((ltr.copies_by_divergence[10], ltr.copies_by_divergence[0]), (1, 1));
+        assert_eq!((ltr.copies_by_length[10], ltr.copies_by_length[6]), (1, 1), "1000 and 158 to 250 bases");
+        let names: Vec<(&str, u64, u64)> =
+            summary.families.iter().map(|f| (&f.name[..], f.copies, f.full_length_copies)).collect();
+        assert_eq!(names, [("a", 1, 1), ("c", 1, 0), ("b", 1, 1)]);
+        assert_eq!(summary.density.window, 500);
+        assert_eq!(summary.density.classes, ["LTR/Gypsy", "Unknown"]);
+        let [one, two] = &summary.density.contigs[..] else { panic!("two contigs have bases") };
+        assert_eq!((&one.bases[0][..4], &one.bases[1][..4]), (&[100, 500, 400, 0][..], &[0, 0, 100, 0][..]));
+        assert_eq!(two.bases[0], [0, 100, 100]);
+    }
+
+    #[test]
+    fn what_is_told_is_bounded() {
+        let contigs: Vec<Contig> = (0..1000).map(|i| contig(&i.to_string(), 3_000_000 + i)).collect();
+        let mut library = Library::default();
+        (0..20).for_each(|i| library.push(format!("f{i}#class{i}"), "ACGT"));
+        let copies: Vec<RepeatCopy> = (0..20).map(|i| copy(u64::from(i) + 1, i, 900, 0..1000, 0)).collect();
+        let density = summarize(&copies, &library, &contigs).density;
+        assert_eq!((density.contigs.len(), density.contigs_left_out), (MOST_CONTIGS, 900));
+        let windows: usize = density.contigs.iter().map(|c| c.bases[0].len()).sum();
+        assert!(windows <= MOST_WINDOWS as usize + MOST_CONTIGS, "{windows}");
+        assert_eq!(density.classes.len(), CLASSES_ALONG);
+        assert_eq!(density.contigs[0].bases.iter().map(|b| b[0]).sum::<u64>(), 20_000);
+        let nothing = summarize(&[], &library, &[]);
+        assert_eq!((nothing.copies, nothing.classes.len(), nothing.density.contigs.len()), (0, 0, 0));
+    }
+}

@@ -1,0 +1,498 @@
+mod record;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::annotate::write_copies;
+use super::families::{SearchArguments, find};
+use super::mask::{LetterArguments, mask};
+use super::{Settings, grouped};
+use crate::align::{Library, SearchOptions};
+use crate::annotate::{AnnotationSummary, annotate, summarize};
+use crate::build::{self, BuildOptions};
+use crate::index::{Index, OpenOptions};
+use crate::memory::{human_bytes, resident};
+use crate::output::{
+    AnnotationFormat, DetectSummary, FamiliesSummary, FamilyFormat, GenomeFacts, Output, Run, StepRun, families,
+    report_page, report_plots,
+};
+use crate::sequence::Source;
+use crate::store::{FileDigest, Manifest, is_reproducible, lock, time_stamp, utc};
+use crate::temporary::Temporary;
+use crate::{Error, Notice, Progress, Result, disk};
+use record::{Folder, digest};
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    /// FASTA of one genome, plain or compressed, in one file or several; or the folder of its index
+    #[arg(required = true, value_name = "GENOME|INDEX")]
+    genome: Vec<PathBuf>,
+    /// Find the copies of these consensus sequences too, FASTA, plain or compressed; again for each further file
+    #[arg(long, value_name = "FILE")]
+    library: Vec<PathBuf>,
+    /// Look for no families: only the copies of --library are found
+    #[arg(long, requires = "library")]
+    library_only: bool,
+    /// Leave out copies that chance gives more often than this in the whole search
+    #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = super::annotate::e_value)]
+    max_e_value: f64,
+    /// Draw the pictures of the report as single SVG files in DIR too
+    #[arg(long, value_name = "DIR")]
+    plots: Option<PathBuf>,
+    /// Substitutions a site and year, such as 1.3e-8, by which the report tells ages in years
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    substitution_rate: Option<f64>,
+    /// Where another process works in the same folder, wait for it to end instead of failing
+    #[arg(long)]
+    wait: bool,
+    #[command(flatten)]
+    letters: LetterArguments,
+    #[command(flatten)]
+    search: SearchArguments,
+}
+
+const AFTER_HELP: &str = "The folder (-o) gets families.fa, families.stk, families.tsv, repeats.gff3, repeats.bed, repeats.out,
+masked.fa.gz, summary.json and report.html, and genome.reprise where there is no index of the genome, neither beside it nor in
+the current folder. What is there, whole and of the same inputs and parameters (steps.json knows) is not made again, so that a
+run that was interrupted goes on; --force makes all of it anew.";
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate < 1.0 => Ok(rate),
+        _ => Err("a rate is a number above 0 and below 1".to_owned()),
+    }
+}
+
+const INDEX: &str = "index";
+const FAMILIES: &str = "families";
+const ANNOTATION: &str = "annotation";
+const MASK: &str = "mask";
+const REPORT: &str = "report";
+const PLOTS: &str = "plots";
+
+/// Steps with what they cost beside each other, about: seconds for a megabase on one thread.
+const STEPS: [(&str, f64); 5] = [(INDEX, 0.03), (FAMILIES, 2.5), (ANNOTATION, 0.4), (MASK, 0.06), (REPORT, 0.01)];
+
+const OWN_INDEX: &str = "genome.reprise";
+const LIBRARY: &str = "families.fa";
+/// Of the annotations the one that is never empty, and has no parts to tell from wholes.
+const MASKED_BY: &str = "repeats.out";
+const SUMMARY: &str = "summary.json";
+
+pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+    // What cannot be used is told before anything is done.
+    time_stamp()?;
+    let given = given_libraries(&arguments.library)?;
+    for path in &arguments.genome {
+        if path.as_os_str() == "-" {
+            let problem = "detect reads its genome again when it goes on; give a file instead of standard input";
+            return Err(Error::Usage(problem.to_owned()));
+        }
+        let metadata = fs::metadata(path).map_err(|e| Error::io("open", path, e))?;
+        if metadata.is_dir() && arguments.genome.len() > 1 {
+            return Err(Error::Usage(format!("{} is a folder; give one index or files of sequence", path.display())));
+        }
+    }
+    let target = match &settings.output {
+        Some(path) => path.clone(),
+        None => default_folder(&arguments.genome[0])?,
+    };
+    fs::create_dir_all(&target).map_err(|e| Error::io("create", &target, e))?;
+    let claim = Claim::take(&target, arguments.wait, settings)?;
+    if claim.is_some() {
+        Folder::sweep(&target);
+    }
+    let work = Work { arguments: &arguments, settings, folder: Folder::open(&target, settings.force) };
+    settings.progress.plan(&STEPS);
+    let summary = settings.on_pool(|| work.run(&given))?;
+    settings.progress.clear();
+    tell(&summary, &target, settings)
+}
+
+/// A folder of results named after the genome or index, in the current folder.
+fn default_folder(genome: &Path) -> Result<PathBuf> {
+    let name = build::default_target(&Source::new(genome));
+    let stem = name.as_deref().and_then(Path::file_stem).map(Path::new);
+    let stem = stem.map(|stem| {
+        if stem.extension().is_some_and(|e| e == "reprise") { stem.with_extension("") } else { stem.to_owned() }
+    });
+    match stem {
+        Some(stem) => Ok(PathBuf::from(format!("{}.repeats", stem.display()))),
+        None => Err(Error::Usage(format!("{} has no name; say with -o where the results go", genome.display()))),
+    }
+}
+
+/// This process works in a folder, and no other does.
+struct Claim {
+    _file: Temporary,
+    _lock: lock::Lock,
+}
+
+impl Claim {
+    fn take(folder: &Path, wait: bool, settings: &Settings) -> Result<Option<Self>> {
+        let path = folder.join(".detect.lock");
+        loop {
+            match lock::ask(&path)? {
+                lock::Asked::Held(held) => {
+                    let (file, ()) = Temporary::begin(path, disk::remove_file, |_| Ok::<_, Error>(()))?;
+                    return Ok(Some(Self { _file: file, _lock: held }));
+                }
+                lock::Asked::Busy(builder) => {
+                    let target = folder.to_owned();
+                    if !wait {
+                        return Err(Error::Building { target, builder });
+                    }
+                    settings.progress.notice(&Notice::Waiting { target, builder });
+                    lock::wait(&path)?;
+                }
+                lock::Asked::Gone => {}
+                lock::Asked::NoLocks(problem) => {
+                    settings.warn(&format!(
+                        "the file system of {} has no locks ({problem}); see that no other run works there",
+                        folder.display()
+                    ));
+                    return Ok(None);
+                }
+            }
+        }
+    }
+}
+
+/// The given libraries, and digests of their files.
+struct Given {
+    library: Library,
+    digests: Vec<FileDigest>,
+}
+
+fn given_libraries(paths: &[PathBuf]) -> Result<Given> {
+    let mut given = Given { library: Library::default(), digests: Vec::new() };
+    for path in paths {
+        let library = Library::read(&Source::new(path))?;
+        given.digests.push(digest(path)?);
+        append(&mut given.library, &library, path)?;
+    }
+    Ok(given)
+}
+
+/// Adds the sequences of a library that was read from `path`.
+fn append(to: &mut Library, library: &Library, path: &Path) -> Result<()> {
+    let names: ahash::AHashSet<&str> = (0..to.len()).map(|number| to.name(number)).collect();
+    if let Some(twice) = (0..library.len()).map(|number| library.name(number)).find(|name| names.contains(name)) {
+        let problem = format!("{twice:?} is in two libraries; names must differ");
+        return Err(Error::input(path, None, problem));
+    }
+    for number in 0..library.len() {
+        to.push(library.name(number), library.sequence(number));
+    }
+    Ok(())
+}
+
+/// A run: what it was told, and where it works.
+struct Work<'a> {
+    arguments: &'a Arguments,
+    settings: &'a Settings,
+    folder: Folder,
+}
+
+impl Work<'_> {
+    fn run(mut self, given: &Given) -> Result<DetectSummary> {
+        let index = self.index()?;
+        let manifest = index.manifest().clone();
+        let of_index = json!({ "parameters": manifest.parameters, "files": manifest.files });
+        let search = match self.arguments.library_only {
+            true => None,
+            false => Some(self.families(&index, &of_index)?),
+        };
+        let annotation = self.annotation(&index, &of_index, search.is_some(), given)?;
+        let masked_bases = self.mask(&index, &of_index)?;
+        self.report(&index, search, annotation, masked_bases)
+    }
+
+    /// Does a step, or takes what it left when it was done before.
+    fn step<T: Serialize + DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        inputs: Value,
+        files: &[&str],
+        work: impl FnOnce(&Self) -> Result<T>,
+    ) -> Result<T> {
+        let mut files = files.to_vec();
+        files.sort_unstable();
+        if let Some(found) = self.folder.done(name, &inputs, &files) {
+            self.settings.progress.skip(name);
+            self.settings.note(&format!("{name:<12} as before"));
+            return Ok(found);
+        }
+        self.make(name, inputs, &files, work)
+    }
+
+    /// Does a step.
+    fn make<T: Serialize>(
+        &mut self,
+        name: &'static str,
+        inputs: Value,
+        files: &[&str],
+        work: impl FnOnce(&Self) -> Result<T>,
+    ) -> Result<T> {
+        self.folder.begin(name, inputs, files)?;
+        self.settings.progress.step(name);
+        let start = Instant::now();
+        let found = work(self)?;
+        let run = (!is_reproducible()).then(|| StepRun {
+            name: name.to_owned(),
+            seconds: (start.elapsed().as_secs_f64() * 100.0).round() / 100.0,
+            threads: self.settings.threads as u64,
+            peak_memory_bytes: resident().map_or(0, |now| now.peak),
+        });
+        self.folder.finish(name, &found, utc(time_stamp()?), run)?;
+        Ok(found)
+    }
+
+    fn open(&self, folder: &Path) -> Result<Index> {
+        self.settings.open(folder, OpenOptions { cache: self.settings.cache(), ..OpenOptions::default() })
+    }
+
+    /// The index that was given, or one of the genome that is there already, or a new one.
+    fn index(&mut self) -> Result<Index> {
+        let genome = &self.arguments.genome;
+        if genome[0].is_dir() {
+            self.settings.progress.skip(INDEX);
+            return self.open(&genome[0]);
+        }
+        let sources = || -> Vec<Source> { genome.iter().map(Source::new).collect() };
+        let own = self.folder.path(OWN_INDEX);
+        let mut places = vec![own.clone()];
+        if let Some(name) = build::default_target(&Source::new(&genome[0])) {
+            places.push(genome[0].with_file_name(&name));
+            places.push(name);
+        }
+        for place in &places {
+            // One that cannot be read is none; it stays where it is unless it is this command's own.
+            let Ok(manifest) = Manifest::read(place) else { continue };
+            if !holds_every_repeat(&manifest) {
+                continue;
+            }
+            let Ok(index) = self.open(place) else { continue };
+            self.settings.progress.step(INDEX);
+            if index.compare_genome(&sources(), &self.settings.progress)?.same {
+                self.settings.progress.skip(INDEX);
+                self.settings.note(&format!("{INDEX:<12} {} is of this genome", place.display()));
+                return Ok(index);
+            }
+        }
+        // What was made in this folder depends on it; the index has a digest of its own for every file.
+        let mut options = BuildOptions { wait: self.arguments.wait, resume: true, ..BuildOptions::default() };
+        options.force = own.exists();
+        #[cfg(debug_assertions)]
+        if let Some(bytes) = disk::large_pass() {
+            options.large_pass = bytes;
+        }
+        self.make(INDEX, json!({ "genome": genome }), &[], |work| {
+            build::build_index(&sources(), &own, &options, &work.settings.budget, &work.settings.progress)?;
+            Ok(())
+        })?;
+        self.open(&own)
+    }
+
+    fn families(&mut self, index: &Index, of_index: &Value) -> Result<FamiliesSummary> {
+        let inputs = json!({ "version": VERSION, "index": of_index, "search": self.arguments.search });
+        self.step(FAMILIES, inputs, &[LIBRARY, "families.stk", "families.tsv"], |work| {
+            let parameters = work.arguments.search.parameters();
+            let found = find(index, &parameters, &work.settings.budget, &work.settings.progress)?;
+            found.write_stockholm(index, &work.folder.path("families.stk"), true)?;
+            for (name, format) in [(LIBRARY, FamilyFormat::Fasta), ("families.tsv", FamilyFormat::Tsv)] {
+                work.write(name, &families(&found.table, format))?;
+            }
+            Ok(found.summary)
+        })
+    }
+
+    fn annotation(&mut self, index: &Index, of_index: &Value, own: bool, given: &Given) -> Result<AnnotationSummary> {
+        let found = own.then(|| self.folder.digest(LIBRARY)).transpose()?;
+        let inputs = json!({
+            "version": VERSION,
+            "index": of_index,
+            "families": found,
+            "libraries": given.digests,
+            "max_e_value": self.arguments.max_e_value,
+        });
+        let formats = [
+            (AnnotationFormat::Gff3, "repeats.gff3"),
+            (AnnotationFormat::Bed, "repeats.bed"),
+            (AnnotationFormat::Out, MASKED_BY),
+        ];
+        self.step(ANNOTATION, inputs, &formats.map(|format| format.1), |work| {
+            let mut library = given.library.clone();
+            if found.is_some_and(|file| file.bytes > 0) {
+                let path = work.folder.path(LIBRARY);
+                append(&mut library, &Library::read(&Source::new(&path))?, &path)?;
+            }
+            let options = SearchOptions { max_e_value: work.arguments.max_e_value, ..SearchOptions::default() };
+            work.settings.progress.phase("copies", None);
+            let copies = match library.is_empty() {
+                true => Vec::new(),
+                false => annotate(index, &library, &options, &work.settings.budget)?,
+            };
+            let contigs = index.contigs()?;
+            for (format, name) in formats {
+                let output = Output::create(Some(&work.folder.path(name)), true)?;
+                write_copies(&copies, format, &library, contigs, output)?;
+            }
+            Ok(summarize(&copies, &library, contigs))
+        })
+    }
+
+    fn mask(&mut self, index: &Index, of_index: &Value) -> Result<u64> {
+        let annotation = self.folder.digest(MASKED_BY)?;
+        let letters = &self.arguments.letters;
+        let inputs = json!({ "version": VERSION, "index": of_index, "annotation": annotation, "letters": letters });
+        self.step(MASK, inputs, &["masked.fa.gz"], |work| {
+            work.settings.progress.phase("mask", None);
+            let output = Output::create(Some(&work.folder.path("masked.fa.gz")), true)?;
+            mask(index, &work.folder.path(MASKED_BY), letters, output, true)
+        })
+    }
+
+    fn report(
+        &mut self,
+        index: &Index,
+        search: Option<FamiliesSummary>,
+        annotation: AnnotationSummary,
+        masked_bases: u64,
+    ) -> Result<DetectSummary> {
+        let mut names = vec![ANNOTATION, MASK];
+        if search.is_some() {
+            names.insert(0, FAMILIES);
+        }
+        if index.folder() == self.folder.path(OWN_INDEX) {
+            names.insert(0, INDEX);
+        }
+        let made: Vec<&record::Step> = names.iter().filter_map(|name| self.folder.step(name)).collect();
+        let steps: Vec<StepRun> = made.iter().filter_map(|step| step.run.clone()).collect();
+        let arguments = self.arguments;
+        let summary = DetectSummary {
+            written_by: VERSION.to_owned(),
+            created: made.iter().map(|step| step.created.clone()).max().unwrap_or_default(),
+            genome: facts(index)?,
+            search,
+            annotation,
+            masked_bases,
+            substitution_rate: arguments.substitution_rate,
+            parameters: json!({
+                "search": (!arguments.library_only).then_some(&arguments.search),
+                "library": arguments.library,
+                "max_e_value": arguments.max_e_value,
+                "letters": arguments.letters,
+            }),
+            files: made.iter().flat_map(|step| step.files()).collect(),
+            run: (!steps.is_empty()).then(|| Run {
+                seconds: (steps.iter().map(|step| step.seconds).sum::<f64>() * 100.0).round() / 100.0,
+                peak_memory_bytes: steps.iter().map(|step| step.peak_memory_bytes).max().unwrap_or(0),
+                steps,
+            }),
+        };
+        let mut text = serde_json::to_string_pretty(&summary).map_err(|e| Error::io("write", SUMMARY, e.into()))?;
+        text.push('\n');
+        let inputs = json!({ "version": VERSION, "summary": blake3::hash(text.as_bytes()).to_hex().as_str() });
+        let spectrum = index.spectrum()?;
+        self.step(REPORT, inputs.clone(), &[SUMMARY, "report.html"], |work| {
+            work.write("report.html", report_page(&summary, &spectrum).as_bytes())?;
+            work.write(SUMMARY, text.as_bytes())
+        })?;
+        if let Some(plots) = &arguments.plots {
+            fs::create_dir_all(plots).map_err(|e| Error::io("create", plots, e))?;
+            // Whole paths: the folder may be any.
+            let plots = fs::canonicalize(plots).map_err(|e| Error::io("open", plots, e))?;
+            let drawn = report_plots(&summary, &spectrum);
+            let paths: Vec<String> =
+                drawn.iter().map(|(name, _)| plots.join(name).to_string_lossy().into_owned()).collect();
+            let files: Vec<&str> = paths.iter().map(String::as_str).collect();
+            self.step(PLOTS, inputs, &files, |work| {
+                files.iter().zip(&drawn).try_for_each(|(file, (_, svg))| work.write(file, svg.as_bytes()))
+            })?;
+        }
+        Ok(summary)
+    }
+
+    fn write(&self, file: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.folder.path(file);
+        let mut output = Output::create(Some(&path), true)?;
+        output.write_all(bytes).map_err(|e| Error::io("write", &path, e))?;
+        output.finish()
+    }
+}
+
+const VERSION: &str = concat!("reprise ", env!("CARGO_PKG_VERSION"));
+
+/// Whether an index has all repeated k-mers and all their positions, as one that this command builds.
+fn holds_every_repeat(manifest: &Manifest) -> bool {
+    let parameters = &manifest.parameters;
+    parameters.min_frequency <= 2 && parameters.max_frequency.is_none() && parameters.max_positions.is_none()
+}
+
+fn facts(index: &Index) -> Result<GenomeFacts> {
+    let Manifest { genome, parameters, actual, .. } = index.manifest();
+    let mut lengths: Vec<u64> = index.contigs()?.iter().map(|contig| contig.length).collect();
+    lengths.sort_unstable_by(|a, b| b.cmp(a));
+    let mut sum = 0;
+    let n50 = lengths.into_iter().find(|length| {
+        sum += length;
+        2 * sum >= genome.bases
+    });
+    Ok(GenomeFacts {
+        name: genome.source_names(),
+        bases: genome.bases,
+        acgt: genome.acgt,
+        masked: genome.masked,
+        contigs: genome.contigs,
+        n50: n50.unwrap_or(0),
+        blake3: genome.blake3.clone(),
+        k: parameters.k,
+        distinct_kmers: actual.distinct_kmers,
+        repeated_kmers: actual.repeated_kmers,
+    })
+}
+
+/// The summary, on standard output.
+fn tell(summary: &DetectSummary, folder: &Path, settings: &Settings) -> Result<()> {
+    if settings.quiet && !settings.json {
+        return Ok(());
+    }
+    let text = if settings.json {
+        serde_json::to_string_pretty(summary).map_err(|e| Error::io("write", "the summary", e.into()))?
+    } else {
+        let DetectSummary { genome, annotation, run, .. } = summary;
+        let share = |bases: u64| 100.0 * bases as f64 / genome.bases.max(1) as f64;
+        let mut text = format!(
+            "{}: {} bases in {} contigs\n  repeats          {:.2} % of the bases: {} copies of {} families",
+            folder.display(),
+            grouped(genome.bases),
+            grouped(genome.contigs),
+            share(annotation.bases),
+            grouped(annotation.copies),
+            grouped(annotation.families.len() as u64)
+        );
+        for class in annotation.classes.iter().take(8) {
+            text += &format!(
+                "\n  {:<16} {:.2} %, {} copies of {} families",
+                class.class,
+                share(class.bases),
+                grouped(class.copies),
+                grouped(class.families)
+            );
+        }
+        if let Some(Run { seconds, peak_memory_bytes, .. }) = run {
+            text += &format!("\n  time, memory     {seconds:.1} s, {} at the peak", human_bytes(*peak_memory_bytes));
+        }
+        text + "\n  report           " + &folder.join("report.html").display().to_string()
+    };
+    writeln!(std::io::stdout(), "{text}").map_err(|e| Error::io("write", "the summary", e))
+}

@@ -1,0 +1,366 @@
+//! `reprise detect`: the same as the single commands, once and for each part only when it must be.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+
+use common::{
+    Contig, PLAIN, Random, calls, each_case, ended, fasta, faulty, has_faults, listing, quick_folder,
+    reverse_complement, run,
+};
+
+const OUT: [&str; 9] = [
+    "families.fa",
+    "families.stk",
+    "families.tsv",
+    "masked.fa.gz",
+    "repeats.bed",
+    "repeats.gff3",
+    "repeats.out",
+    "report.html",
+    "summary.json",
+];
+
+/// Two families in two contigs, of which the names try to get out of what holds them.
+fn genome() -> Vec<Contig> {
+    let mut random = Random(5);
+    let mut contigs = vec![Contig::new("chr<1>&\"", random.bases(9000)), Contig::new("chr2", random.bases(6000))];
+    for (length, copies) in [(500, 10), (300, 9)] {
+        let consensus = random.bases(length);
+        for copy in 0..copies {
+            let letters = &mut contigs[copy % 2].letters;
+            let mut bases = if copy % 3 == 0 { reverse_complement(&consensus) } else { consensus.clone() };
+            (0..length / 20).for_each(|_| bases[random.below(length)] = b"ACGT"[random.below(4)]);
+            letters.extend(bases);
+            letters.extend(random.bases(700));
+        }
+    }
+    contigs[0].letters[100..150].make_ascii_lowercase();
+    contigs
+}
+
+fn folder() -> tempfile::TempDir {
+    let folder = quick_folder();
+    fs::write(folder.path().join("g.fa"), fasta(&genome(), &PLAIN)).expect("written");
+    folder
+}
+
+/// The bytes of every file of a folder but of the index in it.
+fn bytes(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let names = listing(folder).into_iter().filter(|name| folder.join(name).is_file());
+    names.map(|name| (name.clone(), fs::read(folder.join(&name)).expect("there"))).collect()
+}
+
+/// Which file each name is: one that was made again is another.
+fn files(folder: &Path) -> BTreeMap<&'static str, u64> {
+    OUT.iter().filter_map(|&name| Some((name, fs::metadata(folder.join(name)).ok()?.ino()))).collect()
+}
+
+/// Names of what was made again.
+fn made_again(before: &BTreeMap<&'static str, u64>, after: &BTreeMap<&'static str, u64>) -> Vec<&'static str> {
+    after.iter().filter(|(name, file)| before.get(*name) != Some(file)).map(|(name, _)| *name).collect()
+}
+
+#[test]
+fn it_gives_what_the_single_commands_give() {
+    let folder = folder();
+    let at = folder.path();
+    let summary = run(at, &["detect", "g.fa", "-o", "out", "-t", "2", "--json"]).fine();
+    let out = at.join("out");
+    assert_eq!(listing(&out), [&OUT[..3], &["genome.reprise"], &OUT[3..8], &["steps.json"], &OUT[8..]].concat());
+    assert_eq!(fs::read_to_string(out.join("summary.json")).expect("there"), summary.out);
+
+    run(at, &["build-index", "g.fa"]).fine();
+    assert!(common::bytes_of(&out.join("genome.reprise")) == common::bytes_of(&at.join("g.reprise")));
+    run(at, &["families", "g.reprise", "-o", "families.fa", "--stockholm", "families.stk"]).fine();
+    run(at, &["families", "g.reprise", "-o", "families.tsv", "--format", "tsv"]).fine();
+    run(at, &["annotate", "g.reprise", "--library", "families.fa", "-o", "repeats"]).fine();
+    run(at, &["mask", "g.reprise", "--annotation", "repeats.bed", "-o", "masked.fa.gz"]).fine();
+    for name in &OUT[..7] {
+        assert!(fs::read(at.join(name)).expect("there") == fs::read(out.join(name)).expect("there"), "{name}");
+    }
+
+    // What the summary tells is what the files hold.
+    let summary = summary.json();
+    let bed = fs::read_to_string(out.join("repeats.bed")).expect("there");
+    let spans = bed.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    let bases: u64 = spans.map(|f| f[2].parse::<u64>().expect("end") - f[1].parse::<u64>().expect("start")).sum();
+    let annotation = &summary["annotation"];
+    assert_eq!((&annotation["bases"], &summary["masked_bases"]), (&bases.into(), &bases.into()));
+    assert_eq!(annotation["fragments"], bed.lines().count());
+    let of_classes: u64 =
+        annotation["classes"].as_array().expect("a list").iter().map(|c| c["bases"].as_u64().expect("a number")).sum();
+    assert_eq!(of_classes, bases);
+    let along = annotation["density"]["contigs"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .flat_map(|c| c["bases"].as_array().expect("rows"));
+    let along: u64 =
+        along.flat_map(|row| row.as_array().expect("windows")).map(|n| n.as_u64().expect("a number")).sum();
+    assert_eq!(along, bases);
+    assert_eq!(summary["search"]["families"], 2);
+    assert_eq!(summary["run"], serde_json::Value::Null, "nothing is measured where SOURCE_DATE_EPOCH is set");
+    let schema = include_str!("../schema/detect-summary.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(schema).expect("JSON");
+    has_what_the_schema_says(&summary, &schema, "summary");
+
+    let page = fs::read_to_string(out.join("report.html")).expect("there");
+    assert!(!page.contains("<1>") && page.contains("chr&lt;1&gt;&amp;&quot;"), "names are text");
+    assert!(page.contains("Repeat landscape") && page.contains("family-1"));
+
+    // On one thread and with less memory the bytes are the same.
+    run(at, &["detect", "g.fa", "-o", "one", "-t", "1", "--max-memory", "128M", "-q"]).fine();
+    assert_eq!(differing(&out, &at.join("one")), Vec::<String>::new());
+}
+
+/// Names of files that differ, `steps.json` left out: it names the index.
+fn differing(one: &Path, other: &Path) -> Vec<String> {
+    let (one, other) = (bytes(one), bytes(other));
+    assert!(one.keys().eq(other.keys()), "{:?} {:?}", one.keys(), other.keys());
+    let names = one.keys().filter(|name| *name != "steps.json" && one[*name] != other[*name]);
+    names.cloned().collect()
+}
+
+/// Whether a value has the types and all of the members that a schema wants, and no others.
+#[track_caller]
+fn has_what_the_schema_says(value: &serde_json::Value, schema: &serde_json::Value, place: &str) {
+    let kind = match value {
+        serde_json::Value::Null => "null",
+        serde_json::Value::Bool(_) => "boolean",
+        serde_json::Value::Number(n) if n.is_u64() => "integer",
+        serde_json::Value::Number(_) => "number",
+        serde_json::Value::String(_) => "string",
+        serde_json::Value::Array(_) => "array",
+        serde_json::Value::Object(_) => "object",
+    };
+    let allowed = match &schema["type"] {
+        serde_json::Value::Array(all) => all.clone(),
+        one => vec![one.clone()],
+    };
+    assert!(allowed.iter().any(|a| a == kind || a == "number" && kind == "integer"), "{place} is {kind}: {allowed:?}");
+    if let (Some(object), Some(properties)) = (value.as_object(), schema["properties"].as_object()) {
+        for name in schema["required"].as_array().into_iter().flatten() {
+            assert!(object.contains_key(name.as_str().expect("a name")), "{place} has no {name}");
+        }
+        for (name, value) in object {
+            let property = properties.get(name).unwrap_or_else(|| panic!("{place}.{name} is not in the schema"));
+            has_what_the_schema_says(value, property, &format!("{place}.{name}"));
+        }
+    }
+    for (number, item) in value.as_array().into_iter().flatten().enumerate() {
+        if schema["items"].is_object() {
+            has_what_the_schema_says(item, &schema["items"], &format!("{place}[{number}]"));
+        }
+    }
+}
+
+#[test]
+fn each_part_is_made_again_only_when_it_must_be() {
+    let folder = folder();
+    let at = folder.path();
+    let out = at.join("out");
+    let detect = |more: &[&str]| {
+        let before = files(&out);
+        let ran = run(at, &[&["detect", "g.fa", "-o", "out"], more].concat()).fine();
+        (made_again(&before, &files(&out)), ran)
+    };
+    assert_eq!(detect(&[]).0, OUT);
+    let steps = fs::read(out.join("steps.json")).expect("there");
+    let (again, ran) = detect(&["-v"]);
+    assert!(again.is_empty(), "{again:?}");
+    for step in ["families", "annotation", "mask", "report"] {
+        assert!(ran.err.contains(&format!("{step:<12} as before")), "{}", ran.err);
+    }
+    assert!(steps == fs::read(out.join("steps.json")).expect("there"));
+    assert_eq!(detect(&["--substitution-rate", "1e-8"]).0, ["report.html", "summary.json"]);
+    assert_eq!(detect(&["--hard"]).0, ["masked.fa.gz", "report.html", "summary.json"]);
+    assert!(detect(&["--hard"]).0.is_empty());
+    // Other limits, the same copies: what follows from the annotation stays.
+    assert_eq!(
+        detect(&["--hard", "--max-e-value", "1e-4"]).0,
+        ["repeats.bed", "repeats.gff3", "repeats.out", "report.html", "summary.json"]
+    );
+    assert_eq!(detect(&["--min-copies", "10"]).0, OUT.iter().copied().collect::<Vec<_>>());
+    let table = fs::read_to_string(out.join("families.tsv")).expect("there");
+    assert_eq!(table.lines().count(), 2, "{table}");
+    assert_eq!(detect(&["--min-copies", "10", "--force"]).0, OUT);
+
+    // A file that somebody changed is theirs.
+    let curated = "> mine\nACGT\n";
+    fs::write(out.join("families.fa"), curated).expect("written");
+    run(at, &["detect", "g.fa", "-o", "out"]).failed(2, &["families.fa exists already", "--force"]);
+    assert_eq!(fs::read_to_string(out.join("families.fa")).expect("there"), curated);
+    fs::remove_file(out.join("families.fa")).expect("there");
+    run(at, &["detect", "g.fa", "-o", "out", "-q"]).fine();
+    // One that is gone is made again, with what it belongs to, and nothing else.
+    fs::remove_file(out.join("repeats.out")).expect("there");
+    assert_eq!(detect(&[]).0, ["repeats.bed", "repeats.gff3", "repeats.out"]);
+
+    // Another genome of the same name: all of it, the index too.
+    let mut other = genome();
+    other[1].letters.truncate(9000);
+    fs::write(at.join("g.fa"), fasta(&other, &PLAIN)).expect("written");
+    assert_eq!(detect(&[]).0, OUT);
+    run(at, &["info", "out/genome.reprise", "--check", "g.fa"]).fine();
+}
+
+#[test]
+fn an_index_that_is_there_is_used() {
+    let folder = folder();
+    let at = folder.path();
+    run(at, &["build-index", "g.fa", "-k", "9"]).fine();
+    run(at, &["detect", "g.fa", "-o", "beside", "-q"]).fine();
+    assert!(!at.join("beside/genome.reprise").exists());
+    run(at, &["detect", "g.reprise", "-o", "given", "-q"]).fine();
+    assert!(differing(&at.join("beside"), &at.join("given")).is_empty());
+    // Without -o the folder has the name of the genome.
+    run(at, &["detect", "g.reprise", "-q"]).fine();
+    assert!(differing(&at.join("g.repeats"), &at.join("given")).is_empty());
+
+    // One that lacks repeated k-mers, or is of another genome, is not.
+    run(at, &["build-index", "g.fa", "--max-frequency", "5", "--force"]).fine();
+    run(at, &["detect", "g.fa", "-o", "filtered", "-q"]).fine();
+    assert!(at.join("filtered/genome.reprise").exists());
+    fs::write(at.join("h.fa"), ">x\nACGTTGCA\n").expect("written");
+    run(at, &["build-index", "h.fa", "-o", "g.reprise", "--force"]).fine();
+    run(at, &["detect", "g.fa", "-o", "other", "-q"]).fine();
+    assert!(at.join("other/genome.reprise").exists());
+    for name in &OUT[..7] {
+        let read = |folder: &str| fs::read(at.join(folder).join(name)).expect("there");
+        assert!(read("other") == read("filtered") && read("other") == read("given"), "{name}");
+    }
+    // Nothing is repeated here: empty files, and a page.
+    let ran = run(at, &["detect", "h.fa", "-o", "nothing"]).fine();
+    assert!(ran.out.contains("0.00 % of the bases: 0 copies of 0 families"), "{}", ran.out);
+    assert_eq!(fs::read(at.join("nothing/families.fa")).expect("there"), b"");
+}
+
+#[test]
+fn given_libraries_are_searched_beside_the_families_or_alone() {
+    let folder = folder();
+    let at = folder.path();
+    run(at, &["detect", "g.fa", "-o", "out", "-q"]).fine();
+    let found = fs::read_to_string(at.join("out/families.fa")).expect("there");
+    let one = found.split("\n>").next().expect("a family");
+    let named = format!(">known#LTR/<i>Gypsy</i> {}\n", one.split_once(' ').expect("a header").1);
+    fs::write(at.join("lib.fa"), named).expect("written");
+
+    let ran = run(at, &["detect", "g.fa", "-o", "alone", "--library", "lib.fa", "--library-only", "--json"]).fine();
+    assert_eq!(ran.json()["search"], serde_json::Value::Null);
+    assert_eq!(ran.json()["annotation"]["classes"][0]["class"], "LTR/<i>Gypsy</i>");
+    assert!(!at.join("alone/families.fa").exists());
+    run(at, &["annotate", "out/genome.reprise", "--library", "lib.fa", "-o", "single"]).fine();
+    assert!(fs::read(at.join("alone/repeats.out")).expect("there") == fs::read(at.join("single.out")).expect("there"));
+    let page = fs::read_to_string(at.join("alone/report.html")).expect("there");
+    assert!(page.contains("LTR/&lt;i&gt;Gypsy&lt;/i&gt;") && !page.contains("<i>Gypsy"));
+
+    let ran = run(at, &["detect", "g.fa", "-o", "both", "--library", "lib.fa", "--json"]).fine();
+    assert_eq!(ran.json()["annotation"]["families"].as_array().map(Vec::len), Some(2));
+    fs::copy(at.join("lib.fa"), at.join("again.fa")).expect("copied");
+    let twice = ["detect", "g.fa", "-o", "twice", "--library", "lib.fa", "--library", "again.fa"];
+    run(at, &twice).failed(3, &["again.fa", "in two libraries"]);
+    assert!(!at.join("twice").exists(), "nothing was begun");
+
+    let plots = ["detect", "g.fa", "-o", "alone", "--library", "lib.fa", "--library-only", "--plots", "plots", "-q"];
+    run(at, &plots).fine();
+    let drawn = listing(&at.join("plots"));
+    assert_eq!(drawn, ["ages.svg", "density.svg", "families.svg", "landscape.svg", "lengths.svg", "spectrum.svg"]);
+    for name in drawn {
+        let svg = fs::read_to_string(at.join("plots").join(&name)).expect("there");
+        assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && !svg.contains("<i>"), "{name}");
+    }
+    run(at, &plots).fine();
+    fs::write(at.join("plots/ages.svg"), "mine").expect("written");
+    run(at, &plots).failed(2, &["ages.svg exists already"]);
+}
+
+#[test]
+fn what_cannot_be_done_is_told_before_anything_is() {
+    let folder = folder();
+    let at = folder.path();
+    run(at, &["detect", "-", "-o", "out"]).failed(2, &["standard input"]);
+    run(at, &["detect", "no.fa", "-o", "out"]).failed(1, &["no.fa", "check the path"]);
+    run(at, &["detect", "g.fa", ".", "-o", "out"]).failed(2, &["one index"]);
+    assert!(!at.join("out").exists());
+    fs::create_dir_all(at.join("out")).expect("made");
+    fs::write(at.join("out/repeats.bed"), "mine\n").expect("written");
+    run(at, &["detect", "g.fa", "-o", "out"]).failed(2, &["repeats.bed exists already"]);
+    assert_eq!(fs::read_to_string(at.join("out/repeats.bed")).expect("there"), "mine\n");
+
+    // Another run works there.
+    let lock = fs::File::create(at.join("out/.detect.lock")).expect("made");
+    lock.lock().expect("locked");
+    run(at, &["detect", "g.fa", "-o", "out", "--force"]).failed(1, &["out is being built", "--wait"]);
+    let mut waiting =
+        common::command(at, &["detect", "g.fa", "-o", "out", "--force", "--wait"]).spawn().expect("starts");
+    let mut said = String::new();
+    let mut stderr = BufReader::new(waiting.stderr.take().expect("a pipe"));
+    stderr.read_line(&mut said).expect("read");
+    assert!(said.contains("waiting for that to end"), "{said}");
+    drop(lock);
+    stderr.read_to_string(&mut said).expect("read");
+    ended(waiting).fine();
+    assert!(!at.join("out/.detect.lock").exists());
+}
+
+#[test]
+fn a_run_that_is_killed_anywhere_goes_on() {
+    if !has_faults() {
+        return;
+    }
+    let folder = folder();
+    let at = folder.path();
+    // The index is killed everywhere in tests of its own.
+    run(at, &["build-index", "g.fa", "-q"]).fine();
+    let arguments = ["detect", "../g.reprise", "-o", "out", "-q", "-t", "2"];
+    let case = |name: &str| {
+        let case = at.join(name);
+        fs::create_dir(&case).expect("new");
+        case
+    };
+    let whole = case("whole");
+    let calls = calls(&whole, &arguments);
+    let whole = bytes(&whole.join("out"));
+    let renames = calls.iter().filter(|call| *call == "rename").count();
+    assert_eq!(renames, OUT.len() + 2 * 4, "each file, and the record before and after each step: {calls:?}");
+    let cases: Vec<(&str, usize)> = (1..=renames).flat_map(|n| [("kill", n), ("term", n)]).collect();
+    each_case(&cases, |_, &(fault, number)| {
+        let case = case(&format!("{fault}-{number}"));
+        let fault = format!("{fault} rename {number}");
+        let status = faulty(&case, &arguments, &fault).output().expect("it starts").status;
+        let out = case.join("out");
+        if fault.starts_with("kill") {
+            assert_eq!(status.signal(), Some(9), "{fault}");
+        } else {
+            // The signal may come to the thread that heeds it a little later than it is sent.
+            assert!(matches!(status.code(), Some(143 | 0)), "{fault}: {status:?}");
+            assert!(listing(&out).iter().all(|name| !name.starts_with('.')), "{:?}", listing(&out));
+        }
+        // What has its name is whole.
+        let there = files(&out);
+        for name in there.keys() {
+            assert!(fs::read(out.join(name)).expect("there") == whole[*name], "{fault}: {name}");
+        }
+        run(&case, &arguments).fine();
+        assert!(bytes(&out) == whole, "{fault}: {:?}", listing(&out));
+        // Steps that were done stay: of those in hand when it ended there is one.
+        let again = made_again(&there, &files(&out));
+        let step = |name: &str| match name {
+            "families.fa" | "families.stk" | "families.tsv" => 0,
+            "repeats.bed" | "repeats.gff3" | "repeats.out" => 1,
+            "masked.fa.gz" => 2,
+            _ => 3,
+        };
+        let first = again.iter().map(|name| step(name)).min().unwrap_or(4);
+        let kept = there.keys().filter(|name| step(name) < first).count();
+        assert_eq!(kept, OUT.iter().filter(|name| step(name) < first).count(), "{fault}: {again:?}");
+        let replaced: Vec<_> = again.iter().filter(|name| there.contains_key(*name)).map(|name| step(name)).collect();
+        assert!(replaced.iter().all(|&step| step == first), "{fault}: {again:?}");
+    });
+}
