@@ -76,12 +76,12 @@ pub fn families(families: &[FamilyStatistics], format: FamilyFormat) -> Vec<u8> 
         }
         FamilyFormat::Tsv => {
             text.push_str(
-                "#name\tclass\tlength\tcopies\tfull_length_copies\tbases\tdivergence\tseed\tseed_frequency\ttandem\tterminal_repeat\n",
+                "#name\tclass\tlength\tcopies\tfull_length_copies\tbases\tdivergence\tseed\tseed_frequency\ttandem\tterminal_repeat\tevidence\n",
             );
             for f in families {
                 let _ = writeln!(
                     text,
-                    "{}\t{}\t{}\t{}\t{}\t{}\t{:.2}\t{}\t{}\t{}\t{}",
+                    "{}\t{}\t{}\t{}\t{}\t{}\t{:.2}\t{}\t{}\t{}\t{}\t{}",
                     f.name,
                     f.class,
                     f.length,
@@ -92,7 +92,8 @@ pub fn families(families: &[FamilyStatistics], format: FamilyFormat) -> Vec<u8> 
                     f.seed,
                     f.seed_frequency,
                     f.tandem,
-                    f.terminal_repeat
+                    f.terminal_repeat,
+                    f.evidence
                 );
             }
         }
@@ -110,6 +111,7 @@ fn lines(text: &mut String, letters: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::repeats::Evidence;
 
     #[test]
     fn every_format_has_its_columns() {
@@ -125,6 +127,7 @@ mod tests {
             seed_frequency: 9,
             tandem: false,
             terminal_repeat: 2,
+            evidence: Evidence { copies: 3, tg_ca: true, ..Evidence::default() },
             consensus: "ACGT".to_owned(),
         };
         let text = |format| String::from_utf8(families(std::slice::from_ref(&family), format)).expect("ASCII");
@@ -135,7 +138,7 @@ mod tests {
         assert_eq!(text(FamilyFormat::Reprof), ">R=0, seedfreq=9, elementfreq=12, length=4, Seed=ACG\nACGT\n");
         let table = text(FamilyFormat::Tsv);
         let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split('\t').collect()).collect();
-        assert_eq!(rows[1], ["family-1", "LTR", "4", "12", "3", "40", "7.50", "ACG", "9", "false", "2"]);
+        assert_eq!(rows[1], ["family-1", "LTR", "4", "12", "3", "40", "7.50", "ACG", "9", "false", "2", "TG...CA"]);
         assert_eq!(rows[0].len(), rows[1].len());
         let object: serde_json::Value = serde_json::from_str(&text(FamilyFormat::JsonLines)).expect("JSON");
         assert_eq!((object["copies"].as_u64(), object["consensus"].as_str()), (Some(12), Some("ACGT")));

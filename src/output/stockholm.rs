@@ -5,7 +5,9 @@ use crate::repeats::{FamilyStatistics, SeedAlignment};
 /// Appends the seed alignment of a family in Stockholm format 1.0 as Dfam takes it: one block, `#=GC RF` with `x` for the columns
 /// of the consensus, rows named by contig, first and last base (1-based, last before first on the reverse strand).
 pub fn stockholm(out: &mut Vec<u8>, family: &FamilyStatistics, alignment: &SeedAlignment) {
-    let kind = match family.class {
+    let kind = match family.class.split('/').next().unwrap_or("") {
+        "DNA" => "Interspersed_Repeat;Transposable_Element;Class_II_DNA_Transposition;Transposase",
+        "Retroposon" => "Interspersed_Repeat;Transposable_Element;Class_I_Retrotransposition;LINE-dependent_Retroposon",
         "LTR" => {
             "Interspersed_Repeat;Transposable_Element;Class_I_Retrotransposition;Retrotransposon;Long_Terminal_Repeat_Element"
         }
@@ -54,6 +56,7 @@ mod tests {
             seed_frequency: 2,
             tandem: false,
             terminal_repeat: 0,
+            evidence: crate::repeats::Evidence::default(),
             consensus: "ACG".to_owned(),
         };
         let rows = vec![("c:1-4".to_owned(), b"ACTG".to_vec()), ("chr10:9-7".to_owned(), b"AC.G".to_vec())];

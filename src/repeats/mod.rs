@@ -4,6 +4,7 @@
 //! whole, apart from each other and described.
 
 mod bases;
+mod class;
 mod discovery;
 mod extension;
 mod refine;
@@ -13,6 +14,7 @@ mod statistics;
 
 use std::ops::Range;
 
+pub use class::{AROUND, CopyEnds, Evidence, TargetSite, Terminal, classify};
 pub use discovery::{Discovery, Parameters, discover};
 pub use extension::Scores;
 pub use refine::{LeftOut, RefineOptions, Refined, RefinedFamily, refine};

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::FamilySeed;
 use super::bases::{Bases, UNKNOWN};
+use super::class::{Evidence, classify, copy_ends};
 use super::refine::{Placed, RefinedFamily, Step, walk};
 use crate::Result;
 use crate::align::Alignment;
@@ -23,7 +24,7 @@ const MOST_ROWS: usize = 100;
 pub struct FamilyStatistics {
     /// `family-N`, by falling bases in the genome.
     pub name: String,
-    /// `LTR` where the consensus begins and ends with one repeat, `Satellite` where copies lie in rows, else `Unknown`.
+    /// What the evidence bears out, as RepeatMasker writes it: [`classify`](super::classify); else `Unknown`.
     pub class: &'static str,
     /// Bases of the consensus.
     pub length: u64,
@@ -43,6 +44,8 @@ pub struct FamilyStatistics {
     pub tandem: bool,
     /// Bases of the repeat at both ends of the consensus; 0 where there is none.
     pub terminal_repeat: u64,
+    /// What its class rests on.
+    pub evidence: Evidence,
     /// Letters of the consensus.
     pub consensus: String,
 }
@@ -93,12 +96,15 @@ fn insertions(alignments: &[Alignment]) -> Vec<Vec<&Alignment>> {
 /// What is told of refined families, in their order.
 ///
 /// # Errors
-/// [`Error::Damaged`](crate::Error::Damaged).
+/// [`Error::Damaged`](crate::Error::Damaged); [`Error::Memory`](crate::Error::Memory) of the genome, a byte a base.
 pub fn statistics(index: &Index, families: &[RefinedFamily]) -> Result<Vec<FamilyStatistics>> {
     let contigs = index.contigs()?;
+    let bases = Bases::of(index)?;
     let describe = |(number, family): (usize, &RefinedFamily)| {
         let length = family.consensus.len() as u64;
         let copies = insertions(&family.copies);
+        let (class, evidence) =
+            classify(&family.consensus, family.tandem, &copy_ends(&copies, length as u32, &bases, contigs));
         let covered =
             |copy: &Vec<&Alignment>| -> u64 { copy.iter().map(|a| u64::from(a.query_range.len() as u32)).sum() };
         let (mut distance, mut pairs) = (0.0, 0.0);
@@ -117,11 +123,7 @@ pub fn statistics(index: &Index, families: &[RefinedFamily]) -> Result<Vec<Famil
         };
         FamilyStatistics {
             name: format!("family-{}", number + 1),
-            class: match (family.tandem, family.terminal) {
-                (true, _) => "Satellite",
-                (false, 0) => "Unknown",
-                (false, _) => "LTR",
-            },
+            class,
             length,
             copies: copies.len() as u64,
             full_length_copies: copies.iter().filter(|copy| covered(copy) * 20 >= length * 19).count() as u64,
@@ -130,7 +132,8 @@ pub fn statistics(index: &Index, families: &[RefinedFamily]) -> Result<Vec<Famil
             seed,
             seed_frequency,
             tandem: family.tandem,
-            terminal_repeat: family.terminal as u64,
+            terminal_repeat: evidence.direct_repeat.as_ref().map_or(0, |repeat| repeat.length),
+            evidence,
             consensus: family.consensus.iter().map(|&code| char::from(BASES[usize::from(code & 3)])).collect(),
         }
     };

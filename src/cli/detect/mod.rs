@@ -1,13 +1,14 @@
 mod record;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::annotate::write_copies;
@@ -195,6 +196,13 @@ fn append(to: &mut Library, library: &Library, path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What a search for families came to.
+#[derive(Serialize, Deserialize)]
+struct Searched {
+    summary: FamiliesSummary,
+    evidence: BTreeMap<String, String>,
+}
+
 /// A run: what it was told, and where it works.
 struct Work<'a> {
     arguments: &'a Arguments,
@@ -302,7 +310,8 @@ impl Work<'_> {
         self.open(&own)
     }
 
-    fn families(&mut self, index: &Index, of_index: &Value) -> Result<FamiliesSummary> {
+    /// What the search came to, and for each family what its class rests on.
+    fn families(&mut self, index: &Index, of_index: &Value) -> Result<Searched> {
         let inputs = json!({ "version": VERSION, "index": of_index, "search": self.arguments.search });
         self.step(FAMILIES, inputs, &[LIBRARY, "families.stk", "families.tsv"], |work| {
             let parameters = work.arguments.search.parameters();
@@ -311,7 +320,9 @@ impl Work<'_> {
             for (name, format) in [(LIBRARY, FamilyFormat::Fasta), ("families.tsv", FamilyFormat::Tsv)] {
                 work.write(name, &families(&found.table, format))?;
             }
-            Ok(found.summary)
+            let evidence =
+                found.table.iter().map(|family| (family.name.clone(), family.evidence.to_string())).collect();
+            Ok(Searched { summary: found.summary, evidence })
         })
     }
 
@@ -364,7 +375,7 @@ impl Work<'_> {
     fn report(
         &mut self,
         index: &Index,
-        search: Option<FamiliesSummary>,
+        search: Option<Searched>,
         annotation: AnnotationSummary,
         masked_bases: u64,
     ) -> Result<DetectSummary> {
@@ -378,11 +389,13 @@ impl Work<'_> {
         let made: Vec<&record::Step> = names.iter().filter_map(|name| self.folder.step(name)).collect();
         let steps: Vec<StepRun> = made.iter().filter_map(|step| step.run.clone()).collect();
         let arguments = self.arguments;
+        let (search, evidence) = search.map(|found| (found.summary, found.evidence)).unzip();
         let summary = DetectSummary {
             written_by: VERSION.to_owned(),
             created: made.iter().map(|step| step.created.clone()).max().unwrap_or_default(),
             genome: facts(index)?,
             search,
+            evidence: evidence.unwrap_or_default(),
             annotation,
             masked_bases,
             substitution_rate: arguments.substitution_rate,

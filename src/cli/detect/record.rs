@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(folder().done::<u64>("one", &json!({ "a": 2 }), &files), None);
         assert_eq!(folder().done::<u64>("one", &inputs, &["x"]), None);
         assert_eq!(Folder::open(at.path(), true).done::<u64>("one", &inputs, &files), None);
-        folder().begin("one", json!(2), &["x"]).expect("what was made may be replaced");
+        folder().begin("one", json!(2), &files).expect("what was made may be replaced");
 
         // That was begun and never done: go back, and change a file by hand.
         let mut again = folder();

