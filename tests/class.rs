@@ -1,5 +1,5 @@
 //! What is claimed of the sequences of real libraries, whose names give their classes: from the sequence alone, and with copies in
-//! random places between target sites of random length, which bear out no superfamily.
+//! random places between target sites of random length, which should bear out no superfamily.
 
 mod common;
 
