@@ -127,7 +127,26 @@ impl Frame {
         }
     }
 
-    /// Names the classes beside their colours, at the top right, in columns.
+    /// Names the classes beside their colours, in the row of the title, as many as there is room for.
+    pub(super) fn legend_above(&self, out: &mut String, classes: &[String], colours: &[String]) {
+        let mut x = self.left + 260.0;
+        for (class, colour) in classes.iter().zip(colours) {
+            let name = shortened(class, 16);
+            let width = 34.0 + 7.5 * name.chars().count() as f64;
+            if x + width > self.x(1.0) {
+                break;
+            }
+            let _ = writeln!(
+                out,
+                r#"<rect x="{x:.1}" y="15" width="12" height="12" fill="{colour}"/><text x="{:.1}" y="26">{}</text>"#,
+                x + 18.0,
+                escape(&name)
+            );
+            x += width;
+        }
+    }
+
+    /// Names the classes beside their colours, at the top right, one below the other.
     pub(super) fn legend(&self, out: &mut String, classes: &[String], colours: &[String]) {
         for (row, (class, colour)) in classes.iter().zip(colours).enumerate() {
             let y = self.top + 6.0 + 18.0 * row as f64;

@@ -206,7 +206,13 @@ fn density(summary: &DetectSummary, series: &Series) -> String {
     let unit = if longest >= 2_000_000 { (1e6, "Mb") } else { (1e3, "kb") };
     let (ticks, end) = linear(longest as f64 / unit.0);
     let scale = end * unit.0;
-    frame.axes(&mut out, (&ticks, &format!("{}; the full height of a contig is 100 %", unit.1)), (&[], ""));
+    let rest = if left_out > 0 {
+        format!("; {} shorter contigs are not drawn", grouped(left_out as u64))
+    } else {
+        String::new()
+    };
+    let name = format!("{}; the full height of a contig is 100 %{rest}", unit.1);
+    frame.axes(&mut out, (&ticks, &name), (&[], ""));
     // Whole numbers of windows are drawn together.
     let windows = longest.div_ceil(density.window.max(1)) as usize;
     let together = windows.div_ceil(LANE_WINDOWS).max(1);
@@ -244,15 +250,7 @@ fn density(summary: &DetectSummary, series: &Series) -> String {
             }
         }
     }
-    if left_out > 0 {
-        let _ = writeln!(
-            out,
-            r#"<text class="soft" x="{:.1}" y="{:.1}" text-anchor="end">{} shorter contigs are not drawn</text>"#,
-            frame.x(1.0),
-            26.0,
-            grouped(left_out as u64)
-        );
-    }
+    frame.legend_above(&mut out, &density.classes, &series.colours);
     chart::end(&mut out);
     out
 }
