@@ -113,6 +113,16 @@ fn the_same_bytes_for_any_number_of_threads() {
     assert_eq!(of("2", &[]), one);
     assert_eq!(of("8", &["--low-memory"]), one);
 
+    // A budget is kept, or the error says so; it never changes what is found.
+    let ran: Vec<_> = ["18M", "20M", "22M", "26M", "64M"]
+        .map(|most| run(at, &["families", "genome.reprise", "-t", "2", "--max-memory", most]))
+        .into_iter()
+        .collect();
+    for ran in &ran {
+        assert!(ran.code == 5 && ran.err.contains("--max-memory") || ran.code == 0 && ran.out == one, "{}", ran.err);
+    }
+    assert!(ran[0].code == 5 && ran[4].code == 0);
+
     // What the flags ask for is kept.
     let long = records(&of("2", &["--min-length", "700"]));
     assert!(!long.is_empty() && long.iter().all(|(_, bases)| bases.len() >= 700));

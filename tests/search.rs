@@ -179,6 +179,31 @@ fn threads_and_stretches_change_nothing() {
 }
 
 #[test]
+fn units_of_a_tandem_repeat_are_aligned_apart_where_asked() {
+    let mut random = Random(9);
+    let unit = random.bases(60);
+    let mut letters = random.bases(3000);
+    letters.extend((0..40).flat_map(|_| diverged(&mut random, &unit, 60)).collect::<Vec<u8>>());
+    letters.extend(random.bases(3000));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let index = indexed(folder.path(), &[Contig::new("chr1", letters)]);
+    let mut library = Library::default();
+    library.push("array", unit.repeat(6));
+    let of = |apart| {
+        let options = SearchOptions { apart, ..SearchOptions::default() };
+        search(&index, &library, &options, &Budget::new(1 << 30)).expect("searched")
+    };
+    let covered = |found: &[Alignment]| {
+        let mut bases = std::collections::BTreeSet::new();
+        found.iter().for_each(|a| bases.extend(a.range.clone()));
+        bases.len()
+    };
+    let (all, apart) = (of(false), of(true));
+    assert!(2 * apart.len() < all.len(), "{} of {}", apart.len(), all.len());
+    assert!(covered(&apart) * 100 >= covered(&all) * 99);
+}
+
+#[test]
 fn too_little_memory_is_an_error() {
     let plant = plant(7, 100);
     let error =

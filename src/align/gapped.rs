@@ -107,12 +107,14 @@ impl<'a> Aligner<'a> {
         }
     }
 
-    /// Alignments of a cluster of segments: one entry of the text, one piece, sorted by place in the genome.
+    /// Alignments of a cluster of segments: one entry of the text, one piece, sorted by place in the genome. Where they are to be
+    /// `apart`, no segment within one is aligned again.
     pub(super) fn align(
         &mut self,
         piece: &Piece<'_>,
         segments: impl Iterator<Item = Segment>,
         least: i32,
+        apart: bool,
     ) -> Vec<Alignment> {
         let mut segments: Vec<Segment> = segments.collect();
         let Some(entry) = segments.first().map(|s| s.entry as usize) else { return Vec::new() };
@@ -126,8 +128,11 @@ impl<'a> Aligner<'a> {
         for segment in &segments {
             let middle = segment.length / 2;
             let (text, genome) = (segment.text + middle, segment.genome + middle);
-            let known =
-                grid.get(&(genome / GRID)).is_some_and(|near| near.iter().any(|&i| paths[i].passes(text, genome)));
+            let within =
+                |path: &Path| path.genome <= segment.genome && segment.genome + segment.length <= path.ends().1;
+            let known = grid
+                .get(&(genome / GRID))
+                .is_some_and(|near| near.iter().any(|&i| paths[i].passes(text, genome) || apart && within(&paths[i])));
             if known {
                 continue;
             }

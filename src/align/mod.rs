@@ -45,11 +45,14 @@ pub struct SearchOptions {
     pub max_e_value: f64,
     /// Search these stretches alone, each as if it were a contig; all of the genome where there are none.
     pub within: Option<Vec<Stretch>>,
+    /// What lies whole within an alignment of the same sequence and strand is not aligned too: the units of a tandem repeat are not
+    /// aligned each with each.
+    pub apart: bool,
 }
 
 impl Default for SearchOptions {
     fn default() -> Self {
-        Self { max_e_value: 1e-3, within: None }
+        Self { max_e_value: 1e-3, within: None, apart: false }
     }
 }
 
@@ -173,7 +176,8 @@ pub(crate) fn search_held(
         .filter_map(|cluster| {
             let mut aligner = lock(&aligners).pop().unwrap_or_else(|| Aligner::new(&text, &scorings));
             let piece = &pieces[all[cluster.start].0 as usize];
-            let mut alignments = aligner.align(piece, all[cluster.clone()].iter().map(|&(_, s)| s), strong);
+            let mut alignments =
+                aligner.align(piece, all[cluster.clone()].iter().map(|&(_, s)| s), strong, options.apart);
             lock(&aligners).push(aligner);
             for alignment in &mut alignments {
                 alignment.e_value = scorings.general().e_value(alignment.score, library.bases(), bases);

@@ -58,7 +58,6 @@ impl Bases {
     pub(crate) fn mark_simple(&mut self) {
         const PERIODS: usize = 12;
         const LEAST: i32 = 20;
-        let mut ranges = Vec::new();
         for contig in self.starts.windows(2) {
             let (first, last) = (contig[0] as usize, contig[1] as usize);
             let codes = &self.codes[first..last];
@@ -92,10 +91,9 @@ impl Bases {
                     found
                 })
                 .collect();
-            ranges.extend(of_period.into_iter().flatten());
-        }
-        for range in ranges {
-            self.codes[range].iter_mut().for_each(|code| *code |= SIMPLE);
+            for range in of_period.into_iter().flatten() {
+                self.codes[range].iter_mut().for_each(|code| *code |= SIMPLE);
+            }
         }
     }
 

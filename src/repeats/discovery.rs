@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -13,7 +14,7 @@ use super::spaced::{Hits, Pattern, SeedTable, reverse_complement};
 use super::{Family, FamilyCopy, FamilySeed};
 use crate::index::Index;
 use crate::kmer::Strand;
-use crate::memory::{Budget, Component};
+use crate::memory::{Budget, Component, Reservation};
 use crate::{Error, Progress, Result};
 
 /// What discovery is told.
@@ -63,6 +64,8 @@ const MOST_PLACES: usize = 256;
 const PROFILE_BITS: f32 = 16.0;
 /// Half of the window in which partners of a point are looked for.
 const WINDOW: u64 = 256;
+/// Bins to either side of a point that its window holds but for its edges.
+const WITHIN: u64 = WINDOW / BIN - 3;
 /// Bits of a chain between a window and a partner.
 const CORE_BITS: f32 = 13.0;
 /// Score with which a copy follows a core.
@@ -96,7 +99,7 @@ fn profile(
     parameters: &Parameters,
     budget: &Budget,
     progress: &dyn Progress,
-) -> Vec<u16> {
+) -> Result<Vec<u16>> {
     let tiles: Vec<Range<u64>> = bases
         .contigs()
         .flat_map(|contig| {
@@ -105,25 +108,25 @@ fn profile(
         })
         .collect();
     progress.phase("profile", Some(bases.len()));
+    let bits = PROFILE_BITS + extra_bits(table);
     let counts: Vec<Vec<u16>> = tiles
         .par_iter()
         .map_init(
-            || (Hits::default(), budget.hold(Component::Seeds)),
-            |(found, held), tile| {
+            || Hits::new(budget),
+            |found, tile| {
                 let query = &bases.codes()[tile.start as usize..tile.end as usize];
                 let first = tile.start / BIN;
                 let mut counts = vec![0u16; (tile.end.div_ceil(BIN) - first) as usize];
                 let span = table.span() as u64;
                 for reverse in [false, true] {
-                    found.hits.clear();
-                    found.chains.clear();
+                    found.clear();
                     if reverse {
-                        table.search(&reverse_complement(query), true, MOST_PLACES, PROFILE_BITS, |_, _| true, found);
+                        table.search(&reverse_complement(query), true, MOST_PLACES, bits, |_, _| true, found)?;
                     } else {
                         let apart = |at: u32, place: u32| {
                             (tile.start + u64::from(at)).abs_diff(place.into()) >= parameters.tandem_distance
                         };
-                        table.search(query, false, MOST_PLACES, PROFILE_BITS, apart, found);
+                        table.search(query, false, MOST_PLACES, bits, apart, found)?;
                     }
                     for chain in &found.chains {
                         let (from, to) = (
@@ -138,19 +141,23 @@ fn profile(
                         }
                     }
                 }
-                held.resize(found.bytes());
                 progress.advance(query.len() as u64);
-                counts
+                Ok(counts)
             },
         )
-        .collect();
+        .collect::<Result<_>>()?;
     let mut depth = vec![0u16; bases.len().div_ceil(BIN) as usize];
     for (tile, counts) in tiles.iter().zip(counts) {
         for (bin, count) in (tile.start / BIN..).zip(counts) {
             depth[bin as usize] = depth[bin as usize].saturating_add(count);
         }
     }
-    depth
+    Ok(depth)
+}
+
+/// What a chain must have more than in a genome of 10 Mb, where a base meets some six seeds by chance.
+fn extra_bits(table: &SeedTable) -> f32 {
+    (table.by_chance() / 8.0).log2().max(0.0)
 }
 
 /// A place that is thought to be one and the same place of a consensus.
@@ -165,6 +172,11 @@ struct Search<'a> {
     bases: &'a Bases,
     table: &'a SeedTable,
     parameters: &'a Parameters,
+    /// What [`extra_bits`] says.
+    extra: f32,
+    budget: &'a Budget,
+    /// Buffers that no thread uses now.
+    spare: &'a Mutex<Vec<Hits>>,
 }
 
 impl Search<'_> {
@@ -172,21 +184,25 @@ impl Search<'_> {
         self.bases.codes()[at as usize] & (TAKEN | UNKNOWN) == 0
     }
 
-    /// All chains of a query on both strands.
-    fn chains(&self, query: &[u8], least: f32) -> Hits {
-        let mut found = Hits::default();
+    /// All chains of a query on both strands, handed to `each`.
+    fn with_chains<T>(&self, query: &[u8], least: f32, each: impl FnOnce(&Hits) -> T) -> Result<T> {
+        let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = spare().pop().unwrap_or_else(|| Hits::new(self.budget));
+        found.clear();
         let codes = self.bases.codes();
         let free = |_: u32, place: u32| codes[place as usize] & TAKEN == 0;
-        self.table.search(query, false, MOST_PLACES, least, free, &mut found);
-        self.table.search(&reverse_complement(query), true, MOST_PLACES, least, free, &mut found);
-        found
+        self.table.search(query, false, MOST_PLACES, least, free, &mut found)?;
+        self.table.search(&reverse_complement(query), true, MOST_PLACES, least, free, &mut found)?;
+        let given = each(&found);
+        spare().push(found);
+        Ok(given)
     }
 
     /// Partners of a place of the genome, itself among them.
-    fn anchors_around(&self, at: u64) -> Vec<Anchor> {
+    fn anchors_around(&self, at: u64) -> Result<Vec<Anchor>> {
         let window = self.window(at);
         let query = &self.bases.codes()[window.start as usize..window.end as usize];
-        self.anchors(query, (at - window.start) as usize, CORE_BITS)
+        self.anchors(query, (at - window.start) as usize, CORE_BITS + self.extra)
     }
 
     /// The window around a place.
@@ -196,8 +212,11 @@ impl Search<'_> {
     }
 
     /// Places that lie where base `centre` of a query does, best first.
-    fn anchors(&self, query: &[u8], centre: usize, least: f32) -> Vec<Anchor> {
-        let found = self.chains(query, least);
+    fn anchors(&self, query: &[u8], centre: usize, least: f32) -> Result<Vec<Anchor>> {
+        self.with_chains(query, least, |found| self.anchors_of(found, query, centre))
+    }
+
+    fn anchors_of(&self, found: &Hits, query: &[u8], centre: usize) -> Vec<Anchor> {
         let length = query.len() as i64;
         let mut anchors = Vec::new();
         for chain in &found.chains {
@@ -259,7 +278,8 @@ impl Search<'_> {
     fn grow(&self, anchors: &[Anchor], most: usize) -> (Vec<u8>, usize) {
         let scores = Scores { max_extend: most, ..self.parameters.scores };
         let (right, mut left) = self.ways(&anchors[..anchors.len().min(MOST_LANES)]);
-        let (rightward, reaches) = extend(self.bases.codes(), &right, &scores);
+        let least = self.parameters.min_copies;
+        let (rightward, reaches) = extend(self.bases.codes(), &right, &scores, least);
         // No base serves twice: what one copy gave on the right, another does not give on the left.
         let given: Vec<(u64, u64, bool)> = right
             .iter()
@@ -286,7 +306,7 @@ impl Search<'_> {
                 }
             }
         }
-        let (leftward, _) = extend(self.bases.codes(), &left, &scores);
+        let (leftward, _) = extend(self.bases.codes(), &left, &scores, least);
         let centre = leftward.len();
         let mut consensus: Vec<u8> = leftward.into_iter().rev().collect();
         consensus.extend(rightward);
@@ -294,12 +314,16 @@ impl Search<'_> {
     }
 
     /// The copies of a consensus, best first, none of which lies in another.
-    fn copies(&self, consensus: &[u8]) -> Vec<(FamilyCopy, Likeness)> {
-        let found = self.chains(consensus, COPY_BITS);
+    fn copies(&self, consensus: &[u8]) -> Result<Copies> {
+        self.with_chains(consensus, COPY_BITS + self.extra, |found| self.copies_of(found, consensus))
+    }
+
+    fn copies_of(&self, found: &Hits, consensus: &[u8]) -> Copies {
         let mut order: Vec<usize> = (0..found.chains.len()).collect();
         order.sort_by(|&a, &b| found.chains[b].bits.total_cmp(&found.chains[a].bits).then(a.cmp(&b)));
-        let mut copies: Vec<(FamilyCopy, Likeness)> = Vec::new();
+        let mut copies: Copies = Vec::new();
         let mut taken: BTreeMap<u64, (u64, Strand)> = BTreeMap::new();
+        let mut longest = 0;
         let length = consensus.len();
         let mut next = 0;
         while next < order.len() {
@@ -336,13 +360,14 @@ impl Search<'_> {
                     continue;
                 }
                 // Within the batch two chains may lead to one copy.
-                let overlap = copies.iter().any(|(other, _)| {
-                    other.genome.start.max(genome.start) + genome.clone().count() as u64 / 2
-                        < other.genome.end.min(genome.end)
-                });
-                if overlap {
+                let half = (genome.end - genome.start) / 2;
+                let near = taken.range(genome.start.saturating_sub(longest)..genome.end);
+                let overlap =
+                    |(&start, &(end, _)): (&u64, &(u64, Strand))| start.max(genome.start) + half < end.min(genome.end);
+                if near.into_iter().any(overlap) {
                     continue;
                 }
+                longest = longest.max(genome.end - genome.start);
                 taken.insert(genome.start, (genome.end, strand));
                 let consensus = (place - left.consensus as usize) as u32..(place + right.consensus as usize) as u32;
                 copies.push((
@@ -355,17 +380,17 @@ impl Search<'_> {
     }
 
     /// The copies of a consensus that are of its family.
-    fn own_copies(&self, consensus: &[u8]) -> Vec<(FamilyCopy, Likeness)> {
-        let mut copies = self.copies(consensus);
+    fn own_copies(&self, consensus: &[u8]) -> Result<Copies> {
+        let mut copies = self.copies(consensus)?;
         let limit = divergence_limit(copies.iter().map(|(_, l)| l));
         copies.retain(|(_, l)| l.divergence() <= limit);
-        copies
+        Ok(copies)
     }
 
     /// Lengthens a consensus over all copies that reach its ends, for as long as it grows: copies that were lost on the
     /// way, by a long gap or an insertion, are with them again. Gives the copies of what comes of it.
-    fn lengthen(&self, mut consensus: Vec<u8>) -> (Vec<u8>, Vec<(FamilyCopy, Likeness)>) {
-        let mut copies = self.own_copies(&consensus);
+    fn lengthen(&self, mut consensus: Vec<u8>) -> Result<(Vec<u8>, Copies)> {
+        let mut copies = self.own_copies(&consensus)?;
         for _ in 0..ROUNDS {
             let mut spans: Vec<Range<u64>> = copies.iter().map(|(copy, _)| copy.genome.clone()).collect();
             spans.sort_by_key(|span| span.start);
@@ -380,7 +405,7 @@ impl Search<'_> {
                     let ways = &ways[..ways.len().min(MOST_LANES)];
                     let least = self.parameters.scores.min_improvement.max(ways.len() as i32 / 4);
                     let scores = Scores { min_improvement: least, ..self.parameters.scores };
-                    (*grown, _) = extend(self.bases.codes(), ways, &scores);
+                    (*grown, _) = extend(self.bases.codes(), ways, &scores, 0);
                 }
             }
             let [right, left] = grown;
@@ -391,9 +416,9 @@ impl Search<'_> {
             longer.extend_from_slice(&consensus);
             longer.extend(right);
             consensus = longer;
-            copies = self.own_copies(&consensus);
+            copies = self.own_copies(&consensus)?;
         }
-        (consensus, copies)
+        Ok((consensus, copies))
     }
 
     /// The way on from an end of the consensus, if the copy reaches it; it ends where another copy (of `spans`, ascending) begins.
@@ -444,7 +469,7 @@ impl Search<'_> {
     }
 
     /// The family around a point, if there is one.
-    fn family(&self, at: u64, anchors: &[Anchor]) -> Outcome {
+    fn family(&self, at: u64, anchors: &[Anchor]) -> Result<Outcome> {
         // The nearest relatives of the place itself, so that a related family does not come into it.
         let window = self.window(at);
         let template: Vec<u8> =
@@ -460,10 +485,10 @@ impl Search<'_> {
         let nearest: Vec<Anchor> = near.into_iter().map(|(_, anchor)| anchor).collect();
         let (core, centre) = self.grow(&nearest, 400);
         if core.len() < self.parameters.min_length {
-            return Outcome::Nothing;
+            return Ok(Outcome::Nothing);
         }
         let centre = centre.min(core.len() - 1);
-        let anchors = self.anchors(&core, centre, CORE_BITS);
+        let anchors = self.anchors(&core, centre, CORE_BITS + self.extra)?;
         let likeness = self.likeness(&core, centre, &anchors);
         let limit = divergence_limit(likeness.iter().filter(|l| l.score >= CORE_SCORE));
         let mut anchors: Vec<(i32, Anchor)> = likeness
@@ -473,15 +498,15 @@ impl Search<'_> {
             .map(|(l, a)| (l.score, a))
             .collect();
         if anchors.len() < self.parameters.min_copies {
-            return Outcome::Nothing;
+            return Ok(Outcome::Nothing);
         }
         anchors.sort_by_key(|(score, anchor)| (Reverse(*score), anchor.at));
         let anchors: Vec<Anchor> = anchors.into_iter().map(|(_, anchor)| anchor).collect();
         let (consensus, _) = self.grow(&anchors, self.parameters.scores.max_extend);
         if consensus.len() < self.parameters.min_length {
-            return Outcome::Nothing;
+            return Ok(Outcome::Nothing);
         }
-        let (consensus, copies) = self.lengthen(consensus);
+        let (consensus, copies) = self.lengthen(consensus)?;
         let mut depth = vec![0i32; consensus.len() + 1];
         let mut seed = None;
         for (copy, _) in &copies {
@@ -512,12 +537,12 @@ impl Search<'_> {
             })
             .count();
         if loci < least || deep < self.parameters.min_length {
-            return Outcome::TooFew(copies);
+            return Ok(Outcome::TooFew(copies));
         }
-        match seed.or_else(|| copies.first().cloned()) {
+        Ok(match seed.or_else(|| copies.first().cloned()) {
             Some(seed) => Outcome::Family(Family { consensus, seed: FamilySeed::Pile(seed), copies }),
             None => Outcome::Nothing,
-        }
+        })
     }
 }
 
@@ -528,6 +553,9 @@ enum Outcome {
     TooFew(Vec<FamilyCopy>),
     Nothing,
 }
+
+/// Copies, and how well each aligns.
+type Copies = Vec<(FamilyCopy, Likeness)>;
 
 /// How well a copy aligns.
 #[derive(Debug, Clone, Copy)]
@@ -561,7 +589,7 @@ fn divergence_limit<'a>(copies: impl Iterator<Item = &'a Likeness>) -> f32 {
 }
 
 /// What discovery found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Discovery {
     /// Drafts, in the order in which they were found: those with most copies first.
     pub families: Vec<Family>,
@@ -569,6 +597,7 @@ pub struct Discovery {
     pub explained: u64,
     /// Consensus sequences with too few copies, or copies in one place only: segmental duplications, tandem repeats.
     pub left_out: u64,
+    held: Reservation,
 }
 
 /// Finds drafts of the families of a genome.
@@ -591,27 +620,30 @@ pub fn discover(index: &Index, parameters: &Parameters, progress: &dyn Progress)
     let table = SeedTable::new(&bases, Pattern::for_genome(length), UNKNOWN | SIMPLE, index.budget())?;
     let bins = length.div_ceil(BIN);
     let _held = index.budget().reserve(Component::Seeds, bins * PER_BIN, "the profile of the genome")?;
-    let depth = profile(&bases, &table, parameters, index.budget(), progress);
+    let depth = profile(&bases, &table, parameters, index.budget(), progress)?;
     let worth = |depth: u16| usize::from(depth) + 1 >= parameters.min_copies;
     let mut points: BinaryHeap<(u16, Reverse<u64>)> =
         depth.iter().zip(0..).filter(|(depth, _)| worth(**depth)).map(|(&depth, bin)| (depth, Reverse(bin))).collect();
     drop(depth);
     let mut tried = vec![false; bins as usize];
-    let mut found = Discovery { families: Vec::new(), explained: 0, left_out: 0 };
+    let (extra, spare) = (extra_bits(&table), Mutex::new(Vec::new()));
+    let held = index.budget().hold(Component::Output);
+    let mut found = Discovery { families: Vec::new(), explained: 0, left_out: 0, held };
     progress.phase("families", Some(length));
     while found.families.len() < parameters.max_families {
         let batch = next_points(&mut points, &bases, &tried);
         if batch.is_empty() {
             break;
         }
-        let search = Search { bases: &bases, table: &table, parameters };
-        let anchored: Vec<Vec<Anchor>> = batch.par_iter().map(|&(_, bin)| search.anchors_around(middle(bin))).collect();
+        let search = Search { bases: &bases, table: &table, parameters, extra, budget: index.budget(), spare: &spare };
+        let anchored: Vec<Vec<Anchor>> =
+            batch.par_iter().map(|&(_, bin)| search.anchors_around(middle(bin))).collect::<Result<_>>()?;
         // Those that share copies would be one family: the first goes on, the others come again.
         let mut loci: Vec<u64> = Vec::new();
         let mut chosen = Vec::new();
         for ((depth, bin), anchors) in batch.into_iter().zip(anchored) {
             if anchors.len() < parameters.min_copies {
-                give_up(&mut tried, bin.saturating_sub(2)..bin + 3);
+                give_up(&mut tried, bin.saturating_sub(WITHIN)..bin + WITHIN + 1);
             } else if anchors.iter().any(|anchor| loci.iter().any(|&at| at.abs_diff(anchor.at) < APART)) {
                 points.push((depth, Reverse(bin)));
             } else {
@@ -620,8 +652,8 @@ pub fn discover(index: &Index, parameters: &Parameters, progress: &dyn Progress)
             }
         }
         let outcomes: Vec<Outcome> =
-            chosen.par_iter().map(|(bin, anchors)| search.family(middle(*bin), anchors)).collect();
-        for ((bin, _), outcome) in chosen.into_iter().zip(outcomes) {
+            chosen.par_iter().map(|(bin, anchors)| search.family(middle(*bin), anchors)).collect::<Result<_>>()?;
+        for ((bin, anchors), outcome) in chosen.into_iter().zip(outcomes) {
             give_up(&mut tried, bin.saturating_sub(2)..bin + 3);
             match outcome {
                 Outcome::Family(family) if found.families.len() < parameters.max_families => {
@@ -634,9 +666,16 @@ pub fn discover(index: &Index, parameters: &Parameters, progress: &dyn Progress)
                     family.copies.iter().for_each(|copy| bases.take(&copy.genome));
                     found.explained += free;
                     progress.advance(free);
+                    let bytes = family.consensus.capacity() + family.copies.capacity() * size_of::<FamilyCopy>();
+                    found.held.grow((bytes + size_of::<Family>()) as u64, "drafts of families")?;
                     found.families.push(family);
                 }
-                Outcome::Family(_) | Outcome::Nothing => {}
+                Outcome::Family(_) => {}
+                // The same place of the other copies would fail as this one did.
+                Outcome::Nothing => anchors.iter().for_each(|anchor| {
+                    let bin = anchor.at / BIN;
+                    give_up(&mut tried, bin.saturating_sub(1)..bin + 2);
+                }),
                 Outcome::TooFew(copies) => {
                     found.left_out += 1;
                     copies

@@ -11,6 +11,8 @@ use super::bases::{TAKEN, UNKNOWN};
 pub(crate) const LANES: usize = 16;
 /// Rows between two looks at where the bands lie.
 const BLOCK: usize = 16;
+/// Rows without a better score after which a copy has ended.
+const QUIET: usize = 160;
 /// Widest half of a band.
 pub(crate) const MOST_BAND: usize = 24;
 const MOST_CELLS: usize = 2 * MOST_BAND + 1;
@@ -308,6 +310,12 @@ impl Group {
         }
     }
 
+    /// Copies that were better within the last [`QUIET`] rows than ever before.
+    fn going_on(&self, rows: usize) -> usize {
+        let lanes = self.ways.iter().zip(&self.reach);
+        lanes.filter(|(way, reach)| way.is_some() && reach.consensus as usize + QUIET >= rows).count()
+    }
+
     /// Sum over the lanes of what the scores were moved down by.
     fn moved_down(&self) -> i64 {
         self.base.iter().map(|&b| i64::from(b)).sum()
@@ -326,8 +334,8 @@ fn kernel_of(scores: &Scores) -> Kernel {
 }
 
 /// Grows a consensus along the ways of all copies: at each row the base that brings the most. It ends where the total,
-/// less `min_improvement` for each base, was best.
-pub(crate) fn extend(codes: &[u8], ways: &[Way], scores: &Scores) -> (Vec<u8>, Vec<Reach>) {
+/// less `min_improvement` for each base, was best, or where fewer than `least` copies go on.
+pub(crate) fn extend(codes: &[u8], ways: &[Way], scores: &Scores, least: usize) -> (Vec<u8>, Vec<Reach>) {
     let kernel = kernel_of(scores);
     let mut groups: Vec<Group> = ways.chunks(LANES).map(|ways| Group::new(ways, scores)).collect();
     let mut consensus = Vec::new();
@@ -336,6 +344,9 @@ pub(crate) fn extend(codes: &[u8], ways: &[Way], scores: &Scores) -> (Vec<u8>, V
         let at = consensus.len() % BLOCK;
         if at == 0 {
             groups.iter_mut().for_each(|group| group.turn(scores, codes, consensus.len()));
+            if groups.iter().map(|group| group.going_on(consensus.len())).sum::<usize>() < least {
+                break;
+            }
         }
         let mut sums = [0i64; 4];
         for group in &groups {
@@ -589,7 +600,7 @@ mod tests {
             for band in [1, 5, 16, MOST_BAND] {
                 let (truth, genome, ways) = family(&mut random, 400, copies, per_cent);
                 let scores = scores(band);
-                let found = extend(&genome, &ways, &scores);
+                let found = extend(&genome, &ways, &scores, 0);
                 assert_eq!(found, plain_extend(&genome, &ways, &scores), "round {round}, band {band}");
                 if band == 16 && copies >= 16 && per_cent <= 20 {
                     assert!(found.0.len() >= 300, "{} of {} bases", found.0.len(), truth.len());
@@ -603,7 +614,7 @@ mod tests {
         let mut random = Random(6);
         let (truth, genome, ways) = family(&mut random, 40_000, 2, 0);
         let scores = Scores { max_extend: 60_000, ..scores(5) };
-        let (consensus, reaches) = extend(&genome, &ways, &scores);
+        let (consensus, reaches) = extend(&genome, &ways, &scores, 0);
         assert!(consensus.len() >= 20_000 && consensus[..20_000] == truth[..20_000]);
         assert!(reaches.iter().all(|reach| reach.score >= 20_000 - 10 && reach.score <= 40_010), "{reaches:?}");
     }

@@ -71,6 +71,8 @@ pub(crate) struct SeedTable {
     pattern: Pattern,
     starts: Vec<u32>,
     places: Vec<u32>,
+    /// How likely a seed has a given key by chance, from the bases of the genome.
+    chance: f32,
     _held: Reservation,
 }
 
@@ -93,10 +95,25 @@ pub(crate) struct Chain {
     pub(crate) bits: f32,
 }
 
-/// Hits of a query, by strand and chain.
-#[derive(Default)]
+/// The chance that two bases of the genome are the same.
+fn same_by_chance(bases: &Bases, marks: u8) -> f32 {
+    let count = |codes: &[u8]| {
+        let mut counts = [0u64; 4];
+        codes.iter().filter(|code| **code & marks == 0).for_each(|code| counts[usize::from(code & 3)] += 1);
+        counts
+    };
+    let counts =
+        bases.codes().par_chunks(1 << 20).map(count).reduce(|| [0; 4], |a, b| std::array::from_fn(|i| a[i] + b[i]));
+    let sum = counts.iter().sum::<u64>();
+    if sum == 0 { 0.25 } else { counts.iter().map(|&n| (n as f64 / sum as f64).powi(2)).sum::<f64>() as f32 }
+}
+
+/// Hits of a query, by strand and chain. What it takes is reserved before it grows.
 pub(crate) struct Hits {
+    held: Reservation,
     words: Vec<u64>,
+    /// For each diagonal, by its hash, how many words it has, up to 255.
+    on_diagonal: Vec<u8>,
     pub(crate) hits: Vec<Hit>,
     pub(crate) chains: Vec<Chain>,
 }
@@ -108,11 +125,77 @@ const GAP: u32 = 300;
 const QUERY_BITS: u32 = 24;
 
 impl Hits {
-    /// Bytes that its buffers take.
-    pub(crate) fn bytes(&self) -> u64 {
+    /// None yet.
+    pub(crate) fn new(budget: &Budget) -> Self {
+        let held = budget.hold(Component::Seeds);
+        Self { held, words: Vec::new(), on_diagonal: Vec::new(), hits: Vec::new(), chains: Vec::new() }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.hits.clear();
+        self.chains.clear();
+    }
+
+    fn bytes(&self) -> u64 {
         (self.words.capacity() * size_of::<u64>()
+            + self.on_diagonal.capacity()
             + self.hits.capacity() * size_of::<Hit>()
             + self.chains.capacity() * size_of::<Chain>()) as u64
+    }
+
+    /// Reserves what the buffers would take beyond what they have.
+    fn reserve(&mut self, more: usize) -> Result<()> {
+        self.held.grow(more as u64, "seeds that a query shares with the genome")
+    }
+
+    /// Makes room for this many words.
+    fn reserve_words(&mut self, words: usize) -> Result<()> {
+        let most = Self::slots(words);
+        let words = if words > self.words.capacity() { words + words / 4 } else { words };
+        if words > self.words.capacity() || most > self.on_diagonal.capacity() {
+            let more = words.saturating_sub(self.words.capacity());
+            self.reserve(more * size_of::<u64>() + most.saturating_sub(self.on_diagonal.capacity()))?;
+            self.words.reserve_exact(words);
+            self.on_diagonal.clear();
+            self.on_diagonal.reserve_exact(most);
+            self.held.resize(self.bytes());
+        }
+        Ok(())
+    }
+
+    /// Makes room for the hits and chains of the words at hand, after those of the other strand.
+    fn reserve_hits(&mut self) -> Result<()> {
+        let (hits, chains) = (self.hits.len() + self.words.len(), self.chains.len() + self.words.len() / 2);
+        if hits > self.hits.capacity() || chains > self.chains.capacity() {
+            let more = hits.saturating_sub(self.hits.capacity()) * size_of::<Hit>()
+                + chains.saturating_sub(self.chains.capacity()) * size_of::<Chain>();
+            self.reserve(more)?;
+            self.hits.reserve_exact(hits - self.hits.len());
+            self.chains.reserve_exact(chains - self.chains.len());
+            self.held.resize(self.bytes());
+        }
+        Ok(())
+    }
+
+    /// Counters for this many words.
+    fn slots(words: usize) -> usize {
+        (2 * words).next_power_of_two().clamp(1 << 10, 1 << 20)
+    }
+
+    /// Drops most words of diagonals with fewer than `least`, and none of others: sorting them all would take longest.
+    fn drop_lonely(&mut self, least: u32) {
+        let least = least.min(255) as u8;
+        let slots = Self::slots(self.words.len());
+        self.on_diagonal.clear();
+        self.on_diagonal.resize(slots, 0);
+        let shift = 64 - slots.trailing_zeros();
+        let slot =
+            |word: u64| ((word >> (QUERY_BITS + DIAGONALS)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift) as usize;
+        for &word in &self.words {
+            let count = &mut self.on_diagonal[slot(word)];
+            *count = count.saturating_add(1);
+        }
+        self.words.retain(|&word| self.on_diagonal[slot(word)] >= least);
     }
 }
 
@@ -173,7 +256,13 @@ impl SeedTable {
             before += total;
         }
         starts[keys] = all;
-        Ok(Self { pattern, starts, places, _held: held })
+        let chance = same_by_chance(bases, marks).powi(pattern.weight as i32);
+        Ok(Self { pattern, starts, places, chance, _held: held })
+    }
+
+    /// Seeds that a base of a query shares with the genome by chance, both strands.
+    pub(crate) fn by_chance(&self) -> f32 {
+        2.0 * self.chance * self.places.len() as f32
     }
 
     pub(crate) fn span(&self) -> usize {
@@ -183,7 +272,10 @@ impl SeedTable {
     /// Finds what of the genome the query shares seeds with on one strand, and chains it: hits near one diagonal with at
     /// most [`GAP`] bases between; chains of fewer bits than `least` are left out. `query` is shorter than 2^24 bases and is read as it stands; for the
     /// other strand give its reverse complement. Seeds of more than `most` places count with `most` of them, spread evenly.
-    /// `keep` says which places count.
+    /// `keep` says which places count. What is found is added to `found`.
+    ///
+    /// # Errors
+    /// [`Error::Memory`](crate::Error::Memory) where the budget has no room for it.
     pub(crate) fn search(
         &self,
         query: &[u8],
@@ -192,11 +284,15 @@ impl SeedTable {
         least: f32,
         keep: impl Fn(u32, u32) -> bool,
         found: &mut Hits,
-    ) {
+    ) -> Result<()> {
         found.words.clear();
         let length = query.len() as u64;
+        let of_key = |key: usize| self.starts[key] as usize..self.starts[key + 1] as usize;
+        let mut words = 0;
+        self.pattern.for_each_key(query, UNKNOWN | SIMPLE | TAKEN, |_, key| words += of_key(key).len().min(most));
+        found.reserve_words(words)?;
         self.pattern.for_each_key(query, UNKNOWN | SIMPLE | TAKEN, |at, key| {
-            let places = &self.places[self.starts[key] as usize..self.starts[key + 1] as usize];
+            let places = &self.places[of_key(key)];
             let step = places.len().div_ceil(most).max(1);
             for &place in places.iter().step_by(step) {
                 if keep(at as u32, place) {
@@ -209,9 +305,12 @@ impl SeedTable {
                 }
             }
         });
-        found.words.sort_unstable();
         // Bits of a hit that follows another at a distance: hits expected by chance in between.
-        let density = (2u32 << DIAGONALS) as f32 / (self.starts.len() - 1) as f32;
+        let density = (2u32 << DIAGONALS) as f32 * self.chance;
+        let most_bits = -(density * self.span().max(8) as f32).log2();
+        found.drop_lonely(1 + (least / most_bits.max(3.5)).ceil() as u32);
+        found.words.sort_unstable();
+        found.reserve_hits()?;
         let mut first = 0;
         while first < found.words.len() {
             let start = found.hits.len();
@@ -245,6 +344,7 @@ impl SeedTable {
             }
             first = next;
         }
+        Ok(())
     }
 }
 

@@ -79,6 +79,12 @@ pub struct Refined {
     pub rounds: usize,
 }
 
+/// Bytes of an alignment without its operations: itself, its place, what others take of it, and its number in the lists of copies.
+const PER_ALIGNMENT: usize =
+    size_of::<Alignment>() + size_of::<Placed<'_>>() + 2 * size_of::<u64>() + 3 * size_of::<usize>();
+/// Bytes of a column of a consensus while its copies vote.
+const PER_COLUMN: u64 = 64;
+
 /// A family while it is worked on.
 #[derive(Debug, Clone)]
 struct Working {
@@ -104,13 +110,18 @@ pub fn refine(
     let bases = Bases::of(index)?;
     let contigs = index.contigs()?;
     let mut left_out = LeftOut::default();
+    // Alignments, and what is told of each while they are looked at.
+    let mut held = budget.hold(Component::Batches);
     let mut families: Vec<Working> = drafts
         .into_iter()
         .map(|draft| Working { consensus: draft.consensus, seed: draft.seed, settled: None })
         .collect();
     for round in 1.. {
         progress.phase("refine", Some(families.len() as u64));
-        let (alignments, _held) = all_alignments(index, &mut families, budget)?;
+        let alignments = all_alignments(index, &mut families, budget)?;
+        let bytes: usize = alignments.iter().map(|a| PER_ALIGNMENT + size_of_val(&a.operations[..])).sum();
+        held.grow((bytes as u64).saturating_sub(held.bytes()), "the alignments of the families")?;
+        held.resize(bytes as u64);
         let placed: Vec<Placed<'_>> = alignments.iter().map(|a| Placed::new(a, contigs)).collect();
         let lengths: Vec<usize> = families.iter().map(|f| f.consensus.len()).collect();
         let mut kept: Vec<bool> = contained(&placed, &lengths).iter().map(Option::is_none).collect();
@@ -129,6 +140,10 @@ pub fn refine(
             let families = judge::judge(families, &alignments, &placed, &bases, options, &mut left_out);
             return Ok(Refined { families, left_out, rounds: round - 1 });
         }
+        // Votes and columns of one family a thread, and its dynamic program.
+        let longest = lengths.iter().max().map_or(0, |&longest| longest as u64);
+        let scratch = rayon::current_num_threads() as u64 * longest * PER_COLUMN;
+        let _scratch = budget.reserve(Component::Batches, scratch, "the columns of the families")?;
         let next: Vec<Vec<Working>> = families
             .par_iter()
             .zip(&copies.fitting)
@@ -167,11 +182,7 @@ pub fn refine(
 }
 
 /// All alignments of the library, by place: those of settled families as they were, the others from one search.
-fn all_alignments(
-    index: &Index,
-    families: &mut [Working],
-    budget: &Budget,
-) -> Result<(Vec<Alignment>, crate::memory::Reservation)> {
+fn all_alignments(index: &Index, families: &mut [Working], budget: &Budget) -> Result<Vec<Alignment>> {
     let mut library = Library::default();
     let mut numbers = Vec::new();
     let mut alignments = Vec::new();
@@ -185,15 +196,12 @@ fn all_alignments(
         }
     }
     if !library.is_empty() {
-        let found = search(index, &library, &SearchOptions::default(), budget)?;
+        let found = search(index, &library, &SearchOptions { apart: true, ..SearchOptions::default() }, budget)?;
         alignments.extend(found.into_iter().map(|a| Alignment { query: numbers[a.query as usize], ..a }));
     }
     // Those of settled families come family by family.
     alignments.par_sort_unstable_by(|a, b| a.place().cmp(&b.place()));
-    let bytes: usize = alignments.iter().map(|a| size_of_val(a) + size_of_val(&a.operations[..])).sum();
-    let mut held = budget.hold(Component::Batches);
-    held.resize(bytes as u64);
-    Ok((alignments, held))
+    Ok(alignments)
 }
 
 /// A family after a round: itself, or its parts where it falls apart, or nothing where too few copies support any of it.
@@ -390,7 +398,7 @@ impl Side {
             return (Vec::new(), Vec::new());
         }
         let ways: Vec<Way> = chosen.iter().map(|&(_, way)| way).collect();
-        let (mut consensus, reaches) = extend(bases.codes(), &ways, &options.scores);
+        let (mut consensus, reaches) = extend(bases.codes(), &ways, &options.scores, 0);
         consensus.truncate(common_end(&reaches, consensus.len(), least));
         (consensus, chosen.iter().map(|&(i, _)| i).zip(reaches).collect())
     }
