@@ -17,7 +17,7 @@
 //! | [`align`] | a library of sequences against the genome: seeds, extension, alignments with columns and E-values | `index` and above |
 //! | [`annotate`] | copies of a library's repeats: overlaps resolved, fragments joined, summed up | `align` and above |
 //! | [`query`] | what users ask: sequences, regions, statistics | `index` and above |
-//! | [`repeats`] | families of repeats: discovery and refinement | `index` and above |
+//! | [`repeats`] | families of repeats: candidates, discovery and refinement | `index` and above |
 //! | [`output`] | rows, drawings, the report, complete-or-not-at-all files | plain types of `query` |
 //! | [`cli`] | one file a command | everything |
 //!

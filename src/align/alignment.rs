@@ -108,7 +108,7 @@ impl Counts {
     }
 
     /// Counts columns of codes; `path` takes them one after another from `query` and `genome`.
-    pub(super) fn of(query: &[u8], genome: &[u8], path: &[Column]) -> Self {
+    pub(crate) fn of(query: &[u8], genome: &[u8], path: &[Column]) -> Self {
         const C: u8 = 1;
         const G: u8 = 3;
         let mut counts = Self::default();
@@ -180,7 +180,7 @@ pub enum OperationKind {
 }
 
 /// Runs of columns.
-pub(super) fn operations(path: &[Column]) -> Vec<Operation> {
+pub(crate) fn operations(path: &[Column]) -> Vec<Operation> {
     let mut runs: Vec<Operation> = Vec::new();
     for column in path {
         let kind = match column {

@@ -24,7 +24,9 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
+pub(crate) use alignment::operations;
 pub use alignment::{Alignment, Counts, Operation, OperationKind};
+pub(crate) use extend::{Column, Extender};
 pub use library::Library;
 pub use score::{SCORE_UNITS, Scoring};
 pub use trim::Trimmer;

@@ -2,6 +2,7 @@
 
 mod annotate;
 mod build_index;
+mod candidates;
 mod demo;
 mod detect;
 mod dump;
@@ -66,6 +67,8 @@ enum Command {
     Annotate(annotate::Arguments),
     /// Write the genome with the copies of an annotation in lower case
     Mask(mask::Arguments),
+    /// Find places of the genome that share a seed and align (PAF): candidates of repeats
+    Candidates(candidates::Arguments),
     /// Find families of repeats: a library of consensus sequences
     Families(families::Arguments),
     /// All of it: index, families, their copies, the masked genome and a report, in one folder
@@ -276,6 +279,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Dump(arguments) => dump::run(arguments, &settings),
         Command::Annotate(arguments) => annotate::run(arguments, &settings),
         Command::Mask(arguments) => mask::run(arguments, &settings),
+        Command::Candidates(arguments) => candidates::run(arguments, &settings),
         Command::Families(arguments) => families::run(arguments, &settings),
         Command::Detect(arguments) => detect::run(arguments, &settings),
         Command::Demo(arguments) => demo::run(arguments, &settings),

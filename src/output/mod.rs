@@ -18,7 +18,7 @@ pub use annotation::{AnnotationFormat, annotation_header, annotation_rows};
 pub use families::{FamiliesSummary, FamilyFormat, families};
 pub use file::Output;
 pub(crate) use file::WRITING;
-pub use paf::paf_row;
+pub use paf::{paf_row, pair_row};
 pub use report::{DetectSummary, GenomeFacts, Run, StepRun, report_page, report_plots};
 pub use stockholm::stockholm;
 pub use svg::spectrum_svg;

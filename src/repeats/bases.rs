@@ -97,6 +97,19 @@ impl Bases {
         }
     }
 
+    /// Shares of T, C, A and G among the bases without one of `marks`; a quarter each where there are none.
+    pub(crate) fn composition(&self, marks: u8) -> [f64; 4] {
+        let count = |codes: &[u8]| {
+            let mut counts = [0u64; 4];
+            codes.iter().filter(|code| **code & marks == 0).for_each(|code| counts[usize::from(code & 3)] += 1);
+            counts
+        };
+        let pieces = self.codes.par_chunks(1 << 20).map(count);
+        let counts = pieces.reduce(|| [0; 4], |a, b| std::array::from_fn(|i| a[i] + b[i]));
+        let sum = counts.iter().sum::<u64>();
+        if sum == 0 { [0.25; 4] } else { counts.map(|n| n as f64 / sum as f64) }
+    }
+
     pub(crate) fn len(&self) -> u64 {
         self.codes.len() as u64
     }

@@ -4,6 +4,7 @@
 //! whole, apart from each other and described.
 
 mod bases;
+mod candidates;
 mod class;
 mod discovery;
 mod extension;
@@ -14,6 +15,9 @@ mod statistics;
 
 use std::ops::Range;
 
+pub use candidates::{
+    AlignedPair, Candidate, CandidateBatch, CandidateOptions, CandidateStatistics, MOST_FREE, Occurrence, candidates,
+};
 pub use class::{AROUND, CopyEnds, Evidence, TargetSite, Terminal, classify};
 pub use discovery::{Discovery, Parameters, discover};
 pub use extension::Scores;

@@ -95,19 +95,6 @@ pub(crate) struct Chain {
     pub(crate) bits: f32,
 }
 
-/// The chance that two bases of the genome are the same.
-fn same_by_chance(bases: &Bases, marks: u8) -> f32 {
-    let count = |codes: &[u8]| {
-        let mut counts = [0u64; 4];
-        codes.iter().filter(|code| **code & marks == 0).for_each(|code| counts[usize::from(code & 3)] += 1);
-        counts
-    };
-    let counts =
-        bases.codes().par_chunks(1 << 20).map(count).reduce(|| [0; 4], |a, b| std::array::from_fn(|i| a[i] + b[i]));
-    let sum = counts.iter().sum::<u64>();
-    if sum == 0 { 0.25 } else { counts.iter().map(|&n| (n as f64 / sum as f64).powi(2)).sum::<f64>() as f32 }
-}
-
 /// Hits of a query, by strand and chain. What it takes is reserved before it grows.
 pub(crate) struct Hits {
     held: Reservation,
@@ -256,7 +243,8 @@ impl SeedTable {
             before += total;
         }
         starts[keys] = all;
-        let chance = same_by_chance(bases, marks).powi(pattern.weight as i32);
+        let same = bases.composition(marks).iter().map(|share| share * share).sum::<f64>() as f32;
+        let chance = same.powi(pattern.weight as i32);
         Ok(Self { pattern, starts, places, chance, _held: held })
     }
 
