@@ -191,3 +191,345 @@ fn wrong_lines_say_what_is_wrong() {
     std::fs::write(at.join("bad.gff3"), "##gff-version 3\nchr9\t.\tr\t1\t2\t.\t+\t.\tID=a\n").expect("written");
     run(at, &["mask", "g.reprise", "--annotation", "bad.gff3"]).failed(3, &["bad.gff3, line 2", "chr9"]);
 }
+
+/// Rows of a command that is not always installed; `None` where it is not, which is said.
+fn lines_of(at: &std::path::Path, program: &str, arguments: &[&str]) -> Option<Vec<String>> {
+    match Command::new(program).args(arguments).current_dir(at).output() {
+        Ok(output) => {
+            assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+            Some(text(&output.stdout).lines().map(str::to_owned).collect())
+        }
+        Err(_) => {
+            eprintln!("skipped: {program} is not installed");
+            None
+        }
+    }
+}
+
+fn unpacked(path: &std::path::Path) -> String {
+    let bytes = std::fs::read(path).expect("written");
+    // What tells bgzip from gzip: an extra field of six bytes, BC; and the block without data at the end.
+    assert_eq!((&bytes[..4], &bytes[10..16]), (&[31, 139, 8, 4][..], &[6, 0, b'B', b'C', 2, 0][..]));
+    assert!(bytes.ends_with(&[27, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::MultiGzDecoder::new(&bytes[..]), &mut text).expect("gzip");
+    text
+}
+
+#[test]
+fn compressed_formats_are_indexed_for_tabix() {
+    let plant = plant();
+    let at = plant.folder.path();
+    let annotate =
+        |arguments: &[&str]| run(at, &[&["annotate", "g.reprise", "--library", "lib.fa", "-q"], arguments].concat());
+    annotate(&["-o", "a", "--formats", "gff3,bed,tsv"]).fine();
+    annotate(&["-o", "z", "--formats", "gff3,bed,tsv", "--bgzip"]).fine();
+    for format in ["gff3", "bed"] {
+        let plain = std::fs::read_to_string(at.join(format!("a.{format}"))).expect("written");
+        assert_eq!(unpacked(&at.join(format!("z.{format}.gz"))), plain);
+        assert!(at.join(format!("z.{format}.gz.tbi")).exists());
+        let rows = |contig: &str| -> Vec<String> {
+            plain.lines().filter(|line| line.starts_with(&format!("{contig}\t"))).map(str::to_owned).collect()
+        };
+        let file = format!("z.{format}.gz");
+        let Some(found) = lines_of(at, "tabix", &[&file, "chr2"]) else { continue };
+        assert_eq!(found, rows("chr2"));
+        assert_eq!(found.len(), 2);
+        assert_eq!(lines_of(at, "tabix", &[&file, "chr2:1050-1150"]).expect("it was there"), found[1..]);
+        assert!(lines_of(at, "tabix", &[&file, "chr2:901-1000"]).expect("it was there").is_empty());
+    }
+    assert!(at.join("z.tsv").exists());
+    annotate(&["-o", "z", "--formats", "bed", "--bgzip"]).failed(2, &["z.bed.gz", "--force"]);
+    annotate(&["--formats", "bed", "--bgzip"]).failed(2, &["--bgzip", "-o PREFIX"]);
+    annotate(&["-o", "y", "--formats", "tsv", "--bgzip"]).failed(2, &["--bgzip", "gff3"]);
+    // What was compressed masks as well.
+    let masked = |annotation| run(at, &["mask", "g.reprise", "--annotation", annotation]).fine().out;
+    assert_eq!(masked("z.gff3.gz"), masked("a.bed"));
+}
+
+#[test]
+fn contigs_beyond_the_bins_of_tbi_have_csi() {
+    use reprise::output::{Columns, Tabix};
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("far.bed.gz");
+    let mut tabix = Tabix::create(&path, false, Columns::Bed, 3_000_000_000).expect("created");
+    let rows = ["a\t5\t10\tx", "a\t2999999000\t2999999900\ty", "b\t0\t7\tz"];
+    rows.iter().for_each(|row| tabix.write(format!("{row}\n").as_bytes()).expect("written"));
+    tabix.finish().expect("written");
+    assert_eq!(unpacked(&path), rows.map(|row| format!("{row}\n")).concat());
+    assert!(folder.path().join("far.bed.gz.csi").exists());
+    if let Some(found) = lines_of(folder.path(), "tabix", &["far.bed.gz", "a:2,999,999,500-2,999,999,600"]) {
+        assert_eq!(found, rows[1..2]);
+    }
+    // Lines out of order are no index.
+    let mut tabix = Tabix::create(&folder.path().join("wrong.gz"), false, Columns::Bed, 100).expect("created");
+    tabix.write(b"a\t5\t10\n").expect("written");
+    assert!(tabix.write(b"a\t2\t10\n").is_err());
+}
+
+#[test]
+fn the_original_is_masked_as_it_is_written() {
+    let plant = plant();
+    let at = plant.folder.path();
+    run(at, &["annotate", "g.reprise", "--library", "lib.fa", "-o", "a", "-q"]).fine();
+    let mut genome = plant.genome.clone();
+    genome[1].letters[3] = b'r';
+    genome[1].letters[1150] = b'n';
+    let layout = common::Text { width: 37, line_end: "\r\n", final_line_end: false, empty_lines: false, blank: "\t " };
+    // The index has N for other letters.
+    std::fs::write(at.join("odd.fa"), fasta(&genome, &layout)).expect("written");
+    run(at, &["build-index", "odd.fa", "-q"]).fine();
+    let bed = std::fs::read_to_string(at.join("a.bed")).expect("written");
+    let expected = |hard: bool, replace: bool| -> String {
+        let mut masked = genome.clone();
+        for contig in &mut masked {
+            if replace {
+                contig.letters.make_ascii_uppercase();
+            }
+            for fields in bed.lines().map(|line| line.split('\t').collect::<Vec<_>>()) {
+                if fields[0] == contig.name {
+                    let number = |text: &str| text.parse::<usize>().expect("a number");
+                    let part = &mut contig.letters[number(fields[1])..number(fields[2])];
+                    if hard { part.fill(b'N') } else { part.make_ascii_lowercase() }
+                }
+            }
+        }
+        text(&fasta(&masked, &layout))
+    };
+    let mask = |arguments: &[&str]| {
+        run(at, &[&["mask", "odd.reprise", "--annotation", "a.bed", "--genome"], arguments].concat())
+    };
+    assert_eq!(mask(&["odd.fa"]).fine().out, expected(false, false));
+    assert_eq!(mask(&["odd.fa", "--hard"]).fine().out, expected(true, false));
+    assert_eq!(mask(&["odd.fa", "--replace"]).fine().out, expected(false, true));
+    let streamed = common::run_with(
+        at,
+        &["mask", "odd.reprise", "--annotation", "a.bed", "--genome", "-"],
+        &common::gzip(&fasta(&genome, &layout), 3),
+    );
+    assert_eq!(streamed.fine().out, expected(false, false));
+    mask(&["odd.fa", "-o", "m.fa.gz"]).fine();
+    assert_eq!(unpacked(&at.join("m.fa.gz")), expected(false, false));
+    // Another genome, a contig that is cut, one that is there twice, one that is not in the index.
+    mask(&["g.fa"]).failed(3, &["g.fa, line", "chr2 is not the sequence"]);
+    let wrong = |name: &str, content: &str, says: &[&str]| {
+        std::fs::write(at.join(name), content).expect("written");
+        mask(&[name]).failed(3, says);
+    };
+    let whole = text(&fasta(&genome[1..2], &PLAIN));
+    wrong("cut.fa", &whole[..700], &["cut.fa, line", "chr2 has"]);
+    wrong("more.fa", &format!("{whole}A\n"), &["more.fa, line", "chr2 is not"]);
+    wrong("twice.fa", &format!("{whole}{whole}"), &["twice.fa, line", "two sequences"]);
+    wrong("other.fa", ">chr3\nACGT\n", &["other.fa, line 1", "chr3"]);
+    wrong("none.fa", "ACGT\n", &["none.fa, line 1", "before the first name"]);
+    wrong("name.fa", ">chr2", &["name.fa, line 1", "chr2 has 0 bases"]);
+}
+
+#[test]
+fn tandem_repeats_are_found_as_such() {
+    let mut random = Random(4711);
+    let mut letters = random.bases(3000);
+    // Unit, copies, share of the bases that are changed (per mille), name, term.
+    let satellite = random.bases(171);
+    let mini = random.bases(23);
+    let arrays: [(&[u8], usize, usize); 5] =
+        [(b"CAG", 20, 0), (b"A", 60, 0), (b"TTAGGC", 30, 60), (&mini, 8, 60), (&satellite, 5, 80)];
+    let mut places = Vec::new();
+    for (unit, copies, changed) in arrays {
+        let from = letters.len();
+        for &base in unit.iter().cycle().take(unit.len() * copies) {
+            match random.below(1000) {
+                x if x < changed => letters.push(b"ACGT"[random.below(4)]),
+                // A base too many or too few now and then.
+                x if x < changed + changed / 10 => letters.extend([base, base]),
+                x if x < changed + changed / 5 => {}
+                _ => letters.push(base),
+            }
+        }
+        places.push((from as u64, letters.len() as u64));
+        letters.extend(random.bases(2000));
+    }
+    // A family with a tail of A is one copy, and its tail no repeat of its own.
+    let mut family = random.bases(600);
+    family.extend([b'A'; 30]);
+    let copy = letters.len() as u64;
+    letters.extend_from_slice(&family);
+    letters.extend(random.bases(500));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    std::fs::write(at.join("t.fa"), fasta(&[Contig::new("c", letters)], &PLAIN)).expect("written");
+    std::fs::write(at.join("lib.fa"), fasta(&[Contig::new("sine#SINE/tRNA", family)], &PLAIN)).expect("written");
+    run(at, &["build-index", "t.fa", "-q"]).fine();
+    let annotate = |more: &[&str]| run(at, &[&["annotate", "t.reprise", "--library", "lib.fa", "-q"], more].concat());
+    let out = annotate(&["--formats", "tsv"]).fine().out;
+    let rows: Vec<Vec<&str>> = out.lines().skip(1).map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows.len(), 6, "{out}");
+    let named: Vec<&str> = rows.iter().map(|row| row[4]).collect();
+    assert_eq!((named[0], named[1], named[2]), ("(AGC)n", "(A)n", "(AGGCTT)n"));
+    let smallest = (0..23).map(|i| text(&[&mini[i..], &mini[..i]].concat())).min().expect("a unit");
+    assert_eq!(named[3..], [&format!("({smallest})n")[..], "tandem-171", "sine"]);
+    assert_eq!([rows[0][5], rows[4][5], rows[5][5]], ["Simple_repeat", "Satellite", "SINE/tRNA"]);
+    for (row, (from, to)) in rows.iter().zip(&places) {
+        assert!(near(row[1], *from) && near(row[2], *to), "{row:?} is not {from}..{to}");
+    }
+    assert!(near(rows[5][1], copy) && near(rows[5][2], copy + 630));
+    let alone = annotate(&["--formats", "tsv", "--no-tandem"]).fine().out;
+    assert_eq!(alone.lines().skip(1).collect::<Vec<_>>().len(), 1);
+    annotate(&["-o", "t", "--formats", "gff3,out,bed"]).fine();
+    let gff3 = std::fs::read_to_string(at.join("t.gff3")).expect("written");
+    let terms: Vec<&str> =
+        gff3.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split('\t').nth(2)).collect();
+    let expected =
+        ["microsatellite", "microsatellite", "microsatellite", "minisatellite", "satellite_DNA", "SINE_element"];
+    assert_eq!(terms, expected);
+    lines_of(at, "gt", &["gff3validator", "t.gff3"]);
+    if let Some(merged) = lines_of(at, "bedtools", &["merge", "-i", "t.bed"]) {
+        assert_eq!(merged.len(), 6);
+    }
+    for threads in ["1", "3"] {
+        assert_eq!(annotate(&["--formats", "tsv", "-t", threads]).fine().out, out);
+    }
+}
+
+#[test]
+fn names_of_any_length_and_letters_survive_every_format() {
+    let mut random = Random(31);
+    let consensus = random.bases(400);
+    let long = "n".repeat(5000);
+    let names = ["a;b=c,d&e%f", "bell\u{7}\u{1b}[0m", "ünï", "#hash", ">gt", "track", "chr1:5-10", "\"quoted\"", &long];
+    let genome: Vec<Contig> = names
+        .iter()
+        .map(|name| {
+            let mut letters = random.bases(300);
+            letters.extend_from_slice(&consensus);
+            letters.extend(random.bases(200));
+            Contig::new(name, letters)
+        })
+        .collect();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    std::fs::write(at.join("g.fa"), fasta(&genome, &PLAIN)).expect("written");
+    let family = format!("f;{}#DNA", "x".repeat(3000));
+    std::fs::write(at.join("lib.fa"), fasta(&[Contig::new(&family, consensus)], &PLAIN)).expect("written");
+    run(at, &["build-index", "g.fa", "-q"]).fine();
+    let formats = "tsv,bed,gff3,out,jsonl";
+    run(at, &["annotate", "g.reprise", "--library", "lib.fa", "-o", "a", "--formats", formats, "-q"]).fine();
+    let read = |name: &str| std::fs::read_to_string(at.join(name)).expect("written");
+    let column = |text: &str, skip: usize, column: usize, blank: fn(char) -> bool| -> Vec<String> {
+        let fields = |line: &str| line.split(blank).filter(|f| !f.is_empty()).nth(column).map(str::to_owned);
+        text.lines().skip(skip).filter_map(fields).collect()
+    };
+    assert_eq!(column(&read("a.tsv"), 1, 0, |c| c == '\t'), names);
+    assert_eq!(column(&read("a.bed"), 0, 0, |c| c == '\t'), names);
+    assert_eq!(column(&read("a.bed"), 0, 3, |c| c == '\t'), vec![family.clone(); names.len()]);
+    assert_eq!(column(&read("a.out"), 3, 4, |c| c == ' '), names);
+    let json: Vec<String> = read("a.jsonl")
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).expect("JSON")["contig"].as_str().map(str::to_owned)
+        })
+        .map(|name| name.expect("a name"))
+        .collect();
+    assert_eq!(json, names);
+    let gff3 = read("a.gff3");
+    assert!(gff3.bytes().all(|byte| byte == b'\n' || byte == b'\t' || (b' '..0x7F).contains(&byte)));
+    lines_of(at, "gt", &["gff3validator", "a.gff3"]);
+    // GFF3 alone escapes what other readers take for a comment.
+    let masked = run(at, &["mask", "g.reprise", "--annotation", "a.gff3"]).fine().out;
+    let lower = |text: &str| {
+        text.lines().filter(|l| !l.starts_with('>')).flat_map(str::chars).filter(char::is_ascii_lowercase).count()
+    };
+    assert!(lower(&masked).abs_diff(400 * names.len()) < 16 * names.len());
+    assert_eq!(run(at, &["mask", "g.reprise", "--annotation", "a.out"]).fine().out, masked);
+}
+
+#[test]
+fn a_hundred_thousand_contigs() {
+    let mut random = Random(5);
+    let consensus = random.bases(300);
+    let mut genome: Vec<Contig> =
+        (0..100_000).map(|i| Contig::new(&format!("scaffold_{i}"), random.bases(30))).collect();
+    for number in [7, 50_000, 99_999] {
+        genome[number].letters.extend_from_slice(&consensus);
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    std::fs::write(at.join("g.fa"), fasta(&genome, &PLAIN)).expect("written");
+    std::fs::write(at.join("lib.fa"), fasta(&[Contig::new("f", consensus)], &PLAIN)).expect("written");
+    run(at, &["build-index", "g.fa", "-q"]).fine();
+    run(at, &["annotate", "g.reprise", "--library", "lib.fa", "-o", "a", "--bgzip", "--formats", "gff3,bed", "-q"])
+        .fine();
+    let bed = unpacked(&at.join("a.bed.gz"));
+    let found: Vec<&str> = bed.lines().filter_map(|line| line.split('\t').next()).collect();
+    assert_eq!(found, ["scaffold_7", "scaffold_50000", "scaffold_99999"]);
+    assert_eq!(unpacked(&at.join("a.gff3.gz")).matches("##sequence-region").count(), 100_000);
+    let masked = run(at, &["mask", "g.reprise", "--annotation", "a.bed.gz", "--genome", "g.fa"]).fine().out;
+    assert_eq!(masked.lines().count(), text(&fasta(&genome, &PLAIN)).lines().count());
+}
+
+/// What a mask of the simulated genome gets right: sensitivity and precision over its bases, places of other repeats left out.
+fn rates(predicted: &[(String, usize, usize)], truth: &str, lengths: &[(String, usize)]) -> (f64, f64) {
+    let mut bases: std::collections::HashMap<&str, Vec<u8>> =
+        lengths.iter().map(|(name, length)| (&name[..], vec![0; *length])).collect();
+    for line in truth.lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let number = |text: &str| text.parse::<usize>().expect("a number");
+        let mark = if fields[3] == "tandem" { 4 } else { 1 };
+        bases.get_mut(fields[0]).expect("a contig")[number(fields[1])..number(fields[2])]
+            .iter_mut()
+            .for_each(|b| *b |= mark);
+    }
+    for (name, start, end) in predicted {
+        bases.get_mut(&name[..]).expect("a contig")[*start..*end].iter_mut().for_each(|b| *b |= 2);
+    }
+    let count = |wanted: u8| bases.values().flatten().filter(|&&b| b == wanted).count() as f64;
+    (count(3) / (count(3) + count(1)), count(3) / (count(3) + count(2)))
+}
+
+#[test]
+fn no_worse_than_blastn() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    for (seed, divergence) in [("31", "1-15"), ("32", "8-25")] {
+        let simulate = ["simulate", "-o", seed, "--seed", seed, "--bases", "400000", "--families", "8", "-q"];
+        run(at, &[&simulate[..], &["--divergence", divergence]].concat()).fine();
+        let file = |name: &str| format!("{seed}/{name}");
+        run(at, &["build-index", &file("genome.fa"), "-o", &file("genome.reprise"), "-q"]).fine();
+        let library = file("library.fa");
+        let bed = run(
+            at,
+            &["annotate", &file("genome.reprise"), "--library", &library, "--formats", "bed", "--no-tandem", "-q"],
+        )
+        .fine()
+        .out;
+        let number = |text: &str| text.parse::<usize>().expect("a number");
+        let ours: Vec<(String, usize, usize)> = bed
+            .lines()
+            .map(|line| line.split('\t').collect::<Vec<_>>())
+            .map(|fields| (fields[0].to_owned(), number(fields[1]), number(fields[2])))
+            .collect();
+        let truth = std::fs::read_to_string(at.join(file("truth.bed"))).expect("written");
+        let mut lengths: Vec<(String, usize)> = Vec::new();
+        for line in std::fs::read_to_string(at.join(file("genome.fa"))).expect("written").lines() {
+            match line.strip_prefix('>') {
+                Some(name) => lengths.push((name.split(' ').next().unwrap_or(name).to_owned(), 0)),
+                None => lengths.last_mut().expect("a name first").1 += line.len(),
+            }
+        }
+        let (sensitivity, precision) = rates(&ours, &truth, &lengths);
+        assert!(sensitivity > 0.99 && precision > 0.99, "seed {seed}: {sensitivity} {precision}");
+        let search = ["-task", "blastn", "-evalue", "1e-10", "-dust", "no", "-max_target_seqs", "100000"];
+        let (genome, columns) = (file("genome.fa"), "6 sseqid sstart send");
+        let arguments = [&["-query", &library[..], "-subject", &genome, "-outfmt", columns], &search[..]].concat();
+        let Some(lines) = lines_of(at, "blastn", &arguments) else { continue };
+        let theirs: Vec<(String, usize, usize)> = lines
+            .iter()
+            .map(|line| line.split('\t').collect::<Vec<_>>())
+            .map(|fields| (fields[0].to_owned(), number(fields[1]), number(fields[2])))
+            .map(|(name, a, b)| (name, a.min(b) - 1, a.max(b)))
+            .collect();
+        let blastn = rates(&theirs, &truth, &lengths);
+        let f1 = |(s, p): (f64, f64)| 2.0 * s * p / (s + p);
+        assert!(f1((sensitivity, precision)) > f1(blastn) - 0.002, "seed {seed}: blastn has {blastn:?}");
+    }
+}

@@ -43,6 +43,17 @@ impl Library {
         self.sequences.push(sequence.into());
     }
 
+    /// Leaves out sequences that are not `kept`; gives the new number of each that is.
+    pub(crate) fn retain(&mut self, kept: &[bool]) -> Vec<u32> {
+        let numbers =
+            kept.iter().scan(0, |next, &kept| Some(std::mem::replace(next, *next + u32::from(kept)))).collect();
+        let mut keep = kept.iter();
+        self.names.retain(|_| keep.next() == Some(&true));
+        let mut keep = kept.iter();
+        self.sequences.retain(|_| keep.next() == Some(&true));
+        numbers
+    }
+
     /// Number of sequences.
     pub fn len(&self) -> usize {
         self.names.len()

@@ -8,6 +8,8 @@
 //!    first, and what lies on an alignment already found is not extended again.
 //! 4. Each alignment gets the scores that fit its own divergence, and its ends are set by them: harsh scores place the ends of
 //!    young copies exactly, mild ones follow old copies to their ends. An end at the end of the query is likelier than any other.
+//!
+//! Tandem repeats are found without a library ([`TandemRepeat`]).
 
 mod alignment;
 mod chain;
@@ -16,6 +18,7 @@ mod gapped;
 mod library;
 mod score;
 mod seeds;
+mod tandem;
 mod trim;
 mod ungapped;
 
@@ -29,6 +32,8 @@ pub use alignment::{Alignment, Counts, Operation, OperationKind};
 pub(crate) use extend::{Column, Extender};
 pub use library::Library;
 pub use score::{SCORE_UNITS, Scoring};
+pub use tandem::{LONGEST_PERIOD, TandemRepeat};
+pub(crate) use tandem::{e_value as tandem_e_value, free_score, tandem_repeats};
 pub use trim::Trimmer;
 
 use crate::index::Index;
@@ -45,6 +50,8 @@ use seeds::{Scanner, SeedTable, Segment};
 pub struct SearchOptions {
     /// Alignments that chance gives more often than this in the whole search are left out.
     pub max_e_value: f64,
+    /// Alignments of which a larger share of the pairs of bases is substituted are left out.
+    pub max_divergence: f64,
     /// Search these stretches alone, each as if it were a contig; all of the genome where there are none.
     pub within: Option<Vec<Stretch>>,
     /// What lies whole within an alignment of the same sequence and strand is not aligned too: the units of a tandem repeat are not
@@ -54,7 +61,7 @@ pub struct SearchOptions {
 
 impl Default for SearchOptions {
     fn default() -> Self {
-        Self { max_e_value: 1e-3, within: None, apart: false }
+        Self { max_e_value: 1e-3, max_divergence: 1.0, within: None, apart: false }
     }
 }
 
@@ -184,7 +191,7 @@ pub(crate) fn search_held(
             for alignment in &mut alignments {
                 alignment.e_value = scorings.general().e_value(alignment.score, library.bases(), bases);
             }
-            alignments.retain(|a| a.e_value <= options.max_e_value);
+            alignments.retain(|a| a.e_value <= options.max_e_value && a.counts.substituted() <= options.max_divergence);
             if alignments.is_empty() {
                 return None;
             }

@@ -16,6 +16,7 @@ pub struct Trimmer<'a> {
     index: &'a Index,
     library: &'a Library,
     scorings: Scorings,
+    query_bases: u64,
     bases: u64,
 }
 
@@ -27,7 +28,13 @@ impl<'a> Trimmer<'a> {
     pub fn new(index: &'a Index, library: &'a Library) -> Result<Self> {
         let pieces = pieces(index, None)?;
         let bases = pieces.iter().map(|p| u64::from(p.length())).sum();
-        Ok(Self { index, library, scorings: Scorings::new(composition(&pieces)), bases })
+        let scorings = Scorings::new(composition(&pieces));
+        Ok(Self { index, library, scorings, query_bases: library.bases(), bases })
+    }
+
+    /// The same where the search was for the first sequences of the library, of so many bases.
+    pub(crate) fn searched(self, query_bases: u64) -> Self {
+        Self { query_bases, ..self }
     }
 
     /// The part of an alignment within a range of its contig, without gaps at its ends; `None` where no pair of bases is left.
@@ -84,7 +91,7 @@ impl<'a> Trimmer<'a> {
             query_range,
             range,
             score,
-            e_value: self.scorings.general().e_value(score, self.library.bases(), self.bases),
+            e_value: self.scorings.general().e_value(score, self.query_bases, self.bases),
             counts,
             operations: operations(&columns),
             ..alignment.clone()

@@ -2,7 +2,7 @@
 //!
 //! [`annotate`] searches, then resolves overlaps best first: of two alignments that overlap, the one that scores better keeps what both have
 //! and the other is cut to what is left of it. Fragments of one copy that a deletion, an insertion or a copy of another family parts are given one
-//! number.
+//! number. Tandem repeats take part as families do.
 
 mod summary;
 
@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::Result;
-use crate::align::{Alignment, Library, SearchOptions, Trimmer, search_held};
+use crate::align::{
+    Alignment, Library, SearchOptions, Trimmer, free_score, search_held, tandem_e_value, tandem_repeats,
+};
 use crate::index::Index;
 use crate::kmer::Strand;
 use crate::memory::Budget;
@@ -58,14 +60,60 @@ pub fn family_and_class(name: &str) -> (&str, &str) {
 /// Every copy of the repeats of a library, by contig and start; none overlaps another.
 ///
 /// # Errors
-/// As [`search`]'s.
+/// As [`search`](crate::align::search)'s.
 pub fn annotate(index: &Index, library: &Library, options: &SearchOptions, budget: &Budget) -> Result<Vec<RepeatCopy>> {
     let (found, _held) = search_held(index, library, options, budget)?;
     let trimmer = Trimmer::new(index, library)?;
-    let mut copies = resolve(found, |alignment, range| trimmer.trim(alignment, range))?;
+    Ok(numbered(resolve(found, |alignment, range| trimmer.trim(alignment, range))?))
+}
+
+/// The same with the tandem repeats of the genome, where they explain it better: simple repeats and satellites that the library need not
+/// hold. Each array is added to the library as a sequence, so that copies name it as they name others.
+///
+/// # Errors
+/// As [`search`](crate::align::search)'s.
+pub fn annotate_with_tandem_repeats(
+    index: &Index,
+    library: &mut Library,
+    options: &SearchOptions,
+    budget: &Budget,
+) -> Result<Vec<RepeatCopy>> {
+    let (query_bases, families) = (library.bases(), library.len());
+    let (mut found, _found_held) = search_held(index, library, options, budget)?;
+    let (repeats, _repeats_held) = tandem_repeats(index, options.max_e_value, budget)?;
+    let mut units = Vec::with_capacity(repeats.len());
+    for repeat in repeats {
+        let query = library.len() as u32;
+        library.push(repeat.name(), repeat.array);
+        units.push(repeat.unit.len());
+        found.push(Alignment { query, ..repeat.alignment });
+    }
+    let trimmer = Trimmer::new(index, library)?.searched(query_bases);
+    let bases = index.contigs()?.iter().map(|contig| contig.length).sum();
+    let mut copies = resolve(found, |alignment, range| {
+        let mut rest = trimmer.trim(alignment, range)?;
+        if let Some(rest) = &mut rest
+            && let Some(unit) = (rest.query as usize).checked_sub(families).map(|number| units[number])
+        {
+            rest.score -= free_score(unit);
+            rest.e_value = tandem_e_value(rest.score, unit, bases);
+        }
+        Ok(rest)
+    })?;
+    // Arrays that families explain are no part of the library that copies name.
+    let mut kept = vec![false; library.len()];
+    kept[..families].fill(true);
+    copies.iter().for_each(|copy| kept[copy.query as usize] = true);
+    let numbers = library.retain(&kept);
+    copies.iter_mut().for_each(|copy| copy.query = numbers[copy.query as usize]);
+    Ok(numbered(copies))
+}
+
+/// Copies by place, with their numbers.
+fn numbered(mut copies: Vec<Alignment>) -> Vec<RepeatCopy> {
     copies.sort_unstable_by_key(Alignment::place);
     let ids = join(&copies);
-    Ok(copies.into_iter().zip(ids).map(|(alignment, id)| RepeatCopy { id, alignment }).collect())
+    copies.into_iter().zip(ids).map(|(alignment, id)| RepeatCopy { id, alignment }).collect()
 }
 
 /// Cuts alignments so that none overlaps another, best first.

@@ -5,10 +5,10 @@ use clap::{Args, ValueEnum};
 
 use super::{Settings, grouped};
 use crate::align::{Library, SearchOptions};
-use crate::annotate::{RepeatCopy, annotate};
+use crate::annotate::{RepeatCopy, annotate, annotate_with_tandem_repeats};
 use crate::index::OpenOptions;
 use crate::memory::Component;
-use crate::output::{AnnotationFormat, Output, annotation_header, annotation_rows};
+use crate::output::{AnnotationFormat, Columns, Output, Tabix, annotation_header, annotation_rows};
 use crate::sequence::Source;
 use crate::store::Contig;
 use crate::{Error, Result};
@@ -27,6 +27,15 @@ pub(super) struct Arguments {
     /// Leave out what chance gives more often than this in the whole search
     #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value)]
     max_e_value: f64,
+    /// Leave out copies of which more per cent of the bases are substituted
+    #[arg(long, value_name = "PERCENT", default_value_t = 100.0, value_parser = per_cent)]
+    max_divergence: f64,
+    /// Leave out the simple repeats and satellites that are found without the library
+    #[arg(long)]
+    no_tandem: bool,
+    /// Compress GFF3 and BED with bgzip, as PREFIX.FORMAT.gz, and write their indexes for tabix
+    #[arg(long)]
+    bgzip: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,6 +67,35 @@ pub(super) fn e_value(text: &str) -> Result<f64, String> {
     }
 }
 
+fn per_cent(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=100.0).contains(&share) => Ok(share),
+        _ => Err("a number from 0 to 100".to_owned()),
+    }
+}
+
+/// Where one format goes.
+enum Sink {
+    Plain(Output),
+    Indexed(Box<Tabix>),
+}
+
+impl Sink {
+    fn write(&mut self, text: &[u8]) -> Result<()> {
+        match self {
+            Self::Plain(output) => output.write_all(text).map_err(|e| Error::io("write", "the output", e)),
+            Self::Indexed(tabix) => tabix.write(text),
+        }
+    }
+
+    fn finish(self) -> Result<()> {
+        match self {
+            Self::Plain(output) => output.finish(),
+            Self::Indexed(tabix) => tabix.finish(),
+        }
+    }
+}
+
 /// Copies spelled at a time.
 const ROWS: usize = 1 << 12;
 
@@ -71,32 +109,59 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     }
     formats.sort_by_key(|f| *f as u8);
     formats.dedup();
-    let mut outputs = Vec::new();
-    match &settings.output {
-        None if formats.len() > 1 => {
-            return Err(Error::Usage("several formats need names; give -o PREFIX".to_owned()));
-        }
-        None => outputs.push((formats[0].named().0, settings.output()?)),
-        Some(prefix) => {
-            for format in &formats {
-                let (format, end) = format.named();
+    if settings.output.is_none() && formats.len() > 1 {
+        return Err(Error::Usage("several formats need names; give -o PREFIX".to_owned()));
+    }
+    let indexed = |format| match format {
+        CopyFormat::Bed if arguments.bgzip => Some(Columns::Bed),
+        CopyFormat::Gff3 if arguments.bgzip => Some(Columns::Gff),
+        _ => None,
+    };
+    if arguments.bgzip && settings.output.is_none() {
+        return Err(Error::Usage("--bgzip writes two files for a format; name them with -o PREFIX".to_owned()));
+    }
+    if arguments.bgzip && formats.iter().all(|&format| indexed(format).is_none()) {
+        return Err(Error::Usage("--bgzip is for gff3 and bed; give one of them to --formats".to_owned()));
+    }
+    let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
+    let contigs = index.contigs()?;
+    let longest = contigs.iter().map(|contig| contig.length).max().unwrap_or(0);
+    let mut sinks = Vec::new();
+    for &format in &formats {
+        let columns = indexed(format);
+        let (format, end) = format.named();
+        let sink = match &settings.output {
+            None => Sink::Plain(settings.output()?),
+            Some(prefix) => {
                 let mut path = prefix.as_os_str().to_owned();
                 path.push(".");
                 path.push(end);
-                outputs.push((format, Output::create(Some(path.as_ref()), settings.force)?));
+                match columns {
+                    None => Sink::Plain(Output::create(Some(path.as_ref()), settings.force)?),
+                    Some(columns) => {
+                        path.push(".gz");
+                        Sink::Indexed(Box::new(Tabix::create(path.as_ref(), settings.force, columns, longest)?))
+                    }
+                }
             }
-        }
+        };
+        sinks.push((format, sink));
     }
-    let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
-    let library = Library::read(&Source::new(&arguments.library))?;
+    let mut library = Library::read(&Source::new(&arguments.library))?;
     let _library_held = settings.budget.reserve(Component::Input, library.bytes(), "a library")?;
-    let options = SearchOptions { max_e_value: arguments.max_e_value, ..SearchOptions::default() };
-    let copies = settings.on_pool(|| annotate(&index, &library, &options, &settings.budget))?;
+    let max_divergence = arguments.max_divergence / 100.0;
+    let options = SearchOptions { max_e_value: arguments.max_e_value, max_divergence, ..SearchOptions::default() };
+    let copies = settings.on_pool(|| {
+        if arguments.no_tandem {
+            annotate(&index, &library, &options, &settings.budget)
+        } else {
+            annotate_with_tandem_repeats(&index, &mut library, &options, &settings.budget)
+        }
+    })?;
     let mut copies_held = settings.budget.hold(Component::Alignments);
     copies_held.resize(copies.iter().map(RepeatCopy::bytes).sum());
-    let contigs = index.contigs()?;
-    for (format, output) in outputs {
-        write_copies(&copies, format, &library, contigs, output)?;
+    for (format, sink) in sinks {
+        write_to(&copies, format, &library, contigs, sink)?;
     }
     if !settings.quiet {
         let bases: u64 = copies.iter().map(|c| c.alignment.range.end - c.alignment.range.start).sum();
@@ -119,13 +184,21 @@ pub(super) fn write_copies(
     format: AnnotationFormat,
     library: &Library,
     contigs: &[Contig],
-    mut output: Output,
+    output: Output,
 ) -> Result<()> {
-    let write =
-        |output: &mut Output, text: &[u8]| output.write_all(text).map_err(|e| Error::io("write", "the output", e));
+    write_to(copies, format, library, contigs, Sink::Plain(output))
+}
+
+fn write_to(
+    copies: &[RepeatCopy],
+    format: AnnotationFormat,
+    library: &Library,
+    contigs: &[Contig],
+    mut sink: Sink,
+) -> Result<()> {
     let mut text = Vec::new();
     annotation_header(format, contigs, &mut text);
-    write(&mut output, &text)?;
+    sink.write(&text)?;
     // Fragments of a copy lie on one contig.
     for run in copies.chunk_by(|a, b| a.alignment.contig == b.alignment.contig) {
         let whole = [run];
@@ -134,8 +207,8 @@ pub(super) fn write_copies(
         for part in parts {
             text.clear();
             annotation_rows(format, part, library, contigs, &mut text);
-            write(&mut output, &text)?;
+            sink.write(&text)?;
         }
     }
-    output.finish()
+    sink.finish()
 }

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 
 use ahash::AHashSet;
 use clap::Args;
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use noodles_bgzf as bgzf;
 
 use super::{Settings, grouped};
 use crate::index::{Index, OpenOptions};
 use crate::output::Output;
-use crate::sequence::{Case, Region, Source, parse_bed_line};
+use crate::sequence::{Case, Record, Region, Source, parse_bed_line};
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]
@@ -21,6 +20,9 @@ pub(super) struct Arguments {
     /// What to mask: .gff3 (features without parts), RepeatMasker's .out, or lines that begin as BED's do; plain or gzipped
     #[arg(long, value_name = "FILE")]
     annotation: PathBuf,
+    /// Mask this FASTA, which the index was built from, plain or compressed, or `-`: its lines, descriptions and letters stay as they are
+    #[arg(long, value_name = "FASTA", conflicts_with = "width")]
+    genome: Option<PathBuf>,
     #[command(flatten)]
     letters: LetterArguments,
 }
@@ -44,28 +46,35 @@ const CHUNK: u64 = 1 << 20;
 
 pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
-    let compressed = settings.output.as_ref().is_some_and(|path| path.extension().is_some_and(|end| end == "gz"));
-    let bases = mask(&index, &arguments.annotation, &arguments.letters, settings.output()?, compressed)?;
+    let end = settings.output.as_ref().and_then(|path| path.extension());
+    let compressed = end.is_some_and(|end| end == "gz" || end == "bgz");
+    let genome = arguments.genome.as_deref();
+    let bases = mask(&index, &arguments.annotation, genome, &arguments.letters, settings.output()?, compressed)?;
     settings.note(&format!("masked {} bases", grouped(bases)));
     Ok(())
 }
 
-/// Writes the genome with the intervals of an annotation masked; gives the bases masked.
+/// Writes the genome of an index, or the FASTA that it was built from, with the intervals of an annotation masked; gives the bases masked.
 pub(super) fn mask(
     index: &Index,
     annotation: &Path,
+    genome: Option<&Path>,
     letters: &LetterArguments,
     mut output: Output,
     compressed: bool,
 ) -> Result<u64> {
     let masked = intervals(index, annotation)?;
+    let write = |output: &mut dyn Write| match genome {
+        Some(genome) => mask_source(index, &masked, letters, &Source::new(genome), output),
+        None => write_masked(index, &masked, letters, output),
+    };
     let bases = if compressed {
-        let mut encoder = GzEncoder::new(&mut output, Compression::default());
-        let bases = write_masked(index, &masked, letters, &mut encoder)?;
+        let mut encoder = bgzf::io::Writer::new(&mut output);
+        let bases = write(&mut encoder)?;
         encoder.finish().map_err(|e| Error::io("write", "the output", e))?;
         bases
     } else {
-        write_masked(index, &masked, letters, &mut output)?
+        write(&mut output)?
     };
     output.finish()?;
     Ok(bases)
@@ -218,6 +227,159 @@ fn write_masked(
         }
     }
     Ok(bases)
+}
+
+/// Where in a FASTA its reader is.
+enum Place {
+    /// Before the first `>`, or behind the end of a line.
+    LineStart,
+    Header,
+    Sequence,
+}
+
+/// Copies a FASTA with its letters masked and all else as it is; gives the bases masked.
+fn mask_source(
+    index: &Index,
+    masked: &[Interval],
+    arguments: &LetterArguments,
+    source: &Source,
+    output: &mut dyn Write,
+) -> Result<u64> {
+    let io_error = |e| Error::io("write", "the output", e);
+    let mut reader = BufReader::with_capacity(1 << 18, source.open()?);
+    let mut record: Option<Masking<'_>> = None;
+    let mut seen = AHashSet::new();
+    let (mut place, mut line, mut header, mut bases) = (Place::LineStart, 1, Vec::new(), 0);
+    loop {
+        let buffer = reader.fill_buf().map_err(|e| source.read_error(line, e))?;
+        let Some(&first) = buffer.first() else { break };
+        let in_line = |problem: String| Error::input(source.path(), Some(line), problem);
+        // Up to the end of the line, or as much of it as there is.
+        let length = memchr::memchr(b'\n', buffer).map_or(buffer.len(), |at| at + 1);
+        let mut letters = buffer[..length].to_vec();
+        let ended = letters.ends_with(b"\n");
+        reader.consume(length);
+        if matches!(place, Place::LineStart) {
+            place = if first == b'>' { Place::Header } else { Place::Sequence };
+        }
+        match place {
+            Place::Header => {
+                header.extend_from_slice(&letters);
+                if ended {
+                    if let Some(last) = record.take() {
+                        bases += last.finish().map_err(in_line)?;
+                    }
+                    record = Some(Masking::begin(index, masked, &header, &mut seen).map_err(in_line)?);
+                    header.clear();
+                }
+            }
+            _ => {
+                let bases = letters.iter().rposition(|byte| !byte.is_ascii_whitespace()).map_or(0, |last| last + 1);
+                match &mut record {
+                    Some(record) => record.mask(&mut letters[..bases], arguments).map_err(in_line)?,
+                    None if bases > 0 => return Err(in_line("there is sequence before the first name".to_owned())),
+                    None => {}
+                }
+            }
+        }
+        output.write_all(&letters).map_err(io_error)?;
+        if ended {
+            (place, line) = (Place::LineStart, line + 1);
+        }
+    }
+    let in_line = |problem: String| Error::input(source.path(), Some(line), problem);
+    if !header.is_empty() {
+        // A name without the end of its line, and without a sequence.
+        if let Some(last) = record.take() {
+            bases += last.finish().map_err(in_line)?;
+        }
+        record = Some(Masking::begin(index, masked, &header, &mut seen).map_err(in_line)?);
+    }
+    match record {
+        Some(last) => bases += last.finish().map_err(in_line)?,
+        None => return Err(Error::input(source.path(), None, "holds no sequence; give the FASTA of the index")),
+    }
+    Ok(bases)
+}
+
+/// A contig that is masked as its letters come, and compared with that of the index.
+struct Masking<'a> {
+    name: String,
+    contig: Record<'a>,
+    /// Intervals that do not end before `at`.
+    masked: &'a [Interval],
+    at: u64,
+    bases: u64,
+    own: Vec<u8>,
+}
+
+impl<'a> Masking<'a> {
+    /// Of the contig that a header names, which is not `seen` yet.
+    fn begin(
+        index: &'a Index,
+        masked: &'a [Interval],
+        header: &[u8],
+        seen: &mut AHashSet<String>,
+    ) -> Result<Self, String> {
+        let text = String::from_utf8_lossy(header.get(1..).unwrap_or_default());
+        let name = text.split_ascii_whitespace().next().unwrap_or_default();
+        if !seen.insert(name.to_owned()) {
+            return Err(format!("two sequences are called {name:?}"));
+        }
+        let strange = |e: Error| format!("{e}; give the FASTA that the index was built from");
+        let part = |range| Region { contig: name.to_owned(), range };
+        let (number, contig) = index.region_record(&part(0..0)).map_err(strange)?;
+        // The whole of it is checked.
+        index.region_record(&part(0..contig.length())).map_err(strange)?;
+        let first = masked.partition_point(|(c, _)| *c < number);
+        let masked = &masked[first..first + masked[first..].partition_point(|(c, _)| *c == number)];
+        Ok(Self { name: name.to_owned(), contig, masked, at: 0, bases: 0, own: Vec::new() })
+    }
+
+    fn mask(&mut self, letters: &mut [u8], arguments: &LetterArguments) -> Result<(), String> {
+        let range = self.at..self.at + letters.len() as u64;
+        self.own.clear();
+        if range.end <= self.contig.length() {
+            self.contig.bases(range.clone(), Case::Upper, &mut self.own);
+        }
+        let same = |(&letter, &own): (&u8, &u8)| match own {
+            b'N' => !b"ACGT".contains(&letter.to_ascii_uppercase()),
+            _ => letter.to_ascii_uppercase() == own,
+        };
+        if self.own.len() != letters.len() || !letters.iter().zip(&self.own).all(same) {
+            return Err(format!("{} is not the sequence of that name in the index", self.name));
+        }
+        if arguments.replace {
+            letters.make_ascii_uppercase();
+        }
+        while let [(_, interval), rest @ ..] = self.masked
+            && interval.start < range.end
+        {
+            let within = interval.start.max(range.start)..interval.end.min(range.end);
+            let part = &mut letters[(within.start - range.start) as usize..(within.end - range.start) as usize];
+            self.bases += part.len() as u64;
+            if arguments.hard {
+                part.fill(b'N')
+            } else {
+                part.make_ascii_lowercase()
+            }
+            if interval.end > range.end {
+                break;
+            }
+            self.masked = rest;
+        }
+        self.at = range.end;
+        Ok(())
+    }
+
+    /// The bases that were masked, once all of the contig was there.
+    fn finish(self) -> Result<u64, String> {
+        let length = self.contig.length();
+        if self.at < length {
+            return Err(format!("{} has {} bases before here, in the index it has {length}", self.name, self.at));
+        }
+        Ok(self.bases)
+    }
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ pub fn annotation_rows(
                     "{}\t{start}\t{end}\t{name}\t{matching}\t{}\t{start}\t{end}\t{}",
                     row.contig,
                     row.strand,
-                    colour(row.class)
+                    colour(row.family, row.class)
                 );
             }
             AnnotationFormat::Out => {
@@ -166,7 +166,7 @@ pub fn annotation_rows(
             }
             AnnotationFormat::Gff3 => {
                 let (start, end, count) = &mut parts[(copy.id - first) as usize];
-                let term = ontology_term(row.class);
+                let term = ontology_term(row.family, row.class);
                 if *count == 1 {
                     gff3(out, &row, term, row.start..row.end, &format!("ID=copy{}", row.id), true);
                     continue;
@@ -240,8 +240,8 @@ fn is_plain(byte: u8) -> bool {
     (0x21..0x7F).contains(&byte) && !b"%;=&,".contains(&byte)
 }
 
-/// Term of the Sequence Ontology for a class as RepeatMasker, Dfam and RepeatModeler write it.
-fn ontology_term(class: &str) -> &'static str {
+/// Term of the Sequence Ontology for a family and its class as RepeatMasker, Dfam and RepeatModeler write it.
+fn ontology_term(family: &str, class: &str) -> &'static str {
     let (order, superfamily) = class.split_once(['/', '_']).unwrap_or((class, ""));
     match order {
         "LTR" => "LTR_retrotransposon",
@@ -251,20 +251,26 @@ fn ontology_term(class: &str) -> &'static str {
         "DNA" if superfamily.starts_with("Helitron") => "helitron",
         "DNA" => "DNA_transposon",
         "Satellite" => "satellite_DNA",
-        "Simple" | "Low" => "tandem_repeat",
+        // The length of the unit tells them apart, where the name has it: `(CA)n`.
+        "Simple" => match family.strip_prefix('(').and_then(|name| name.strip_suffix(")n")).map(str::len) {
+            Some(..10) => "microsatellite",
+            Some(_) => "minisatellite",
+            None => "tandem_repeat",
+        },
+        "Low" => "low_complexity_region",
         _ => "dispersed_repeat",
     }
 }
 
 /// Colour of a class in a genome browser.
-fn colour(class: &str) -> &'static str {
-    match ontology_term(class) {
+fn colour(family: &str, class: &str) -> &'static str {
+    match ontology_term(family, class) {
         "LTR_retrotransposon" => "44,123,182",
         "LINE_element" => "215,25,28",
         "SINE_element" => "253,141,60",
         "DNA_transposon" => "26,150,65",
         "helitron" => "123,50,148",
-        "satellite_DNA" | "tandem_repeat" => "140,81,10",
+        "satellite_DNA" | "tandem_repeat" | "microsatellite" | "minisatellite" | "low_complexity_region" => "140,81,10",
         _ => "99,99,99",
     }
 }

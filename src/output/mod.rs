@@ -8,6 +8,7 @@ mod paf;
 mod report;
 mod stockholm;
 mod svg;
+mod tabix;
 
 use std::io::Write;
 use std::ops::Range;
@@ -22,6 +23,7 @@ pub use paf::{paf_row, pair_row};
 pub use report::{DetectSummary, GenomeFacts, Run, StepRun, report_page, report_plots};
 pub use stockholm::stockholm;
 pub use svg::spectrum_svg;
+pub use tabix::{Columns, Tabix};
 
 use crate::query::{Rows, SequenceStatistics};
 

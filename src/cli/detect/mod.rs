@@ -368,7 +368,7 @@ impl Work<'_> {
         self.step(MASK, inputs, &["masked.fa.gz"], |work| {
             work.settings.progress.phase("mask", None);
             let output = Output::create(Some(&work.folder.path("masked.fa.gz")), true)?;
-            mask(index, &work.folder.path(MASKED_BY), letters, output, true)
+            mask(index, &work.folder.path(MASKED_BY), None, letters, output, true)
         })
     }
 
