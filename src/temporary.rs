@@ -66,7 +66,7 @@ impl Temporary {
     }
 
     /// Runs `publish`, which no signal interrupts. Where it is done there is nothing left to remove.
-    pub(crate) fn publish<T>(self, publish: impl FnOnce() -> crate::Result<T>) -> crate::Result<T> {
+    pub(crate) fn publish<T>(mut self, publish: impl FnOnce() -> crate::Result<T>) -> crate::Result<T> {
         let mut all = begun();
         let published = publish();
         if published.is_ok() {
@@ -75,6 +75,7 @@ impl Temporary {
         drop(all);
         if published.is_ok() {
             // Its name is another one now.
+            self.path = PathBuf::new();
             std::mem::forget(self);
         }
         published
