@@ -172,13 +172,13 @@ fn write(text: &[u8], settings: &Settings) -> Result<()> {
 
 /// To standard output where the families go to a file, else to standard error with `-v`.
 fn summarize(summary: &FamiliesSummary, settings: &Settings) -> Result<()> {
-    let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple } = summary.left_out;
+    let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple, genes } = summary.left_out;
     let text = if settings.json {
         serde_json::to_string(summary).map_err(|e| Error::io("write", "the summary", e.into()))?
     } else {
         format!(
             "{} families, {} copies, {:.1} % of {} bases; from {} drafts in {} rounds\nleft out: {contained} in other families, {few_copies} of too few \
-             copies, {like_flanks} with like flanks, {tandem_arrays} tandem arrays, {simple} simple repeats, {} never drafts",
+             copies, {like_flanks} with like flanks, {tandem_arrays} tandem arrays, {simple} simple repeats, {genes} of genes, {} never drafts",
             grouped(summary.families),
             grouped(summary.copies),
             100.0 * summary.bases as f64 / summary.genome_bases.max(1) as f64,

@@ -139,4 +139,15 @@ impl Bases {
         let next = self.starts.partition_point(|&start| start <= at).clamp(1, self.starts.len() - 1);
         self.starts[next - 1]..self.starts[next]
     }
+
+    /// The first base of a contig.
+    pub(crate) fn start_of(&self, contig: u32) -> u64 {
+        self.starts[contig as usize]
+    }
+
+    /// A range and so many bases to either side of it, within its contig.
+    pub(crate) fn around(&self, range: &Range<u64>, beside: u64) -> Range<u64> {
+        let contig = self.contig_of(range.start);
+        range.start.saturating_sub(beside).max(contig.start)..(range.end + beside).min(contig.end)
+    }
 }

@@ -390,10 +390,10 @@ fn is_monotonous(codes: &[u8]) -> bool {
 }
 
 /// A local alignment of two sequences.
-struct Local {
+pub(super) struct Local {
     score: i32,
-    a: (usize, usize),
-    b: (usize, usize),
+    pub(super) a: (usize, usize),
+    pub(super) b: (usize, usize),
     matches: usize,
     columns: usize,
 }
@@ -461,7 +461,7 @@ fn inverted_repeat(consensus: &[u8]) -> Option<Local> {
 }
 
 /// The repeat that a consensus begins and ends with, and how far apart the two are.
-fn direct_repeat(consensus: &[u8]) -> Option<(Local, usize)> {
+pub(super) fn direct_repeat(consensus: &[u8]) -> Option<(Local, usize)> {
     const WORD: usize = 11;
     const LEAST: usize = 80;
     /// Bases between the two at the least: else it is two units of a tandem repeat.

@@ -60,8 +60,12 @@ pub struct SeedAlignment {
     pub reference: Vec<u8>,
 }
 
-/// The copies of a family: alignments, by place, of which the parts of one copy lie next to each other.
-fn insertions(alignments: &[Alignment]) -> Vec<Vec<&Alignment>> {
+/// Most bases between the parts of a copy that lacks the middle.
+const GAP: u64 = 50;
+
+/// The copies of a family from its alignments, by place: the parts of one copy, with something inserted between them or the middle
+/// lost, are taken together.
+pub(super) fn insertions<'a>(alignments: impl IntoIterator<Item = &'a Alignment>) -> Vec<Vec<&'a Alignment>> {
     let mut copies: Vec<Vec<&Alignment>> = Vec::new();
     // Copies that may go on, with where they are looked for.
     let mut open: Vec<usize> = Vec::new();
@@ -76,7 +80,9 @@ fn insertions(alignments: &[Alignment]) -> Vec<Vec<&Alignment>> {
                 Strand::Forward => (last.query_range.end, alignment.query_range.start),
                 Strand::Reverse => (alignment.query_range.end, last.query_range.start),
             };
-            last.strand == alignment.strand && before <= after + 30 && after <= before + 100
+            last.strand == alignment.strand
+                && before <= after + 30
+                && (after <= before + 100 || alignment.range.start <= last.range.end + GAP)
         });
         match goes_on {
             Some(at) => {

@@ -214,12 +214,12 @@ fn what_was_run(out: &mut String, summary: &DetectSummary) {
     row("genome", &format!("{} (BLAKE3 of its bases {})", shortened(&summary.genome.name, 300), summary.genome.blake3));
     row("parameters", &shortened(&summary.parameters.to_string(), 4000));
     if let Some(search) = &summary.search {
-        let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple } = search.left_out;
+        let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple, genes } = search.left_out;
         row(
             "families",
             &format!(
                 "{} from {} drafts in {} rounds; left out: {} in other families, {} of too few copies, {} with like flanks, {} \
-                 tandem arrays, {} simple repeats",
+                 tandem arrays, {} simple repeats, {} of genes",
                 grouped(search.families),
                 grouped(search.drafts),
                 search.rounds,
@@ -227,7 +227,8 @@ fn what_was_run(out: &mut String, summary: &DetectSummary) {
                 grouped(few_copies),
                 grouped(like_flanks),
                 grouped(tandem_arrays),
-                grouped(simple)
+                grouped(simple),
+                grouped(genes)
             ),
         );
     }

@@ -3,11 +3,15 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::coding::are_genes;
 use super::places::Placed;
-use super::{RefineOptions, RefinedFamily, Working};
+use super::{Part, RefineOptions, RefinedFamily, Working};
 use crate::align::Alignment;
 use crate::kmer::Strand;
 use crate::repeats::bases::{Bases, UNKNOWN};
+use crate::repeats::class::{classify, copy_ends};
+use crate::repeats::statistics::insertions;
+use crate::store::Contig;
 
 /// Drafts that are no family of their own, by reason.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -22,12 +26,16 @@ pub struct LeftOut {
     pub tandem_arrays: u64,
     /// Microsatellites and other sequence of low complexity.
     pub simple: u64,
+    /// Genes of the genome of which there are several: copies that differ at third bases of codons and have no stops.
+    pub genes: u64,
 }
 
 /// Bases of a flank that are compared.
 const FLANK: u64 = 120;
 /// Words of a flank.
 const WORD: usize = 9;
+/// Whole copies that show the inside of an element, where its terminal repeat has enough copies.
+const INSIDES: usize = 2;
 /// Copies of which flanks are compared: more than these need not be looked at.
 const LOOKED_AT: usize = 60;
 
@@ -35,6 +43,8 @@ const LOOKED_AT: usize = 60;
 struct Place {
     genome: Range<u64>,
     copies: usize,
+    /// What they cover of the consensus.
+    columns: Vec<Range<u32>>,
 }
 
 /// Keeps the families that have copies in enough places, with their statistics, those with most bases first.
@@ -43,6 +53,7 @@ pub(super) fn judge(
     alignments: &[Alignment],
     placed: &[Placed<'_>],
     bases: &Bases,
+    contigs: &[Contig],
     options: &RefineOptions,
     left_out: &mut LeftOut,
 ) -> Vec<RefinedFamily> {
@@ -55,22 +66,33 @@ pub(super) fn judge(
             left_out.simple += 1;
             continue;
         }
-        // A copy of a trifle shows nothing.
-        let shown: Vec<&Placed<'_>> = copies.iter().copied().filter(|c| c.bases() >= (length / 4).min(40)).collect();
-        let places = places(&shown, length);
-        let in_rows: usize = places.iter().filter(|p| p.copies > 1).map(|p| p.copies).sum();
-        let tandem = 2 * in_rows > shown.len();
-        if places.len() < options.min_copies {
+        let places = places(&copies, length, bases);
+        let all: usize = places.iter().map(|p| p.copies).sum();
+        let in_rows: usize = places.iter().map(|p| p.copies).filter(|&copies| copies > 1).sum();
+        let tandem = 2 * in_rows > all;
+        let inside = family.part == Part::Inside;
+        let least = if inside { options.min_copies.min(INSIDES) } else { options.min_copies };
+        if places.len() < least {
             *(if tandem { &mut left_out.tandem_arrays } else { &mut left_out.few_copies }) += 1;
             continue;
         }
-        if !flanks_differ(&places, bases, options.min_copies) {
+        if !differ(&places, family.beside, length, bases, least) {
             left_out.like_flanks += 1;
+            continue;
+        }
+        let class = || {
+            let parts = insertions(copies.iter().map(|copy| copy.alignment));
+            classify(&family.consensus, tandem, &copy_ends(&parts, length as u32, bases, contigs)).0
+        };
+        // What has the marks of a transposon is one, whatever it codes for.
+        if family.part == Part::Whole && are_genes(&family.consensus, &copies, bases) && matches!(class(), "Unknown" | "Satellite") {
+            left_out.genes += 1;
             continue;
         }
         let total = copies.iter().map(|c| c.bases()).sum();
         let copies = own.iter().map(|&i| alignments[i].clone()).collect();
-        let family = RefinedFamily { consensus: family.consensus, seed: family.seed, copies, tandem };
+        let Working { consensus, seed, part, .. } = family;
+        let family = RefinedFamily { consensus, seed, part, copies, tandem };
         kept.push((total, family));
     }
     kept.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.consensus.cmp(&b.1.consensus)));
@@ -86,19 +108,26 @@ fn is_simple(consensus: &[u8]) -> bool {
     })
 }
 
-/// Copies by place, those in a row taken together.
-fn places(copies: &[&Placed<'_>], length: u64) -> Vec<Place> {
+/// Copies by place, those in a row taken together; a copy of a trifle shows nothing.
+fn places(copies: &[&Placed<'_>], length: u64, bases: &Bases) -> Vec<Place> {
     let mut places: Vec<(Place, Strand)> = Vec::new();
-    for copy in copies {
-        let strand = copy.alignment.strand;
+    for parts in insertions(copies.iter().map(|copy| copy.alignment)) {
+        let (Some(first), Some(last)) = (parts.first(), parts.last()) else { continue };
+        let contig = bases.start_of(first.contig);
+        let (genome, strand) = (contig + first.range.start..contig + last.range.end, first.strand);
+        if genome.end < genome.start + (length / 4).min(40) {
+            continue;
+        }
+        let columns = parts.iter().map(|part| part.query_range.clone());
         match places.last_mut() {
             Some((place, before))
-                if *before == strand && copy.genome.start < place.genome.end + (length / 3).clamp(20, 500) =>
+                if *before == strand && genome.start < place.genome.end + (length / 3).clamp(20, 500) =>
             {
-                place.genome.end = place.genome.end.max(copy.genome.end);
+                place.genome.end = place.genome.end.max(genome.end);
                 place.copies += 1;
+                place.columns.extend(columns);
             }
-            _ => places.push((Place { genome: copy.genome.clone(), copies: 1 }, strand)),
+            _ => places.push((Place { genome, copies: 1, columns: columns.collect() }, strand)),
         }
     }
     places.into_iter().map(|(place, _)| place).collect()
@@ -117,29 +146,51 @@ fn words(bases: &Bases, range: Range<u64>) -> BTreeSet<u32> {
         .collect()
 }
 
-/// Whether at least `least` places have flanks of their own: neither side is like that of a place before.
-fn flanks_differ(places: &[Place], bases: &Bases, least: usize) -> bool {
-    let mut seen: Vec<[BTreeSet<u32>; 2]> = Vec::new();
-    for place in places.iter().take(LOOKED_AT) {
-        let contig = bases.contig_of(place.genome.start);
-        let before = place.genome.start.saturating_sub(FLANK).max(contig.start)..place.genome.start;
-        let after = place.genome.end..(place.genome.end + FLANK).min(contig.end);
-        let flanks = [words(bases, before), words(bases, after)];
-        // Two random flanks share less than one word in ten.
-        let alike = |a: &BTreeSet<u32>, b: &BTreeSet<u32>| {
-            let fewer = a.len().min(b.len());
-            fewer >= 20 && 6 * a.intersection(b).count() >= fewer
-        };
-        let like = |other: &[BTreeSet<u32>; 2]| {
-            let pairs = |x: usize, y: usize| alike(&flanks[0], &other[x]) && alike(&flanks[1], &other[y]);
-            pairs(0, 1) || pairs(1, 0)
-        };
-        if !seen.iter().any(like) {
-            seen.push(flanks);
-            if seen.len() >= least {
-                return true;
-            }
+/// The words of what lies before and behind a range.
+type Flanks = [BTreeSet<u32>; 2];
+
+fn flanks(range: &Range<u64>, bases: &Bases) -> Flanks {
+    let around = bases.around(range, FLANK);
+    [words(bases, around.start..range.start), words(bases, range.end..around.end)]
+}
+
+/// Whether both flanks of one are like those of the other, on either strand.
+fn like(one: &Flanks, other: &Flanks) -> bool {
+    // Two random flanks share less than one word in ten.
+    let alike = |a: &BTreeSet<u32>, b: &BTreeSet<u32>| {
+        let fewer = a.len().min(b.len());
+        fewer >= 20 && 6 * a.intersection(b).count() >= fewer
+    };
+    let pairs = |x: usize, y: usize| alike(&one[0], &other[x]) && alike(&one[1], &other[y]);
+    pairs(0, 1) || pairs(1, 0)
+}
+
+/// Whether two ranges have flanks of their own.
+pub(super) fn flanks_differ(one: &Range<u64>, other: &Range<u64>, bases: &Bases) -> bool {
+    !like(&flanks(one, bases), &flanks(other, bases))
+}
+
+/// Whether `least` places of which the flanks differ cover half of the consensus: more than its copies make a duplication of a part of
+/// the genome a family, where a piece of it lies elsewhere.
+fn differ(places: &[Place], beside: u64, length: u64, bases: &Bases, least: usize) -> bool {
+    let mut order: Vec<&Place> = places.iter().collect();
+    order.sort_by_key(|place| (std::cmp::Reverse(place.genome.end - place.genome.start), place.genome.start));
+    let mut seen: Vec<(Flanks, Vec<&Range<u32>>)> = Vec::new();
+    for place in order.into_iter().take(LOOKED_AT) {
+        let flanks = flanks(&bases.around(&place.genome, beside), bases);
+        match seen.iter_mut().find(|(other, _)| like(&flanks, other)) {
+            Some((_, columns)) => columns.extend(&place.columns),
+            None => seen.push((flanks, place.columns.iter().collect())),
         }
     }
-    false
+    if seen.len() < least || seen.len() == places.len().min(LOOKED_AT) {
+        return seen.len() >= least;
+    }
+    let mut depth = vec![0usize; length as usize];
+    for (_, columns) in seen {
+        let mut covered = vec![false; depth.len()];
+        columns.iter().for_each(|range| covered[range.start as usize..range.end as usize].fill(true));
+        depth.iter_mut().zip(covered).for_each(|(depth, covered)| *depth += usize::from(covered));
+    }
+    2 * depth.iter().filter(|&&depth| depth >= least).count() as u64 >= length
 }

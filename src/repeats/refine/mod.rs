@@ -6,12 +6,15 @@
 //! 2. The copies correct the consensus by majority, and its ends are cut back to where they agree (`consensus`).
 //! 3. Copies that go on beyond an end are grown together as long as they agree (the extension kernel of discovery).
 //!
-//! It ends when nothing changes. What is left is judged (`judge`): a family of transposons has copies in enough places of which
+//! When nothing changes, families that are several are taken apart, and the insides of elements with few whole copies are looked for
+//! (`parts`). What is left is judged (`judge`): a family of transposons has copies in enough places of which
 //! the flanks differ.
 
 mod alike;
+mod coding;
 mod consensus;
 mod judge;
+mod parts;
 mod places;
 
 use std::ops::Range;
@@ -30,6 +33,7 @@ use crate::{Progress, Result};
 pub(super) use consensus::{Step, walk};
 use consensus::{anchor, seams, supported, vote};
 pub use judge::LeftOut;
+pub use parts::Part;
 pub(super) use places::Placed;
 use places::contained;
 
@@ -62,6 +66,8 @@ pub struct RefinedFamily {
     pub consensus: Vec<u8>,
     /// What the family began with.
     pub seed: FamilySeed,
+    /// What it is of an element.
+    pub part: Part,
     /// Its copies, by place; a copy that something lies in has an alignment for each of its parts.
     pub copies: Vec<Alignment>,
     /// Whether most of its copies lie in rows, one behind the other.
@@ -79,6 +85,8 @@ pub struct Refined {
     pub rounds: usize,
 }
 
+/// Most rounds in which families are taken apart.
+const APART: u32 = 3;
 /// Bytes of an alignment without its operations: itself, its place, what others take of it, and its number in the lists of copies.
 const PER_ALIGNMENT: usize =
     size_of::<Alignment>() + size_of::<Placed<'_>>() + 2 * size_of::<u64>() + 3 * size_of::<usize>();
@@ -90,8 +98,31 @@ const PER_COLUMN: u64 = 64;
 struct Working {
     consensus: Vec<u8>,
     seed: FamilySeed,
+    part: Part,
+    /// Bases of the terminal repeat on either side of an inside; 0 of others.
+    beside: u64,
     /// Alignments that were found for this consensus, once nothing changes it any more.
     settled: Option<Vec<Alignment>>,
+}
+
+impl Working {
+    /// The family with the alignments that were found last.
+    fn as_it_is(&self) -> Self {
+        Self { settled: Some(Vec::new()), ..self.clone() }
+    }
+}
+
+/// What is done with the families in a round.
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    /// They are corrected and grown.
+    Growing,
+    /// They are taken apart where their copies end, so many times by now; what comes of it is not grown any more.
+    Apart(u32),
+    /// The insides of elements are looked for, once.
+    Insides,
+    /// They are judged.
+    Done,
 }
 
 /// Refines drafts until nothing changes.
@@ -114,8 +145,9 @@ pub fn refine(
     let mut held = budget.hold(Component::Batches);
     let mut families: Vec<Working> = drafts
         .into_iter()
-        .map(|draft| Working { consensus: draft.consensus, seed: draft.seed, settled: None })
+        .map(|draft| Working { consensus: draft.consensus, seed: draft.seed, part: Part::Whole, beside: 0, settled: None })
         .collect();
+    let mut stage = Stage::Growing;
     for round in 1.. {
         progress.phase("refine", Some(families.len() as u64));
         let alignments = all_alignments(index, &mut families, budget)?;
@@ -133,11 +165,22 @@ pub fn refine(
         }
         let dropped = kept.iter().filter(|&&kept| !kept).count();
         left_out.contained += dropped as u64;
-        let last = round > options.rounds;
-        if last || dropped == 0 && families.iter().all(|f| f.settled.is_some()) {
+        let settled = families.iter().all(|f| f.settled.is_some());
+        stage = match stage {
+            Stage::Growing if round <= options.rounds && (dropped > 0 || !settled) => Stage::Growing,
+            Stage::Growing => Stage::Apart(1),
+            Stage::Apart(times) if times < APART && !settled => Stage::Apart(times + 1),
+            Stage::Apart(_) => Stage::Insides,
+            Stage::Insides | Stage::Done => Stage::Done,
+        };
+        let mut insides = Vec::new();
+        if matches!(stage, Stage::Insides) {
+            insides = parts::insides(&families, &kept, &placed, &copies, &bases);
+        }
+        if matches!(stage, Stage::Done) || matches!(stage, Stage::Insides) && insides.is_empty() {
             let families = families.into_iter().zip(copies.own).zip(kept);
             let families = families.filter_map(|(family, kept)| kept.then_some(family)).collect();
-            let families = judge::judge(families, &alignments, &placed, &bases, options, &mut left_out);
+            let families = judge::judge(families, &alignments, &placed, &bases, contigs, options, &mut left_out);
             return Ok(Refined { families, left_out, rounds: round - 1 });
         }
         // Votes and columns of one family a thread, and its dynamic program.
@@ -151,7 +194,12 @@ pub fn refine(
             .map(|((family, fitting), &kept)| {
                 progress.advance(1);
                 let copies: Vec<Placed<'_>> = fitting.iter().map(|&i| placed[i].clone()).collect();
-                if kept { improved(family, &copies, &bases, options) } else { Vec::new() }
+                match stage {
+                    _ if !kept => Vec::new(),
+                    Stage::Growing => improved(family, &copies, &bases, options),
+                    Stage::Apart(_) => parts::apart(family, &copies, options),
+                    Stage::Insides | Stage::Done => vec![family.as_it_is()],
+                }
             })
             .collect();
         // The alignments of families that stay as they are go with them.
@@ -167,6 +215,7 @@ pub fn refine(
             .into_iter()
             .zip(stays)
             .flat_map(|(parts, found)| parts.into_iter().map(move |part| Working { settled: found.clone(), ..part }))
+            .chain(insides)
             .collect();
         let before = families.len();
         families.retain(|family| family.consensus.len() >= options.min_length);
@@ -213,7 +262,7 @@ fn improved(family: &Working, copies: &[Placed<'_>], bases: &Bases, options: &Re
     if voters.len() < least {
         return Vec::new();
     }
-    let made = |consensus: Vec<u8>| Working { consensus, seed: family.seed.clone(), settled: None };
+    let made = |consensus: Vec<u8>| Working { consensus, seed: family.seed.clone(), part: Part::Whole, beside: 0, settled: None };
     let seams = seams(voters, old);
     if !seams.is_empty() {
         let edges: Vec<usize> = [0].into_iter().chain(seams).chain([old]).collect();
@@ -230,7 +279,7 @@ fn improved(family: &Working, copies: &[Placed<'_>], bases: &Bases, options: &Re
     let moved = left.len().abs_diff(kept.start) + right.len().abs_diff(vote.consensus.len() - kept.end);
     if moved < 8 && u64::from(vote.changes) * 300 < middle.len() as u64 {
         // What changes is not worth another search: the family stays what its alignments were made with.
-        return vec![Working { settled: Some(Vec::new()), ..made(family.consensus.clone()) }];
+        return vec![family.as_it_is()];
     }
     let mut consensus: Vec<u8> = left.into_iter().rev().collect();
     consensus.extend_from_slice(middle);
