@@ -9,6 +9,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::bases::{Bases, UNKNOWN};
+use super::refine::Part;
 use crate::align::Alignment;
 use crate::kmer::Strand;
 use crate::store::Contig;
@@ -37,6 +38,8 @@ pub struct CopyEnds {
 pub struct Evidence {
     /// Copies from end to end of which the flanks differ: those that were looked at.
     pub copies: u64,
+    /// What it is of an element with terminal repeats, which copies of other extent show.
+    pub part: Part,
     /// The repeat at both ends, in one direction.
     pub direct_repeat: Option<Terminal>,
     /// The repeat at both ends, of which one is the reverse complement of the other.
@@ -72,6 +75,11 @@ pub struct TargetSite {
 impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut said = Vec::new();
+        match self.part {
+            Part::Whole => {}
+            Part::TerminalRepeat => said.push("terminal repeat of an element, mostly alone".to_owned()),
+            Part::Inside => said.push("between terminal repeats".to_owned()),
+        }
         if let Some(Terminal { length, identity }) = &self.direct_repeat {
             said.push(format!("terminal repeats of {length} bases, {identity:.0} % alike"));
         }

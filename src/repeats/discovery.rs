@@ -389,14 +389,15 @@ impl Search<'_> {
 
     /// Lengthens a consensus over all copies that reach its ends, for as long as it grows: copies that were lost on the
     /// way, by a long gap or an insertion, are with them again. Gives the copies of what comes of it.
-    fn lengthen(&self, mut consensus: Vec<u8>) -> Result<(Vec<u8>, Copies)> {
+    fn lengthen(&self, mut consensus: Vec<u8>, duplicates: &[FamilyCopy]) -> Result<(Vec<u8>, Copies)> {
         let mut copies = self.own_copies(&consensus)?;
         for _ in 0..ROUNDS {
             let mut spans: Vec<Range<u64>> = copies.iter().map(|(copy, _)| copy.genome.clone()).collect();
             spans.sort_by_key(|span| span.start);
             let mut grown = [Vec::new(), Vec::new()];
+            let apart = one_of(duplicates, copies.iter().collect(), |(copy, _)| copy.genome.start);
             for (rightward, grown) in [true, false].into_iter().zip(&mut grown) {
-                let ways: Vec<Way> = copies
+                let ways: Vec<Way> = apart
                     .iter()
                     .filter_map(|(copy, _)| self.way_on(copy, consensus.len(), rightward, &spans))
                     .collect();
@@ -470,6 +471,24 @@ impl Search<'_> {
 
     /// The family around a point, if there is one.
     fn family(&self, at: u64, anchors: &[Anchor]) -> Result<Outcome> {
+        match self.family_beside(at, anchors, &[])? {
+            // Copies of one place, nearly the same, hide older ones that they come from: one of them stands for all.
+            Outcome::TooFew(copies) => {
+                let apart = one_of(&copies, anchors.to_vec(), |anchor| anchor.at);
+                if apart.len() < self.parameters.min_copies || apart.len() == anchors.len() {
+                    return Ok(Outcome::TooFew(copies));
+                }
+                match self.family_beside(at, &apart, &copies)? {
+                    Outcome::Nothing => Ok(Outcome::TooFew(copies)),
+                    other => Ok(other),
+                }
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// The family around a point, grown over its partners and no more than one of the `duplicates`.
+    fn family_beside(&self, at: u64, anchors: &[Anchor], duplicates: &[FamilyCopy]) -> Result<Outcome> {
         // The nearest relatives of the place itself, so that a related family does not come into it.
         let window = self.window(at);
         let template: Vec<u8> =
@@ -488,7 +507,7 @@ impl Search<'_> {
             return Ok(Outcome::Nothing);
         }
         let centre = centre.min(core.len() - 1);
-        let anchors = self.anchors(&core, centre, CORE_BITS + self.extra)?;
+        let anchors = one_of(duplicates, self.anchors(&core, centre, CORE_BITS + self.extra)?, |anchor| anchor.at);
         let likeness = self.likeness(&core, centre, &anchors);
         let limit = divergence_limit(likeness.iter().filter(|l| l.score >= CORE_SCORE));
         let mut anchors: Vec<(i32, Anchor)> = likeness
@@ -506,7 +525,7 @@ impl Search<'_> {
         if consensus.len() < self.parameters.min_length {
             return Ok(Outcome::Nothing);
         }
-        let (consensus, copies) = self.lengthen(consensus)?;
+        let (consensus, copies) = self.lengthen(consensus, duplicates)?;
         let mut depth = vec![0i32; consensus.len() + 1];
         let mut seed = None;
         for (copy, _) in &copies {
@@ -544,6 +563,16 @@ impl Search<'_> {
             None => Outcome::Nothing,
         })
     }
+}
+
+/// Leaves the first of those that lie in one of the duplicates, and all others.
+fn one_of<T>(duplicates: &[FamilyCopy], mut all: Vec<T>, at: impl Fn(&T) -> u64) -> Vec<T> {
+    let mut seen = false;
+    all.retain(|item| {
+        let within = duplicates.iter().any(|copy| copy.genome.contains(&at(item)));
+        !(within && std::mem::replace(&mut seen, true))
+    });
+    all
 }
 
 /// What comes of a point.

@@ -21,7 +21,7 @@ pub use candidates::{
 pub use class::{AROUND, CopyEnds, Evidence, TargetSite, Terminal, classify};
 pub use discovery::{Discovery, Parameters, discover};
 pub use extension::Scores;
-pub use refine::{LeftOut, RefineOptions, Refined, RefinedFamily, refine};
+pub use refine::{LeftOut, Part, RefineOptions, Refined, RefinedFamily, refine};
 pub use statistics::{FamilyStatistics, SeedAlignment, seed_alignments, statistics};
 
 use crate::kmer::Strand;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::FamilySeed;
 use super::bases::{Bases, UNKNOWN};
 use super::class::{Evidence, classify, copy_ends};
-use super::refine::{Placed, RefinedFamily, Step, walk};
+use super::refine::{Part, Placed, RefinedFamily, Step, walk};
 use crate::Result;
 use crate::align::Alignment;
 use crate::index::Index;
@@ -109,8 +109,12 @@ pub fn statistics(index: &Index, families: &[RefinedFamily]) -> Result<Vec<Famil
     let describe = |(number, family): (usize, &RefinedFamily)| {
         let length = family.consensus.len() as u64;
         let copies = insertions(&family.copies);
-        let (class, evidence) =
+        let (mut class, mut evidence) =
             classify(&family.consensus, family.tandem, &copy_ends(&copies, length as u32, &bases, contigs));
+        evidence.part = family.part;
+        if family.part != Part::Whole {
+            class = "LTR";
+        }
         let covered =
             |copy: &Vec<&Alignment>| -> u64 { copy.iter().map(|a| u64::from(a.query_range.len() as u32)).sum() };
         let (mut distance, mut pairs) = (0.0, 0.0);

@@ -23,12 +23,13 @@ fn words(consensus: &[u8]) -> impl Iterator<Item = (u32, u32, bool)> + '_ {
     })
 }
 
-/// Which consensi a longer one holds nearly unchanged (95 % of the bases or more), on either strand; of equal ones the first is kept.
-pub(super) fn repeated(consensi: &[&[u8]]) -> Vec<bool> {
+/// For each consensus the longer one, if any, that holds it nearly unchanged (95 % of the bases or more), on either strand; of equal ones
+/// the first is kept.
+pub(super) fn repeated(consensi: &[&[u8]]) -> Vec<Option<usize>> {
     let mut order: Vec<usize> = (0..consensi.len()).collect();
     order.sort_by_key(|&i| (std::cmp::Reverse(consensi[i].len()), i));
     let mut table: BTreeMap<u32, Vec<(u32, u32, bool)>> = BTreeMap::new();
-    let mut repeated = vec![false; consensi.len()];
+    let mut repeated = vec![None; consensi.len()];
     for i in order {
         let consensus = consensi[i];
         // Words on each diagonal band of each kept consensus, and the parts that they lie in.
@@ -44,13 +45,14 @@ pub(super) fn repeated(consensi: &[&[u8]]) -> Vec<bool> {
             }
         }
         let all = (consensus.len() + 1).saturating_sub(WORD).max(1);
-        repeated[i] = shared.keys().any(|&(other, turned, band)| {
+        let holder = shared.keys().find(|&&(other, turned, band)| {
             let near = shared.range((other, turned, band)..=(other, turned, band + 2));
             let (count, covered) =
                 near.fold((0, 0u64), |(count, covered), (_, part)| (count + part.0, covered | part.1));
             100 * count >= LEAST * all && 10 * covered.count_ones() as usize >= 9 * parts
         });
-        if !repeated[i] {
+        repeated[i] = holder.map(|&(other, ..)| other as usize);
+        if repeated[i].is_none() {
             for (word, at, reverse) in words(consensus) {
                 let places = table.entry(word).or_default();
                 // Words that all have tell nothing.
@@ -87,6 +89,6 @@ mod tests {
         }
         let consensi: Vec<&[u8]> = vec![&turned, &part, &long, &long, &other, &far, &overhanging];
         // Of the last the first half lies on one sequence, and the second on another.
-        assert_eq!(repeated(&consensi), [true, true, false, true, false, false, false]);
+        assert_eq!(repeated(&consensi), [Some(2), Some(2), None, Some(2), None, None, None]);
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::coding::are_genes;
 use super::places::Placed;
-use super::{Part, RefineOptions, RefinedFamily, Working};
+use super::{Part, RefineOptions, Working};
 use crate::align::Alignment;
 use crate::kmer::Strand;
 use crate::repeats::bases::{Bases, UNKNOWN};
@@ -47,56 +47,68 @@ struct Place {
     columns: Vec<Range<u32>>,
 }
 
-/// Keeps the families that have copies in enough places, with their statistics, those with most bases first.
+/// What a family turns out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// A family; whether most of its copies lie in rows.
+    Family { tandem: bool },
+    /// No family of transposons.
+    Not(Why),
+}
+
+/// Why it is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    FewCopies,
+    LikeFlanks,
+    TandemArray,
+    Simple,
+    Genes,
+}
+
+impl LeftOut {
+    pub(super) fn count(&mut self, why: Why) {
+        *match why {
+            Why::FewCopies => &mut self.few_copies,
+            Why::LikeFlanks => &mut self.like_flanks,
+            Why::TandemArray => &mut self.tandem_arrays,
+            Why::Simple => &mut self.simple,
+            Why::Genes => &mut self.genes,
+        } += 1;
+    }
+}
+
+/// Judges a family by its copies, which come by place.
 pub(super) fn judge(
-    families: Vec<(Working, Vec<usize>)>,
-    alignments: &[Alignment],
-    placed: &[Placed<'_>],
+    family: &Working,
+    copies: &[&Placed<'_>],
     bases: &Bases,
     contigs: &[Contig],
     options: &RefineOptions,
-    left_out: &mut LeftOut,
-) -> Vec<RefinedFamily> {
-    let mut kept: Vec<(u64, RefinedFamily)> = Vec::new();
-    for (family, mut own) in families {
-        own.sort_unstable();
-        let copies: Vec<&Placed<'_>> = own.iter().map(|&i| &placed[i]).collect();
-        let length = family.consensus.len() as u64;
-        if is_simple(&family.consensus) {
-            left_out.simple += 1;
-            continue;
-        }
-        let places = places(&copies, length, bases);
-        let all: usize = places.iter().map(|p| p.copies).sum();
-        let in_rows: usize = places.iter().map(|p| p.copies).filter(|&copies| copies > 1).sum();
-        let tandem = 2 * in_rows > all;
-        let inside = family.part == Part::Inside;
-        let least = if inside { options.min_copies.min(INSIDES) } else { options.min_copies };
-        if places.len() < least {
-            *(if tandem { &mut left_out.tandem_arrays } else { &mut left_out.few_copies }) += 1;
-            continue;
-        }
-        if !differ(&places, family.beside, length, bases, least) {
-            left_out.like_flanks += 1;
-            continue;
-        }
-        let class = || {
-            let parts = insertions(copies.iter().map(|copy| copy.alignment));
-            classify(&family.consensus, tandem, &copy_ends(&parts, length as u32, bases, contigs)).0
-        };
-        // What has the marks of a transposon is one, whatever it codes for.
-        if family.part == Part::Whole && are_genes(&family.consensus, &copies, bases) && matches!(class(), "Unknown" | "Satellite") {
-            left_out.genes += 1;
-            continue;
-        }
-        let total = copies.iter().map(|c| c.bases()).sum();
-        let copies = own.iter().map(|&i| alignments[i].clone()).collect();
-        let Working { consensus, seed, part, .. } = family;
-        let family = RefinedFamily { consensus, seed, part, copies, tandem };
-        kept.push((total, family));
+) -> Verdict {
+    let length = family.consensus.len() as u64;
+    if is_simple(&family.consensus) {
+        return Verdict::Not(Why::Simple);
     }
-    kept.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.consensus.cmp(&b.1.consensus)));
-    kept.into_iter().map(|(_, family)| family).collect()
+    let parts = insertions(copies.iter().map(|copy| copy.alignment));
+    let places = places(&parts, length, bases);
+    let all: usize = places.iter().map(|p| p.copies).sum();
+    let in_rows: usize = places.iter().map(|p| p.copies).filter(|&copies| copies > 1).sum();
+    let tandem = 2 * in_rows > all;
+    let least = if family.part == Part::Inside { options.min_copies.min(INSIDES) } else { options.min_copies };
+    if places.len() < least {
+        return Verdict::Not(if tandem { Why::TandemArray } else { Why::FewCopies });
+    }
+    if !differ(&places, family.beside, length, bases, least) {
+        return Verdict::Not(Why::LikeFlanks);
+    }
+    // What has the marks of a transposon is one, whatever it codes for.
+    let class = || classify(&family.consensus, tandem, &copy_ends(&parts, length as u32, bases, contigs)).0;
+    let genes = family.part == Part::Whole && are_genes(&family.consensus, copies, bases);
+    if genes && matches!(class(), "Unknown" | "Satellite") {
+        return Verdict::Not(Why::Genes);
+    }
+    Verdict::Family { tandem }
 }
 
 /// Whether a sequence is a repeat of up to ten bases, most of it.
@@ -109,9 +121,9 @@ fn is_simple(consensus: &[u8]) -> bool {
 }
 
 /// Copies by place, those in a row taken together; a copy of a trifle shows nothing.
-fn places(copies: &[&Placed<'_>], length: u64, bases: &Bases) -> Vec<Place> {
+fn places(copies: &[Vec<&Alignment>], length: u64, bases: &Bases) -> Vec<Place> {
     let mut places: Vec<(Place, Strand)> = Vec::new();
-    for parts in insertions(copies.iter().map(|copy| copy.alignment)) {
+    for parts in copies {
         let (Some(first), Some(last)) = (parts.first(), parts.last()) else { continue };
         let contig = bases.start_of(first.contig);
         let (genome, strand) = (contig + first.range.start..contig + last.range.end, first.strand);

@@ -33,6 +33,7 @@ use crate::{Progress, Result};
 pub(super) use consensus::{Step, walk};
 use consensus::{anchor, seams, supported, vote};
 pub use judge::LeftOut;
+use judge::{Verdict, Why, judge};
 pub use parts::Part;
 pub(super) use places::Placed;
 use places::contained;
@@ -74,6 +75,15 @@ pub struct RefinedFamily {
     pub tandem: bool,
 }
 
+impl RefinedFamily {
+    fn new(family: Working, mut copies: Vec<usize>, alignments: &[Alignment], tandem: bool) -> Self {
+        copies.sort_unstable();
+        let copies = copies.into_iter().map(|i| alignments[i].clone()).collect();
+        let Working { consensus, seed, part, .. } = family;
+        Self { consensus, seed, part, copies, tandem }
+    }
+}
+
 /// What refinement gives.
 #[derive(Debug)]
 pub struct Refined {
@@ -87,6 +97,8 @@ pub struct Refined {
 
 /// Most rounds in which families are taken apart.
 const APART: u32 = 3;
+/// Rounds for families that come back.
+const BACK: usize = 2;
 /// Bytes of an alignment without its operations: itself, its place, what others take of it, and its number in the lists of copies.
 const PER_ALIGNMENT: usize =
     size_of::<Alignment>() + size_of::<Placed<'_>>() + 2 * size_of::<u64>() + 3 * size_of::<usize>();
@@ -103,9 +115,25 @@ struct Working {
     beside: u64,
     /// Alignments that were found for this consensus, once nothing changes it any more.
     settled: Option<Vec<Alignment>>,
+    /// Whether it was judged to be a family, and is not worked on any more.
+    judged: bool,
+    /// Families that were dropped since this one contains them. They come back where it turns out to be none.
+    holds: Vec<Working>,
 }
 
 impl Working {
+    fn new(consensus: Vec<u8>, seed: FamilySeed) -> Self {
+        Self { consensus, seed, part: Part::Whole, beside: 0, settled: None, judged: false, holds: Vec::new() }
+    }
+
+    /// What became of the family; what it holds goes to the first of the parts.
+    fn with_parts(&self, mut parts: Vec<Self>) -> Vec<Self> {
+        if let Some(first) = parts.first_mut() {
+            first.holds.clone_from(&self.holds);
+        }
+        parts
+    }
+
     /// The family with the alignments that were found last.
     fn as_it_is(&self) -> Self {
         Self { settled: Some(Vec::new()), ..self.clone() }
@@ -143,11 +171,11 @@ pub fn refine(
     let mut left_out = LeftOut::default();
     // Alignments, and what is told of each while they are looked at.
     let mut held = budget.hold(Component::Batches);
-    let mut families: Vec<Working> = drafts
-        .into_iter()
-        .map(|draft| Working { consensus: draft.consensus, seed: draft.seed, part: Part::Whole, beside: 0, settled: None })
-        .collect();
+    let mut families: Vec<Working> =
+        drafts.into_iter().map(|draft| Working::new(draft.consensus, draft.seed)).collect();
     let mut stage = Stage::Growing;
+    // The last round in which families are grown, and whether any came back.
+    let (mut last, mut came_back) = (options.rounds, false);
     for round in 1.. {
         progress.phase("refine", Some(families.len() as u64));
         let alignments = all_alignments(index, &mut families, budget)?;
@@ -156,7 +184,9 @@ pub fn refine(
         held.resize(bytes as u64);
         let placed: Vec<Placed<'_>> = alignments.iter().map(|a| Placed::new(a, contigs)).collect();
         let lengths: Vec<usize> = families.iter().map(|f| f.consensus.len()).collect();
-        let mut kept: Vec<bool> = contained(&placed, &lengths).iter().map(Option::is_none).collect();
+        let container = contained(&placed, &lengths);
+        let mut kept: Vec<bool> = container.iter().map(Option::is_none).collect();
+        hold(&mut families, &container);
         let mut copies = places::copies(&placed, &kept);
         if round > 1 {
             let explained = places::explained(&placed, &kept, &copies, options.min_copies);
@@ -167,21 +197,63 @@ pub fn refine(
         left_out.contained += dropped as u64;
         let settled = families.iter().all(|f| f.settled.is_some());
         stage = match stage {
-            Stage::Growing if round <= options.rounds && (dropped > 0 || !settled) => Stage::Growing,
+            Stage::Growing if round <= last && (dropped > 0 || !settled) => Stage::Growing,
             Stage::Growing => Stage::Apart(1),
             Stage::Apart(times) if times < APART && !settled => Stage::Apart(times + 1),
             Stage::Apart(_) => Stage::Insides,
             Stage::Insides | Stage::Done => Stage::Done,
         };
-        let mut insides = Vec::new();
+        let mut others = Vec::new();
         if matches!(stage, Stage::Insides) {
-            insides = parts::insides(&families, &kept, &placed, &copies, &bases);
+            others = parts::insides(&families, &kept, &placed, &copies, &bases);
+            if others.is_empty() {
+                stage = Stage::Done;
+            }
         }
-        if matches!(stage, Stage::Done) || matches!(stage, Stage::Insides) && insides.is_empty() {
-            let families = families.into_iter().zip(copies.own).zip(kept);
-            let families = families.filter_map(|(family, kept)| kept.then_some(family)).collect();
-            let families = judge::judge(families, &alignments, &placed, &bases, contigs, options, &mut left_out);
-            return Ok(Refined { families, left_out, rounds: round - 1 });
+        if matches!(stage, Stage::Done) {
+            let verdicts = loop {
+                let verdicts: Vec<Option<Verdict>> = families
+                    .par_iter()
+                    .zip(&copies.own)
+                    .zip(&kept)
+                    .map(|((family, own), kept)| {
+                        let mut own: Vec<&Placed<'_>> = own.iter().map(|&i| &placed[i]).collect();
+                        own.sort_unstable_by_key(|copy| copy.alignment.place());
+                        kept.then(|| judge(family, &own, &bases, contigs, options))
+                    })
+                    .collect();
+                let not = verdicts.iter().enumerate().filter_map(|(family, verdict)| match verdict {
+                    Some(Verdict::Not(why)) => Some((family, *why)),
+                    _ => None,
+                });
+                let not: Vec<(usize, Why)> = not.collect();
+                if not.is_empty() {
+                    break verdicts;
+                }
+                for (family, why) in not {
+                    left_out.count(why);
+                    kept[family] = false;
+                    others.append(&mut families[family].holds);
+                }
+                // What they took is the others' now.
+                copies = places::copies(&placed, &kept);
+            };
+            if came_back || others.is_empty() {
+                let families = families.into_iter().zip(copies.own).zip(verdicts);
+                let families = families.filter_map(|((family, own), verdict)| match verdict {
+                    Some(Verdict::Family { tandem }) => Some(RefinedFamily::new(family, own, &alignments, tandem)),
+                    _ => None,
+                });
+                let mut families: Vec<RefinedFamily> = families.collect();
+                families.sort_by_cached_key(|family| {
+                    let bases: u64 = family.copies.iter().map(|copy| copy.range.end - copy.range.start).sum();
+                    (std::cmp::Reverse(bases), family.consensus.clone())
+                });
+                return Ok(Refined { families, left_out, rounds: round - 1 });
+            }
+            left_out.contained -= others.len() as u64;
+            (stage, last, came_back) = (Stage::Growing, round + BACK, true);
+            families.iter_mut().for_each(|family| family.judged = true);
         }
         // Votes and columns of one family a thread, and its dynamic program.
         let longest = lengths.iter().max().map_or(0, |&longest| longest as u64);
@@ -196,6 +268,7 @@ pub fn refine(
                 let copies: Vec<Placed<'_>> = fitting.iter().map(|&i| placed[i].clone()).collect();
                 match stage {
                     _ if !kept => Vec::new(),
+                    _ if family.judged => vec![family.as_it_is()],
                     Stage::Growing => improved(family, &copies, &bases, options),
                     Stage::Apart(_) => parts::apart(family, &copies, options),
                     Stage::Insides | Stage::Done => vec![family.as_it_is()],
@@ -215,19 +288,33 @@ pub fn refine(
             .into_iter()
             .zip(stays)
             .flat_map(|(parts, found)| parts.into_iter().map(move |part| Working { settled: found.clone(), ..part }))
-            .chain(insides)
+            .chain(others)
             .collect();
         let before = families.len();
         families.retain(|family| family.consensus.len() >= options.min_length);
         left_out.few_copies += (before - families.len()) as u64;
         // Pieces of one family are by now the same, and need not be searched for each.
         let consensi: Vec<&[u8]> = families.iter().map(|f| &f.consensus[..]).collect();
-        let repeated = alike::repeated(&consensi);
-        left_out.contained += repeated.iter().filter(|&&repeated| repeated).count() as u64;
-        let mut repeated = repeated.into_iter();
-        families.retain(|_| repeated.next() == Some(false));
+        let container = alike::repeated(&consensi);
+        hold(&mut families, &container);
+        left_out.contained += container.iter().flatten().count() as u64;
+        let mut container = container.into_iter();
+        families.retain(|_| container.next() == Some(None));
     }
     unreachable!("the rounds end")
+}
+
+/// Hands families that others contain to these.
+fn hold(families: &mut [Working], container: &[Option<usize>]) {
+    for (family, holder) in container.iter().enumerate() {
+        let Some(mut holder) = *holder else { continue };
+        while let Some(next) = container[holder] {
+            holder = next;
+        }
+        let Working { consensus, seed, holds, .. } = &mut families[family];
+        let (held, holds) = (Working::new(consensus.clone(), seed.clone()), std::mem::take(holds));
+        families[holder].holds.extend(holds.into_iter().chain([held]));
+    }
 }
 
 /// All alignments of the library, by place: those of settled families as they were, the others from one search.
@@ -262,11 +349,12 @@ fn improved(family: &Working, copies: &[Placed<'_>], bases: &Bases, options: &Re
     if voters.len() < least {
         return Vec::new();
     }
-    let made = |consensus: Vec<u8>| Working { consensus, seed: family.seed.clone(), part: Part::Whole, beside: 0, settled: None };
+    let made = |consensus: Vec<u8>| Working::new(consensus, family.seed.clone());
     let seams = seams(voters, old);
     if !seams.is_empty() {
         let edges: Vec<usize> = [0].into_iter().chain(seams).chain([old]).collect();
-        return edges.windows(2).map(|edge| made(family.consensus[edge[0]..edge[1]].to_vec())).collect();
+        return family
+            .with_parts(edges.windows(2).map(|edge| made(family.consensus[edge[0]..edge[1]].to_vec())).collect());
     }
     let vote = vote(&family.consensus, voters, bases);
     let kept = supported(&vote, voters, least as u32);
@@ -288,7 +376,7 @@ fn improved(family: &Working, copies: &[Placed<'_>], bases: &Bases, options: &Re
         // Twice the same element, or many units of a tandem repeat: one is enough, and grows again where it should.
         consensus.truncate(period);
     }
-    vec![made(consensus)]
+    family.with_parts(vec![made(consensus)])
 }
 
 /// The period of a consensus that repeats itself over more than its terminal repeats.

@@ -82,7 +82,7 @@ fn ends(copies: &[Range<u32>], length: u32) -> Vec<u32> {
 pub(super) fn parts(consensus: &[u8], copies: &[Placed<'_>]) -> Vec<(Range<usize>, Part)> {
     let length = consensus.len() as u32;
     let mut alignments: Vec<&Alignment> = copies.iter().map(|copy| copy.alignment).collect();
-    alignments.sort_by(|a, b| a.place().cmp(&b.place()));
+    alignments.sort_by_key(|alignment| alignment.place());
     let span = |parts: &Vec<&Alignment>| {
         let ends = parts.iter().map(|a| (a.query_range.start, a.query_range.end));
         ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).map(|(start, end)| start..end)
@@ -98,15 +98,15 @@ pub(super) fn parts(consensus: &[u8], copies: &[Placed<'_>]) -> Vec<(Range<usize
         let alone = spans
             .iter()
             .filter(|s| {
-                [&left, &right].iter().any(|r| {
-                    s.start.abs_diff(r.start as u32) <= TOGETHER && s.end.abs_diff(r.end as u32) <= TOGETHER
-                })
+                [&left, &right]
+                    .iter()
+                    .any(|r| s.start.abs_diff(r.start as u32) <= TOGETHER && s.end.abs_diff(r.end as u32) <= TOGETHER)
             })
             .count();
-        let with_inside = |at: usize| {
-            spans.iter().filter(|s| s.start + MARGIN <= at as u32 && s.end >= at as u32 + MARGIN).count()
-        };
-        if near(&edges, left.end) || near(&edges, right.start)
+        let with_inside =
+            |at: usize| spans.iter().filter(|s| s.start + MARGIN <= at as u32 && s.end >= at as u32 + MARGIN).count();
+        if near(&edges, left.end)
+            || near(&edges, right.start)
             || alone >= 3 && alone > with_inside(left.end).max(with_inside(right.start))
         {
             for at in [left.end, right.start] {
@@ -160,9 +160,10 @@ pub(super) fn apart(family: &Working, copies: &[Placed<'_>], options: &RefineOpt
             Part::Whole | Part::TerminalRepeat => 0,
         };
         let consensus = family.consensus[range.clone()].to_vec();
-        Working { consensus, seed: family.seed.clone(), part: *part, beside, settled: None }
+        Working { part: *part, beside, ..Working::new(consensus, family.seed.clone()) }
     };
-    parts.iter().enumerate().filter(|(_, (range, _))| range.len() >= options.min_length).map(made).collect()
+    let made = parts.iter().enumerate().filter(|(_, (range, _))| range.len() >= options.min_length).map(made);
+    family.with_parts(made.collect())
 }
 
 /// Bases between two terminal repeats.
@@ -205,11 +206,8 @@ pub(super) fn insides(
         if !kept[family] || !REPEAT.contains(&length) {
             continue;
         }
-        let mut whole: Vec<&Placed<'_>> = own
-            .iter()
-            .map(|&i| &placed[i])
-            .filter(|c| 10 * c.alignment.query_range.len() >= 7 * length)
-            .collect();
+        let mut whole: Vec<&Placed<'_>> =
+            own.iter().map(|&i| &placed[i]).filter(|c| 10 * c.alignment.query_range.len() >= 7 * length).collect();
         whole.sort_unstable_by_key(|c| c.genome.start);
         let mut between: Vec<(Range<u64>, Strand)> = whole
             .windows(2)
@@ -229,7 +227,7 @@ pub(super) fn insides(
             let consensus = reading(bases, &range, strand);
             let length = consensus.len() as u32;
             let seed = FamilySeed::Pile(FamilyCopy { genome: range, strand, consensus: 0..length });
-            Working { consensus, seed, part: Part::Inside, beside: repeat, settled: None }
+            Working { part: Part::Inside, beside: repeat, ..Working::new(consensus, seed) }
         }));
     }
     found
