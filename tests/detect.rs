@@ -211,6 +211,37 @@ fn each_part_is_made_again_only_when_it_must_be() {
 }
 
 #[test]
+fn tandem_repeats_are_annotated_and_masked_where_that_is_asked_for() {
+    let folder = folder();
+    let at = folder.path();
+    let mut contigs = genome();
+    for contig in &mut contigs[..2] {
+        contig.letters.extend(b"CAG".repeat(100));
+        contig.letters.extend(Random(contig.letters.len() as u64).bases(500));
+    }
+    fs::write(at.join("t.fa"), fasta(&contigs, &PLAIN)).expect("written");
+    let arrays = |out: &str| {
+        let summary = fs::read(at.join(out).join("summary.json")).expect("there");
+        let summary: serde_json::Value = serde_json::from_slice(&summary).expect("JSON");
+        let families = summary["annotation"]["families"].as_array().expect("a list").clone();
+        let mut rows = families.into_iter().filter(|family| family["class"] == "Simple_repeat");
+        (rows.next().map(|family| family["copies"].as_u64()), rows.count())
+    };
+    run(at, &["detect", "t.fa", "-o", "without", "-q"]).fine();
+    run(at, &["detect", "t.fa", "-o", "with", "--tandem", "-q"]).fine();
+    assert_eq!(arrays("without"), (None, 0));
+    // Two arrays of one unit are one row.
+    assert_eq!(arrays("with"), (Some(Some(2)), 0));
+    let masked = |out: &str| {
+        let bed = fs::read_to_string(at.join(out).join("repeats.bed")).expect("there");
+        bed.lines().filter(|line| line.contains("Simple_repeat")).count()
+    };
+    assert_eq!((masked("without"), masked("with")), (0, 2));
+    let page = fs::read_to_string(at.join("with/report.html")).expect("there");
+    assert!(page.contains("Simple_repeat"));
+}
+
+#[test]
 fn an_index_that_is_there_is_used() {
     let folder = folder();
     let at = folder.path();

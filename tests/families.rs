@@ -185,3 +185,123 @@ fn without_repeats_there_is_no_family_and_too_little_memory_is_told() {
     let ran = run(at, &["families", "genome.reprise", "--max-memory", "16M"]);
     assert_eq!(ran.code, 5, "{}", ran.err);
 }
+
+/// A stretch that reads without a stop: codons but TAA, TAG and TGA.
+fn open_frame(random: &mut Random, codons: usize) -> Vec<u8> {
+    let mut bases = b"ATG".to_vec();
+    while bases.len() < 3 * codons {
+        let codon = random.bases(3);
+        if ![b"TAA", b"TAG", b"TGA"].contains(&&[codon[0], codon[1], codon[2]]) {
+            bases.extend(codon);
+        }
+    }
+    bases
+}
+
+/// A gene that another one became: most third bases of codons may change, few others, and there is no stop.
+fn paralogue(random: &mut Random, gene: &[u8]) -> Vec<u8> {
+    let mut bases = gene.to_vec();
+    for at in 3..bases.len() {
+        let (before, likely) = (bases[at], if at % 3 == 2 { 45 } else { 8 });
+        if random.below(100) < likely {
+            bases[at] = b"ACGT"[random.below(4)];
+            let codon = &bases[at / 3 * 3..(at / 3 * 3 + 3).min(bases.len())];
+            if [&b"TAA"[..], b"TAG", b"TGA"].contains(&codon) {
+                bases[at] = before;
+            }
+        }
+    }
+    bases
+}
+
+/// A genome of one contig in which pieces lie apart, in random order and on either strand.
+fn scattered(random: &mut Random, mut pieces: Vec<Vec<u8>>) -> Contig {
+    for at in (1..pieces.len()).rev() {
+        pieces.swap(at, random.below(at + 1));
+    }
+    let mut contig = Contig::new("chr1", []);
+    for piece in pieces {
+        let gap = 3000 + random.below(3000);
+        contig.letters.extend(random.bases(gap));
+        contig.letters.extend(if random.below(2) == 1 { reverse_complement(&piece) } else { piece });
+    }
+    contig.letters.extend(random.bases(3000));
+    contig
+}
+
+#[test]
+fn genes_are_no_transposons_but_what_decays_is() {
+    let mut random = Random(8);
+    let gene = open_frame(&mut random, 600);
+    let element = open_frame(&mut random, 600);
+    let mut pieces: Vec<Vec<u8>> = (0..7).map(|_| paralogue(&mut random, &gene)).collect();
+    pieces.extend((0..7).map(|_| diverged(&mut random, &element, 14)));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    index(folder.path(), &[scattered(&mut random, pieces)]);
+    let ran = run(folder.path(), &["families", "genome.reprise", "-o", "f.fa", "--json"]).fine();
+    let found = records(&std::fs::read_to_string(folder.path().join("f.fa")).expect("written"));
+    assert_eq!(ran.json()["left_out"]["genes"], 1);
+    assert_eq!(found.len(), 1);
+    assert!(shared(&found[0].1, &element) > 0.6, "{}", found[0].0);
+}
+
+#[test]
+fn terminal_repeats_that_lie_alone_are_told_from_the_inside() {
+    let mut random = Random(9);
+    let repeat = [b"TG".to_vec(), random.bases(300), b"CA".to_vec()].concat();
+    let inside = random.bases(3000);
+    let element = [&repeat[..], &inside, &repeat].concat();
+    // Of the first element nine copies lie whole, of the second two; nothing of the third lies alone.
+    let [second, third] = [400, 350].map(|length| (random.bases(length), random.bases(2500)));
+    let whole = |(repeat, inside): &(Vec<u8>, Vec<u8>)| [&repeat[..], inside, repeat].concat();
+    let mut pieces: Vec<Vec<u8>> = (0..9).map(|_| diverged(&mut random, &element, 4)).collect();
+    pieces.extend((0..25).map(|_| diverged(&mut random, &repeat, 6)));
+    pieces.extend((0..2).map(|_| diverged(&mut random, &whole(&second), 5)));
+    pieces.extend((0..8).map(|_| diverged(&mut random, &second.0, 8)));
+    pieces.extend((0..8).map(|_| diverged(&mut random, &whole(&third), 6)));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    index(folder.path(), &[scattered(&mut random, pieces)]);
+    let rows = run(folder.path(), &["families", "genome.reprise", "--format", "jsonl"]).fine().json_lines();
+    let found = |truth: &[u8]| {
+        let is = |row: &&serde_json::Value| {
+            let mine = row["consensus"].as_str().expect("text").as_bytes();
+            shared(truth, mine) > 0.8 && shared(mine, truth) > 0.8
+        };
+        let row = rows.iter().find(is).expect("it is found");
+        (
+            row["evidence"]["part"].as_str().expect("text"),
+            row["class"].as_str().expect("text"),
+            row["copies"].as_u64().expect("a number"),
+        )
+    };
+    assert_eq!(rows.len(), 5);
+    assert_eq!(found(&repeat), ("terminal-repeat", "LTR", 43));
+    assert_eq!(found(&inside), ("inside", "LTR", 9));
+    assert_eq!(found(&second.1), ("inside", "LTR", 2));
+    assert_eq!(found(&second.0).2, 12);
+    assert_eq!(found(&whole(&third)), ("whole", "LTR", 8));
+}
+
+#[test]
+fn old_copies_are_found_beside_young_duplicates_and_duplications_are_left_out() {
+    let mut random = Random(10);
+    let element = random.bases(1800);
+    // Three nearly equal copies in a row, and four old ones.
+    let young = diverged(&mut random, &element, 12);
+    let mut row = Vec::new();
+    for _ in 0..3 {
+        row.extend(diverged(&mut random, &young, 1));
+        let between = random.bases(900);
+        row.extend(between);
+    }
+    let mut pieces = vec![row];
+    pieces.extend((0..4).map(|_| diverged(&mut random, &element, 14)));
+    // Three duplicates of one place, flanks and all, of which a piece lies in a fourth.
+    let place = random.bases(7000);
+    pieces.extend((0..3).map(|_| diverged(&mut random, &place, 2)));
+    pieces.push(place[3000..3600].to_vec());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    index(folder.path(), &[scattered(&mut random, pieces)]);
+    let found = records(&run(folder.path(), &["families", "genome.reprise"]).fine().out);
+    assert!(found.iter().any(|(_, mine)| shared(mine, &element) > 0.6 && shared(&element, mine) > 0.6));
+}

@@ -8,6 +8,7 @@
 use std::sync::LazyLock;
 
 use super::alignment::Counts;
+use crate::sequence::complement;
 
 /// Units of score in a nat.
 pub const SCORE_UNITS: f64 = 8.0;
@@ -196,7 +197,7 @@ pub(crate) static CODES: LazyLock<[u8; 256]> = LazyLock::new(|| {
 
 /// Codes of a sequence read on its other strand.
 pub(crate) fn reverse_complement(codes: &[u8]) -> impl Iterator<Item = u8> + '_ {
-    codes.iter().rev().map(|&c| if c < 4 { c ^ 2 } else { c })
+    codes.iter().rev().map(|&code| complement(code))
 }
 
 #[cfg(test)]

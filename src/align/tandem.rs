@@ -17,6 +17,7 @@ use crate::Result;
 use crate::index::Index;
 use crate::kmer::Strand;
 use crate::memory::{Budget, Component, Reservation};
+use crate::sequence::letters;
 
 /// Longest period.
 pub const LONGEST_PERIOD: usize = 2000;
@@ -283,8 +284,7 @@ fn aligned(piece: &Piece<'_>, stretch: Stretch, scorings: &Scorings) -> Option<(
     let mut score = 0;
     walk(&query, genome, &path.columns, scorings.fitting(&counts), |_, _, gained| score += gained);
     let start = piece.range.start + u64::from(first);
-    let letters = |codes: &[u8]| codes.iter().map(|&c| b"TCAG"[usize::from(c & 3)]).collect::<Vec<u8>>();
-    let smallest = (0..unit.len()).map(|i| letters(&[&unit[i..], &unit[..i]].concat())).min()?;
+    let smallest = (0..unit.len()).map(|i| letters(&[&unit[i..], &unit[..i]].concat()).collect::<Vec<u8>>()).min()?;
     let alignment = Alignment {
         query: 0,
         strand: Strand::Forward,
@@ -296,7 +296,7 @@ fn aligned(piece: &Piece<'_>, stretch: Stretch, scorings: &Scorings) -> Option<(
         counts,
         operations: operations(&path.columns),
     };
-    Some((unit.len(), TandemRepeat { unit: smallest, array: letters(&query), alignment }))
+    Some((unit.len(), TandemRepeat { unit: smallest, array: letters(&query).collect(), alignment }))
 }
 
 /// The shortest sequence that a unit is a row of.

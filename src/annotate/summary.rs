@@ -60,7 +60,7 @@ pub struct ClassSummary {
     pub copies_by_length: Vec<u64>,
 }
 
-/// The copies of a family.
+/// The copies of a family; tandem repeats of one unit are one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FamilySummary {
     /// Its name.
@@ -131,7 +131,8 @@ pub fn summarize(copies: &[RepeatCopy], library: &Library, contigs: &[Contig]) -
     let mut summary = AnnotationSummary::default();
     let mut wholes: Vec<Whole> = Vec::new();
     let mut classes: BTreeMap<&str, ClassSummary> = BTreeMap::new();
-    let mut families: BTreeMap<u32, FamilySummary> = BTreeMap::new();
+    // By name: tandem repeats of one unit are sequences of the library each.
+    let mut families: BTreeMap<&str, FamilySummary> = BTreeMap::new();
     let class_of = |query: u32| family_and_class(library.name(query as usize)).1;
     for copy in copies {
         let a = &copy.alignment;
@@ -143,12 +144,13 @@ pub fn summarize(copies: &[RepeatCopy], library: &Library, contigs: &[Contig]) -
             copies_by_length: vec![0; LENGTHS.len() + 1],
             ..ClassSummary::default()
         });
-        let family = families.entry(a.query).or_insert_with(|| {
-            let (name, class) = family_and_class(library.name(a.query as usize));
+        let length = library.sequence(a.query as usize).len() as u64;
+        let family = families.entry(library.name(a.query as usize)).or_insert_with_key(|name| {
+            let (name, class) = family_and_class(name);
             FamilySummary {
                 name: name.to_owned(),
                 class: class.to_owned(),
-                length: library.sequence(a.query as usize).len() as u64,
+                length,
                 copies: 0,
                 full_length_copies: 0,
                 fragments: 0,
@@ -159,6 +161,7 @@ pub fn summarize(copies: &[RepeatCopy], library: &Library, contigs: &[Contig]) -
         class.fragments += 1;
         class.bases += bases;
         class.bases_by_divergence[divergence_count(divergence(copy))] += bases;
+        family.length = family.length.max(length);
         family.fragments += 1;
         family.bases += bases;
         family.divergence += divergence(copy) * bases as f64;
@@ -181,9 +184,10 @@ pub fn summarize(copies: &[RepeatCopy], library: &Library, contigs: &[Contig]) -
             class.copies_by_divergence[divergence_count(whole.weighted / whole.bases as f64)] += 1;
             class.copies_by_length[LENGTHS.partition_point(|&least| least <= whole.bases)] += 1;
         }
-        if let Some(family) = families.get_mut(&whole.family) {
+        if let Some(family) = families.get_mut(library.name(whole.family as usize)) {
+            let length = library.sequence(whole.family as usize).len() as u64;
             family.copies += 1;
-            family.full_length_copies += u64::from(whole.covered * 20 >= family.length * 19);
+            family.full_length_copies += u64::from(whole.covered * 20 >= length * 19);
         }
     }
     for family in families.values_mut() {

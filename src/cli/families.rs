@@ -13,7 +13,7 @@ use crate::repeats::{
     Family, FamilyCopy, FamilySeed, FamilyStatistics, LeftOut, Parameters, RefineOptions, RefinedFamily, Scores,
     discover, refine, seed_alignments, statistics,
 };
-use crate::sequence::BASES;
+use crate::sequence::letters;
 use crate::{Error, Progress, Result};
 
 #[derive(Debug, Args)]
@@ -229,7 +229,7 @@ fn push_draft(text: &mut String, number: u64, family: &Family, index: &Index) ->
     };
     let _ = writeln!(text, ">draft-{number}#Unknown length={} copies={} seed={seed}", consensus.len(), copies.len());
     for line in consensus.chunks(80) {
-        text.extend(line.iter().map(|&code| char::from(BASES[usize::from(code & 3)])));
+        text.extend(letters(line).map(char::from));
         text.push('\n');
     }
     Ok(())

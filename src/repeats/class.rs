@@ -12,6 +12,7 @@ use super::bases::{Bases, UNKNOWN};
 use super::refine::Part;
 use crate::align::Alignment;
 use crate::kmer::Strand;
+use crate::sequence::complement;
 use crate::store::Contig;
 
 /// Bases to either side of an end that are looked at.
@@ -192,10 +193,6 @@ const G: u8 = 3;
 
 /// Score of an inverted repeat that bears out a class without target sites: chance gives it once in some ten million families.
 const LONE_INVERTED: i32 = 18;
-
-fn complement(code: u8) -> u8 {
-    if code < 4 { code ^ 2 } else { code }
-}
 
 impl CopyEnds {
     /// The ends of a copy that begins and ends at these places of the genome, all contigs end to end.

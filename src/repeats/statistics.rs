@@ -12,7 +12,7 @@ use crate::Result;
 use crate::align::Alignment;
 use crate::index::Index;
 use crate::kmer::Strand;
-use crate::sequence::BASES;
+use crate::sequence::{BASES, letters};
 
 /// Most bases that may lie within a copy: what was inserted into it.
 const LONGEST_INSERT: u64 = 20_000;
@@ -144,7 +144,7 @@ pub fn statistics(index: &Index, families: &[RefinedFamily]) -> Result<Vec<Famil
             tandem: family.tandem,
             terminal_repeat: evidence.direct_repeat.as_ref().map_or(0, |repeat| repeat.length),
             evidence,
-            consensus: family.consensus.iter().map(|&code| char::from(BASES[usize::from(code & 3)])).collect(),
+            consensus: letters(&family.consensus).map(char::from).collect(),
         }
     };
     Ok(families.iter().enumerate().map(describe).collect())

@@ -13,3 +13,13 @@ pub const fn base_code(ascii: u8) -> Option<u64> {
 
 /// Upper-case ASCII of a two-bit code (0 to 3).
 pub const BASES: [u8; 4] = *b"TCAG";
+
+/// Upper-case ASCII of codes 0 to 3, one a byte; bits above them are marks and tell nothing.
+pub(crate) fn letters(codes: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    codes.iter().map(|&code| BASES[usize::from(code & 3)])
+}
+
+/// The code of the complement; anything but a base stays.
+pub(crate) const fn complement(code: u8) -> u8 {
+    if code < 4 { code ^ 2 } else { code }
+}

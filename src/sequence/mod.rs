@@ -11,6 +11,7 @@ mod source;
 mod twobit;
 
 pub use base::{BASES, base_code};
+pub(crate) use base::{complement, letters};
 pub use digest::{ContigDigest, OtherLetters};
 pub(crate) use digest::{RefgetDigester, digest_contigs};
 pub use interval::{Region, nearest_names, parse_bed_line, parse_region};

@@ -16,7 +16,7 @@ use super::families::{SearchArguments, find};
 use super::mask::{LetterArguments, mask};
 use super::{Settings, grouped};
 use crate::align::{Library, SearchOptions};
-use crate::annotate::{AnnotationSummary, annotate, summarize};
+use crate::annotate::{AnnotationSummary, annotate, annotate_with_tandem_repeats, summarize};
 use crate::build::{self, BuildOptions};
 use crate::index::{Index, OpenOptions};
 use crate::memory::{human_bytes, resident};
@@ -45,6 +45,9 @@ pub(super) struct Arguments {
     /// Leave out copies that chance gives more often than this in the whole search
     #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = super::annotate::e_value)]
     max_e_value: f64,
+    /// Annotate and mask simple repeats and satellites too, which are found without a library
+    #[arg(long)]
+    tandem: bool,
     /// Draw the pictures of the report as single SVG files in DIR too
     #[arg(long, value_name = "DIR")]
     plots: Option<PathBuf>,
@@ -334,6 +337,7 @@ impl Work<'_> {
             "families": found,
             "libraries": given.digests,
             "max_e_value": self.arguments.max_e_value,
+            "tandem": self.arguments.tandem,
         });
         let formats = [
             (AnnotationFormat::Gff3, "repeats.gff3"),
@@ -349,6 +353,9 @@ impl Work<'_> {
             let options = SearchOptions { max_e_value: work.arguments.max_e_value, ..SearchOptions::default() };
             work.settings.progress.phase("copies", None);
             let copies = match library.is_empty() {
+                _ if work.arguments.tandem => {
+                    annotate_with_tandem_repeats(index, &mut library, &options, &work.settings.budget)?
+                }
                 true => Vec::new(),
                 false => annotate(index, &library, &options, &work.settings.budget)?,
             };
@@ -403,6 +410,7 @@ impl Work<'_> {
                 "search": (!arguments.library_only).then_some(&arguments.search),
                 "library": arguments.library,
                 "max_e_value": arguments.max_e_value,
+                "tandem": arguments.tandem,
                 "letters": arguments.letters,
             }),
             files: made.iter().flat_map(|step| step.files()).collect(),

@@ -145,8 +145,8 @@ fn places(copies: &[Vec<&Alignment>], length: u64, bases: &Bases) -> Vec<Place> 
     places.into_iter().map(|(place, _)| place).collect()
 }
 
-/// Canonical words of a stretch, sorted.
-fn words(bases: &Bases, range: Range<u64>) -> BTreeSet<u32> {
+/// Words of a stretch, each as the smaller of itself and its reverse complement.
+pub(super) fn words(bases: &Bases, range: Range<u64>) -> BTreeSet<u32> {
     let codes = &bases.codes()[range.start as usize..range.end as usize];
     let windows = codes.windows(WORD).filter(|w| w.iter().all(|c| c & UNKNOWN == 0));
     windows

@@ -28,7 +28,7 @@ use crate::align::{Alignment, Library, SearchOptions, search};
 use crate::index::Index;
 use crate::kmer::Strand;
 use crate::memory::{Budget, Component};
-use crate::sequence::BASES;
+use crate::sequence::letters;
 use crate::{Progress, Result};
 pub(super) use consensus::{Step, walk};
 use consensus::{anchor, seams, supported, vote};
@@ -326,8 +326,7 @@ fn all_alignments(index: &Index, families: &mut [Working], budget: &Budget) -> R
         if let Some(found) = &mut family.settled {
             alignments.extend(found.drain(..).map(|alignment| Alignment { query: number, ..alignment }));
         } else {
-            let letters: Vec<u8> = family.consensus.iter().map(|&code| BASES[usize::from(code & 3)]).collect();
-            library.push(number.to_string(), letters);
+            library.push(number.to_string(), letters(&family.consensus).collect::<Vec<u8>>());
             numbers.push(number);
         }
     }

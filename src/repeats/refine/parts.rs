@@ -5,15 +5,16 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::judge::flanks_differ;
+use super::judge::{flanks_differ, words};
 use super::places::{Copies, Placed};
 use super::{RefineOptions, Working};
 use crate::align::Alignment;
 use crate::kmer::Strand;
-use crate::repeats::bases::{Bases, UNKNOWN};
+use crate::repeats::bases::Bases;
 use crate::repeats::class::direct_repeat;
 use crate::repeats::statistics::insertions;
 use crate::repeats::{FamilyCopy, FamilySeed};
+use crate::sequence::complement;
 
 /// What a family is of an element.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -30,6 +31,8 @@ pub enum Part {
 
 /// Copies end together within this many columns.
 const TOGETHER: u32 = 12;
+/// Copies of a family that are looked at.
+const MOST_COPIES: usize = 2000;
 /// A copy goes through a column where it covers this many to either side.
 const MARGIN: u32 = 30;
 
@@ -81,7 +84,9 @@ fn ends(copies: &[Range<u32>], length: u32) -> Vec<u32> {
 /// The parts of a consensus and what they are; one, if it is whole.
 pub(super) fn parts(consensus: &[u8], copies: &[Placed<'_>]) -> Vec<(Range<usize>, Part)> {
     let length = consensus.len() as u32;
-    let mut alignments: Vec<&Alignment> = copies.iter().map(|copy| copy.alignment).collect();
+    // Long and short ones alike; the work grows with their square.
+    let every = copies.len() / MOST_COPIES + 1;
+    let mut alignments: Vec<&Alignment> = copies.iter().step_by(every).map(|copy| copy.alignment).collect();
     alignments.sort_by_key(|alignment| alignment.place());
     let span = |parts: &Vec<&Alignment>| {
         let ends = parts.iter().map(|a| (a.query_range.start, a.query_range.end));
@@ -172,8 +177,6 @@ const INSIDE: Range<u64> = 500..15_000;
 const REPEAT: Range<usize> = 80..3000;
 /// Stretches looked at between copies of one family.
 const MOST_BETWEEN: usize = 400;
-/// Bases of a word that two insides share.
-const WORD: usize = 12;
 
 /// Insides of elements that have no family: between two copies each of one that is known, on one strand, in two places or more that
 /// are not duplicates of one.
@@ -238,28 +241,17 @@ fn reading(bases: &Bases, range: &Range<u64>, strand: Strand) -> Vec<u8> {
     let codes = bases.codes()[range.start as usize..range.end as usize].iter().map(|code| code & 3);
     match strand {
         Strand::Forward => codes.collect(),
-        Strand::Reverse => codes.rev().map(|code| code ^ 2).collect(),
+        Strand::Reverse => codes.rev().map(complement).collect(),
     }
 }
 
 /// The first of each set of ranges that share a fifth of their words, and their flanks beyond the repeats around them not.
 fn alike(ranges: &[(Range<u64>, Strand)], repeat: u64, bases: &Bases) -> Vec<usize> {
     let mut holders: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-    let mut numbers = vec![0usize; ranges.len()];
-    for (number, (range, strand)) in ranges.iter().enumerate() {
-        let codes = &bases.codes()[range.start as usize..range.end as usize];
-        let known = |window: &&[u8]| window.iter().all(|code| code & UNKNOWN == 0);
-        let mut words: Vec<u32> = codes
-            .windows(WORD)
-            .filter(known)
-            .map(|w| match strand {
-                Strand::Forward => w.iter().fold(0, |word, &code| word << 2 | u32::from(code & 3)),
-                Strand::Reverse => w.iter().rev().fold(0, |word, &code| word << 2 | u32::from(code & 3 ^ 2)),
-            })
-            .collect();
-        words.sort_unstable();
-        words.dedup();
-        numbers[number] = words.len();
+    let mut numbers = Vec::with_capacity(ranges.len());
+    for (number, (range, _)) in ranges.iter().enumerate() {
+        let words = words(bases, range.clone());
+        numbers.push(words.len());
         words.into_iter().for_each(|word| holders.entry(word).or_default().push(number));
     }
     let mut shared: BTreeMap<(usize, usize), usize> = BTreeMap::new();
