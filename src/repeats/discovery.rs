@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
@@ -14,7 +14,7 @@ use super::spaced::{Hits, Pattern, SeedTable, reverse_complement};
 use super::{Family, FamilyCopy, FamilySeed};
 use crate::index::Index;
 use crate::kmer::Strand;
-use crate::memory::{Budget, Component, Reservation};
+use crate::memory::{Budget, Component, Reservation, trim};
 use crate::{Error, Progress, Result};
 
 /// What discovery is told.
@@ -109,42 +109,42 @@ fn profile(
         .collect();
     progress.phase("profile", Some(bases.len()));
     let bits = PROFILE_BITS + extra_bits(table);
+    let spare = Mutex::new(Vec::new());
     let counts: Vec<Vec<u16>> = tiles
         .par_iter()
-        .map_init(
-            || Hits::new(budget),
-            |found, tile| {
-                let query = &bases.codes()[tile.start as usize..tile.end as usize];
-                let first = tile.start / BIN;
-                let mut counts = vec![0u16; (tile.end.div_ceil(BIN) - first) as usize];
-                let span = table.span() as u64;
-                for reverse in [false, true] {
-                    found.clear();
-                    if reverse {
-                        table.search(&reverse_complement(query), true, MOST_PLACES, bits, |_, _| true, found)?;
-                    } else {
-                        let apart = |at: u32, place: u32| {
-                            (tile.start + u64::from(at)).abs_diff(place.into()) >= parameters.tandem_distance
-                        };
-                        table.search(query, false, MOST_PLACES, bits, apart, found)?;
-                    }
-                    for chain in &found.chains {
-                        let (from, to) = (
-                            found.hits[chain.hits.start].query.into(),
-                            u64::from(found.hits[chain.hits.end - 1].query) + span,
-                        );
-                        let (from, to): (u64, u64) =
-                            if reverse { (query.len() as u64 - to, query.len() as u64 - from) } else { (from, to) };
-                        for bin in (tile.start + from) / BIN..(tile.start + to).div_ceil(BIN) {
-                            let count = &mut counts[(bin - first) as usize];
-                            *count = count.saturating_add(1);
-                        }
+        .map(|tile| {
+            let mut found = spare_hits(&spare, budget);
+            let query = &bases.codes()[tile.start as usize..tile.end as usize];
+            let first = tile.start / BIN;
+            let mut counts = vec![0u16; (tile.end.div_ceil(BIN) - first) as usize];
+            let span = table.span() as u64;
+            for reverse in [false, true] {
+                found.clear();
+                if reverse {
+                    table.search(&reverse_complement(query), true, MOST_PLACES, bits, |_, _| true, &mut found)?;
+                } else {
+                    let apart = |at: u32, place: u32| {
+                        (tile.start + u64::from(at)).abs_diff(place.into()) >= parameters.tandem_distance
+                    };
+                    table.search(query, false, MOST_PLACES, bits, apart, &mut found)?;
+                }
+                for chain in &found.chains {
+                    let (from, to) = (
+                        found.hits[chain.hits.start].query.into(),
+                        u64::from(found.hits[chain.hits.end - 1].query) + span,
+                    );
+                    let (from, to): (u64, u64) =
+                        if reverse { (query.len() as u64 - to, query.len() as u64 - from) } else { (from, to) };
+                    for bin in (tile.start + from) / BIN..(tile.start + to).div_ceil(BIN) {
+                        let count = &mut counts[(bin - first) as usize];
+                        *count = count.saturating_add(1);
                     }
                 }
-                progress.advance(query.len() as u64);
-                Ok(counts)
-            },
-        )
+            }
+            progress.advance(query.len() as u64);
+            locked(&spare).push(found);
+            Ok(counts)
+        })
         .collect::<Result<_>>()?;
     let mut depth = vec![0u16; bases.len().div_ceil(BIN) as usize];
     for (tile, counts) in tiles.iter().zip(counts) {
@@ -153,6 +153,15 @@ fn profile(
         }
     }
     Ok(depth)
+}
+
+fn locked(spare: &Mutex<Vec<Hits>>) -> MutexGuard<'_, Vec<Hits>> {
+    spare.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A buffer that no thread uses now.
+fn spare_hits(spare: &Mutex<Vec<Hits>>, budget: &Budget) -> Hits {
+    locked(spare).pop().unwrap_or_else(|| Hits::new(budget))
 }
 
 /// What a chain must have more than in a genome of 10 Mb, where a base meets some six seeds by chance.
@@ -186,15 +195,14 @@ impl Search<'_> {
 
     /// All chains of a query on both strands, handed to `each`.
     fn with_chains<T>(&self, query: &[u8], least: f32, each: impl FnOnce(&Hits) -> T) -> Result<T> {
-        let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut found = spare().pop().unwrap_or_else(|| Hits::new(self.budget));
+        let mut found = spare_hits(self.spare, self.budget);
         found.clear();
         let codes = self.bases.codes();
         let free = |_: u32, place: u32| codes[place as usize] & TAKEN == 0;
         self.table.search(query, false, MOST_PLACES, least, free, &mut found)?;
         self.table.search(&reverse_complement(query), true, MOST_PLACES, least, free, &mut found)?;
         let given = each(&found);
-        spare().push(found);
+        locked(self.spare).push(found);
         Ok(given)
     }
 
@@ -650,6 +658,7 @@ pub fn discover(index: &Index, parameters: &Parameters, progress: &dyn Progress)
     let bins = length.div_ceil(BIN);
     let _held = index.budget().reserve(Component::Seeds, bins * PER_BIN, "the profile of the genome")?;
     let depth = profile(&bases, &table, parameters, index.budget(), progress)?;
+    trim();
     let worth = |depth: u16| usize::from(depth) + 1 >= parameters.min_copies;
     let mut points: BinaryHeap<(u16, Reverse<u64>)> =
         depth.iter().zip(0..).filter(|(depth, _)| worth(**depth)).map(|(&depth, bin)| (depth, Reverse(bin))).collect();

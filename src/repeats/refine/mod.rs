@@ -27,7 +27,7 @@ use super::{Family, FamilySeed, Parameters};
 use crate::align::{Alignment, Library, SearchOptions, search};
 use crate::index::Index;
 use crate::kmer::Strand;
-use crate::memory::{Budget, Component};
+use crate::memory::{Budget, Component, trim};
 use crate::sequence::letters;
 use crate::{Progress, Result};
 pub(super) use consensus::{Step, walk};
@@ -178,10 +178,13 @@ pub fn refine(
     let (mut last, mut came_back) = (options.rounds, false);
     for round in 1.. {
         progress.phase("refine", Some(families.len() as u64));
+        // What the round before looked at, and discovery, the search can use.
+        trim();
+        held.resize(bytes_of(families.iter().filter_map(|family| family.settled.as_ref()).flatten()));
         let alignments = all_alignments(index, &mut families, budget)?;
-        let bytes: usize = alignments.iter().map(|a| PER_ALIGNMENT + size_of_val(&a.operations[..])).sum();
-        held.grow((bytes as u64).saturating_sub(held.bytes()), "the alignments of the families")?;
-        held.resize(bytes as u64);
+        let bytes = bytes_of(&alignments);
+        held.grow(bytes.saturating_sub(held.bytes()), "the alignments of the families")?;
+        held.resize(bytes);
         let placed: Vec<Placed<'_>> = alignments.iter().map(|a| Placed::new(a, contigs)).collect();
         let lengths: Vec<usize> = families.iter().map(|f| f.consensus.len()).collect();
         let container = contained(&placed, &lengths);
@@ -302,6 +305,11 @@ pub fn refine(
         families.retain(|_| container.next() == Some(None));
     }
     unreachable!("the rounds end")
+}
+
+/// Bytes that alignments take while they are looked at.
+fn bytes_of<'a>(alignments: impl IntoIterator<Item = &'a Alignment>) -> u64 {
+    alignments.into_iter().map(|a| (PER_ALIGNMENT + size_of_val(&a.operations[..])) as u64).sum()
 }
 
 /// Hands families that others contain to these.
