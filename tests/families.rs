@@ -128,6 +128,12 @@ fn the_same_bytes_for_any_number_of_threads() {
     assert!(!long.is_empty() && long.iter().all(|(_, bases)| bases.len() >= 700));
     assert_eq!(records(&of("2", &["--max-families", "1"])).len(), 1);
     assert!(records(&of("2", &["--min-copies", "18"])).len() < records(&one).len());
+    // In samples the same families are found, with copies of the whole genome.
+    let sampled = of("2", &["--sample", "32K"]);
+    assert_eq!(of("1", &["--sample", "32K"]), sampled);
+    let (whole, sampled) = (records(&one), records(&sampled));
+    assert_eq!(sampled.len(), whole.len());
+    assert!(whole.iter().all(|(_, mine)| sampled.iter().any(|(_, other)| shared(mine, other) > 0.9)));
     let drafts = of("1", &["--drafts"]);
     assert_eq!(of("8", &["--drafts"]), drafts);
     assert_ne!(drafts, one);

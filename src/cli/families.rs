@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Settings, grouped};
 use crate::index::{Index, OpenOptions};
-use crate::memory::Budget;
+use crate::memory::{Budget, parse_size};
 use crate::output::{FamiliesSummary, FamilyFormat, Output, families, stockholm};
 use crate::repeats::{
     Family, FamilyCopy, FamilySeed, FamilyStatistics, LeftOut, Parameters, RefineOptions, RefinedFamily, Scores,
@@ -75,6 +75,10 @@ pub(super) struct SearchArguments {
     /// Alike stretches nearer than this on one strand count as one
     #[arg(long, value_name = "N", default_value_t = 500)]
     tandem_distance: u64,
+    /// Look for families in a sample of so many bases first, then in ones of three times as many, until the whole genome was seen; copies are
+    /// those of the whole genome [default: all at once up to 256M, else 64M]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    sample: Option<u64>,
 }
 
 impl SearchArguments {
@@ -95,6 +99,7 @@ impl SearchArguments {
             min_copies: self.min_copies.into(),
             max_families: self.max_families.unwrap_or(usize::MAX),
             tandem_distance: self.tandem_distance,
+            sample: self.sample,
         }
     }
 }

@@ -30,6 +30,9 @@ pub struct Parameters {
     pub max_families: usize,
     /// Like places on one strand are apart by this many bases at the least.
     pub tandem_distance: u64,
+    /// Bases of the first sample of the genome that families are looked for in; each further one is three times as large. Copies are those
+    /// of the whole genome. `None` for all of a genome up to 256 MiB at once, else 64 MiB.
+    pub sample: Option<u64>,
 }
 
 impl Default for Parameters {
@@ -50,6 +53,7 @@ impl Default for Parameters {
             min_copies: 3,
             max_families: usize::MAX,
             tandem_distance: 500,
+            sample: None,
         }
     }
 }
@@ -92,11 +96,12 @@ const WORTH_A_ROUND: usize = 20;
 /// A copy reaches an end of the consensus that is this near.
 const LEFT_OVER: u64 = 40;
 
-/// For each bin how many other places resemble it.
+/// For each bin of a sample how many other places resemble it, of those that no family has.
 fn profile(
     bases: &Bases,
     table: &SeedTable,
     parameters: &Parameters,
+    sample: &Range<u64>,
     budget: &Budget,
     progress: &dyn Progress,
 ) -> Result<Vec<u16>> {
@@ -104,10 +109,12 @@ fn profile(
         .contigs()
         .flat_map(|contig| {
             (contig.start / TILE..contig.end.div_ceil(TILE))
+                .filter(|&tile| sample.contains(&rank(tile, bases.len())))
                 .map(move |t| (t * TILE).max(contig.start)..((t + 1) * TILE).min(contig.end))
         })
         .collect();
-    progress.phase("profile", Some(bases.len()));
+    progress.phase("profile", Some(tiles.iter().map(|tile| tile.end - tile.start).sum()));
+    let free = |place: u32| bases.codes()[place as usize] & TAKEN == 0;
     let bits = PROFILE_BITS + extra_bits(table);
     let spare = Mutex::new(Vec::new());
     let counts: Vec<Vec<u16>> = tiles
@@ -121,10 +128,17 @@ fn profile(
             for reverse in [false, true] {
                 found.clear();
                 if reverse {
-                    table.search(&reverse_complement(query), true, MOST_PLACES, bits, |_, _| true, &mut found)?;
+                    table.search(
+                        &reverse_complement(query),
+                        true,
+                        MOST_PLACES,
+                        bits,
+                        |_, place| free(place),
+                        &mut found,
+                    )?;
                 } else {
                     let apart = |at: u32, place: u32| {
-                        (tile.start + u64::from(at)).abs_diff(place.into()) >= parameters.tandem_distance
+                        free(place) && (tile.start + u64::from(at)).abs_diff(place.into()) >= parameters.tandem_distance
                     };
                     table.search(query, false, MOST_PLACES, bits, apart, &mut found)?;
                 }
@@ -657,73 +671,131 @@ pub fn discover(index: &Index, parameters: &Parameters, progress: &dyn Progress)
     let table = SeedTable::new(&bases, Pattern::for_genome(length), UNKNOWN | SIMPLE, index.budget())?;
     let bins = length.div_ceil(BIN);
     let _held = index.budget().reserve(Component::Seeds, bins * PER_BIN, "the profile of the genome")?;
-    let depth = profile(&bases, &table, parameters, index.budget(), progress)?;
-    trim();
-    let worth = |depth: u16| usize::from(depth) + 1 >= parameters.min_copies;
-    let mut points: BinaryHeap<(u16, Reverse<u64>)> =
-        depth.iter().zip(0..).filter(|(depth, _)| worth(**depth)).map(|(&depth, bin)| (depth, Reverse(bin))).collect();
-    drop(depth);
-    let mut tried = vec![false; bins as usize];
-    let (extra, spare) = (extra_bits(&table), Mutex::new(Vec::new()));
     let held = index.budget().hold(Component::Output);
-    let mut found = Discovery { families: Vec::new(), explained: 0, left_out: 0, held };
-    progress.phase("families", Some(length));
-    while found.families.len() < parameters.max_families {
-        let batch = next_points(&mut points, &bases, &tried);
-        if batch.is_empty() {
-            break;
-        }
-        let search = Search { bases: &bases, table: &table, parameters, extra, budget: index.budget(), spare: &spare };
-        let anchored: Vec<Vec<Anchor>> =
-            batch.par_iter().map(|&(_, bin)| search.anchors_around(middle(bin))).collect::<Result<_>>()?;
-        // Those that share copies would be one family: the first goes on, the others come again.
-        let mut loci: Vec<u64> = Vec::new();
-        let mut chosen = Vec::new();
-        for ((depth, bin), anchors) in batch.into_iter().zip(anchored) {
-            if anchors.len() < parameters.min_copies {
-                give_up(&mut tried, bin.saturating_sub(WITHIN)..bin + WITHIN + 1);
-            } else if anchors.iter().any(|anchor| loci.iter().any(|&at| at.abs_diff(anchor.at) < APART)) {
-                points.push((depth, Reverse(bin)));
-            } else {
-                loci.extend(anchors.iter().map(|anchor| anchor.at));
-                chosen.push((bin, anchors));
-            }
-        }
-        let outcomes: Vec<Outcome> =
-            chosen.par_iter().map(|(bin, anchors)| search.family(middle(*bin), anchors)).collect::<Result<_>>()?;
-        for ((bin, anchors), outcome) in chosen.into_iter().zip(outcomes) {
-            give_up(&mut tried, bin.saturating_sub(2)..bin + 3);
-            match outcome {
-                Outcome::Family(family) if found.families.len() < parameters.max_families => {
-                    // An earlier one of the batch may have taken its copies.
-                    let all: u64 = family.copies.iter().map(|copy| copy.genome.end - copy.genome.start).sum();
-                    let free: u64 = family.copies.iter().map(|copy| bases.free(&copy.genome)).sum();
-                    if 2 * free < all {
-                        continue;
-                    }
-                    family.copies.iter().for_each(|copy| bases.take(&copy.genome));
-                    found.explained += free;
-                    progress.advance(free);
-                    let bytes = family.consensus.capacity() + family.copies.capacity() * size_of::<FamilyCopy>();
-                    found.held.grow((bytes + size_of::<Family>()) as u64, "drafts of families")?;
-                    found.families.push(family);
-                }
-                Outcome::Family(_) => {}
-                // The same place of the other copies would fail as this one did.
-                Outcome::Nothing => anchors.iter().for_each(|anchor| {
-                    let bin = anchor.at / BIN;
-                    give_up(&mut tried, bin.saturating_sub(1)..bin + 2);
-                }),
-                Outcome::TooFew(copies) => {
-                    found.left_out += 1;
-                    copies
-                        .iter()
-                        .for_each(|copy| give_up(&mut tried, copy.genome.start / BIN..copy.genome.end.div_ceil(BIN)));
-                }
-            }
-        }
+    let mut work = Work {
+        bases,
+        table: &table,
+        parameters,
+        progress,
+        budget: index.budget(),
+        extra: extra_bits(&table),
+        spare: Mutex::new(Vec::new()),
+        tried: vec![false; bins as usize],
+        found: Discovery { families: Vec::new(), explained: 0, left_out: 0, held },
+    };
+    for sample in samples(length, parameters.sample) {
+        let depth = profile(&work.bases, &table, parameters, &sample, index.budget(), progress)?;
+        trim();
+        let worth = |depth: u16| usize::from(depth) + 1 >= parameters.min_copies;
+        let deep = depth.iter().zip(0..).filter(|(depth, _)| worth(**depth));
+        let points = deep.map(|(&depth, bin)| (depth, Reverse(bin))).collect();
+        drop(depth);
+        progress.phase("families", Some(length));
+        work.grow(points)?;
     }
-    Ok(found)
+    Ok(work.found)
+}
+
+/// The first sample of a genome above [`AT_ONCE`].
+const FIRST_SAMPLE: u64 = 64 << 20;
+/// Genomes up to this are not worked in samples unless that is asked for.
+const AT_ONCE: u64 = 256 << 20;
+
+/// Shares of the genome, as ranges of what [`rank`] gives, each three times as large as the one before; the last is what is left.
+fn samples(length: u64, first: Option<u64>) -> Vec<Range<u64>> {
+    let mut size = first.unwrap_or(if length > AT_ONCE { FIRST_SAMPLE } else { length }).max(TILE);
+    let mut samples = Vec::new();
+    let mut start = 0;
+    while start < length {
+        // Less than as much again is taken too.
+        let end = if start + 2 * size > length { length } else { start + size };
+        samples.push(start..end);
+        (start, size) = (end, size.saturating_mul(3));
+    }
+    samples
+}
+
+/// Where a tile stands in an order in which those that follow each other lie all over a genome of this length.
+fn rank(tile: u64, length: u64) -> u64 {
+    // The golden ratio spreads multiples most evenly.
+    (u64::from((tile as u32).wrapping_mul(0x9e37_79b1)) * length) >> 32
+}
+
+/// Discovery while it goes on.
+struct Work<'a> {
+    bases: Bases,
+    table: &'a SeedTable,
+    parameters: &'a Parameters,
+    progress: &'a dyn Progress,
+    budget: &'a Budget,
+    extra: f32,
+    spare: Mutex<Vec<Hits>>,
+    /// Bins that were looked at.
+    tried: Vec<bool>,
+    found: Discovery,
+}
+
+impl Work<'_> {
+    /// Grows families around points, the deepest first, until none is left.
+    fn grow(&mut self, mut points: BinaryHeap<(u16, Reverse<u64>)>) -> Result<()> {
+        let Self { bases, table, parameters, progress, budget, extra, spare, tried, found } = self;
+        while found.families.len() < parameters.max_families {
+            let batch = next_points(&mut points, bases, tried);
+            if batch.is_empty() {
+                break;
+            }
+            let search = Search { bases, table, parameters, extra: *extra, budget, spare };
+            let anchored: Vec<Vec<Anchor>> =
+                batch.par_iter().map(|&(_, bin)| search.anchors_around(middle(bin))).collect::<Result<_>>()?;
+            // Those that share copies would be one family: the first goes on, the others come again.
+            let mut loci: Vec<u64> = Vec::new();
+            let mut chosen = Vec::new();
+            for ((depth, bin), anchors) in batch.into_iter().zip(anchored) {
+                if anchors.len() < parameters.min_copies {
+                    give_up(tried, bin.saturating_sub(WITHIN)..bin + WITHIN + 1);
+                } else if anchors.iter().any(|anchor| loci.iter().any(|&at| at.abs_diff(anchor.at) < APART)) {
+                    points.push((depth, Reverse(bin)));
+                } else {
+                    loci.extend(anchors.iter().map(|anchor| anchor.at));
+                    chosen.push((bin, anchors));
+                }
+            }
+            let outcomes: Vec<Outcome> =
+                chosen.par_iter().map(|(bin, anchors)| search.family(middle(*bin), anchors)).collect::<Result<_>>()?;
+            for ((bin, anchors), outcome) in chosen.into_iter().zip(outcomes) {
+                give_up(tried, bin.saturating_sub(2)..bin + 3);
+                match outcome {
+                    Outcome::Family(family) if found.families.len() < parameters.max_families => {
+                        // An earlier one of the batch may have taken its copies.
+                        let all: u64 = family.copies.iter().map(|copy| copy.genome.end - copy.genome.start).sum();
+                        let free: u64 = family.copies.iter().map(|copy| bases.free(&copy.genome)).sum();
+                        if 2 * free < all {
+                            continue;
+                        }
+                        family.copies.iter().for_each(|copy| bases.take(&copy.genome));
+                        found.explained += free;
+                        progress.advance(free);
+                        let bytes = family.consensus.capacity() + family.copies.capacity() * size_of::<FamilyCopy>();
+                        found.held.grow((bytes + size_of::<Family>()) as u64, "drafts of families")?;
+                        found.families.push(family);
+                    }
+                    Outcome::Family(_) => {}
+                    // The same place of the other copies would fail as this one did.
+                    Outcome::Nothing => anchors.iter().for_each(|anchor| {
+                        let bin = anchor.at / BIN;
+                        give_up(tried, bin.saturating_sub(1)..bin + 2);
+                    }),
+                    Outcome::TooFew(copies) => {
+                        found.left_out += 1;
+                        copies
+                            .iter()
+                            .for_each(|copy| give_up(tried, copy.genome.start / BIN..copy.genome.end.div_ceil(BIN)));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Base that stands for a bin.
@@ -755,4 +827,32 @@ fn next_points(points: &mut BinaryHeap<(u16, Reverse<u64>)>, bases: &Bases, trie
     }
     points.extend(later);
     batch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_the_genome_each_lies_all_over_it_and_they_grow() {
+        assert_eq!(samples(200 << 20, None).len(), 1);
+        assert_eq!(samples(0, None), []);
+        for (length, first) in
+            [(1_000_000_000, None), (10_000_000, Some(1 << 20)), (3_000_000, Some(1)), (u32::MAX.into(), Some(1 << 26))]
+        {
+            let samples = samples(length, first);
+            assert!(samples.len() > 1 && samples[0].start == 0 && samples[samples.len() - 1].end == length);
+            assert!(samples.windows(2).all(|pair| pair[0].end == pair[1].start));
+            let sizes: Vec<u64> = samples[..samples.len() - 1].iter().map(|sample| sample.end - sample.start).collect();
+            assert!(sizes.windows(2).all(|pair| pair[1] == 3 * pair[0]));
+            let tiles: Vec<u64> =
+                (0..length.div_ceil(TILE)).filter(|&tile| samples[0].contains(&rank(tile, length))).collect();
+            let share = (samples[0].end as f64 / length as f64) * length.div_ceil(TILE) as f64;
+            assert!((tiles.len() as f64 - share).abs() < 3.0, "{} tiles of {share}", tiles.len());
+            // None is far from the next.
+            let apart = length.div_ceil(TILE) as f64 / share;
+            assert!(tiles.windows(2).all(|pair| ((pair[1] - pair[0]) as f64) < 4.0 * apart + 2.0));
+            assert!((0..length.div_ceil(TILE)).all(|tile| rank(tile, length) < length));
+        }
+    }
 }

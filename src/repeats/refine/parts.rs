@@ -10,7 +10,7 @@ use super::places::{Copies, Placed};
 use super::{RefineOptions, Working};
 use crate::align::Alignment;
 use crate::kmer::Strand;
-use crate::repeats::bases::Bases;
+use crate::repeats::bases::{Bases, UNKNOWN};
 use crate::repeats::class::direct_repeat;
 use crate::repeats::statistics::insertions;
 use crate::repeats::{FamilyCopy, FamilySeed};
@@ -220,7 +220,7 @@ pub(super) fn insides(
                 a.contig == b.contig && a.strand == b.strand && INSIDE.contains(&apart)
             })
             .map(|pair| (pair[0].genome.end..pair[1].genome.start, pair[0].alignment.strand))
-            .filter(|(range, _)| 2 * free(range) > range.end - range.start)
+            .filter(|(range, _)| 2 * free(range) > range.end - range.start && known(bases, range))
             .collect();
         between.sort_by_key(|(range, _)| (range.end - range.start, range.start));
         between.truncate(MOST_BETWEEN);
@@ -234,6 +234,12 @@ pub(super) fn insides(
         }));
     }
     found
+}
+
+/// Whether nearly all bases of a range are known.
+fn known(bases: &Bases, range: &Range<u64>) -> bool {
+    let codes = &bases.codes()[range.start as usize..range.end as usize];
+    20 * codes.iter().filter(|&code| code & UNKNOWN != 0).count() <= codes.len()
 }
 
 /// The bases of a range as its strand reads; unknown ones are arbitrary.
