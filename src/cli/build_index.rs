@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Settings, grouped};
+use super::{Settings, counted, grouped};
 use crate::build::{self, BuildOptions, BuildReport, Plan};
 use crate::memory::{human_bytes, resident};
 use crate::sequence::Source;
@@ -127,7 +127,7 @@ fn summary(report: &BuildReport, target: &std::path::Path, settings: &Settings) 
         return format!("{json:#}\n");
     }
     format!(
-        "{}: {} bases in {} contigs, k {}
+        "{}: {} bases in {}, k {}
   distinct k-mers  {}
   repeated k-mers  {}
   stored           {} k-mers, {} positions
@@ -136,7 +136,7 @@ fn summary(report: &BuildReport, target: &std::path::Path, settings: &Settings) 
 ",
         target.display(),
         grouped(genome.bases),
-        grouped(genome.contigs),
+        counted(genome.contigs, "contig"),
         manifest.parameters.k,
         grouped(actual.distinct_kmers),
         grouped(actual.repeated_kmers),
@@ -155,14 +155,14 @@ fn plan_text(plan: &Plan, settings: &Settings) -> String {
         return serde_json::to_string_pretty(plan).unwrap_or_default() + "\n";
     }
     format!(
-        "plan: {} bases in {} contigs, k {}, k-mers that occur {} times or more
+        "plan: {} bases in {}, k {}, k-mers that occur {} times or more
   expected k-mers  {} distinct, {} repeated, {} stored with {} positions
   disk             {} for the index, {} at the most while it is built
   memory           {} of {} allowed
   passes           {}, {} threads
 ",
         grouped(plan.genome.bases),
-        grouped(plan.genome.contigs),
+        counted(plan.genome.contigs, "contig"),
         plan.parameters.k,
         plan.parameters.min_frequency,
         grouped(plan.estimate.distinct_kmers),

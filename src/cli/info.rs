@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use super::{Settings, grouped};
+use super::{Settings, counted, grouped};
 use crate::index::{Difference, Differing, OpenOptions, least_memory, table_bytes};
 use crate::memory::{MemoryUsageBreakdown, Peak, human_bytes};
 use crate::sequence::Source;
@@ -60,7 +60,7 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let mut row = |name: &str, value: String| text += &format!("  {name:<17} {value}\n");
     row(
         "genome",
-        format!("{}: {} bases in {} contigs", genome.source_names(), grouped(genome.bases), grouped(genome.contigs)),
+        format!("{}: {} bases in {}", genome.source_names(), grouped(genome.bases), counted(genome.contigs, "contig")),
     );
     row(
         "",
@@ -165,8 +165,7 @@ fn check(folder: &Path, genome: &[PathBuf], settings: &Settings) -> Result<()> {
             Difference::Order => "in another order",
         };
         let more = if row.contigs > row.first.len() as u64 { ", ..." } else { "" };
-        let contigs = if row.contigs == 1 { "contig" } else { "contigs" };
-        format!("{} {contigs} {what} ({}{more})", grouped(row.contigs), row.first.join(", "))
+        format!("{} {what} ({}{more})", counted(row.contigs, "contig"), row.first.join(", "))
     };
     if settings.json {
         let json = serde_json::json!({

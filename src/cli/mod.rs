@@ -30,7 +30,7 @@ use crate::memory::{
     Budget, Component, MemoryUsageBreakdown, Monitor, Peak, Reservation, available_memory, available_threads, headroom,
     parse_size, resident,
 };
-use crate::output::{Output, grouped};
+use crate::output::{Output, counted, grouped};
 use crate::{Error, Result};
 use progress::Bars;
 

@@ -142,6 +142,16 @@ pub(crate) fn grouped(number: u64) -> String {
     out
 }
 
+/// So many of something, named in the singular: `1 contig`, `1,200 families`.
+pub(crate) fn counted(number: u64, one: &str) -> String {
+    let many = match one.strip_suffix('y') {
+        _ if number == 1 => one.to_owned(),
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{one}s"),
+    };
+    format!("{} {many}", grouped(number))
+}
+
 /// Bases as people read them: `812 b`, `6.1 kb`, `100.3 Mb`.
 pub(crate) fn human(bases: u64) -> String {
     match bases {

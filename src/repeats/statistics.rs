@@ -63,8 +63,11 @@ pub struct SeedAlignment {
 /// Most bases between the parts of a copy that lacks the middle.
 const GAP: u64 = 50;
 
+/// Most bases between the parts of a copy of which a stretch of this length does not align.
+const CHANGED: u64 = 2000;
+
 /// The copies of a family from its alignments, by place: the parts of one copy, with something inserted between them or the middle
-/// lost, are taken together.
+/// lost or changed, are taken together.
 pub(super) fn insertions<'a>(alignments: impl IntoIterator<Item = &'a Alignment>) -> Vec<Vec<&'a Alignment>> {
     let mut copies: Vec<Vec<&Alignment>> = Vec::new();
     // Copies that may go on, with where they are looked for.
@@ -80,9 +83,12 @@ pub(super) fn insertions<'a>(alignments: impl IntoIterator<Item = &'a Alignment>
                 Strand::Forward => (last.query_range.end, alignment.query_range.start),
                 Strand::Reverse => (alignment.query_range.end, last.query_range.start),
             };
+            let lacks = after.saturating_sub(before).into();
+            let between = alignment.range.start.saturating_sub(last.range.end);
+            // Something inserted, something lost, or a stretch that changed.
             last.strand == alignment.strand
                 && before <= after + 30
-                && (after <= before + 100 || alignment.range.start <= last.range.end + GAP)
+                && (lacks <= 100 || between <= GAP || between <= CHANGED && between.abs_diff(lacks) <= 100)
         });
         match goes_on {
             Some(at) => {

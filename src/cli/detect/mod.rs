@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::annotate::write_copies;
 use super::families::{SearchArguments, find};
 use super::mask::{LetterArguments, mask};
-use super::{Settings, grouped};
+use super::{Settings, counted, grouped};
 use crate::align::{Library, SearchOptions};
 use crate::annotate::{AnnotationSummary, annotate, annotate_with_tandem_repeats, summarize};
 use crate::build::{self, BuildOptions};
@@ -493,21 +493,21 @@ fn tell(summary: &DetectSummary, folder: &Path, settings: &Settings) -> Result<(
         let DetectSummary { genome, annotation, run, .. } = summary;
         let share = |bases: u64| 100.0 * bases as f64 / genome.bases.max(1) as f64;
         let mut text = format!(
-            "{}: {} bases in {} contigs\n  repeats          {:.2} % of the bases: {} copies of {} families",
+            "{}: {} bases in {}\n  repeats          {:.2} % of the bases: {} of {}",
             folder.display(),
             grouped(genome.bases),
-            grouped(genome.contigs),
+            counted(genome.contigs, "contig"),
             share(annotation.bases),
-            grouped(annotation.copies),
-            grouped(annotation.families.len() as u64)
+            counted(annotation.copies, "copy"),
+            counted(annotation.families.len() as u64, "family")
         );
         for class in annotation.classes.iter().take(8) {
             text += &format!(
-                "\n  {:<16} {:.2} %, {} copies of {} families",
+                "\n  {:<16} {:.2} %, {} of {}",
                 class.class,
                 share(class.bases),
-                grouped(class.copies),
-                grouped(class.families)
+                counted(class.copies, "copy"),
+                counted(class.families, "family")
             );
         }
         if let Some(Run { seconds, peak_memory_bytes, .. }) = run {
