@@ -136,28 +136,31 @@ fn the_same_whatever_the_threads() {
     assert_eq!(annotate("1"), annotate("3"));
 }
 
+/// The genome with what a BED file names in lower case or, `hard`, as N; its own lower case only where it is to be kept.
+fn masked(genome: &[Contig], bed: &str, hard: bool, keep: bool) -> Vec<Contig> {
+    let mut genome = genome.to_vec();
+    for contig in &mut genome {
+        if !keep {
+            contig.letters.make_ascii_uppercase();
+        }
+        for fields in bed.lines().map(|line| line.split('\t').collect::<Vec<_>>()) {
+            if fields[0] == contig.name {
+                let number = |text: &str| text.parse::<usize>().expect("a number");
+                let part = &mut contig.letters[number(fields[1])..number(fields[2])];
+                if hard { part.fill(b'N') } else { part.make_ascii_lowercase() }
+            }
+        }
+    }
+    genome
+}
+
 #[test]
 fn the_genome_is_masked_where_copies_are() {
     let plant = plant();
     let at = plant.folder.path();
     run(at, &["annotate", "g.reprise", "--library", "lib.fa", "-o", "a", "-q"]).fine();
-    let expected = |hard: bool, keep: bool| -> String {
-        let bed = std::fs::read_to_string(at.join("a.bed")).expect("written");
-        let mut genome = plant.genome.clone();
-        for contig in &mut genome {
-            if !keep {
-                contig.letters.make_ascii_uppercase();
-            }
-            for fields in bed.lines().map(|line| line.split('\t').collect::<Vec<_>>()) {
-                if fields[0] == contig.name {
-                    let number = |text: &str| text.parse::<usize>().expect("a number");
-                    let part = &mut contig.letters[number(fields[1])..number(fields[2])];
-                    if hard { part.fill(b'N') } else { part.make_ascii_lowercase() }
-                }
-            }
-        }
-        text(&fasta(&genome, &PLAIN))
-    };
+    let bed = std::fs::read_to_string(at.join("a.bed")).expect("written");
+    let expected = |hard: bool, keep: bool| text(&fasta(&masked(&plant.genome, &bed, hard, keep), &PLAIN));
     for annotation in ["a.bed", "a.gff3", "a.out"] {
         let masked = run(at, &["mask", "g.reprise", "--annotation", annotation]).fine().out;
         assert_eq!(masked, expected(false, true), "{annotation}");
@@ -280,22 +283,7 @@ fn the_original_is_masked_as_it_is_written() {
     std::fs::write(at.join("odd.fa"), fasta(&genome, &layout)).expect("written");
     run(at, &["build-index", "odd.fa", "-q"]).fine();
     let bed = std::fs::read_to_string(at.join("a.bed")).expect("written");
-    let expected = |hard: bool, replace: bool| -> String {
-        let mut masked = genome.clone();
-        for contig in &mut masked {
-            if replace {
-                contig.letters.make_ascii_uppercase();
-            }
-            for fields in bed.lines().map(|line| line.split('\t').collect::<Vec<_>>()) {
-                if fields[0] == contig.name {
-                    let number = |text: &str| text.parse::<usize>().expect("a number");
-                    let part = &mut contig.letters[number(fields[1])..number(fields[2])];
-                    if hard { part.fill(b'N') } else { part.make_ascii_lowercase() }
-                }
-            }
-        }
-        text(&fasta(&masked, &layout))
-    };
+    let expected = |hard: bool, replace: bool| text(&fasta(&masked(&genome, &bed, hard, !replace), &layout));
     let mask = |arguments: &[&str]| {
         run(at, &[&["mask", "odd.reprise", "--annotation", "a.bed", "--genome"], arguments].concat())
     };

@@ -131,7 +131,7 @@ fn intervals(index: &Index, path: &Path) -> Result<Vec<Interval>> {
 fn closed(contig: String, start: &str, end: &str) -> Result<Region, String> {
     let number = |text: &str| text.parse::<u64>().map_err(|_| format!("{text:?} is not a position"));
     let (start, end) = (number(start)?, number(end)?);
-    if start == 0 || start > end + 1 {
+    if start == 0 || start - 1 > end {
         return Err(format!("{start}-{end} is not an interval counted from 1"));
     }
     Ok(Region { contig, range: start - 1..end })
