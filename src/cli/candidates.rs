@@ -74,7 +74,7 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     summarize(&statistics, settings)
 }
 
-/// To standard output where the pairs go to a file, else to standard error with `-v`.
+/// Says what was looked at.
 fn summarize(statistics: &CandidateStatistics, settings: &Settings) -> Result<()> {
     let CandidateStatistics { seeds, low_complexity, candidates, pairs, bases } = *statistics;
     let text = if settings.json {
@@ -89,10 +89,5 @@ fn summarize(statistics: &CandidateStatistics, settings: &Settings) -> Result<()
             grouped(bases)
         )
     };
-    let to_file = settings.output.as_ref().is_some_and(|path| path.as_os_str() != "-");
-    if to_file && !settings.quiet {
-        return writeln!(std::io::stdout(), "{text}").map_err(|e| Error::io("write", "the summary", e));
-    }
-    settings.note(&text);
-    Ok(())
+    settings.tell(&text)
 }

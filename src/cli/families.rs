@@ -14,6 +14,7 @@ use crate::repeats::{
     discover, refine, seed_alignments, statistics,
 };
 use crate::sequence::letters;
+use crate::store::Contig;
 use crate::{Error, Progress, Result};
 
 #[derive(Debug, Args)]
@@ -193,12 +194,7 @@ fn summarize(summary: &FamiliesSummary, settings: &Settings) -> Result<()> {
             grouped(summary.drafts_left_out)
         )
     };
-    let to_file = settings.output.as_ref().is_some_and(|path| path.as_os_str() != "-");
-    if to_file && !settings.quiet {
-        return writeln!(std::io::stdout(), "{text}").map_err(|e| Error::io("write", "the summary", e));
-    }
-    text.lines().for_each(|line| settings.note(line));
-    Ok(())
+    settings.tell(&text)
 }
 
 /// How families are written.
@@ -243,8 +239,7 @@ fn push_draft(text: &mut String, number: u64, family: &Family, index: &Index) ->
 /// Where a copy lies: contig:start-end:strand, 0-based and half-open.
 fn place(index: &Index, copy: &FamilyCopy) -> Result<String> {
     let contigs = index.contigs()?;
-    let number = contigs.partition_point(|contig| contig.start <= copy.genome.start).saturating_sub(1);
-    let contig = &contigs[number];
+    let contig = &contigs[Contig::number_at(contigs, copy.genome.start)];
     let (start, end) = (copy.genome.start - contig.start, copy.genome.end - contig.start);
     Ok(format!("{}:{start}-{end}:{}", contig.name, copy.strand.symbol()))
 }

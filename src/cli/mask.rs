@@ -195,21 +195,14 @@ fn write_masked(
     for (number, contig) in (0..).zip(index.contigs()?) {
         let blank = if contig.description.is_empty() { "" } else { " " };
         writeln!(output, ">{}{blank}{}", contig.name, contig.description).map_err(io_error)?;
-        let first = masked.partition_point(|(c, _)| *c < number);
-        let own = &masked[first..first + masked[first..].partition_point(|(c, _)| *c == number)];
+        let own = of_contig(masked, number);
         let (mut letters, mut column) = (Vec::new(), 0);
         for start in (0..contig.length).step_by(CHUNK as usize) {
             let range = start..contig.length.min(start + CHUNK);
             let (_, record) = index.region_record(&Region { contig: contig.name.clone(), range: range.clone() })?;
             letters.clear();
             record.bases(range.clone(), case, &mut letters);
-            let from = own.partition_point(|(_, interval)| interval.end <= range.start);
-            for (_, interval) in own[from..].iter().take_while(|(_, interval)| interval.start < range.end) {
-                let within = interval.start.max(range.start)..interval.end.min(range.end);
-                let part = &mut letters[(within.start - start) as usize..(within.end - start) as usize];
-                bases += part.len() as u64;
-                if arguments.hard { part.fill(b'N') } else { part.make_ascii_lowercase() }
-            }
+            bases += mask_letters(&mut letters, range, own, arguments.hard);
             let mut rest = &letters[..];
             while !rest.is_empty() {
                 let (line, others) = rest.split_at(rest.len().min(width - column));
@@ -227,6 +220,25 @@ fn write_masked(
         }
     }
     Ok(bases)
+}
+
+/// The intervals of one contig.
+fn of_contig(masked: &[Interval], number: u32) -> &[Interval] {
+    let first = masked.partition_point(|(contig, _)| *contig < number);
+    &masked[first..first + masked[first..].partition_point(|(contig, _)| *contig == number)]
+}
+
+/// Masks the letters of a range where intervals of its contig are; gives how many.
+fn mask_letters(letters: &mut [u8], range: Range<u64>, masked: &[Interval], hard: bool) -> u64 {
+    let mut bases = 0;
+    let from = masked.partition_point(|(_, interval)| interval.end <= range.start);
+    for (_, interval) in masked[from..].iter().take_while(|(_, interval)| interval.start < range.end) {
+        let within = interval.start.max(range.start)..interval.end.min(range.end);
+        let part = &mut letters[(within.start - range.start) as usize..(within.end - range.start) as usize];
+        bases += part.len() as u64;
+        if hard { part.fill(b'N') } else { part.make_ascii_lowercase() }
+    }
+    bases
 }
 
 /// Where in a FASTA its reader is.
@@ -306,7 +318,6 @@ fn mask_source(
 struct Masking<'a> {
     name: String,
     contig: Record<'a>,
-    /// Intervals that do not end before `at`.
     masked: &'a [Interval],
     at: u64,
     bases: u64,
@@ -331,8 +342,7 @@ impl<'a> Masking<'a> {
         let (number, contig) = index.region_record(&part(0..0)).map_err(strange)?;
         // The whole of it is checked.
         index.region_record(&part(0..contig.length())).map_err(strange)?;
-        let first = masked.partition_point(|(c, _)| *c < number);
-        let masked = &masked[first..first + masked[first..].partition_point(|(c, _)| *c == number)];
+        let masked = of_contig(masked, number);
         Ok(Self { name: name.to_owned(), contig, masked, at: 0, bases: 0, own: Vec::new() })
     }
 
@@ -352,23 +362,8 @@ impl<'a> Masking<'a> {
         if arguments.replace {
             letters.make_ascii_uppercase();
         }
-        while let [(_, interval), rest @ ..] = self.masked
-            && interval.start < range.end
-        {
-            let within = interval.start.max(range.start)..interval.end.min(range.end);
-            let part = &mut letters[(within.start - range.start) as usize..(within.end - range.start) as usize];
-            self.bases += part.len() as u64;
-            if arguments.hard {
-                part.fill(b'N')
-            } else {
-                part.make_ascii_lowercase()
-            }
-            if interval.end > range.end {
-                break;
-            }
-            self.masked = rest;
-        }
         self.at = range.end;
+        self.bases += mask_letters(letters, range, self.masked, arguments.hard);
         Ok(())
     }
 

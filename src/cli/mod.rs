@@ -212,6 +212,16 @@ impl Settings {
         }
     }
 
+    /// A summary: on standard output where the results go to a file, else with `-v` on stderr.
+    fn tell(&self, text: &str) -> Result<()> {
+        let to_file = self.output.as_ref().is_some_and(|path| path.as_os_str() != "-");
+        if to_file && !self.quiet {
+            return writeln!(std::io::stdout(), "{text}").map_err(|e| Error::io("write", "the summary", e));
+        }
+        text.lines().for_each(|line| self.note(line));
+        Ok(())
+    }
+
     /// A warning on stderr.
     fn warn(&self, text: &str) {
         self.progress.line(&format!("warning: {text}"));

@@ -14,6 +14,7 @@ use crate::index::Index;
 use crate::kmer::{KmerCodec, Strand};
 use crate::memory::{Budget, Component, Reservation};
 use crate::query::{Feed, in_batches};
+use crate::store::Contig;
 use crate::{Error, Progress, Result};
 
 /// How candidates are looked for.
@@ -440,8 +441,7 @@ impl<'a> PairAligner<'a> {
             path.reverse();
         }
         let all = self.index.contigs()?;
-        let number = |at: u64| all.partition_point(|contig| contig.start <= at).saturating_sub(1);
-        let (query, contig) = (number(first.at), number(second.at));
+        let (query, contig) = (Contig::number_at(all, first.at), Contig::number_at(all, second.at));
         let (from, to) = (one.start - all[query].start, one.end - all[query].start);
         Ok(Some(Alignment {
             query: query as u32,

@@ -13,6 +13,7 @@ use crate::align::Alignment;
 use crate::index::Index;
 use crate::kmer::Strand;
 use crate::sequence::{BASES, letters};
+use crate::store::Contig;
 
 /// Most bases that may lie within a copy: what was inserted into it.
 const LONGEST_INSERT: u64 = 20_000;
@@ -132,7 +133,7 @@ pub fn statistics(index: &Index, families: &[RefinedFamily]) -> Result<Vec<Famil
         let (seed, seed_frequency) = match &family.seed {
             FamilySeed::Kmer { kmer, frequency } => (index.codec().decode(*kmer), *frequency),
             FamilySeed::Pile(place) => {
-                let contig = contigs.partition_point(|c| c.start <= place.genome.start).saturating_sub(1);
+                let contig = Contig::number_at(contigs, place.genome.start);
                 let range = place.genome.start - contigs[contig].start..place.genome.end - contigs[contig].start;
                 (format!("{}:{}-{}", contigs[contig].name, range.start + 1, range.end), 0)
             }

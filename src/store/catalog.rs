@@ -70,6 +70,13 @@ pub struct Contig {
     pub(crate) record: u64,
 }
 
+impl Contig {
+    /// Number of the contig of a genome in which a global offset lies.
+    pub(crate) fn number_at(contigs: &[Self], offset: u64) -> usize {
+        contigs.partition_point(|contig| contig.start <= offset).saturating_sub(1)
+    }
+}
+
 /// What precedes a page: cumulative, so that pages themselves do not depend on what is before them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PageEntry {

@@ -36,11 +36,13 @@ const MOST_COPIES: usize = 2000;
 /// A copy goes through a column where it covers this many to either side.
 const MARGIN: u32 = 30;
 
+/// How many copies go on to either side of a stretch of the consensus.
+fn spanning(copies: &[Range<u32>], from: u32, to: u32) -> usize {
+    copies.iter().filter(|copy| copy.start + MARGIN <= from && copy.end >= to + MARGIN).count()
+}
+
 /// Columns of a consensus where more copies end, or begin, than go through, and three at the least; ascending.
 fn ends(copies: &[Range<u32>], length: u32) -> Vec<u32> {
-    let spanning = |from: u32, to: u32| {
-        copies.iter().filter(|copy| copy.start + MARGIN <= from && copy.end >= to + MARGIN).count()
-    };
     let mut found: Vec<(usize, u32)> = Vec::new();
     // Where copies begin, with where they end, and the other way round.
     let begins: Vec<(u32, u32)> = copies.iter().map(|copy| (copy.start, copy.end)).collect();
@@ -54,7 +56,7 @@ fn ends(copies: &[Range<u32>], length: u32) -> Vec<u32> {
             let first = all.partition_point(|&(end, _)| end + TOGETHER < at);
             let last = all.partition_point(|&(end, _)| end <= at + TOGETHER);
             let near = &all[first..last];
-            if near.len() < 3 || near.len() <= spanning(at, at) {
+            if near.len() < 3 || near.len() <= spanning(copies, at, at) {
                 continue;
             }
             // What mostly lies alone, but within whole copies of this family too, is no end of the family, unless others begin where it ends.
@@ -65,7 +67,7 @@ fn ends(copies: &[Range<u32>], length: u32) -> Vec<u32> {
             let (from, to) = (at.min(other), at.max(other));
             let beside = opposite.iter().filter(|(end, _)| end.abs_diff(at) <= TOGETHER).count();
             let outnumber = if 5 * (to - from) >= length { 2 } else { 8 };
-            if beside >= 3 || near.len() > outnumber * spanning(from, to) {
+            if beside >= 3 || near.len() > outnumber * spanning(copies, from, to) {
                 found.push((near.len(), at));
             }
         }
@@ -108,8 +110,7 @@ pub(super) fn parts(consensus: &[u8], copies: &[Placed<'_>]) -> Vec<(Range<usize
                     .any(|r| s.start.abs_diff(r.start as u32) <= TOGETHER && s.end.abs_diff(r.end as u32) <= TOGETHER)
             })
             .count();
-        let with_inside =
-            |at: usize| spans.iter().filter(|s| s.start + MARGIN <= at as u32 && s.end >= at as u32 + MARGIN).count();
+        let with_inside = |at: usize| spanning(&spans, at as u32, at as u32);
         if near(&edges, left.end)
             || near(&edges, right.start)
             || alone >= 3 && alone > with_inside(left.end).max(with_inside(right.start))
@@ -155,8 +156,11 @@ pub(super) fn parts(consensus: &[u8], copies: &[Placed<'_>]) -> Vec<(Range<usize
 
 /// What a family falls apart into; the family as it is, with the alignments that it has, where it is whole.
 pub(super) fn apart(family: &Working, copies: &[Placed<'_>], options: &RefineOptions) -> Vec<Working> {
+    if family.part != Part::Whole {
+        return vec![family.as_it_is()];
+    }
     let parts = parts(&family.consensus, copies);
-    if parts.len() == 1 || family.part != Part::Whole {
+    if parts.len() == 1 {
         return vec![family.as_it_is()];
     }
     let made = |(at, (range, part)): (usize, &(Range<usize>, Part))| {
@@ -225,7 +229,8 @@ pub(super) fn insides(
         between.sort_by_key(|(range, _)| (range.end - range.start, range.start));
         between.truncate(MOST_BETWEEN);
         let repeat = length as u64;
-        found.extend(alike(&between, repeat, bases).into_iter().map(|which| {
+        let ranges: Vec<&Range<u64>> = between.iter().map(|(range, _)| range).collect();
+        found.extend(alike(&ranges, repeat, bases).into_iter().map(|which| {
             let (range, strand) = between[which].clone();
             let consensus = reading(bases, &range, strand);
             let length = consensus.len() as u32;
@@ -252,10 +257,10 @@ fn reading(bases: &Bases, range: &Range<u64>, strand: Strand) -> Vec<u8> {
 }
 
 /// The first of each set of ranges that share a fifth of their words, and their flanks beyond the repeats around them not.
-fn alike(ranges: &[(Range<u64>, Strand)], repeat: u64, bases: &Bases) -> Vec<usize> {
+fn alike(ranges: &[&Range<u64>], repeat: u64, bases: &Bases) -> Vec<usize> {
     let mut holders: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     let mut numbers = Vec::with_capacity(ranges.len());
-    for (number, (range, _)) in ranges.iter().enumerate() {
+    for (number, &range) in ranges.iter().enumerate() {
         let words = words(bases, range.clone());
         numbers.push(words.len());
         words.into_iter().for_each(|word| holders.entry(word).or_default().push(number));
@@ -272,7 +277,7 @@ fn alike(ranges: &[(Range<u64>, Strand)], repeat: u64, bases: &Bases) -> Vec<usi
         if 5 * count < numbers[a].min(numbers[b]) || taken[b] {
             continue;
         }
-        let around = |i: usize| bases.around(&ranges[i].0, repeat);
+        let around = |i: usize| bases.around(ranges[i], repeat);
         if taken[a] || flanks_differ(&around(a), &around(b), bases) {
             if !taken[a] {
                 first.push(a);
