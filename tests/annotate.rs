@@ -298,6 +298,19 @@ fn the_original_is_masked_as_it_is_written() {
     assert_eq!(streamed.fine().out, expected(false, false));
     mask(&["odd.fa", "-o", "m.fa.gz"]).fine();
     assert_eq!(unpacked(&at.join("m.fa.gz")), expected(false, false));
+    // Blanks within lines are no bases, and stay.
+    let spaced = |fasta: &str| {
+        let line = |line: &str| match line.starts_with('>') {
+            true => line.to_owned(),
+            false => line.as_bytes().chunks(10).map(text).collect::<Vec<_>>().join(" "),
+        };
+        fasta.split_inclusive('\n').map(line).collect::<String>()
+    };
+    std::fs::write(at.join("odd.fa"), spaced(&text(&fasta(&genome, &layout)))).expect("written");
+    run(at, &["build-index", "odd.fa", "-o", "spaced.reprise", "-q"]).fine();
+    let dump = |index: &str| run(at, &["dump", index]).fine().out;
+    assert_eq!(dump("odd.reprise"), dump("spaced.reprise"));
+    assert_eq!(mask(&["odd.fa", "--hard"]).fine().out, spaced(&expected(true, false)));
     // Another genome, a contig that is cut, one that is there twice, one that is not in the index.
     mask(&["g.fa"]).failed(3, &["g.fa, line", "chr2 is not the sequence"]);
     let wrong = |name: &str, content: &str, says: &[&str]| {

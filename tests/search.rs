@@ -211,6 +211,40 @@ fn too_little_memory_is_an_error() {
     assert_eq!(error.exit_code(), 5);
 }
 
+/// Bases of which all but a few are one of two.
+fn of_two(random: &mut Random, [first, second]: [u8; 2], length: usize) -> Vec<u8> {
+    let letter = |random: &mut Random| match random.below(100) {
+        0..60 => first,
+        60..94 => second,
+        _ => b"ACGT"[random.below(4)],
+    };
+    (0..length).map(|_| letter(random)).collect()
+}
+
+#[test]
+fn stretches_of_few_letters_are_no_copies_of_each_other() {
+    let mut random = Random(41);
+    let mut genome = Vec::new();
+    for _ in 0..60 {
+        genome.extend(random.bases(1500));
+        genome.extend(of_two(&mut random, *b"AC", 400));
+    }
+    let mut library = Library::default();
+    library.push("rich in A and C", of_two(&mut random, *b"AC", 600));
+    // What is rich in A and C and indeed copied is found.
+    let element = of_two(&mut random, *b"AC", 500);
+    library.push("element", element.clone());
+    genome.extend(diverged(&mut random, &element, 60));
+    genome.extend(random.bases(1000));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let index = indexed(folder.path(), &[Contig::new("chr1", genome)]);
+    let found = search(&index, &library, &SearchOptions::default(), &Budget::new(1 << 30)).expect("searched");
+    let of = |query| found.iter().filter(|a| a.query == query).map(|a| a.range.clone()).collect::<Vec<_>>();
+    assert_eq!(of(0), []);
+    assert_eq!(of(1).len(), 1, "{:?}", of(1));
+    assert!(of(1)[0].start.abs_diff(60 * 1900) < 20);
+}
+
 #[test]
 fn nothing_is_found_where_there_is_nothing() {
     let mut plant = plant(8, 100);

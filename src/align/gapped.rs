@@ -6,7 +6,7 @@ use super::Piece;
 use super::alignment::{Alignment, Counts, operations};
 use super::extend::{Column, Extender};
 use super::library::Text;
-use super::score::{AVERAGE, Scoring, Scorings};
+use super::score::{AVERAGE, GAP_CODE, Scoring, Scorings};
 use super::seeds::Segment;
 use crate::kmer::Strand;
 
@@ -324,7 +324,7 @@ impl<'a> Aligner<'a> {
         let (t, g) = extent(columns);
         self.fill(piece, from, direction, (t as usize, g as usize));
         let (mut best, mut keep, mut score) = (0, 0, 0);
-        walk(&self.query, &self.genome, columns, scoring, |i, t, gained| {
+        walk(&self.query, &self.genome, columns, scoring, |i, (t, _), gained| {
             score += gained;
             let value = score + if t == text_left { END_BONUS } else { 0 };
             if value > best {
@@ -343,10 +343,7 @@ impl<'a> Aligner<'a> {
             Direction::Right,
             ((text_end - path.text) as usize, (genome_end - path.genome) as usize),
         );
-        let counts = Counts::of(&self.query, &self.genome, &path.columns);
-        let fitting = self.scorings.fitting(&counts);
-        let mut score = 0;
-        walk(&self.query, &self.genome, &path.columns, fitting, |_, _, gained| score += gained);
+        let (counts, score) = scored(&self.query, &self.genome, &path.columns, self.scorings);
         let (query, strand) = self.text.sequence(entry);
         let (start, end) = self.bounds;
         let query_range = match strand {
@@ -367,13 +364,28 @@ impl<'a> Aligner<'a> {
     }
 }
 
-/// Calls `each` after every column with the number of columns and of bases of the query up to there and what the column scores.
+/// What the columns of an alignment with a sequence of a library are, and its score.
+pub(super) fn scored(query: &[u8], genome: &[u8], columns: &[Column], scorings: &Scorings) -> (Counts, i32) {
+    let counts = Counts::of(query, genome, columns);
+    let scoring = scorings.fitting(&counts);
+    let (mut score, mut matched) = (0, [0; 5]);
+    walk(query, genome, columns, scoring, |i, (t, g), gained| {
+        score += gained;
+        if columns[i - 1] == Column::Pair && query[t - 1] == genome[g - 1] {
+            matched[usize::from(query[t - 1].min(GAP_CODE))] += 1;
+        }
+    });
+    let [t, c, a, g, _] = matched;
+    (counts, score - scorings.monotony([t, c, a, g]))
+}
+
+/// Calls `each` after every column with the number of columns up to there, those of bases of query and genome, and what the column scores.
 pub(super) fn walk(
     query: &[u8],
     genome: &[u8],
     columns: &[Column],
     scoring: &Scoring,
-    mut each: impl FnMut(usize, usize, i32),
+    mut each: impl FnMut(usize, (usize, usize), i32),
 ) {
     let (mut t, mut g) = (0, 0);
     let mut last = Column::Pair;
@@ -393,6 +405,6 @@ pub(super) fn walk(
             }
         };
         last = column;
-        each(i, t, gained);
+        each(i, (t, g), gained);
     }
 }

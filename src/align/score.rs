@@ -163,11 +163,14 @@ pub(crate) const AVERAGE: (f64, f64) = (4.0, 25.0);
 /// Scores for each of [`DIVERGENCES`].
 pub(crate) struct Scorings {
     all: Vec<Scoring>,
+    /// Shares of T, C, A and G that they are for.
+    frequency: [f64; 4],
 }
 
 impl Scorings {
     pub(crate) fn new(composition: [f64; 4]) -> Self {
-        Self { all: DIVERGENCES.iter().map(|&d| Scoring::new(d, composition)).collect() }
+        let all = DIVERGENCES.iter().map(|&d| Scoring::new(d, composition)).collect();
+        Self { all, frequency: usable(composition) }
     }
 
     /// For copies that are not known yet.
@@ -179,6 +182,17 @@ impl Scorings {
     pub(crate) fn fitting(&self, counts: &Counts) -> &Scoring {
         let substituted = f64::from(counts.transitions + counts.transversions) + AVERAGE.0;
         self.nearest(substituted / (f64::from(counts.pairs()) + AVERAGE.1))
+    }
+
+    /// How much of a score the composition of the `matched` T, C, A and G alone explains: two stretches of poly-A or of CA agree by being
+    /// so. After P. Green's adjustment for complexity in cross_match, which RepeatMasker's scores have too.
+    pub(crate) fn monotony(&self, matched: [u32; 4]) -> i32 {
+        let all = f64::from(matched.iter().sum::<u32>());
+        let gain = |(&count, expected): (&u32, f64)| match f64::from(count) {
+            0.0 => 0.0,
+            count => count * (count / all / expected).ln(),
+        };
+        (SCORE_UNITS * matched.iter().zip(self.frequency).map(gain).sum::<f64>()).round() as i32
     }
 
     /// The nearest for copies with this share of substitutions.
@@ -214,6 +228,18 @@ mod tests {
         let rich = Scoring::new(0.2, [0.35, 0.15, 0.35, 0.15]);
         assert!(rich.pair(1, 1) > rich.pair(0, 0));
         assert!((rich.lambda * SCORE_UNITS - 1.0).abs() < 0.05);
+    }
+
+    #[test]
+    fn what_composition_explains() {
+        let scorings = Scorings::new([0.25; 4]);
+        assert_eq!(scorings.monotony([25; 4]), 0);
+        assert_eq!(scorings.monotony([0; 4]), 0);
+        // A hundred A: ln 4 each, all that a match scores but for the substitutions. Half of it for two bases.
+        assert_eq!(scorings.monotony([0, 0, 100, 0]), (800.0 * 4f64.ln()).round() as i32);
+        assert_eq!(scorings.monotony([0, 50, 50, 0]), (800.0 * 2f64.ln()).round() as i32);
+        // As the genome has it, as far as both strands together do.
+        assert_eq!(Scorings::new([0.4, 0.1, 0.4, 0.1]).monotony([40, 10, 40, 10]), 0);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 use std::ops::Range;
 
-use super::alignment::{Alignment, Counts, OperationKind, operations};
+use super::alignment::{Alignment, OperationKind, operations};
 use super::extend::Column;
-use super::gapped::walk;
+use super::gapped::scored;
 use super::library::Library;
 use super::score::{CODES, Scorings, reverse_complement};
 use super::{composition, pieces};
@@ -84,9 +84,7 @@ impl<'a> Trimmer<'a> {
         if alignment.strand == Strand::Reverse {
             query = reverse_complement(&query).collect();
         }
-        let counts = Counts::of(&query, &genome, &columns);
-        let mut score = 0;
-        walk(&query, &genome, &columns, self.scorings.fitting(&counts), |_, _, gained| score += gained);
+        let (counts, score) = scored(&query, &genome, &columns, &self.scorings);
         Ok(Some(Alignment {
             query_range,
             range,

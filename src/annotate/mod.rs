@@ -64,7 +64,10 @@ pub fn family_and_class(name: &str) -> (&str, &str) {
 pub fn annotate(index: &Index, library: &Library, options: &SearchOptions, budget: &Budget) -> Result<Vec<RepeatCopy>> {
     let (found, _held) = search_held(index, library, options, budget)?;
     let trimmer = Trimmer::new(index, library)?;
-    Ok(numbered(resolve(found, |alignment, range| trimmer.trim(alignment, range))?))
+    let trim = |alignment: &Alignment, range| {
+        Ok(trimmer.trim(alignment, range)?.filter(|rest| rest.e_value <= options.max_e_value))
+    };
+    Ok(numbered(resolve(found, trim)?))
 }
 
 /// The same with the tandem repeats of the genome, where they explain it better: simple repeats and satellites that the library need not
@@ -98,7 +101,7 @@ pub fn annotate_with_tandem_repeats(
             rest.score -= free_score(unit);
             rest.e_value = tandem_e_value(rest.score, unit, bases);
         }
-        Ok(rest)
+        Ok(rest.filter(|rest| rest.e_value <= options.max_e_value))
     })?;
     // Arrays that families explain are no part of the library that copies name.
     let mut kept = vec![false; library.len()];

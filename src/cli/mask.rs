@@ -286,11 +286,11 @@ fn mask_source(
                 }
             }
             _ => {
-                let bases = letters.iter().rposition(|byte| !byte.is_ascii_whitespace()).map_or(0, |last| last + 1);
-                match &mut record {
-                    Some(record) => record.mask(&mut letters[..bases], arguments).map_err(in_line)?,
-                    None if bases > 0 => return Err(in_line("there is sequence before the first name".to_owned())),
-                    None => {}
+                for run in letters.split_mut(u8::is_ascii_whitespace).filter(|run| !run.is_empty()) {
+                    match &mut record {
+                        Some(record) => record.mask(run, arguments).map_err(in_line)?,
+                        None => return Err(in_line("there is sequence before the first name".to_owned())),
+                    }
                 }
             }
         }

@@ -133,7 +133,7 @@ impl SequenceReader {
         }
     }
 
-    /// The next piece of the record's bases, without line ends; letters, `-`, `*` and `.` only. `None` at its end.
+    /// The next piece of the record's bases, without line ends and blanks; letters, `-`, `*` and `.` only. `None` at its end.
     ///
     /// # Errors
     /// As [`next_record`](Self::next_record), and [`Error::Input`] for a byte that is no letter of a sequence.
@@ -158,11 +158,15 @@ impl SequenceReader {
                     };
                     sequence.consume(length);
                     if !letters_only(&self.piece[start..]) {
-                        while self.piece.len() > start
-                            && self.piece.last().is_some_and(|b| matches!(b, b' ' | b'\t' | b'\r'))
-                        {
-                            self.piece.pop();
+                        // Blanks at the end of a line or within it, as old libraries have them.
+                        let mut kept = start;
+                        for at in start..self.piece.len() {
+                            if !matches!(self.piece[at], b' ' | b'\t' | b'\r') {
+                                self.piece[kept] = self.piece[at];
+                                kept += 1;
+                            }
                         }
+                        self.piece.truncate(kept);
                         let line = reader.get_ref().count + 1;
                         check_letters(&self.source, &self.piece[start..], line)?;
                         sequence = reader.sequence_reader();

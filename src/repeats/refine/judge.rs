@@ -93,7 +93,9 @@ pub(super) fn judge(
     let parts = insertions(copies.iter().map(|copy| copy.alignment));
     let places = places(&parts, length, bases);
     let all: usize = places.iter().map(|p| p.copies).sum();
-    let in_rows: usize = places.iter().map(|p| p.copies).filter(|&copies| copies > 1).sum();
+    // Copies of a short repeat within the consensus are no row of it.
+    let is_row = |p: &&Place| p.copies > 1 && 2 * (p.genome.end - p.genome.start) >= 3 * length;
+    let in_rows: usize = places.iter().filter(is_row).map(|p| p.copies).sum();
     let tandem = 2 * in_rows > all;
     let least = if family.part == Part::Inside { options.min_copies.min(INSIDES) } else { options.min_copies };
     if places.len() < least {

@@ -95,6 +95,8 @@ pub struct Refined {
     pub rounds: usize,
 }
 
+/// E-value of the weakest copies that are looked at: where these end tells of a family too.
+const MAX_E_VALUE: f64 = 0.1;
 /// Most rounds in which families are taken apart.
 const APART: u32 = 3;
 /// Rounds for families that come back.
@@ -339,7 +341,8 @@ fn all_alignments(index: &Index, families: &mut [Working], budget: &Budget) -> R
         }
     }
     if !library.is_empty() {
-        let found = search(index, &library, &SearchOptions { apart: true, ..SearchOptions::default() }, budget)?;
+        let options = SearchOptions { apart: true, max_e_value: MAX_E_VALUE, ..SearchOptions::default() };
+        let found = search(index, &library, &options, budget)?;
         alignments.extend(found.into_iter().map(|a| Alignment { query: numbers[a.query as usize], ..a }));
     }
     // Those of settled families come family by family.
