@@ -175,6 +175,10 @@ fn the_genome_is_masked_where_copies_are() {
     let file = std::fs::File::open(at.join("m.fa.gz")).expect("written");
     std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(file), &mut unpacked).expect("gzip");
     assert_eq!(unpacked, expected(false, true));
+    // An annotation without a copy masks nothing.
+    std::fs::write(at.join("none.bed"), "").expect("written");
+    let unmasked = run(at, &["mask", "g.reprise", "--annotation", "none.bed"]).fine().out;
+    assert_eq!(unmasked, text(&fasta(&plant.genome, &PLAIN)));
     let narrow = run(at, &["mask", "g.reprise", "--annotation", "a.bed", "--width", "7"]).fine().out;
     assert!(narrow.lines().map(str::len).filter(|&length| length == 7).count() > 500);
 }

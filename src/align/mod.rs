@@ -39,7 +39,7 @@ pub use trim::Trimmer;
 use crate::index::Index;
 use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{Record, Region};
-use crate::{Error, Result};
+use crate::{Error, Progress, Result, Silent};
 use gapped::Aligner;
 use library::Text;
 use score::Scorings;
@@ -106,15 +106,16 @@ const MARGIN: u32 = 1 << 12;
 /// [`Error::Memory`] where the budget is too small; [`Error::Usage`] where the library is larger than 2^30 bases; [`Error::NotInIndex`]
 /// for stretches that are not there; [`Error::Damaged`].
 pub fn search(index: &Index, library: &Library, options: &SearchOptions, budget: &Budget) -> Result<Vec<Alignment>> {
-    search_held(index, library, options, budget).map(|(found, _)| found)
+    search_held(index, library, options, budget, &Silent).map(|(found, _)| found)
 }
 
-/// The same with what the alignments are charged.
+/// The same with what the alignments are charged, and with someone who watches.
 pub(crate) fn search_held(
     index: &Index,
     library: &Library,
     options: &SearchOptions,
     budget: &Budget,
+    progress: &dyn Progress,
 ) -> Result<(Vec<Alignment>, Reservation)> {
     let both = 2 * (library.bases() + library.len() as u64) + 2;
     if both > Text::MOST {
@@ -134,6 +135,7 @@ pub(crate) fn search_held(
     let weak = general.score_for(1.0, library.bases() as f64, 30.0);
     let strong = general.score_for(1.0, library.bases() as f64, 3000.0);
 
+    progress.phase("scan", Some(bases));
     let segments = {
         let seeds = SeedTable::new(&text);
         let windows: Vec<(u32, u32)> = (0..)
@@ -163,6 +165,7 @@ pub(crate) fn search_held(
                 segments.shrink_to_fit();
                 let bytes = (2 * segments.len() * size_of::<(u32, Segment)>()) as u64;
                 let held = budget.reserve(Component::Batches, bytes, "a search")?;
+                progress.advance(u64::from(to - from));
                 Ok((number, segments, held))
             })
             .collect::<Result<_>>()?;
@@ -178,6 +181,7 @@ pub(crate) fn search_held(
     all.par_sort_unstable_by_key(|&(piece, s)| (s.entry, piece, s.genome, s.text, s.length));
     all.dedup();
 
+    progress.phase("align", Some(all.len() as u64));
     let aligners = Mutex::new(Vec::new());
     let clusters = chain::clusters(&all);
     let parts: Vec<(Vec<Alignment>, Reservation)> = clusters
@@ -188,6 +192,7 @@ pub(crate) fn search_held(
             let mut alignments =
                 aligner.align(piece, all[cluster.clone()].iter().map(|&(_, s)| s), strong, options.apart);
             lock(&aligners).push(aligner);
+            progress.advance(cluster.len() as u64);
             for alignment in &mut alignments {
                 alignment.e_value = scorings.general().e_value(alignment.score, library.bases(), bases);
             }

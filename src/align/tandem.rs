@@ -13,11 +13,11 @@ use super::extend::Column;
 use super::gapped::walk;
 use super::score::{GAP_CODE, SCORE_UNITS, Scorings};
 use super::{composition, pieces};
-use crate::Result;
 use crate::index::Index;
 use crate::kmer::Strand;
 use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::letters;
+use crate::{Progress, Result};
 
 /// Longest period.
 pub const LONGEST_PERIOD: usize = 2000;
@@ -86,6 +86,7 @@ pub(crate) fn tandem_repeats(
     index: &Index,
     max_e_value: f64,
     budget: &Budget,
+    progress: &dyn Progress,
 ) -> Result<(Vec<TandemRepeat>, Reservation)> {
     let pieces = pieces(index, None)?;
     let scorings = Scorings::new(composition(&pieces));
@@ -101,9 +102,11 @@ pub(crate) fn tandem_repeats(
         "tandem repeats",
     )?;
     let groups: Vec<&[(usize, Stretch)]> = groups(&stretches);
+    progress.phase("tandem", Some(stretches.len() as u64));
     let found: Vec<(TandemRepeat, Reservation)> = groups
         .par_iter()
         .map(|group| {
+            progress.advance(group.len() as u64);
             let mut group = group.to_vec();
             group.sort_unstable_by_key(|(_, s)| (std::cmp::Reverse(s.score), *s));
             let mut repeats: Vec<(TandemRepeat, Reservation)> = Vec::new();
@@ -327,44 +330,83 @@ const PAIR: u8 = 1;
 const OF_GENOME: u8 = 2;
 const OF_UNIT: u8 = 3;
 
+/// Rows of scores of an alignment with a unit, computed one base after another.
+struct Rows {
+    /// What each code scores against each place of the unit.
+    pairs: [Vec<i32>; 5],
+    scores: Vec<i32>,
+    before: Vec<i32>,
+}
+
+impl Rows {
+    fn new(unit: &[u8]) -> Self {
+        let pairs = |code: u8| unit.iter().map(|&base| if base == code { MATCH } else { MISMATCH }).collect();
+        let none = vec![0; unit.len()];
+        Self { pairs: std::array::from_fn(|code| pairs(code as u8)), scores: none.clone(), before: none }
+    }
+}
+
+/// Computes the row of a base and where its scores come from; gives the best of them.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
+fn next_row(rows: &mut Rows, code: u8, trace: &mut [u8]) -> i32 {
+    let Rows { pairs, scores, before } = rows;
+    std::mem::swap(scores, before);
+    let pairs = &pairs[usize::from(code.min(GAP_CODE))];
+    let period = pairs.len();
+    let cell = |diagonal: i32, above: i32, pair: i32| -> (i32, u8) {
+        let (pair, gap) = (diagonal + pair, above + GAP);
+        let score = pair.max(gap).max(0);
+        let from = if score == pair { PAIR } else { OF_GENOME };
+        (score, if score == 0 { START } else { from })
+    };
+    (scores[0], trace[0]) = cell(before[period - 1], before[0], pairs[0]);
+    let diagonals = &before[..period - 1];
+    let cells = scores[1..].iter_mut().zip(&mut trace[1..]).zip(diagonals).zip(&before[1..]).zip(&pairs[1..]);
+    for ((((score, from), &diagonal), &above), &pair) in cells {
+        (*score, *from) = cell(diagonal, above, pair);
+    }
+    // Gaps in the genome go on from the end of a unit to the beginning of the next. With gaps of up to 1, 3, 7 bases and so on looked at,
+    // those twice as long are one step more; where a step changes nothing, longer ones do not either.
+    let highest = scores.iter().fold(0, |a, &b| a.max(b));
+    let mut shift = 1;
+    while shift < period && highest + shift as i32 * GAP > 0 {
+        let lost = shift as i32 * GAP;
+        // The row above is not needed any more.
+        let (wrapped, others) = before.split_at_mut(shift);
+        let mut changed = false;
+        let step = |(((new, old), earlier), from): (((&mut i32, &i32), &i32), &mut u8)| {
+            let better = earlier + lost > *old;
+            *new = if better { earlier + lost } else { *old };
+            *from = if better { OF_UNIT } else { *from };
+            better
+        };
+        let (first, rest) = trace.split_at_mut(shift);
+        for cell in wrapped.iter_mut().zip(&scores[..shift]).zip(&scores[period - shift..]).zip(first) {
+            changed |= step(cell);
+        }
+        for cell in others.iter_mut().zip(&scores[shift..]).zip(&scores[..period - shift]).zip(rest) {
+            changed |= step(cell);
+        }
+        if !changed {
+            break;
+        }
+        std::mem::swap(scores, before);
+        shift *= 2;
+    }
+    highest
+}
+
 /// The best local alignment of codes with copies of a unit in a row.
 fn wrap(codes: &[u8], unit: &[u8]) -> Option<Wrapped> {
     let period = unit.len();
-    let mut scores = vec![0i32; period];
-    let mut before = scores.clone();
+    let mut rows = Rows::new(unit);
     let mut trace = vec![START; codes.len() * period];
     let (mut best, mut cell) = (0, (0, 0));
-    for (i, &code) in codes.iter().enumerate() {
-        std::mem::swap(&mut scores, &mut before);
-        let row = &mut trace[i * period..][..period];
-        let mut diagonal = before[period - 1];
-        for j in 0..period {
-            let pair = diagonal + if code == unit[j] { MATCH } else { MISMATCH };
-            let gap = before[j] + GAP;
-            diagonal = before[j];
-            let score = pair.max(gap).max(0);
-            row[j] = if score == 0 {
-                START
-            } else if score == pair {
-                PAIR
-            } else {
-                OF_GENOME
-            };
-            scores[j] = score;
-        }
-        // Gaps in the genome go on from the end of a unit to the beginning of the next: twice around is enough.
-        let mut left = scores[period - 1];
-        for j in (0..period).chain(0..period) {
-            if left + GAP > scores[j] {
-                scores[j] = left + GAP;
-                row[j] = OF_UNIT;
-            }
-            left = scores[j];
-        }
-        for (j, &score) in scores.iter().enumerate() {
-            if score > best {
-                (best, cell) = (score, (i, j));
-            }
+    for ((i, &code), trace) in (0..).zip(codes).zip(trace.chunks_exact_mut(period)) {
+        let highest = next_row(&mut rows, code, trace);
+        if highest > best {
+            best = highest;
+            cell = (i, rows.scores.iter().position(|&score| score == highest).unwrap_or(0));
         }
     }
     if best == 0 {

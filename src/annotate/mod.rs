@@ -9,13 +9,13 @@ mod summary;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::Result;
 use crate::align::{
     Alignment, Library, SearchOptions, Trimmer, free_score, search_held, tandem_e_value, tandem_repeats,
 };
 use crate::index::Index;
 use crate::kmer::Strand;
 use crate::memory::Budget;
+use crate::{Progress, Result};
 pub use summary::{
     AnnotationSummary, CLASSES_ALONG, ClassSummary, ContigDensity, DIVERGENCES, Density, FamilySummary, LENGTHS,
     summarize,
@@ -61,8 +61,14 @@ pub fn family_and_class(name: &str) -> (&str, &str) {
 ///
 /// # Errors
 /// As [`search`](crate::align::search)'s.
-pub fn annotate(index: &Index, library: &Library, options: &SearchOptions, budget: &Budget) -> Result<Vec<RepeatCopy>> {
-    let (found, _held) = search_held(index, library, options, budget)?;
+pub fn annotate(
+    index: &Index,
+    library: &Library,
+    options: &SearchOptions,
+    budget: &Budget,
+    progress: &dyn Progress,
+) -> Result<Vec<RepeatCopy>> {
+    let (found, _held) = search_held(index, library, options, budget, progress)?;
     let trimmer = Trimmer::new(index, library)?;
     let trim = |alignment: &Alignment, range| {
         Ok(trimmer.trim(alignment, range)?.filter(|rest| rest.e_value <= options.max_e_value))
@@ -80,10 +86,11 @@ pub fn annotate_with_tandem_repeats(
     library: &mut Library,
     options: &SearchOptions,
     budget: &Budget,
+    progress: &dyn Progress,
 ) -> Result<Vec<RepeatCopy>> {
     let (query_bases, families) = (library.bases(), library.len());
-    let (mut found, _found_held) = search_held(index, library, options, budget)?;
-    let (repeats, _repeats_held) = tandem_repeats(index, options.max_e_value, budget)?;
+    let (mut found, _found_held) = search_held(index, library, options, budget, progress)?;
+    let (repeats, _repeats_held) = tandem_repeats(index, options.max_e_value, budget, progress)?;
     let mut units = Vec::with_capacity(repeats.len());
     for repeat in repeats {
         let query = library.len() as u32;

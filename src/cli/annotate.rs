@@ -153,11 +153,12 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let options = SearchOptions { max_e_value: arguments.max_e_value, max_divergence, ..SearchOptions::default() };
     let copies = settings.on_pool(|| {
         if arguments.no_tandem {
-            annotate(&index, &library, &options, &settings.budget)
+            annotate(&index, &library, &options, &settings.budget, &settings.progress)
         } else {
-            annotate_with_tandem_repeats(&index, &mut library, &options, &settings.budget)
+            annotate_with_tandem_repeats(&index, &mut library, &options, &settings.budget, &settings.progress)
         }
     })?;
+    settings.progress.clear();
     let mut copies_held = settings.budget.hold(Component::Alignments);
     copies_held.resize(copies.iter().map(RepeatCopy::bytes).sum());
     for (format, sink) in sinks {

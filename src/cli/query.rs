@@ -182,7 +182,8 @@ fn query_hits(
 ) -> Result<()> {
     let library = Library::read(&Source::new(path))?;
     let _library_held = settings.budget.reserve(Component::Input, library.bytes(), "sequences to align")?;
-    let (mut hits, _hits_held) = search_held(index, &library, options, &settings.budget)?;
+    let (mut hits, _hits_held) = search_held(index, &library, options, &settings.budget, &settings.progress)?;
+    settings.progress.clear();
     // What is equal in both stays in the order of the genome.
     hits.sort_by_key(|hit| (hit.query, std::cmp::Reverse(hit.score)));
     let contigs = index.contigs()?;

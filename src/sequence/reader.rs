@@ -77,6 +77,9 @@ impl SequenceReader {
                     format!("starts with {:?} and so is neither FASTA ('>') nor FASTQ ('@')", char::from(other)),
                 ));
             }
+            None if line == 1 => {
+                return Err(Error::input(source.path(), None, "is empty; give a FASTA or FASTQ file"));
+            }
             None => return Err(Error::input(source.path(), Some(line), "holds nothing but line ends")),
         };
         Ok(Self { source: source.clone(), format, piece: Vec::new() })

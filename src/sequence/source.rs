@@ -44,7 +44,7 @@ impl Source {
     /// Opens the source and undoes its compression.
     ///
     /// # Errors
-    /// [`Error::Io`] when it cannot be opened, [`Error::Input`] when it is a folder or empty.
+    /// [`Error::Io`] when it cannot be opened, [`Error::Input`] when it is a folder.
     pub fn open(&self) -> Result<Box<dyn Read + Send>> {
         let io_error = |e| Error::io("read", &self.path, e);
         let raw: Box<dyn Read + Send> = if self.is_stdin() {
@@ -64,7 +64,6 @@ impl Source {
         let mut counted = BufReader::with_capacity(1 << 18, Counted { inner: raw, read: Arc::clone(&self.read) });
         let start = counted.fill_buf().map_err(|e| self.read_error(1, e))?;
         match start {
-            [] => Err(Error::input(&self.path, None, "is empty; give a FASTA or FASTQ file")),
             [0x1f, 0x8b, ..] => Ok(Box::new(flate2::bufread::MultiGzDecoder::new(counted))),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Ok(Box::new(zstd::Decoder::with_buffer(counted).map_err(io_error)?)),
             _ => Ok(Box::new(counted)),

@@ -351,13 +351,13 @@ impl Work<'_> {
                 append(&mut library, &Library::read(&Source::new(&path))?, &path)?;
             }
             let options = SearchOptions { max_e_value: work.arguments.max_e_value, ..SearchOptions::default() };
-            work.settings.progress.phase("copies", None);
+            let Settings { budget, progress, .. } = work.settings;
             let copies = match library.is_empty() {
                 _ if work.arguments.tandem => {
-                    annotate_with_tandem_repeats(index, &mut library, &options, &work.settings.budget)?
+                    annotate_with_tandem_repeats(index, &mut library, &options, budget, progress)?
                 }
                 true => Vec::new(),
-                false => annotate(index, &library, &options, &work.settings.budget)?,
+                false => annotate(index, &library, &options, budget, progress)?,
             };
             let contigs = index.contigs()?;
             for (format, name) in formats {

@@ -131,5 +131,6 @@ if (zoom && density.contigs.length) {
     begun = null;
     if (x(end) - x(start) > 4) show(start, end); else mark?.remove();
   });
+  zoom.addEventListener("pointercancel", () => { begun = null; mark?.remove(); });
   choose();
 }
