@@ -61,8 +61,8 @@ impl Path {
         self.marks[self.marks.len() - 1]
     }
 
-    /// Whether a cell lies on the path or close beside it.
-    fn passes(&self, text: u32, genome: u32) -> bool {
+    /// Whether a cell lies on the path or at most so many diagonals beside it.
+    fn passes(&self, text: u32, genome: u32, beside: u32) -> bool {
         let (text_end, genome_end) = self.ends();
         if !(self.genome..genome_end).contains(&genome) || !(self.text..text_end).contains(&text) {
             return false;
@@ -72,9 +72,12 @@ impl Path {
         let diagonal = |(t, g): (u32, u32)| i64::from(g) - i64::from(t);
         let (a, b) = (diagonal(self.marks[mark]), diagonal(self.marks[(mark + 1).min(self.marks.len() - 1)]));
         let here = diagonal((text, genome));
-        (a.min(b) - i64::from(BESIDE)..=a.max(b) + i64::from(BESIDE)).contains(&here)
+        (a.min(b) - i64::from(beside)..=a.max(b) + i64::from(beside)).contains(&here)
     }
 }
+
+/// Before a base of the text and one of the piece.
+type Cell = (u32, u32);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
@@ -130,13 +133,12 @@ impl<'a> Aligner<'a> {
             let (text, genome) = (segment.text + middle, segment.genome + middle);
             let within =
                 |path: &Path| path.genome <= segment.genome && segment.genome + segment.length <= path.ends().1;
-            let known = grid
-                .get(&(genome / GRID))
-                .is_some_and(|near| near.iter().any(|&i| paths[i].passes(text, genome) || apart && within(&paths[i])));
-            if known {
+            let near = |genome: u32| grid.get(&(genome / GRID)).into_iter().flatten().copied();
+            if near(genome).any(|i| paths[i].passes(text, genome, BESIDE) || apart && within(&paths[i])) {
                 continue;
             }
-            let path = self.path(piece, segment);
+            let on = |(text, genome): Cell| near(genome).find(|&i| paths[i].passes(text, genome, 0));
+            let Some(path) = self.path(piece, segment, on) else { continue };
             // Polishing may move an alignment onto one that is there.
             if paths.iter().any(|p| p.text == path.text && p.genome == path.genome && p.ends() == path.ends()) {
                 continue;
@@ -149,14 +151,27 @@ impl<'a> Aligner<'a> {
         paths.into_iter().map(|path| self.alignment(piece, entry, &path)).collect()
     }
 
-    /// The alignment through the best part of a segment.
-    fn path(&mut self, piece: &Piece<'_>, segment: &Segment) -> Path {
+    /// The alignment through the best part of a segment; `None` where it comes upon one and the same known one on either side. `on`
+    /// gives the number of the alignment that a cell is on.
+    fn path(&mut self, piece: &Piece<'_>, segment: &Segment, on: impl Fn(Cell) -> Option<usize>) -> Option<Path> {
         let (text, genome) = self.anchor(piece, segment);
         let general = self.scorings.general();
         let mut left = Vec::new();
         let mut right = Vec::new();
-        self.extend(piece, (text, genome), Direction::Left, general, &mut left);
-        self.extend(piece, (text, genome), Direction::Right, general, &mut right);
+        let met = [(Direction::Left, &mut left), (Direction::Right, &mut right)].map(|(direction, columns)| {
+            (self.extend(piece, (text, genome), direction, general, &on, columns), direction)
+        });
+        if let [(Some((_, one)), _), (Some((_, other)), _)] = met
+            && one == other
+        {
+            return None;
+        }
+        for (met, direction) in met {
+            if let Some((cell, _)) = met {
+                let columns = if direction == Direction::Left { &mut left } else { &mut right };
+                self.extend(piece, cell, direction, general, |_| None, columns);
+            }
+        }
 
         // The scores that fit: few columns say little, and are taken together with some of an average copy.
         let (mut substituted, mut pairs) = AVERAGE;
@@ -176,12 +191,12 @@ impl<'a> Aligner<'a> {
                 Direction::Left => (text - t, genome - g),
                 Direction::Right => (text + t, genome + g),
             };
-            self.extend(piece, (text, genome), direction, fitting, columns);
+            self.extend(piece, (text, genome), direction, fitting, |_| None, columns);
         }
         let (t, g) = extent(&left);
         left.reverse();
         left.append(&mut right);
-        Path::new(text - t, genome - g, left)
+        Some(Path::new(text - t, genome - g, left))
     }
 
     /// A cell before the middle of the longest run of equal bases of a segment.
@@ -224,15 +239,17 @@ impl<'a> Aligner<'a> {
         }
     }
 
-    /// Appends the columns of the best extension from a cell on, step by step.
+    /// Appends the columns of the best extension from a cell on, step by step, up to where a step ends `on` a known alignment: that cell
+    /// and the number of the alignment.
     fn extend(
         &mut self,
         piece: &Piece<'_>,
-        (mut text, mut genome): (u32, u32),
+        (mut text, mut genome): Cell,
         direction: Direction,
         scoring: &Scoring,
+        on: impl Fn(Cell) -> Option<usize>,
         columns: &mut Vec<Column>,
-    ) {
+    ) -> Option<(Cell, usize)> {
         let (mut text_left, mut genome_left) = self.left_over(piece, (text, genome), direction);
         let mut step = FIRST_STEP;
         loop {
@@ -254,7 +271,7 @@ impl<'a> Aligner<'a> {
             }
             columns.extend_from_slice(&self.step);
             if whole || self.step.is_empty() && step >= LONGEST_STEP {
-                return;
+                return None;
             }
             step = (4 * step).min(LONGEST_STEP);
             let (t, g) = extent(&self.step);
@@ -263,6 +280,9 @@ impl<'a> Aligner<'a> {
                 Direction::Left => (text - t, genome - g),
                 Direction::Right => (text + t, genome + g),
             };
+            if let Some(known) = on((text, genome)) {
+                return Some(((text, genome), known));
+            }
         }
     }
 
