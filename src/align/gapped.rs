@@ -14,6 +14,8 @@ use crate::kmer::Strand;
 const DROP: i32 = 200;
 /// How much likelier than elsewhere an alignment ends at the end of its query, as a score.
 const END_BONUS: i32 = 64;
+/// What better ends add to a score, at the most: seldom a tenth of it.
+const POLISHING: i32 = 100;
 /// Bases of the query of the first step of an extension, and of the longest.
 const FIRST_STEP: usize = 256;
 const LONGEST_STEP: usize = 4096;
@@ -89,6 +91,8 @@ enum Direction {
 pub(super) struct Aligner<'a> {
     text: &'a Text,
     scorings: &'a Scorings,
+    /// Score that an alignment must have.
+    needed: i32,
     /// Start and end in the text of what is being aligned.
     bounds: (u32, u32),
     extender: Extender,
@@ -98,10 +102,11 @@ pub(super) struct Aligner<'a> {
 }
 
 impl<'a> Aligner<'a> {
-    pub(super) fn new(text: &'a Text, scorings: &'a Scorings) -> Self {
+    pub(super) fn new(text: &'a Text, scorings: &'a Scorings, needed: i32) -> Self {
         Self {
             text,
             scorings,
+            needed,
             bounds: (0, 0),
             extender: Extender::default(),
             query: Vec::new(),
@@ -184,8 +189,15 @@ impl<'a> Aligner<'a> {
             substituted += f64::from(u8::from(a != b));
         });
         let fitting = self.scorings.nearest(substituted / pairs);
+        let cell = (text, genome);
+        let [to_left, to_right] = [(Direction::Left, &mut left), (Direction::Right, &mut right)]
+            .map(|(direction, columns)| self.trim(piece, cell, direction, fitting, columns));
+        // What is far from being told of needs no better ends.
+        let polished = to_left + to_right + POLISHING >= self.needed;
         for (direction, columns) in [(Direction::Left, &mut left), (Direction::Right, &mut right)] {
-            self.trim(piece, (text, genome), direction, fitting, columns);
+            if !polished {
+                break;
+            }
             let (t, g) = extent(columns);
             let (text, genome) = match direction {
                 Direction::Left => (text - t, genome - g),
@@ -331,7 +343,7 @@ impl<'a> Aligner<'a> {
         }
     }
 
-    /// Cuts columns where their score is best.
+    /// Cuts columns where their score is best; gives it, with what it is worth to end with the query.
     fn trim(
         &mut self,
         piece: &Piece<'_>,
@@ -339,7 +351,7 @@ impl<'a> Aligner<'a> {
         direction: Direction,
         scoring: &Scoring,
         columns: &mut Vec<Column>,
-    ) {
+    ) -> i32 {
         let (text_left, _) = self.left_over(piece, from, direction);
         let (t, g) = extent(columns);
         self.fill(piece, from, direction, (t as usize, g as usize));
@@ -352,6 +364,7 @@ impl<'a> Aligner<'a> {
             }
         });
         columns.truncate(keep);
+        best
     }
 
     fn alignment(&mut self, piece: &Piece<'_>, entry: usize, path: &Path) -> Alignment {

@@ -134,6 +134,7 @@ pub(crate) fn search_held(
     // By chance a weak segment comes about once in 30 bases of the genome, a strong one once in 3,000.
     let weak = general.score_for(1.0, library.bases() as f64, 30.0);
     let strong = general.score_for(1.0, library.bases() as f64, 3000.0);
+    let needed = general.score_for(options.max_e_value, library.bases() as f64, bases as f64);
 
     progress.phase("scan", Some(bases));
     let segments = {
@@ -187,7 +188,7 @@ pub(crate) fn search_held(
     let parts: Vec<(Vec<Alignment>, Reservation)> = clusters
         .par_iter()
         .filter_map(|cluster| {
-            let mut aligner = lock(&aligners).pop().unwrap_or_else(|| Aligner::new(&text, &scorings));
+            let mut aligner = lock(&aligners).pop().unwrap_or_else(|| Aligner::new(&text, &scorings, needed));
             let piece = &pieces[all[cluster.start].0 as usize];
             let mut alignments =
                 aligner.align(piece, all[cluster.clone()].iter().map(|&(_, s)| s), strong, options.apart);
