@@ -1,6 +1,6 @@
 //! From segments to alignments.
 
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 
 use super::Piece;
 use super::alignment::{Alignment, Counts, operations};
@@ -133,6 +133,7 @@ impl<'a> Aligner<'a> {
         segments.sort_unstable_by_key(|s| (std::cmp::Reverse(s.score), s.genome, s.text));
         let mut paths: Vec<Path> = Vec::new();
         let mut grid: AHashMap<u32, Vec<usize>> = AHashMap::new();
+        let mut placed: AHashSet<(Cell, Cell)> = AHashSet::new();
         for segment in &segments {
             let middle = segment.length / 2;
             let (text, genome) = (segment.text + middle, segment.genome + middle);
@@ -145,7 +146,7 @@ impl<'a> Aligner<'a> {
             let on = |(text, genome): Cell| near(genome).find(|&i| paths[i].passes(text, genome, 0));
             let Some(path) = self.path(piece, segment, on) else { continue };
             // Polishing may move an alignment onto one that is there.
-            if paths.iter().any(|p| p.text == path.text && p.genome == path.genome && p.ends() == path.ends()) {
+            if !placed.insert(((path.text, path.genome), path.ends())) {
                 continue;
             }
             for cell in path.genome / GRID..=path.ends().1 / GRID {

@@ -68,7 +68,7 @@ pub fn annotate(
     budget: &Budget,
     progress: &dyn Progress,
 ) -> Result<Vec<RepeatCopy>> {
-    let (found, _held) = search_held(index, library, options, budget, progress)?;
+    let (found, _held) = search_held(index, library, &without_repetition(options), budget, progress)?;
     let trimmer = Trimmer::new(index, library)?;
     let trim = |alignment: &Alignment, range| {
         Ok(trimmer.trim(alignment, range)?.filter(|rest| rest.e_value <= options.max_e_value))
@@ -89,7 +89,7 @@ pub fn annotate_with_tandem_repeats(
     progress: &dyn Progress,
 ) -> Result<Vec<RepeatCopy>> {
     let (query_bases, families) = (library.bases(), library.len());
-    let (mut found, _found_held) = search_held(index, library, options, budget, progress)?;
+    let (mut found, _found_held) = search_held(index, library, &without_repetition(options), budget, progress)?;
     let (repeats, _repeats_held) = tandem_repeats(index, options.max_e_value, budget, progress)?;
     let mut units = Vec::with_capacity(repeats.len());
     for repeat in repeats {
@@ -117,6 +117,12 @@ pub fn annotate_with_tandem_repeats(
     let numbers = library.retain(&kept);
     copies.iter_mut().for_each(|copy| copy.query = numbers[copy.query as usize]);
     Ok(numbered(copies))
+}
+
+/// What lies whole within a copy of the same sequence has nothing left when overlaps are resolved: no unit of a tandem repeat need be
+/// aligned with every unit of its consensus.
+fn without_repetition(options: &SearchOptions) -> SearchOptions {
+    SearchOptions { apart: true, ..options.clone() }
 }
 
 /// Copies by place, with their numbers.
