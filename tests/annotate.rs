@@ -128,6 +128,32 @@ fn hits_of_sequences_are_listed_as_paf() {
 }
 
 #[test]
+fn what_is_left_of_a_copy_is_told_only_where_chance_does_not_give_it() {
+    let mut random = Random(12);
+    let better = random.bases(500);
+    let tail = random.bases(60);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    for (length, copies) in [(14, 1), (60, 2)] {
+        // A relative of the family, and the bases that only it goes on with.
+        let mut relative = better.clone();
+        (0..120).for_each(|_| relative[random.below(500)] = b"ACGT"[random.below(4)]);
+        relative.extend_from_slice(&tail[..length]);
+        let mut genome = random.bases(20_000);
+        genome.extend_from_slice(&better);
+        genome.extend_from_slice(&tail[..length]);
+        genome.extend(random.bases(20_000));
+        let library = [Contig::new("better", better.clone()), Contig::new("relative", relative)];
+        std::fs::write(at.join("lib.fa"), fasta(&library, &PLAIN)).expect("written");
+        std::fs::write(at.join("g.fa"), fasta(&[Contig::new("chr1", genome)], &PLAIN)).expect("written");
+        run(at, &["build-index", "g.fa", "-q", "--force"]).fine();
+        let tsv = run(at, &["annotate", "g.reprise", "--library", "lib.fa", "-q"]).fine().out;
+        let names: Vec<&str> = tsv.lines().skip(1).map(|line| line.split('\t').nth(4).expect("a family")).collect();
+        assert_eq!(names, &["better", "relative"][..copies], "{tsv}");
+    }
+}
+
+#[test]
 fn the_same_whatever_the_threads() {
     let plant = plant();
     let annotate = |threads: &str| {

@@ -16,7 +16,7 @@ pub struct Alignment {
     pub contig: u32,
     /// Bases of the contig.
     pub range: Range<u64>,
-    /// Score, in eighths of a nat, of the scores that fit the alignment's own divergence.
+    /// Score, in eighths of a nat, of the scores that fit the alignment's own divergence, without what composition alone explains.
     pub score: i32,
     /// How many alignments of at least this score chance is expected to give in the whole search.
     pub e_value: f64,
