@@ -47,6 +47,7 @@ addEventListener("load", () => {
   seen.wrong = wrong;
   const told = document.createElement("pre");
   told.id = "told";
-  told.textContent = encodeURIComponent(JSON.stringify(seen));
+  // As JSON without what HTML has its own way of writing.
+  told.textContent = JSON.stringify(seen).replace(/[<>&]/g, c => "\\u00" + c.charCodeAt(0).toString(16));
   document.body.replaceChildren(told);
 });

@@ -87,6 +87,17 @@ enum Direction {
     Right,
 }
 
+impl Direction {
+    /// The cell that columns lead to from another.
+    fn go(self, (text, genome): Cell, columns: &[Column]) -> Cell {
+        let (t, g) = extent(columns);
+        match self {
+            Self::Left => (text - t, genome - g),
+            Self::Right => (text + t, genome + g),
+        }
+    }
+}
+
 /// Aligns clusters of segments; a thread keeps one for its buffers.
 pub(super) struct Aligner<'a> {
     text: &'a Text,
@@ -160,56 +171,45 @@ impl<'a> Aligner<'a> {
     /// The alignment through the best part of a segment; `None` where it comes upon one and the same known one on either side. `on`
     /// gives the number of the alignment that a cell is on.
     fn path(&mut self, piece: &Piece<'_>, segment: &Segment, on: impl Fn(Cell) -> Option<usize>) -> Option<Path> {
-        let (text, genome) = self.anchor(piece, segment);
+        let cell = self.anchor(piece, segment);
         let general = self.scorings.general();
-        let mut left = Vec::new();
-        let mut right = Vec::new();
-        let met = [(Direction::Left, &mut left), (Direction::Right, &mut right)].map(|(direction, columns)| {
-            (self.extend(piece, (text, genome), direction, general, &on, columns), direction)
-        });
-        if let [(Some((_, one)), _), (Some((_, other)), _)] = met
+        let mut sides = [(Direction::Left, Vec::new()), (Direction::Right, Vec::new())];
+        let met =
+            sides.each_mut().map(|(direction, columns)| self.extend(piece, cell, *direction, general, &on, columns));
+        if let [Some((_, one)), Some((_, other))] = met
             && one == other
         {
             return None;
         }
-        for (met, direction) in met {
+        for ((direction, columns), met) in sides.iter_mut().zip(met) {
             if let Some((cell, _)) = met {
-                let columns = if direction == Direction::Left { &mut left } else { &mut right };
-                self.extend(piece, cell, direction, general, |_| None, columns);
+                self.extend(piece, cell, *direction, general, |_| None, columns);
             }
         }
 
         // The scores that fit: few columns say little, and are taken together with some of an average copy.
         let (mut substituted, mut pairs) = AVERAGE;
-        self.each_pair(piece, (text, genome), Direction::Left, &left, |a, b| {
-            pairs += 1.0;
-            substituted += f64::from(u8::from(a != b));
-        });
-        self.each_pair(piece, (text, genome), Direction::Right, &right, |a, b| {
-            pairs += 1.0;
-            substituted += f64::from(u8::from(a != b));
-        });
-        let fitting = self.scorings.nearest(substituted / pairs);
-        let cell = (text, genome);
-        let [to_left, to_right] = [(Direction::Left, &mut left), (Direction::Right, &mut right)]
-            .map(|(direction, columns)| self.trim(piece, cell, direction, fitting, columns));
-        // What is far from being told of needs no better ends.
-        let polished = to_left + to_right + POLISHING >= self.needed;
-        for (direction, columns) in [(Direction::Left, &mut left), (Direction::Right, &mut right)] {
-            if !polished {
-                break;
-            }
-            let (t, g) = extent(columns);
-            let (text, genome) = match direction {
-                Direction::Left => (text - t, genome - g),
-                Direction::Right => (text + t, genome + g),
-            };
-            self.extend(piece, (text, genome), direction, fitting, |_| None, columns);
+        for (direction, columns) in &sides {
+            self.each_pair(piece, cell, *direction, columns, |a, b| {
+                pairs += 1.0;
+                substituted += f64::from(u8::from(a != b));
+            });
         }
-        let (t, g) = extent(&left);
+        let fitting = self.scorings.nearest(substituted / pairs);
+        let score: i32 =
+            sides.iter_mut().map(|(direction, columns)| self.trim(piece, cell, *direction, fitting, columns)).sum();
+        // What is far from being told of needs no better ends.
+        if score + POLISHING >= self.needed {
+            for (direction, columns) in &mut sides {
+                let end = direction.go(cell, columns);
+                self.extend(piece, end, *direction, fitting, |_| None, columns);
+            }
+        }
+        let [(_, mut left), (_, mut right)] = sides;
+        let (text, genome) = Direction::Left.go(cell, &left);
         left.reverse();
         left.append(&mut right);
-        Some(Path::new(text - t, genome - g, left))
+        Some(Path::new(text, genome, left))
     }
 
     /// A cell before the middle of the longest run of equal bases of a segment.
@@ -257,17 +257,17 @@ impl<'a> Aligner<'a> {
     fn extend(
         &mut self,
         piece: &Piece<'_>,
-        (mut text, mut genome): Cell,
+        mut cell: Cell,
         direction: Direction,
         scoring: &Scoring,
         on: impl Fn(Cell) -> Option<usize>,
         columns: &mut Vec<Column>,
     ) -> Option<(Cell, usize)> {
-        let (mut text_left, mut genome_left) = self.left_over(piece, (text, genome), direction);
+        let (mut text_left, mut genome_left) = self.left_over(piece, cell, direction);
         let mut step = FIRST_STEP;
         loop {
             let bases = (text_left.min(step), genome_left.min(step + STEP_MARGIN));
-            self.fill(piece, (text, genome), direction, bases);
+            self.fill(piece, cell, direction, bases);
             let last = bases.0 == text_left;
             self.step.clear();
             let extent_found = self.extender.extend(
@@ -289,12 +289,9 @@ impl<'a> Aligner<'a> {
             step = (4 * step).min(LONGEST_STEP);
             let (t, g) = extent(&self.step);
             (text_left, genome_left) = (text_left - t as usize, genome_left - g as usize);
-            (text, genome) = match direction {
-                Direction::Left => (text - t, genome - g),
-                Direction::Right => (text + t, genome + g),
-            };
-            if let Some(known) = on((text, genome)) {
-                return Some(((text, genome), known));
+            cell = direction.go(cell, &self.step);
+            if let Some(known) = on(cell) {
+                return Some((cell, known));
             }
         }
     }

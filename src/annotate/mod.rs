@@ -70,10 +70,7 @@ pub fn annotate(
 ) -> Result<Vec<RepeatCopy>> {
     let (found, _held) = search_held(index, library, &without_repetition(options), budget, progress)?;
     let trimmer = Trimmer::new(index, library)?;
-    let trim = |alignment: &Alignment, range| {
-        Ok(trimmer.trim(alignment, range)?.filter(|rest| rest.e_value <= options.max_e_value))
-    };
-    Ok(numbered(resolve(found, trim)?))
+    Ok(numbered(resolve(found, options.max_e_value, |alignment, range| trimmer.trim(alignment, range))?))
 }
 
 /// The same with the tandem repeats of the genome, where they explain it better: simple repeats and satellites that the library need not
@@ -100,7 +97,7 @@ pub fn annotate_with_tandem_repeats(
     }
     let trimmer = Trimmer::new(index, library)?.searched(query_bases);
     let bases = index.contigs()?.iter().map(|contig| contig.length).sum();
-    let mut copies = resolve(found, |alignment, range| {
+    let mut copies = resolve(found, options.max_e_value, |alignment, range| {
         let mut rest = trimmer.trim(alignment, range)?;
         if let Some(rest) = &mut rest
             && let Some(unit) = (rest.query as usize).checked_sub(families).map(|number| units[number])
@@ -108,7 +105,7 @@ pub fn annotate_with_tandem_repeats(
             rest.score -= free_score(unit);
             rest.e_value = tandem_e_value(rest.score, unit, bases);
         }
-        Ok(rest.filter(|rest| rest.e_value <= options.max_e_value))
+        Ok(rest)
     })?;
     // Arrays that families explain are no part of the library that copies name.
     let mut kept = vec![false; library.len()];
@@ -132,9 +129,10 @@ fn numbered(mut copies: Vec<Alignment>) -> Vec<RepeatCopy> {
     copies.into_iter().zip(ids).map(|(alignment, id)| RepeatCopy { id, alignment }).collect()
 }
 
-/// Cuts alignments so that none overlaps another, best first.
+/// Cuts alignments so that none overlaps another, best first. What is left of one stays where chance gives it at most `max_e_value` times.
 fn resolve(
     mut found: Vec<Alignment>,
+    max_e_value: f64,
     trim: impl Fn(&Alignment, Range<u64>) -> Result<Option<Alignment>>,
 ) -> Result<Vec<Alignment>> {
     found.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.place().cmp(&b.place())));
@@ -151,6 +149,7 @@ fn resolve(
         for range in free {
             if let Some(rest) = trim(&alignment, range)?
                 && rest.score >= LEAST_REST
+                && rest.e_value <= max_e_value
             {
                 taken.insert((rest.contig, rest.range.start), rest.range.end);
                 kept.push(rest);
@@ -251,7 +250,8 @@ mod tests {
             copy(2, Forward, 490..600, 0..110, 800),
             copy(3, Forward, 95..110, 0..15, 130),
         ];
-        let mut kept: Vec<_> = resolve(found, cut).expect("no error").into_iter().map(|a| (a.range, a.query)).collect();
+        let mut kept: Vec<_> =
+            resolve(found, 1e-3, cut).expect("no error").into_iter().map(|a| (a.range, a.query)).collect();
         kept.sort_by_key(|(range, _)| range.start);
         assert_eq!(kept, [(100..200, 0), (200..300, 1), (300..500, 0), (500..600, 2)]);
     }

@@ -162,14 +162,7 @@ impl SequenceReader {
                     sequence.consume(length);
                     if !letters_only(&self.piece[start..]) {
                         // Blanks at the end of a line or within it, as old libraries have them.
-                        let mut kept = start;
-                        for at in start..self.piece.len() {
-                            if !matches!(self.piece[at], b' ' | b'\t' | b'\r') {
-                                self.piece[kept] = self.piece[at];
-                                kept += 1;
-                            }
-                        }
-                        self.piece.truncate(kept);
+                        self.piece.extract_if(start.., |byte| matches!(byte, b' ' | b'\t' | b'\r')).for_each(drop);
                         let line = reader.get_ref().count + 1;
                         check_letters(&self.source, &self.piece[start..], line)?;
                         sequence = reader.sequence_reader();
