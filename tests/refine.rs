@@ -136,6 +136,31 @@ fn pieces_become_one_family_and_what_is_no_family_is_left_out() {
     );
 }
 
+/// An element between terminal repeats is one where two whole copies have it, though its beginning lies in many more places.
+#[test]
+fn two_whole_copies_between_terminal_repeats_stay_whole_beside_many_fragments() {
+    let mut random = Random::new(11);
+    let mut bases = |n: usize| -> Vec<u8> { (0..n).map(|_| BASES[random.below(4)]).collect() };
+    let repeat = bases(500);
+    let element = [&repeat[..], &bases(4000), &repeat].concat();
+    let mut genome = bases(3000);
+    for number in 0..26 {
+        let piece = match number {
+            5 | 17 => &element[..],
+            _ => &element[550 + 4 * number..900 + 4 * number],
+        };
+        genome.extend_from_slice(piece);
+        genome.extend(bases(3000));
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let simulation = Simulation { contigs: vec![genome], families: Vec::new(), copies: Vec::new() };
+    let index = indexed(folder.path(), &simulation);
+    let drafts = [draft(&mut Random::new(12), &element)];
+    let found: Vec<Vec<u8>> = refined(&index, &drafts, 2).families.iter().map(|f| letters(&f.consensus)).collect();
+    let whole = found.iter().any(|family| is_whole(family, &element));
+    assert!(whole, "{:?}", found.iter().map(Vec::len).collect::<Vec<_>>());
+}
+
 #[test]
 fn the_same_bytes_for_any_number_of_threads_and_a_table_that_adds_up() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -139,3 +139,9 @@ pub(super) fn are_genes(consensus: &[u8], copies: &[&Placed<'_>], bases: &Bases)
     let open = whole >= WHOLE || coding >= 3 && 3 * coding >= windows && intact >= INTACT;
     open && deviations(consensus, copies, bases) >= DEVIATIONS
 }
+
+/// Whether copies differ at every third base so much more than at others that much of them codes, whether or not it is read still.
+pub(super) fn are_coding(consensus: &[u8], copies: &[&Placed<'_>], bases: &Bases) -> bool {
+    const DEVIATIONS: f64 = 8.0;
+    deviations(consensus, copies, bases) >= DEVIATIONS
+}

@@ -263,9 +263,8 @@ fn by_chance(depth: u32) -> f64 {
     }
 }
 
-/// The part of a corrected consensus to keep: the stretch in which the copies agree most beyond chance. Where three or more copies
-/// end together and fewer than three go on, those that go on share a place and not a repeat.
-pub(crate) fn supported(vote: &Vote, copies: &[Placed<'_>], least: u32) -> Range<usize> {
+/// The part of a corrected consensus to keep: the stretch in which the copies, `least` or more, agree most beyond chance.
+pub(crate) fn supported(vote: &Vote, least: u32) -> Range<usize> {
     let length = vote.consensus.len();
     let mut deep: Vec<u8> = (0..length).filter(|&at| vote.depth[at] >= 3).map(|at| vote.agreement[at]).collect();
     deep.sort_unstable();
@@ -289,8 +288,13 @@ pub(crate) fn supported(vote: &Vote, copies: &[Placed<'_>], least: u32) -> Range
             (best, kept) = (sum, from..at + 1);
         }
     }
+    kept
+}
+
+/// What is left of the part that is kept where three or more copies end together and fewer than three go on: those that go on share a
+/// place and not a repeat.
+pub(crate) fn within_common_ends(vote: &Vote, copies: &[Placed<'_>], kept: Range<usize>) -> Range<usize> {
     let Range { mut start, mut end } = kept;
-    // Common ends.
     let ends = |side: fn(&Alignment) -> u32| {
         let mut ends: Vec<u32> = copies.iter().map(|copy| side(copy.alignment)).collect();
         ends.sort_unstable();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::coding::are_genes;
+use super::coding::{are_coding, are_genes};
 use super::places::Placed;
 use super::{Part, RefineOptions, Working};
 use crate::align::Alignment;
@@ -34,6 +34,8 @@ pub struct LeftOut {
 const FLANK: u64 = 120;
 /// Words of a flank.
 const WORD: usize = 9;
+/// Bases from which on a family is as long as a stretch of the genome with several genes.
+const BLOCK: u64 = 8000;
 /// Whole copies that show the inside of an element, where its terminal repeat has enough copies.
 const INSIDES: usize = 2;
 /// Copies of which flanks are compared: more than these need not be looked at.
@@ -45,6 +47,19 @@ struct Place {
     copies: usize,
     /// What they cover of the consensus.
     columns: Vec<Range<u32>>,
+}
+
+impl Place {
+    /// Whether it has a quarter or more of a consensus of this length.
+    fn is_large(&self, length: u64) -> bool {
+        4 * self.columns.iter().map(|columns| u64::from(columns.end - columns.start)).sum::<u64>() >= length
+    }
+
+    /// Whether more than half of it lies in one of these ranges.
+    fn lies_in(&self, ranges: &[Range<u64>]) -> bool {
+        let Range { start, end } = self.genome;
+        ranges.iter().any(|range| 2 * range.end.min(end).saturating_sub(range.start.max(start)) > end - start)
+    }
 }
 
 /// What a family turns out to be.
@@ -106,6 +121,23 @@ pub(super) fn judge(
     }
     // What has the marks of a transposon is one, whatever it codes for.
     let class = || classify(&family.consensus, tandem, &copy_ends(&parts, length as u32, bases, contigs)).0;
+    let large = || places.iter().filter(|place| place.is_large(length));
+    // A long stretch of a genome in no more places than a family needs, and codes: one with genes that was doubled.
+    if family.part == Part::Whole
+        && length >= BLOCK
+        && large().count() <= least
+        && are_coding(&family.consensus, copies, bases)
+        && class() == "Unknown"
+    {
+        return Verdict::Not(Why::LikeFlanks);
+    }
+    // What a block of the genome brought with it, and has few copies elsewhere, is a block as well.
+    if !family.block.is_empty() {
+        let inside = large().filter(|place| place.lies_in(&family.block)).count();
+        if large().count() < (4 * inside).max(least) {
+            return Verdict::Not(Why::LikeFlanks);
+        }
+    }
     let genes = family.part == Part::Whole && are_genes(&family.consensus, copies, bases);
     if genes && matches!(class(), "Unknown" | "Satellite") {
         return Verdict::Not(Why::Genes);
@@ -168,13 +200,14 @@ fn flanks(range: &Range<u64>, bases: &Bases) -> Flanks {
     [words(bases, around.start..range.start), words(bases, range.end..around.end)]
 }
 
+/// Whether two flanks share more words than random ones, which have less than one in ten in common.
+fn alike(a: &BTreeSet<u32>, b: &BTreeSet<u32>) -> bool {
+    let fewer = a.len().min(b.len());
+    fewer >= 20 && 6 * a.intersection(b).count() >= fewer
+}
+
 /// Whether both flanks of one are like those of the other, on either strand.
 fn like(one: &Flanks, other: &Flanks) -> bool {
-    // Two random flanks share less than one word in ten.
-    let alike = |a: &BTreeSet<u32>, b: &BTreeSet<u32>| {
-        let fewer = a.len().min(b.len());
-        fewer >= 20 && 6 * a.intersection(b).count() >= fewer
-    };
     let pairs = |x: usize, y: usize| alike(&one[0], &other[x]) && alike(&one[1], &other[y]);
     pairs(0, 1) || pairs(1, 0)
 }
@@ -182,6 +215,13 @@ fn like(one: &Flanks, other: &Flanks) -> bool {
 /// Whether two ranges have flanks of their own.
 pub(super) fn flanks_differ(one: &Range<u64>, other: &Range<u64>, bases: &Bases) -> bool {
     !like(&flanks(one, bases), &flanks(other, bases))
+}
+
+/// Whether no flank of one copy is like the one on the same side of the other.
+pub(super) fn neither_flank_like(one: &Placed<'_>, other: &Placed<'_>, bases: &Bases) -> bool {
+    let turned = usize::from(one.alignment.strand != other.alignment.strand);
+    let (one, other) = (flanks(&one.genome, bases), flanks(&other.genome, bases));
+    (0..2).all(|side| !alike(&one[side], &other[side ^ turned]))
 }
 
 /// Whether `least` places of which the flanks differ cover half of the consensus: more than its copies make a duplication of a part of

@@ -8,7 +8,7 @@
 //!
 //! When nothing changes, families that are several are taken apart, and the insides of elements with few whole copies are looked for
 //! (`parts`). What is left is judged (`judge`): a family of transposons has copies in enough places of which
-//! the flanks differ.
+//! the flanks differ. What a block of the genome contained that turns out to be none comes back, and is worked on in the same way.
 
 mod alike;
 mod coding;
@@ -22,6 +22,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::bases::Bases;
+use super::class::direct_repeat;
 use super::extension::{Reach, Scores, Way, extend};
 use super::{Family, FamilySeed, Parameters};
 use crate::align::{Alignment, Library, SearchOptions, search};
@@ -31,9 +32,9 @@ use crate::memory::{Budget, Component, trim};
 use crate::sequence::letters;
 use crate::{Progress, Result};
 pub(super) use consensus::{Step, walk};
-use consensus::{anchor, seams, supported, vote};
+use consensus::{anchor, seams, supported, vote, within_common_ends};
 pub use judge::LeftOut;
-use judge::{Verdict, Why, judge};
+use judge::{Verdict, Why, judge, neither_flank_like};
 pub use parts::Part;
 pub(super) use places::Placed;
 use places::contained;
@@ -47,7 +48,7 @@ pub struct RefineOptions {
     pub min_copies: usize,
     /// Shortest consensus.
     pub min_length: usize,
-    /// Most rounds, of one search each; one more search finds the copies of what came out.
+    /// Most rounds, of one search each, in which families grow; those that come back have rounds of their own.
     pub rounds: usize,
     /// Most copies that make a consensus, the best.
     pub most_copies: usize,
@@ -99,8 +100,11 @@ pub struct Refined {
 const MAX_E_VALUE: f64 = 0.1;
 /// Most rounds in which families are taken apart.
 const APART: u32 = 3;
-/// Rounds for families that come back.
+/// Whole copies of an element of which flanks are compared.
+const MOST_WHOLE: usize = 10;
+/// Rounds for families that come back, and how often any do.
 const BACK: usize = 2;
+const MOST_BACK: usize = 3;
 /// Bytes of an alignment without its operations: itself, its place, what others take of it, and its number in the lists of copies.
 const PER_ALIGNMENT: usize =
     size_of::<Alignment>() + size_of::<Placed<'_>>() + 2 * size_of::<u64>() + 3 * size_of::<usize>();
@@ -121,11 +125,22 @@ struct Working {
     judged: bool,
     /// Families that were dropped since this one contains them. They come back where it turns out to be none.
     holds: Vec<Working>,
+    /// Where the copies lie of the block that it came back from, if that had come back itself.
+    block: Vec<Range<u64>>,
 }
 
 impl Working {
     fn new(consensus: Vec<u8>, seed: FamilySeed) -> Self {
-        Self { consensus, seed, part: Part::Whole, beside: 0, settled: None, judged: false, holds: Vec::new() }
+        Self {
+            consensus,
+            seed,
+            part: Part::Whole,
+            beside: 0,
+            settled: None,
+            judged: false,
+            holds: Vec::new(),
+            block: Vec::new(),
+        }
     }
 
     /// What became of the family; what it holds goes to the first of the parts.
@@ -134,6 +149,11 @@ impl Working {
             first.holds.clone_from(&self.holds);
         }
         parts
+    }
+
+    /// The same family with another consensus, of which nothing is known yet.
+    fn with_consensus(&self, consensus: Vec<u8>) -> Self {
+        Self { block: self.block.clone(), ..Self::new(consensus, self.seed.clone()) }
     }
 
     /// The family with the alignments that were found last.
@@ -177,7 +197,7 @@ pub fn refine(
         drafts.into_iter().map(|draft| Working::new(draft.consensus, draft.seed)).collect();
     let mut stage = Stage::Growing;
     // The last round in which families are grown, and whether any came back.
-    let (mut last, mut came_back) = (options.rounds, false);
+    let (mut last, mut back) = (options.rounds, 0);
     for round in 1.. {
         progress.phase("refine", Some(families.len() as u64));
         // What the round before looked at, and discovery, the search can use.
@@ -189,7 +209,8 @@ pub fn refine(
         held.resize(bytes);
         let placed: Vec<Placed<'_>> = alignments.iter().map(|a| Placed::new(a, contigs)).collect();
         let lengths: Vec<usize> = families.iter().map(|f| f.consensus.len()).collect();
-        let container = contained(&placed, &lengths);
+        let judged: Vec<bool> = families.iter().map(|f| f.judged).collect();
+        let container = contained(&placed, &lengths, &judged);
         let mut kept: Vec<bool> = container.iter().map(Option::is_none).collect();
         hold(&mut families, &container);
         let mut copies = places::copies(&placed, &kept);
@@ -238,12 +259,17 @@ pub fn refine(
                 for (family, why) in not {
                     left_out.count(why);
                     kept[family] = false;
-                    others.append(&mut families[family].holds);
+                    let block = match back {
+                        0 => Vec::new(),
+                        _ => parts::block(&families[family], &copies.own[family], &placed, &bases),
+                    };
+                    let returned = |held| Working { block: block.clone(), ..held };
+                    others.extend(families[family].holds.drain(..).map(returned));
                 }
                 // What they took is the others' now.
                 copies = places::copies(&placed, &kept);
             };
-            if came_back || others.is_empty() {
+            if back == MOST_BACK || others.is_empty() {
                 let families = families.into_iter().zip(copies.own).zip(verdicts);
                 let families = families.filter_map(|((family, own), verdict)| match verdict {
                     Some(Verdict::Family { tandem }) => Some(RefinedFamily::new(family, own, &alignments, tandem)),
@@ -257,7 +283,7 @@ pub fn refine(
                 return Ok(Refined { families, left_out, rounds: round - 1 });
             }
             left_out.contained -= others.len() as u64;
-            (stage, last, came_back) = (Stage::Growing, round + BACK, true);
+            (stage, last, back) = (Stage::Growing, round + BACK, back + 1);
             families.iter_mut().for_each(|family| family.judged = true);
         }
         // Votes and columns of one family a thread, and its dynamic program.
@@ -300,7 +326,10 @@ pub fn refine(
         left_out.few_copies += (before - families.len()) as u64;
         // Pieces of one family are by now the same, and need not be searched for each.
         let consensi: Vec<&[u8]> = families.iter().map(|f| &f.consensus[..]).collect();
-        let container = alike::repeated(&consensi);
+        let mut container = alike::repeated(&consensi);
+        for (family, holder) in container.iter_mut().enumerate() {
+            *holder = holder.filter(|&holder| families[family].judged <= families[holder].judged);
+        }
         hold(&mut families, &container);
         left_out.contained += container.iter().flatten().count() as u64;
         let mut container = container.into_iter();
@@ -359,7 +388,7 @@ fn improved(family: &Working, copies: &[Placed<'_>], bases: &Bases, options: &Re
     if voters.len() < least {
         return Vec::new();
     }
-    let made = |consensus: Vec<u8>| Working::new(consensus, family.seed.clone());
+    let made = |consensus: Vec<u8>| family.with_consensus(consensus);
     let seams = seams(voters, old);
     if !seams.is_empty() {
         let edges: Vec<usize> = [0].into_iter().chain(seams).chain([old]).collect();
@@ -367,13 +396,19 @@ fn improved(family: &Working, copies: &[Placed<'_>], bases: &Bases, options: &Re
             .with_parts(edges.windows(2).map(|edge| made(family.consensus[edge[0]..edge[1]].to_vec())).collect());
     }
     let vote = vote(&family.consensus, voters, bases);
-    let kept = supported(&vote, voters, least as u32);
+    let kept = match is_bounded(&family.consensus, voters, bases) {
+        true => supported(&vote, 2),
+        false => within_common_ends(&vote, voters, supported(&vote, least as u32)),
+    };
     let middle = &vote.consensus[kept.clone()];
     if middle.len() < options.min_length.min(30) {
         return Vec::new();
     }
     let columns = vote.column(kept.start, old)..vote.column(kept.end, old);
-    let (left, right) = beyond(voters, &columns, old, bases, options, least);
+    // What came back from a block does not grow into it again: it goes on where a good part of its copies do.
+    let covered: usize = copies.iter().map(|copy| copy.alignment.query_range.len()).sum();
+    let agreeing = if !family.block.is_empty() { least.max(covered / old / 3) } else { least };
+    let (left, right) = beyond(voters, &columns, old, bases, options, agreeing);
     let moved = left.len().abs_diff(kept.start) + right.len().abs_diff(vote.consensus.len() - kept.end);
     if moved < 8 && u64::from(vote.changes) * 300 < middle.len() as u64 {
         // What changes is not worth another search: the family stays what its alignments were made with.
@@ -387,6 +422,23 @@ fn improved(family: &Working, copies: &[Placed<'_>], bases: &Bases, options: &Re
         consensus.truncate(period);
     }
     family.with_parts(vec![made(consensus)])
+}
+
+/// Whether a consensus begins and ends with a terminal repeat, and two whole copies of it lie in places of which neither flank is like the
+/// other's: an element, however many copies a part of it has.
+fn is_bounded(consensus: &[u8], copies: &[Placed<'_>], bases: &Bases) -> bool {
+    const SLACK: u32 = 60;
+    let whole = |copy: &&Placed<'_>| {
+        let range = &copy.alignment.query_range;
+        range.start <= SLACK && range.end + SLACK >= consensus.len() as u32
+    };
+    let whole: Vec<&Placed<'_>> = copies.iter().filter(whole).take(MOST_WHOLE).collect();
+    whole.len() >= 2
+        && direct_repeat(consensus).is_some()
+        && whole
+            .iter()
+            .enumerate()
+            .any(|(i, one)| whole[i + 1..].iter().any(|other| neither_flank_like(one, other, bases)))
 }
 
 /// The period of a consensus that repeats itself over more than its terminal repeats.

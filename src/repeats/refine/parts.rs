@@ -169,10 +169,26 @@ pub(super) fn apart(family: &Working, copies: &[Placed<'_>], options: &RefineOpt
             Part::Whole | Part::TerminalRepeat => 0,
         };
         let consensus = family.consensus[range.clone()].to_vec();
-        Working { part: *part, beside, ..Working::new(consensus, family.seed.clone()) }
+        Working { part: *part, beside, ..family.with_consensus(consensus) }
     };
     let made = parts.iter().enumerate().filter(|(_, (range, _))| range.len() >= options.min_length).map(made);
     family.with_parts(made.collect())
+}
+
+/// Where copies lie that have half of a consensus or more, ascending and apart; and those of the block that it came back from.
+pub(super) fn block(family: &Working, own: &[usize], placed: &[Placed<'_>], bases: &Bases) -> Vec<Range<u64>> {
+    let mut alignments: Vec<&Alignment> = own.iter().map(|&i| placed[i].alignment).collect();
+    alignments.sort_unstable_by_key(|alignment| alignment.place());
+    let mut ranges = family.block.clone();
+    for parts in insertions(alignments) {
+        let (Some(first), Some(last)) = (parts.first(), parts.last()) else { continue };
+        if 2 * parts.iter().map(|part| part.query_range.len()).sum::<usize>() >= family.consensus.len() {
+            let contig = bases.start_of(first.contig);
+            ranges.push(contig + first.range.start..contig + last.range.end);
+        }
+    }
+    ranges.sort_unstable_by_key(|range| (range.start, range.end));
+    ranges
 }
 
 /// Bases between two terminal repeats.

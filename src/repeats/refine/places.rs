@@ -149,8 +149,9 @@ struct Shared {
 const MUCH_FARTHER: f64 = 0.05;
 
 /// For each family the one that contains it, if any: 80 % of its consensus lies on the other's copies and most of its copies the
-/// other explains about as well. Of two that contain each other the longer is kept, then the one with more bases.
-pub(crate) fn contained(placed: &[Placed<'_>], lengths: &[usize]) -> Vec<Option<usize>> {
+/// other explains about as well. Of two that contain each other the longer is kept, then the one with more bases. What
+/// was judged to be a family is contained in such ones only.
+pub(crate) fn contained(placed: &[Placed<'_>], lengths: &[usize], judged: &[bool]) -> Vec<Option<usize>> {
     let mut shared: BTreeMap<(u32, u32), Shared> = BTreeMap::new();
     let mut totals = vec![0u64; lengths.len()];
     let all = vec![true; lengths.len()];
@@ -183,7 +184,8 @@ pub(crate) fn contained(placed: &[Placed<'_>], lengths: &[usize]) -> Vec<Option<
     for &a in &order {
         let holders = shared.range((a as u32, 0)..=(a as u32, u32::MAX)).map(|(&(_, b), _)| b as usize);
         container[a] = holders
-            .filter(|&b| container[b].is_none() && within(a, b) && (!within(b, a) || worth(b) > worth(a)))
+            .filter(|&b| container[b].is_none() && judged[a] <= judged[b] && within(a, b))
+            .filter(|&b| !within(b, a) || (judged[b] && !judged[a]) || worth(b) > worth(a))
             .max_by_key(|&b| worth(b));
     }
     container
@@ -218,5 +220,35 @@ fn count(
         let length = lengths[copy.alignment.query as usize] as u64;
         let (from, to) = (columns.start * 64 / length, (columns.end * 64).div_ceil(length).min(64));
         entry.parts |= bits(from, to);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::align::Counts;
+    use crate::kmer::Strand;
+
+    #[test]
+    fn what_was_judged_a_family_is_contained_in_such_ones_only() {
+        // Of 100 and 300 bases; the longer one has two copies of which the shorter one is a part.
+        let copy = |query: u32, start: u64, columns: Range<u32>| {
+            let range = start..start + u64::from(columns.end - columns.start);
+            let counts = Counts { matches: columns.end - columns.start, ..Counts::default() };
+            let (score, operations) = (8 * counts.matches as i32, Vec::new());
+            let strand = Strand::Forward;
+            Alignment { query, strand, query_range: columns, contig: 0, range, score, e_value: 0.0, counts, operations }
+        };
+        let alignments = [copy(0, 1000, 0..100), copy(1, 1000, 0..300), copy(0, 5000, 0..100), copy(1, 5000, 0..300)];
+        let placed: Vec<Placed<'_>> =
+            alignments.iter().map(|a| Placed { alignment: a, genome: a.range.clone() }).collect();
+        for (judged, container) in [
+            ([false, false], [Some(1), None]),
+            ([true, true], [Some(1), None]),
+            ([false, true], [Some(1), None]),
+            ([true, false], [None, None]),
+        ] {
+            assert_eq!(contained(&placed, &[100, 300], &judged), container, "{judged:?}");
+        }
     }
 }
