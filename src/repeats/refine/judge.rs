@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::coding::{are_coding, are_genes};
-use super::places::Placed;
+use super::places::{Placed, span};
 use super::{Part, RefineOptions, Working};
 use crate::align::Alignment;
 use crate::kmer::Strand;
@@ -158,9 +158,8 @@ fn is_simple(consensus: &[u8]) -> bool {
 fn places(copies: &[Vec<&Alignment>], length: u64, bases: &Bases) -> Vec<Place> {
     let mut places: Vec<(Place, Strand)> = Vec::new();
     for parts in copies {
-        let (Some(first), Some(last)) = (parts.first(), parts.last()) else { continue };
-        let contig = bases.start_of(first.contig);
-        let (genome, strand) = (contig + first.range.start..contig + last.range.end, first.strand);
+        let (Some(genome), Some(first)) = (span(parts, bases), parts.first()) else { continue };
+        let strand = first.strand;
         if genome.end < genome.start + (length / 4).min(40) {
             continue;
         }

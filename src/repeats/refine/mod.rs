@@ -196,7 +196,7 @@ pub fn refine(
     let mut families: Vec<Working> =
         drafts.into_iter().map(|draft| Working::new(draft.consensus, draft.seed)).collect();
     let mut stage = Stage::Growing;
-    // The last round in which families are grown, and whether any came back.
+    // The last round in which families are grown, and how often any came back.
     let (mut last, mut back) = (options.rounds, 0);
     for round in 1.. {
         progress.phase("refine", Some(families.len() as u64));
@@ -388,12 +388,11 @@ fn improved(family: &Working, copies: &[Placed<'_>], bases: &Bases, options: &Re
     if voters.len() < least {
         return Vec::new();
     }
-    let made = |consensus: Vec<u8>| family.with_consensus(consensus);
     let seams = seams(voters, old);
     if !seams.is_empty() {
         let edges: Vec<usize> = [0].into_iter().chain(seams).chain([old]).collect();
-        return family
-            .with_parts(edges.windows(2).map(|edge| made(family.consensus[edge[0]..edge[1]].to_vec())).collect());
+        let part = |edge: &[usize]| family.with_consensus(family.consensus[edge[0]..edge[1]].to_vec());
+        return family.with_parts(edges.windows(2).map(part).collect());
     }
     let vote = vote(&family.consensus, voters, bases);
     let kept = match is_bounded(&family.consensus, voters, bases) {
@@ -406,8 +405,12 @@ fn improved(family: &Working, copies: &[Placed<'_>], bases: &Bases, options: &Re
     }
     let columns = vote.column(kept.start, old)..vote.column(kept.end, old);
     // What came back from a block does not grow into it again: it goes on where a good part of its copies do.
-    let covered: usize = copies.iter().map(|copy| copy.alignment.query_range.len()).sum();
-    let agreeing = if !family.block.is_empty() { least.max(covered / old / 3) } else { least };
+    let agreeing = if family.block.is_empty() {
+        least
+    } else {
+        let covered: usize = copies.iter().map(|copy| copy.alignment.query_range.len()).sum();
+        least.max(covered / old / 3)
+    };
     let (left, right) = beyond(voters, &columns, old, bases, options, agreeing);
     let moved = left.len().abs_diff(kept.start) + right.len().abs_diff(vote.consensus.len() - kept.end);
     if moved < 8 && u64::from(vote.changes) * 300 < middle.len() as u64 {
@@ -421,7 +424,7 @@ fn improved(family: &Working, copies: &[Placed<'_>], bases: &Bases, options: &Re
         // Twice the same element, or many units of a tandem repeat: one is enough, and grows again where it should.
         consensus.truncate(period);
     }
-    family.with_parts(vec![made(consensus)])
+    family.with_parts(vec![family.with_consensus(consensus)])
 }
 
 /// Whether a consensus begins and ends with a terminal repeat, and two whole copies of it lie in places of which neither flank is like the

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::judge::{flanks_differ, words};
-use super::places::{Copies, Placed};
+use super::places::{Copies, Placed, span};
 use super::{RefineOptions, Working};
 use crate::align::Alignment;
 use crate::kmer::Strand;
@@ -175,20 +175,15 @@ pub(super) fn apart(family: &Working, copies: &[Placed<'_>], options: &RefineOpt
     family.with_parts(made.collect())
 }
 
-/// Where copies lie that have half of a consensus or more, ascending and apart; and those of the block that it came back from.
+/// Where copies lie that have half of a consensus or more, and the copies of the block that it came back from.
 pub(super) fn block(family: &Working, own: &[usize], placed: &[Placed<'_>], bases: &Bases) -> Vec<Range<u64>> {
     let mut alignments: Vec<&Alignment> = own.iter().map(|&i| placed[i].alignment).collect();
     alignments.sort_unstable_by_key(|alignment| alignment.place());
-    let mut ranges = family.block.clone();
-    for parts in insertions(alignments) {
-        let (Some(first), Some(last)) = (parts.first(), parts.last()) else { continue };
-        if 2 * parts.iter().map(|part| part.query_range.len()).sum::<usize>() >= family.consensus.len() {
-            let contig = bases.start_of(first.contig);
-            ranges.push(contig + first.range.start..contig + last.range.end);
-        }
-    }
-    ranges.sort_unstable_by_key(|range| (range.start, range.end));
-    ranges
+    let half = |parts: &Vec<&Alignment>| {
+        2 * parts.iter().map(|part| part.query_range.len()).sum::<usize>() >= family.consensus.len()
+    };
+    let whole = insertions(alignments).into_iter().filter(half);
+    family.block.iter().cloned().chain(whole.filter_map(|parts| span(&parts, bases))).collect()
 }
 
 /// Bases between two terminal repeats.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::align::Alignment;
+use crate::repeats::bases::Bases;
 use crate::store::Contig;
 
 /// An alignment, and where it lies.
@@ -23,6 +24,13 @@ impl<'a> Placed<'a> {
     pub(crate) fn bases(&self) -> u64 {
         self.genome.end - self.genome.start
     }
+}
+
+/// The bases of the genome, all contigs end to end, from the first to the last part of a copy.
+pub(super) fn span(parts: &[&Alignment], bases: &Bases) -> Option<Range<u64>> {
+    let (first, last) = (parts.first()?, parts.last()?);
+    let contig = bases.start_of(first.contig);
+    Some(contig + first.range.start..contig + last.range.end)
 }
 
 /// Calls `each` with every two alignments that overlap in the genome by more than a trifle.
