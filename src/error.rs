@@ -60,9 +60,23 @@ pub enum Error {
     #[error("{} exists already; give another -o or replace it with --force", .0.display())]
     Exists(PathBuf),
 
-    /// The output is there and is not ours to replace.
-    #[error("{} is not a reprise index, and --force replaces nothing else; give another -o", .0.display())]
-    NotOurs(PathBuf),
+    /// What is there is not ours to replace, nor to follow.
+    #[error("{} {problem}", path.display())]
+    NotOurs {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it is, and what to do.
+        problem: String,
+    },
+
+    /// Where a run works, something lies that no run of this user made.
+    #[error("{} {problem}", path.display())]
+    Occupied {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it is, whose, and what to do.
+        problem: String,
+    },
 
     /// Another process is building this index.
     #[error("{} is being built{}; wait for it with --wait or give another -o", target.display(), builder.as_ref().map(|b| format!(" by {b}")).unwrap_or_default())]
@@ -153,8 +167,8 @@ impl Error {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => 5,
                 _ => 1,
             },
-            Self::Building { .. } => 1,
-            Self::Usage(_) | Self::Exists(_) | Self::NotOurs(_) => 2,
+            Self::Building { .. } | Self::Occupied { .. } => 1,
+            Self::Usage(_) | Self::Exists(_) | Self::NotOurs { .. } => 2,
             Self::Input { .. } | Self::NotInIndex { .. } | Self::OtherGenome { .. } => 3,
             Self::Unfinished { .. } | Self::Damaged { .. } | Self::Version { .. } => 4,
             Self::Memory { .. } => 5,

@@ -46,7 +46,7 @@ use crate::store::{
     self, CATALOG, Contig, FileDigest, GenomeSummary, Identity, Layout, LayoutKind, Manifest, POSITIONS, Parameters,
     SEQUENCE, Shape, SourceFile, SuperKmerLayout, Totals, time_stamp,
 };
-use crate::temporary::Temporary;
+use crate::temporary::TemporaryFolder;
 use crate::{Error, Notice, Progress, Result};
 
 /// What to build.
@@ -227,7 +227,7 @@ pub fn plan_index(
     check_options(options)?;
     check_target(target, options.force)?;
     Shares::of(budget, rayon::current_num_threads(), 0)?;
-    let scratch = Temporary::folder("reprise-plan")?;
+    let scratch = TemporaryFolder::new("reprise-plan")?;
     let sequence = scratch.path().join(SEQUENCE);
     let prepared = Prepared::read(sources, &sequence, options, budget, progress)?;
     let genome = TwoBit::open(&sequence)?;

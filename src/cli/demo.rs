@@ -11,7 +11,7 @@ use crate::memory::{Component, human_bytes};
 use crate::output::Output;
 use crate::repeats::simulate::{Random, reverse_complement};
 use crate::sequence::Source;
-use crate::temporary::Temporary;
+use crate::temporary::TemporaryFolder;
 use crate::{Error, Result, Silent};
 
 #[derive(Debug, Args)]
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
             std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
             demo(folder)?
         }
-        None => demo(Temporary::folder("reprise-demo")?.path())?,
+        None => demo(TemporaryFolder::new("reprise-demo")?.path())?,
     };
     std::io::stdout().write_all(text.as_bytes()).map_err(|e| Error::io("write", "the output", e))
 }
@@ -62,7 +62,7 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Str
             text.push('\n');
         }
     }
-    let mut output = Output::create(Some(&fasta), true)?;
+    let mut output = Output::create(Some(&fasta), settings.force)?;
     output.write_all(text.as_bytes()).map_err(|e| Error::io("write", &fasta, e))?;
     output.finish()?;
     drop(text);

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -116,11 +116,17 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         }
         return settings.print(&text);
     }
+    // What cannot be written is found before the search.
+    let mut library = settings.output()?;
+    let alignments =
+        arguments.stockholm.as_deref().map(|path| Output::create(Some(path), settings.force)).transpose()?;
     let found = settings.on_pool(|| find(&index, &parameters, &settings.budget, &settings.progress))?;
-    if let Some(path) = &arguments.stockholm {
-        settings.on_pool(|| found.write_stockholm(&index, path, settings.force))?;
+    if let Some(alignments) = alignments {
+        settings.on_pool(|| found.write_stockholm(&index, alignments))?;
     }
-    write(&families(&found.table, arguments.format.into()), settings)?;
+    let text = families(&found.table, arguments.format.into());
+    library.write_all(&text).map_err(|e| Error::io("write", "the output", e))?;
+    library.finish()?;
     summarize(&found.summary, settings)
 }
 
@@ -158,22 +164,15 @@ pub(super) fn find(index: &Index, parameters: &Parameters, budget: &Budget, prog
 
 impl Found {
     /// Writes the seed alignment of each family.
-    pub(super) fn write_stockholm(&self, index: &Index, path: &Path, force: bool) -> Result<()> {
-        let mut file = Output::create(Some(path), force)?;
+    pub(super) fn write_stockholm(&self, index: &Index, mut file: Output) -> Result<()> {
         let mut text = Vec::new();
         seed_alignments(index, &self.families, |number, alignment| {
             text.clear();
             stockholm(&mut text, &self.table[number], &alignment);
-            file.write_all(&text).map_err(|e| Error::io("write", path, e))
+            file.write_all(&text).map_err(|e| Error::io("write", "the alignments", e))
         })?;
         file.finish()
     }
-}
-
-fn write(text: &[u8], settings: &Settings) -> Result<()> {
-    let mut output = settings.output()?;
-    output.write_all(text).map_err(|e| Error::io("write", "the output", e))?;
-    output.finish()
 }
 
 /// To standard output where the families go to a file, else to standard error with `-v`.

@@ -229,10 +229,15 @@ impl Settings {
 
     /// Runs a command while its memory is watched, and says what it was used for.
     fn watched(&self, brief: bool, command: impl FnOnce() -> Result<()>) -> Result<()> {
+        // A report that cannot be written is found before the command.
+        let report = match &self.memory_report {
+            Some(path) if path.as_os_str() != "-" => Some(Output::create(Some(path), self.force)?),
+            _ => None,
+        };
         if brief && self.monitor_memory.is_none() {
             // A thread would take as long as the command.
             command()?;
-            return self.report_memory(&Peak::now(&self.budget));
+            return self.report_memory(&Peak::now(&self.budget), report);
         }
         let series = self.monitor_memory.as_deref().map(|path| -> Result<Output> {
             let mut series = Output::create(Some(path), self.force)?;
@@ -249,18 +254,18 @@ impl Settings {
         let series = series.map_or(Ok(()), Output::finish);
         self.progress.clear();
         outcome.and(series)?;
-        self.report_memory(&peak)
+        self.report_memory(&peak, report)
     }
 
-    fn report_memory(&self, peak: &Peak) -> Result<()> {
+    /// Writes the memory report, where one is wanted, to standard error or to `output`.
+    fn report_memory(&self, peak: &Peak, output: Option<Output>) -> Result<()> {
         let Some(path) = &self.memory_report else { return Ok(()) };
         let report = MemoryUsageBreakdown::new(&self.budget, peak);
         let text = if self.json { report.json() } else { report.text() };
-        if path.as_os_str() == "-" {
+        let Some(mut output) = output else {
             self.progress.line(text.trim_end());
             return Ok(());
-        }
-        let mut output = Output::create(Some(path), self.force)?;
+        };
         output.write_all(text.as_bytes()).map_err(|e| Error::io("write", path, e))?;
         output.finish()
     }

@@ -76,12 +76,14 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         gc: u64::from(arguments.gc) * 10,
         ..SimulationOptions::default()
     };
+    std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
+    let mut files = Files::create(folder, settings.force)?;
     let simulation = match &arguments.library {
         None => Simulation::new(&options),
         Some(path) => Simulation::of(&options, planted(path, &options)?),
     };
-    std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
-    write(folder, &simulation, settings)?;
+    files.write(&simulation).map_err(|e| Error::io("write", folder, e))?;
+    files.finish()?;
     if !settings.quiet {
         let bases: usize = simulation.contigs.iter().map(Vec::len).sum();
         let copies = simulation.copies.iter().filter(|copy| matches!(copy.origin, Origin::Family(_)));
@@ -129,46 +131,59 @@ fn planted(path: &Path, options: &SimulationOptions) -> Result<Vec<Planted>> {
     Ok(families)
 }
 
-fn write(folder: &Path, simulation: &Simulation, settings: &Settings) -> Result<()> {
-    let file = |name: &str, text: &mut dyn FnMut(&mut Output) -> std::io::Result<()>| -> Result<()> {
-        let path = folder.join(name);
-        let mut output = Output::create(Some(&path), settings.force)?;
-        text(&mut output).map_err(|e| Error::io("write", &path, e))?;
-        output.finish()
-    };
-    let name_of = |contig: usize| format!("chr{}", contig + 1);
-    file("genome.fa", &mut |output| {
-        for (number, contig) in simulation.contigs.iter().enumerate() {
-            fasta(output, &name_of(number), contig)?;
-        }
-        Ok(())
-    })?;
-    file("library.fa", &mut |output| {
-        simulation.families.iter().try_for_each(|family| fasta(output, &family.name, &family.consensus))
-    })?;
-    let mut truth = String::new();
-    let mut negatives = String::new();
-    for copy in &simulation.copies {
-        let (contig, start, end) = (name_of(copy.contig), copy.range.start, copy.range.end);
-        let strand = if copy.reverse { '-' } else { '+' };
-        let name = match copy.origin {
-            Origin::Family(family) => &simulation.families[family].name,
-            Origin::Tandem => "tandem",
-            Origin::Duplication => {
-                let _ = writeln!(negatives, "{contig}\t{start}\t{end}\tduplication");
-                continue;
-            }
-        };
-        let _ = writeln!(
-            truth,
-            "{contig}\t{start}\t{end}\t{name}\t{}\t{strand}\t{}\t{}\t{}",
-            copy.divergence, copy.insertion, copy.consensus.start, copy.consensus.end
-        );
+/// The files of a simulation, which get their names together.
+struct Files {
+    genome: Output,
+    library: Output,
+    truth: Output,
+    negatives: Output,
+    summary: Output,
+}
+
+impl Files {
+    fn create(folder: &Path, force: bool) -> Result<Self> {
+        let create = |name: &str| Output::create(Some(&folder.join(name)), force);
+        Ok(Self {
+            genome: create("genome.fa")?,
+            library: create("library.fa")?,
+            truth: create("truth.bed")?,
+            negatives: create("negatives.bed")?,
+            summary: create("summary.tsv")?,
+        })
     }
-    file("truth.bed", &mut |output| output.write_all(truth.as_bytes()))?;
-    file("negatives.bed", &mut |output| output.write_all(negatives.as_bytes()))?;
-    let table = summary(simulation);
-    file("summary.tsv", &mut |output| output.write_all(table.as_bytes()))
+
+    fn write(&mut self, simulation: &Simulation) -> std::io::Result<()> {
+        let name_of = |contig: usize| format!("chr{}", contig + 1);
+        for (number, contig) in simulation.contigs.iter().enumerate() {
+            fasta(&mut self.genome, &name_of(number), contig)?;
+        }
+        for family in &simulation.families {
+            fasta(&mut self.library, &family.name, &family.consensus)?;
+        }
+        for copy in &simulation.copies {
+            let (contig, start, end) = (name_of(copy.contig), copy.range.start, copy.range.end);
+            let strand = if copy.reverse { '-' } else { '+' };
+            let name = match copy.origin {
+                Origin::Family(family) => &simulation.families[family].name,
+                Origin::Tandem => "tandem",
+                Origin::Duplication => {
+                    writeln!(self.negatives, "{contig}\t{start}\t{end}\tduplication")?;
+                    continue;
+                }
+            };
+            writeln!(
+                self.truth,
+                "{contig}\t{start}\t{end}\t{name}\t{}\t{strand}\t{}\t{}\t{}",
+                copy.divergence, copy.insertion, copy.consensus.start, copy.consensus.end
+            )?;
+        }
+        self.summary.write_all(summary(simulation).as_bytes())
+    }
+
+    fn finish(self) -> Result<()> {
+        let Self { genome, library, truth, negatives, summary } = self;
+        Output::finish_all(vec![genome, library, truth, negatives, summary])
+    }
 }
 
 /// A row for each family: what of it is in the genome.

@@ -73,6 +73,7 @@ impl Fault {
             "EIO" => libc::EIO,
             "EINTR" => libc::EINTR,
             "EINVAL" => libc::EINVAL,
+            "EXDEV" => libc::EXDEV,
             "ENOLCK" => libc::ENOLCK,
             _ => return Ok(bytes),
         };

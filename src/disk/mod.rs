@@ -5,11 +5,14 @@
 
 #[cfg(debug_assertions)]
 mod faults;
+mod folder;
+mod publish;
 
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::thread::{self, ThreadId};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -27,6 +30,9 @@ enum Call {
     Read,
     Lock,
 }
+
+pub(crate) use folder::{Folder, PROBE, follow, is_this_user, user};
+pub(crate) use publish::{Naming, publish};
 
 #[cfg(debug_assertions)]
 pub(crate) use faults::large_pass;
@@ -89,30 +95,19 @@ impl File {
         call(Call::Create, || fs::File::options().read(true).write(true).create_new(true).open(path)).map(Self)
     }
 
-    /// Makes a file, or empties the one that is there.
-    pub(crate) fn create(path: &Path) -> io::Result<Self> {
-        let open = || fs::File::options().read(true).write(true).create(true).truncate(true).open(path);
-        call(Call::Create, open).map(Self)
-    }
-
-    /// Makes a file, or opens the one that is there as it is.
-    pub(crate) fn open_or_create(path: &Path) -> io::Result<Self> {
-        let open = || fs::File::options().read(true).write(true).create(true).truncate(false).open(path);
-        call(Call::Create, open).map(Self)
-    }
-
-    /// Opens a file that is there.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        call(Call::Create, || fs::File::options().read(true).write(true).open(path)).map(Self)
-    }
-
     /// Another handle of the same file and the same place in it.
     pub(crate) fn try_clone(&self) -> io::Result<Self> {
         self.0.try_clone().map(Self)
     }
 
-    pub(crate) fn metadata(&self) -> io::Result<fs::Metadata> {
-        self.0.metadata()
+    /// Its bytes.
+    pub(crate) fn length(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    /// Reads all of it: see [`read_text`].
+    pub(crate) fn read_text(self) -> io::Result<Vec<u8>> {
+        read_all(self.0)
     }
 
     pub(crate) fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
@@ -154,9 +149,21 @@ impl File {
         self.0.try_lock()
     }
 
-    /// As [`try_lock`](Self::try_lock), once whoever has it has gone.
-    pub(crate) fn lock(&self) -> io::Result<()> {
-        call(Call::Lock, || self.0.lock())
+    /// As [`try_lock`](Self::try_lock), in common with others that only want to know that nobody holds it alone.
+    pub(crate) fn try_lock_shared(&self) -> Result<(), fs::TryLockError> {
+        call(Call::Lock, || Ok(())).map_err(fs::TryLockError::Error)?;
+        self.0.try_lock_shared()
+    }
+
+    /// As [`try_lock_shared`](Self::try_lock_shared), once nobody holds it alone.
+    pub(crate) fn lock_shared(&self) -> io::Result<()> {
+        call(Call::Lock, || self.0.lock_shared())
+    }
+
+    /// Holds the lock of this file, where there are locks, so that others can see that it is still written to.
+    pub(crate) fn mark_live(&self) {
+        // Without locks nobody looks for one.
+        let _ = self.0.try_lock();
     }
 }
 
@@ -197,36 +204,51 @@ pub(crate) fn sync(path: &Path) -> io::Result<()> {
     call(Call::Sync, || fs::File::open(path)?.sync_all())
 }
 
-pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
-    call(Call::Create, || fs::create_dir(path))
-}
-
-pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    call(Call::Rename, || fs::rename(from, to))
-}
-
-/// Two names change places in one step, where the file system can do that.
-pub(crate) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        call(Call::Rename, || Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?))
-    }
-    #[cfg(not(target_os = "linux"))]
-    Err(io::Error::new(io::ErrorKind::Unsupported, format!("{} and {}", one.display(), other.display())))
-}
-
 pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
     call(Call::Remove, || fs::remove_file(path))
 }
 
-/// Removes a folder and all in it.
+/// Makes a folder that only this user can enter.
+pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    call(Call::Create, || fs::DirBuilder::new().mode(0o700).create(path))
+}
+
+/// Removes a folder that this process made, and all in it.
 pub(crate) fn remove_folder(path: &Path) -> io::Result<()> {
     call(Call::Remove, || fs::remove_dir_all(path))
 }
 
-/// A part of a name that no other process makes: process numbers repeat, on other machines that share the disk and in time.
+/// Bytes of a text file of an index or of its build that are read at the most. They hold a name for each file of input, which
+/// is what grows: some 100,000 fit.
+pub(crate) const MAX_TEXT: u64 = 16 << 20;
+
+/// Reads a text file of an index: a regular file of at most [`MAX_TEXT`] bytes. Anything else fails at once with
+/// [`io::ErrorKind::InvalidData`], a pipe too, for whose other end nobody waits.
+pub(crate) fn read_text(path: &Path) -> io::Result<Vec<u8>> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    read_all(fs::File::options().read(true).custom_flags(nonblocking).open(path)?)
+}
+
+/// As [`read_text`], from an open file.
+fn read_all(file: fs::File) -> io::Result<Vec<u8>> {
+    let invalid = |problem: String| io::Error::new(io::ErrorKind::InvalidData, problem);
+    if !file.metadata()?.is_file() {
+        return Err(invalid("it is not a regular file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_TEXT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_TEXT {
+        return Err(invalid(format!("it has more than {MAX_TEXT} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// A part of a name that nobody makes again: process numbers repeat, on other machines that share the disk and in time.
 pub(crate) fn unique() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos());
-    format!("{}-{now:x}", std::process::id())
+    format!("{}-{now:x}-{number}", std::process::id())
 }

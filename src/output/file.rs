@@ -1,72 +1,154 @@
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, BufWriter, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::temporary::Temporary;
-use crate::{Error, Result, disk};
+use crate::disk::{self, Folder, Naming};
+use crate::temporary::{Remove, Temporary};
+use crate::{Error, Result};
 
 /// In the names of files that are not complete yet.
-pub(crate) const WRITING: &str = ".writing-";
+const WRITING: &str = ".writing-";
+/// Bytes of a name that the temporary name repeats, so that this is no longer than a file system allows (255 bytes).
+const REPEATED: usize = 100;
+/// Bytes that are collected before they are written.
+const BUFFER: usize = 1 << 16;
 
 /// Where results go: standard output, or a file that gets its name only when it is complete and durable.
 pub struct Output {
     writer: BufWriter<Box<dyn Write + Send>>,
-    file: Option<Named>,
+    file: Option<Unnamed>,
 }
 
 /// A file that is not complete yet.
-struct Named {
+struct Unnamed {
     temporary: Temporary,
     file: disk::File,
+    folder: Arc<Folder>,
+    /// Its name for now.
+    writing: OsString,
     /// Its name to be.
-    path: PathBuf,
+    name: OsString,
+    force: bool,
 }
 
 impl Output {
-    /// Standard output for `None` and `-`; else a file, which must not be there unless `force`.
+    /// Standard output for `None` and `-`; else a file, which must not be there unless `force`, neither now nor when it is
+    /// complete. Where the path is a symbolic link, the file that it leads to is meant.
     ///
     /// # Errors
-    /// [`Error::Exists`]; [`Error::Io`].
+    /// [`Error::Exists`]; [`Error::NotOurs`] for a link that leads nowhere or belongs to another user; [`Error::Io`].
     pub fn create(path: Option<&Path>, force: bool) -> Result<Self> {
         let Some(path) = path.filter(|p| p.as_os_str() != "-") else {
-            return Ok(Self { writer: BufWriter::with_capacity(1 << 16, Box::new(io::stdout())), file: None });
+            return Ok(Self { writer: BufWriter::with_capacity(BUFFER, Box::new(io::stdout())), file: None });
         };
+        let is_folder = || Error::io("write", path, io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
         // A pipe, a terminal or /dev/null is written to as it is.
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() && !force => return Err(Error::Exists(path.to_owned())),
-            Ok(metadata) if metadata.is_dir() => {
-                return Err(Error::io("write", path, io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")));
-            }
+            Ok(metadata) if metadata.is_dir() => return Err(is_folder()),
             Ok(metadata) if !metadata.is_file() => {
                 let file = fs::File::options().write(true).open(path).map_err(|e| Error::io("open", path, e))?;
-                return Ok(Self { writer: BufWriter::with_capacity(1 << 16, Box::new(file)), file: None });
+                return Ok(Self { writer: BufWriter::with_capacity(BUFFER, Box::new(file)), file: None });
             }
             _ => {}
         }
-        let mut name = std::ffi::OsString::from(".");
-        name.push(path.file_name().unwrap_or_default());
-        name.push(format!("{WRITING}{}", disk::unique()));
-        let create = |path: &Path| disk::File::create_new(path).map_err(|e| Error::io("create", path, e));
-        let (temporary, file) = Temporary::begin(path.with_file_name(name), disk::remove_file, create)?;
-        let clone = file.try_clone().map_err(|e| Error::io("open", temporary.path(), e))?;
-        let writer: BufWriter<Box<dyn Write + Send>> = BufWriter::with_capacity(1 << 16, Box::new(clone));
-        Ok(Self { writer, file: Some(Named { temporary, file, path: path.to_owned() }) })
+        let path = disk::follow(path)?;
+        let name = path.file_name().filter(|_| !path.as_os_str().as_bytes().ends_with(b"/")).ok_or_else(is_folder)?;
+        let folder = Arc::new(Folder::around(&path).map_err(|e| Error::io("create", &path, e))?);
+        let writing = writing_name(name);
+        let (temporary, file) = Temporary::begin(|| {
+            let file = folder.create_file(&writing).map_err(|e| Error::io("create", &path, e))?;
+            let (folder, writing) = (Arc::clone(&folder), writing.clone());
+            let remove: Remove = Arc::new(move || folder.remove_file(&writing));
+            Ok::<_, Error>((file, remove))
+        })?;
+        file.mark_live();
+        let clone = file.try_clone().map_err(|e| Error::io("open", &path, e))?;
+        let writer: BufWriter<Box<dyn Write + Send>> = BufWriter::with_capacity(BUFFER, Box::new(clone));
+        let name = name.to_owned();
+        Ok(Self { writer, file: Some(Unnamed { temporary, file, folder, writing, name, force }) })
     }
 
-    /// Writes what is left and gives a file its name.
+    /// Writes what is left and gives the file its name, durably. A file that it replaces leaves it its permissions and group.
     ///
     /// # Errors
-    /// [`Error::Io`].
-    pub fn finish(mut self) -> Result<()> {
-        let place = self.file.as_ref().map_or(Path::new("the output"), |named| &named.path);
-        self.writer.flush().map_err(|e| Error::io("write", place, e))?;
-        if let Some(Named { temporary, file, path }) = self.file.take() {
-            // Else a machine that loses its power may keep the name without the bytes.
-            file.sync_data().map_err(|e| Error::io("sync", &path, e))?;
-            let from = temporary.path().to_owned();
-            temporary.publish(|| disk::rename(&from, &path).map_err(|e| Error::io("rename", &from, e)))?;
+    /// [`Error::Exists`] where a file of that name appeared meanwhile that may not be replaced; [`Error::Io`].
+    pub fn finish(self) -> Result<()> {
+        Self::finish_all(vec![self])
+    }
+
+    /// As [`finish`](Self::finish), of files that belong together: all get their names, or none does and the old ones stay.
+    /// The first is what the others speak of, as an index does.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub fn finish_all(outputs: Vec<Self>) -> Result<()> {
+        let mut files = Vec::new();
+        for Self { mut writer, file } in outputs {
+            let place = file.as_ref().map_or(PathBuf::from("the output"), Unnamed::path);
+            writer.flush().map_err(|e| Error::io("write", place, e))?;
+            files.extend(file);
         }
-        Ok(())
+        let asides: Vec<OsString> = files.iter().map(|file| writing_name(&file.name)).collect();
+        let mut namings = Vec::new();
+        for (file, aside) in files.iter().zip(&asides) {
+            let failed = |e| Error::io("look at", file.path(), e);
+            let replaced = file.folder.look(&file.name).map_err(failed)?.filter(|_| file.force);
+            if let Some(replaced) = &replaced {
+                file.file.imitate(replaced);
+            }
+            // Else a machine that loses its power may keep the name without the bytes.
+            file.file.sync_data().map_err(|e| Error::io("sync", file.path(), e))?;
+            namings.push(Naming {
+                from: (&file.folder, &file.writing),
+                to: (&file.folder, &file.name),
+                aside,
+                replaces: replaced.is_some(),
+            });
+        }
+        let mut folders: Vec<&Folder> = files.iter().map(|file| &*file.folder).collect();
+        folders.dedup_by_key(|folder| folder.path());
+        let temporaries: Vec<&Temporary> = files.iter().map(|file| &file.temporary).collect();
+        Temporary::publish_all(&temporaries, || {
+            for (folder, replaced) in disk::publish(&namings, &folders)? {
+                // The new file is complete whether or not the old one goes.
+                let _ = folder.remove_file(replaced);
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Unnamed {
+    fn path(&self) -> PathBuf {
+        self.folder.join(&self.name)
+    }
+}
+
+/// A hidden name for a file that is not complete yet, which no other process makes.
+fn writing_name(name: &OsStr) -> OsString {
+    let mut writing = OsString::from(".");
+    writing.push(OsStr::from_bytes(&name.as_bytes()[..name.len().min(REPEATED)]));
+    writing.push(format!("{WRITING}{}", disk::unique()));
+    writing
+}
+
+/// Removes what runs that were killed left of files of these names in a folder. What another process still writes has its
+/// lock.
+pub(crate) fn sweep_unfinished(folder: &Folder, names: &[&str]) {
+    let is_left = |name: &OsStr| {
+        let writes = |of: &&str| name.as_bytes().starts_with(format!(".{of}{WRITING}").as_bytes());
+        let own = || folder.look(name).is_ok_and(|entry| entry.is_some_and(|entry| entry.is_own_file()));
+        names.iter().any(|name| writes(name)) && own()
+    };
+    for name in folder.names().unwrap_or_default().iter().filter(|name| is_left(name)) {
+        if folder.open_file(name, true).is_ok_and(|file| file.try_lock().is_ok()) {
+            // It only takes space.
+            let _ = folder.remove_file(name);
+        }
     }
 }
 

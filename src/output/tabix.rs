@@ -129,8 +129,7 @@ impl Tabix {
         };
         let io_error = |e| Error::io("write", &path, e);
         written.map_err(io_error)?;
-        lines.finish().map_err(io_error)?.finish()?;
-        index.finish()
+        Output::finish_all(vec![lines.finish().map_err(io_error)?, index])
     }
 }
 

@@ -18,5 +18,5 @@ pub use interval::{Region, nearest_names, parse_bed_line, parse_region};
 pub(crate) use map::map_read_only;
 pub use reader::{RecordHead, SequenceReader};
 pub use source::Source;
-pub(crate) use twobit::pack_run;
 pub use twobit::{Case, Record, TwoBit, TwoBitSummary, TwoBitWriter};
+pub(crate) use twobit::{TEMPORARY_SUFFIXES, pack_run};

@@ -99,6 +99,9 @@ impl Runs {
     }
 }
 
+/// How the names of the spools end, for the moment in which they have one.
+pub(crate) const TEMPORARY_SUFFIXES: [&str; 2] = [".dna.tmp", ".head.tmp"];
+
 /// A temporary file without a name, so that it goes however the program ends.
 struct Spool(disk::File);
 
@@ -107,7 +110,7 @@ impl Spool {
         let mut path = target.as_os_str().to_owned();
         path.push(suffix);
         let path = PathBuf::from(path);
-        let file = disk::File::create(&path).map_err(|e| Error::io("create", &path, e))?;
+        let file = disk::File::create_new(&path).map_err(|e| Error::io("create", &path, e))?;
         disk::remove_file(&path).map_err(|e| Error::io("remove", &path, e))?;
         Ok(BufWriter::with_capacity(1 << 17, Self(file)))
     }
@@ -139,8 +142,8 @@ impl TwoBitWriter {
         Ok(Self {
             path: path.to_owned(),
             wide_from: limit,
-            dna: Spool::create(path, ".dna.tmp")?,
-            heads: Spool::create(path, ".head.tmp")?,
+            dna: Spool::create(path, TEMPORARY_SUFFIXES[0])?,
+            heads: Spool::create(path, TEMPORARY_SUFFIXES[1])?,
             contigs: Vec::new(),
             length: 0,
             byte: 0,
@@ -295,7 +298,7 @@ impl TwoBitWriter {
         let wide = HEADER as u64 + index_bytes(4) + records_bytes > self.wide_from;
         let version = u32::from(wide);
 
-        let file = disk::File::create(&path).map_err(|e| Error::io("create", &path, e))?;
+        let file = disk::File::create_new(&path).map_err(|e| Error::io("create", &path, e))?;
         let mut out = BufWriter::with_capacity(1 << 18, file);
         for word in [SIGNATURE, version, self.contigs.len() as u32, 0] {
             out.write_all(&word.to_le_bytes()).map_err(io_error)?;

@@ -140,7 +140,7 @@ impl DraftFile {
 
 impl StorageBackend for DraftFile {
     fn len(&self) -> Result<u64, std::io::Error> {
-        Ok(self.file.metadata()?.len())
+        self.file.length()
     }
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
         self.noted("read back", self.file.read_exact_at(out, offset))

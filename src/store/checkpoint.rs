@@ -4,6 +4,7 @@
 //! checkpoint that holds their lengths and digests takes the place of the one before. The catalog is not among what is
 //! kept: its bytes depend on the history of its transactions, so it is always written anew, in one.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -12,10 +13,13 @@ use serde::{Deserialize, Serialize};
 
 use super::checksum::Identity;
 use super::manifest::{FileDigest, Totals};
-use crate::{Error, Result, disk};
+use crate::disk::{self, Folder};
+use crate::{Error, Result};
 
 /// The checkpoint in the folder of a build.
 pub(crate) const CHECKPOINT: &str = "checkpoint.json";
+/// The checkpoint that is to take its place.
+pub(crate) const NEXT_CHECKPOINT: &str = "checkpoint.json.tmp";
 /// The dictionary pages in the folder of a build.
 pub(crate) const SPOOL: &str = "pages.spool";
 
@@ -61,23 +65,22 @@ impl Checkpoint {
     }
 
     /// Takes the place of the checkpoint before it in a folder, durably.
-    pub(crate) fn write(mut self, folder: &Path) -> Result<()> {
-        let path = folder.join(CHECKPOINT);
-        let next = folder.join("checkpoint.json.tmp");
+    pub(crate) fn write(mut self, folder: &Folder) -> Result<()> {
         let mut put = || {
             self.blake3 = self.digest()?;
-            let mut file = disk::File::create(&next)?;
+            folder.remove_file_if_there(NEXT_CHECKPOINT)?;
+            let mut file = folder.create_file(NEXT_CHECKPOINT)?;
             file.write_all(self.json()?.as_bytes())?;
             file.sync_all()?;
-            disk::rename(&next, &path)?;
-            disk::sync(folder)
+            folder.rename(OsStr::new(NEXT_CHECKPOINT), folder, OsStr::new(CHECKPOINT))?;
+            folder.sync()
         };
-        put().map_err(|e| Error::io("write", &path, e))
+        put().map_err(|e| Error::io("write", folder.join(CHECKPOINT), e))
     }
 
     /// The checkpoint in a folder, if a sound one of this program is there; else why not.
-    pub(crate) fn read(folder: &Path) -> Result<Self, String> {
-        let bytes = match fs::read(folder.join(CHECKPOINT)) {
+    pub(crate) fn read(folder: &Folder) -> Result<Self, String> {
+        let bytes = match folder.open_file(CHECKPOINT, false).and_then(disk::File::read_text) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Err("no pass was finished".to_owned()),
             Err(e) => return Err(format!("what was finished cannot be read ({e})")),
@@ -101,14 +104,15 @@ pub(crate) struct Digested {
 impl Digested {
     /// A new file.
     pub(crate) fn create(path: PathBuf) -> Result<Self> {
-        let file = disk::File::create(&path).map_err(|e| Error::io("create", &path, e))?;
+        let file = disk::File::create_new(&path).map_err(|e| Error::io("create", &path, e))?;
         Ok(Self { file, path, hasher: blake3::Hasher::new(), bytes: 0 })
     }
 
     /// A file that was written as far as `digest` says, and is cut there; `None` where its bytes are others.
-    pub(crate) fn reopen(path: PathBuf, digest: &FileDigest) -> Result<Option<Self>> {
+    pub(crate) fn reopen(folder: &Folder, name: &str, digest: &FileDigest) -> Result<Option<Self>> {
+        let path = folder.join(name);
         let failed = |e| Error::io("read back", &path, e);
-        let mut file = match disk::File::open(&path) {
+        let mut file = match folder.open_file(name, true) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(failed(e)),
@@ -206,18 +210,19 @@ mod tests {
 
     #[test]
     fn a_checkpoint_comes_back_or_says_why_not() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let read = || Checkpoint::read(folder.path());
+        let at = tempfile::tempdir().expect("a temporary folder");
+        let folder = Folder::open(at.path()).expect("there");
+        let read = || Checkpoint::read(&folder);
         assert!(read().is_err_and(|why| why.contains("no pass")));
         let totals = Totals { kmers: 5, ..Totals::default() };
         for pages in [3, 4] {
             let digests = (of(b"positions"), of(b"spool"));
             let checkpoint = Checkpoint::new(Identity::TEST, pages, digests, totals, vec![(1, 2)]);
-            checkpoint.write(folder.path()).expect("written");
+            checkpoint.write(&folder).expect("written");
             let back = read().expect("sound");
             assert_eq!((back.pages, back.totals, back.spectrum), (pages, totals, vec![(1, 2)]));
         }
-        let path = folder.path().join(CHECKPOINT);
+        let path = folder.join(CHECKPOINT);
         let whole = fs::read(&path).expect("there");
         for at in 0..whole.len() {
             let mut damaged = whole.clone();
@@ -231,15 +236,17 @@ mod tests {
 
     #[test]
     fn files_go_on_where_they_were_cut() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join(SPOOL);
+        let at = tempfile::tempdir().expect("a temporary folder");
+        let folder = Folder::open(at.path()).expect("there");
+        let path = folder.join(SPOOL);
+        let reopen = |digest| Digested::reopen(&folder, SPOOL, digest);
         let mut file = Digested::create(path.clone()).expect("created");
         spool(&mut file, 7, 80, b"first page").expect("written");
         let first = file.digest();
         spool(&mut file, 8, 90, b"lost").expect("written");
         drop(file);
 
-        let mut file = Digested::reopen(path.clone(), &first).expect("read").expect("the same");
+        let mut file = reopen(&first).expect("read").expect("the same");
         spool(&mut file, 9, 100, b"second").expect("written");
         assert_eq!(file.digest(), of(&fs::read(&path).expect("there")));
         let mut pages = Vec::new();
@@ -253,10 +260,10 @@ mod tests {
         let mut damaged = fs::read(&path).expect("there");
         damaged[3] ^= 1;
         fs::write(&path, &damaged).expect("written");
-        assert!(Digested::reopen(path.clone(), &first).expect("read").is_none());
+        assert!(reopen(&first).expect("read").is_none());
         fs::write(&path, &damaged[..10]).expect("written");
-        assert!(Digested::reopen(path.clone(), &first).expect("read").is_none());
-        fs::remove_file(&path).expect("there");
-        assert!(Digested::reopen(path, &first).expect("nothing to read").is_none());
+        assert!(reopen(&first).expect("read").is_none());
+        fs::remove_file(path).expect("there");
+        assert!(reopen(&first).expect("nothing to read").is_none());
     }
 }

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::fs::{self, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::manifest::utc;
-use crate::{Error, Result, disk};
+use crate::disk::{self, Folder, user};
+use crate::{Error, Result};
 
 /// Who holds a lock, or held it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,52 +54,115 @@ pub(crate) enum Asked {
     NoLocks(String),
 }
 
-/// Asks for the lock in the file at `path`, which is made if need be.
-pub(crate) fn ask(path: &Path) -> Result<Asked> {
-    let mut file = match disk::File::open_or_create(path) {
+/// Asks for the lock in a file of an open folder, which is made if need be. `own` says which owners of a file count as this
+/// user.
+///
+/// # Errors
+/// [`Error::Occupied`] where something lies there that is no lock of this user; [`Error::Io`].
+pub(crate) fn ask(folder: &Folder, name: &str, own: impl Fn(u32) -> bool) -> Result<Asked> {
+    let path = folder.join(name);
+    let failed = |e| Error::io("lock", &path, e);
+    let occupied = |problem: String| Err(Error::Occupied { path: path.clone(), problem });
+    let Some(there) = folder.look(name).map_err(failed)? else {
+        return match folder.create_file(name) {
+            Ok(file) => hold(folder, name, file),
+            // Another process was faster, or the folder went.
+            Err(e) if matches!(e.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => Ok(Asked::Gone),
+            Err(e) => Err(Error::io("create", &path, e)),
+        };
+    };
+    if !there.is_file() || there.links > 1 {
+        let what = if there.is_file() { "a file with several names" } else { there.noun() };
+        return occupied(format!("is {what} and not the lock of a run of reprise; remove it"));
+    }
+    let mine = own(there.owner);
+    let mut file = match folder.open_file(name, mine) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Asked::Gone),
-        Err(e) => return Err(Error::io("create", path, e)),
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied && !mine => {
+            let owner = user(there.owner);
+            return occupied(format!(
+                "belongs to {owner}; wait for that run to end, ask them to remove it, or give another -o"
+            ));
+        }
+        Err(e) => return Err(Error::io("open", &path, e)),
     };
-    let failed = |e| Error::io("lock", path, e);
+    let opened = file.entry().map_err(failed)?;
+    if opened.identity != there.identity {
+        return Ok(Asked::Gone);
+    }
+    if mine {
+        return hold(folder, name, file);
+    }
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Ok(Asked::Busy(holder(&mut file))),
+        Err(TryLockError::Error(e)) if !is_unsupported(&e) => Err(failed(e)),
+        _ => {
+            let owner = user(there.owner);
+            occupied(format!("was left by a run of {owner} that has ended; ask them to remove it, or give another -o"))
+        }
+    }
+}
+
+/// Takes the lock of an open file of this user.
+fn hold(folder: &Folder, name: &str, mut file: disk::File) -> Result<Asked> {
+    let path = folder.join(name);
+    let failed = |e| Error::io("lock", &path, e);
     match file.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(Asked::Busy(read(&mut file))),
+        Err(TryLockError::WouldBlock) => return Ok(Asked::Busy(holder(&mut file))),
         Err(TryLockError::Error(e)) if is_unsupported(&e) => return Ok(Asked::NoLocks(e.to_string())),
         Err(TryLockError::Error(e)) => return Err(failed(e)),
     }
-    // Whoever held it removes the file while it has the lock: then this is the lock of nothing.
-    let ours = file.metadata().map_err(failed)?;
-    match fs::symlink_metadata(path) {
-        Ok(there) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) => {}
-        Ok(_) => return Ok(Asked::Gone),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Asked::Gone),
-        Err(e) => return Err(failed(e)),
+    // Its holder removes the file before giving up the lock: then this is the lock of nothing.
+    let ours = file.entry().map_err(failed)?;
+    if folder.look(name).map_err(failed)?.is_none_or(|there| there.identity != ours.identity) {
+        return Ok(Asked::Gone);
     }
-    let before = read(&mut file);
+    let record = read_record(&mut file).map_err(failed)?;
+    let before = serde_json::from_slice(&record).ok();
+    if before.is_none() && !is_blank(&record) {
+        let problem = "holds something else than the lock of a run of reprise; move it away".to_owned();
+        return Err(Error::Occupied { path, problem });
+    }
     let say = |file: &mut disk::File| {
         file.set_len(0)?;
         file.seek(SeekFrom::Start(0))?;
         file.write_all(serde_json::to_string(&Builder::this())?.as_bytes())
     };
-    say(&mut file).map_err(|e| Error::io("write", path, e))?;
+    say(&mut file).map_err(|e| Error::io("write", &path, e))?;
     Ok(Asked::Held(Lock { _file: file, before }))
 }
 
-/// Waits until nobody holds the lock in the file at `path`.
-pub(crate) fn wait(path: &Path) -> Result<()> {
-    match disk::File::open(path) {
-        Ok(file) => file.lock().map_err(|e| Error::io("lock", path, e)),
+/// Waits until nobody holds the lock in a file of an open folder.
+pub(crate) fn wait(folder: &Folder, name: &str) -> Result<()> {
+    let path = folder.join(name);
+    match folder.open_file(name, false) {
+        Ok(file) => file.lock_shared().map_err(|e| Error::io("lock", &path, e)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(Error::io("open", path, e)),
+        Err(e) => Err(Error::io("open", &path, e)),
     }
 }
 
-fn read(file: &mut disk::File) -> Option<Builder> {
-    let mut text = String::new();
-    file.seek(SeekFrom::Start(0)).ok()?;
-    file.take(1 << 12).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+/// Bytes of a lock that are read at the most; a record of its holder has some hundred.
+const MAX_RECORD: u64 = 1 << 12;
+
+fn read_record(file: &mut disk::File) -> io::Result<Vec<u8>> {
+    let mut record = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.take(MAX_RECORD).read_to_end(&mut record)?;
+    Ok(record)
+}
+
+/// Who holds a lock, where that can be read.
+fn holder(file: &mut disk::File) -> Option<Builder> {
+    serde_json::from_slice(&read_record(file).ok()?).ok()
+}
+
+/// Whether a record is what a holder can leave that ended while it wrote: the beginning of one, or what a disk makes of it.
+fn is_blank(record: &[u8]) -> bool {
+    let start = br#"{"process":"#;
+    record.iter().all(|&byte| byte == 0) || record.starts_with(start) || start.starts_with(record)
 }
 
 fn is_unsupported(error: &io::Error) -> bool {
@@ -147,23 +210,62 @@ mod tests {
 
     #[test]
     fn a_lock_is_held_by_one_and_says_by_whom() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("lock");
-        let Ok(Asked::Held(held)) = ask(&path) else { panic!("nobody holds it") };
+        let at = tempfile::tempdir().expect("a temporary folder");
+        let folder = Folder::open(at.path()).expect("there");
+        let ask = || super::ask(&folder, "lock", |_| true);
+        let Ok(Asked::Held(held)) = ask() else { panic!("nobody holds it") };
         assert_eq!(held.before, None);
         // Locks belong to open files, so a process can meet its own.
-        let Ok(Asked::Busy(Some(holder))) = ask(&path) else { panic!("it is held") };
+        let Ok(Asked::Busy(Some(holder))) = ask() else { panic!("it is held") };
         assert_eq!(holder.process, std::process::id());
+        let foreign = || super::ask(&folder, "lock", |_| false);
+        assert!(matches!(foreign(), Ok(Asked::Busy(Some(_)))));
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| wait(&path));
+            let waiting = scope.spawn(|| wait(&folder, "lock"));
             drop(held);
             waiting.join().expect("no panic").expect("it is free");
         });
-        let Ok(Asked::Held(next)) = ask(&path) else { panic!("it is free") };
+        let left = foreign().err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(left.contains("was left by a run of user"), "{left}");
+        let Ok(Asked::Held(next)) = ask() else { panic!("it is free") };
         assert_eq!(next.before, Some(holder));
-        fs::remove_file(&path).expect("there");
-        let Ok(Asked::Held(_)) = ask(&path) else { panic!("another file is another lock") };
-        assert!(matches!(ask(&folder.path().join("no/lock")), Ok(Asked::Gone)));
+        folder.remove_file("lock").expect("there");
+        let Ok(Asked::Held(_)) = ask() else { panic!("another file is another lock") };
+        fs::create_dir(at.path().join("gone")).expect("new");
+        let gone = Folder::open(&at.path().join("gone")).expect("there");
+        fs::remove_dir(at.path().join("gone")).expect("there");
+        assert!(matches!(super::ask(&gone, "lock", |_| true), Ok(Asked::Gone)));
+    }
+
+    #[test]
+    fn what_is_no_lock_stays_as_it_is() {
+        use std::os::unix::fs::symlink;
+        let at = tempfile::tempdir().expect("a temporary folder");
+        let folder = Folder::open(at.path()).expect("there");
+        let path = at.path().join("lock");
+        let kept = at.path().join("kept");
+        let refused = |says: &str| {
+            let refused = super::ask(&folder, "lock", |_| true).err().map(|e| e.to_string()).unwrap_or_default();
+            assert!(refused.contains(says), "{refused}");
+            fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).expect("there");
+        };
+        fs::write(&kept, "mine").expect("written");
+        symlink(&kept, &path).expect("linked");
+        refused("a symbolic link");
+        symlink("none", &path).expect("linked");
+        refused("a symbolic link");
+        fs::hard_link(&kept, &path).expect("linked");
+        refused("several names");
+        fs::create_dir(&path).expect("new");
+        refused("a folder");
+        fs::write(&path, "a shopping list").expect("written");
+        refused("something else");
+        assert_eq!(fs::read(&kept).expect("there"), b"mine");
+        assert!(!at.path().join("none").exists());
+        for left in ["", "{\"process\":12,\"ho", "\0\0\0"] {
+            fs::write(&path, left).expect("written");
+            assert!(matches!(super::ask(&folder, "lock", |_| true), Ok(Asked::Held(_))), "{left:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::checksum::Identity;
 use super::layout::{LayoutKind, Shape};
 use super::{CATALOG, FORMAT_VERSION, MANIFEST, POSITIONS, SEQUENCE};
-use crate::{Error, Result};
+use crate::{Error, Result, disk};
 
 /// What an index was built with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,9 +194,18 @@ impl Manifest {
     }
 
     /// The bytes of the file, its own digest filled in.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where it would be too long to be read again.
     pub(crate) fn seal(mut self) -> Result<String> {
         self.blake3 = self.digest()?;
-        self.json()
+        let text = self.json()?;
+        if text.len() as u64 > disk::MAX_TEXT {
+            let files = self.genome.sources.len();
+            let problem = format!("the names of {files} files of input are too long for a manifest; join some of them");
+            return Err(Error::Usage(problem));
+        }
+        Ok(text)
     }
 
     /// Reads and checks the manifest of a bundle.
@@ -206,7 +215,8 @@ impl Manifest {
     /// not match its own digest.
     pub fn read(bundle: &Path) -> Result<Self> {
         let path = bundle.join(MANIFEST);
-        let bytes = fs::read(&path).map_err(|e| match e.kind() {
+        let bytes = disk::read_text(&path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::InvalidData => Error::damaged(&path, None, e.to_string()),
             std::io::ErrorKind::NotFound if bundle.is_dir() => {
                 Error::Unfinished { path: bundle.to_owned(), problem: "it has no manifest.json".to_owned() }
             }
@@ -216,11 +226,6 @@ impl Manifest {
             std::io::ErrorKind::NotFound => Error::io("open", bundle, e),
             _ => Error::io("read", &path, e),
         })?;
-        #[derive(Deserialize)]
-        struct Version {
-            kind: String,
-            format_version: u32,
-        }
         let unreadable = |e: serde_json::Error| Error::damaged(&path, None, format!("it cannot be read ({e})"));
         // The version comes first: a newer manifest may hold fields that this program does not know.
         let version: Version = serde_json::from_slice(&bytes).map_err(unreadable)?;
@@ -297,7 +302,8 @@ impl Manifest {
         for (name, digest) in &self.files {
             let path = bundle.join(name);
             let length = match fs::metadata(&path) {
-                Ok(metadata) => metadata.len(),
+                Ok(metadata) if metadata.is_file() => metadata.len(),
+                Ok(_) => return Err(Error::damaged(&path, None, "it is not a regular file")),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                     return Err(Error::damaged(&path, None, "the file is missing"));
                 }
@@ -317,9 +323,21 @@ impl Manifest {
     }
 }
 
-/// Whether a folder looks like a bundle of ours, sound or not.
+/// What every manifest begins with, whatever its format.
+#[derive(Deserialize)]
+struct Version {
+    kind: String,
+    format_version: u32,
+}
+
+/// Whether these bytes are a manifest of an index, sound or not.
+pub(crate) fn is_manifest(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<Version>(bytes).is_ok_and(|version| version.kind == KIND)
+}
+
+/// Whether a folder has a manifest of an index, sound or not.
 pub(crate) fn is_bundle(folder: &Path) -> bool {
-    fs::read(folder.join(MANIFEST)).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(KIND))
+    disk::read_text(&folder.join(MANIFEST)).is_ok_and(|bytes| is_manifest(&bytes))
 }
 
 /// Seconds since 1970 that a bundle is stamped with: `SOURCE_DATE_EPOCH`

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
@@ -21,14 +22,14 @@ use crate::build::{self, BuildOptions};
 use crate::index::{Index, OpenOptions};
 use crate::memory::{human_bytes, resident};
 use crate::output::{
-    AnnotationFormat, DetectSummary, FamiliesSummary, FamilyFormat, GenomeFacts, Output, Run, StepRun, families,
-    report_page, report_plots,
+    AnnotationFormat, DetectSummary, FamiliesSummary, FamilyFormat, GenomeFacts, Run, StepRun, families, report_page,
+    report_plots, sweep_unfinished,
 };
 use crate::sequence::Source;
 use crate::store::{FileDigest, Manifest, is_reproducible, lock, time_stamp, utc};
-use crate::temporary::Temporary;
+use crate::temporary::{Remove, Temporary};
 use crate::{Error, Notice, Progress, Result, disk};
-use record::{Folder, digest};
+use record::{Folder, RECORD};
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -87,9 +88,20 @@ const STEPS: [(&str, f64); 5] = [(INDEX, 0.03), (FAMILIES, 2.5), (ANNOTATION, 0.
 
 const OWN_INDEX: &str = "genome.reprise";
 const LIBRARY: &str = "families.fa";
+const STOCKHOLM: &str = "families.stk";
+const FAMILY_TABLE: &str = "families.tsv";
+const FAMILY_FILES: [&str; 3] = [LIBRARY, STOCKHOLM, FAMILY_TABLE];
 /// Of the annotations the one that is never empty, and has no parts to tell from wholes.
 const MASKED_BY: &str = "repeats.out";
+const ANNOTATION_FILES: [(AnnotationFormat, &str); 3] = [
+    (AnnotationFormat::Gff3, "repeats.gff3"),
+    (AnnotationFormat::Bed, "repeats.bed"),
+    (AnnotationFormat::Out, MASKED_BY),
+];
+const MASKED: &str = "masked.fa.gz";
 const SUMMARY: &str = "summary.json";
+const PAGE: &str = "report.html";
+const REPORT_FILES: [&str; 2] = [SUMMARY, PAGE];
 
 pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     // What cannot be used is told before anything is done.
@@ -101,20 +113,33 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
             return Err(Error::Usage(problem.to_owned()));
         }
         let metadata = fs::metadata(path).map_err(|e| Error::io("open", path, e))?;
+        if !metadata.is_dir() && !metadata.is_file() {
+            let problem = "is no regular file, and detect reads its genome again when it goes on; give a file";
+            return Err(Error::Usage(format!("{} {problem}", path.display())));
+        }
         if metadata.is_dir() && arguments.genome.len() > 1 {
             return Err(Error::Usage(format!("{} is a folder; give one index or files of sequence", path.display())));
         }
     }
-    let target = match &settings.output {
+    let mut target = match &settings.output {
         Some(path) => path.clone(),
         None => default_folder(&arguments.genome[0])?,
     };
-    fs::create_dir_all(&target).map_err(|e| Error::io("create", &target, e))?;
-    let claim = Claim::take(&target, arguments.wait, settings)?;
-    if claim.is_some() {
-        Folder::sweep(&target);
+    if fs::symlink_metadata(&target).is_ok() {
+        target = disk::follow(&target)?;
     }
-    let work = Work { arguments: &arguments, settings, folder: Folder::open(&target, settings.force) };
+    fs::create_dir_all(&target).map_err(|e| Error::io("create", &target, e))?;
+    let handle = Arc::new(disk::Folder::open(&target).map_err(|e| Error::io("open", &target, e))?);
+    let claim = Claim::take(&handle, arguments.wait, settings)?;
+    let outputs = outputs(&arguments);
+    if claim.is_some() {
+        sweep_unfinished(&handle, &[&outputs[..], &[RECORD]].concat());
+    }
+    let folder = Folder::open(&target, settings.force)?;
+    // Files that may not be replaced are found before the work, not after it.
+    folder.check(&outputs)?;
+    let plots = arguments.plots.as_deref().map(|plots| folder.check_plots(plots)).transpose()?;
+    let work = Work { arguments: &arguments, settings, folder, plots };
     settings.progress.plan(&STEPS);
     let summary = settings.on_pool(|| work.run(&given))?;
     settings.progress.clear();
@@ -134,6 +159,16 @@ fn default_folder(genome: &Path) -> Result<PathBuf> {
     }
 }
 
+/// The files of a run but its record, in order.
+fn outputs(arguments: &Arguments) -> Vec<&'static str> {
+    let families: &[&str] = if arguments.library_only { &[] } else { &FAMILY_FILES };
+    let annotations = ANNOTATION_FILES.map(|file| file.1);
+    [families, &annotations, &[MASKED], &REPORT_FILES].concat()
+}
+
+/// The lock of a folder of results.
+const LOCK: &str = ".detect.lock";
+
 /// This process works in a folder, and no other does.
 struct Claim {
     _file: Temporary,
@@ -141,27 +176,28 @@ struct Claim {
 }
 
 impl Claim {
-    fn take(folder: &Path, wait: bool, settings: &Settings) -> Result<Option<Self>> {
-        let path = folder.join(".detect.lock");
+    fn take(folder: &Arc<disk::Folder>, wait: bool, settings: &Settings) -> Result<Option<Self>> {
         loop {
-            match lock::ask(&path)? {
+            match lock::ask(folder, LOCK, disk::is_this_user)? {
                 lock::Asked::Held(held) => {
-                    let (file, ()) = Temporary::begin(path, disk::remove_file, |_| Ok::<_, Error>(()))?;
+                    let folder = Arc::clone(folder);
+                    let remove: Remove = Arc::new(move || folder.remove_file(LOCK));
+                    let (file, ()) = Temporary::begin(|| Ok::<_, Error>(((), remove)))?;
                     return Ok(Some(Self { _file: file, _lock: held }));
                 }
                 lock::Asked::Busy(builder) => {
-                    let target = folder.to_owned();
+                    let target = folder.path().to_owned();
                     if !wait {
                         return Err(Error::Building { target, builder });
                     }
                     settings.progress.notice(&Notice::Waiting { target, builder });
-                    lock::wait(&path)?;
+                    lock::wait(folder, LOCK)?;
                 }
                 lock::Asked::Gone => {}
                 lock::Asked::NoLocks(problem) => {
                     settings.warn(&format!(
                         "the file system of {} has no locks ({problem}); see that no other run works there",
-                        folder.display()
+                        folder.path().display()
                     ));
                     return Ok(None);
                 }
@@ -170,7 +206,7 @@ impl Claim {
     }
 }
 
-/// The given libraries, and digests of their files.
+/// The given libraries, and digests of what is in them: a pipe cannot be read again.
 struct Given {
     library: Library,
     digests: Vec<FileDigest>,
@@ -180,10 +216,23 @@ fn given_libraries(paths: &[PathBuf]) -> Result<Given> {
     let mut given = Given { library: Library::default(), digests: Vec::new() };
     for path in paths {
         let library = Library::read(&Source::new(path))?;
-        given.digests.push(digest(path)?);
+        given.digests.push(digest_library(&library));
         append(&mut given.library, &library, path)?;
     }
     Ok(given)
+}
+
+/// Digest of the names and sequences of a library.
+fn digest_library(library: &Library) -> FileDigest {
+    let mut hasher = blake3::Hasher::new();
+    for number in 0..library.len() {
+        for part in [library.name(number).as_bytes(), library.sequence(number)] {
+            // Lengths keep one from running into the next.
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+    }
+    FileDigest { bytes: hasher.count(), blake3: hasher.finalize().to_hex().to_string() }
 }
 
 /// Adds the sequences of a library that was read from `path`.
@@ -211,6 +260,8 @@ struct Work<'a> {
     arguments: &'a Arguments,
     settings: &'a Settings,
     folder: Folder,
+    /// The folder of single pictures, as a whole path.
+    plots: Option<PathBuf>,
 }
 
 impl Work<'_> {
@@ -299,16 +350,17 @@ impl Work<'_> {
                 return Ok(index);
             }
         }
-        // What was made in this folder depends on it; the index has a digest of its own for every file.
-        let mut options = BuildOptions { wait: self.arguments.wait, resume: true, ..BuildOptions::default() };
-        options.force = own.exists();
+        // Only an index that a run in this folder made gives way to another one.
+        let force =
+            self.folder.force || self.folder.found::<String>(INDEX).is_some_and(|made| own_digest(&own) == Some(made));
+        let mut options = BuildOptions { wait: self.arguments.wait, resume: true, force, ..BuildOptions::default() };
         #[cfg(debug_assertions)]
         if let Some(bytes) = disk::large_pass() {
             options.large_pass = bytes;
         }
         self.make(INDEX, json!({ "genome": genome }), &[], |work| {
             build::build_index(&sources(), &own, &options, &work.settings.budget, &work.settings.progress)?;
-            Ok(())
+            Ok(own_digest(&own))
         })?;
         self.open(&own)
     }
@@ -316,11 +368,11 @@ impl Work<'_> {
     /// What the search came to, and for each family what its class rests on.
     fn families(&mut self, index: &Index, of_index: &Value) -> Result<Searched> {
         let inputs = json!({ "version": VERSION, "index": of_index, "search": self.arguments.search });
-        self.step(FAMILIES, inputs, &[LIBRARY, "families.stk", "families.tsv"], |work| {
+        self.step(FAMILIES, inputs, &FAMILY_FILES, |work| {
             let parameters = work.arguments.search.parameters();
             let found = find(index, &parameters, &work.settings.budget, &work.settings.progress)?;
-            found.write_stockholm(index, &work.folder.path("families.stk"), true)?;
-            for (name, format) in [(LIBRARY, FamilyFormat::Fasta), ("families.tsv", FamilyFormat::Tsv)] {
+            found.write_stockholm(index, work.folder.output(STOCKHOLM)?)?;
+            for (name, format) in [(LIBRARY, FamilyFormat::Fasta), (FAMILY_TABLE, FamilyFormat::Tsv)] {
                 work.write(name, &families(&found.table, format))?;
             }
             let evidence =
@@ -339,12 +391,7 @@ impl Work<'_> {
             "max_e_value": self.arguments.max_e_value,
             "tandem": self.arguments.tandem,
         });
-        let formats = [
-            (AnnotationFormat::Gff3, "repeats.gff3"),
-            (AnnotationFormat::Bed, "repeats.bed"),
-            (AnnotationFormat::Out, MASKED_BY),
-        ];
-        self.step(ANNOTATION, inputs, &formats.map(|format| format.1), |work| {
+        self.step(ANNOTATION, inputs, &ANNOTATION_FILES.map(|format| format.1), |work| {
             let mut library = given.library.clone();
             if found.is_some_and(|file| file.bytes > 0) {
                 let path = work.folder.path(LIBRARY);
@@ -360,9 +407,8 @@ impl Work<'_> {
                 false => annotate(index, &library, &options, budget, progress)?,
             };
             let contigs = index.contigs()?;
-            for (format, name) in formats {
-                let output = Output::create(Some(&work.folder.path(name)), true)?;
-                write_copies(&copies, format, &library, contigs, output)?;
+            for (format, name) in ANNOTATION_FILES {
+                write_copies(&copies, format, &library, contigs, work.folder.output(name)?)?;
             }
             Ok(summarize(&copies, &library, contigs))
         })
@@ -372,9 +418,9 @@ impl Work<'_> {
         let annotation = self.folder.digest(MASKED_BY)?;
         let letters = &self.arguments.letters;
         let inputs = json!({ "version": VERSION, "index": of_index, "annotation": annotation, "letters": letters });
-        self.step(MASK, inputs, &["masked.fa.gz"], |work| {
+        self.step(MASK, inputs, &[MASKED], |work| {
             work.settings.progress.phase("mask", None);
-            let output = Output::create(Some(&work.folder.path("masked.fa.gz")), true)?;
+            let output = work.folder.output(MASKED)?;
             mask(index, &work.folder.path(MASKED_BY), None, letters, output, true)
         })
     }
@@ -424,14 +470,11 @@ impl Work<'_> {
         text.push('\n');
         let inputs = json!({ "version": VERSION, "summary": blake3::hash(text.as_bytes()).to_hex().as_str() });
         let spectrum = index.spectrum()?;
-        self.step(REPORT, inputs.clone(), &[SUMMARY, "report.html"], |work| {
-            work.write("report.html", report_page(&summary, &spectrum).as_bytes())?;
+        self.step(REPORT, inputs.clone(), &REPORT_FILES, |work| {
+            work.write(PAGE, report_page(&summary, &spectrum).as_bytes())?;
             work.write(SUMMARY, text.as_bytes())
         })?;
-        if let Some(plots) = &arguments.plots {
-            fs::create_dir_all(plots).map_err(|e| Error::io("create", plots, e))?;
-            // Whole paths: the folder may be any.
-            let plots = fs::canonicalize(plots).map_err(|e| Error::io("open", plots, e))?;
+        if let Some(plots) = self.plots.clone() {
             let drawn = report_plots(&summary, &spectrum);
             let paths: Vec<String> =
                 drawn.iter().map(|(name, _)| plots.join(name).to_string_lossy().into_owned()).collect();
@@ -444,11 +487,15 @@ impl Work<'_> {
     }
 
     fn write(&self, file: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.folder.path(file);
-        let mut output = Output::create(Some(&path), true)?;
-        output.write_all(bytes).map_err(|e| Error::io("write", &path, e))?;
+        let mut output = self.folder.output(file)?;
+        output.write_all(bytes).map_err(|e| Error::io("write", self.folder.path(file), e))?;
         output.finish()
     }
+}
+
+/// What an index is known by: the digest of its manifest, which has digests of all else.
+fn own_digest(index: &Path) -> Option<String> {
+    Manifest::read(index).ok().map(|manifest| manifest.blake3)
 }
 
 const VERSION: &str = concat!("reprise ", env!("CARGO_PKG_VERSION"));

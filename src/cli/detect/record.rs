@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::output::{Output, StepRun, WRITING};
+use crate::output::{Output, PLOTS, StepRun};
 use crate::store::FileDigest;
 use crate::{Error, Result, disk};
 
@@ -22,7 +22,7 @@ pub(super) struct Folder {
     path: PathBuf,
     steps: BTreeMap<String, Step>,
     /// Nothing that is there counts, and all of it may be replaced.
-    force: bool,
+    pub(super) force: bool,
 }
 
 /// A step, done or begun.
@@ -41,21 +41,23 @@ pub(super) struct Step {
 }
 
 impl Folder {
-    /// Opens a folder. A record that cannot be read is no record.
-    pub(super) fn open(path: &Path, force: bool) -> Self {
-        let bytes = fs::read(path.join(RECORD)).unwrap_or_default();
-        Self { path: path.to_owned(), steps: serde_json::from_slice(&bytes).unwrap_or_default(), force }
-    }
-
-    /// Removes what runs that were killed left half written. Nobody else may work in the folder.
-    pub(super) fn sweep(path: &Path) {
-        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            if name.to_string_lossy().starts_with('.') && name.to_string_lossy().contains(WRITING) {
-                // It only takes room.
-                let _ = disk::remove_file(&entry.path());
-            }
-        }
+    /// Opens a folder.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] where its record is not one of this command, unless `force`.
+    pub(super) fn open(path: &Path, force: bool) -> Result<Self> {
+        let record = path.join(RECORD);
+        let steps = match disk::read_text(&record) {
+            Ok(bytes) => serde_json::from_slice(&bytes).ok(),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Some(BTreeMap::new()),
+            Err(e) if e.kind() == io::ErrorKind::InvalidData => None,
+            Err(e) => return Err(Error::io("read", record, e)),
+        };
+        let steps = match steps {
+            None if !force => return Err(Error::Exists(record)),
+            steps => steps.unwrap_or_default(),
+        };
+        Ok(Self { path: path.to_owned(), steps, force })
     }
 
     pub(super) fn path(&self, file: &str) -> PathBuf {
@@ -70,17 +72,44 @@ impl Folder {
         same.then(|| serde_json::from_value(step.found.clone()).ok()).flatten()
     }
 
+    /// Refuses to replace what no run made.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] where a file is there that no run made, or that was changed since.
+    pub(super) fn check(&self, files: &[&str]) -> Result<()> {
+        let foreign = |file: &&&str| fs::symlink_metadata(self.path(file)).is_ok() && !self.made(file);
+        match files.iter().find(foreign) {
+            Some(file) if !self.force => Err(Error::Exists(self.path(file))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the folder of single pictures, and refuses to replace what no run made in it; its whole path, since it may lie
+    /// anywhere.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check); [`Error::Io`].
+    pub(super) fn check_plots(&self, plots: &Path) -> Result<PathBuf> {
+        fs::create_dir_all(plots).map_err(|e| Error::io("create", plots, e))?;
+        let plots = fs::canonicalize(plots).map_err(|e| Error::io("open", plots, e))?;
+        for name in PLOTS {
+            self.check(&[&plots.join(name).to_string_lossy()])?;
+        }
+        Ok(plots)
+    }
+
+    /// Begins a file of a step, which may replace one that is there now.
+    pub(super) fn output(&self, file: &str) -> Result<Output> {
+        let path = self.path(file);
+        Output::create(Some(&path), self.force || fs::symlink_metadata(&path).is_ok())
+    }
+
     /// Says that the files of a step are being made.
     ///
     /// # Errors
-    /// [`Error::Exists`] where one is there that no run made, or that was changed since.
+    /// As [`check`](Self::check).
     pub(super) fn begin(&mut self, name: &str, inputs: Value, files: &[&str]) -> Result<()> {
-        for file in files {
-            let path = self.path(file);
-            if !self.force && path.exists() && !self.made(file) {
-                return Err(Error::Exists(path));
-            }
-        }
+        self.check(files)?;
         let files = files.iter().map(|&file| (file.to_owned(), None)).collect();
         let step = Step { inputs, files, found: Value::Null, created: String::new(), run: None };
         self.steps.insert(name.to_owned(), step);
@@ -112,13 +141,18 @@ impl Folder {
         self.save()
     }
 
+    /// What a step that was done found.
+    pub(super) fn found<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        serde_json::from_value(self.steps.get(name)?.found.clone()).ok()
+    }
+
     pub(super) fn step(&self, name: &str) -> Option<&Step> {
         self.steps.get(name)
     }
 
     fn save(&self) -> Result<()> {
         let path = self.path(RECORD);
-        let mut output = Output::create(Some(&path), true)?;
+        let mut output = self.output(RECORD)?;
         serde_json::to_writer_pretty(&mut output, &self.steps).map_err(|e| Error::io("write", &path, e.into()))?;
         output.write_all(b"\n").map_err(|e| Error::io("write", &path, e))?;
         output.finish()
@@ -158,22 +192,23 @@ mod tests {
         let at = tempfile::tempdir().expect("a temporary folder");
         let (inputs, files) = (json!({ "a": 1 }), ["x", "y"]);
         let write = |name: &str, text: &str| fs::write(at.path().join(name), text).expect("written");
-        let mut folder = Folder::open(at.path(), false);
+        let open = |force| Folder::open(at.path(), force).expect("a record or none");
+        let mut folder = open(false);
         folder.begin("one", inputs.clone(), &files).expect("nothing is there");
         write("x", "1");
         write("y", "2");
         // Not yet done, in this run or the next; what lies there was being made.
         assert_eq!(folder.done::<u64>("one", &inputs, &files), None);
-        let mut folder = Folder::open(at.path(), false);
+        let mut folder = open(false);
         assert_eq!(folder.done::<u64>("one", &inputs, &files), None);
         folder.begin("one", inputs.clone(), &files).expect("it goes on");
         folder.finish("one", &7, "now".to_owned(), None).expect("written");
 
-        let folder = || Folder::open(at.path(), false);
+        let folder = || open(false);
         assert_eq!(folder().done("one", &inputs, &files), Some(7));
         assert_eq!(folder().done::<u64>("one", &json!({ "a": 2 }), &files), None);
         assert_eq!(folder().done::<u64>("one", &inputs, &["x"]), None);
-        assert_eq!(Folder::open(at.path(), true).done::<u64>("one", &inputs, &files), None);
+        assert_eq!(open(true).done::<u64>("one", &inputs, &files), None);
         folder().begin("one", json!(2), &files).expect("what was made may be replaced");
 
         // That was begun and never done: go back, and change a file by hand.
@@ -184,10 +219,10 @@ mod tests {
         assert_eq!(folder().done::<u64>("one", &inputs, &files), None);
         let kept = folder().begin("one", inputs.clone(), &files).expect_err("not ours any more");
         assert!(matches!(&kept, Error::Exists(path) if path.ends_with("y")), "{kept}");
-        Folder::open(at.path(), true).begin("one", inputs.clone(), &files).expect("--force");
+        open(true).begin("one", inputs.clone(), &files).expect("--force");
 
         write(RECORD, "{ half");
-        assert_eq!(folder().done::<u64>("one", &inputs, &files), None);
-        assert!(matches!(folder().begin("one", inputs, &files), Err(Error::Exists(_))));
+        assert!(matches!(Folder::open(at.path(), false), Err(Error::Exists(path)) if path.ends_with(RECORD)));
+        assert_eq!(open(true).done::<u64>("one", &inputs, &files), None);
     }
 }

@@ -12,7 +12,7 @@ use crate::output::FamiliesSummary;
 use crate::store::FileDigest;
 
 pub use page::report_page;
-pub use plots::report_plots;
+pub use plots::{PLOTS, report_plots};
 
 /// All that is told of a run of `reprise detect`: `summary.json`, which `schema/detect-summary.schema.json` describes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -52,6 +52,10 @@ fn highest(counts: &[Vec<f64>]) -> f64 {
     (0..columns).map(|column| counts.iter().map(|row| row[column]).sum::<f64>()).fold(0.0, f64::max)
 }
 
+/// Names of the files that [`report_plots`] is for.
+pub const PLOTS: [&str; 6] =
+    ["landscape.svg", "families.svg", "density.svg", "ages.svg", "lengths.svg", "spectrum.svg"];
+
 /// The drawings, each as an SVG file of its own, with their names: repeat landscape, ages, lengths, families, density along the
 /// contigs and k-mer spectrum. `spectrum` is as [`spectrum_svg`](crate::output::spectrum_svg) takes it.
 pub fn report_plots(summary: &DetectSummary, spectrum: &[(u64, u64)]) -> Vec<(&'static str, String)> {
@@ -62,14 +66,15 @@ pub fn report_plots(summary: &DetectSummary, spectrum: &[(u64, u64)]) -> Vec<(&'
 pub(super) fn drawings(summary: &DetectSummary, rows: &[(u64, u64)]) -> Vec<(&'static str, String)> {
     let series = Series::of(&summary.annotation.classes);
     let title = format!("{}, k = {}", shortened(&summary.genome.name, 60), summary.genome.k);
-    vec![
-        ("landscape.svg", landscape(summary, &series)),
-        ("families.svg", families(summary, &series)),
-        ("density.svg", density(summary, &series)),
-        ("ages.svg", ages(summary, &series)),
-        ("lengths.svg", lengths(summary, &series)),
-        ("spectrum.svg", spectrum(&title, rows)),
-    ]
+    let drawings = [
+        landscape(summary, &series),
+        families(summary, &series),
+        density(summary, &series),
+        ages(summary, &series),
+        lengths(summary, &series),
+        spectrum(&title, rows),
+    ];
+    PLOTS.into_iter().zip(drawings).collect()
 }
 
 fn divergence_ticks() -> Vec<Tick> {
