@@ -106,10 +106,11 @@ struct Common {
     /// Write a time series of the memory used to FILE (TSV: seconds, then bytes)
     #[arg(long, global = true, value_name = "FILE")]
     monitor_memory: Option<PathBuf>,
-    /// Write results to PATH [default: standard output, or a name made from the input]
+    /// Write results to PATH; a symbolic link stands for what it leads to [default: standard output, or a name made from the
+    /// input]
     #[arg(short, long, global = true, value_name = "PATH")]
     output: Option<PathBuf>,
-    /// Replace an output that is there already
+    /// Replace an output that is there already: a file, or an index without any other files in its folder
     #[arg(long, global = true)]
     force: bool,
 }

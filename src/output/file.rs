@@ -58,6 +58,16 @@ impl Output {
         let path = disk::follow(path)?;
         let name = path.file_name().filter(|_| !path.as_os_str().as_bytes().ends_with(b"/")).ok_or_else(is_folder)?;
         let folder = Arc::new(Folder::around(&path).map_err(|e| Error::io("create", &path, e))?);
+        // Found now rather than when the work is done.
+        let failed = |e| Error::io("look at", &path, e);
+        if let Some(there) = folder.look(name).map_err(failed)?
+            && folder.entry().map_err(failed)?.keeps_from_removal(&there)
+        {
+            let owner = disk::user(there.owner);
+            let problem =
+                format!("belongs to {owner}, and its folder lets only owners remove what is in it; give another -o");
+            return Err(Error::NotOurs { path, problem });
+        }
         let writing = writing_name(name);
         let (temporary, file) = Temporary::begin(|| {
             let file = folder.create_file(&writing).map_err(|e| Error::io("create", &path, e))?;

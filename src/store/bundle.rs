@@ -129,8 +129,7 @@ impl Target {
         }
         let folder = self.parent.open_folder(&self.name).map_err(failed)?;
         let names = folder.names().map_err(failed)?;
-        let manifest = folder.open_file(MANIFEST, false).and_then(disk::File::read_text);
-        if !manifest.is_ok_and(|bytes| is_manifest(&bytes)) {
+        if !has_manifest(&folder) {
             return no_index();
         }
         if !force {
@@ -173,6 +172,11 @@ impl Target {
         }
         Ok(())
     }
+}
+
+/// Whether a folder has a manifest of an index, sound or not.
+fn has_manifest(folder: &Folder) -> bool {
+    folder.open_file(MANIFEST, false).and_then(disk::File::read_text).is_ok_and(|bytes| is_manifest(&bytes))
 }
 
 /// Names that an error lists at the most.
@@ -270,7 +274,7 @@ impl Staging {
             return Ok(true);
         }
         let there = parent.look(name).map_err(failed)?.is_some();
-        if there || self.folder.look(REPLACED).map_err(failed)?.is_none() {
+        if there || !self.folder.open_folder(REPLACED).is_ok_and(|replaced| has_manifest(&replaced)) {
             return Ok(false);
         }
         self.folder.rename(OsStr::new(REPLACED), parent, name).map_err(failed)?;
@@ -413,8 +417,11 @@ impl Draft {
             Err(Error::Exists(_)) if claim.wait => Ok(true),
             outcome => outcome.map(|_| false),
         };
-        is_there()?;
         let name = staging_name(&target.name, "");
+        let half_replaced = |staging: Folder| staging.look(REPLACING).is_ok_and(|marker| marker.is_some());
+        if !target.parent.open_folder(&name).is_ok_and(half_replaced) {
+            is_there()?;
+        }
         let mut no_locks = lock::local_locks(target.parent.path());
         let (temporary, (staging, lock)) = loop {
             if let Some(problem) = no_locks {
@@ -448,6 +455,7 @@ impl Draft {
         if staging.mend()? {
             progress.notice(&Notice::PutBack(target.path()));
         }
+        is_there()?;
         let left = if claim.resume { Checkpoint::read(folder) } else { Err(String::new()) };
         let left = match left {
             Ok(left) => {
