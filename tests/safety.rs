@@ -10,7 +10,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use common::{
-    FILES, PLAIN, Ran, bytes_of, calls, command, ended, fasta, faulty, has_faults, listing, quick_folder,
+    Contig, FILES, PLAIN, Ran, bytes_of, calls, command, ended, fasta, faulty, has_faults, listing, quick_folder,
     repetitive_genome, run,
 };
 
@@ -21,9 +21,11 @@ const BUILD: [&str; 7] = ["build-index", "g.fa", "-o", TARGET, "-k", "9", "-q"];
 /// A folder with two genomes, and a folder of another user's work in it.
 fn folder() -> tempfile::TempDir {
     let folder = quick_folder();
-    for (name, seed) in [("g.fa", 1), ("other.fa", 2)] {
-        fs::write(folder.path().join(name), fasta(&repetitive_genome(seed, 40_000), &PLAIN)).expect("written");
+    for (name, seed, bases) in [("g.fa", 1, 40_000), ("other.fa", 2, 4_000)] {
+        fs::write(folder.path().join(name), fasta(&repetitive_genome(seed, bases), &PLAIN)).expect("written");
     }
+    let library = Contig::new("piece", &repetitive_genome(1, 40_000)[0].letters[2000..2800]);
+    fs::write(folder.path().join("lib.fa"), fasta(&[library], &PLAIN)).expect("written");
     fs::create_dir(folder.path().join("precious")).expect("new");
     for name in PRECIOUS {
         fs::write(folder.path().join("precious").join(name), "years of work").expect("written");
@@ -111,7 +113,7 @@ fn the_folder_of_a_build_may_be_planted() {
         is_precious_whole(at);
     }
     run(at, &BUILD).fine();
-    assert_eq!(listing(at), ["g.fa", TARGET, "other.fa", "precious"]);
+    assert_eq!(listing(at), ["g.fa", TARGET, "lib.fa", "other.fa", "precious"]);
 }
 
 #[test]
@@ -195,7 +197,7 @@ fn a_lock_may_be_planted() {
             }
         }
     }
-    assert_eq!(listing(at), ["g.fa", "other.fa", "precious"]);
+    assert_eq!(listing(at), ["g.fa", "lib.fa", "other.fa", "precious"]);
 }
 
 /// A child that works as another user, where this one may do that.
@@ -257,7 +259,7 @@ fn what_another_user_left_stays() {
     run(at, &BUILD).failed(1, &[BUILDING, "by others"]);
     fs::remove_dir_all(&building).expect("there");
     ended(other.spawn().expect("starts")).fine();
-    assert_eq!(listing(at), ["g.fa", TARGET, "other.fa", "precious"]);
+    assert_eq!(listing(at), ["g.fa", TARGET, "lib.fa", "other.fa", "precious"]);
 }
 
 /// Links of other users are not followed where results go, not even with --force.
@@ -518,7 +520,7 @@ fn a_file_that_came_meanwhile_is_not_replaced() {
     fs::write(at.join("rows.tsv"), "first").expect("written");
     goes_on(child).failed(2, &["rows.tsv exists already"]);
     assert_eq!(fs::read(at.join("rows.tsv")).expect("there"), b"first");
-    assert_eq!(listing(at), ["g.fa", TARGET, "other.fa", "precious", "rows.tsv"]);
+    assert_eq!(listing(at), ["g.fa", TARGET, "lib.fa", "other.fa", "precious", "rows.tsv"]);
     // Without an atomic rename of the file system the answer is the same.
     fs::remove_file(at.join("rows.tsv")).expect("there");
     let child = faulty(at, &["dump", TARGET, "-o", "rows.tsv"], "EINVAL rename 1;stop sync 1").spawn().expect("starts");
@@ -537,13 +539,14 @@ fn the_folder_of_a_result_is_synced() {
     let folder = folder();
     let at = folder.path();
     run(at, &BUILD).fine();
-    run(at, &["annotate", TARGET, "--library", "g.fa", "--no-tandem", "--formats", "bed", "-o", "copies", "-q"]).fine();
+    run(at, &["annotate", TARGET, "--library", "lib.fa", "--no-tandem", "--formats", "bed", "-o", "copies", "-q"])
+        .fine();
     let commands: [&[&str]; 6] = [
         &["dump", TARGET, "-o", "1.tsv"],
         &["query", TARGET, "g.fa", "-o", "2.tsv"],
         &["mask", TARGET, "--annotation", "copies.bed", "-o", "3.fa"],
-        &["annotate", TARGET, "--library", "g.fa", "--formats", "bed", "-o", "4", "-q"],
-        &["annotate", TARGET, "--library", "g.fa", "--formats", "bed", "--bgzip", "-o", "5", "-q"],
+        &["annotate", TARGET, "--library", "lib.fa", "--formats", "bed", "-o", "4", "-q"],
+        &["annotate", TARGET, "--library", "lib.fa", "--formats", "bed", "--bgzip", "-o", "5", "-q"],
         &["families", TARGET, "-o", "6.fa", "-q"],
     ];
     for arguments in commands {
@@ -578,7 +581,7 @@ fn a_file_and_its_index_appear_together() {
             "--force",
         ]
     };
-    run(at, &annotate("g.fa")).fine();
+    run(at, &annotate("lib.fa")).fine();
     let pair = || ["x.bed.gz", "x.bed.gz.tbi"].map(|name| fs::read(at.join(name)).ok());
     let old = pair();
     let log = calls(at, &annotate("other.fa"));
@@ -587,11 +590,11 @@ fn a_file_and_its_index_appear_together() {
     for kind in ["create", "write", "sync", "rename"] {
         let calls = log.iter().filter(|call| *call == kind).count();
         for n in calls.saturating_sub(5).max(1)..=calls {
-            run(at, &annotate("g.fa")).fine();
+            run(at, &annotate("lib.fa")).fine();
             let ran = ended(faulty(at, &annotate("other.fa"), &format!("EIO {kind} {n}")).spawn().expect("starts"));
             ran.failed(1, &["Input/output error"]);
             assert!(pair() == old, "EIO {kind} {n}");
-            assert_eq!(listing(at), ["g.fa", TARGET, "other.fa", "precious", "x.bed.gz", "x.bed.gz.tbi"]);
+            assert_eq!(listing(at), ["g.fa", TARGET, "lib.fa", "other.fa", "precious", "x.bed.gz", "x.bed.gz.tbi"]);
             // Killed, it leaves no index of another file.
             let output = faulty(at, &annotate("other.fa"), &format!("kill {kind} {n}")).output().expect("starts");
             assert!(!output.status.success());
@@ -650,9 +653,9 @@ fn detect_reads_a_library_through_a_pipe() {
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
         fs::read(at.join("out/repeats.bed")).expect("written")
     };
-    let own = piped("g.fa");
+    let own = piped("lib.fa");
     assert!(own != piped("other.fa"));
-    assert!(own == piped("g.fa"));
+    assert!(own == piped("lib.fa"));
     // A genome is read twice.
     let mut shell = Command::new("sh");
     shell.args(["-c", "cat g.fa | \"$0\" detect /dev/stdin -o p -q", env!("CARGO_BIN_EXE_reprise")]).current_dir(at);
