@@ -67,6 +67,26 @@ pub enum Notice {
     },
     /// The index is there, and is the one that is wanted.
     IsThere(PathBuf),
+    /// Sequences of a library that cannot be found in this genome, not even where a copy is identical.
+    HiddenSequences {
+        /// How many.
+        sequences: u64,
+        /// Sequences of the library.
+        of: u64,
+        /// Names of the first of them.
+        first: Vec<String>,
+        /// Bases that a sequence must have to be found, about.
+        shortest: u32,
+    },
+    /// FASTA records without name and sequence were skipped.
+    EmptyRecords {
+        /// The file.
+        path: PathBuf,
+        /// Line of the first of them, from 1.
+        line: u64,
+        /// How many.
+        records: u64,
+    },
     /// The index is done, but what it was made in could not be removed.
     LeftOver {
         /// The hidden folder of this build.
@@ -79,7 +99,10 @@ pub enum Notice {
 impl Notice {
     /// Whether the user has to do something, and so is told even where he asked for quiet.
     pub fn is_warning(&self) -> bool {
-        matches!(self, Self::NoLocks { .. } | Self::NotResumed { .. } | Self::LeftOver { .. })
+        matches!(
+            self,
+            Self::NoLocks { .. } | Self::NotResumed { .. } | Self::LeftOver { .. } | Self::EmptyRecords { .. }
+        )
     }
 }
 
@@ -111,6 +134,23 @@ impl fmt::Display for Notice {
             }
             Self::IsThere(target) => {
                 write!(f, "{} is there, of this genome and with these parameters", target.display())
+            }
+            Self::HiddenSequences { sequences, of, first, shortest } => {
+                let more = if *sequences > first.len() as u64 { ", ..." } else { "" };
+                write!(
+                    f,
+                    "{sequences} of {of} sequences cannot be found in this genome, even where a copy is identical: they are too \
+                     short, too ambiguous or of too few different bases ({}{more}); a sequence needs about {shortest} bases that \
+                     are A, C, G or T",
+                    first.join(", ")
+                )
+            }
+            Self::EmptyRecords { path, line, records } => {
+                let place = path.display();
+                write!(
+                    f,
+                    "{place}, line {line}: {records} of its records have neither name nor sequence and are skipped"
+                )
             }
             Self::LeftOver { folder, problem } => {
                 write!(f, "{} cannot be removed ({problem}); the index is complete without it", folder.display())

@@ -1,7 +1,8 @@
 use super::score::{CODES, GAP_CODE, reverse_complement};
 use crate::kmer::Strand;
+use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{SequenceReader, Source};
-use crate::{Error, Result};
+use crate::{Error, Progress, Result};
 
 /// Query sequences: consensi of repeats, or any others.
 #[derive(Debug, Clone, Default)]
@@ -11,36 +12,72 @@ pub struct Library {
 }
 
 impl Library {
-    /// Reads FASTA or FASTQ; names are the first words of the headers.
+    /// Reads FASTA or FASTQ; names are the first words of the headers. Gaps and stops (`-`, `.`, `*`) are no bases and are
+    /// left out, as places of a consensus count its bases. What it takes is reserved from `budget` as it grows.
     ///
     /// # Errors
-    /// As [`SequenceReader`]'s; [`Error::Input`] where two sequences have one name or there is no sequence.
-    pub fn read(source: &Source) -> Result<Self> {
+    /// As [`SequenceReader`]'s; [`Error::Input`] where two sequences have one name or there is no sequence;
+    /// [`Error::Memory`], which names what the whole is expected to take.
+    pub fn read(source: &Source, budget: &Budget, progress: &dyn Progress) -> Result<(Self, Reservation)> {
         let mut library = Self::default();
         let mut seen = ahash::AHashSet::new();
+        let mut held = budget.hold(Component::Input);
+        let grow = |held: &mut Reservation, bytes: usize| {
+            let bytes = bytes as u64;
+            held.grow(bytes, "a library").map_err(|e| match (e, source.bytes_total()) {
+                (Error::Memory { what, needed, allowed }, Some(total)) => {
+                    // As large in memory, by what was read of it, as the file is.
+                    let share = total as f64 / source.bytes_read().clamp(1, total.max(1)) as f64;
+                    let whole = ((held.bytes() + bytes) as f64 * share) as u64;
+                    Error::memory(what, needed.max(budget.used().saturating_sub(held.bytes()) + whole), allowed)
+                }
+                (e, _) => e,
+            })
+        };
+        let source = &source.within(budget);
         let mut reader = SequenceReader::open(source)?;
         while let Some(head) = reader.next_record()? {
             if !seen.insert(head.name.clone()) {
                 let problem = format!("two sequences are called {:?}; names must differ", head.name);
                 return Err(Error::input(source.path(), Some(head.line), problem));
             }
+            // Once in the set of those seen, and lists grow by doubling.
+            grow(&mut held, 2 * (head.name.len() + size_of::<String>() + size_of::<Vec<u8>>()))?;
             let mut sequence = Vec::new();
             while let Some(bases) = reader.next_bases()? {
-                sequence.extend_from_slice(bases);
+                if sequence.capacity() - sequence.len() < bases.len() {
+                    // The old one is there until the new one is filled.
+                    let capacity = (2 * sequence.capacity()).max(sequence.len() + bases.len());
+                    grow(&mut held, capacity)?;
+                    let old = sequence.capacity() as u64;
+                    sequence.reserve_exact(capacity - sequence.len());
+                    held.resize(held.bytes() - old);
+                }
+                sequence.extend(bases.iter().filter(|base| base.is_ascii_alphabetic()));
             }
+            let spare = sequence.capacity() - sequence.len();
             sequence.shrink_to_fit();
+            held.resize(held.bytes() - spare as u64);
             library.push(head.name, sequence);
         }
+        reader.report_skipped(progress);
         if library.bases() == 0 {
             return Err(Error::input(source.path(), None, "holds no sequence"));
         }
-        Ok(library)
+        held.resize(library.bytes());
+        Ok((library, held))
     }
 
     /// Adds a sequence of ASCII letters, of either case; what is not ACGT matches nothing.
     pub fn push(&mut self, name: impl Into<String>, sequence: impl Into<Vec<u8>>) {
         self.names.push(name.into());
         self.sequences.push(sequence.into());
+    }
+
+    /// Moves the sequences of another library behind those that are here.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.names.append(&mut other.names);
+        self.sequences.append(&mut other.sequences);
     }
 
     /// Leaves out sequences that are not `kept`; gives the new number of each that is.

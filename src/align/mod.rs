@@ -39,10 +39,10 @@ pub use trim::Trimmer;
 use crate::index::Index;
 use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{Record, Region};
-use crate::{Error, Progress, Result, Silent};
+use crate::{Error, Notice, Progress, Result, Silent};
 use gapped::Aligner;
 use library::Text;
-use score::Scorings;
+use score::{AVERAGE, CODES, Scorings};
 use seeds::{Scanner, SeedTable, Segment};
 
 /// What a search looks for.
@@ -136,6 +136,9 @@ pub(crate) fn search_held(
     let strong = general.score_for(1.0, library.bases() as f64, 3000.0);
     let needed = general.score_for(options.max_e_value, library.bases() as f64, bases as f64);
 
+    if let Some(notice) = hidden(library, &scorings, (needed, strong)) {
+        progress.notice(&notice);
+    }
     progress.phase("scan", Some(bases));
     let segments = {
         let seeds = SeedTable::new(&text);
@@ -220,6 +223,38 @@ pub(crate) fn search_held(
     let mut held = budget.hold(Component::Alignments);
     held.resize(bytes);
     Ok((found, held))
+}
+
+/// Sequences of a library that are named where they cannot be found.
+const NAMED: usize = 3;
+
+/// Bases of a sequence that are looked at together: where they can be found, the rest need not be looked at.
+const LOOKED_AT: usize = 1 << 12;
+
+/// Which sequences of a library cannot be found in the genome, not even where a copy is identical: they have no seed, or score less
+/// than `needed` in an alignment or `strong` in a segment.
+fn hidden(library: &Library, scorings: &Scorings, (needed, strong): (i32, i32)) -> Option<Notice> {
+    let is_hidden = |letters: &[u8]| {
+        let codes: Vec<u8> = letters.iter().map(|&letter| CODES[usize::from(letter)]).collect();
+        let segment: i32 = codes.iter().map(|&code| scorings.general().pair(code, code)).sum();
+        let score = || gapped::scored(&codes, &codes, &vec![Column::Pair; codes.len()], scorings).1;
+        !seeds::has_seed(&codes) || segment < strong || score() < needed
+    };
+    let all_hidden = |&number: &usize| library.sequence(number).chunks(LOOKED_AT).all(is_hidden);
+    let numbers: Vec<usize> = (0..library.len()).into_par_iter().filter(all_hidden).collect();
+    if numbers.is_empty() {
+        return None;
+    }
+    let shortest = (seeds::shortest_seed()..).find(|&bases| {
+        let scoring = scorings.nearest(AVERAGE.0 / (AVERAGE.1 + f64::from(bases)));
+        bases as i32 * (0..4).map(|base| scoring.pair(base, base)).sum::<i32>() >= 4 * needed
+    });
+    Some(Notice::HiddenSequences {
+        sequences: numbers.len() as u64,
+        of: library.len() as u64,
+        first: numbers.iter().take(NAMED).map(|&number| library.name(number).to_owned()).collect(),
+        shortest: shortest.unwrap_or(u32::MAX),
+    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

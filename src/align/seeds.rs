@@ -80,20 +80,7 @@ impl Table {
             ends: Vec::new(),
         };
         let mut words = Vec::with_capacity(text.len());
-        let mut dust = Dust::new(table.pattern.span as usize);
-        let (mut word, mut length) = (0u64, 0);
-        for (at, &code) in (1..).zip(text) {
-            let monotonous = dust.push(code);
-            if code == GAP_CODE {
-                length = 0;
-                continue;
-            }
-            word = word << 2 | u64::from(code);
-            length += 1;
-            if length >= table.pattern.span && !monotonous {
-                words.push((table.slot(word) as u64) << 32 | at);
-            }
-        }
+        words.extend(words_of(&table.pattern, text).map(|(word, at)| (table.slot(word) as u64) << 32 | at));
         words.par_sort_unstable();
         let mut last = None;
         for (number, &word) in (0..).zip(&words) {
@@ -122,6 +109,33 @@ impl Table {
         let below = slots.occupied & ((1 << (slot & 63)) - 1);
         (slots.occupied >> (slot & 63) & 1 == 1).then(|| slots.before + below.count_ones())
     }
+}
+
+/// The words of a pattern's span in a text that are not monotonous, and where each ends.
+fn words_of(pattern: &Pattern, text: &[u8]) -> impl Iterator<Item = (u64, u64)> {
+    let span = pattern.span;
+    let mut dust = Dust::new(span as usize);
+    let (mut word, mut length) = (0u64, 0);
+    (1..).zip(text).filter_map(move |(at, &code)| {
+        let monotonous = dust.push(code);
+        if code == GAP_CODE {
+            length = 0;
+            return None;
+        }
+        word = word << 2 | u64::from(code);
+        length += 1;
+        (length >= span && !monotonous).then_some((word, at))
+    })
+}
+
+/// Whether a copy of these codes can be found by a seed.
+pub(super) fn has_seed(codes: &[u8]) -> bool {
+    patterns().iter().any(|pattern| words_of(pattern, codes).next().is_some())
+}
+
+/// Bases of the shortest sequence with a seed.
+pub(super) fn shortest_seed() -> u32 {
+    patterns().iter().map(|pattern| pattern.span).min().unwrap_or(0)
 }
 
 /// Bits of a table's slots for this many places in the text.

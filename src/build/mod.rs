@@ -29,7 +29,8 @@ use spectrum::SpectrumCounter;
 use crate::kmer::{KmerCodec, Minimizers, low_mask};
 use crate::memory::{Anonymous, Budget, Component, Reservation, SpareBuffers, Window};
 use crate::sequence::{
-    ContigDigest, OtherLetters, RecordHead, SequenceReader, Source, TwoBit, TwoBitSummary, TwoBitWriter, digest_contigs,
+    ContigDigest, MAX_HEADER, OtherLetters, RecordHead, SequenceReader, Source, TwoBit, TwoBitSummary, TwoBitWriter,
+    digest_contigs,
 };
 pub use crate::store::MemoryHints;
 use crate::store::bits::BitWriter;
@@ -70,6 +71,9 @@ pub struct BuildOptions {
     /// Go on after the last finished pass of a build that did not end; leave what is finished to the next one where this
     /// does not end either.
     pub resume: bool,
+    /// Contig names are those of the files with the name of their file before them
+    /// ([`Source::with_prefixed_names`]), so that files of haplotypes may use one name each.
+    pub prefix_names: bool,
     /// Bytes of a k-mer while sorting, at the least; tests raise it to reach the wider forms.
     #[doc(hidden)]
     pub least_record: u64,
@@ -95,6 +99,7 @@ impl Default for BuildOptions {
             force: false,
             wait: false,
             resume: false,
+            prefix_names: false,
             least_record: 0,
             wide_offsets_from: u64::from(u32::MAX),
             large_pass: 400 << 20,
@@ -144,19 +149,12 @@ pub fn default_k(bases: u64) -> u32 {
     k + 1
 }
 
-/// The folder in which an index of this genome is put by default: its file's name without `.fa.gz` and the like, with
-/// `.reprise`, in the current folder. `None` for standard input.
+/// The folder in which an index of this genome is put by default: its [`Source::stem`] with `.reprise`, in the current
+/// folder. `None` for what has no name of its own, such as standard input.
 pub fn default_target(source: &Source) -> Option<PathBuf> {
-    if source.is_stdin() {
-        return None;
-    }
-    let mut name = source.path().file_name()?.to_string_lossy().into_owned();
-    for endings in [&[".gz", ".bgz", ".zst"][..], &[".fa", ".fasta", ".fna", ".fas", ".ffn", ".fastq", ".fq"]] {
-        if let Some(stem) = endings.iter().find_map(|e| name.strip_suffix(e)).filter(|s| !s.is_empty()) {
-            name = stem.to_owned();
-        }
-    }
-    Some(PathBuf::from(name + ".reprise"))
+    let mut name = source.stem()?;
+    name.push(".reprise");
+    Some(PathBuf::from(name))
 }
 
 /// Builds an index of one genome from its files and publishes it at `target`.
@@ -283,11 +281,12 @@ enum Event {
 const EVENTS: usize = 512;
 
 /// Reads all sources; ends early when nobody listens.
-fn read_sources(sources: &[Source], sender: &SyncSender<Vec<Event>>) -> Result<()> {
-    let mut events = Vec::new();
+fn read_sources(sources: &[Source], sender: &SyncSender<Vec<Event>>, progress: &dyn Progress) -> Result<()> {
+    let (mut events, mut headers) = (Vec::new(), 0);
     for (number, source) in sources.iter().enumerate() {
         let mut reader = SequenceReader::open(source)?;
         while let Some(head) = reader.next_record()? {
+            headers += head.name.len() + head.description.len();
             events.push(Event::Begin(number, head));
             let mut short = true;
             while let Some(bases) = reader.next_bases()? {
@@ -298,10 +297,14 @@ fn read_sources(sources: &[Source], sender: &SyncSender<Vec<Event>>) -> Result<(
                 }
             }
             events.push(Event::End);
-            if (!short || events.len() >= EVENTS) && sender.send(std::mem::take(&mut events)).is_err() {
-                return Ok(());
+            if !short || events.len() >= EVENTS || headers >= MAX_HEADER {
+                headers = 0;
+                if sender.send(std::mem::take(&mut events)).is_err() {
+                    return Ok(());
+                }
             }
         }
+        reader.report_skipped(progress);
     }
     // Nobody left to hear the last of it has an error to tell.
     let _ = sender.send(events);
@@ -327,18 +330,23 @@ impl Prepared {
         budget: &Budget,
         progress: &dyn Progress,
     ) -> Result<Self> {
+        let prepare = |source: &Source| {
+            let source = source.within(budget);
+            if options.prefix_names { source.with_prefixed_names() } else { Ok(source) }
+        };
+        let sources: &[Source] = &sources.iter().map(prepare).collect::<Result<Vec<_>>>()?;
         let total = sources.iter().map(Source::bytes_total).sum::<Option<u64>>();
         progress.phase("reading", total);
         let mut reserved = budget.reserve(Component::Input, INPUT_BUFFERS, "reading the genome")?;
         let mut writer = TwoBitWriter::with_wide_offsets_from(sequence, options.wide_offsets_from)?;
         let mut contigs: Vec<Contig> = Vec::new();
         let mut seen: AHashMap<String, (usize, u64)> = AHashMap::new();
-        let (mut start, mut done, mut others_held) = (0, 0, 0);
+        let (mut start, mut done, mut lists_held) = (0, 0, 0);
         std::thread::scope(|scope| {
             let (sender, events) = sync_channel(READ_AHEAD);
             let reader = std::thread::Builder::new()
                 .name("reader".to_owned())
-                .spawn_scoped(scope, move || read_sources(sources, &sender))
+                .spawn_scoped(scope, move || read_sources(sources, &sender, progress))
                 .map_err(|e| Error::io("start a thread for", sequence, e))?;
             for event in events.into_iter().flatten() {
                 match event {
@@ -346,8 +354,13 @@ impl Prepared {
                         let source = &sources[number];
                         if let Some(&(other, line)) = seen.get(&head.name) {
                             let other: &Source = &sources[other];
+                            let remedy = if other.path() == source.path() || options.prefix_names {
+                                ""
+                            } else {
+                                ", or --prefix-names puts those of their files before them"
+                            };
                             let problem = format!(
-                                "contig name {:?} was used before, in {} at line {line}; names must differ",
+                                "contig name {:?} was used before, in {} at line {line}; names must differ{remedy}",
                                 head.name,
                                 other.path().display()
                             );
@@ -361,12 +374,12 @@ impl Prepared {
                         contigs.push(Contig { name, description, length: 0, start, record: 0 });
                     }
                     Event::Bases(bases) => {
-                        writer.bases(&bases)?;
-                        let bytes = writer.others_bytes();
-                        if bytes > others_held {
-                            reserved.grow(bytes - others_held, "the list of letters other than ACGT and N")?;
-                            others_held = bytes;
+                        let bytes = writer.list_bytes(bases.len());
+                        if bytes > lists_held {
+                            reserved.grow(bytes - lists_held, "the lists of N, lower case and other letters")?;
+                            lists_held = bytes;
                         }
+                        writer.bases(&bases)?;
                     }
                     Event::End => {
                         let length = writer.end()?;
@@ -386,7 +399,9 @@ impl Prepared {
         drop((seen, reserved));
         let mut held = budget.hold(Component::Contigs);
         let texts = contigs.iter().map(|c| (c.name.capacity() + c.description.capacity()) as u64).sum::<u64>();
-        held.resize(texts + (contigs.capacity() * size_of::<Contig>()) as u64 + others_held);
+        held.resize(
+            texts + (contigs.capacity() * size_of::<Contig>() + others.capacity() * size_of::<OtherLetters>()) as u64,
+        );
         for (contig, record) in contigs.iter_mut().zip(records) {
             contig.record = record;
         }
@@ -420,6 +435,7 @@ impl Prepared {
                 n_runs,
                 longest_contig,
                 blake3: digest.to_hex().to_string(),
+                prefixed_names: options.prefix_names,
             },
             parameters: Parameters {
                 k,
@@ -1147,6 +1163,10 @@ mod tests {
         assert_eq!(named("GCF_1.2_asm.fna").as_deref(), Some("GCF_1.2_asm.reprise"));
         assert_eq!(named("plain").as_deref(), Some("plain.reprise"));
         assert_eq!(named(".fa").as_deref(), Some(".fa.reprise"));
-        assert_eq!(named("-"), None);
+        assert_eq!(named("genome.fasta.bz2").as_deref(), Some("genome.reprise"));
+        assert_eq!(named("genome.fq.xz").as_deref(), Some("genome.reprise"));
+        for nameless in ["-", "/dev/stdin", "/dev/fd/0", "/dev/fd/63", "/proc/self/fd/0", "/dev/null"] {
+            assert_eq!(named(nameless), None, "{nameless}");
+        }
     }
 }

@@ -147,8 +147,8 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         };
         sinks.push((format, sink));
     }
-    let mut library = Library::read(&Source::new(&arguments.library))?;
-    let _library_held = settings.budget.reserve(Component::Input, library.bytes(), "a library")?;
+    let source = Source::new(&arguments.library);
+    let (mut library, _library_held) = Library::read(&source, &settings.budget, &settings.progress)?;
     let max_divergence = arguments.max_divergence / 100.0;
     let options = SearchOptions { max_e_value: arguments.max_e_value, max_divergence, ..SearchOptions::default() };
     let copies = settings.on_pool(|| {

@@ -11,7 +11,8 @@ use crate::{Error, Result};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// FASTA of one genome, plain, .gz, .bgz or .zst; `-` for standard input; several files are one genome
+    /// FASTA of one genome, plain or compressed (gzip, bgzip, zstd, bzip2, xz); `-` for standard input; several files are
+    /// one genome
     #[arg(required = true, value_name = "GENOME")]
     genomes: Vec<PathBuf>,
     /// Bases in a k-mer, 1 to 32 [default: from the genome's length, as RepeatScout and REPrise choose it]
@@ -26,6 +27,10 @@ pub(super) struct Arguments {
     /// Of a k-mer with more positions keep N, evenly sampled; frequencies stay exact
     #[arg(long, value_name = "N")]
     max_positions: Option<u64>,
+    /// Put the name of its file before each contig name, as hap1_chr1 for chr1 of hap1.fa, so that haplotypes whose contigs
+    /// have the same names are one genome
+    #[arg(long)]
+    prefix_names: bool,
     /// How k-mers are kept: one by one, or as stretches that share a minimizer, which needs --min-frequency 1 and is the
     /// default there where k is long enough
     #[arg(long, value_name = "LAYOUT", value_enum, default_value_t = Layout::Auto)]
@@ -66,7 +71,8 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let target = match &settings.output {
         Some(path) => path.clone(),
         None => build::default_target(&sources[0]).ok_or_else(|| {
-            Error::Usage("a genome from standard input has no name; give the index one with -o".to_owned())
+            let path = sources[0].path().display();
+            Error::Usage(format!("a genome from {path} has no name of its own; name the index with -o"))
         })?,
     };
     let options = BuildOptions {
@@ -77,6 +83,7 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         layout: arguments.layout.kind(),
         force: settings.force,
         wait: arguments.wait,
+        prefix_names: arguments.prefix_names,
         resume: arguments.resume,
         #[cfg(debug_assertions)]
         large_pass: crate::disk::large_pass().unwrap_or(BuildOptions::default().large_pass),
@@ -110,7 +117,7 @@ fn summary(report: &BuildReport, target: &std::path::Path, settings: &Settings) 
     let peak = resident().map_or(0, |r| r.peak);
     if settings.json {
         let json = serde_json::json!({
-            "index": target,
+            "index": target.to_string_lossy(),
             "k": manifest.parameters.k,
             "bases": genome.bases,
             "contigs": genome.contigs,

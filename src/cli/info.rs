@@ -169,8 +169,8 @@ fn check(folder: &Path, genome: &[PathBuf], settings: &Settings) -> Result<()> {
     };
     if settings.json {
         let json = serde_json::json!({
-            "index": folder,
-            "genome": genome,
+            "index": folder.to_string_lossy(),
+            "genome": genome.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
             "same": compared.same,
             "contigs": compared.contigs,
             "bases": compared.bases,
@@ -202,7 +202,7 @@ fn memory(folder: &Path, settings: &Settings) -> Result<()> {
     let report = MemoryUsageBreakdown::new(&settings.budget, &Peak::now(&settings.budget));
     if settings.json {
         let json = serde_json::json!({
-            "index": folder,
+            "index": folder.to_string_lossy(),
             "least_memory": least,
             "tables": table_bytes(manifest),
             "pages": manifest.actual.dictionary_bytes,

@@ -10,7 +10,7 @@ use noodles_bgzf as bgzf;
 use super::{Settings, grouped};
 use crate::index::{Index, OpenOptions};
 use crate::output::Output;
-use crate::sequence::{Case, Record, Region, Source, parse_bed_line};
+use crate::sequence::{BYTE_ORDER_MARK, Case, MAX_HEADER, Record, Region, Source, base_code, parse_bed_line};
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]
@@ -258,7 +258,11 @@ fn mask_source(
     output: &mut dyn Write,
 ) -> Result<u64> {
     let io_error = |e| Error::io("write", "the output", e);
-    let mut reader = BufReader::with_capacity(1 << 18, source.open()?);
+    let source = match index.manifest().genome.prefixed_names {
+        true => &source.with_prefixed_names()?,
+        false => source,
+    };
+    let mut reader = BufReader::with_capacity(1 << 18, source.within(index.budget()).open()?);
     let mut record: Option<Masking<'_>> = None;
     let mut seen = AHashSet::new();
     let (mut place, mut line, mut header, mut bases) = (Place::LineStart, 1, Vec::new(), 0);
@@ -271,17 +275,23 @@ fn mask_source(
         let mut letters = buffer[..length].to_vec();
         let ended = letters.ends_with(b"\n");
         reader.consume(length);
+        let mut marked = false;
         if matches!(place, Place::LineStart) {
+            marked = letters.starts_with(BYTE_ORDER_MARK);
+            let first = if marked { letters.get(BYTE_ORDER_MARK.len()).copied().unwrap_or(first) } else { first };
             place = if first == b'>' { Place::Header } else { Place::Sequence };
         }
         match place {
             Place::Header => {
-                header.extend_from_slice(&letters);
+                header.extend_from_slice(if marked { &letters[BYTE_ORDER_MARK.len()..] } else { &letters });
+                if header.len() > MAX_HEADER {
+                    return Err(in_line("the header is too long to be one of the index".to_owned()));
+                }
                 if ended {
                     if let Some(last) = record.take() {
                         bases += last.finish().map_err(in_line)?;
                     }
-                    record = Some(Masking::begin(index, masked, &header, &mut seen).map_err(in_line)?);
+                    record = Masking::begin(index, masked, source.prefix(), &header, &mut seen).map_err(in_line)?;
                     header.clear();
                 }
             }
@@ -305,10 +315,11 @@ fn mask_source(
         if let Some(last) = record.take() {
             bases += last.finish().map_err(in_line)?;
         }
-        record = Some(Masking::begin(index, masked, &header, &mut seen).map_err(in_line)?);
+        record = Masking::begin(index, masked, source.prefix(), &header, &mut seen).map_err(in_line)?;
     }
     match record {
         Some(last) => bases += last.finish().map_err(in_line)?,
+        None if !seen.is_empty() => {}
         None => return Err(Error::input(source.path(), None, "holds no sequence; give the FASTA of the index")),
     }
     Ok(bases)
@@ -325,15 +336,18 @@ struct Masking<'a> {
 }
 
 impl<'a> Masking<'a> {
-    /// Of the contig that a header names, which is not `seen` yet.
+    /// Of the contig that a header names behind a prefix, which is not `seen` yet; none for a header without a name, whose
+    /// record has no sequence.
     fn begin(
         index: &'a Index,
         masked: &'a [Interval],
+        prefix: &str,
         header: &[u8],
         seen: &mut AHashSet<String>,
-    ) -> Result<Self, String> {
+    ) -> Result<Option<Self>, String> {
         let text = String::from_utf8_lossy(header.get(1..).unwrap_or_default());
-        let name = text.split_ascii_whitespace().next().unwrap_or_default();
+        let Some(name) = text.split_ascii_whitespace().next() else { return Ok(None) };
+        let name = &format!("{prefix}{name}");
         if !seen.insert(name.to_owned()) {
             return Err(format!("two sequences are called {name:?}"));
         }
@@ -343,7 +357,7 @@ impl<'a> Masking<'a> {
         // The whole of it is checked.
         index.region_record(&part(0..contig.length())).map_err(strange)?;
         let masked = of_contig(masked, number);
-        Ok(Self { name: name.to_owned(), contig, masked, at: 0, bases: 0, own: Vec::new() })
+        Ok(Some(Self { name: name.to_owned(), contig, masked, at: 0, bases: 0, own: Vec::new() }))
     }
 
     fn mask(&mut self, letters: &mut [u8], arguments: &LetterArguments) -> Result<(), String> {
@@ -352,10 +366,8 @@ impl<'a> Masking<'a> {
         if range.end <= self.contig.length() {
             self.contig.bases(range.clone(), Case::Upper, &mut self.own);
         }
-        let same = |(&letter, &own): (&u8, &u8)| match own {
-            b'N' => !b"ACGT".contains(&letter.to_ascii_uppercase()),
-            _ => letter.to_ascii_uppercase() == own,
-        };
+        // By codes: T may be spelled U, and what is no base is N in the index.
+        let same = |(&letter, &own): (&u8, &u8)| base_code(letter) == base_code(own);
         if self.own.len() != letters.len() || !letters.iter().zip(&self.own).all(same) {
             return Err(format!("{} is not the sequence of that name in the index", self.name));
         }

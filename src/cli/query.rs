@@ -10,7 +10,7 @@ use super::Settings;
 use super::annotate::e_value;
 use crate::align::{Library, SearchOptions, search_held};
 use crate::index::{CacheOptions, Index, OpenOptions};
-use crate::memory::{Buffer, Component, HugePages, human_bytes, numa_nodes, parse_size};
+use crate::memory::{Buffer, HugePages, human_bytes, numa_nodes, parse_size};
 use crate::output::{self, Format, Output, push_number, push_position};
 use crate::query::{Charge, Detail, Sequences, in_batches, most_under_way, query_sequences};
 use crate::sequence::{Region, Source, parse_bed_line};
@@ -180,8 +180,7 @@ fn query_hits(
     settings: &Settings,
     output: &mut Output,
 ) -> Result<()> {
-    let library = Library::read(&Source::new(path))?;
-    let _library_held = settings.budget.reserve(Component::Input, library.bytes(), "sequences to align")?;
+    let (library, _library_held) = Library::read(&Source::new(path), &settings.budget, &settings.progress)?;
     let (mut hits, _hits_held) = search_held(index, &library, options, &settings.budget, &settings.progress)?;
     settings.progress.clear();
     // What is equal in both stays in the order of the genome.

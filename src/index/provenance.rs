@@ -69,7 +69,11 @@ impl Index {
         let (mut genome, mut bases) = (Vec::new(), 0);
         let (mut digester, mut done) = (RefgetDigester::default(), 0);
         for source in sources {
-            let mut reader = SequenceReader::open(source)?;
+            let mut source = source.within(&self.budget);
+            if self.manifest().genome.prefixed_names {
+                source = source.with_prefixed_names()?;
+            }
+            let mut reader = SequenceReader::open(&source)?;
             while let Some(head) = reader.next_record()? {
                 while let Some(letters) = reader.next_bases()? {
                     digester.update(letters);
@@ -82,6 +86,7 @@ impl Index {
                 held.grow((head.name.capacity() + 2 * size_of::<Read>()) as u64, "the contigs of the genome")?;
                 genome.push(Read { name: head.name, digest: digester.finish() });
             }
+            reader.report_skipped(progress);
         }
         let differences = self.differences(&genome, held)?;
         Ok(GenomeComparison { same: differences.is_empty(), contigs: genome.len() as u64, bases, differences })

@@ -143,7 +143,7 @@ pub fn query_sequences(
         |feed| {
             let mut cutter = Cutter::new(index, batch_bases, bytes_per_base, feed);
             match sequences {
-                Sequences::Source(source) => cutter.cut_source(source, progress),
+                Sequences::Source(source) => cutter.cut_source(source, budget, progress),
                 Sequences::Regions(regions) => cutter.cut_regions(index, regions, progress),
             }
         },
@@ -162,6 +162,8 @@ struct Cutter<'f> {
     charge: Option<Charge>,
     bases: Vec<u8>,
     segments: Vec<Segment>,
+    /// Bytes of the names of the segments.
+    names: usize,
     /// Nobody takes batches any more.
     gone: bool,
 }
@@ -176,6 +178,7 @@ impl<'f> Cutter<'f> {
             charge: None,
             bases: Vec::new(),
             segments: Vec::new(),
+            names: 0,
             gone: false,
         }
     }
@@ -194,6 +197,7 @@ impl<'f> Cutter<'f> {
 
     fn begin(&mut self, name: &str, label: &str, start: u64) {
         self.admit();
+        self.names += name.len() + label.len();
         self.segments.push(Segment {
             name: name.to_owned(),
             label: label.to_owned(),
@@ -244,8 +248,9 @@ impl<'f> Cutter<'f> {
             segment.to = self.bases.len();
             segment.last = true;
         }
-        // Sequences of no bases take room too.
-        if self.bases.len() >= self.batch_bases || self.segments.len() >= self.batch_bases / 16 {
+        // Sequences of no bases and long names use space too.
+        let most = self.batch_bases;
+        if self.bases.len() >= most || self.names >= most || self.segments.len() >= most / 16 {
             self.send();
         }
     }
@@ -254,6 +259,7 @@ impl<'f> Cutter<'f> {
         let Some(mut charge) = self.charge.take() else { return };
         let segments = std::mem::take(&mut self.segments);
         let bases = std::mem::take(&mut self.bases);
+        self.names = 0;
         if segments.is_empty() {
             return;
         }
@@ -265,8 +271,8 @@ impl<'f> Cutter<'f> {
         self.gone |= !self.feed.send(Pieces { bases, segments }, charge);
     }
 
-    fn cut_source(&mut self, source: &Source, progress: &dyn Progress) -> Result<()> {
-        let mut reader = SequenceReader::open(source)?;
+    fn cut_source(&mut self, source: &Source, budget: &Budget, progress: &dyn Progress) -> Result<()> {
+        let mut reader = SequenceReader::open(&source.within(budget))?;
         let mut done = 0;
         while let Some(head) = reader.next_record()? {
             self.begin(&head.name, &head.name, 0);
@@ -281,6 +287,7 @@ impl<'f> Cutter<'f> {
             }
             self.end();
         }
+        reader.report_skipped(progress);
         self.send();
         Ok(())
     }

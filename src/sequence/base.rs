@@ -1,9 +1,9 @@
-/// Two-bit code of an ASCII base of either case, or `None` for anything but ACGT: T=0, C=1, A=2, G=3, as in .2bit, so
-/// that the complement is `xor 2`.
+/// Two-bit code of an ASCII base of either case, or `None` for anything but ACGT and U, the T of RNA: T=0, C=1, A=2, G=3,
+/// as in .2bit, so that the complement is `xor 2`.
 #[inline]
 pub const fn base_code(ascii: u8) -> Option<u64> {
     match ascii {
-        b'T' | b't' => Some(0),
+        b'T' | b't' | b'U' | b'u' => Some(0),
         b'C' | b'c' => Some(1),
         b'A' | b'a' => Some(2),
         b'G' | b'g' => Some(3),

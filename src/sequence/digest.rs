@@ -1,6 +1,6 @@
 //! The digests by which contigs are known elsewhere: MD5, as the M5 tag of SAM headers (SAM specification, 1.3.2), and the
 //! GA4GH refget digest (sha512t24u: <https://samtools.github.io/hts-specs/refget.html>). Both are of the letters as read, in
-//! upper case and without line ends.
+//! upper case, without line ends and with U as T: those of a genome spelled as RNA are those of its DNA.
 
 mod lanes;
 
@@ -209,7 +209,7 @@ mod tests {
     /// The vectors of the refget specification, of RFC 1321 and of `printf ... | md5sum`.
     #[test]
     fn known_digests() {
-        let digests = packed(&[b"ACGT", b"acgt", b"", b"NNRYacgtu-*."], 5);
+        let digests = packed(&[b"ACGT", b"acgu", b"", b"NNRYacgtu-*."], 5);
         assert_eq!(digests[0].refget(), "SQ.aKF498dAxcJAqme6QYQ7EZ07-fiw8Kw2");
         assert_eq!(digests[0].m5(), "f1f8f4bf413b16ad135722aa4591043e");
         assert_eq!(digests[0], digests[1]);

@@ -3,7 +3,10 @@
 //! All intervals inside the program are 0-based and half-open.
 
 mod base;
+mod compression;
 mod digest;
+mod foreign;
+mod input;
 mod interval;
 mod map;
 mod reader;
@@ -16,6 +19,7 @@ pub use digest::{ContigDigest, OtherLetters};
 pub(crate) use digest::{RefgetDigester, digest_contigs};
 pub use interval::{Region, nearest_names, parse_bed_line, parse_region};
 pub(crate) use map::map_read_only;
+pub(crate) use reader::{BYTE_ORDER_MARK, MAX_HEADER};
 pub use reader::{RecordHead, SequenceReader};
 pub use source::Source;
 pub use twobit::{Case, Record, TwoBit, TwoBitSummary, TwoBitWriter};

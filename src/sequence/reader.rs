@@ -1,18 +1,39 @@
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 
-use needletail::parser::{FastqReader, FastxReader};
-use noodles_fasta::record::Definition;
-
-use super::Source;
-use crate::{Error, Result};
+use super::input::Input;
+use super::{Source, foreign};
+use crate::{Error, Notice, Progress, Result};
 
 /// Bases handed out at a time, about.
 const PIECE: usize = 1 << 16;
 
+/// Buffer of a reader, in bytes; a piece has at most as many bases more than [`PIECE`].
+const BUFFER: usize = 1 << 17;
+
+/// Longest header line, in bytes. Those of assemblies have some hundred; what is read ahead of a build is bounded by it.
+pub(crate) const MAX_HEADER: usize = 1 << 16;
+
+/// Letters of a record, from its start, that tell whether it is protein: enough for any domain, soon counted.
+const PROTEIN_SAMPLE: u64 = 10_000;
+
+/// Letters that no nucleotide code has make up a third of most proteins (E 7 %, F 4 %, I 6 %, L 10 %, P 5 %, Q 4 % of
+/// UniProtKB/Swiss-Prot) and nothing of nucleotides; from one in this many on, a record is refused.
+const PROTEIN_SHARE: u64 = 20;
+
+/// The same letters, A the lowest bit: E, F, I, J, L, O, P, Q, Z. X is none of them, because masked sequence has it.
+const PROTEIN_ONLY: u32 = {
+    let (letters, mut mask, mut at) = (b"EFIJLOPQZ", 0, 0);
+    while at < letters.len() {
+        mask |= 1 << (letters[at] - b'A');
+        at += 1;
+    }
+    mask
+};
+
 /// The header of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordHead {
-    /// The first word of the header.
+    /// The first word of the header, behind the prefix that the source has.
     pub name: String,
     /// The rest of the header, without the blanks around it.
     pub description: String,
@@ -20,8 +41,11 @@ pub struct RecordHead {
     pub line: u64,
 }
 
-/// Reads FASTA or FASTQ record by record and piece by piece, so that memory does not grow with the length of a FASTA
-/// record. The format is told by the first byte that is not a line end.
+/// Reads FASTA or FASTQ record by record and piece by piece, so that memory grows with nothing that is read. The format
+/// is known by the first byte that is not a line end; a UTF-8 byte order mark is skipped.
+///
+/// Lines end with LF or CRLF. U is read as T. A FASTQ record may have several lines of sequence, and then of qualities
+/// (P. J. A. Cock and others, Nucleic Acids Res. 38 (2010) 1767).
 ///
 /// ```no_run
 /// # use reprise::sequence::{SequenceReader, Source};
@@ -39,100 +63,148 @@ pub struct RecordHead {
 /// ```
 pub struct SequenceReader {
     source: Source,
-    format: Format,
+    input: Input<Box<dyn Read + Send>>,
+    is_fastq: bool,
+    part: Part,
+    /// Line of the next byte, from 1.
+    line: u64,
+    /// Whether the next byte is the first of its line.
+    at_line_start: bool,
+    /// Whether the bytes of the line that were read end with a carriage return.
+    carriage_return: bool,
     piece: Vec<u8>,
+    record: RecordCounts,
+    /// Empty records that were skipped, and the line of the first.
+    skipped: Option<(u64, u64)>,
 }
 
-enum Format {
-    Fasta { reader: noodles_fasta::io::Reader<Lines>, definition: Box<Definition> },
-    // The bases of the record in hand, until they have been handed out.
-    Fastq { reader: Box<dyn FastxReader>, skipped: u64, bases: Option<Vec<u8>> },
+/// Where in a record the next line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Between records.
+    Outside,
+    Sequence,
+    /// Of FASTQ, the line with `+` and what follows.
+    Qualities,
+}
+
+/// What was read of the record in hand.
+#[derive(Debug, Clone, Copy, Default)]
+struct RecordCounts {
+    /// Line of the header.
+    line: u64,
+    letters: u64,
+    /// Whether they are on several lines.
+    several_lines: bool,
+    /// Letters looked at for whether they are of a protein, and those that are.
+    sampled: u64,
+    protein_only: u64,
+    /// Which those were, as in [`PROTEIN_ONLY`].
+    kinds: u32,
 }
 
 impl SequenceReader {
-    /// Opens a source and looks at its first byte.
+    /// Opens a source and looks at its first bytes.
     ///
     /// # Errors
     /// As [`Source::open`]; [`Error::Input`] when it is neither FASTA nor FASTQ.
     pub fn open(source: &Source) -> Result<Self> {
-        let mut lines = Lines { inner: BufReader::with_capacity(1 << 17, source.open()?), count: 0 };
-        let first = loop {
-            let line = lines.count + 1;
-            let buffer = lines.fill_buf().map_err(|e| source.read_error(line, e))?;
-            match buffer.first() {
-                Some(b'\n' | b'\r') => lines.consume(1),
-                first => break first.copied(),
-            }
-        };
-        let line = lines.count + 1;
-        let format = match first {
-            Some(b'>') => Format::Fasta { reader: noodles_fasta::io::Reader::new(lines), definition: Box::default() },
-            Some(b'@') => {
-                Format::Fastq { skipped: lines.count, reader: Box::new(FastqReader::new(lines)), bases: None }
-            }
-            Some(other) => {
-                return Err(Error::input(
-                    source.path(),
-                    Some(line),
-                    format!("starts with {:?} and so is neither FASTA ('>') nor FASTQ ('@')", char::from(other)),
-                ));
-            }
-            None if line == 1 => {
-                return Err(Error::input(source.path(), None, "is empty; give a FASTA or FASTQ file"));
-            }
-            None => return Err(Error::input(source.path(), Some(line), "holds nothing but line ends")),
-        };
-        Ok(Self { source: source.clone(), format, piece: Vec::new() })
+        let mut input = Input::new(source.open()?, BUFFER);
+        let failed = |line| move |e| source.read_error(line, e);
+        if input.peek(foreign::MARKS).map_err(failed(1))?.is_empty() {
+            return Err(Error::input(source.path(), None, "is empty; give a FASTA or FASTQ file"));
+        }
+        if input.buffered().starts_with(BYTE_ORDER_MARK) {
+            input.consume(BYTE_ORDER_MARK.len());
+        }
+        let mut line = 1;
+        while let Some(&end @ (b'\n' | b'\r')) = input.fill_buf().map_err(failed(line))?.first() {
+            input.consume(1);
+            line += u64::from(end == b'\n');
+        }
+        let start = input.peek(foreign::MARKS).map_err(failed(line))?;
+        let wrong = |problem: String| Error::input(source.path(), Some(line), problem);
+        let Some(&first) = start.first() else { return Err(wrong("holds nothing but line ends".to_owned())) };
+        if let Some((name, remedy)) = foreign::other(start) {
+            return Err(wrong(format!("is {name}, neither FASTA nor FASTQ; {remedy}")));
+        }
+        if !matches!(first, b'>' | b'@') {
+            let first = char::from(first);
+            return Err(wrong(format!("starts with {first:?} and so is neither FASTA ('>') nor FASTQ ('@')")));
+        }
+        Ok(Self {
+            source: source.clone(),
+            input,
+            is_fastq: first == b'@',
+            part: Part::Outside,
+            line,
+            at_line_start: true,
+            carriage_return: false,
+            piece: Vec::new(),
+            record: RecordCounts::default(),
+            skipped: None,
+        })
     }
 
-    /// The next record's header; what is left of the record before is skipped. `None` at the end.
+    /// The next record's header; what is left of the record before is skipped. `None` at the end. A FASTA record without
+    /// name and sequence is skipped ([`report_skipped`](Self::report_skipped)).
     ///
     /// # Errors
-    /// [`Error::Input`] for a header without a name or with a name that is not UTF-8, for a malformed record and for a
-    /// compressed stream that is cut short or damaged; [`Error::Io`] when the system fails.
+    /// [`Error::Input`] for a header without a name, with a name that is not UTF-8 or holds a control character, of more
+    /// than 64 KiB; for a malformed record, one of protein, a carriage return within a line, and a compressed stream that
+    /// is cut short or damaged; [`Error::Io`] when the system fails.
     pub fn next_record(&mut self) -> Result<Option<RecordHead>> {
-        while self.next_bases()?.is_some() {}
-        match &mut self.format {
-            Format::Fasta { reader, definition } => {
-                let line = reader.get_ref().count + 1;
-                match reader.read_definition(definition) {
-                    Ok(0) => Ok(None),
-                    Ok(_) => {
-                        let description = definition.description().map_or(&[][..], |text| text.as_ref());
-                        head(&self.source, definition.name(), description, line).map(Some)
-                    }
-                    Err(e) if e.kind() == io::ErrorKind::InvalidData && e.to_string() == "missing name" => {
-                        Err(Error::input(self.source.path(), Some(line), "the header has no name after '>'"))
-                    }
-                    Err(e) => Err(self.source.read_error(line, e)),
+        loop {
+            while self.next_bases()?.is_some() {}
+            self.skip_blank_lines()?;
+            let line = self.line;
+            match self.next_byte()? {
+                None => return Ok(None),
+                Some(b'@') if self.is_fastq => {}
+                Some(b'>') if !self.is_fastq => {}
+                Some(other) => {
+                    let other = char::from(other);
+                    let problem = format!(
+                        "a record of FASTQ begins with '@', not with {other:?}; the one before may have more \
+                         qualities than bases"
+                    );
+                    return Err(self.wrong(line, problem));
                 }
             }
-            Format::Fastq { reader, skipped, bases } => match reader.next() {
-                None => Ok(None),
-                Some(Ok(record)) => {
-                    let line = record.start_line_number() + *skipped;
-                    let id = record.id();
-                    let name_end = id.iter().position(u8::is_ascii_whitespace).unwrap_or(id.len());
-                    let head = head(&self.source, &id[..name_end], id[name_end..].trim_ascii(), line)?;
-                    let sequence = record.seq();
-                    check_letters(&self.source, &sequence, line + 1)?;
-                    *bases = Some(sequence.into_owned());
-                    Ok(Some(head))
+            self.read_header()?;
+            self.record = RecordCounts { line, ..RecordCounts::default() };
+            let header = self.piece[1..].trim_ascii();
+            if header.is_empty() {
+                if !self.is_fastq {
+                    self.skip_blank_lines()?;
+                    if matches!(self.next_byte()?, None | Some(b'>')) {
+                        let (_, records) = self.skipped.get_or_insert((line, 0));
+                        *records += 1;
+                        continue;
+                    }
                 }
-                Some(Err(e)) => {
-                    let line = e.position.line + *skipped;
-                    Err(match e.kind {
-                        needletail::errors::ParseErrorKind::Io => {
-                            self.source.read_error(line, io::Error::new(io::ErrorKind::InvalidData, e.msg))
-                        }
-                        _ => Error::input(
-                            self.source.path(),
-                            Some(line),
-                            format!("the FASTQ record that begins here is not whole: {}", e.msg),
-                        ),
-                    })
-                }
-            },
+                return Err(self.wrong(line, "the header has no name"));
+            }
+            self.part = Part::Sequence;
+            let end = header.iter().position(u8::is_ascii_whitespace).unwrap_or(header.len());
+            let (name, description) = header.split_at(end);
+            let Ok(name) = std::str::from_utf8(name) else {
+                return Err(self.wrong(line, "the record's name is not UTF-8; rename it"));
+            };
+            // Control characters end columns, lines and names elsewhere, and a NUL is a sign of a damaged file.
+            let control = name.chars().find(|c| c.is_control()).or(header.contains(&0).then_some('\0'));
+            if let Some(control) = control {
+                let code = u32::from(control);
+                let problem = format!(
+                    "the header holds the control character U+{code:04X}; the file is damaged, or the record must be renamed"
+                );
+                return Err(self.wrong(line, problem));
+            }
+            return Ok(Some(RecordHead {
+                name: format!("{}{name}", self.source.prefix()),
+                description: String::from_utf8_lossy(description.trim_ascii()).into_owned(),
+                line,
+            }));
         }
     }
 
@@ -142,93 +214,225 @@ impl SequenceReader {
     /// As [`next_record`](Self::next_record), and [`Error::Input`] for a byte that is no letter of a sequence.
     pub fn next_bases(&mut self) -> Result<Option<&[u8]>> {
         self.piece.clear();
-        match &mut self.format {
-            Format::Fasta { reader, .. } => {
-                // Before the first header there is no sequence to read: the reader would stop at its '>'.
-                let mut sequence = reader.sequence_reader();
-                while self.piece.len() < PIECE {
-                    let start = self.piece.len();
-                    let length = match sequence.fill_buf() {
-                        Ok([]) => break,
-                        Ok(line) => {
-                            self.piece.extend_from_slice(line);
-                            line.len()
-                        }
-                        Err(e) => {
-                            let line = reader.get_ref().count + 1;
-                            return Err(self.source.read_error(line, e));
-                        }
-                    };
-                    sequence.consume(length);
-                    if !letters_only(&self.piece[start..]) {
-                        // Blanks at the end of a line or within it, as old libraries have them.
-                        self.piece.extract_if(start.., |byte| matches!(byte, b' ' | b'\t' | b'\r')).for_each(drop);
-                        let line = reader.get_ref().count + 1;
-                        check_letters(&self.source, &self.piece[start..], line)?;
-                        sequence = reader.sequence_reader();
+        while self.part == Part::Sequence && self.piece.len() < PIECE {
+            if self.at_line_start {
+                match (self.next_byte()?, self.is_fastq) {
+                    (Some(b'>'), false) | (None, false) => self.part = Part::Outside,
+                    (Some(b'+'), true) => self.part = Part::Qualities,
+                    (Some(b'@'), true) => {
+                        return Err(self.wrong(
+                            self.record.line,
+                            "the FASTQ record that begins here is not whole: it has no qualities",
+                        ));
                     }
+                    (None, true) => return Err(self.cut("before its qualities")),
+                    _ => {}
+                }
+                if self.part != Part::Sequence {
+                    self.check_protein()?;
+                    break;
                 }
             }
-            Format::Fastq { bases, .. } => {
-                if let Some(bases) = bases.take() {
-                    self.piece = bases;
-                }
+            self.read_letters()?;
+        }
+        if !self.piece.is_empty() {
+            return Ok(Some(&self.piece));
+        }
+        if self.part == Part::Qualities {
+            self.read_qualities()?;
+            self.part = Part::Outside;
+        }
+        Ok(None)
+    }
+
+    /// Reports the records without name and sequence that were skipped so far.
+    pub fn report_skipped(&self, progress: &dyn Progress) {
+        if let Some((line, records)) = self.skipped {
+            progress.notice(&Notice::EmptyRecords { path: self.source.path().to_owned(), line, records });
+        }
+    }
+
+    fn wrong(&self, line: u64, problem: impl Into<String>) -> Error {
+        Error::input(self.source.path(), Some(line), problem)
+    }
+
+    fn cut(&self, place: &str) -> Error {
+        let problem =
+            format!("the FASTQ record that begins here is not whole: the file ends {place}; copy or download it again");
+        self.wrong(self.record.line, problem)
+    }
+
+    /// The first byte of the next line, which stays; a byte order mark before it is skipped: files that begin with one may
+    /// have been joined.
+    fn next_byte(&mut self) -> Result<Option<u8>> {
+        let failed = |e| self.source.read_error(self.line, e);
+        if self.input.fill_buf().map_err(failed)?.first() == BYTE_ORDER_MARK.first()
+            && self.input.peek(BYTE_ORDER_MARK.len()).map_err(failed)?.starts_with(BYTE_ORDER_MARK)
+        {
+            self.input.consume(BYTE_ORDER_MARK.len());
+        }
+        Ok(self.input.fill_buf().map_err(failed)?.first().copied())
+    }
+
+    /// Skips what is blank before a line that is not, or before the end.
+    fn skip_blank_lines(&mut self) -> Result<()> {
+        while let Some(&blank @ (b'\n' | b'\r' | b' ' | b'\t')) =
+            self.input.fill_buf().map_err(|e| self.source.read_error(self.line, e))?.first()
+        {
+            self.input.consume(1);
+            self.line += u64::from(blank == b'\n');
+        }
+        self.at_line_start = true;
+        Ok(())
+    }
+
+    /// Replaces the piece with the next line, its mark included.
+    fn read_header(&mut self) -> Result<()> {
+        self.piece.clear();
+        let line = self.line;
+        while self.read_part()? && !self.at_line_start {
+            if self.piece.len() > MAX_HEADER {
+                break;
             }
         }
-        Ok((!self.piece.is_empty()).then_some(&self.piece))
+        if self.piece.len() > MAX_HEADER {
+            let problem = format!("the header is longer than {} KiB; shorten it", MAX_HEADER >> 10);
+            return Err(self.wrong(line, problem));
+        }
+        Ok(())
+    }
+
+    /// Appends what the line in hand has of letters, or a part of them.
+    fn read_letters(&mut self) -> Result<()> {
+        let start = self.piece.len();
+        let line = self.line;
+        let follows = self.at_line_start && self.record.letters > 0;
+        self.read_part()?;
+        let (letters_only, with_u) = look(&self.piece[start..]);
+        if !letters_only {
+            // Blanks at the end of a line or within it, as old libraries have them.
+            self.piece.extract_if(start.., |byte| matches!(byte, b' ' | b'\t')).for_each(drop);
+            let strange = |&&byte: &&u8| !(byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'*' | b'.'));
+            if let Some(&byte) = self.piece[start..].iter().find(strange) {
+                let byte = char::from(byte);
+                return Err(self.wrong(line, format!("{byte:?} is no letter of a sequence; is this FASTA?")));
+            }
+        }
+        let letters = &mut self.piece[start..];
+        if with_u {
+            letters.iter_mut().filter(|letter| matches!(letter, b'U' | b'u')).for_each(|letter| *letter -= 1);
+        }
+        let record = &mut self.record;
+        record.letters += letters.len() as u64;
+        record.several_lines |= follows && !letters.is_empty();
+        if record.sampled < PROTEIN_SAMPLE {
+            let sample = &letters[..letters.len().min((PROTEIN_SAMPLE - record.sampled) as usize)];
+            record.sampled += sample.len() as u64;
+            for letter in sample {
+                let kind = PROTEIN_ONLY & 1u32.checked_shl(u32::from((letter | 0x20).wrapping_sub(b'a'))).unwrap_or(0);
+                record.kinds |= kind;
+                record.protein_only += u64::from(kind != 0);
+            }
+            if record.sampled == PROTEIN_SAMPLE {
+                self.check_protein()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what looks like protein.
+    fn check_protein(&self) -> Result<()> {
+        let RecordCounts { line, sampled, protein_only, kinds, .. } = self.record;
+        // Three letters, and not of one kind: inosine, I, is in primers, and a typing error is none.
+        if protein_only < 3 || kinds.count_ones() < 2 || protein_only * PROTEIN_SHARE < sampled {
+            return Ok(());
+        }
+        let problem = format!(
+            "the record that begins here looks like protein: {protein_only} of its first {sampled} letters are no \
+             nucleotides (E, F, I, J, L, O, P, Q, Z); give nucleotide sequence"
+        );
+        Err(self.wrong(line, problem))
+    }
+
+    /// Reads the line with `+` and as many qualities as the record has letters: on one line where those are on one.
+    fn read_qualities(&mut self) -> Result<()> {
+        // What stands behind the '+' is the name again.
+        while self.read_part()? && !self.at_line_start {
+            self.piece.clear();
+        }
+        let RecordCounts { line: begin, letters, several_lines, .. } = self.record;
+        let mut qualities = 0;
+        while qualities < letters {
+            let line = self.line;
+            loop {
+                self.piece.clear();
+                if !self.read_part()? {
+                    return Err(self.cut("within its qualities"));
+                }
+                if let Some(byte) = self.piece.iter().find(|byte| !byte.is_ascii_graphic()) {
+                    return Err(self.wrong(line, format!("{:?} is no quality of FASTQ", char::from(*byte))));
+                }
+                qualities += self.piece.len() as u64;
+                if self.at_line_start {
+                    break;
+                }
+            }
+            if qualities > letters || !several_lines && qualities < letters {
+                // At the end of the file, what is missing was cut off.
+                if qualities < letters && self.input.fill_buf().is_ok_and(<[u8]>::is_empty) {
+                    return Err(self.cut("within its qualities"));
+                }
+                let problem = format!(
+                    "the FASTQ record that begins at line {begin} has {letters} bases and {qualities} qualities up to here"
+                );
+                return Err(self.wrong(line, problem));
+            }
+        }
+        self.piece.clear();
+        Ok(())
+    }
+
+    /// Appends to the piece what is buffered of the line in hand, without the end of the line; false at the end of the
+    /// input, where a line ends too.
+    fn read_part(&mut self) -> Result<bool> {
+        let buffer = self.input.fill_buf().map_err(|e| self.source.read_error(self.line, e))?;
+        if buffer.is_empty() {
+            self.at_line_start = true;
+            return Ok(false);
+        }
+        let end = memchr::memchr(b'\n', buffer);
+        let part = &buffer[..end.unwrap_or(buffer.len())];
+        let start = self.piece.len();
+        self.piece.extend_from_slice(part);
+        let length = part.len() + usize::from(end.is_some());
+        self.input.consume(length);
+        let part = &self.piece[start..];
+        if self.carriage_return || !look(part).0 {
+            let kept = part.iter().rposition(|&byte| byte != b'\r').map_or(0, |last| last + 1);
+            if self.carriage_return && kept > 0 || memchr::memchr(b'\r', &part[..kept]).is_some() {
+                let problem = "a carriage return stands within the line, as where lines end in the way of the classic Mac OS; \
+                               write LF line ends with `tr '\\r' '\\n'`";
+                return Err(self.wrong(self.line, problem));
+            }
+            self.carriage_return |= kept < part.len();
+            self.piece.truncate(start + kept);
+        }
+        self.at_line_start = end.is_some();
+        if self.at_line_start {
+            self.carriage_return = false;
+            self.line += 1;
+        }
+        Ok(true)
     }
 }
 
-fn head(source: &Source, name: &[u8], description: &[u8], line: u64) -> Result<RecordHead> {
-    if name.is_empty() {
-        return Err(Error::input(source.path(), Some(line), "the header has no name"));
-    }
-    let name = std::str::from_utf8(name)
-        .map_err(|_| Error::input(source.path(), Some(line), "the record's name is not UTF-8; rename it"))?;
-    Ok(RecordHead { name: name.to_owned(), description: String::from_utf8_lossy(description).into_owned(), line })
-}
+/// How UTF-8 text of Windows programs begins.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Whether every byte is an ASCII letter; a loop that the compiler turns into vector code.
-fn letters_only(bases: &[u8]) -> bool {
-    bases.iter().fold(true, |all, &b| all & ((b | 0x20).wrapping_sub(b'a') < 26))
-}
-
-fn check_letters(source: &Source, bases: &[u8], line: u64) -> Result<()> {
-    match bases.iter().find(|&&b| !(b.is_ascii_alphabetic() || matches!(b, b'-' | b'*' | b'.'))) {
-        None => Ok(()),
-        Some(&byte) => Err(Error::input(
-            source.path(),
-            Some(line),
-            format!("{:?} is no letter of a sequence; is this FASTA?", char::from(byte)),
-        )),
-    }
-}
-
-/// Counts the line ends that are consumed.
-struct Lines {
-    inner: BufReader<Box<dyn Read + Send>>,
-    count: u64,
-}
-
-impl Read for Lines {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = {
-            let mut available = self.fill_buf()?;
-            available.read(buffer)?
-        };
-        self.consume(count);
-        Ok(count)
-    }
-}
-
-impl BufRead for Lines {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.inner.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        let passed = &self.inner.buffer()[..amount];
-        self.count += memchr::memchr_iter(b'\n', passed).count() as u64;
-        self.inner.consume(amount);
-    }
+/// Whether every byte is an ASCII letter, and whether one of them is U; a loop that the compiler turns into vector code.
+fn look(bases: &[u8]) -> (bool, bool) {
+    bases.iter().fold((true, false), |(all, with_u), &byte| {
+        let lower = byte | 0x20;
+        (all & (lower.wrapping_sub(b'a') < 26), with_u | (lower == b'u'))
+    })
 }

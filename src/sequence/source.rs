@@ -1,28 +1,84 @@
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::compression::{Codec, Decompressed, STREAM_START};
+use super::foreign;
+use super::input::Input;
+use crate::memory::Budget;
 use crate::{Error, Result, disk};
 
-/// Where sequence is read from: a file or standard input, plain, gzip, bgzip or zstd.
+/// Where text is read from: a file or standard input, plain or compressed with gzip, bgzip, zstd, bzip2 or xz.
 #[derive(Debug, Clone)]
 pub struct Source {
     path: PathBuf,
     read: Arc<AtomicU64>,
+    budget: Option<Budget>,
+    prefix: Option<Arc<str>>,
 }
+
+/// Buffer in front of a decoder, in bytes: few system calls a megabyte.
+const BUFFER: usize = 1 << 18;
+
+/// Ends of file names that tell of a compression.
+const COMPRESSED: [&str; 5] = [".gz", ".bgz", ".zst", ".bz2", ".xz"];
+/// Ends of file names that tell of a format.
+const FORMATS: [&str; 7] = [".fa", ".fasta", ".fna", ".fas", ".ffn", ".fastq", ".fq"];
 
 impl Source {
     /// A file, or standard input for `-`.
     pub fn new(path: impl AsRef<OsStr>) -> Self {
-        Self { path: PathBuf::from(path.as_ref()), read: Arc::default() }
+        Self { path: PathBuf::from(path.as_ref()), read: Arc::default(), budget: None, prefix: None }
+    }
+
+    /// The same source; what undoing its compression takes is reserved from `budget`.
+    pub fn within(&self, budget: &Budget) -> Self {
+        Self { budget: Some(budget.clone()), ..self.clone() }
+    }
+
+    /// The same source; the names of its sequences are read with the name of the file and `_` before them: `chr1` of
+    /// `hap1.fa.gz` is `hap1_chr1`. Blanks in the name of the file become `_` too.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a source that has no name ([`Source::stem`]).
+    pub fn with_prefixed_names(&self) -> Result<Self> {
+        let stem = self.stem().ok_or_else(|| {
+            let problem = "has no file name to put before the names of its sequences; give a regular file";
+            Error::Usage(format!("{} {problem}", self.path.display()))
+        })?;
+        let mut prefix = stem.to_string_lossy().replace(char::is_whitespace, "_");
+        prefix.push('_');
+        Ok(Self { prefix: Some(prefix.into()), ..self.clone() })
+    }
+
+    /// What stands before each name.
+    pub(crate) fn prefix(&self) -> &str {
+        self.prefix.as_deref().unwrap_or_default()
     }
 
     /// The path as given; `-` for standard input.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The name of the file without its folders and without `.fa.gz` and the like. `None` for what has no name of its own:
+    /// standard input, pipes, devices.
+    pub fn stem(&self) -> Option<OsString> {
+        let descriptor = ["/dev/fd", "/dev/stdin", "/proc"].iter().any(|place| self.path.starts_with(place));
+        let other = std::fs::metadata(&self.path).is_ok_and(|m| !m.is_file() && !m.is_dir());
+        if self.is_stdin() || descriptor || other {
+            return None;
+        }
+        let mut name = self.path.file_name()?.as_bytes();
+        for ends in [&COMPRESSED[..], &FORMATS] {
+            let stems = ends.iter().find_map(|end| name.strip_suffix(end.as_bytes()));
+            name = stems.filter(|stem| !stem.is_empty()).unwrap_or(name);
+        }
+        Some(OsString::from_vec(name.to_vec()))
     }
 
     /// Whether this is standard input.
@@ -41,41 +97,54 @@ impl Source {
         (!self.is_stdin() && metadata.is_file()).then_some(metadata.len())
     }
 
-    /// Opens the source and undoes its compression.
+    /// Opens the source and undoes its compression, which is known by its first bytes.
     ///
     /// # Errors
-    /// [`Error::Io`] when it cannot be opened, [`Error::Input`] when it is a folder.
+    /// [`Error::Io`] when it cannot be opened; [`Error::Input`] when it is a folder or packed in a way that is not read;
+    /// [`Error::Memory`] when the budget is too small for its compression.
     pub fn open(&self) -> Result<Box<dyn Read + Send>> {
-        let io_error = |e| Error::io("read", &self.path, e);
         let raw: Box<dyn Read + Send> = if self.is_stdin() {
             Box::new(io::stdin())
         } else {
             let file = File::open(&self.path).map_err(|e| Error::io("open", &self.path, e))?;
-            let opened = file.metadata().map_err(io_error)?;
+            let opened = file.metadata().map_err(|e| Error::io("read", &self.path, e))?;
             if opened.is_dir() {
-                return Err(Error::input(&self.path, None, "is a folder; give a FASTA or FASTQ file"));
+                let problem = if self.path.join(crate::store::MANIFEST).exists() {
+                    "is the folder of a reprise index; give the file that it was built from"
+                } else {
+                    "is a folder; give a file"
+                };
+                return Err(Error::input(&self.path, None, problem));
             }
             if opened.is_file() && opened.len() > 0 {
-                Box::new(Unchanged { file, opened, read: 0 })
+                Box::new(Unchanged { path: self.path.clone(), file, opened, read: 0 })
             } else {
                 Box::new(file)
             }
         };
-        let mut counted = BufReader::with_capacity(1 << 18, Counted { inner: raw, read: Arc::clone(&self.read) });
-        let start = counted.fill_buf().map_err(|e| self.read_error(1, e))?;
-        match start {
-            [0x1f, 0x8b, ..] => Ok(Box::new(flate2::bufread::MultiGzDecoder::new(counted))),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Ok(Box::new(zstd::Decoder::with_buffer(counted).map_err(io_error)?)),
-            _ => Ok(Box::new(counted)),
+        let counted = Counted { inner: raw, read: Arc::clone(&self.read) };
+        let mut input = Input::new(Box::new(counted) as Box<dyn Read + Send>, BUFFER);
+        let failed = |e| self.read_error(1, e);
+        let start = input.peek(STREAM_START).map_err(failed)?;
+        if let Some((name, remedy)) = foreign::packed(start) {
+            return Err(Error::input(&self.path, None, format!("is {name}, which is not read; {remedy}")));
+        }
+        match Codec::of(start) {
+            None => Ok(Box::new(input)),
+            Some(codec) => {
+                let (path, read) = (self.path.clone(), Arc::clone(&self.read));
+                let streams = Decompressed::new(codec, input, path, read, self.budget.as_ref()).map_err(failed)?;
+                Ok(Box::new(streams))
+            }
         }
     }
 
     /// Turns an error met while reading into one of the system or one of the input.
     pub(crate) fn read_error(&self, line: u64, error: io::Error) -> Error {
-        // Readers of sequence hand on what they are told, or its text.
-        if error.to_string() == CHANGED {
-            return Error::input(&self.path, None, format!("{CHANGED}; run this again when nothing writes to it"));
-        }
+        let error = match error.downcast::<Error>() {
+            Ok(known) => return known,
+            Err(error) => error,
+        };
         if error.raw_os_error().is_some() {
             return Error::io("read", &self.path, error);
         }
@@ -89,12 +158,10 @@ impl Source {
     }
 }
 
-/// What is said of a file that was not the same at its end as at its beginning.
-const CHANGED: &str = "the file changed while it was read";
-
 /// A plain file. Where it grows, shrinks or is written to meanwhile, what was read of it is neither what it was nor what
 /// it is.
 struct Unchanged {
+    path: PathBuf,
     file: File,
     opened: Metadata,
     read: u64,
@@ -108,7 +175,8 @@ impl Read for Unchanged {
             let now = self.file.metadata()?;
             let same = now.len() == self.opened.len() && now.modified().ok() == self.opened.modified().ok();
             if !same || self.read != now.len() {
-                return Err(io::Error::other(CHANGED));
+                let problem = "the file changed while it was read; run this again when nothing writes to it";
+                return Err(io::Error::other(Error::input(&self.path, None, problem)));
             }
         }
         Ok(count)

@@ -37,7 +37,8 @@ pub struct TwoBitSummary {
     pub records: Vec<u64>,
     /// Runs of letters that are neither ACGT nor N and are kept as N, ascending.
     pub others: Vec<OtherLetters>,
-    /// BLAKE3 over the upper-case letters of each contig and a line end after each: independent of line breaks and case.
+    /// BLAKE3 over the upper-case letters of each contig, U as T, and a line end after each: independent of line breaks,
+    /// case, and whether a genome is spelled as RNA.
     pub digest: blake3::Hash,
 }
 
@@ -84,14 +85,16 @@ impl Runs {
         }
     }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&(self.closed.len() as u32).to_le_bytes());
+    /// Writes the runs; gives their bytes.
+    fn write(&self, out: &mut impl Write) -> std::io::Result<u64> {
+        out.write_all(&(self.closed.len() as u32).to_le_bytes())?;
         for (start, _) in &self.closed {
-            out.extend_from_slice(&start.to_le_bytes());
+            out.write_all(&start.to_le_bytes())?;
         }
         for (_, length) in &self.closed {
-            out.extend_from_slice(&length.to_le_bytes());
+            out.write_all(&length.to_le_bytes())?;
         }
+        Ok(4 + 8 * self.closed.len() as u64)
     }
 
     fn bases(&self) -> u64 {
@@ -181,7 +184,7 @@ impl TwoBitWriter {
         self.mask_runs = Runs::default();
     }
 
-    /// Appends bases to the contig; any ASCII, of which what is not ACGT becomes N.
+    /// Appends bases to the contig; any ASCII, of which U is T and what is not ACGT becomes N.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Input`] when the contig outgrows the format.
@@ -197,6 +200,7 @@ impl TwoBitWriter {
         self.upper.clear();
         self.upper.extend_from_slice(ascii);
         self.upper.make_ascii_uppercase();
+        self.upper.iter_mut().filter(|letter| **letter == b'U').for_each(|letter| *letter = b'T');
         self.hasher.update(&self.upper);
 
         self.packed.clear();
@@ -250,9 +254,17 @@ impl TwoBitWriter {
         }
     }
 
-    /// Bytes of the list of letters that are kept as N; it may grow with the genome.
-    pub(crate) fn others_bytes(&self) -> u64 {
-        (self.summary.others.capacity() * size_of::<OtherLetters>()) as u64
+    /// Bytes that the lists of runs of the contig and of other letters may take once `more` bases were appended, of which
+    /// each may end a run; a list that grows is there twice meanwhile.
+    pub(crate) fn list_bytes(&self, more: usize) -> u64 {
+        fn grown<T>(list: &Vec<T>, more: usize) -> u64 {
+            let (capacity, length) = (list.capacity(), list.len() + more);
+            let most = if capacity < length { capacity + 2 * capacity.max(length) } else { capacity };
+            (most * size_of::<T>()) as u64
+        }
+        let Self { n_runs, mask_runs, summary, .. } = self;
+        // A run and what is between it and the next one are two bases at the least.
+        grown(&n_runs.closed, more / 2 + 1) + grown(&mask_runs.closed, more / 2 + 1) + grown(&summary.others, more)
     }
 
     /// Ends the contig; gives its length in bases.
@@ -268,14 +280,12 @@ impl TwoBitWriter {
         }
         self.n_runs.set(false, self.length);
         self.mask_runs.set(false, self.length);
-        let mut head = Vec::new();
-        head.extend_from_slice(&(self.length as u32).to_le_bytes());
-        self.n_runs.write(&mut head);
-        self.mask_runs.write(&mut head);
-        head.extend_from_slice(&[0; 4]);
-        self.heads.write_all(&head).map_err(io_error)?;
+        self.heads.write_all(&(self.length as u32).to_le_bytes()).map_err(io_error)?;
+        let runs_bytes = self.n_runs.write(&mut self.heads).map_err(io_error)?
+            + self.mask_runs.write(&mut self.heads).map_err(io_error)?;
+        self.heads.write_all(&[0; 4]).map_err(io_error)?;
         if let Some(contig) = self.contigs.last_mut() {
-            contig.head_bytes = head.len() as u64;
+            contig.head_bytes = 4 + runs_bytes + 4;
             contig.dna_bytes = self.length.div_ceil(4);
         }
         self.summary.bases += self.length;

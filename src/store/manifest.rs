@@ -56,8 +56,11 @@ pub struct GenomeSummary {
     pub n_runs: u64,
     /// Bases of the longest contig.
     pub longest_contig: u64,
-    /// BLAKE3 over the upper-case letters of each contig and a line end after each, in hexadecimal.
+    /// BLAKE3 over the upper-case letters of each contig, U as T, and a line end after each, in hexadecimal.
     pub blake3: String,
+    /// Whether contig names have the name of their file before them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prefixed_names: bool,
 }
 
 impl GenomeSummary {

@@ -20,7 +20,7 @@ use crate::align::{Library, SearchOptions};
 use crate::annotate::{AnnotationSummary, annotate, annotate_with_tandem_repeats, summarize};
 use crate::build::{self, BuildOptions};
 use crate::index::{Index, OpenOptions};
-use crate::memory::{human_bytes, resident};
+use crate::memory::{Component, Reservation, human_bytes, resident};
 use crate::output::{
     AnnotationFormat, DetectSummary, FamiliesSummary, FamilyFormat, GenomeFacts, Run, StepRun, families, report_page,
     report_plots, sweep_unfinished,
@@ -55,6 +55,9 @@ pub(super) struct Arguments {
     /// Substitutions a site and year, such as 1.3e-8, by which the report tells ages in years
     #[arg(long, value_name = "RATE", value_parser = rate)]
     substitution_rate: Option<f64>,
+    /// Put the name of its file before each contig name, as hap1_chr1 for chr1 of hap1.fa
+    #[arg(long)]
+    prefix_names: bool,
     /// Where another process works in the same folder, wait for it to end instead of failing
     #[arg(long)]
     wait: bool,
@@ -106,7 +109,7 @@ const REPORT_FILES: [&str; 2] = [SUMMARY, PAGE];
 pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     // What cannot be used is told before anything is done.
     time_stamp()?;
-    let given = given_libraries(&arguments.library)?;
+    let given = given_libraries(&arguments.library, settings)?;
     for path in &arguments.genome {
         if path.as_os_str() == "-" {
             let problem = "detect reads its genome again when it goes on; give a file instead of standard input";
@@ -149,14 +152,17 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
 /// A folder of results named after the genome or index, in the current folder.
 fn default_folder(genome: &Path) -> Result<PathBuf> {
     let name = build::default_target(&Source::new(genome));
-    let stem = name.as_deref().and_then(Path::file_stem).map(Path::new);
-    let stem = stem.map(|stem| {
-        if stem.extension().is_some_and(|e| e == "reprise") { stem.with_extension("") } else { stem.to_owned() }
-    });
-    match stem {
-        Some(stem) => Ok(PathBuf::from(format!("{}.repeats", stem.display()))),
-        None => Err(Error::Usage(format!("{} has no name; say with -o where the results go", genome.display()))),
+    let Some(name) = name else {
+        return Err(Error::Usage(format!("{} has no name of its own; name the folder with -o", genome.display())));
+    };
+    let stem = Path::new(name.file_stem().unwrap_or_default());
+    let mut folder = match stem.extension() {
+        Some(end) if end == "reprise" => stem.with_extension(""),
+        _ => stem.to_owned(),
     }
+    .into_os_string();
+    folder.push(".repeats");
+    Ok(PathBuf::from(folder))
 }
 
 /// The files of a run but its record, in order.
@@ -210,14 +216,16 @@ impl Claim {
 struct Given {
     library: Library,
     digests: Vec<FileDigest>,
+    held: Vec<Reservation>,
 }
 
-fn given_libraries(paths: &[PathBuf]) -> Result<Given> {
-    let mut given = Given { library: Library::default(), digests: Vec::new() };
+fn given_libraries(paths: &[PathBuf], settings: &Settings) -> Result<Given> {
+    let mut given = Given { library: Library::default(), digests: Vec::new(), held: Vec::new() };
     for path in paths {
-        let library = Library::read(&Source::new(path))?;
+        let (library, held) = Library::read(&Source::new(path), &settings.budget, &settings.progress)?;
         given.digests.push(digest_library(&library));
-        append(&mut given.library, &library, path)?;
+        append(&mut given.library, library, path)?;
+        given.held.push(held);
     }
     Ok(given)
 }
@@ -236,15 +244,13 @@ fn digest_library(library: &Library) -> FileDigest {
 }
 
 /// Adds the sequences of a library that was read from `path`.
-fn append(to: &mut Library, library: &Library, path: &Path) -> Result<()> {
+fn append(to: &mut Library, library: Library, path: &Path) -> Result<()> {
     let names: ahash::AHashSet<&str> = (0..to.len()).map(|number| to.name(number)).collect();
     if let Some(twice) = (0..library.len()).map(|number| library.name(number)).find(|name| names.contains(name)) {
         let problem = format!("{twice:?} is in two libraries; names must differ");
         return Err(Error::input(path, None, problem));
     }
-    for number in 0..library.len() {
-        to.push(library.name(number), library.sequence(number));
-    }
+    to.append(library);
     Ok(())
 }
 
@@ -326,6 +332,9 @@ impl Work<'_> {
     fn index(&mut self) -> Result<Index> {
         let genome = &self.arguments.genome;
         if genome[0].is_dir() {
+            if self.arguments.prefix_names {
+                return Err(Error::Usage("--prefix-names is for files of sequence; an index has its names".to_owned()));
+            }
             self.settings.progress.skip(INDEX);
             return self.open(&genome[0]);
         }
@@ -339,7 +348,7 @@ impl Work<'_> {
         for place in &places {
             // One that cannot be read is none; it stays where it is unless it is this command's own.
             let Ok(manifest) = Manifest::read(place) else { continue };
-            if !holds_every_repeat(&manifest) {
+            if !holds_every_repeat(&manifest) || manifest.genome.prefixed_names != self.arguments.prefix_names {
                 continue;
             }
             let Ok(index) = self.open(place) else { continue };
@@ -353,12 +362,15 @@ impl Work<'_> {
         // Only an index that a run in this folder made gives way to another one.
         let force =
             self.folder.force || self.folder.found::<String>(INDEX).is_some_and(|made| own_digest(&own) == Some(made));
-        let mut options = BuildOptions { wait: self.arguments.wait, resume: true, force, ..BuildOptions::default() };
+        let prefix_names = self.arguments.prefix_names;
+        let mut options =
+            BuildOptions { wait: self.arguments.wait, resume: true, force, prefix_names, ..BuildOptions::default() };
         #[cfg(debug_assertions)]
         if let Some(bytes) = disk::large_pass() {
             options.large_pass = bytes;
         }
-        self.make(INDEX, json!({ "genome": genome }), &[], |work| {
+        let names: Vec<_> = genome.iter().map(|path| path.to_string_lossy()).collect();
+        self.make(INDEX, json!({ "genome": names }), &[], |work| {
             build::build_index(&sources(), &own, &options, &work.settings.budget, &work.settings.progress)?;
             Ok(own_digest(&own))
         })?;
@@ -392,13 +404,16 @@ impl Work<'_> {
             "tandem": self.arguments.tandem,
         });
         self.step(ANNOTATION, inputs, &ANNOTATION_FILES.map(|format| format.1), |work| {
+            let Settings { budget, progress, .. } = work.settings;
+            let mut held = vec![budget.reserve(Component::Input, given.library.bytes(), "a library")?];
             let mut library = given.library.clone();
             if found.is_some_and(|file| file.bytes > 0) {
                 let path = work.folder.path(LIBRARY);
-                append(&mut library, &Library::read(&Source::new(&path))?, &path)?;
+                let (families, families_held) = Library::read(&Source::new(&path), budget, progress)?;
+                append(&mut library, families, &path)?;
+                held.push(families_held);
             }
             let options = SearchOptions { max_e_value: work.arguments.max_e_value, ..SearchOptions::default() };
-            let Settings { budget, progress, .. } = work.settings;
             let copies = match library.is_empty() {
                 _ if work.arguments.tandem => {
                     annotate_with_tandem_repeats(index, &mut library, &options, budget, progress)?
@@ -454,7 +469,7 @@ impl Work<'_> {
             substitution_rate: arguments.substitution_rate,
             parameters: json!({
                 "search": (!arguments.library_only).then_some(&arguments.search),
-                "library": arguments.library,
+                "library": arguments.library.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
                 "max_e_value": arguments.max_e_value,
                 "tandem": arguments.tandem,
                 "letters": arguments.letters,

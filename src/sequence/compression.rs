@@ -1,0 +1,226 @@
+//! Compressed input: streams of one codec, one after another, with nothing but zeros between and after them.
+
+use std::io::{self, BufRead, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::input::Input;
+use crate::Error;
+use crate::memory::{Budget, Component, Reservation};
+
+/// What is in front of a decoder.
+pub(super) type Raw = Input<Box<dyn Read + Send>>;
+
+/// A way to compress, known by how its streams begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Codec {
+    Gzip,
+    Zstd,
+    Bzip2,
+    Xz,
+}
+
+/// Bytes of the start of a stream that [`Codec::of`] and [`Codec::memory`] may look at: the headers of an xz stream and
+/// of its first block.
+pub(super) const STREAM_START: usize = 12 + 1024;
+
+/// Memory of a decoder beside its window (bytes): tables and block buffers of libzstd and liblzma stay below.
+const DECODER: u64 = 1 << 20;
+/// Memory that bzip2 decompresses a block in, by its manual (bytes for each of its nine sizes): 4 bytes a byte of 100,000.
+const BZIP2_BLOCK: u64 = 400_000;
+
+impl Codec {
+    /// The codec whose streams begin so. A zstd file may begin with a skippable frame (RFC 8878, 3.1.2), as pzstd's do.
+    pub(super) fn of(start: &[u8]) -> Option<Self> {
+        match start {
+            [0x1f, 0x8b, ..] => Some(Self::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, ..] | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, ..] => {
+                Some(Self::Bzip2)
+            }
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
+        }
+    }
+
+    /// Bytes that a decoder of the stream that begins so takes.
+    fn memory(self, start: &[u8]) -> u64 {
+        match self {
+            // A window of 32 KiB; the buffers of the input cover it.
+            Self::Gzip => 0,
+            Self::Zstd => zstd_window(start).map_or(0, |window| window.saturating_add(DECODER)),
+            Self::Bzip2 => DECODER + BZIP2_BLOCK * start.get(3).map_or(9, |level| u64::from(level - b'0')),
+            Self::Xz => DECODER + xz_dictionary(start).unwrap_or(0),
+        }
+    }
+
+    fn decoder(self, input: Raw, memory: u64) -> io::Result<Decoder> {
+        Ok(match self {
+            Self::Gzip => Decoder::Gzip(flate2::bufread::GzDecoder::new(input)),
+            Self::Zstd => {
+                let mut decoder = zstd::Decoder::with_buffer(input)?.single_frame();
+                // The largest of a 64-bit machine: what a frame takes was reserved.
+                decoder.window_log_max(31)?;
+                Decoder::Zstd(decoder)
+            }
+            Self::Bzip2 => Decoder::Bzip2(bzip2::bufread::BzDecoder::new(input)),
+            Self::Xz => {
+                let stream = liblzma::stream::Stream::new_stream_decoder(memory, 0)?;
+                Decoder::Xz(liblzma::bufread::XzDecoder::new_stream(input, stream))
+            }
+        })
+    }
+}
+
+/// Window of a zstd frame in bytes (RFC 8878, 3.1.1.1); `None` for a skippable frame.
+fn zstd_window(start: &[u8]) -> Option<u64> {
+    let &[0x28, 0xb5, 0x2f, 0xfd, descriptor, ref rest @ ..] = start else { return None };
+    if descriptor & 0x20 == 0 {
+        let window = u64::from(*rest.first()?);
+        let base = 1 << (10 + (window >> 3));
+        return Some(base + (base >> 3) * (window & 7));
+    }
+    // A single segment: the window is the content.
+    let dictionary_id = [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let bytes = 1 << (descriptor >> 6);
+    let size = rest.get(dictionary_id..dictionary_id + bytes)?;
+    let size = size.iter().rev().fold(0, |size, &byte| size << 8 | u64::from(byte));
+    Some(if bytes == 2 { size + 256 } else { size })
+}
+
+/// Dictionary of the first block of an xz stream in bytes (The .xz File Format 1.2.1, 3.1 and 5.3.1).
+fn xz_dictionary(start: &[u8]) -> Option<u64> {
+    let block = start.get(12..)?;
+    // The header is of four bytes times one more than its first byte says; 0 is the index of an empty stream.
+    let header = block.get(..4 * (usize::from(*block.first().filter(|&&size| size > 0)?) + 1))?;
+    // The filter of every stream of text: LZMA2 with one byte of properties.
+    let at = header.windows(2).position(|pair| pair == [0x21, 1])?;
+    match header.get(at + 2)? {
+        40 => Some(u64::from(u32::MAX)),
+        &bits @ ..40 => Some(u64::from(2 | bits & 1) << (bits / 2 + 11)),
+        _ => None,
+    }
+}
+
+enum Decoder {
+    Gzip(flate2::bufread::GzDecoder<Raw>),
+    Zstd(zstd::Decoder<'static, Raw>),
+    Bzip2(bzip2::bufread::BzDecoder<Raw>),
+    Xz(liblzma::bufread::XzDecoder<Raw>),
+}
+
+impl Decoder {
+    fn into_inner(self) -> Raw {
+        match self {
+            Self::Gzip(decoder) => decoder.into_inner(),
+            Self::Zstd(decoder) => decoder.finish(),
+            Self::Bzip2(decoder) => decoder.into_inner(),
+            Self::Xz(decoder) => decoder.into_inner(),
+        }
+    }
+}
+
+impl Read for Decoder {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Gzip(decoder) => decoder.read(out),
+            Self::Zstd(decoder) => decoder.read(out),
+            Self::Bzip2(decoder) => decoder.read(out),
+            Self::Xz(decoder) => decoder.read(out),
+        }
+    }
+}
+
+/// What compressed streams hold. Errors that are no damage of a stream are [`Error`]s within those of `io`.
+pub(super) struct Decompressed {
+    codec: Codec,
+    /// None once the last stream has ended.
+    decoder: Option<Decoder>,
+    path: PathBuf,
+    /// Bytes that were read of the compressed file.
+    read: Arc<AtomicU64>,
+    held: Option<Reservation>,
+}
+
+impl Decompressed {
+    /// Streams of `codec`, of which `input` begins with one; what decoders take is reserved from `budget`.
+    pub(super) fn new(
+        codec: Codec,
+        input: Raw,
+        path: PathBuf,
+        read: Arc<AtomicU64>,
+        budget: Option<&Budget>,
+    ) -> io::Result<Self> {
+        let held = budget.map(|budget| budget.hold(Component::Input));
+        let mut streams = Self { codec, decoder: None, path, read, held };
+        streams.begin(input)?;
+        Ok(streams)
+    }
+
+    /// Begins the stream that `input` begins with.
+    fn begin(&mut self, mut input: Raw) -> io::Result<()> {
+        let memory = self.codec.memory(input.peek(STREAM_START)?);
+        if let Some(held) = &mut self.held
+            && held.bytes() < memory
+        {
+            let more = memory - held.bytes();
+            held.grow(more, "undoing the compression of the input").map_err(io::Error::other)?;
+        }
+        self.decoder = Some(self.codec.decoder(input, memory)?);
+        Ok(())
+    }
+
+    /// Begins the stream that follows the last one, if any does. Zeros are no part of a stream: tapes and some mirrors fill
+    /// blocks with them.
+    fn next_stream(&mut self, mut input: Raw) -> io::Result<()> {
+        loop {
+            let start = input.peek(STREAM_START)?;
+            if start.is_empty() {
+                return Ok(());
+            }
+            let zeros = start.iter().take_while(|&&byte| byte == 0).count();
+            if zeros == 0 {
+                if Codec::of(start) == Some(self.codec) {
+                    return self.begin(input);
+                }
+                break;
+            }
+            input.consume(zeros);
+        }
+        let at = self.read.load(Ordering::Relaxed) - input.buffered().len() as u64;
+        let name = self.codec.name();
+        let problem = format!(
+            "trailing bytes follow the last {name} stream, from byte {at} on, and are no {name}; if they do not belong \
+             there, `head -c {at}` gives the file without them, else copy or download it again"
+        );
+        Err(io::Error::other(Error::input(&self.path, None, problem)))
+    }
+}
+
+impl Read for Decompressed {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        while let Some(decoder) = &mut self.decoder {
+            let count = decoder.read(out)?;
+            if count > 0 {
+                return Ok(count);
+            }
+            if let Some(ended) = self.decoder.take() {
+                self.next_stream(ended.into_inner())?;
+            }
+        }
+        Ok(0)
+    }
+}
