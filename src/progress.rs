@@ -99,9 +99,9 @@ pub enum Notice {
 impl Notice {
     /// Whether the user has to do something, and so is told even where he asked for quiet.
     pub fn is_warning(&self) -> bool {
-        matches!(
+        !matches!(
             self,
-            Self::NoLocks { .. } | Self::NotResumed { .. } | Self::LeftOver { .. } | Self::EmptyRecords { .. }
+            Self::Waiting { .. } | Self::Swept { .. } | Self::PutBack(_) | Self::Resumed { .. } | Self::IsThere(_)
         )
     }
 }

@@ -4,7 +4,7 @@
 /// A format: where its mark stands, the mark, its name, and what to do.
 type Foreign = (usize, &'static [u8], &'static str, &'static str);
 
-/// Bytes of the start of a file within which every mark lies: that of tar ends at byte 262.
+/// Bytes of the start of a file within which every mark lies: that of tar ends at byte 265.
 pub(super) const MARKS: usize = 512;
 
 /// What nothing is read from, be it sequence or a list.
@@ -17,7 +17,8 @@ const PACKED: &[Foreign] = &[
     (0, b"LZIP\x01", "compressed by lzip", "undo that with `lzip -d`"),
     (0, b"\x04\x22\x4d\x18", "compressed by lz4", "undo that with `lz4 -d`"),
     (0, b"\x5d\x00\x00", "compressed by lzma", "undo that with `xz -d`"),
-    (257, b"ustar", "a tar archive", "unpack it with `tar -xf`"),
+    (257, b"ustar\0", "a tar archive", "unpack it with `tar -xf`"),
+    (257, b"ustar  \0", "a tar archive", "unpack it with `tar -xf`"),
 ];
 
 /// What holds sequence, or should, in another form than FASTA and FASTQ.

@@ -125,7 +125,7 @@ impl SequenceReader {
         let start = input.peek(foreign::MARKS).map_err(failed(line))?;
         let wrong = |problem: String| Error::input(source.path(), Some(line), problem);
         let Some(&first) = start.first() else { return Err(wrong("holds nothing but line ends".to_owned())) };
-        if let Some((name, remedy)) = foreign::other(start) {
+        if let Some((name, remedy)) = foreign::other(start).or_else(|| foreign::packed(start)) {
             return Err(wrong(format!("is {name}, neither FASTA nor FASTQ; {remedy}")));
         }
         if !matches!(first, b'>' | b'@') {
@@ -367,7 +367,7 @@ impl SequenceReader {
             loop {
                 self.piece.clear();
                 if !self.read_part()? {
-                    return Err(self.cut("within its qualities"));
+                    break;
                 }
                 if let Some(byte) = self.piece.iter().find(|byte| !byte.is_ascii_graphic()) {
                     return Err(self.wrong(line, format!("{:?} is no quality of FASTQ", char::from(*byte))));
@@ -377,11 +377,10 @@ impl SequenceReader {
                     break;
                 }
             }
+            if qualities < letters && self.next_byte()?.is_none() {
+                return Err(self.cut("within its qualities"));
+            }
             if qualities > letters || !several_lines && qualities < letters {
-                // At the end of the file, what is missing was cut off.
-                if qualities < letters && self.input.fill_buf().is_ok_and(<[u8]>::is_empty) {
-                    return Err(self.cut("within its qualities"));
-                }
                 let problem = format!(
                     "the FASTQ record that begins at line {begin} has {letters} bases and {qualities} qualities up to here"
                 );
