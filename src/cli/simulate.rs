@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Settings, grouped};
-use crate::memory::Component;
+use crate::memory::{Component, Reservation};
 use crate::output::Output;
 use crate::repeats::simulate::{Origin, Planted, Simulation, SimulationOptions};
 use crate::sequence::{SequenceReader, Source};
@@ -64,7 +64,7 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         return Err(Error::Usage("simulate writes a folder; name it with -o".to_owned()));
     };
     // Inserts, background, genome and contigs are there at one time.
-    let _held = settings.budget.reserve(Component::Input, 4 * arguments.bases, "a simulated genome")?;
+    let mut held = settings.budget.reserve(Component::Input, 4 * arguments.bases, "a simulated genome")?;
     let options = SimulationOptions {
         seed: arguments.seed,
         bases: arguments.bases as usize,
@@ -80,7 +80,9 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let mut files = Files::create(folder, settings.force)?;
     let simulation = match &arguments.library {
         None => Simulation::new(&options),
-        Some(path) => Simulation::of(&options, planted(path, &options)?),
+        Some(path) => {
+            Simulation::of(&options, planted(&Source::new(path).within(&settings.budget), &options, &mut held)?)
+        }
     };
     files.write(&simulation).map_err(|e| Error::io("write", folder, e))?;
     files.finish()?;
@@ -104,8 +106,8 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
 }
 
 /// Sequences of a library that can be planted, in an order that the seed makes.
-fn planted(path: &Path, options: &SimulationOptions) -> Result<Vec<Planted>> {
-    let mut reader = SequenceReader::open(&Source::new(path))?;
+fn planted(source: &Source, options: &SimulationOptions, held: &mut Reservation) -> Result<Vec<Planted>> {
+    let mut reader = SequenceReader::open(source)?;
     let mut families = Vec::new();
     while let Some(head) = reader.next_record()? {
         let name = head.name.replace(['\\', '/'], "_");
@@ -117,11 +119,13 @@ fn planted(path: &Path, options: &SimulationOptions) -> Result<Vec<Planted>> {
             }
         }
         if (100..=20_000).contains(&consensus.len()) && consensus.iter().all(|base| b"ACGT".contains(base)) {
+            let bytes = name.capacity() + consensus.capacity() + 2 * size_of::<Planted>();
+            held.grow(bytes as u64, "a library")?;
             families.push(Planted { name, consensus, terminal: 0 });
         }
     }
     if families.is_empty() {
-        return Err(Error::input(path, None, "it has no sequence of 100 to 20,000 bases that is ACGT alone"));
+        return Err(Error::input(source.path(), None, "it has no sequence of 100 to 20,000 bases that is ACGT alone"));
     }
     let mut random = crate::repeats::simulate::Random::new(!options.seed);
     for last in (1..families.len()).rev() {

@@ -224,3 +224,40 @@ impl Read for Decompressed {
         Ok(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn windows_of_zstd_frames() {
+        let text = b"ACGT".repeat(100_000);
+        for log in [10, 17, 27] {
+            let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("into memory");
+            encoder.window_log(log).expect("allowed");
+            encoder.write_all(&text).expect("into memory");
+            assert_eq!(zstd_window(&encoder.finish().expect("into memory")), Some(1 << log));
+        }
+        // Frames whose window is their content, with a size of one, two and four bytes.
+        for length in [9, 300, 100_000] {
+            let frame = zstd::bulk::compress(&text[..length], 3).expect("into memory");
+            assert_eq!(zstd_window(&frame), Some(length as u64));
+            assert_eq!(zstd_window(&frame[..5]), None);
+        }
+        assert_eq!(zstd_window(b"\x50\x2a\x4d\x18\x04\0\0\0"), None);
+    }
+
+    #[test]
+    fn dictionaries_of_xz_streams() {
+        for (level, megabytes) in [(1, 1), (2, 2), (6, 8), (9, 64)] {
+            let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), level);
+            encoder.write_all(b"ACGT").expect("into memory");
+            let stream = encoder.finish().expect("into memory");
+            assert_eq!(xz_dictionary(&stream), Some(megabytes << 20));
+            assert_eq!(xz_dictionary(&stream[..14]), None);
+        }
+        let empty = liblzma::write::XzEncoder::new(Vec::new(), 6).finish().expect("into memory");
+        assert_eq!((Codec::of(&empty), xz_dictionary(&empty)), (Some(Codec::Xz), None));
+    }
+}
