@@ -99,9 +99,13 @@ pub enum Notice {
 impl Notice {
     /// Whether the user has to do something, and so is told even where he asked for quiet.
     pub fn is_warning(&self) -> bool {
-        !matches!(
+        matches!(
             self,
-            Self::Waiting { .. } | Self::Swept { .. } | Self::PutBack(_) | Self::Resumed { .. } | Self::IsThere(_)
+            Self::NoLocks { .. }
+                | Self::NotResumed { .. }
+                | Self::LeftOver { .. }
+                | Self::EmptyRecords { .. }
+                | Self::HiddenSequences { .. }
         )
     }
 }
@@ -147,10 +151,7 @@ impl fmt::Display for Notice {
             }
             Self::EmptyRecords { path, line, records } => {
                 let place = path.display();
-                write!(
-                    f,
-                    "{place}, line {line}: {records} of its records have neither name nor sequence and are skipped"
-                )
+                write!(f, "{place}, line {line}: a record without name and sequence is skipped, {records} in all")
             }
             Self::LeftOver { folder, problem } => {
                 write!(f, "{} cannot be removed ({problem}); the index is complete without it", folder.display())

@@ -18,6 +18,8 @@ fn seeds() -> Vec<Vec<u8>> {
         fasta,
         b">a b\r\nACGT\r\n\r\nNNac-*.\r\n>b\n>c\nA".to_vec(),
         b"@a b\nACGTN\n+\nIIIII\n@c\r\nAC\r\n+c\r\nII\r\n".to_vec(),
+        b"\xef\xbb\xbf> a\nACGU\n>\n\n>c\nEF".to_vec(),
+        b"@a\nACG\nTN\n+a\nIIIII\n@c\nA\n+\n@\n".to_vec(),
     ]
 }
 

@@ -284,7 +284,7 @@ fn mask_source(
         match place {
             Place::Header => {
                 header.extend_from_slice(if marked { &letters[BYTE_ORDER_MARK.len()..] } else { &letters });
-                if header.len() > MAX_HEADER {
+                if header.trim_ascii_end().len() > MAX_HEADER {
                     return Err(in_line("the header is too long to be one of the index".to_owned()));
                 }
                 if ended {

@@ -406,7 +406,7 @@ impl SequenceReader {
         let length = part.len() + usize::from(end.is_some());
         self.input.consume(length);
         let part = &self.piece[start..];
-        if self.carriage_return || !look(part).0 {
+        if self.carriage_return || memchr::memchr(b'\r', part).is_some() {
             let kept = part.iter().rposition(|&byte| byte != b'\r').map_or(0, |last| last + 1);
             if self.carriage_return && kept > 0 || memchr::memchr(b'\r', &part[..kept]).is_some() {
                 let problem = "a carriage return stands within the line, as where lines end in the way of the classic Mac OS; \
