@@ -52,8 +52,16 @@ fn is_acgt(letter: &u8) -> bool {
     b"ACGTacgt".contains(letter)
 }
 
+/// The contigs with T for each U, as they are read.
+fn as_dna(contigs: &[Contig]) -> Vec<Contig> {
+    let dna = |&letter: &u8| if matches!(letter, b'U' | b'u') { letter - 1 } else { letter };
+    let contig = |c: &Contig| Contig { letters: c.letters.iter().map(dna).collect(), ..c.clone() };
+    contigs.iter().map(contig).collect()
+}
+
 /// Builds an index from the bytes of a FASTA file and compares everything it says with the genome's text.
 fn check(contigs: &[Contig], bytes: &[u8], options: &BuildOptions) {
+    let contigs = &as_dna(contigs)[..];
     let folder = tempfile::tempdir().expect("a temporary folder");
     let genome = folder.path().join("genome.fa");
     std::fs::write(&genome, bytes).expect("the genome can be written");

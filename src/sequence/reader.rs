@@ -150,7 +150,7 @@ impl SequenceReader {
     /// name and sequence is skipped ([`report_skipped`](Self::report_skipped)).
     ///
     /// # Errors
-    /// [`Error::Input`] for a header without a name, with a name that is not UTF-8 or holds a control character, of more
+    /// [`Error::Input`] for a header without a name, with a name that is not UTF-8, with a NUL byte, of more
     /// than 64 KiB; for a malformed record, one of protein, a carriage return within a line, and a compressed stream that
     /// is cut short or damaged; [`Error::Io`] when the system fails.
     pub fn next_record(&mut self) -> Result<Option<RecordHead>> {
@@ -191,14 +191,10 @@ impl SequenceReader {
             let Ok(name) = std::str::from_utf8(name) else {
                 return Err(self.wrong(line, "the record's name is not UTF-8; rename it"));
             };
-            // Control characters end columns, lines and names elsewhere, and a NUL is a sign of a damaged file.
-            let control = name.chars().find(|c| c.is_control()).or(header.contains(&0).then_some('\0'));
-            if let Some(control) = control {
-                let code = u32::from(control);
-                let problem = format!(
-                    "the header holds the control character U+{code:04X}; the file is damaged, or the record must be renamed"
+            if header.contains(&0) {
+                return Err(
+                    self.wrong(line, "the header holds a NUL byte; the file is damaged, copy or download it again")
                 );
-                return Err(self.wrong(line, problem));
             }
             return Ok(Some(RecordHead {
                 name: format!("{}{name}", self.source.prefix()),

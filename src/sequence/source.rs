@@ -41,7 +41,7 @@ impl Source {
     }
 
     /// The same source; the names of its sequences are read with the name of the file and `_` before them: `chr1` of
-    /// `hap1.fa.gz` is `hap1_chr1`. Blanks and control characters in the name of the file become `_` too.
+    /// `hap1.fa.gz` is `hap1_chr1`. Blanks in the name of the file become `_` too.
     ///
     /// # Errors
     /// [`Error::Usage`] for a source that has no name ([`Source::stem`]).
@@ -50,7 +50,7 @@ impl Source {
             let problem = "has no file name to put before the names of its sequences; give a regular file";
             Error::Usage(format!("{} {problem}", self.path.display()))
         })?;
-        let mut prefix = stem.to_string_lossy().replace(|c: char| c.is_whitespace() || c.is_control(), "_");
+        let mut prefix = stem.to_string_lossy().replace(char::is_whitespace, "_");
         prefix.push('_');
         Ok(Self { prefix: Some(prefix.into()), ..self.clone() })
     }
