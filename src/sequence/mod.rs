@@ -4,7 +4,9 @@
 
 mod base;
 mod digest;
+mod feature;
 mod interval;
+mod lines;
 mod map;
 mod reader;
 mod source;
@@ -14,7 +16,10 @@ pub use base::{BASES, base_code};
 pub(crate) use base::{complement, letters};
 pub use digest::{ContigDigest, OtherLetters};
 pub(crate) use digest::{RefgetDigester, digest_contigs};
-pub use interval::{Region, nearest_names, parse_bed_line, parse_region};
+pub use feature::parse_bed_line;
+pub(crate) use feature::{Feature, FeatureFormat, FeatureParser, Line};
+pub use interval::{Region, RegionError, nearest_names, parse_region};
+pub(crate) use lines::{Lines, MAX_LINE};
 pub(crate) use map::map_read_only;
 pub use reader::{RecordHead, SequenceReader};
 pub use source::Source;
