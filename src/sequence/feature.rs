@@ -15,6 +15,9 @@ pub(crate) enum FeatureFormat {
     Bed,
 }
 
+/// Columns of GFF; in GFF2 the last may be missing.
+const GFF_COLUMNS: usize = 9;
+
 /// What a message says of the formats that are read.
 const READ: &str = "the formats are BED, bedGraph, GFF3, GTF, RepeatMasker's .out and the TSV of `reprise annotate`, plain or compressed";
 
@@ -60,7 +63,7 @@ pub(crate) enum Line<'l> {
 /// Reads the lines of a file of features.
 #[derive(Debug)]
 pub(crate) struct FeatureParser {
-    /// What the file's name says.
+    /// What the file's name says, or its first line.
     named: Option<FeatureFormat>,
     /// What the first row said.
     format: Option<FeatureFormat>,
@@ -91,7 +94,10 @@ impl FeatureParser {
     /// # Errors
     /// A sentence on what is wrong with the line.
     pub(crate) fn line<'l>(&mut self, line: &'l str, is_contig: impl Fn(&str) -> bool) -> Result<Line<'l>, String> {
-        if line.starts_with("##FASTA") && self.format.is_none_or(|format| format == FeatureFormat::Gff) {
+        if self.format.is_none() && line.starts_with("##gff-version") {
+            self.named = Some(FeatureFormat::Gff);
+        }
+        if line.starts_with("##FASTA") && self.format.or(self.named) == Some(FeatureFormat::Gff) {
             return Ok(Line::End);
         }
         let format = self.format.or_else(|| self.fitting(line, &is_contig));
@@ -152,7 +158,7 @@ fn fits(format: FeatureFormat, line: &str, is_contig: &impl Fn(&str) -> bool) ->
                 && matches!(fields[8], "+" | "-" | "C")
         }
         FeatureFormat::Gff => {
-            let fields: Vec<&str> = line.split('\t').collect();
+            let fields: Vec<&str> = line.splitn(GFF_COLUMNS + 1, '\t').collect();
             fields.len() >= 8
                 && !line.starts_with('#')
                 && is_digits(fields[3])
@@ -229,7 +235,7 @@ fn feature(format: FeatureFormat, line: &str) -> Result<Feature<'_>, String> {
             Ok(Feature { contig, range, kind: "", attributes: "" })
         }
         FeatureFormat::Gff => {
-            let fields: Vec<&str> = line.split('\t').collect();
+            let fields: Vec<&str> = line.splitn(GFF_COLUMNS + 1, '\t').collect();
             let &[contig, _, kind, start, end, _, _, _, ref attributes @ ..] = &fields[..] else {
                 return Err("a line of GFF3 or GTF has nine columns between tabs".to_owned());
             };
@@ -266,7 +272,7 @@ fn unescaped(text: &str) -> Cow<'_, str> {
 
 /// What a file is that begins with this line, where that is plain to see.
 fn foreign(line: &str) -> Option<&'static str> {
-    let fields: Vec<&str> = line.split('\t').collect();
+    let fields: Vec<&str> = line.splitn(13, '\t').collect();
     let is_number = |column: usize| fields.get(column).is_some_and(|field| is_digits(field));
     match line.as_bytes() {
         [b'>', ..] => Some("FASTA"),
@@ -332,6 +338,7 @@ mod tests {
             );
             let out = rows(name, OUT).expect("rows");
             assert_eq!(out, [("chr1".to_owned(), 10, 20), ("chr1".to_owned(), 30, 40)], "{name}");
+            assert_eq!(rows(name, "##gff-version 3\n##FASTA\n>chr1\nACGT\n"), Ok(Vec::new()), "{name}");
             assert_eq!(rows(name, "There were no repetitive sequences detected in g.fa\n"), Ok(Vec::new()), "{name}");
             assert_eq!(rows(name, "\n# a comment\nbrowser hide all\n##gff-version 3\n"), Ok(Vec::new()), "{name}");
         }
