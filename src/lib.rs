@@ -8,14 +8,14 @@
 //!
 //! | module | holds | may use |
 //! |---|---|---|
-//! | [`sequence`] | FASTA and FASTQ in, contigs, the 2-bit packed genome with N and soft-mask runs, regions | – |
+//! | [`sequence`] | FASTA and FASTQ in, contigs, the 2-bit packed genome with N and soft-mask runs, regions, features | `memory` |
 //! | [`kmer`] | encoding, canonical form, the invertible mixer, minimizers, iteration over packed and ASCII sequence | `sequence` |
 //! | [`memory`] | the one budget and its reservations, the monitor and the report of what the process really uses, huge-page slots, bounded hand-over in order | – |
 //! | [`store`] | the bundle on disk: catalog, dictionary pages, position blocks, manifest, checksums, publishing | the above |
 //! | [`build`] | estimate and plan, partition passes, sort, encode | the above |
 //! | [`index`] | an open index: one k-mer, batches, positions, walks, seeds, the genome's bases, the cache, verify | the above but `build` |
 //! | [`align`] | a library of sequences against the genome: seeds, extension, alignments with columns and E-values | `index` and above |
-//! | [`annotate`] | copies of a library's repeats: overlaps resolved, fragments joined, summed up | `align` and above |
+//! | [`annotate`] | copies of a library's repeats: overlaps resolved, fragments joined, summed up; what others annotated | `align` and above |
 //! | [`query`] | what users ask: sequences, regions, statistics | `index` and above |
 //! | [`repeats`] | families of repeats: candidates, discovery and refinement | `index` and above |
 //! | [`output`] | rows, drawings, the report, complete-or-not-at-all files | plain types of `query` |
@@ -75,6 +75,7 @@ pub mod repeats;
 pub mod sequence;
 pub mod store;
 mod temporary;
+mod text;
 
 pub use error::{Error, Result};
 pub use index::Index;

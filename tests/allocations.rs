@@ -140,7 +140,7 @@ fn hot_paths_allocate_nothing_per_item() {
         let mut out = std::io::sink();
         let size = NonZeroUsize::new(1 << 14);
         pool.install(|| {
-            query_sequences(&index, &Sequences::Source(&source), detail, size, &Format::Tsv, &mut out, &Silent)
+            query_sequences(&index, Sequences::Source(&source), detail, size, &Format::Tsv, &mut out, &Silent)
         })
         .expect("queries");
     };

@@ -289,3 +289,111 @@ fn a_cgroup_of_little_more_than_the_budget_is_enough() {
         assert!(summary["bases"].as_u64() >= Some(12_000_000), "{summary}");
     }
 }
+
+/// Runs a command that has more to say than its budget holds; gives its output.
+#[track_caller]
+fn keeps(at: &Path, arguments: &[&str], mebibytes: u64) -> String {
+    let memory = format!("{mebibytes}M");
+    let (ran, peak) = watched(at, &[arguments, &["-q", "-t", "2", "--max-memory", &memory]].concat());
+    assert!(peak <= mebibytes * MIB, "{arguments:?} had {peak} of {memory}");
+    ran.fine().out
+}
+
+/// A k-mer with two million positions: a row of 30 MB, of JSON 80 MB.
+#[test]
+fn positions_of_a_frequent_kmer_are_never_in_memory_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let bases = 2_000_000;
+    std::fs::write(
+        at.join("g.fa"),
+        format!(">a\n{}\n>b\nACGTTGCAACGTTGCAACGTTGCAACGTTGCAACGTTGCA\n", "A".repeat(bases)),
+    )
+    .expect("written");
+    for (options, k) in [(&["-k", "15"][..], 15), (&["-k", "31", "--min-frequency", "1"], 31)] {
+        run(at, &[&["build-index", "g.fa", "--force", "-q"], options].concat()).fine();
+        let kmer = "T".repeat(k);
+        let count = bases + 1 - k;
+        let last = format!(",a:{}:-\t{count}\n", bases - k);
+        let query = ["query", "g.reprise", "--kmer", &kmer];
+        let row = keeps(at, &[&query[..], &["--positions"]].concat(), 24);
+        assert!(row.starts_with(&format!("{kmer}\t{count}\ta:0:-,a:1:-,")) && row.ends_with(&last));
+        assert_eq!(row.bytes().filter(|&byte| byte == b',').count(), count - 1);
+        let first = keeps(at, &[&query[..], &["--positions=3"]].concat(), 24);
+        assert_eq!(first, format!("{kmer}\t{count}\ta:0:-,a:1:-,a:2:-\t3\n"));
+        let json = keeps(at, &[&query[..], &["--positions", "--format", "jsonl"]].concat(), 24);
+        let json: Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!((&json["frequency"], &json["listed"]), (&count.into(), &count.into()));
+        assert_eq!(json["positions"].as_array().map(Vec::len), Some(count));
+        assert_eq!(json["positions"][7].to_string(), r#"{"contig":"a","start":7,"strand":"-"}"#);
+
+        let rows = |order: &[&str]| {
+            let text = keeps(at, &[&["dump", "g.reprise", "--positions"], order].concat(), 24);
+            let mut rows: Vec<String> = text.lines().map(str::to_owned).collect();
+            rows.sort();
+            rows
+        };
+        let sorted = rows(&["--sort"]);
+        let kmer = "A".repeat(k);
+        assert!(sorted[0].starts_with(&format!("{kmer}\t{count}\ta:0:+,")));
+        assert!(sorted[0].ends_with(&format!(",a:{}:+", bases - k)));
+        assert!(rows(&[]) == sorted && sorted.len() > 1);
+    }
+}
+
+#[test]
+fn annotations_and_regions_of_any_number_keep_the_budget() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let bases = 1_200_000;
+    let genome = [common::Contig::new("chr1", common::Random(5).bases(bases))];
+    std::fs::write(at.join("g.fa"), fasta(&genome, &PLAIN)).expect("written");
+    run(at, &["build-index", "g.fa", "-q"]).fine();
+    // Each in the lower half of two bases, in an order that merges nothing before the end.
+    let starts = || (0..bases / 2).map(|i| 2 * (i * 7919 % (bases / 2)));
+    let bed: String = starts().map(|start| format!("chr1\t{start}\t{}\n", start + 1)).collect();
+    let gff: String =
+        starts().map(|start| format!("chr1\tx\trepeat\t{0}\t{0}\t.\t+\t.\tID=r{0};Parent=p{0}\n", start + 1)).collect();
+    std::fs::write(at.join("a.bed"), &bed).expect("written");
+    std::fs::write(at.join("a.gff3"), gff).expect("written");
+    let mask = |annotation: &str, memory: u64| {
+        let memory = format!("{memory}M");
+        let all =
+            ["mask", "g.reprise", "--replace", "-q", "-t", "2", "--annotation", annotation, "--max-memory", &memory];
+        watched(at, &all)
+    };
+    for annotation in ["a.bed", "a.gff3"] {
+        let least = least_named(&mask(annotation, 8).0);
+        let (ran, peak) = mask(annotation, least);
+        assert!(peak <= least * MIB, "{annotation}: {peak} bytes with {least} MiB");
+        let masked = ran.fine().out.bytes().filter(u8::is_ascii_lowercase).count();
+        // Those of the name.
+        assert_eq!(masked, bases / 2 + "chr".len(), "{annotation}");
+    }
+    // Rows that touch are merged as they come, whatever their number.
+    let touching: String = (0..bases / 2).map(|start| format!("chr1\t{start}\t{}\n", start + 1)).collect();
+    std::fs::write(at.join("t.bed"), touching).expect("written");
+    mask("t.bed", 8).0.fine();
+    let rows = keeps(at, &["query", "g.reprise", "--regions", "a.bed"], 16);
+    assert_eq!(rows.lines().count(), bases / 2 + 1);
+}
+
+#[test]
+fn a_line_of_any_length_keeps_the_budget() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    write_genome(at, 100_000);
+    run(at, &["build-index", "g.fa", "-q"]).fine();
+    std::fs::write(at.join("long"), ["chr1\t1\t2\n", &"A".repeat(40_000_000), "\n"].concat()).expect("written");
+    std::fs::write(at.join("kmers"), "A".repeat(40_000_000)).expect("written");
+    for (arguments, line) in [
+        (["mask", "g.reprise", "--annotation", "long"], "long, line 2"),
+        (["query", "g.reprise", "--regions", "long"], "long, line 2"),
+        (["query", "g.reprise", "--kmers", "kmers"], "kmers, line 1"),
+    ] {
+        let (ran, peak) = watched(at, &[&arguments[..], &["--max-memory", "16M"]].concat());
+        assert!(peak <= 16 * MIB, "{arguments:?}: {peak}");
+        assert_eq!(ran.code, 3, "{}", ran.err);
+        assert!(ran.err.contains(line) && ran.err.contains("more than 1048576 bytes"), "{}", ran.err);
+    }
+}

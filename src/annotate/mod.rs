@@ -4,6 +4,7 @@
 //! and the other is cut to what is left of it. Fragments of one copy that a deletion, an insertion or a copy of another family parts are given one
 //! number. Tandem repeats take part as families do.
 
+mod intervals;
 mod summary;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::index::Index;
 use crate::kmer::Strand;
 use crate::memory::Budget;
 use crate::{Progress, Result};
+pub(crate) use intervals::{Interval, Intervals};
 pub use summary::{
     AnnotationSummary, CLASSES_ALONG, ClassSummary, ContigDensity, DIVERGENCES, Density, FamilySummary, LENGTHS,
     summarize,

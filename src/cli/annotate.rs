@@ -2,6 +2,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use super::{Settings, grouped};
 use crate::align::{Library, SearchOptions};
@@ -20,8 +21,8 @@ pub(super) struct Arguments {
     /// Consensus sequences of repeats, FASTA, plain or compressed; names such as name#class/family give classes
     #[arg(long, value_name = "FILE")]
     library: PathBuf,
-    /// Formats to write: to PREFIX.FORMAT with -o PREFIX, one of them to standard output without [default: gff3,bed,out with
-    /// -o, else tsv]
+    /// Formats to write: to PREFIX.FORMAT with -o PREFIX, one of them to standard output without it or with -o - [default:
+    /// gff3,bed,out with -o PREFIX, else tsv]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FORMAT,...")]
     formats: Vec<CopyFormat>,
     /// Leave out what chance gives more often than this in the whole search
@@ -101,15 +102,16 @@ const ROWS: usize = 1 << 12;
 
 pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let mut formats = arguments.formats;
+    let prefix = settings.output.as_ref().filter(|_| !settings.prints());
     if formats.is_empty() {
-        formats = match settings.output {
+        formats = match prefix {
             Some(_) => vec![CopyFormat::Gff3, CopyFormat::Bed, CopyFormat::Out],
             None => vec![CopyFormat::Tsv],
         };
     }
     formats.sort_by_key(|f| *f as u8);
     formats.dedup();
-    if settings.output.is_none() && formats.len() > 1 {
+    if prefix.is_none() && formats.len() > 1 {
         return Err(Error::Usage("several formats need names; give -o PREFIX".to_owned()));
     }
     let indexed = |format| match format {
@@ -117,7 +119,7 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         CopyFormat::Gff3 if arguments.bgzip => Some(Columns::Gff),
         _ => None,
     };
-    if arguments.bgzip && settings.output.is_none() {
+    if arguments.bgzip && prefix.is_none() {
         return Err(Error::Usage("--bgzip writes two files for a format; name them with -o PREFIX".to_owned()));
     }
     if arguments.bgzip && formats.iter().all(|&format| indexed(format).is_none()) {
@@ -130,7 +132,7 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     for &format in &formats {
         let columns = indexed(format);
         let (format, end) = format.named();
-        let sink = match &settings.output {
+        let sink = match prefix {
             None => Sink::Plain(settings.output()?),
             Some(prefix) => {
                 let mut path = prefix.as_os_str().to_owned();
@@ -164,19 +166,36 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     for (format, sink) in sinks {
         write_to(&copies, format, &library, contigs, sink)?;
     }
+    let summary = Summary {
+        copies: copies.iter().map(|c| c.id).max().unwrap_or(0),
+        fragments: copies.len() as u64,
+        bases: copies.iter().map(|c| c.alignment.range.end - c.alignment.range.start).sum(),
+        genome_bases: index.manifest().genome.bases,
+    };
+    if settings.json {
+        let json = serde_json::to_string(&summary).map_err(|e| Error::io("write", "the summary", e.into()))?;
+        return settings.tell(&json);
+    }
     if !settings.quiet {
-        let bases: u64 = copies.iter().map(|c| c.alignment.range.end - c.alignment.range.start).sum();
-        let all = index.manifest().genome.bases.max(1);
-        let number = copies.iter().map(|c| c.id).max().unwrap_or(0);
+        let Summary { copies, fragments, bases, genome_bases } = summary;
         settings.progress.line(&format!(
             "{} copies in {} fragments, {} bases, {:.2} % of the genome",
-            grouped(number),
-            grouped(copies.len() as u64),
+            grouped(copies),
+            grouped(fragments),
             grouped(bases),
-            100.0 * bases as f64 / all as f64
+            100.0 * bases as f64 / genome_bases.max(1) as f64
         ));
     }
     Ok(())
+}
+
+/// What was found, with `--json`.
+#[derive(Serialize)]
+struct Summary {
+    copies: u64,
+    fragments: u64,
+    bases: u64,
+    genome_bases: u64,
 }
 
 /// Writes copies, by contig and start, in one format.

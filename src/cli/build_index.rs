@@ -93,7 +93,7 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         let plan = settings
             .on_pool(|| build::plan_index(&sources, &target, &options, &settings.budget, &settings.progress))?;
         settings.progress.clear();
-        return print(&plan_text(&plan, settings));
+        return crate::output::print(&plan_text(&plan, settings));
     }
     let report =
         settings.on_pool(|| build::build_index(&sources, &target, &options, &settings.budget, &settings.progress))?;
@@ -101,13 +101,8 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if settings.quiet && !settings.json {
         return Ok(());
     }
-    print(&summary(&report, &target, settings))
-}
-
-/// `-o` names the index, so the summary goes to stdout.
-fn print(text: &str) -> Result<()> {
-    use std::io::Write;
-    std::io::stdout().write_all(text.as_bytes()).map_err(|e| Error::io("write", "the output", e))
+    // `-o` names the index, so the summary goes to standard output.
+    crate::output::print(&summary(&report, &target, settings))
 }
 
 fn summary(report: &BuildReport, target: &std::path::Path, settings: &Settings) -> String {

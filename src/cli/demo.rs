@@ -3,10 +3,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::Serialize;
 
 use super::{Settings, grouped};
 use crate::build::{BuildOptions, build_index};
-use crate::index::{Index, OpenOptions};
+use crate::index::{Index, OpenOptions, Position};
 use crate::memory::{Component, human_bytes};
 use crate::output::Output;
 use crate::repeats::simulate::{Random, reverse_complement};
@@ -25,30 +26,70 @@ pub(super) struct Arguments {
 }
 
 /// A repeat that was planted.
+#[derive(Serialize)]
 struct Planted {
     name: &'static str,
     length: usize,
     copies: usize,
     /// Per cent of bases changed in each copy.
     divergence: u64,
+    #[serde(skip)]
     bases: Vec<u8>,
+    #[serde(skip)]
     places: Vec<(usize, usize)>,
 }
 
 pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     // With -o the demo stays, without it goes.
     let demo = |folder: &Path| settings.on_pool(|| demo(&arguments, settings, folder));
-    let text = match &settings.output {
+    let demo = match &settings.output {
         Some(folder) => {
             std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
             demo(folder)?
         }
         None => demo(TemporaryFolder::new("reprise-demo")?.path())?,
     };
-    std::io::stdout().write_all(text.as_bytes()).map_err(|e| Error::io("write", "the output", e))
+    if settings.json {
+        let json = serde_json::to_string_pretty(&demo).map_err(|e| Error::io("write", "the summary", e.into()))?;
+        return crate::output::print(&(json + "\n"));
+    }
+    crate::output::print(&demo.text(settings.output.as_deref()))
 }
 
-fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<String> {
+/// What the demo did and found.
+#[derive(Serialize)]
+struct Demo {
+    seed: u64,
+    bases: u64,
+    contigs: usize,
+    repeats: Vec<Planted>,
+    index: DemoIndex,
+    lookups: Vec<LookUp>,
+    /// Along chr1, in parts of equal length: share of the k-mers that are repeated.
+    repeated_along_chr1: Vec<f64>,
+}
+
+#[derive(Serialize)]
+struct DemoIndex {
+    k: u32,
+    distinct_kmers: u64,
+    repeated_kmers: u64,
+    bytes: u64,
+    seconds: f64,
+}
+
+/// The most frequent k-mer of a repeat.
+#[derive(Serialize)]
+struct LookUp {
+    name: &'static str,
+    kmer: String,
+    frequency: u64,
+    in_planted_copies: usize,
+    /// Its first positions: contig:start:strand.
+    first: Vec<String>,
+}
+
+fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Demo> {
     let fasta: PathBuf = folder.join("demo.fa");
     let target = folder.join("demo.reprise");
     // Each base in the genome, in the text of the file, and as that grows.
@@ -65,43 +106,17 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Str
     let mut output = Output::create(Some(&fasta), settings.force)?;
     output.write_all(text.as_bytes()).map_err(|e| Error::io("write", &fasta, e))?;
     output.finish()?;
-    drop(text);
-    let contigs = genome.len();
-    drop((genome, held));
-
-    let mut said = String::new();
-    let _ = writeln!(
-        said,
-        "1. A genome of {} bases in {} contigs (seed {}), with repeats planted:",
-        grouped(arguments.bases),
-        contigs,
-        arguments.seed
-    );
-    for repeat in &planted {
-        let _ = writeln!(
-            said,
-            "     {:<10} {:>5} bases, {:>3} copies, {}% diverged",
-            repeat.name, repeat.length, repeat.copies, repeat.divergence
-        );
-    }
+    drop((text, genome, held));
 
     let options = BuildOptions { force: settings.force, ..BuildOptions::default() };
     let start = std::time::Instant::now();
     let report = build_index(&[Source::new(&fasta)], &target, &options, &settings.budget, &Silent)?;
     let manifest = &report.manifest;
-    let _ = writeln!(
-        said,
-        "\n2. reprise build-index demo.fa   k {}, {} distinct k-mers, {} repeated; {} on disk, {:.2} s",
-        manifest.parameters.k,
-        grouped(manifest.actual.distinct_kmers),
-        grouped(manifest.actual.repeated_kmers),
-        human_bytes(manifest.bytes()),
-        start.elapsed().as_secs_f64()
-    );
+    let seconds = start.elapsed().as_secs_f64();
 
     let index = Index::open_with(&target, &OpenOptions::default(), &settings.budget)?;
     let contigs = index.contigs()?;
-    let _ = writeln!(said, "\n3. The most frequent k-mer of each repeat, looked up, and where it lies:");
+    let mut lookups = Vec::new();
     let mut batch = index.batch();
     for repeat in &planted {
         let kmers: Vec<u64> =
@@ -109,45 +124,85 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Str
         let frequencies = batch.frequencies(&kmers)?;
         let Some((&kmer, &frequency)) = kmers.iter().zip(frequencies).max_by_key(|(_, f)| **f) else { continue };
         let positions = index.positions(kmer)?;
-        let inside = positions
-            .iter()
-            .filter(|p| {
-                repeat.places.iter().any(|&(contig, at)| {
-                    contig == p.contig as usize && (at..at + repeat.length).contains(&(p.start as usize))
-                })
-            })
-            .count();
-        let first: Vec<String> = positions
-            .iter()
-            .take(3)
-            .map(|p| format!("{}:{}:{}", contigs[p.contig as usize].name, p.start, p.strand.symbol()))
-            .collect();
-        let _ = writeln!(
-            said,
-            "     {:<10} {}  {frequency:>3} times, {inside} in planted copies: {}, ...",
-            repeat.name,
-            index.codec().decode(kmer),
-            first.join(", ")
-        );
+        let inside = |p: &&Position| {
+            let holds = |at: usize| (at..at + repeat.length).contains(&(p.start as usize));
+            repeat.places.iter().any(|&(contig, at)| contig == p.contig as usize && holds(at))
+        };
+        let place = |p: &Position| format!("{}:{}:{}", contigs[p.contig as usize].name, p.start, p.strand.symbol());
+        lookups.push(LookUp {
+            name: repeat.name,
+            kmer: index.codec().decode(kmer),
+            frequency,
+            in_planted_copies: positions.iter().filter(inside).count(),
+            first: positions.iter().take(3).map(place).collect(),
+        });
     }
 
-    let _ = writeln!(said, "\n4. Share of k-mers that are repeated, along chr1 (each mark is a {}th):", MARKS);
-    let row = |share: f64| [' ', '.', ':', '-', '=', '+', '*', '#'][((share * 8.0) as usize).min(7)];
     let step = contigs[0].length / MARKS;
-    let mut bar = String::new();
+    let mut repeated_along_chr1 = Vec::new();
     for mark in 0..MARKS {
         let bases = index.bases(&contigs[0].name, mark * step..(mark + 1) * step)?;
         let kmers: Vec<u64> =
             bases.as_bytes().windows(index.k() as usize).filter_map(|window| index.encode(window).ok()).collect();
         let repeated = batch.frequencies(&kmers)?.iter().filter(|&&f| f > 1).count();
-        bar.push(row(repeated as f64 / kmers.len().max(1) as f64));
+        repeated_along_chr1.push(repeated as f64 / kmers.len().max(1) as f64);
     }
-    let _ = writeln!(said, "     [{bar}]");
-    let _ = match &settings.output {
-        Some(folder) => writeln!(said, "\nGenome and index are in {}.", folder.display()),
-        None => writeln!(said, "\nNow your own: reprise build-index GENOME.fa && reprise info GENOME.reprise"),
-    };
-    Ok(said)
+    Ok(Demo {
+        seed: arguments.seed,
+        bases: arguments.bases,
+        contigs: contigs.len(),
+        repeats: planted,
+        index: DemoIndex {
+            k: manifest.parameters.k,
+            distinct_kmers: manifest.actual.distinct_kmers,
+            repeated_kmers: manifest.actual.repeated_kmers,
+            bytes: manifest.bytes(),
+            seconds,
+        },
+        lookups,
+        repeated_along_chr1,
+    })
+}
+
+impl Demo {
+    /// As people read it; `folder` is where it stays.
+    fn text(&self, folder: Option<&Path>) -> String {
+        let mut said = String::new();
+        let Self { seed, bases, contigs, repeats, index, lookups, repeated_along_chr1 } = self;
+        let _ = writeln!(
+            said,
+            "1. A genome of {} bases in {contigs} contigs (seed {seed}), with repeats planted:",
+            grouped(*bases)
+        );
+        for Planted { name, length, copies, divergence, .. } in repeats {
+            let _ = writeln!(said, "     {name:<10} {length:>5} bases, {copies:>3} copies, {divergence}% diverged");
+        }
+        let _ = writeln!(
+            said,
+            "\n2. reprise build-index demo.fa   k {}, {} distinct k-mers, {} repeated; {} on disk, {:.2} s",
+            index.k,
+            grouped(index.distinct_kmers),
+            grouped(index.repeated_kmers),
+            human_bytes(index.bytes),
+            index.seconds
+        );
+        let _ = writeln!(said, "\n3. The most frequent k-mer of each repeat, looked up, and where it lies:");
+        for LookUp { name, kmer, frequency, in_planted_copies, first } in lookups {
+            let first = first.join(", ");
+            let _ = writeln!(
+                said,
+                "     {name:<10} {kmer}  {frequency:>3} times, {in_planted_copies} in planted copies: {first}, ..."
+            );
+        }
+        let _ = writeln!(said, "\n4. Share of k-mers that are repeated, along chr1 (each mark is a {MARKS}th):");
+        let mark = |share: &f64| [' ', '.', ':', '-', '=', '+', '*', '#'][((share * 8.0) as usize).min(7)];
+        let _ = writeln!(said, "     [{}]", repeated_along_chr1.iter().map(mark).collect::<String>());
+        let _ = match folder {
+            Some(folder) => writeln!(said, "\nGenome and index are in {}.", folder.display()),
+            None => writeln!(said, "\nNow your own: reprise build-index GENOME.fa && reprise info GENOME.reprise"),
+        };
+        said
+    }
 }
 
 const MARKS: u64 = 80;

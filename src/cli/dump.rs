@@ -27,15 +27,10 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
-    let contigs = if arguments.positions { index.contigs()? } else { &[] };
+    let rows = Rows::new(&index, arguments.positions)?;
     let mut output = settings.output()?;
-    settings.on_pool(|| {
-        if arguments.sort {
-            sorted(&index, contigs, arguments.positions, &mut output)
-        } else {
-            in_index_order(&index, contigs, arguments.positions, &mut output)
-        }
-    })?;
+    settings
+        .on_pool(|| if arguments.sort { sorted(&rows, &mut output) } else { in_index_order(&rows, &mut output) })?;
     output.finish()
 }
 
@@ -43,14 +38,101 @@ fn io_error(e: std::io::Error) -> Error {
     Error::io("write", "the output", e)
 }
 
+/// Rows of k-mers.
+#[derive(Clone, Copy)]
+struct Rows<'i> {
+    index: &'i Index,
+    contigs: &'i [Contig],
+    positions: bool,
+    /// Bytes of a row without positions, and of a position, at most.
+    bytes: u64,
+    bytes_per_position: u64,
+}
+
+/// Bytes of a row that are written together.
+const PIECE: usize = 1 << 16;
+
+impl<'i> Rows<'i> {
+    fn new(index: &'i Index, positions: bool) -> Result<Self> {
+        let contigs = if positions { index.contigs()? } else { &[] };
+        let name = contigs.iter().map(|contig| contig.name.len() as u64).max().unwrap_or(0);
+        let number = "\t18446744073709551615\n".len() as u64;
+        let bytes_per_position = if positions { name + ",:4294967295:+".len() as u64 } else { 0 };
+        Ok(Self { index, contigs, positions, bytes: u64::from(index.k()) + number, bytes_per_position })
+    }
+
+    /// Bytes of the row of a k-mer, at most.
+    fn bytes_of(&self, frequency: u64) -> u64 {
+        let stored = frequency.min(self.index.manifest().parameters.max_positions.unwrap_or(u64::MAX));
+        stored.saturating_mul(self.bytes_per_position).saturating_add(self.bytes)
+    }
+
+    fn kmer(&self, kmer: u64, frequency: u64, text: &mut Vec<u8>) {
+        self.index.codec().decode_into(kmer, text);
+        text.push(b'\t');
+        push_number(text, frequency);
+    }
+
+    fn position(&self, position: Position, separator: &mut u8, text: &mut Vec<u8>) {
+        text.push(std::mem::replace(separator, b','));
+        push_position(text, &self.contigs[position.contig as usize].name, position.start, position.strand.symbol());
+    }
+
+    /// Appends the row of a k-mer to `text`, which is written whenever a piece is full.
+    fn write(&self, kmer: u64, frequency: u64, text: &mut Vec<u8>, output: &mut Output) -> Result<()> {
+        self.kmer(kmer, frequency, text);
+        let mut separator = b'\t';
+        let mut piece = |text: &mut Vec<u8>| {
+            if text.len() >= PIECE {
+                output.write_all(text).map_err(io_error)?;
+                text.clear();
+            }
+            Ok(())
+        };
+        if self.positions {
+            self.index.try_for_each_position(kmer, u64::MAX, |position| {
+                self.position(position, &mut separator, text);
+                piece(text)
+            })?;
+        }
+        text.push(b'\n');
+        piece(text)
+    }
+}
+
+/// The rows of a page.
+struct Page {
+    text: Vec<u8>,
+    /// Rows that do not fit the text: where they belong in it, k-mer and frequency. They are written as positions are read.
+    long: Vec<(usize, u64, u64)>,
+}
+
+impl Page {
+    fn write(&self, rows: &Rows<'_>, output: &mut Output) -> Result<()> {
+        let (mut from, mut piece) = (0, Vec::new());
+        for &(at, kmer, frequency) in &self.long {
+            output.write_all(&self.text[from..at]).map_err(io_error)?;
+            rows.write(kmer, frequency, &mut piece, output)?;
+            output.write_all(&piece).map_err(io_error)?;
+            piece.clear();
+            from = at;
+        }
+        output.write_all(&self.text[from..]).map_err(io_error)
+    }
+}
+
 /// Pages are formatted by all threads and written in order.
-fn in_index_order(index: &Index, contigs: &[Contig], positions: bool, output: &mut Output) -> Result<()> {
+fn in_index_order(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
+    let index = rows.index;
     let budget = index.budget();
     // The text of a page; with positions it may be many times that.
     let actual = &index.manifest().actual;
-    let row = u64::from(index.k()) + 8 + if positions { 24 * actual.positions / actual.stored_kmers.max(1) } else { 0 };
+    let positions = if rows.positions { 24 * actual.positions / actual.stored_kmers.max(1) } else { 0 };
+    let row = u64::from(index.k()) + 8 + positions;
     let expected = row * actual.stored_kmers / index.pages().max(1);
     let workers = (budget.limit() / 8 / expected.max(1)).clamp(1, rayon::current_num_threads() as u64);
+    // What the text of a page may take: of the rows of a page, those with many positions are left to the writer.
+    let room = budget.limit() / 8 / workers;
     // Two waiting texts a worker keep the writer busy.
     let waiting = (2 * workers * expected).min(budget.limit() / 8);
     let window = Window::charged(waiting, budget.hold(Component::Output));
@@ -58,10 +140,10 @@ fn in_index_order(index: &Index, contigs: &[Contig], positions: bool, output: &m
     std::thread::scope(|scope| {
         let write = || {
             let _closing = window.closing();
-            while let Some(text) = window.take() {
-                let text: Vec<u8> = text;
-                output.write_all(&text).map_err(io_error)?;
-                spare.give(text);
+            while let Some(page) = window.take() {
+                let page: Page = page;
+                page.write(rows, output)?;
+                spare.give(page.text);
             }
             Ok(())
         };
@@ -74,32 +156,37 @@ fn in_index_order(index: &Index, contigs: &[Contig], positions: bool, output: &m
         let made = (0..workers).into_par_iter().try_for_each(|_| {
             let mut held = budget.hold(Component::Output);
             loop {
-                let page = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                if page >= index.pages() {
+                let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                if number >= index.pages() {
                     return Ok(());
                 }
-                let mut text = spare.take();
-                text.clear();
+                let mut page = Page { text: spare.take(), long: Vec::new() };
+                page.text.clear();
                 // At once: what grows leaves holes in the heap.
-                text.reserve_exact(expected as usize);
-                index.for_each_kmer_of_page(page, |kmer| {
-                    make_room(&mut text);
-                    index.codec().decode_into(kmer.kmer, &mut text);
-                    text.push(b'\t');
-                    push_number(&mut text, kmer.frequency);
-                    if positions {
+                page.text.reserve_exact(expected.min(room) as usize);
+                let bytes =
+                    |page: &Page| (page.text.capacity() + page.long.capacity() * size_of::<(usize, u64, u64)>()) as u64;
+                index.for_each_kmer_of_page(number, |kmer| {
+                    let Page { text, long } = &mut page;
+                    if rows.positions && text.len() as u64 + rows.bytes_of(kmer.frequency) > room {
+                        long.push((text.len(), kmer.kmer, kmer.frequency));
+                        return Ok(());
+                    }
+                    make_room(text);
+                    rows.kmer(kmer.kmer, kmer.frequency, text);
+                    if rows.positions {
                         let mut separator = b'\t';
-                        kmer.for_each_position(|position| push(&mut text, contigs, position, &mut separator))?;
+                        kmer.for_each_position(|position| rows.position(position, &mut separator, text))?;
                     }
                     text.push(b'\n');
-                    if text.capacity() as u64 != held.bytes() {
-                        held.resize(text.capacity() as u64);
+                    if bytes(&page) != held.bytes() {
+                        held.resize(bytes(&page));
                     }
                     Ok(())
                 })?;
                 held.resize(0);
-                let bytes = text.capacity() as u64;
-                if !window.put(page, text, bytes) {
+                let bytes = bytes(&page);
+                if !window.put(number, page, bytes) {
                     return Ok(());
                 }
             }
@@ -111,13 +198,9 @@ fn in_index_order(index: &Index, contigs: &[Contig], positions: bool, output: &m
     })
 }
 
-fn push(text: &mut Vec<u8>, contigs: &[Contig], position: Position, separator: &mut u8) {
-    text.push(std::mem::replace(separator, b','));
-    push_position(text, &contigs[position.contig as usize].name, position.start, position.strand.symbol());
-}
-
 /// Ranges of k-mers that fit the memory, one after the other, each gathered from all pages and sorted.
-fn sorted(index: &Index, contigs: &[Contig], positions: bool, output: &mut Output) -> Result<()> {
+fn sorted(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
+    let index = rows.index;
     let codec = *index.codec();
     let bits = (2 * codec.k()).min(12);
     let bucket = |rank: u64| (rank >> (2 * codec.k() - bits)) as usize;
@@ -169,19 +252,7 @@ fn sorted(index: &Index, contigs: &[Contig], positions: bool, output: &mut Outpu
         let kmers = gathered.get_mut().unwrap_or_else(PoisonError::into_inner);
         kmers.par_sort_unstable();
         for (rank, frequency) in kmers.drain(..) {
-            let kmer = codec.kmer_of_rank(rank);
-            codec.decode_into(kmer, &mut text);
-            text.push(b'\t');
-            push_number(&mut text, frequency);
-            if positions {
-                let mut separator = b'\t';
-                index.for_each_position(kmer, |position| push(&mut text, contigs, position, &mut separator))?;
-            }
-            text.push(b'\n');
-            if text.len() >= 1 << 16 {
-                output.write_all(&text).map_err(io_error)?;
-                text.clear();
-            }
+            rows.write(codec.kmer_of_rank(rank), frequency, &mut text, output)?;
         }
     }
     output.write_all(&text).map_err(io_error)

@@ -106,6 +106,9 @@ impl SearchArguments {
 }
 
 pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+    if let Some(path) = &arguments.stockholm {
+        settings.check_beside(path, "--stockholm")?;
+    }
     let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
     let parameters = arguments.search.parameters();
     if arguments.drafts {

@@ -30,7 +30,8 @@ use crate::memory::{
     Budget, Component, MemoryUsageBreakdown, Monitor, Peak, Reservation, available_memory, available_threads, headroom,
     parse_size, resident,
 };
-use crate::output::{Output, counted, grouped};
+use crate::output::{self, Output, counted, grouped};
+use crate::text::printable;
 use crate::{Error, Result};
 use progress::Bars;
 
@@ -100,14 +101,14 @@ struct Common {
     /// Print the summary as JSON
     #[arg(long, global = true)]
     json: bool,
-    /// Say what the memory was used for, on stderr or in FILE
+    /// Say what the memory was used for, on stderr (also for `-`) or in FILE
     #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     memory_report: Option<PathBuf>,
     /// Write a time series of the memory used to FILE (TSV: seconds, then bytes)
     #[arg(long, global = true, value_name = "FILE")]
     monitor_memory: Option<PathBuf>,
-    /// Write results to PATH; a symbolic link stands for what it leads to [default: standard output, or a name made from the
-    /// input]
+    /// Write results to PATH; `-` is standard output, and a symbolic link stands for what it leads to [default: standard
+    /// output, or a name made from the input]
     #[arg(short, long, global = true, value_name = "PATH")]
     output: Option<PathBuf>,
     /// Replace an output that is there already: a file, or an index without any other files in its folder
@@ -195,9 +196,44 @@ impl Settings {
         }
     }
 
+    /// Checks that the names of outputs are such as files can have, or the folder of a command that writes several.
+    fn check_outputs(&self, writes_folder: bool) -> Result<()> {
+        match &self.output {
+            Some(path) if writes_folder && path.as_os_str() == "-" => {
+                return Err(Error::Usage("several files are written; name a folder by -o DIR".to_owned()));
+            }
+            Some(path) if !writes_folder => names_file(path, "-o")?,
+            _ => {}
+        }
+        if let Some(path) = &self.memory_report {
+            names_file(path, "--memory-report")?;
+        }
+        match &self.monitor_memory {
+            Some(path) if path.as_os_str() == "-" => {
+                Err(Error::Usage("--monitor-memory writes a file; give it a name other than -".to_owned()))
+            }
+            Some(path) => names_file(path, "--monitor-memory"),
+            None => Ok(()),
+        }
+    }
+
     /// Where results go.
     fn output(&self) -> Result<Output> {
         Output::create(self.output.as_deref(), self.force)
+    }
+
+    /// Whether they go to standard output.
+    fn prints(&self) -> bool {
+        self.output.as_ref().is_none_or(|path| path.as_os_str() == "-")
+    }
+
+    /// Checks the name of a file that `flag` writes beside the results.
+    fn check_beside(&self, path: &Path, flag: &str) -> Result<()> {
+        if path.as_os_str() == "-" && self.prints() {
+            let problem = format!("{flag} and the results cannot both go to standard output; name a file by -o");
+            return Err(Error::Usage(problem));
+        }
+        names_file(path, flag)
     }
 
     /// Writes `text` as the result of a command.
@@ -215,9 +251,8 @@ impl Settings {
 
     /// A summary: on standard output where the results go to a file, else with `-v` on stderr.
     fn tell(&self, text: &str) -> Result<()> {
-        let to_file = self.output.as_ref().is_some_and(|path| path.as_os_str() != "-");
-        if to_file && !self.quiet {
-            return writeln!(std::io::stdout(), "{text}").map_err(|e| Error::io("write", "the summary", e));
+        if !self.prints() && !self.quiet {
+            return output::print(&format!("{text}\n"));
         }
         text.lines().for_each(|line| self.note(line));
         Ok(())
@@ -225,7 +260,7 @@ impl Settings {
 
     /// A warning on stderr.
     fn warn(&self, text: &str) {
-        self.progress.line(&format!("warning: {text}"));
+        self.progress.sentence(&format!("warning: {text}"));
     }
 
     /// Runs a command while its memory is watched, and says what it was used for.
@@ -272,18 +307,66 @@ impl Settings {
     }
 }
 
-/// Runs the program on its command line; gives the exit code of the contract.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => arguments,
-        Err(e) => {
-            // Help and version are no errors: clap prints them to stdout and means 0.
-            let code = if e.use_stderr() { 2 } else { 0 };
-            let _ = e.print();
-            return ExitCode::from(code);
+/// Refuses the name of a folder for a file.
+fn names_file(path: &Path, flag: &str) -> Result<()> {
+    if path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.is_dir() {
+        let shown = path.display();
+        return Err(Error::Usage(format!(
+            "{flag} {shown} is a folder; give it the name of a file, such as {}",
+            path.join("out").display()
+        )));
+    }
+    Ok(())
+}
+
+/// Prints what the parser of the command line has to say; gives the exit code.
+fn parser_exit(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    // Help and version are no errors: they go to standard output.
+    if !error.use_stderr() {
+        let printed = output::stdout().and_then(|mut stdout| {
+            error.print().and_then(|()| stdout.flush()).map_err(|e| Error::io("write", "standard output", e))
+        });
+        return match printed {
+            Err(e) => failed(&e, |text| drop(writeln!(std::io::stderr(), "{text}"))),
+            Ok(()) => ExitCode::SUCCESS,
+        };
+    }
+    // It quotes arguments, which may hold what a terminal acts on.
+    let shown = arguments.iter().map(|argument| printable(&argument.to_string_lossy(), &[]).into_owned());
+    let _ = Arguments::try_parse_from(shown).map_or_else(|e| e.print(), |_| error.print());
+    ExitCode::from(2)
+}
+
+/// Reports an error by `say`; gives the exit code. A reader that went away is none.
+fn failed(error: &Error, say: impl Fn(&str)) -> ExitCode {
+    match error {
+        Error::Io { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        e => {
+            say(&printable(&format!("error: {e}"), &[]));
+            ExitCode::from(e.exit_code())
         }
+    }
+}
+
+/// Runs the program on its command line; gives the exit code of the contract. `has_stdout` is false where standard output was
+/// closed when the program was started: printing to it is an error then.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, has_stdout: bool) -> ExitCode {
+    if !has_stdout {
+        output::close_stdout();
+    }
+    let typed: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&typed) {
+        Ok(arguments) => arguments,
+        Err(e) => return parser_exit(&e, &typed),
     };
     let settings = Settings::resolve(arguments.common);
+    let writes_folder = matches!(
+        &arguments.command,
+        Command::BuildIndex(_) | Command::Detect(_) | Command::Demo(_) | Command::Simulate(_)
+    );
+    if let Err(e) = settings.check_outputs(writes_folder) {
+        return failed(&e, |text| settings.progress.line(text));
+    }
     let brief = matches!(&arguments.command, Command::Info(arguments) if arguments.is_brief());
     let command = || match arguments.command {
         Command::BuildIndex(arguments) => build_index::run(arguments, &settings),
@@ -315,11 +398,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     settings.progress.clear();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(e) => {
-            settings.progress.line(&format!("error: {e}"));
-            ExitCode::from(e.exit_code())
-        }
+        Err(e) => failed(&e, |text| settings.progress.line(text)),
     }
 }
 

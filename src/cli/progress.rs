@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::text::printable;
 use crate::{Notice, Progress};
 
 /// Progress on a terminal's stderr; with `--verbose`, the time of each phase on any stderr.
@@ -158,11 +159,17 @@ impl Bars {
         }
     }
 
-    /// A line on stderr, above the bar if there is one.
+    /// A sentence that may name what users have named, on one line.
+    pub(super) fn sentence(&self, text: &str) {
+        self.line(&printable(text, &[]));
+    }
+
+    /// A line on stderr, or several, above the bar if there is one; as a terminal can show it.
     pub(super) fn line(&self, text: &str) {
+        let text = printable(text, &['\n', '\t']);
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         match current.as_ref().filter(|_| self.show) {
-            Some(phase) => phase.bar.println(text),
+            Some(phase) => phase.bar.println(&text),
             // Nobody reads a closed stderr.
             None => drop(writeln!(std::io::stderr(), "{text}")),
         }
@@ -214,9 +221,9 @@ impl Progress for Bars {
 
     fn notice(&self, notice: &Notice) {
         if notice.is_warning() {
-            self.line(&format!("warning: {notice}"));
+            self.sentence(&format!("warning: {notice}"));
         } else if !self.quiet {
-            self.line(&format!("note: {notice}"));
+            self.sentence(&format!("note: {notice}"));
         }
     }
 }

@@ -1,5 +1,4 @@
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -10,10 +9,12 @@ use super::Settings;
 use super::annotate::e_value;
 use crate::align::{Library, SearchOptions, search_held};
 use crate::index::{CacheOptions, Index, OpenOptions};
+use crate::kmer::{KmerError, MAX_K};
 use crate::memory::{Buffer, HugePages, human_bytes, numa_nodes, parse_size};
 use crate::output::{self, Format, Output, push_number, push_position};
 use crate::query::{Charge, Detail, Sequences, in_batches, most_under_way, query_sequences};
-use crate::sequence::{Region, Source, parse_bed_line};
+use crate::sequence::{Lines, Region, Source, parse_bed_line};
+use crate::store::Contig;
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]
@@ -26,13 +27,13 @@ pub(super) struct Arguments {
     /// Look up these k-mers
     #[arg(long, value_name = "KMER", num_args = 1.., conflicts_with_all = ["kmers", "region", "regions"])]
     kmer: Vec<String>,
-    /// Look up the k-mers of a file, one a line; `-` for standard input
+    /// Look up the k-mers of a file, one a line, plain or compressed; `-` for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["region", "regions"])]
     kmers: Option<PathBuf>,
-    /// Ask the same of a region of the genome, such as chr1:1,001-2,000; may be given again
+    /// Ask the same of a region of the genome, such as chr1:1,001-2,000, chr1:-50 or {HLA:A*01}:1-5; may be given again
     #[arg(long, value_name = "REGION", conflicts_with = "regions")]
     region: Vec<String>,
-    /// The regions of a BED file; `-` for standard input
+    /// The regions of a BED file, plain or compressed; `-` for standard input
     #[arg(long, value_name = "FILE")]
     regions: Option<PathBuf>,
     /// With k-mers: also print positions, the first N or all, and how many are printed
@@ -116,12 +117,17 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     };
     let mut output = settings.output()?;
     if lists {
-        let lines: Box<dyn Iterator<Item = Result<Line>> + Send> = match &arguments.kmers {
-            Some(path) => Box::new(kmer_lines(path)?),
-            None => Box::new(arguments.kmer.into_iter().map(|kmer| Ok(Line { kmer, place: None }))),
+        let kmers: Box<dyn Iterator<Item = Result<Typed>> + Send> = match &arguments.kmers {
+            Some(path) => Box::new(listed_kmers(&index, path)?),
+            None => Box::new(
+                arguments
+                    .kmer
+                    .iter()
+                    .map(|kmer| Typed::read(&index, kmer.as_bytes()).map_err(|e| Error::Usage(e.to_string()))),
+            ),
         };
-        settings
-            .on_pool(|| query_kmers(&index, lines, arguments.positions, arguments.batch_size, format, &mut output))?;
+        let rows = KmerRows::new(&index, arguments.positions, format)?;
+        settings.on_pool(|| query_kmers(&rows, kmers, arguments.batch_size, &mut output))?;
     } else if let Some(path) = arguments.sequences.as_ref().filter(|_| arguments.hits) {
         let options = SearchOptions { max_e_value: arguments.max_e_value, ..SearchOptions::default() };
         settings.on_pool(|| query_hits(&index, path, &options, settings, &mut output))?;
@@ -131,25 +137,33 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
             (true, _) => Detail::PerKmer,
             (false, _) => Detail::Summary,
         };
+        let nothing =
+            || Error::Usage("nothing to look up; give sequences, --kmer, --kmers, --region or --regions".to_owned());
         let source;
-        let regions;
+        let typed: Vec<Region>;
+        let mut listed;
         let sequences = if let Some(path) = &arguments.sequences {
             source = Source::new(path);
             Sequences::Source(&source)
-        } else {
-            regions = match &arguments.regions {
-                Some(path) => bed_regions(&index, path)?,
-                None => arguments.region.iter().map(|text| index.region(text)).collect::<Result<_>>()?,
-            };
-            if regions.is_empty() {
-                return Err(Error::Usage(
-                    "nothing to look up; give sequences, --kmer, --kmers, --region or --regions".to_owned(),
-                ));
+        } else if let Some(path) = &arguments.regions {
+            // A line that is wrong is found before anything is written, where the file can be read twice.
+            if Source::new(path).bytes_total().is_some() {
+                bed_regions(&index, path)?.try_for_each(|region| region.map(drop))?;
             }
-            Sequences::Regions(&regions)
+            listed = bed_regions(&index, path)?.peekable();
+            if listed.peek().is_none() {
+                return Err(nothing());
+            }
+            Sequences::RegionStream(&mut listed)
+        } else {
+            typed = arguments.region.iter().map(|text| index.region(text)).collect::<Result<_>>()?;
+            if typed.is_empty() {
+                return Err(nothing());
+            }
+            Sequences::Regions(&typed)
         };
         settings.on_pool(|| {
-            query_sequences(&index, &sequences, detail, arguments.batch_size, &format, &mut output, &settings.progress)
+            query_sequences(&index, sequences, detail, arguments.batch_size, &format, &mut output, &settings.progress)
         })?;
     }
     settings.progress.clear();
@@ -195,93 +209,97 @@ fn query_hits(
     Ok(())
 }
 
-/// A k-mer to look up and where it was read.
-struct Line {
-    kmer: String,
-    place: Option<(PathBuf, u64)>,
+/// A k-mer to look up.
+struct Typed {
+    /// Its letters as they were typed, of which the first k are its own.
+    letters: [u8; MAX_K as usize],
+    kmer: u64,
 }
 
-fn open_lines(path: &Path) -> Result<Box<dyn BufRead + Send>> {
-    if path.as_os_str() == "-" {
-        return Ok(Box::new(BufReader::new(std::io::stdin())));
+impl Typed {
+    fn read(index: &Index, word: &[u8]) -> Result<Self, KmerError> {
+        let kmer = index.encode(word)?;
+        let mut letters = [0; MAX_K as usize];
+        letters[..word.len()].copy_from_slice(word);
+        Ok(Self { letters, kmer })
     }
-    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
-    if file.metadata().is_ok_and(|m| m.is_dir()) {
-        return Err(Error::input(path, None, "is a folder; give a file of lines"));
-    }
-    Ok(Box::new(BufReader::with_capacity(1 << 16, file)))
-}
-
-/// Lines with their numbers; what is not UTF-8 is told by the letters that are wrong in it.
-fn lines(path: &Path) -> Result<impl Iterator<Item = Result<(u64, String)>> + Send + use<>> {
-    let mut reader = open_lines(path)?;
-    let path = path.to_owned();
-    let mut number = 0;
-    Ok(std::iter::from_fn(move || {
-        let mut line = Vec::new();
-        number += 1;
-        match reader.read_until(b'\n', &mut line) {
-            Ok(0) => None,
-            Ok(_) => Some(Ok((number, String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned()))),
-            Err(e) => Some(Err(Error::io("read", &path, e))),
-        }
-    }))
 }
 
 /// The first word of each line that is not blank.
-fn kmer_lines(path: &Path) -> Result<impl Iterator<Item = Result<Line>> + Send + use<>> {
-    let place = path.to_owned();
-    Ok(lines(path)?.filter_map(move |line| match line {
-        Ok((number, text)) => text
-            .split_ascii_whitespace()
-            .next()
-            .map(|kmer| Ok(Line { kmer: kmer.to_owned(), place: Some((place.clone(), number)) })),
-        Err(e) => Some(Err(e)),
+fn listed_kmers<'i>(index: &'i Index, path: &Path) -> Result<impl Iterator<Item = Result<Typed>> + Send + use<'i>> {
+    let mut lines = Lines::open(&Source::new(path), index.budget())?;
+    let path = path.to_owned();
+    Ok(std::iter::from_fn(move || {
+        loop {
+            let (number, line) = match lines.next() {
+                Ok(line) => line?,
+                Err(e) => return Some(Err(e)),
+            };
+            if let Some(word) = line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()) {
+                let typed = Typed::read(index, word);
+                return Some(typed.map_err(|e| Error::input(&path, Some(number), e.to_string())));
+            }
+        }
     }))
 }
 
-fn bed_regions(index: &Index, path: &Path) -> Result<Vec<Region>> {
-    let mut regions = Vec::new();
-    for line in lines(path)? {
-        let (number, text) = line?;
-        let in_line = |problem: String| Error::input(path, Some(number), problem);
-        if let Some(region) = parse_bed_line(&text).map_err(in_line)? {
-            index.region_record(&region).map_err(|e| in_line(e.to_string()))?;
-            regions.push(region);
+/// The regions of a BED file, which lie in the index.
+fn bed_regions<'i>(index: &'i Index, path: &Path) -> Result<impl Iterator<Item = Result<Region>> + Send + use<'i>> {
+    let mut lines = Lines::open(&Source::new(path), index.budget())?;
+    index.contigs()?;
+    let path = path.to_owned();
+    Ok(std::iter::from_fn(move || {
+        loop {
+            let (number, line) = match lines.next() {
+                Ok(line) => line?,
+                Err(e) => return Some(Err(e)),
+            };
+            let in_line = |problem: String| Error::input(&path, Some(number), problem);
+            let region = parse_bed_line(&String::from_utf8_lossy(line), |name| index.has_contig(name));
+            if let Some(region) = region.map_err(in_line).transpose() {
+                return Some(region.and_then(|region| match index.locate(&region) {
+                    Ok(_) => Ok(region),
+                    Err(Error::NotInIndex { problem, .. }) => Err(in_line(problem)),
+                    Err(e) => Err(e),
+                }));
+            }
         }
-    }
-    Ok(regions)
+    }))
 }
 
 /// K-mers looked up together, at most.
 const BATCH: usize = 1 << 15;
 /// The same where positions are printed, of which a k-mer may have many.
 const BATCH_WITH_POSITIONS: usize = 1 << 12;
-/// Bytes that a k-mer of a list takes on its way: line, code, frequency, place among the look-ups, row.
+/// Bytes that a k-mer of a list takes on its way: as typed, code, frequency, place among the look-ups, row.
 const BYTES_PER_KMER: u64 = 64 + 8 + 8 + 16 + 64;
+/// Bytes of positions in the rows of a batch, at most; a k-mer that has more has them printed as they are read.
+const POSITIONS_IN_BATCH: u64 = 1 << 19;
+/// Bytes of a row that are written together.
+const PIECE: usize = 1 << 16;
 
 fn query_kmers(
-    index: &Index,
-    lines: Box<dyn Iterator<Item = Result<Line>> + Send>,
-    positions: Option<u64>,
+    rows: &KmerRows<'_>,
+    kmers: Box<dyn Iterator<Item = Result<Typed>> + Send + '_>,
     batch_size: Option<NonZeroUsize>,
-    format: Format,
     output: &mut Output,
 ) -> Result<()> {
-    let budget = index.budget();
-    let most = if positions.is_some() { BATCH_WITH_POSITIONS } else { BATCH };
+    let budget = rows.index.budget();
+    let (most, positions) = match rows.limit {
+        Some(_) => (BATCH_WITH_POSITIONS, POSITIONS_IN_BATCH),
+        None => (BATCH, 0),
+    };
     let size = batch_size.map_or(most, |size| size.get().min(BATCH));
-    let bytes = size as u64 * BYTES_PER_KMER;
+    let bytes = size as u64 * BYTES_PER_KMER + positions;
     in_batches(
         budget,
         most_under_way(budget, bytes),
         |feed| {
-            let mut lines = lines.peekable();
-            while lines.peek().is_some() {
+            let mut kmers = kmers.peekable();
+            while kmers.peek().is_some() {
                 let mut charge = feed.admit(bytes);
-                let batch: Vec<Line> = lines.by_ref().take(size).collect::<Result<_>>()?;
-                let letters: usize = batch.iter().map(|line| line.kmer.capacity()).sum();
-                charge.resize(batch.len() as u64 * BYTES_PER_KMER + letters as u64);
+                let batch: Vec<Typed> = kmers.by_ref().take(size).collect::<Result<_>>()?;
+                charge.resize(batch.len() as u64 * BYTES_PER_KMER + positions);
                 if !feed.send(batch, charge) {
                     break;
                 }
@@ -289,93 +307,131 @@ fn query_kmers(
             Ok(())
         },
         || {
-            |_, lines: Vec<Line>, charge: &mut Charge| {
-                let text = kmer_rows(index, &lines, positions, format)?;
-                charge.resize(text.capacity() as u64);
-                Ok(text)
+            |_, kmers: Vec<Typed>, charge: &mut Charge| {
+                let answer = rows.answer(kmers)?;
+                charge.resize((answer.text.capacity() + answer.long.capacity() * size_of::<LongRow>()) as u64);
+                Ok(answer)
             }
         },
-        |texts| {
-            for text in texts {
-                output.write_all(&text).map_err(|e| Error::io("write", "the output", e))?;
-            }
-            Ok(())
-        },
+        |mut answers| (&mut answers).try_for_each(|answer| rows.write(answer, output)),
     )
 }
 
-fn kmer_rows(index: &Index, lines: &[Line], limit: Option<u64>, format: Format) -> Result<Vec<u8>> {
-    let mut kmers = Buffer::<u64>::with_capacity(lines.len());
-    for line in lines {
-        kmers.push(index.encode(line.kmer.as_bytes()).map_err(|e| match &line.place {
-            Some((path, number)) => Error::input(path, Some(*number), e.to_string()),
-            None => Error::Usage(e.to_string()),
-        })?);
-    }
-    let contigs = if limit.is_some() { index.contigs()? } else { &[] };
-    let mut batch = index.batch();
-    let frequencies = batch.frequencies(&kmers)?;
-    let mut text = Vec::new();
-    let mut column = Buffer::<u8>::with_capacity(1 << 12);
-    let mut places = Vec::new();
-    for ((line, &kmer), &frequency) in lines.iter().zip(kmers.iter()).zip(frequencies) {
-        places.clear();
-        let mut listed = 0u64;
-        column.clear();
-        if let Some(limit) = limit.filter(|_| frequency > 0) {
-            index.for_each_position(kmer, |position| {
-                if listed < limit {
-                    let name = &contigs[position.contig as usize].name;
-                    match format {
-                        Format::Tsv => {
-                            if listed > 0 {
-                                column.push(b',');
-                            }
-                            push_position(&mut column, name, position.start, position.strand.symbol());
-                        }
-                        Format::JsonLines => {
-                            places.push(Place { contig: name, start: position.start, strand: position.strand.symbol() })
-                        }
-                    }
-                    listed += 1;
-                }
-            })?;
-        }
-        match format {
-            Format::Tsv => {
-                text.extend_from_slice(line.kmer.as_bytes());
-                text.push(b'\t');
-                push_number(&mut text, frequency);
-                if limit.is_some() {
-                    text.push(b'\t');
-                    text.extend_from_slice(&column);
-                    text.push(b'\t');
-                    push_number(&mut text, listed);
-                }
-                text.push(b'\n');
-            }
-            Format::JsonLines => {
-                let row = KmerRow {
-                    kmer: &line.kmer,
-                    frequency,
-                    positions: limit.map(|_| &places[..]),
-                    listed: limit.map(|_| listed),
-                };
-                output::json_line(&mut text, &row);
-            }
-        }
-    }
-    Ok(text)
+/// Rows of k-mers: their frequency, and with a `limit` that many of their positions.
+struct KmerRows<'i> {
+    index: &'i Index,
+    contigs: &'i [Contig],
+    limit: Option<u64>,
+    format: Format,
+    /// Bytes of a position in a row, at most.
+    bytes_per_position: u64,
 }
 
-#[derive(Serialize)]
-struct KmerRow<'a> {
-    kmer: &'a str,
+/// A row that is written as its positions are read.
+struct LongRow {
+    /// Where it belongs in the text of its batch.
+    at: usize,
+    typed: Typed,
     frequency: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    positions: Option<&'a [Place<'a>]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    listed: Option<u64>,
+}
+
+/// The rows of a batch.
+struct Answer {
+    text: Vec<u8>,
+    long: Vec<LongRow>,
+}
+
+impl<'i> KmerRows<'i> {
+    fn new(index: &'i Index, limit: Option<u64>, format: Format) -> Result<Self> {
+        let contigs = if limit.is_some() { index.contigs()? } else { &[] };
+        let name = contigs.iter().map(|contig| contig.name.len() as u64).max().unwrap_or(0);
+        let bytes_per_position = match format {
+            Format::Tsv => name + ",:4294967295:+".len() as u64,
+            // A letter of a name may be escaped.
+            Format::JsonLines => 6 * name + r#"{"contig":"","start":4294967295,"strand":"+"},"#.len() as u64,
+        };
+        Ok(Self { index, contigs, limit, format, bytes_per_position })
+    }
+
+    fn answer(&self, kmers: Vec<Typed>) -> Result<Answer> {
+        let mut codes = Buffer::<u64>::with_capacity(kmers.len());
+        codes.extend(kmers.iter().map(|typed| typed.kmer));
+        let mut batch = self.index.batch();
+        let frequencies = batch.frequencies(&codes)?;
+        let mut answer = Answer { text: Vec::new(), long: Vec::new() };
+        let mut room = POSITIONS_IN_BATCH;
+        for (typed, &frequency) in kmers.into_iter().zip(frequencies) {
+            let bytes = frequency.min(self.limit.unwrap_or(0)).saturating_mul(self.bytes_per_position);
+            if bytes > room {
+                answer.long.push(LongRow { at: answer.text.len(), typed, frequency });
+            } else {
+                room -= bytes;
+                self.row(&typed, frequency, &mut answer.text, |_| Ok(()))?;
+            }
+        }
+        Ok(answer)
+    }
+
+    fn write(&self, answer: Answer, output: &mut Output) -> Result<()> {
+        let mut write = |text: &[u8]| output.write_all(text).map_err(|e| Error::io("write", "the output", e));
+        let mut from = 0;
+        for LongRow { at, typed, frequency } in answer.long {
+            write(&answer.text[from..at])?;
+            from = at;
+            let mut text = Vec::with_capacity(PIECE);
+            self.row(&typed, frequency, &mut text, |text| {
+                if text.len() >= PIECE / 2 {
+                    write(text)?;
+                    text.clear();
+                }
+                Ok(())
+            })?;
+            write(&text)?;
+        }
+        write(&answer.text[from..])
+    }
+
+    /// Appends the row of a k-mer; calls `grown` after each position.
+    fn row(
+        &self,
+        typed: &Typed,
+        frequency: u64,
+        text: &mut Vec<u8>,
+        mut grown: impl FnMut(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        let letters = &typed.letters[..self.index.k() as usize];
+        let is_json = self.format == Format::JsonLines;
+        let part = |text: &mut Vec<u8>, json: &str, tsv: &str| {
+            text.extend_from_slice(if is_json { json.as_bytes() } else { tsv.as_bytes() });
+        };
+        part(text, "{\"kmer\":\"", "");
+        text.extend_from_slice(letters);
+        part(text, "\",\"frequency\":", "\t");
+        push_number(text, frequency);
+        if let Some(limit) = self.limit {
+            part(text, ",\"positions\":[", "\t");
+            let mut listed = 0u64;
+            if frequency > 0 {
+                self.index.try_for_each_position(typed.kmer, limit, |position| {
+                    let (name, start) = (&self.contigs[position.contig as usize].name, position.start);
+                    if listed > 0 {
+                        text.push(b',');
+                    }
+                    if is_json {
+                        output::json(text, &Place { contig: name, start, strand: position.strand.symbol() });
+                    } else {
+                        push_position(text, name, start, position.strand.symbol());
+                    }
+                    listed += 1;
+                    grown(text)
+                })?;
+            }
+            part(text, "],\"listed\":", "\t");
+            push_number(text, listed);
+        }
+        part(text, "}\n", "\n");
+        Ok(())
+    }
 }
 
 #[derive(Serialize)]
@@ -405,8 +461,13 @@ fn huge_pages(index: &Path) -> String {
 /// As the command.
 #[cfg(fuzzing)]
 pub fn kmer_list(index: &Index, path: &Path) -> Result<Vec<u8>> {
-    let lines: Vec<Line> = kmer_lines(path)?.collect::<Result<_>>()?;
-    kmer_rows(index, &lines, Some(u64::MAX), Format::Tsv)
+    let kmers: Vec<Typed> = listed_kmers(index, path)?.collect::<Result<_>>()?;
+    let rows = KmerRows::new(index, Some(u64::MAX), Format::Tsv)?;
+    let mut text = Vec::new();
+    for (typed, frequency) in kmers.iter().map(|typed| (typed, index.frequency(typed.kmer))) {
+        rows.row(typed, frequency?, &mut text, |_| Ok(()))?;
+    }
+    Ok(text)
 }
 
 /// The regions of a BED file, which lie in the index.
@@ -415,5 +476,5 @@ pub fn kmer_list(index: &Index, path: &Path) -> Result<Vec<u8>> {
 /// As the command.
 #[cfg(fuzzing)]
 pub fn bed_file(index: &Index, path: &Path) -> Result<Vec<Region>> {
-    bed_regions(index, path)
+    bed_regions(index, path)?.collect()
 }

@@ -2,6 +2,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
+use serde::Serialize;
 
 use super::Settings;
 use crate::index::OpenOptions;
@@ -18,6 +19,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+    if let Some(path) = &arguments.svg {
+        settings.check_beside(path, "--svg")?;
+    }
     let index = settings.open(&arguments.index, OpenOptions::default())?;
     let rows = index.spectrum()?;
     if let Some(path) = &arguments.svg {
@@ -27,6 +31,25 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         file.write_all(spectrum_svg(&title, &rows).as_bytes()).map_err(|e| Error::io("write", path, e))?;
         file.finish()?;
     }
+    if settings.json {
+        let row = |&(frequency, distinct_kmers): &(u64, u64)| Row { frequency, distinct_kmers };
+        let spectrum = Spectrum { k: index.k(), rows: rows.iter().map(row).collect() };
+        let json = serde_json::to_string(&spectrum).map_err(|e| Error::io("write", "the output", e.into()))?;
+        return settings.print(&(json + "\n"));
+    }
     let text: String = rows.iter().map(|(frequency, kmers)| format!("{frequency}\t{kmers}\n")).collect();
     settings.print(&text)
+}
+
+/// The spectrum with `--json`.
+#[derive(Serialize)]
+struct Spectrum {
+    k: u32,
+    rows: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    frequency: u64,
+    distinct_kmers: u64,
 }

@@ -42,7 +42,7 @@ impl Index {
                     let Some((slot, _)) = found else { continue };
                     let at = shape.list_at(&bytes, number, hash, slot, filters, lists);
                     assert!(!sound || at == list_at, "hash {hash:#x}");
-                    let _ = self.read_list(&Block::InPlace(block), &page, at, frequency, |_| ());
+                    let _ = self.read_list(&Block::InPlace(block), &page, at, frequency, u64::MAX, |_| Ok(()));
                     list_at = list_at.saturating_add(lists.bits(filters.stored_positions(frequency)));
                 }
                 // Frequencies of the walk that asks for nothing else.

@@ -31,8 +31,8 @@ pub use seeds::Seed;
 pub use verify::{Depth, Verified};
 
 use crate::kmer::{KmerCodec, KmerError, Strand};
-use crate::memory::{Budget, Buffer, Component, Reservation};
-use crate::sequence::{Case, ContigDigest, Region, TwoBit, map_read_only, nearest_names, parse_region};
+use crate::memory::{Budget, Component, Reservation};
+use crate::sequence::{Case, ContigDigest, Region, RegionError, TwoBit, map_read_only, nearest_names, parse_region};
 use crate::store::catalog::{
     CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, Catalog, DIGESTS_PER_RECORD, PAGES_PER_RECORD, PageEntry, Record,
     SEQUENCE_CHUNK,
@@ -42,13 +42,11 @@ use crate::store::page::{self, Filters};
 use crate::store::positions::{Ascending, ListCode};
 use crate::store::superkmers::{Fields, SuperKmerShape, Wanted};
 use crate::store::{self, CATALOG, Contig, Layout, Manifest, MemoryHints, POSITIONS, SEQUENCE, Shape, SuperKmerLayout};
+use crate::text::shortened;
 use crate::{Error, Result};
 
 /// Memory beside tables and pages that looking up takes at the least: a batch, and what the allocator keeps.
 const LEAST_ROOM: u64 = 4 << 20;
-
-/// Positions that all but few k-mers have at most.
-const POSITIONS_OF_MOST: usize = 64;
 
 /// How an index is opened.
 #[derive(Debug, Clone, Default)]
@@ -379,18 +377,24 @@ impl Index {
     /// [`Error::NotInIndex`] with the nearest names; [`Error::Damaged`].
     pub fn contig_by_name(&self, name: &str) -> Result<u32> {
         let contigs = self.contig_table()?;
-        contigs.by_name.get(name).copied().ok_or_else(|| self.unknown_contig(contigs, name, None))
+        contigs.by_name.get(name).copied().ok_or_else(|| self.unknown_contig(contigs, name))
     }
 
-    fn unknown_contig(&self, contigs: &Contigs, name: &str, problem: Option<String>) -> Error {
+    /// Whether a contig has this name; none has while the table of contigs cannot be read.
+    pub(crate) fn has_contig(&self, name: &str) -> bool {
+        self.contig_table().is_ok_and(|contigs| contigs.by_name.contains_key(name))
+    }
+
+    fn unknown_contig(&self, contigs: &Contigs, name: &str) -> Error {
         let near = nearest_names(name, contigs.all.iter().map(|c| c.name.as_str()));
-        let problem = problem.unwrap_or_else(|| format!("there is no contig {name:?}"));
+        let problem = RegionError::UnknownContig(name.to_owned());
         Error::NotInIndex {
             index: self.folder.clone(),
             problem: if near.is_empty() {
                 let first = contigs.all.first().map_or("", |c| &c.name);
-                format!("{problem}; its {} contigs begin with {first:?}", contigs.all.len())
+                format!("{problem}; its {} contigs begin with {:?}", contigs.all.len(), shortened(first))
             } else {
+                let near: Vec<_> = near.into_iter().map(shortened).collect();
                 format!("{problem}; did you mean {}?", near.join(" or "))
             },
         }
@@ -399,33 +403,36 @@ impl Index {
     /// Reads a region as samtools does (`chr1:1,001-2,000`); see [`parse_region`].
     ///
     /// # Errors
-    /// [`Error::NotInIndex`] for an unknown contig or an interval past its end; [`Error::Damaged`].
+    /// [`Error::NotInIndex`] for an unknown contig, an interval that begins past its end and a text with two readings;
+    /// [`Error::Damaged`].
     pub fn region(&self, text: &str) -> Result<Region> {
         let contigs = self.contig_table()?;
         let length = |name: &str| Some(contigs.all[*contigs.by_name.get(name)? as usize].length);
-        parse_region(text, length).map_err(|problem| {
-            let name = text.rsplit_once(':').map_or(text, |(name, _)| name);
-            if length(name).is_some() {
-                Error::NotInIndex { index: self.folder.clone(), problem }
-            } else {
-                self.unknown_contig(contigs, name, Some(problem))
-            }
+        parse_region(text, length).map_err(|e| match e {
+            RegionError::UnknownContig(name) => self.unknown_contig(contigs, &name),
+            RegionError::Interval(problem) => Error::NotInIndex { index: self.folder.clone(), problem },
         })
+    }
+
+    /// Number of a region's contig; the interval is checked.
+    pub(crate) fn locate(&self, region: &Region) -> Result<u32> {
+        let number = self.contig_by_name(&region.contig)?;
+        let contig = &self.contigs()?[number as usize];
+        let Range { start, end } = region.range;
+        if end > contig.length || start > end {
+            let name = shortened(&contig.name);
+            return Err(Error::NotInIndex {
+                index: self.folder.clone(),
+                problem: format!("{name}:{start}-{end} ends past {name}, which has {} bases", contig.length),
+            });
+        }
+        Ok(number)
     }
 
     /// Number of a region's contig and its packed record; the interval is checked.
     pub(crate) fn region_record(&self, region: &Region) -> Result<(u32, crate::sequence::Record<'_>)> {
-        let number = self.contig_by_name(&region.contig)?;
+        let number = self.locate(region)?;
         let contig = &self.contigs()?[number as usize];
-        if region.range.end > contig.length || region.range.start > region.range.end {
-            return Err(Error::NotInIndex {
-                index: self.folder.clone(),
-                problem: format!(
-                    "{}:{}-{} ends past {}, which has {} bases",
-                    region.contig, region.range.start, region.range.end, contig.name, contig.length
-                ),
-            });
-        }
         let record = self.genome.record_at(contig.record)?;
         let packed = self.genome.offset_of(record.packed());
         self.check_genome(contig.record..packed)?;
@@ -434,7 +441,7 @@ impl Index {
             return Err(Error::damaged(
                 self.folder.join(SEQUENCE),
                 Some(contig.record),
-                format!("contig {} has another length there", contig.name),
+                format!("contig {} has another length there", shortened(&contig.name)),
             ));
         }
         Ok((number, record))
@@ -623,18 +630,32 @@ impl Index {
     /// # Errors
     /// [`Error::Damaged`]; [`Error::Io`].
     pub fn for_each_position(&self, kmer: u64, mut each: impl FnMut(Position)) -> Result<u64> {
+        self.try_for_each_position(kmer, u64::MAX, |position| {
+            each(position);
+            Ok(())
+        })
+    }
+
+    /// As [`for_each_position`](Self::for_each_position), for the first `limit` positions and until `each` fails. Memory does not
+    /// grow with the number of positions.
+    ///
+    /// # Errors
+    /// What `each` returns; [`Error::Damaged`]; [`Error::Io`].
+    pub fn try_for_each_position(
+        &self,
+        kmer: u64,
+        limit: u64,
+        mut each: impl FnMut(Position) -> Result<()>,
+    ) -> Result<u64> {
         let mut at = ContigCursor::new(self.contigs()?, &self.codec, kmer);
         match &self.dictionary {
             Dictionary::Sorted { address, .. } => {
                 let (hash, strand) = self.codec.hash(kmer);
                 let page = self.page(address.page(hash))?;
-                self.raw_positions(&page, hash, |raw| each(at.position(raw, strand)))
+                self.raw_positions(&page, hash, limit, |raw| each(at.position(raw, strand)))
             }
             Dictionary::SuperKmers { fields, .. } => {
-                let mut all = Buffer::with_capacity(POSITIONS_OF_MOST);
-                let strand = Strand::from_reverse(self.super_kmer_positions(fields, kmer, &mut all)?);
-                all.iter().for_each(|&raw| each(at.position(raw, strand)));
-                Ok(all.len() as u64)
+                self.super_kmer_positions(fields, kmer, limit, |raw, strand| each(at.position(raw, strand)))
             }
         }
     }
@@ -649,8 +670,8 @@ impl Index {
         Ok(all)
     }
 
-    /// Calls `each` for the coded positions of a hash; gives its frequency.
-    pub(crate) fn raw_positions(&self, page: &Page, hash: u64, each: impl FnMut(u64)) -> Result<u64> {
+    /// Calls `each` for the first `limit` coded positions of a hash; gives its frequency.
+    fn raw_positions(&self, page: &Page, hash: u64, limit: u64, each: impl FnMut(u64) -> Result<()>) -> Result<u64> {
         let (bytes, shape) = (page.bytes(), page.sorted()?);
         let Some((slot, code)) = shape.search(bytes, shape.place(bytes, page.number, hash), hash) else {
             return Ok(0);
@@ -658,28 +679,34 @@ impl Index {
         let frequency = frequency_of(page, shape, hash, slot, code, self.filters.min_frequency);
         let at = shape.list_at(bytes, page.number, hash, slot, &self.filters, &self.lists);
         let block = self.block(page.number)?;
-        self.read_list(&block, page, at, frequency, each)?;
+        self.read_list(&block, page, at, frequency, limit, each)?;
         Ok(frequency)
     }
 
+    /// Calls `each` for the first `limit` coded positions of the list at bit `at` of a block.
     fn read_list(
         &self,
         block: &Block<'_>,
         page: &Page,
         at: u64,
         frequency: u64,
-        mut each: impl FnMut(u64),
+        limit: u64,
+        mut each: impl FnMut(u64) -> Result<()>,
     ) -> Result<()> {
         let m = self.filters.stored_positions(frequency);
+        let wanted = m.min(limit);
         let mut list = Ascending::below(self.lists.universe());
-        if at.saturating_add(self.lists.bits(m)) <= page.shape.block_bits() {
-            self.lists.read(block.bytes(), at, m, |raw| {
+        let mut outcome = Ok(());
+        if wanted > 0 && at.saturating_add(self.lists.bits(m)) <= page.shape.block_bits() {
+            self.lists.read_while(block.bytes(), at, m, |raw| {
                 if list.take(raw) {
-                    each(raw);
+                    outcome = each(raw);
                 }
+                outcome.is_ok() && list.seen() < wanted
             });
         }
-        if !list.is_whole(m) {
+        outcome?;
+        if !list.is_whole(wanted) {
             return Err(self.block_damage(page.number, "does not hold the positions that its page says"));
         }
         Ok(())
@@ -814,16 +841,17 @@ impl KmerEntry<'_> {
     pub fn for_each_position(&self, mut each: impl FnMut(Position)) -> Result<()> {
         let index = self.index;
         let mut at = ContigCursor::new(index.contigs()?, &index.codec, self.kmer);
+        let each = |raw| {
+            each(at.position(raw, self.strand));
+            Ok(())
+        };
         match (&self.place, &index.dictionary) {
             (KmerPlace::SuperKmers(wanted), Dictionary::SuperKmers { fields, .. }) => {
-                let mut all = Buffer::with_capacity(POSITIONS_OF_MOST);
-                index.wanted_positions(fields, self.page, wanted, &mut all)?;
-                all.iter().for_each(|&raw| each(at.position(raw, self.strand)));
-                Ok(())
+                index.wanted_positions(fields, self.page, wanted, u64::MAX, each).map(drop)
             }
             (KmerPlace::List(list_at), _) => {
                 let block = index.block(self.page.number)?;
-                index.read_list(&block, self.page, *list_at, self.frequency, |raw| each(at.position(raw, self.strand)))
+                index.read_list(&block, self.page, *list_at, self.frequency, u64::MAX, each)
             }
             _ => Err(index.catalog.damage("its pages are of another layout")),
         }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::batch::{self, LANES};
 use super::{Index, Page, PageShape};
 use crate::Result;
-use crate::kmer::{KmerCodec, SuperKmer};
+use crate::kmer::{KmerCodec, Strand, SuperKmer};
+use crate::memory::{Buffer, Component};
 use crate::sequence::pack_run;
 use crate::store::superkmers::{Fields, SuperKmerShape, Wanted};
 
@@ -68,26 +69,57 @@ impl Index {
         Ok(())
     }
 
-    /// Coded positions of a k-mer, on the strand on which its minimizer reads forward, ascending; gives whether the k-mer
-    /// as asked for has its minimizer on the reverse strand.
-    pub(super) fn super_kmer_positions(&self, fields: &Fields, kmer: u64, out: &mut Vec<u64>) -> Result<bool> {
+    /// Calls `each` for the first `limit` coded positions of a k-mer, ascending, and the strand of its stored form on which it
+    /// was asked for; gives how many there are.
+    pub(super) fn super_kmer_positions(
+        &self,
+        fields: &Fields,
+        kmer: u64,
+        limit: u64,
+        mut each: impl FnMut(u64, Strand) -> Result<()>,
+    ) -> Result<u64> {
         let (wanted, reverse) = Wanted::of_kmer(fields, kmer);
         let page = self.page(fields.page(wanted.key))?;
-        self.wanted_positions(fields, &page, &wanted, out)?;
-        Ok(reverse)
+        self.wanted_positions(fields, &page, &wanted, limit, |raw| each(raw, Strand::from_reverse(reverse)))
     }
 
-    /// Coded positions of the one k-mer that is wanted, ascending.
+    /// Calls `each` for the first `limit` coded positions of the one k-mer that is wanted, ascending; gives how many there are.
+    /// Its lists are read again for every piece of the positions that memory has room for.
     pub(super) fn wanted_positions(
         &self,
         fields: &Fields,
         page: &Page,
         wanted: &Wanted,
-        out: &mut Vec<u64>,
-    ) -> Result<()> {
+        limit: u64,
+        mut each: impl FnMut(u64) -> Result<()>,
+    ) -> Result<u64> {
+        let mut least = Least::new(Buffer::with_capacity(POSITIONS_OF_MOST), PIECE.min(limit), 0);
+        self.scan_positions(fields, page, wanted, |position| least.offer(position))?;
+        let all = least.offered;
+        let mut left = all.min(limit);
+        let mut held = self.budget.hold(Component::Batches);
+        loop {
+            let piece = least.sorted();
+            let length = piece.len().min(left as usize);
+            piece[..length].iter().try_for_each(|&position| each(position))?;
+            left -= length as u64;
+            let (Some(&last), 1..) = (piece[..length].last(), left) else { return Ok(all) };
+            if held.bytes() == 0 {
+                // A quarter of what is free: others may be reading as frequent a k-mer.
+                let most = (self.budget.free() / 4 / Least::BYTES_PER_POSITION).clamp(PIECE, left.max(PIECE));
+                held.resize(most * Least::BYTES_PER_POSITION);
+                least = Least::new(Buffer::with_capacity(2 * most as usize), most, last + 1);
+            } else {
+                least.restart(last + 1);
+            }
+            self.scan_positions(fields, page, wanted, |position| least.offer(position))?;
+        }
+    }
+
+    /// Calls `each` for all coded positions of the one k-mer that is wanted, in any order.
+    fn scan_positions(&self, fields: &Fields, page: &Page, wanted: &Wanted, mut each: impl FnMut(u64)) -> Result<()> {
         let (shape, bytes) = (page.super_kmers()?, page.bytes());
-        let mut put =
-            |minimizer| out.push(wanted.kmer_position(minimizer, wanted.low.into(), fields.minimizers.flank()));
+        let mut put = |minimizer| each(wanted.kmer_position(minimizer, wanted.low.into(), fields.minimizers.flank()));
         let block = self.block(page.number)?;
         let mut outcome = Ok(());
         let crowd = shape
@@ -103,13 +135,58 @@ impl Index {
         {
             outcome = shape.crowded_positions(&self.lists, block.bytes(), &crowd, row, &mut put);
         }
-        match outcome {
-            Ok(()) => {
-                out.sort_unstable();
-                Ok(())
-            }
-            Err(problem) => Err(self.block_damage(page.number, &problem)),
+        outcome.map_err(|problem| self.block_damage(page.number, &problem))
+    }
+}
+
+/// Positions that all but few k-mers have at most.
+const POSITIONS_OF_MOST: usize = 64;
+/// Positions that are gathered without asking the budget: 64 KiB, and more than nearly every k-mer has.
+const PIECE: u64 = 1 << 12;
+
+/// The least positions from a bound on, of many that come in any order.
+struct Least {
+    positions: Buffer<u64>,
+    most: usize,
+    /// Positions below are not wanted.
+    from: u64,
+    /// Positions above are more than wanted.
+    to: u64,
+    /// How many there were from the bound on.
+    offered: u64,
+}
+
+impl Least {
+    /// Bytes for each of the `most` positions: as many again wait until they are sorted out.
+    const BYTES_PER_POSITION: u64 = 16;
+
+    fn new(positions: Buffer<u64>, most: u64, from: u64) -> Self {
+        Self { positions, most: most as usize, from, to: u64::MAX, offered: 0 }
+    }
+
+    fn restart(&mut self, from: u64) {
+        self.positions.clear();
+        (self.from, self.to, self.offered) = (from, u64::MAX, 0);
+    }
+
+    #[inline]
+    fn offer(&mut self, position: u64) {
+        self.offered += u64::from(position >= self.from);
+        if position < self.from || position > self.to || self.most == 0 {
+            return;
         }
+        self.positions.push(position);
+        if self.positions.len() == 2 * self.most {
+            self.to = *self.positions.select_nth_unstable(self.most - 1).1;
+            self.positions.truncate(self.most);
+        }
+    }
+
+    /// At most `most` positions, ascending.
+    fn sorted(&mut self) -> &[u64] {
+        self.positions.sort_unstable();
+        self.positions.truncate(self.most);
+        &self.positions
     }
 }
 

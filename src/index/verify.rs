@@ -256,7 +256,10 @@ impl Index {
         shape.verify(bytes, layout, codes, damage, |frequency, list_at| {
             counted.add(frequency, 1);
             repeats.add(frequency);
-            self.read_list(&block, page, list_at, frequency, |_| positions += 1)
+            self.read_list(&block, page, list_at, frequency, u64::MAX, |_| {
+                positions += 1;
+                Ok(())
+            })
         })?;
         if depth == Depth::Sequence {
             let mut check = GenomeCheck::new(self)?;
@@ -264,10 +267,11 @@ impl Index {
             for (hash, frequency) in shape.entries(page.bytes(), number, layout, self.filters.min_frequency) {
                 let stored = self.codec.kmer_of_hash(hash);
                 let mut wrong = None;
-                self.read_list(&block, page, list_at, frequency, |raw| {
+                self.read_list(&block, page, list_at, frequency, u64::MAX, |raw| {
                     if !check.holds(stored, raw) {
                         wrong.get_or_insert(raw);
                     }
+                    Ok(())
                 })?;
                 if let Some(raw) = wrong {
                     return Err(self.misplaced(number, stored, raw));

@@ -20,6 +20,7 @@ pub(crate) use minimizer::{Minimizers, SuperKmer};
 pub use scan::{AsciiScanner, Strand};
 
 use crate::sequence::{BASES, base_code};
+use crate::text::shortened;
 use crate::{Error, Result};
 
 /// Largest k: 32 bases fill a `u64`.
@@ -31,7 +32,7 @@ const MULTIPLIERS: [u64; 2] = [0xBF58_476D_1CE4_E5B9, 0x94D0_49BB_1331_11EB];
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KmerError {
     /// The text has another length.
-    #[error("k-mer {text:?} has {found} letters and the index has k {k}")]
+    #[error("k-mer {:?} has {found} letters and the index has k {k}", shortened(text))]
     Length {
         /// The text.
         text: String,
@@ -41,7 +42,7 @@ pub enum KmerError {
         k: u32,
     },
     /// A letter is not one of ACGT.
-    #[error("k-mer {text:?} has {letter:?} at letter {at}; only A, C, G and T are k-mer letters")]
+    #[error("k-mer {:?} has {letter:?} at letter {at}; only A, C, G and T are k-mer letters", shortened(text))]
     Letter {
         /// The text.
         text: String,

@@ -2,6 +2,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use super::ontology::ontology_term;
 use super::{json_line, push_number};
 use crate::align::Library;
 use crate::annotate::{RepeatCopy, family_and_class};
@@ -240,37 +241,22 @@ fn is_plain(byte: u8) -> bool {
     (0x21..0x7F).contains(&byte) && !b"%;=&,".contains(&byte)
 }
 
-/// Term of the Sequence Ontology for a family and its class as RepeatMasker, Dfam and RepeatModeler write it.
-fn ontology_term(family: &str, class: &str) -> &'static str {
-    let (order, superfamily) = class.split_once(['/', '_']).unwrap_or((class, ""));
-    match order {
-        "LTR" => "LTR_retrotransposon",
-        "LINE" => "LINE_element",
-        "SINE" => "SINE_element",
-        "RC" => "helitron",
-        "DNA" if superfamily.starts_with("Helitron") => "helitron",
-        "DNA" => "DNA_transposon",
-        "Satellite" => "satellite_DNA",
-        // The length of the unit tells them apart, where the name has it: `(CA)n`.
-        "Simple" => match family.strip_prefix('(').and_then(|name| name.strip_suffix(")n")).map(str::len) {
-            Some(..10) => "microsatellite",
-            Some(_) => "minisatellite",
-            None => "tandem_repeat",
-        },
-        "Low" => "low_complexity_region",
-        _ => "dispersed_repeat",
-    }
-}
-
 /// Colour of a class in a genome browser.
 fn colour(family: &str, class: &str) -> &'static str {
     match ontology_term(family, class) {
         "LTR_retrotransposon" => "44,123,182",
-        "LINE_element" => "215,25,28",
+        "LINE_element" | "non_LTR_retrotransposon" | "retrotransposon" => "215,25,28",
         "SINE_element" => "253,141,60",
-        "DNA_transposon" => "26,150,65",
+        "DNA_transposon" | "MITE" => "26,150,65",
         "helitron" => "123,50,148",
-        "satellite_DNA" | "tandem_repeat" | "microsatellite" | "minisatellite" | "low_complexity_region" => "140,81,10",
+        "satellite_DNA"
+        | "tandem_repeat"
+        | "microsatellite"
+        | "minisatellite"
+        | "low_complexity_region"
+        | "centromeric_repeat"
+        | "telomeric_repeat"
+        | "subtelomere" => "140,81,10",
         _ => "99,99,99",
     }
 }

@@ -42,7 +42,7 @@ impl Output {
     /// [`Error::Exists`]; [`Error::NotOurs`] for a link that leads nowhere or belongs to another user; [`Error::Io`].
     pub fn create(path: Option<&Path>, force: bool) -> Result<Self> {
         let Some(path) = path.filter(|p| p.as_os_str() != "-") else {
-            return Ok(Self { writer: BufWriter::with_capacity(BUFFER, Box::new(io::stdout())), file: None });
+            return Ok(Self { writer: BufWriter::with_capacity(BUFFER, super::stdout()?), file: None });
         };
         let is_folder = || Error::io("write", path, io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
         // A pipe, a terminal or /dev/null is written to as it is.

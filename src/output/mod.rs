@@ -4,8 +4,10 @@ mod annotation;
 mod chart;
 mod families;
 mod file;
+mod ontology;
 mod paf;
 mod report;
+mod stdout;
 mod stockholm;
 mod svg;
 mod tabix;
@@ -21,6 +23,7 @@ pub use file::Output;
 pub(crate) use file::sweep_unfinished;
 pub use paf::{paf_row, pair_row};
 pub use report::{DetectSummary, GenomeFacts, PLOTS, Run, StepRun, report_page, report_plots};
+pub(crate) use stdout::{close_stdout, print, stdout};
 pub use stockholm::stockholm;
 pub use svg::spectrum_svg;
 pub use tabix::{Columns, Tabix};
@@ -39,10 +42,13 @@ pub enum Format {
 
 // Writing into a Vec cannot fail, so its results are dropped.
 
+pub(crate) fn json(out: &mut Vec<u8>, value: &impl Serialize) {
+    let _ = serde_json::to_writer(out, value);
+}
+
 pub(crate) fn json_line(out: &mut Vec<u8>, value: &impl Serialize) {
-    if serde_json::to_writer(&mut *out, value).is_ok() {
-        out.push(b'\n');
-    }
+    json(out, value);
+    out.push(b'\n');
 }
 
 /// Appends a number in decimal; several times faster than formatting, and k-mer rows are nothing else.

@@ -65,7 +65,8 @@ impl Tabix {
         })
     }
 
-    /// Writes whole lines, which are sorted by contig and start; those that begin with `#` are comments.
+    /// Writes whole lines, which are sorted by contig and start. In GFF those that begin with `#` are comments; in BED they are of
+    /// contigs that are called so.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -78,7 +79,7 @@ impl Tabix {
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
         let before = self.lines.virtual_position();
         self.lines.write_all(line)?;
-        if line.starts_with(b"#") {
+        if self.columns == Columns::Gff && line.starts_with(b"#") {
             return Ok(());
         }
         let chunk = Chunk::new(before, self.lines.virtual_position());
@@ -110,6 +111,10 @@ impl Tabix {
         let Self { lines, mut index, path, columns, bins, names } = self;
         let contigs = names.len();
         let header = match columns {
+            // Else tabix takes rows of such contigs for comments.
+            Columns::Bed if names.iter().any(|name| name.starts_with(b"#")) => {
+                Builder::bed().set_line_comment_prefix(0)
+            }
             Columns::Bed => Builder::bed(),
             Columns::Gff => Builder::gff(),
         };

@@ -97,6 +97,8 @@ pub enum Sequences<'a> {
     Source(&'a Source),
     /// Stretches of the indexed genome.
     Regions(&'a [Region]),
+    /// The same, read as they are looked up.
+    RegionStream(&'a mut (dyn Iterator<Item = Result<Region>> + Send)),
 }
 
 /// Bytes of batches under way: a share of the budget, and no more than keep `threads` threads and both ends busy.
@@ -112,7 +114,7 @@ pub(crate) fn most_under_way(budget: &Budget, batch_bytes: u64) -> u64 {
 /// [`Error::Input`] and [`Error::NotInIndex`] for what cannot be read; [`Error::Io`]; [`Error::Damaged`].
 pub fn query_sequences(
     index: &Index,
-    sequences: &Sequences<'_>,
+    sequences: Sequences<'_>,
     detail: Detail,
     batch_size: Option<NonZeroUsize>,
     rows: &dyn Rows,
@@ -127,9 +129,10 @@ pub fn query_sequences(
     let largest = if detail == Detail::Summary { 4 << 20 } else { 1 << 18 };
     let most = (budget.limit() / 4 / (threads + 4) / bytes_per_base).clamp(1 << 14, largest);
     // A large batch reads fewer pages; but all threads should have one, and soon.
-    let known = match sequences {
+    let known = match &sequences {
         Sequences::Source(source) => source.bytes_total(),
         Sequences::Regions(regions) => Some(regions.iter().map(|r| r.range.end - r.range.start).sum()),
+        Sequences::RegionStream(_) => None,
     };
     progress.phase("querying", known);
     let fitting = known.map_or(most, |bases| (bases / (2 * threads) + 1).clamp((1 << 18).min(most), most)) as usize;
@@ -144,7 +147,8 @@ pub fn query_sequences(
             let mut cutter = Cutter::new(index, batch_bases, bytes_per_base, feed);
             match sequences {
                 Sequences::Source(source) => cutter.cut_source(source, budget, progress),
-                Sequences::Regions(regions) => cutter.cut_regions(index, regions, progress),
+                Sequences::Regions(regions) => cutter.cut_regions(index, regions.iter().cloned().map(Ok), progress),
+                Sequences::RegionStream(regions) => cutter.cut_regions(index, regions, progress),
             }
         },
         || worker(index, detail, rows, &texts),
@@ -292,10 +296,16 @@ impl<'f> Cutter<'f> {
         Ok(())
     }
 
-    fn cut_regions(&mut self, index: &Index, regions: &[Region], progress: &dyn Progress) -> Result<()> {
+    fn cut_regions(
+        &mut self,
+        index: &Index,
+        regions: impl Iterator<Item = Result<Region>>,
+        progress: &dyn Progress,
+    ) -> Result<()> {
         let mut bases = Buffer::<u8>::with_capacity(1 << 16);
         for region in regions {
-            let (_, record) = index.region_record(region)?;
+            let region = region?;
+            let (_, record) = index.region_record(&region)?;
             // A region of no bases has no first one to name.
             let label = if region.range.is_empty() {
                 region.contig.clone()

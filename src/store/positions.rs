@@ -98,13 +98,23 @@ impl ListCode {
     /// Calls `each` for the m positions of the list that starts at bit `at`, ascending. A damaged list ends early, and one that
     /// would end past the bytes is empty.
     pub(crate) fn read(&self, bytes: &[u8], at: u64, m: u64, mut each: impl FnMut(u64)) {
+        self.read_while(bytes, at, m, |position| {
+            each(position);
+            true
+        });
+    }
+
+    /// As [`read`](Self::read), until `each` returns false.
+    pub(crate) fn read_while(&self, bytes: &[u8], at: u64, m: u64, mut each: impl FnMut(u64) -> bool) {
         let ListShape { low, unary, bits } = self.shape(m);
         if at.saturating_add(bits) > bytes.len() as u64 * 8 {
             return;
         }
         if unary == 0 {
             for i in 0..m {
-                each(bits::read(bytes, at + i * u64::from(self.width), self.width));
+                if !each(bits::read(bytes, at + i * u64::from(self.width), self.width)) {
+                    return;
+                }
             }
             return;
         }
@@ -116,7 +126,9 @@ impl ListCode {
             while word != 0 && i < m {
                 let one_at = base + u64::from(word.trailing_zeros());
                 let high = one_at - i;
-                each(high << low | bits::read(bytes, at + i * u64::from(low), low));
+                if !each(high << low | bits::read(bytes, at + i * u64::from(low), low)) {
+                    return;
+                }
                 i += 1;
                 word &= word - 1;
             }
@@ -160,6 +172,11 @@ impl Ascending {
         self.next = position.wrapping_add(1);
         self.seen += 1;
         self.sound
+    }
+
+    /// How many there were.
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen
     }
 
     /// Whether there were `count`, all in order.

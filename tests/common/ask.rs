@@ -81,7 +81,7 @@ impl Questions {
         for detail in [Detail::Summary, Detail::PerKmer] {
             let mut rows = Vec::new();
             let regions = Sequences::Regions(&self.regions);
-            let outcome = query_sequences(index, &regions, detail, None, &Format::Tsv, &mut rows, &Silent);
+            let outcome = query_sequences(index, regions, detail, None, &Format::Tsv, &mut rows, &Silent);
             answers.push(outcome.map(|()| String::from_utf8_lossy(&rows).into_owned()));
         }
         answers.push(index.contig_digests().map(|all| format!("{all:?}")));

@@ -436,7 +436,7 @@ impl Work<'_> {
         self.step(MASK, inputs, &[MASKED], |work| {
             work.settings.progress.phase("mask", None);
             let output = work.folder.output(MASKED)?;
-            mask(index, &work.folder.path(MASKED_BY), None, letters, output, true)
+            mask(index, &work.folder.path(MASKED_BY), None, letters, output, true).map(|masked| masked.bases)
         })
     }
 
@@ -577,5 +577,5 @@ fn tell(summary: &DetectSummary, folder: &Path, settings: &Settings) -> Result<(
         }
         text + "\n  report           " + &folder.join("report.html").display().to_string()
     };
-    writeln!(std::io::stdout(), "{text}").map_err(|e| Error::io("write", "the summary", e))
+    crate::output::print(&(text + "\n"))
 }
