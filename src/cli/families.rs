@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Settings, grouped};
+use super::{Settings, bases, grouped};
 use crate::index::{Index, OpenOptions};
 use crate::memory::{Budget, parse_size};
 use crate::output::{FamiliesSummary, FamilyFormat, Output, families, stockholm};
@@ -56,17 +56,17 @@ pub(super) struct SearchArguments {
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=24))]
     band: u16,
     /// Most bases of an extension in one direction
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
-    max_extend: usize,
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = bases)]
+    max_extend: u64,
     /// Bases without a better score after which an extension ends
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    stop_after: usize,
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = bases)]
+    stop_after: u64,
     /// What each base of the consensus must add to the sum of the scores of its copies
     #[arg(long, value_name = "N", default_value_t = 1)]
     min_improvement: u16,
     /// Shortest consensus
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    min_length: usize,
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = bases)]
+    min_length: u64,
     /// Fewest copies, in places of their own
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(2..))]
     min_copies: u16,
@@ -74,7 +74,7 @@ pub(super) struct SearchArguments {
     #[arg(long, value_name = "N")]
     max_families: Option<usize>,
     /// Alike stretches nearer than this on one strand count as one
-    #[arg(long, value_name = "N", default_value_t = 500)]
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = bases)]
     tandem_distance: u64,
     /// Look for families in a sample of so many bases first, then in ones of three times as many, until the whole genome was seen; copies are
     /// those of the whole genome [default: all at once up to 256M, else 64M]
@@ -92,11 +92,11 @@ impl SearchArguments {
                 gap_extend: self.gap_extend,
                 cap_penalty: self.cap_penalty,
                 band: self.band.into(),
-                stop_after: self.stop_after,
-                max_extend: self.max_extend,
+                stop_after: self.stop_after as usize,
+                max_extend: self.max_extend as usize,
                 min_improvement: self.min_improvement.into(),
             },
-            min_length: self.min_length.max(1),
+            min_length: self.min_length.max(1) as usize,
             min_copies: self.min_copies.into(),
             max_families: self.max_families.unwrap_or(usize::MAX),
             tandem_distance: self.tandem_distance,

@@ -703,7 +703,8 @@ const AT_ONCE: u64 = 256 << 20;
 
 /// Shares of the genome, as ranges of what [`rank`] gives, each three times as large as the one before; the last is what is left.
 fn samples(length: u64, first: Option<u64>) -> Vec<Range<u64>> {
-    let mut size = first.unwrap_or(if length > AT_ONCE { FIRST_SAMPLE } else { length }).max(TILE);
+    let first = first.unwrap_or(if length > AT_ONCE { FIRST_SAMPLE } else { length });
+    let mut size = first.min(length).max(TILE);
     let mut samples = Vec::new();
     let mut start = 0;
     while start < length {
@@ -837,6 +838,7 @@ mod tests {
     fn samples_are_the_genome_each_lies_all_over_it_and_they_grow() {
         assert_eq!(samples(200 << 20, None).len(), 1);
         assert_eq!(samples(0, None), []);
+        assert_eq!(samples(1000, Some(u64::MAX)).len(), 1);
         for (length, first) in
             [(1_000_000_000, None), (10_000_000, Some(1 << 20)), (3_000_000, Some(1)), (u32::MAX.into(), Some(1 << 26))]
         {

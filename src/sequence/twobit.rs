@@ -250,9 +250,13 @@ impl TwoBitWriter {
         }
     }
 
-    /// Bytes of the list of letters that are kept as N; it may grow with the genome.
-    pub(crate) fn others_bytes(&self) -> u64 {
-        (self.summary.others.capacity() * size_of::<OtherLetters>()) as u64
+    /// Bytes of a run of N or of lower case at the most: in a list that grows by doubling, and once more when it is written.
+    pub(crate) const RUN_BYTES: u64 = 3 * size_of::<(u32, u32)>() as u64;
+
+    /// Bytes of the lists of runs, with what they take when they are written; they may grow with the genome.
+    pub(crate) fn run_bytes(&self) -> u64 {
+        let runs = 2 * (self.n_runs.closed.capacity() + self.mask_runs.closed.capacity()) * size_of::<(u32, u32)>();
+        (self.summary.others.capacity() * size_of::<OtherLetters>() + runs) as u64
     }
 
     /// Ends the contig; gives its length in bases.
