@@ -4,9 +4,13 @@
 mod common;
 
 use std::path::Path;
+use std::process::Command;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use common::{FILES, PLAIN, Ran, Random, bytes_of, command, each_case, ended, fasta, listing, repetitive_genome, run};
+use common::{
+    PLAIN, Ran, Random, bytes_of, each_case, ended, fasta, faulty, has_faults, listing, repetitive_genome, run,
+};
 
 /// Flags that take a number, a size, a share or a list of them, of every command, with the arguments that it needs.
 const COMMANDS: [(&[&str], &[&str]); 14] = [
@@ -121,7 +125,7 @@ fn numbers_at_the_ends_of_their_ranges_are_used_or_refused() {
         }
         let arguments: Vec<&str> = needs.iter().copied().chain(given.iter().map(String::as_str)).collect();
         let more: &[&str] = if given[0] == "--max-memory" { &[] } else { &["--max-memory", "256M"] };
-        let ran = run(here.path(), &[&arguments, &["-q"], more].concat());
+        let ran = run(here.path(), &[&arguments[..], &["-q"], more].concat());
         assert!([0, 2, 3, 5].contains(&ran.code), "{arguments:?}: {} {}", ran.code, ran.err);
         assert!(!ran.err.contains("panicked"), "{arguments:?}: {}", ran.err);
     });
@@ -181,12 +185,12 @@ fn the_memory_that_an_error_names_is_enough() {
     std::fs::copy(at.join("s/library.fa"), at.join("lib.fa")).expect("there");
     run(at, &["build-index", "g.fa", "-q"]).fine();
     // Many contigs, some of them with lower case and other letters.
-    let unit = String::from_utf8(Random(3).bases(4000)).expect("bases");
-    let contig = |i: usize| {
-        let at = i * 37 % 3900;
-        format!(">contig_{i} from somewhere\n{}{}\n", &unit[at..at + 50], if i % 5 == 0 { "nnRYacgt" } else { "" })
+    let mut random = Random(3);
+    let mut contig = |i: usize| {
+        let bases = String::from_utf8(random.bases(50)).expect("bases");
+        format!(">contig_{i} from somewhere\n{bases}{}\n", if i % 5 == 0 { "nnRYacgt" } else { "" })
     };
-    std::fs::write(at.join("many.fa"), (0..200_000).map(contig).collect::<String>()).expect("written");
+    std::fs::write(at.join("many.fa"), (0..200_000).map(&mut contig).collect::<String>()).expect("written");
     run(at, &["build-index", "many.fa", "-q", "-k", "11"]).fine();
     std::fs::write(at.join("a.fa"), format!(">a\n{}\n", "A".repeat(2_000_000))).expect("written");
     std::fs::write(at.join("a.bed"), "contig_7\t1\t20\tx\n").expect("written");
@@ -212,4 +216,120 @@ fn the_memory_that_an_error_names_is_enough() {
         let tries = tries(at, arguments);
         assert!(tries <= *most, "{arguments:?}: the memory that was named was too little, {tries} times");
     });
+}
+
+/// The program in a shell that sets limits first.
+fn limited(at: &Path, limits: &str, arguments: &[&str]) -> std::process::Output {
+    Command::new("sh")
+        .args(["-c", &format!("{limits} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_reprise")])
+        .args(arguments)
+        .current_dir(at)
+        .output()
+        .expect("sh starts")
+}
+
+/// Whatever a job may have of addresses, a command does its work or says that it cannot.
+#[test]
+fn limits_of_memory_end_no_command_by_a_signal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    run(at, &["simulate", "-q", "--bases", "1000000", "--families", "5", "-o", "s"]).fine();
+    run(at, &["build-index", "s/genome.fa", "-q", "-o", "g.reprise"]).fine();
+    let mut cases = Vec::new();
+    for (number, arguments) in [
+        &["build-index", "s/genome.fa", "-q"][..],
+        &["build-index", "s/genome.fa", "-q", "-k", "31", "--min-frequency", "1"],
+        &["build-index", "s/genome.fa", "-q", "--max-memory", "8G"],
+        &["query", "g.reprise", "s/genome.fa"],
+        &["detect", "s/genome.fa", "-q"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for kilobytes in [60_000, 100_000, 150_000, 250_000, 400_000, 1_000_000] {
+            for flag in ["-v", "-d"] {
+                cases.push((number, arguments, flag, kilobytes));
+            }
+        }
+    }
+    each_case(&cases, |_, &(number, arguments, flag, kilobytes)| {
+        let target = format!("x{number}{flag}{kilobytes}");
+        let more: &[&str] = if arguments[0] == "query" { &[] } else { &["-o", &target] };
+        let ran = limited(at, &format!("ulimit {flag} {kilobytes}"), &[arguments, more].concat());
+        let text = String::from_utf8_lossy(&ran.stderr);
+        let code = ran.status.code();
+        assert!(matches!(code, Some(0 | 5)), "{arguments:?} {flag} {kilobytes}: {} {text}", ran.status);
+        assert!(kilobytes < 400_000 || code == Some(0), "{arguments:?} {flag} {kilobytes}: {text}");
+    });
+    println!("{} commands under a limit", cases.len());
+}
+
+/// A file that grows past the limit is a full disk, not the end of the process.
+#[test]
+fn a_limit_of_the_size_of_files_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    std::fs::write(at.join("g.fa"), fasta(&repetitive_genome(5, 600_000), &PLAIN)).expect("written");
+    run(at, &["build-index", "g.fa", "-q", "-k", "11"]).fine();
+    let before = listing(at);
+    for blocks in [1, 50, 300] {
+        for arguments in [
+            &["build-index", "g.fa", "-q", "-o", "x.reprise"][..],
+            &["dump", "g.reprise", "--positions", "-o", "x.tsv"],
+        ] {
+            let ran = limited(at, &format!("ulimit -f {blocks}"), arguments);
+            let text = String::from_utf8_lossy(&ran.stderr);
+            assert_eq!(ran.status.code(), Some(5), "{arguments:?} {blocks}: {} {text}", ran.status);
+            assert!(text.contains("ulimit -f"), "{text}");
+            assert_eq!(listing(at), before);
+        }
+    }
+}
+
+/// Job schedulers warn by these before they kill.
+#[test]
+fn signals_of_job_schedulers_end_a_build_and_leave_nothing() {
+    if !has_faults() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    std::fs::write(at.join("g.fa"), fasta(&repetitive_genome(5, 60_000), &PLAIN)).expect("written");
+    for (signal, code) in [("XCPU", 128 + 24), ("USR1", 128 + 10), ("USR2", 128 + 12)] {
+        for n in [5, 20, 40] {
+            let build = ["build-index", "g.fa", "-o", "g.reprise", "-k", "11"];
+            let child = faulty(at, &build, &format!("stop any {n}")).spawn().expect("the program starts");
+            let stat = format!("/proc/{}/stat", child.id());
+            let is_stopped = || std::fs::read_to_string(&stat).is_ok_and(|text| text.contains(") T "));
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while !is_stopped() {
+                assert!(Instant::now() < deadline, "the build does not stop at call {n}");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            for signal in [signal, "CONT"] {
+                let id = child.id().to_string();
+                assert!(
+                    Command::new("kill").args([&format!("-{signal}"), &id]).status().expect("kill is there").success()
+                );
+            }
+            let ran = ended(child);
+            assert_eq!(ran.code, code, "{signal}: {}", ran.err);
+            assert!(ran.err.contains(&format!("ended by SIG{signal}")), "{}", ran.err);
+            assert_eq!(listing(at), ["g.fa"]);
+        }
+    }
+}
+
+/// What all steps need is checked before the first.
+#[test]
+fn detect_says_what_it_needs_before_it_begins() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    std::fs::write(at.join("g.fa"), fasta(&repetitive_genome(5, 9_000_000), &PLAIN)).expect("written");
+    run(at, &["detect", "g.fa", "-o", "d", "--max-memory", "64M"]).failed(5, &["detect", "needs at least"]);
+    assert_eq!(listing(at), ["g.fa"]);
+    // The same of an index, whose manifest says what it is of.
+    run(at, &["build-index", "g.fa", "-q", "--max-memory", "64M"]).fine();
+    run(at, &["detect", "g.reprise", "-o", "d", "--max-memory", "64M"]).failed(5, &["detect", "needs at least"]);
+    assert_eq!(listing(at), ["g.fa", "g.reprise"]);
 }

@@ -253,6 +253,11 @@ pub fn plan_index(
     })
 }
 
+/// Bytes of memory, about, without which no index is built of any genome, beside what the program has.
+pub(crate) fn least_memory() -> u64 {
+    Shares::least(Needs::default())
+}
+
 fn check_options(options: &BuildOptions) -> Result<()> {
     if let Some(k) = options.k {
         KmerCodec::new(k)?;
@@ -324,12 +329,6 @@ impl Tally {
                 self.others += u64::from(is_other);
             }
         }
-        self.most_runs = self.most_runs.max(self.runs);
-    }
-
-    /// Takes over what was counted before: bytes of lists of runs.
-    fn found(&mut self, bytes: u64) {
-        self.runs = self.runs.max(bytes / TwoBitWriter::RUN_BYTES);
         self.most_runs = self.most_runs.max(self.runs);
     }
 
@@ -453,7 +452,6 @@ impl Prepared {
                         let bytes = writer.run_bytes();
                         if bytes > runs_held {
                             fits = reserved.grow(bytes - runs_held, "the runs of letters").is_ok();
-                            tally.found(bytes);
                             runs_held = bytes;
                         }
                     }
@@ -473,6 +471,7 @@ impl Prepared {
         })?;
         if !fits {
             drop((seen, contigs, reserved));
+            tally.most_runs = tally.most_runs.max(runs_held / TwoBitWriter::RUN_BYTES);
             let least = budget.used() + tally.least();
             return Err(Error::memory("the table of contigs", least, budget.limit()));
         }

@@ -11,10 +11,10 @@ use crate::memory::{Budget, parse_size};
 use crate::output::{FamiliesSummary, FamilyFormat, Output, families, stockholm};
 use crate::repeats::{
     Family, FamilyCopy, FamilySeed, FamilyStatistics, LeftOut, Parameters, RefineOptions, RefinedFamily, Scores,
-    discover, refine, seed_alignments, statistics,
+    discover, families_memory, refine, seed_alignments, statistics,
 };
 use crate::sequence::letters;
-use crate::store::Contig;
+use crate::store::{Contig, Manifest};
 use crate::{Error, Progress, Result};
 
 #[derive(Debug, Args)]
@@ -128,6 +128,36 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     library.write_all(&text).map_err(|e| Error::io("write", "the output", e))?;
     library.finish()?;
     summarize(&found.summary, settings)
+}
+
+/// Bases of a byte of compressed FASTA, at the least: two bits a base, and what headers and lower case take.
+const BASES_PER_BYTE: u64 = 3;
+/// Bytes of an open index, about.
+const OPEN_INDEX: u64 = 5 << 20;
+
+/// Checks before any work that the memory suffices to index a genome, in files or in the folder of its index, and to
+/// find its families. Bases are estimated from the size of files; what cannot be looked at is left to those who read it.
+///
+/// # Errors
+/// [`Error::Memory`].
+pub(super) fn check_memory(genome: &[PathBuf], settings: &Settings) -> Result<()> {
+    let bases_of = |path: &PathBuf| {
+        if path.is_dir() {
+            return Manifest::read(path).ok().map(|manifest| manifest.genome.bases);
+        }
+        let bytes = std::fs::metadata(path).ok().filter(|metadata| metadata.is_file())?.len();
+        let is_plain = path.extension().is_some_and(|e| ["fa", "fasta", "fna", "fas"].iter().any(|plain| e == *plain));
+        // Line ends and headers are no bases.
+        Some(if is_plain { bytes / 8 * 7 } else { bytes.saturating_mul(BASES_PER_BYTE) })
+    };
+    let Some(bases) = genome.iter().map(bases_of).sum::<Option<u64>>() else { return Ok(()) };
+    let budget = &settings.budget;
+    let families = OPEN_INDEX + families_memory(bases, 1, settings.threads as u64);
+    let least = budget.used() + families.max(crate::build::least_memory());
+    if least > budget.limit() {
+        return Err(Error::memory("detect, its search for families included,", least, budget.limit()));
+    }
+    Ok(())
 }
 
 /// The families of a genome.

@@ -82,7 +82,7 @@ enum Command {
 /// Flags of every command.
 #[derive(Debug, Args)]
 struct Common {
-    /// Working threads [default: the cores that the process may use]
+    /// Working threads, up to 16 a core; fewer where there is little memory [default: the cores that the process may use]
     #[arg(short, long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
     /// Most memory for all that is not a mapped file, such as 512M or 8G [default: half of what the process may use]
