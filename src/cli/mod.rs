@@ -157,7 +157,7 @@ const PER_THREAD: u64 = 4 << 20;
 
 /// The number of threads for a budget, and a warning where fewer are taken than were asked for.
 fn threads_for(asked: Option<u16>, cores: usize, limit: u64) -> (usize, Option<String>) {
-    let most = cores.saturating_mul(THREADS_PER_CORE);
+    let most = cores * THREADS_PER_CORE;
     let threads = asked.map_or(cores, usize::from);
     let warning = (threads > most).then(|| {
         format!("-t {threads} is more than {THREADS_PER_CORE} threads for each of {cores} cores; {most} are used")
@@ -194,7 +194,7 @@ fn limit_for(
 impl Settings {
     fn resolve(common: Common) -> Self {
         let cores = available_threads();
-        let process = process_limit(common.threads.map_or(cores, usize::from));
+        let process = process_limit(common.threads.map_or(cores, usize::from).min(cores * THREADS_PER_CORE));
         if process.is_some() {
             share_one_arena();
         }
