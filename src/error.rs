@@ -133,6 +133,10 @@ pub enum Error {
 fn io_remedy(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some space or write elsewhere with -o",
+        io::ErrorKind::FileTooLarge => "; raise the limit of the size of files (ulimit -f)",
+        io::ErrorKind::OutOfMemory => {
+            "; give a smaller --max-memory or fewer threads, or raise the limits of the process (ulimit -v)"
+        }
         io::ErrorKind::NotFound => "; check the path",
         io::ErrorKind::PermissionDenied => "; check its permissions",
         _ => "",
@@ -143,6 +147,12 @@ impl Error {
     /// Wraps a failed system call on `path`; `action` is a verb such as "read".
     pub fn io(action: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
         Self::Io { action, path: path.as_ref().to_owned(), source }
+    }
+
+    /// No thread could be started: its stack found no memory, or the process may have no more threads.
+    pub(crate) fn thread(what: &str, source: impl std::fmt::Display) -> Self {
+        let source = io::Error::new(io::ErrorKind::OutOfMemory, source.to_string());
+        Self::io("start a thread for", what, source)
     }
 
     /// Input that cannot be used; `line` counts from 1.
@@ -164,7 +174,10 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Io { source, .. } => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => 5,
+                io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::FileTooLarge
+                | io::ErrorKind::OutOfMemory => 5,
                 _ => 1,
             },
             Self::Building { .. } | Self::Occupied { .. } => 1,

@@ -9,7 +9,10 @@ use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
 
-use common::{FILES, PLAIN, Ran, command, ended, fasta, listing, repetitive_genome, run};
+use common::{
+    Contig, FILES, PLAIN, Ran, Random, bytes_of, command, ended, fasta, faulty, has_faults, listing, repetitive_genome,
+    run,
+};
 use serde_json::Value;
 
 const MIB: u64 = 1 << 20;
@@ -160,6 +163,102 @@ fn a_crowded_kmer_is_refused_where_it_does_not_fit() {
         ran.fine();
         assert!(peak <= least * MIB, "k {k}: {peak} bytes with {least} MiB");
     }
+}
+
+/// Few k-mers are stored, so there are few pages, and the records of one do not fit a pass: it is made over several.
+#[test]
+fn pages_that_do_not_fit_a_pass_are_made_over_several() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let mut random = Random(8);
+    let unit = random.bases(20_000);
+    let contigs = [
+        ("rare", Contig::new("a", [random.bases(3_000_000), unit[..400].repeat(1500)].concat())),
+        ("copies", Contig::new("a", unit.repeat(150))),
+    ];
+    for (name, contig) in contigs {
+        std::fs::write(at.join(format!("{name}.fa")), fasta(&[contig], &PLAIN)).expect("written");
+    }
+    for (genome, options) in [
+        ("rare.fa", &["-k", "31", "--min-frequency", "1000"][..]),
+        ("rare.fa", &["-k", "21", "--min-frequency", "300", "--max-positions", "7"]),
+        ("rare.fa", &["-k", "32", "--max-frequency", "5"]),
+        ("copies.fa", &["-k", "31", "--min-frequency", "1"]),
+        ("copies.fa", &["-k", "31", "--min-frequency", "1", "--layout", "sorted-dictionary"]),
+        ("copies.fa", &["-k", "12"]),
+    ] {
+        let build = |target: &str, memory: &str| {
+            let arguments = ["build-index", genome, "--json", "-o", target, "--force", "--max-memory", memory];
+            let (ran, peak) = watched(at, &[&arguments, options].concat());
+            (ran.fine().json()["passes"].as_u64().expect("a number"), peak)
+        };
+        build("plenty", "2G");
+        let (passes, peak) = build("little", "24M");
+        assert!(passes > 1, "{genome} {options:?}: {passes} pass");
+        assert!(peak <= 24 * MIB, "{genome} {options:?}: {peak} bytes");
+        assert!(bytes_of(&at.join("plenty")) == bytes_of(&at.join("little")), "{genome} {options:?}");
+        run(at, &["verify", "little", "--deep"]).fine();
+    }
+}
+
+/// A build that is killed while a page is made over several passes goes on before that page.
+#[test]
+fn a_page_made_over_several_passes_is_made_anew_when_a_build_goes_on() {
+    if !has_faults() {
+        return;
+    }
+    let folder = common::quick_folder();
+    let at = folder.path();
+    write_genome(at, 400_000);
+    let build = ["build-index", "g.fa", "-q", "--resume", "-k", "31", "--min-frequency"];
+    for frequency in ["2", "500"] {
+        let build = [&build[..], &[frequency, "-o"]].concat();
+        let whole = ended(faulty(at, &[&build[..], &["whole", "--force"]].concat(), "").spawn().expect("starts"));
+        whole.fine();
+        for n in [25, 40, 55, 70, 85, 100] {
+            let arguments = [&build[..], &["again", "--force"]].concat();
+            let killed = faulty(at, &arguments, &format!("kill any {n}")).spawn().expect("starts").wait();
+            killed.expect("the program ends");
+            ended(faulty(at, &arguments, "").spawn().expect("starts")).fine();
+            assert!(bytes_of(&at.join("whole")) == bytes_of(&at.join("again")), "killed at call {n}");
+        }
+    }
+}
+
+/// The sample behind the estimate is of distinct k-mers: those that fill the genome take no more than others.
+#[test]
+fn a_sample_of_few_kmers_keeps_the_budget() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    for unit in ["A", "AC", "AAT"] {
+        let letters = unit.repeat(6_000_000 / unit.len());
+        std::fs::write(at.join("g.fa"), format!(">a\n{letters}\n")).expect("written");
+        for k in ["12", "31"] {
+            let (ran, peak) = watched(at, &["build-index", "g.fa", "-q", "-k", k, "--max-memory", "20M"]);
+            assert_eq!(ran.code, 5, "{unit} {k}: {}", ran.err);
+            assert!(peak <= 20 * MIB, "{unit} {k}: {peak} bytes");
+        }
+    }
+}
+
+#[test]
+fn many_threads_keep_the_budget() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    write_genome(at, 12_000_000);
+    for options in [&[][..], &["-k", "31", "--min-frequency", "1"], &["-k", "31"]] {
+        for threads in ["16", "32"] {
+            let build = ["build-index", "g.fa", "-q", "--force", "--max-memory", "64M", "-t", threads];
+            let (ran, peak) = watched(at, &[&build[..], options].concat());
+            ran.fine();
+            assert!(peak <= 64 * MIB, "{options:?} with {threads} threads had {peak} bytes");
+        }
+    }
+    std::fs::write(at.join("s.fa"), format!(">a\n{}\n", "ACGGT".repeat(30))).expect("written");
+    let ran = run(at, &["build-index", "s.fa", "-q", "-t", "20000"]).fine();
+    assert!(ran.err.contains("warning: -t 20000 is more than"), "{}", ran.err);
+    let ran = run(at, &["build-index", "s.fa", "-q", "--force", "--max-memory", "1000T"]).fine();
+    assert!(ran.err.contains("warning: --max-memory is 1000.0 TiB, and the machine"), "{}", ran.err);
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod trim;
 mod ungapped;
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
@@ -147,6 +148,7 @@ pub(crate) fn search_held(
             .flat_map(|(number, piece)| (0..piece.length()).step_by(WINDOW as usize).map(move |from| (number, from)))
             .collect();
         let scanners = Mutex::new(Vec::new());
+        let (done, taken) = (AtomicU64::new(0), AtomicU64::new(0));
         let found: Vec<_> = windows
             .par_iter()
             .map(|&(number, from)| {
@@ -168,7 +170,9 @@ pub(crate) fn search_held(
                 segments.retain(|s| keep.next() == Some(&true) || !inner.contains(&s.genome));
                 segments.shrink_to_fit();
                 let bytes = (2 * segments.len() * size_of::<(u32, Segment)>()) as u64;
-                let held = budget.reserve(Component::Batches, bytes, "a search")?;
+                let part = (done.fetch_add(1, Ordering::Relaxed), windows.len() as u64);
+                let so_far = taken.fetch_add(bytes, Ordering::Relaxed);
+                let held = budget.reserve_part(Component::Batches, bytes, "a search", so_far, part)?;
                 progress.advance(u64::from(to - from));
                 Ok((number, segments, held))
             })
@@ -188,6 +192,7 @@ pub(crate) fn search_held(
     progress.phase("align", Some(all.len() as u64));
     let aligners = Mutex::new(Vec::new());
     let clusters = chain::clusters(&all);
+    let (done, taken) = (AtomicU64::new(0), AtomicU64::new(0));
     let parts: Vec<(Vec<Alignment>, Reservation)> = clusters
         .par_iter()
         .filter_map(|cluster| {
@@ -197,6 +202,7 @@ pub(crate) fn search_held(
                 aligner.align(piece, all[cluster.clone()].iter().map(|&(_, s)| s), strong, options.apart);
             lock(&aligners).push(aligner);
             progress.advance(cluster.len() as u64);
+            let part = (done.fetch_add(1, Ordering::Relaxed), clusters.len() as u64);
             for alignment in &mut alignments {
                 alignment.e_value = scorings.general().e_value(alignment.score, library.bases(), bases);
             }
@@ -208,7 +214,9 @@ pub(crate) fn search_held(
             // Once here and once in the row of all.
             let rows = alignments.len() * size_of::<Alignment>();
             let bytes = alignments.iter().map(Alignment::bytes).sum::<u64>() + rows as u64;
-            Some(budget.reserve(Component::Alignments, bytes, "a search").map(|held| (alignments, held)))
+            let so_far = taken.fetch_add(bytes, Ordering::Relaxed);
+            let held = budget.reserve_part(Component::Alignments, bytes, "a search", so_far, part);
+            Some(held.map(|held| (alignments, held)))
         })
         .collect::<Result<_>>()?;
     let mut found = Vec::with_capacity(parts.iter().map(|(alignments, _)| alignments.len()).sum());

@@ -21,16 +21,40 @@ fn fraction_bits(kmers: u64, codec: &KmerCodec) -> u32 {
     (kmers / SAMPLE).next_power_of_two().ilog2().min(codec.hash_bits() - 1)
 }
 
-/// Bytes that the sample takes.
-pub(super) fn sample_bytes(kmers: u64, codec: &KmerCodec) -> u64 {
-    Gather::<u64>::bytes(kmers >> fraction_bits(kmers, codec))
+/// Distinct samples for which there is space: all, where every k-mer is sampled, else a third more than expected.
+fn capacity(kmers: u64, fraction_bits: u32) -> u64 {
+    if fraction_bits == 0 { kmers } else { (kmers >> fraction_bits) / 3 * 4 }
 }
 
-/// What many threads sample, in one place.
-pub(super) struct Gather<T>(Mutex<Vec<T>>);
+/// Bytes that the sample takes.
+pub(super) fn sample_bytes(kmers: u64, codec: &KmerCodec) -> u64 {
+    Gather::<u64>::bytes(capacity(kmers, fraction_bits(kmers, codec)))
+}
+
+/// The distinct samples of many threads, each with its number of occurrences, in bounded memory.
+///
+/// What occurs often takes no more space than what occurs once. If there are more distinct samples than there is space
+/// for, only those with a hash in the lower half of all are kept, and so on: which ones are kept follows from the genome
+/// alone.
+pub(super) struct Gather<T>(Mutex<Samples<T>>);
+
+/// Gives the hash by which a sample is chosen.
+type Hash<T> = Box<dyn Fn(&T) -> u64 + Send>;
+
+/// The samples, and how often their hashes were halved.
+pub(super) struct Samples<T> {
+    /// Distinct up to a point, and then in the order in which they came.
+    all: Vec<(T, u64)>,
+    /// Distinct ones that are kept.
+    most: usize,
+    hash: Hash<T>,
+    /// The largest hash that is sampled.
+    limit: u64,
+    halved: u32,
+}
 
 /// What one thread has sampled and not yet handed over.
-pub(super) struct Part<'g, T> {
+pub(super) struct Part<'g, T: Copy + Ord + Send> {
     gather: &'g Gather<T>,
     few: Vec<T>,
 }
@@ -38,15 +62,18 @@ pub(super) struct Part<'g, T> {
 /// Samples that a thread hands over together.
 const HANDED_OVER: usize = 1 << 12;
 
-impl<T> Gather<T> {
-    /// Bytes where `expected` samples are expected: a quarter more may come, and more than that doubles the vector.
-    pub(super) fn bytes(expected: u64) -> u64 {
-        (expected + expected / 4).saturating_mul(2 * size_of::<T>() as u64) + (1 << 20)
+impl<T: Copy + Ord + Send> Gather<T> {
+    /// Bytes that so many distinct samples and the parts take.
+    pub(super) fn bytes(capacity: u64) -> u64 {
+        capacity.saturating_mul(size_of::<(T, u64)>() as u64) + (1 << 20)
     }
 
-    /// For about `expected` samples.
-    pub(super) fn new(expected: u64) -> Self {
-        Self(Mutex::new(Vec::with_capacity((expected + expected / 4) as usize)))
+    /// With space for `capacity` distinct samples, all of `kmers` k-mers or those with hashes up to `limit`.
+    pub(super) fn new(capacity: u64, kmers: u64, hash: impl Fn(&T) -> u64 + Send + 'static, limit: u64) -> Self {
+        // A tenth stays free for those to come, where not all have space.
+        let most = capacity - if capacity < kmers { capacity / 10 } else { 0 };
+        let all = Vec::with_capacity(capacity as usize);
+        Self(Mutex::new(Samples { all, most: most as usize, hash: Box::new(hash), limit, halved: 0 }))
     }
 
     /// A part to fill.
@@ -54,13 +81,34 @@ impl<T> Gather<T> {
         Part { gather: self, few: Vec::with_capacity(HANDED_OVER) }
     }
 
-    /// All samples, in no order.
-    pub(super) fn all(self) -> Vec<T> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    /// The distinct samples with their numbers of occurrences, ascending, and how often the share of the hashes that are
+    /// sampled was halved.
+    pub(super) fn all(self) -> (Vec<(T, u64)>, u32) {
+        let mut samples = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        samples.all.par_sort_unstable_by_key(|sample| sample.0);
+        samples.merge();
+        (samples.all, samples.halved)
     }
 }
 
-impl<T> Part<'_, T> {
+impl<T: Copy + Ord + Send> Samples<T> {
+    /// Joins what is equal in sorted samples, and halves the share of the hashes as long as too many are left.
+    fn merge(&mut self) {
+        self.all.dedup_by(|next, kept| {
+            let is_equal = next.0 == kept.0;
+            kept.1 += if is_equal { next.1 } else { 0 };
+            is_equal
+        });
+        while self.all.len() > self.most && self.limit > 0 {
+            self.limit /= 2;
+            self.halved += 1;
+            let limit = self.limit;
+            self.all.retain(|sample| (self.hash)(&sample.0) <= limit);
+        }
+    }
+}
+
+impl<T: Copy + Ord + Send> Part<'_, T> {
     #[inline(always)]
     pub(super) fn push(&mut self, sample: T) {
         if self.few.len() == HANDED_OVER {
@@ -71,11 +119,22 @@ impl<T> Part<'_, T> {
 
     #[cold]
     fn hand_over(&mut self) {
-        self.gather.0.lock().unwrap_or_else(PoisonError::into_inner).append(&mut self.few);
+        self.few.sort_unstable();
+        let mut samples = self.gather.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for run in self.few.chunk_by(|a, b| a == b) {
+            if samples.all.len() == samples.all.capacity() {
+                samples.all.sort_unstable_by_key(|sample| sample.0);
+                samples.merge();
+            }
+            if (samples.hash)(&run[0]) <= samples.limit {
+                samples.all.push((run[0], run.len() as u64));
+            }
+        }
+        self.few.clear();
     }
 }
 
-impl<T> Drop for Part<'_, T> {
+impl<T: Copy + Ord + Send> Drop for Part<'_, T> {
     fn drop(&mut self) {
         self.hand_over();
     }
@@ -94,7 +153,7 @@ pub(super) fn estimate(
     let fraction_bits = fraction_bits(kmers, codec);
     let limit = low_mask(codec.hash_bits() - fraction_bits);
     let _reserved = budget.reserve(Component::Sample, sample_bytes(kmers, codec), "the sample of k-mers")?;
-    let sample = Gather::new(kmers >> fraction_bits);
+    let sample = Gather::new(capacity(kmers, fraction_bits), kmers, |&hash| hash, limit);
     pieces.stripes(rayon::current_num_threads() * 4).into_par_iter().for_each(|stripe| {
         let mut part = sample.part();
         pieces.scan(
@@ -107,14 +166,13 @@ pub(super) fn estimate(
             progress,
         );
     });
-    let mut sample = sample.all();
-    sample.par_sort_unstable();
+    let (sample, halved) = sample.all();
+    let fraction_bits = fraction_bits + halved;
 
     let (mut distinct, mut repeated, mut stored) = (0u64, 0u64, 0u64);
     let (mut positions, mut position_bits, mut singles, mut above) = (0u64, 0u64, 0u64, 0u64);
     let mut by_bit_length = [0u64; 65];
-    for run in sample.chunk_by(|a, b| a == b) {
-        let frequency = run.len() as u64;
+    for &(_, frequency) in &sample {
         distinct += 1;
         singles += u64::from(frequency == 1);
         repeated += u64::from(frequency > 1);

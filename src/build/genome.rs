@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::Result;
 use crate::kmer::{KmerCodec, Minimizers, SuperKmer};
+use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::TwoBit;
 use crate::store::catalog::Contig;
 
@@ -42,13 +43,23 @@ pub(crate) struct Pieces<'a> {
     codec: KmerCodec,
     pieces: Vec<Piece<'a>>,
     kmers: u64,
+    _held: Reservation,
 }
 
 impl<'a> Pieces<'a> {
     /// Cuts a genome into pieces.
-    pub(crate) fn of(genome: &'a TwoBit, contigs: &[Contig], codec: KmerCodec) -> Result<Self> {
+    ///
+    /// # Errors
+    /// [`Error::Memory`](crate::Error::Memory) where their list does not fit.
+    pub(crate) fn of(genome: &'a TwoBit, contigs: &[Contig], codec: KmerCodec, budget: &Budget) -> Result<Self> {
         let k = u64::from(codec.k());
-        let mut pieces = Vec::new();
+        let mut count = 0;
+        for contig in contigs {
+            let runs = genome.record_at(contig.record)?.acgt_runs();
+            count += runs.map(|run| (run.end - run.start + 1).saturating_sub(k).div_ceil(PIECE)).sum::<u64>();
+        }
+        let held = budget.reserve(Component::Contigs, Self::bytes(count), "the genome's list of pieces")?;
+        let mut pieces = Vec::with_capacity(count as usize);
         let mut kmers = 0;
         for contig in contigs {
             let record = genome.record_at(contig.record)?;
@@ -67,17 +78,22 @@ impl<'a> Pieces<'a> {
                 }
             }
         }
-        Ok(Self { codec, pieces, kmers })
+        Ok(Self { codec, pieces, kmers, _held: held })
+    }
+
+    /// Bytes of a list of so many pieces.
+    pub(crate) fn bytes(count: u64) -> u64 {
+        count * size_of::<Piece<'_>>() as u64
+    }
+
+    /// Pieces of a genome of so many contigs and bases, about.
+    pub(crate) fn expected(contigs: u64, bases: u64) -> u64 {
+        contigs + bases / PIECE
     }
 
     /// K-mers in all.
     pub(crate) fn kmers(&self) -> u64 {
         self.kmers
-    }
-
-    /// Bytes of the list itself.
-    pub(crate) fn capacity_bytes(&self) -> u64 {
-        (self.pieces.capacity() * size_of::<Piece<'_>>()) as u64
     }
 
     /// At most `count` runs of whole pieces, in order, with about the same number of k-mers each.

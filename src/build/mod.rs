@@ -12,9 +12,9 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
 
 use ahash::AHashMap;
 use genome::Pieces;
@@ -23,7 +23,7 @@ use partition::{
     stripes_for,
 };
 use seeds::{Dictionary, Repeats};
-use shares::Shares;
+use shares::{LEAST_RECORDS, Needs, Shares};
 use spectrum::SpectrumCounter;
 
 use crate::kmer::{KmerCodec, Minimizers, low_mask};
@@ -41,11 +41,11 @@ use crate::store::catalog::{
 };
 use crate::store::checkpoint::{Checkpoint, Digested, spool, spooled};
 use crate::store::page::{Filters, PageEncoder, PageShape};
-use crate::store::positions::{ListCode, sampled};
+use crate::store::positions::ListCode;
 use crate::store::superkmers::{Fields, SuperKmerShape};
 use crate::store::{
-    self, CATALOG, Contig, FileDigest, GenomeSummary, Identity, Layout, LayoutKind, Manifest, POSITIONS, Parameters,
-    SEQUENCE, Shape, SourceFile, SuperKmerLayout, Totals, time_stamp,
+    self, CATALOG, Contig, FileDigest, GenomeSummary, Identity, Layout, LayoutKind, MAX_MIN_FREQUENCY, Manifest,
+    POSITIONS, Parameters, SEQUENCE, Shape, SourceFile, SuperKmerLayout, Totals, time_stamp,
 };
 use crate::temporary::TemporaryFolder;
 use crate::{Error, Notice, Progress, Result};
@@ -177,7 +177,7 @@ pub fn build_index(
     check_options(options)?;
     // Told before the genome is read, which may take long.
     time_stamp()?;
-    Shares::of(budget, rayon::current_num_threads(), 0)?;
+    Shares::checked(budget, rayon::current_num_threads(), Needs::default())?;
     let BuildOptions { force, wait, resume, .. } = *options;
     let draft = Draft::create(target, Claim { force, wait, resume }, progress)?;
     let prepared = Prepared::read(sources, &draft.path(SEQUENCE), options, budget, progress)?;
@@ -207,6 +207,10 @@ pub fn build_index(
         manifest.files.insert(name.to_owned(), digest_file(&draft.path(name))?);
     }
     manifest.files.insert(POSITIONS.to_owned(), positions);
+    // Nothing takes a name that nobody could open.
+    if let Some(problem) = manifest.contradiction() {
+        return Err(Error::Unfinished { path: target.to_owned(), problem: problem.to_owned() });
+    }
     draft.publish(manifest, progress)?;
     Ok(BuildReport { manifest: Manifest::read(target)?, passes: planned.passes.len() as u64 })
 }
@@ -224,7 +228,7 @@ pub fn plan_index(
 ) -> Result<Plan> {
     check_options(options)?;
     check_target(target, options.force)?;
-    Shares::of(budget, rayon::current_num_threads(), 0)?;
+    Shares::checked(budget, rayon::current_num_threads(), Needs::default())?;
     let scratch = TemporaryFolder::new("reprise-plan")?;
     let sequence = scratch.path().join(SEQUENCE);
     let prepared = Prepared::read(sources, &sequence, options, budget, progress)?;
@@ -247,6 +251,11 @@ pub fn plan_index(
     })
 }
 
+/// Bytes of memory, about, without which no index is built of any genome, beside what the program has.
+pub(crate) fn least_memory() -> u64 {
+    Shares::least(Needs::default())
+}
+
 fn check_options(options: &BuildOptions) -> Result<()> {
     if let Some(k) = options.k {
         KmerCodec::new(k)?;
@@ -254,6 +263,10 @@ fn check_options(options: &BuildOptions) -> Result<()> {
     let zero = |name: &str| Err(Error::Usage(format!("{name} is 0; it must be 1 or more")));
     if options.min_frequency == 0 {
         return zero("--min-frequency");
+    }
+    if options.min_frequency > MAX_MIN_FREQUENCY {
+        let problem = format!("--min-frequency is {}; it must be 1 to {MAX_MIN_FREQUENCY}", options.min_frequency);
+        return Err(Error::Usage(problem));
     }
     if options.max_positions == Some(0) {
         return zero("--max-positions");
@@ -268,6 +281,67 @@ fn check_options(options: &BuildOptions) -> Result<()> {
 const READ_AHEAD: usize = 8;
 /// Bytes of these pieces and of the readers' and writers' buffers.
 const INPUT_BUFFERS: u64 = 3 << 20;
+
+/// Bytes that a contig takes while it is read, beside its texts: tables that grow by doubling, and its name in three
+/// places, each of them an allocation.
+const READ_CONTIG: u64 = 2 * size_of::<Contig>() as u64 + 240;
+/// Bytes that a contig takes once it is read: in the table, and what its other names left to the allocator.
+const CONTIG: u64 = 2 * size_of::<Contig>() as u64 + 64;
+
+/// Bytes that the digests of so many contigs take while they are made.
+fn digest_bytes(contigs: u64) -> u64 {
+    3 * contigs * size_of::<ContigDigest>() as u64
+}
+
+/// What the tables of a genome take that do not fit: the rest of it is read to say how much would do.
+#[derive(Default)]
+struct Tally {
+    contigs: u64,
+    /// Of names and descriptions.
+    texts: u64,
+    bases: u64,
+    /// Runs of N and of lower case in the contig in hand, and in the one that has most.
+    runs: u64,
+    most_runs: u64,
+    /// Runs of other letters.
+    others: u64,
+    last: u8,
+}
+
+impl Tally {
+    fn contig(&mut self, head: &RecordHead) {
+        self.contigs += 1;
+        self.texts += (head.name.len() + head.description.len()) as u64;
+        (self.runs, self.last) = (0, b'A');
+    }
+
+    fn bases(&mut self, bases: &[u8]) {
+        self.bases += bases.len() as u64;
+        let is_base = |letter: u8| matches!(letter.to_ascii_uppercase(), b'A' | b'C' | b'G' | b'T');
+        for &letter in bases {
+            let last = std::mem::replace(&mut self.last, letter);
+            self.runs += u64::from(letter.is_ascii_lowercase() && !last.is_ascii_lowercase());
+            if !is_base(letter) {
+                let is_other = !matches!(letter, b'N' | b'n') && !letter.eq_ignore_ascii_case(&last);
+                self.runs += u64::from(is_base(last));
+                self.others += u64::from(is_other);
+            }
+        }
+        self.most_runs = self.most_runs.max(self.runs);
+    }
+
+    /// The least that a build takes, beside what is reserved before it.
+    fn least(&self) -> u64 {
+        let Self { contigs, texts, bases, .. } = *self;
+        let others = self.others * 2 * size_of::<OtherLetters>() as u64;
+        let runs = self.most_runs * TwoBitWriter::RUN_BYTES;
+        let reading = INPUT_BUFFERS + contigs * READ_CONTIG + 3 * texts + others + runs;
+        let pieces = Pieces::bytes(Pieces::expected(contigs, bases));
+        let tables = contigs * CONTIG + texts + others + digest_bytes(contigs) + pieces;
+        let building = tables + Shares::least(Needs::default());
+        reading.max(building)
+    }
+}
 
 /// What the thread that reads hands to the one that packs.
 enum Event {
@@ -341,15 +415,24 @@ impl Prepared {
         let mut writer = TwoBitWriter::with_wide_offsets_from(sequence, options.wide_offsets_from)?;
         let mut contigs: Vec<Contig> = Vec::new();
         let mut seen: AHashMap<String, (usize, u64)> = AHashMap::new();
-        let (mut start, mut done, mut lists_held) = (0, 0, 0);
+        let (mut start, mut done, mut runs_held) = (0, 0, 0);
+        // Of all there is, for the message where it does not fit.
+        let (mut tally, mut fits) = (Tally::default(), true);
         std::thread::scope(|scope| {
             let (sender, events) = sync_channel(READ_AHEAD);
             let reader = std::thread::Builder::new()
                 .name("reader".to_owned())
                 .spawn_scoped(scope, move || read_sources(sources, &sender, progress))
-                .map_err(|e| Error::io("start a thread for", sequence, e))?;
+                .map_err(|e| Error::thread("reading", e))?;
             for event in events.into_iter().flatten() {
+                match &event {
+                    Event::Begin(_, head) => tally.contig(head),
+                    Event::Bases(bases) if !fits => tally.bases(bases),
+                    Event::Bases(bases) => tally.bases += bases.len() as u64,
+                    Event::End => {}
+                }
                 match event {
+                    _ if !fits => {}
                     Event::Begin(number, head) => {
                         let source = &sources[number];
                         if let Some(&(other, line)) = seen.get(&head.name) {
@@ -366,20 +449,24 @@ impl Prepared {
                             );
                             return Err(Error::input(source.path(), Some(head.line), problem));
                         }
+                        let texts = (3 * head.name.capacity() + head.description.capacity()) as u64;
+                        fits = reserved.grow(READ_CONTIG + texts, "the table of contigs").is_ok();
+                        if !fits {
+                            (seen, contigs) = (AHashMap::new(), Vec::new());
+                            continue;
+                        }
                         seen.insert(head.name.clone(), (number, head.line));
-                        let bytes = 2 * head.name.capacity() + head.description.capacity() + 2 * size_of::<Contig>();
-                        reserved.grow(bytes as u64, "the table of contigs")?;
                         writer.begin(&head.name);
                         let RecordHead { name, description, .. } = head;
                         contigs.push(Contig { name, description, length: 0, start, record: 0 });
                     }
                     Event::Bases(bases) => {
-                        let bytes = writer.list_bytes(bases.len());
-                        if bytes > lists_held {
-                            reserved.grow(bytes - lists_held, "the lists of N, lower case and other letters")?;
-                            lists_held = bytes;
-                        }
                         writer.bases(&bases)?;
+                        let bytes = writer.run_bytes();
+                        if bytes > runs_held {
+                            fits = reserved.grow(bytes - runs_held, "the runs of letters").is_ok();
+                            runs_held = bytes;
+                        }
                     }
                     Event::End => {
                         let length = writer.end()?;
@@ -395,13 +482,17 @@ impl Prepared {
             }
             reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })?;
+        if !fits {
+            drop((seen, contigs, reserved));
+            tally.most_runs = tally.most_runs.max(runs_held / TwoBitWriter::RUN_BYTES);
+            let least = budget.used() + tally.least();
+            return Err(Error::memory("the table of contigs", least, budget.limit()));
+        }
         let TwoBitSummary { bases, acgt, masked, n_runs, records, others, digest, .. } = writer.finish()?;
         drop((seen, reserved));
         let mut held = budget.hold(Component::Contigs);
-        let texts = contigs.iter().map(|c| (c.name.capacity() + c.description.capacity()) as u64).sum::<u64>();
-        held.resize(
-            texts + (contigs.capacity() * size_of::<Contig>() + others.capacity() * size_of::<OtherLetters>()) as u64,
-        );
+        let others_held = (others.capacity() * size_of::<OtherLetters>()) as u64;
+        held.resize(contigs.len() as u64 * CONTIG + tally.texts + others_held);
         for (contig, record) in contigs.iter_mut().zip(records) {
             contig.record = record;
         }
@@ -494,7 +585,7 @@ struct Planned<'a> {
     stripes: usize,
     /// Pages that are there already.
     first_page: u64,
-    /// Tasks of each pass: pages, or units of several pages.
+    /// Units of each pass.
     passes: Vec<Range<u64>>,
     /// Bytes of the records of the largest pass, with one record more for each stripe.
     pass_bytes: u64,
@@ -518,58 +609,135 @@ struct SortedPartition {
 }
 
 impl SortedPartition {
-    fn units_of(&self, tasks: &Range<u64>) -> Range<u64> {
-        tasks.start * self.units.per_page..tasks.end * self.units.per_page
-    }
-
-    fn records_of(&self, tasks: &Range<u64>) -> u64 {
-        self.units_of(tasks).map(|unit| self.counts.unit(unit)).sum()
+    fn records_of(&self, units: &Range<u64>) -> u64 {
+        units.clone().map(|unit| self.counts.unit(unit)).sum()
     }
 }
 
 impl Partition {
-    /// Tasks in all.
-    fn tasks(&self) -> u64 {
+    /// Units in all.
+    fn units(&self) -> u64 {
         match self {
-            Self::Sorted(sorted) if sorted.units.per_page > 1 => sorted.layout.pages,
             Self::Sorted(sorted) => sorted.units.count,
             Self::SuperKmers(partition) => partition.units(),
         }
     }
 
-    /// The pages of a task.
-    fn pages_of(&self, task: u64) -> Range<u64> {
+    /// The pages of a unit: one that it is a part of, or several.
+    fn pages_of(&self, unit: u64) -> Range<u64> {
         match self {
             Self::Sorted(sorted) => {
-                let pages = sorted.units.pages;
-                task * pages..((task + 1) * pages).min(sorted.layout.pages)
+                let Units { pages, per_page, .. } = sorted.units;
+                let first = unit / per_page * pages;
+                first..(first + pages).min(sorted.layout.pages)
             }
-            Self::SuperKmers(partition) => partition.pages_of(task),
+            Self::SuperKmers(partition) => partition.pages_of(unit),
         }
     }
 
-    /// Bytes of the records of a task.
-    fn task_bytes(&self, task: u64) -> u64 {
+    /// Whether a unit is the first of its pages.
+    fn begins(&self, unit: u64) -> bool {
+        unit == 0 || self.pages_of(unit - 1).start != self.pages_of(unit).start
+    }
+
+    /// Whether pages end where unit `end` begins.
+    fn ends(&self, end: u64) -> bool {
+        end == self.units() || self.begins(end)
+    }
+
+    /// The tasks of a pass over `units`.
+    fn tasks(&self, units: Range<u64>) -> Vec<Task> {
+        let mut tasks: Vec<Task> = Vec::new();
+        for unit in units {
+            let pages = self.pages_of(unit);
+            match tasks.last_mut() {
+                Some(task) if task.pages == pages => task.units.end += 1,
+                _ => {
+                    tasks.push(Task { units: unit..unit + 1, pages, is_continued: !self.begins(unit), is_whole: true })
+                }
+            }
+        }
+        if let Some(task) = tasks.last_mut() {
+            task.is_whole = self.ends(task.units.end);
+        }
+        tasks
+    }
+
+    /// Bytes of the records of a unit.
+    fn unit_bytes(&self, unit: u64) -> u64 {
         match self {
-            Self::Sorted(sorted) => sorted.records_of(&(task..task + 1)) * sorted.record.bytes(),
-            Self::SuperKmers(partition) => partition.unit_bytes(task),
+            Self::Sorted(sorted) => sorted.counts.unit(unit) * sorted.record.bytes(),
+            Self::SuperKmers(partition) => partition.unit_bytes(unit),
         }
     }
 
-    /// Bytes that are copied while the largest unit of a task is sorted, where that is one that a k-mer of great frequency
-    /// crowds; any other fits the scratch.
-    fn copied_bytes(&self, task: u64) -> u64 {
-        match self {
-            Self::Sorted(sorted) => {
-                let largest =
-                    sorted.units_of(&(task..task + 1)).map(|unit| sorted.counts.unit(unit)).max().unwrap_or(0);
-                if largest > SORTED_AT_ONCE { largest * sorted.record.sorted_bytes() } else { 0 }
-            }
-            Self::SuperKmers(partition) => {
-                Some(partition.unit_bytes(task)).filter(|&b| b > SORTED_AT_ONCE * 16).unwrap_or(0)
-            }
-        }
+    /// Bytes that sorting and encoding a unit takes beside the records, if that is more than the scratch of a thread has:
+    /// a k-mer of great frequency crowds it.
+    fn crowded_bytes(&self, unit: u64, lists: &ListCode) -> u64 {
+        let (records, bytes) = match self {
+            Self::Sorted(sorted) => (sorted.counts.unit(unit), sorted.record.sorted_bytes()),
+            Self::SuperKmers(partition) => (partition.unit_records(unit), superkmers::RECORD),
+        };
+        if records > SORTED_AT_ONCE { records * bytes + block_bytes(records, lists) } else { 0 }
     }
+}
+
+/// Bytes of a block that the scratch of a thread has room for.
+const BLOCK: u64 = 1 << 20;
+
+/// Bytes that a block takes while it is made, with `positions` positions: its buffer grows by doubling, and it is
+/// compressed into another.
+fn block_bytes(positions: u64, lists: &ListCode) -> u64 {
+    lists.bits(positions).min(positions.saturating_mul(lists.width().into())) / 8 * 3
+}
+
+/// What one thread does in one pass: all units of a page that are in the pass, or one unit of several pages.
+struct Task {
+    units: Range<u64>,
+    pages: Range<u64>,
+    /// The pass before made the first part of its page.
+    is_continued: bool,
+    /// Its page is not continued by the next pass.
+    is_whole: bool,
+}
+
+/// How a task ended, with pages `P` in the making.
+enum Done<P> {
+    /// Its pages were handed over.
+    HandedOver,
+    /// Its page is to be continued.
+    Open(P),
+    /// Nobody takes pages any more.
+    Stopped,
+}
+
+/// Runs the tasks of a pass on the current pool, one thread a worker; takes the page that the pass before began, and
+/// gives the one that the next is to continue.
+fn run_tasks<W: Send, P: Send>(
+    tasks: &[Task],
+    workers: &mut [W],
+    open: Option<P>,
+    run: impl Fn(&mut W, &Task, Option<P>) -> Done<P> + Sync,
+) -> Option<P> {
+    let next = AtomicUsize::new(0);
+    let (before, after) = (Mutex::new(open), Mutex::new(None));
+    let lock = |page: &'_ Mutex<Option<P>>| page.lock().unwrap_or_else(PoisonError::into_inner).take();
+    rayon::scope(|scope| {
+        for worker in workers {
+            scope.spawn(|_| {
+                let worker = worker;
+                while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let begun = if task.is_continued { lock(&before) } else { None };
+                    match run(worker, task, begun) {
+                        Done::HandedOver => {}
+                        Done::Open(page) => *after.lock().unwrap_or_else(PoisonError::into_inner) = Some(page),
+                        Done::Stopped => break,
+                    }
+                }
+            });
+        }
+    });
+    lock(&after)
 }
 
 impl<'a> Planned<'a> {
@@ -582,7 +750,7 @@ impl<'a> Planned<'a> {
         budget: &Budget,
         progress: &dyn Progress,
     ) -> Result<(Self, Option<Kept>)> {
-        let pieces = Pieces::of(genome, &prepared.contigs, prepared.codec)?;
+        let pieces = Pieces::of(genome, &prepared.contigs, prepared.codec, budget)?;
         if pieces.kmers() == 0 {
             return Err(Error::input(
                 prepared.summary.sources.first().map_or("-", |file| &file.name),
@@ -596,13 +764,14 @@ impl<'a> Planned<'a> {
         let lists = ListCode::new(prepared.summary.bases);
         let threads = rayon::current_num_threads();
         let stripes = stripes_for(threads, pieces.kmers());
-        let held_pieces = budget.reserve(Component::Contigs, pieces.capacity_bytes(), "the genome's list of pieces")?;
+        let digests = digest_bytes(prepared.contigs.len() as u64);
+        let held_digests = budget.reserve(Component::Contigs, digests, "the digests of the contigs")?;
         let minimizers = prepared.minimizers(options)?;
         let sample = match &minimizers {
             Some(minimizers) => superkmers::Survey::sample_bytes(pieces.kmers(), minimizers, stripes),
             None => estimate::sample_bytes(pieces.kmers(), &prepared.codec),
         };
-        let shares = Shares::of(budget, threads, sample)?;
+        let shares = Shares::checked(budget, threads, Needs { sample, ..Needs::default() })?;
         // Memory touched for the first time costs as much as several passes over the genome, so three passes over a third of
         // the memory, touched once, are faster than one over all of it.
         let passes_for = |bytes: u64| bytes.div_ceil(shares.records).max(bytes.div_ceil(options.large_pass).min(3));
@@ -616,8 +785,8 @@ impl<'a> Planned<'a> {
             bytes = survey.bytes();
             expected_passes = passes_for(bytes);
             let k = prepared.codec.k();
-            let (plan, expected) =
-                superkmers::Partition::new(&survey, k, pieces.kmers(), &lists, expected_passes, options.streams);
+            let streams = options.streams.saturating_mul(expected_passes.max(1));
+            let (plan, expected) = superkmers::Partition::new(&survey, k, &pieces, &lists, streams, shares.records);
             (shape, hints) = (Shape::SuperKmers(plan.layout), expected);
             held_counts = budget.reserve(Component::Counts, plan.capacity_bytes(), "counting k-mers")?;
             partition = Partition::SuperKmers(plan);
@@ -628,13 +797,14 @@ impl<'a> Planned<'a> {
             let planned = |record: RecordKind| {
                 let bytes = pieces.kmers() * record.bytes();
                 let passes = passes_for(bytes);
-                (record, bytes, passes, Units::new(&layout, passes, options.streams))
+                let hash_bits = prepared.codec.hash_bits();
+                (record, bytes, passes, Units::new(&layout, hash_bits, pieces.kmers(), passes, options.streams))
             };
             let fitting = RecordKind::ALL.into_iter().filter(|record| record.bytes() >= options.least_record);
             let (record, units);
             (record, bytes, expected_passes, units) = fitting
                 .map(planned)
-                .find(|(record, .., units)| record.fits(units.hash_bits(&layout), lists.width()))
+                .find(|(record, .., units)| record.fits(units.hash_bits, lists.width()))
                 .unwrap_or_else(|| planned(RecordKind::Wide));
             held_counts = budget.reserve(Component::Counts, Counts::bytes(stripes, &units), "counting k-mers")?;
             progress.phase("counting", Some(pieces.kmers()));
@@ -646,27 +816,46 @@ impl<'a> Planned<'a> {
         let identity = Identity::new(&prepared.parameters, &shape, &prepared.summary.blake3, &prepared.contigs);
         let kept = kept(identity, shape.pages())?;
         let first_page = kept.as_ref().map_or(0, |kept| kept.checkpoint.pages);
-        let first_task = (0..partition.tasks()).find(|&task| partition.pages_of(task).end > first_page).unwrap_or(0);
+        let units = partition.units();
+        let first_unit = (0..units).find(|&unit| partition.pages_of(unit).end > first_page).unwrap_or(0);
 
-        // Passes are runs of tasks that fit.
+        // Passes are runs of whole pages that fit, or of units of one page that does not.
         let even = bytes.div_ceil(expected_passes.max(1)) + bytes / 64 + 1;
-        let shares = shares.without(held_counts.bytes());
-        let most = shares.records.min(even.max(options.large_pass.min(1 << 20)));
+        let block = block_bytes(hints.positions / shape.pages(), &lists);
+        let needs = Needs { scratch: block.saturating_sub(BLOCK), ..Needs::default() };
+        let shares = Shares::of(budget, threads, needs);
+        let crowded = |pass: Range<u64>| pass.map(|unit| partition.crowded_bytes(unit, &lists));
+        let most_crowded = crowded(first_unit..units).max().unwrap_or(0);
+        let most = shares.records.saturating_sub(most_crowded).max(LEAST_RECORDS);
+        let most = most.min(even.max(options.large_pass.min(1 << 20)));
         let mut passes: Vec<Range<u64>> = Vec::new();
-        let (mut first, mut sum, mut largest, mut copied) = (first_task, 0, 0, 0);
-        for task in first_task..partition.tasks() {
-            let here = partition.task_bytes(task);
-            if sum > 0 && sum + here > most {
-                passes.push(first..task);
-                (first, sum) = (task, 0);
+        let (mut first, mut sum, mut largest) = (first_unit, 0, 0);
+        for task in partition.tasks(first_unit..units) {
+            let bytes: u64 = task.units.clone().map(|unit| partition.unit_bytes(unit)).sum();
+            if sum > 0 && sum + bytes > most {
+                passes.push(first..task.units.start);
+                (first, sum) = (task.units.start, 0);
             }
-            sum += here;
-            largest = largest.max(sum);
-            copied = copied.max(partition.copied_bytes(task));
+            for unit in task.units {
+                let bytes = partition.unit_bytes(unit);
+                if sum > 0 && sum + bytes > most {
+                    passes.push(first..unit);
+                    (first, sum) = (unit, 0);
+                }
+                sum += bytes;
+                largest = largest.max(sum);
+            }
         }
-        passes.push(first..partition.tasks());
-        let shares = shares.with_unit(budget, largest + copied)?;
-        let memory = shares.beside + largest + copied;
+        passes.push(first..units);
+        // Each thread may have a crowded unit of the same pass.
+        let by_all = |pass: &Range<u64>| {
+            let mut bytes: Vec<u64> = crowded(pass.clone()).filter(|&bytes| bytes > 0).collect();
+            bytes.sort_unstable_by(|a, b| b.cmp(a));
+            bytes.iter().take(shares.workers as usize).sum::<u64>()
+        };
+        let all = passes.iter().map(by_all).max().unwrap_or(0);
+        let (shares, crowded) = shares.with_crowded(budget, largest, (all, most_crowded), needs)?;
+        let memory = shares.beside + largest + crowded;
         budget.expect(memory);
         let planned = Self {
             pieces,
@@ -681,7 +870,7 @@ impl<'a> Planned<'a> {
             pass_bytes: largest + stripes as u64 * size_of::<Wide>() as u64,
             shares,
             memory,
-            _held: [held_pieces, held_counts],
+            _held: [held_digests, held_counts],
         };
         Ok((planned, kept))
     }
@@ -709,7 +898,7 @@ impl<'a> Planned<'a> {
             spare: SpareBuffers::new(self.shares.window, budget.hold(Component::WriteWindow)),
         };
         let held = budget.reserve(Component::Partitions, self.pass_bytes, "the k-mers of one pass")?;
-        let mut memory = Anonymous::new(held.bytes());
+        let mut memory = Anonymous::new(held.bytes())?;
         std::thread::scope(|scope| {
             let (digests, digested) = sync_channel(1);
             let (freed, memory_of_passes) = sync_channel(1);
@@ -719,7 +908,7 @@ impl<'a> Planned<'a> {
                     let _closing = handover.window.closing();
                     self.write_files(prepared, (draft, kept), genome, &handover, (memory_of_passes, digested), budget)
                 })
-                .map_err(|e| Error::io("start a thread for", draft.path(CATALOG), e))?;
+                .map_err(|e| Error::thread("writing", e))?;
             {
                 let _closing = handover.window.closing();
                 match &self.partition {
@@ -740,8 +929,6 @@ impl<'a> Planned<'a> {
             progress.phase("writing", None);
             // The writer has the seeds to order, and the other cores nothing to do.
             let record = |number: usize| genome.record_at(prepared.contigs[number].record);
-            let mut held = budget.hold(Component::Contigs);
-            held.resize((3 * prepared.contigs.len() * size_of::<ContigDigest>()) as u64);
             // A writer that has gone has an error to tell.
             let _ = digests.send(digest_contigs(prepared.contigs.len(), record, &prepared.others)?);
             writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -763,35 +950,31 @@ impl<'a> Planned<'a> {
         let mut workers: Vec<_> = (0..self.shares.workers)
             .map(|_| Worker::<R>::new(self, sorted, prepared, &handover.spare, budget))
             .collect();
-        for (number, tasks) in self.passes.iter().enumerate() {
-            let count = sorted.records_of(tasks);
+        let mut open = None;
+        for (number, units) in self.passes.iter().enumerate() {
+            let count = sorted.records_of(units);
             // Every pass scans all of the genome, but only its own part counts as progress.
             let scatter = Scatter {
                 pieces: &self.pieces,
                 stripes: &stripes,
                 units: &sorted.units,
                 counts: &sorted.counts,
-                range: sorted.units_of(tasks),
+                range: units.clone(),
                 position_bits: self.lists.width(),
             };
             let pass = Pass::new(scatter, records::<R>(memory), &|n| {
                 progress.advance((n as f64 * count as f64 / self.hints.kmers as f64) as u64);
             });
-            let next = AtomicU64::new(tasks.start);
-            let (next, pass) = (&next, &pass);
-            rayon::scope(|scope| {
-                for worker in &mut workers {
-                    scope.spawn(move |_| {
-                        loop {
-                            let task = next.fetch_add(1, Ordering::Relaxed);
-                            if task >= tasks.end || !worker.run(task, pass, handover, progress) {
-                                break;
-                            }
-                        }
-                    });
-                }
+            let tasks = self.partition.tasks(units.clone());
+            open = run_tasks(&tasks, &mut workers, open, |worker: &mut Worker<'_, R>, task, open| {
+                worker.run(task, open, &pass, handover, progress)
             });
-            handover.pass_ended(self, number, workers.iter().map(|worker| &worker.spectrum));
+            if handover.window.is_closed() {
+                return;
+            }
+            if tasks.last().is_some_and(|task| task.is_whole) {
+                handover.pass_ended(self, number, workers.iter().map(|worker| &worker.spectrum));
+            }
         }
     }
 
@@ -843,8 +1026,8 @@ impl<'a> Planned<'a> {
         let path = draft.path(POSITIONS);
         let mut totals = Totals { kmers: self.hints.kmers, ..Totals::default() };
         let resumed = kept.is_some();
-        // What a pass makes is kept where another one follows.
-        let mut passes_left = self.passes.len();
+        // What a pass makes is kept where another one follows, unless that continues its last page.
+        let mut passes_left = self.passes.iter().filter(|units| self.partition.ends(units.end)).count();
         let (mut blocks, mut spool_file) = match kept {
             Some(Kept { checkpoint, positions, spool }) => {
                 totals = checkpoint.totals;
@@ -1016,8 +1199,17 @@ struct EncodedPage {
     repeats: Repeats,
 }
 
-/// A range of hashes, both ends included, and its records by stripe.
-type Part<'r, R> = ((u64, u64), Vec<&'r [R]>);
+/// A page in the making.
+struct OpenPage {
+    encoder: PageEncoder,
+    block: BitWriter,
+    block_bits: u64,
+    repeats: Repeats,
+    positions: u64,
+    sampled: u64,
+    /// Charged while no thread works on it.
+    held: Reservation,
+}
 
 /// One thread's part in sorting and encoding.
 struct Worker<'a, R: Record> {
@@ -1026,10 +1218,12 @@ struct Worker<'a, R: Record> {
     filters: Filters,
     last_hash: u64,
     sorter: Sorter<R::Sorted>,
-    encoder: PageEncoder,
+    /// Of the page before, to be used again.
+    encoder: Option<PageEncoder>,
     by_page: Vec<Vec<R>>,
     spectrum: SpectrumCounter,
     spare: &'a SpareBuffers,
+    budget: &'a Budget,
     held: Reservation,
 }
 
@@ -1039,7 +1233,7 @@ impl<'a, R: Record> Worker<'a, R> {
         sorted: &'a SortedPartition,
         prepared: &Prepared,
         spare: &'a SpareBuffers,
-        budget: &Budget,
+        budget: &'a Budget,
     ) -> Self {
         Self {
             planned,
@@ -1047,92 +1241,134 @@ impl<'a, R: Record> Worker<'a, R> {
             filters: prepared.filters,
             last_hash: low_mask(prepared.codec.hash_bits()),
             sorter: Sorter::new(),
-            encoder: PageEncoder::new(planned.identity, sorted.layout, prepared.filters, planned.lists.clone()),
+            encoder: None,
             by_page: Vec::new(),
             spectrum: SpectrumCounter::default(),
             spare,
+            budget,
             held: budget.hold(Component::SortScratch),
         }
     }
 
-    /// Sorts, encodes and hands over the pages of a task; false when the writer has gone.
-    fn run(&mut self, task: u64, pass: &Pass<'_, R>, handover: &Handover, progress: &dyn Progress) -> bool {
+    /// Sorts, encodes and hands over the pages of a task, or goes on with the page that it continues.
+    fn run(
+        &mut self,
+        task: &Task,
+        open: Option<OpenPage>,
+        pass: &Pass<'_, R>,
+        handover: &Handover,
+        progress: &dyn Progress,
+    ) -> Done<OpenPage> {
         let SortedPartition { units, layout, .. } = self.sorted;
         let lists = &self.planned.lists;
         if units.pages == 1 {
-            let parts: Vec<_> = (task * units.per_page..(task + 1) * units.per_page)
-                .filter_map(|unit| Some((units.hashes(unit, layout, self.last_hash)?, pass.unit(unit).collect())))
-                .collect();
-            return self.page(task, &parts, handover, progress);
+            let mut page = open.unwrap_or_else(|| self.begin());
+            page.held.resize(0);
+            for unit in task.units.clone() {
+                if let Some(hashes) = units.hashes(unit, self.last_hash) {
+                    self.add(&mut page, hashes, &pass.unit(unit).collect::<Vec<_>>(), progress);
+                }
+            }
+            if task.is_whole {
+                return self.finish(task.pages.start, page, handover);
+            }
+            page.held
+                .resize(page.encoder.capacity_bytes() + page.block.capacity_bytes() + page.repeats.capacity_bytes());
+            return Done::Open(page);
         }
         // A unit of several pages: apart first.
-        let pages = task * units.pages..((task + 1) * units.pages).min(layout.pages);
+        let pages = task.pages.clone();
         let address = layout.address();
         let mut by_page = std::mem::take(&mut self.by_page);
         by_page.resize_with(units.pages as usize, Vec::new);
         by_page.iter_mut().for_each(Vec::clear);
         let unit_first = layout.first_hash(pages.start * layout.groups_per_page);
-        for segment in pass.unit(task) {
+        for segment in pass.unit(task.units.start) {
             for &record in segment {
                 let hash = unit_first + record.within(unit_first, lists.width()).hash(lists.width());
                 by_page[(address.page(hash) - pages.start) as usize].push(record);
             }
         }
-        let whole = pages.clone().zip(&by_page).all(|(page, records)| {
-            if page < handover.first_page {
-                return true;
-            }
+        let mut done = Done::HandedOver;
+        for (page, records) in pages.zip(&by_page).filter(|(page, _)| *page >= handover.first_page) {
             let first = page * layout.groups_per_page;
             let next = first + layout.groups_in(page);
             let last = if next == layout.groups { self.last_hash } else { layout.first_hash(next) - 1 };
-            self.page(page, &[((layout.first_hash(first), last), vec![records])], handover, progress)
-        });
+            let mut open = self.begin();
+            self.add(&mut open, (layout.first_hash(first), last), &[records], progress);
+            done = self.finish(page, open, handover);
+            if matches!(done, Done::Stopped) {
+                break;
+            }
+        }
         self.by_page = by_page;
-        whole
+        done
     }
 
-    fn page(&mut self, page: u64, parts: &[Part<'_, R>], handover: &Handover, progress: &dyn Progress) -> bool {
+    fn begin(&mut self) -> OpenPage {
+        let new = || {
+            let Planned { identity, lists, .. } = self.planned;
+            PageEncoder::new(*identity, self.sorted.layout, self.filters, lists.clone())
+        };
+        OpenPage {
+            encoder: self.encoder.take().unwrap_or_else(new),
+            block: BitWriter::on(store::block::start(self.spare.take())),
+            block_bits: 0,
+            repeats: Repeats::default(),
+            positions: 0,
+            sampled: 0,
+            held: self.budget.hold(Component::SortScratch),
+        }
+    }
+
+    /// Adds the k-mers of a range of hashes, both ends included, from their records by stripe.
+    fn add(&mut self, page: &mut OpenPage, hashes: (u64, u64), segments: &[&[R]], progress: &dyn Progress) {
         let lists = &self.planned.lists;
         let position_bits = lists.width();
-        let (encoder, spectrum, filters) = (&mut self.encoder, &mut self.spectrum, self.filters);
-        let mut block = BitWriter::on(store::block::start(self.spare.take()));
-        let mut repeats = Repeats::default();
-        let (mut block_bits, mut positions, mut sampled_kmers, mut occurrences) = (0, 0, 0, 0);
+        let (spectrum, filters) = (&mut self.spectrum, self.filters);
+        let OpenPage { encoder, block, block_bits, repeats, positions, sampled, .. } = page;
+        let mut occurrences = 0;
         let wanted = if filters.min_frequency > 1 { Wanted::Repeated } else { Wanted::All };
-        for (hashes, segments) in parts {
-            let single = self.sorter.groups(segments, *hashes, position_bits, wanted, &mut |hash, records| {
-                let frequency = records.len() as u64;
-                occurrences += frequency;
-                spectrum.add(frequency);
-                if !filters.keeps(frequency) {
-                    return;
-                }
-                if frequency >= 2 {
-                    repeats.push(encoder.len() as u64, frequency);
-                }
-                encoder.push(hash, frequency);
-                let m = filters.stored_positions(frequency);
-                if m == frequency {
-                    lists.write(m, records.iter().map(|r| r.position(position_bits)), &mut block);
-                } else {
-                    sampled_kmers += 1;
-                    let even = (0..m).map(|i| records[sampled(i, m, frequency) as usize].position(position_bits));
-                    lists.write(m, even, &mut block);
-                }
-                positions += m;
-                block_bits += lists.bits(m);
-            });
-            occurrences += single;
-            spectrum.add_many(1, single);
-        }
-        let kmers = self.encoder.len() as u64;
-        let dictionary = self.encoder.finish(page, block_bits, self.spare.take());
-        let block = store::block::finish(self.planned.identity, page, block.finish());
+        let single = self.sorter.groups(segments, hashes, position_bits, wanted, &mut |hash, records| {
+            let frequency = records.len() as u64;
+            occurrences += frequency;
+            spectrum.add(frequency);
+            if !filters.keeps(frequency) {
+                return;
+            }
+            if frequency >= 2 {
+                repeats.push(encoder.len() as u64, frequency);
+            }
+            encoder.push(hash, frequency);
+            let m = filters.stored_positions(frequency);
+            if m == frequency {
+                lists.write(m, records.iter().map(|r| r.position(position_bits)), block);
+            } else {
+                *sampled += 1;
+                let even = (0..m).map(|i| records[store::positions::sampled(i, m, frequency) as usize]);
+                lists.write(m, even.map(|r| r.position(position_bits)), block);
+            }
+            *positions += m;
+            *block_bits += lists.bits(m);
+        });
+        spectrum.add_many(1, single);
+        progress.advance(occurrences + single);
+    }
+
+    /// Encodes a page and hands it over.
+    fn finish(&mut self, number: u64, page: OpenPage, handover: &Handover) -> Done<OpenPage> {
+        let OpenPage { mut encoder, block, block_bits, repeats, positions, sampled, held: _ } = page;
+        let kmers = encoder.len() as u64;
+        let dictionary = encoder.finish(number, block_bits, self.spare.take());
+        let block = store::block::finish(self.planned.identity, number, block.finish());
         let spare: usize = self.by_page.iter().map(|v| v.capacity() * size_of::<R>()).sum();
-        self.held.resize(self.sorter.capacity_bytes() + self.encoder.capacity_bytes() + spare as u64);
-        progress.advance(occurrences);
+        self.held.resize(self.sorter.capacity_bytes() + encoder.capacity_bytes() + spare as u64);
+        self.encoder = Some(encoder);
         let bytes = (dictionary.capacity() + block.capacity()) as u64 + repeats.capacity_bytes();
-        handover.put(page, EncodedPage { dictionary, block, kmers, positions, sampled: sampled_kmers, repeats }, bytes)
+        match handover.put(number, EncodedPage { dictionary, block, kmers, positions, sampled, repeats }, bytes) {
+            true => Done::HandedOver,
+            false => Done::Stopped,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One pass of a build: the k-mers of a range of pages, scattered into units of hashes and sorted unit by unit.
 //!
-//! A *unit* is what one pass scatters to: a part of a page, or a run of pages. Exact counts by stripe and unit come
+//! A *unit* is what one pass scatters to: a range of hashes that is a part of a page, or a run of pages. A page of which
+//! the records do not fit one pass is made unit by unit over several. Exact counts by stripe and unit come
 //! first, so every record has its place: nothing grows and no two threads write to the same memory. Stripes are in
 //! genome order and each is scanned in order, so the positions of a k-mer arrive ascending.
 
@@ -11,7 +12,7 @@ use rayon::prelude::*;
 
 use super::genome::{Piece, Pieces};
 use crate::kmer::low_mask;
-use crate::store::layout::{Address, BUCKET_BITS, Divisor, Layout};
+use crate::store::layout::{Divisor, Layout};
 
 /// A k-mer occurrence on its way through a build: its position, and of its hash the low bits that there is room for. They tell
 /// it from the other hashes of its unit.
@@ -183,11 +184,17 @@ impl RecordKind {
 }
 
 /// How pages are cut into units.
+///
+/// Hashes are cut into cells, which are groups or equal parts of them, and a run of cells is a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Units {
-    groups_per_unit: u64,
+    cells_per_unit: u64,
     divisor: Divisor,
-    address: Address,
+    /// Bits of a hash below the number of its cell.
+    cell_shift: u32,
+    cell_mask: u64,
+    /// Bits that tell the hashes of a unit from each other.
+    pub(crate) hash_bits: u32,
     /// Units in all.
     pub(crate) count: u64,
     /// Units of a page; 1 when a unit is a page or more.
@@ -196,23 +203,42 @@ pub(crate) struct Units {
     pub(crate) pages: u64,
 }
 
+/// Records of a unit, about: so many are sorted within a core's own cache.
+const PER_UNIT: u64 = 1 << 15;
+
 impl Units {
-    /// Units for a pass that should scatter to about `streams` of them at the most.
-    pub(crate) fn new(layout: &Layout, passes: u64, streams: u64) -> Self {
+    /// Units for a pass that should scatter to about `streams` of them at the most, for `occurrences` records in all.
+    pub(crate) fn new(layout: &Layout, hash_bits: u32, occurrences: u64, passes: u64, streams: u64) -> Self {
         let most = streams.saturating_mul(passes.max(1));
-        let (per_page, pages) = if layout.pages.saturating_mul(layout.parts_per_page) <= most {
+        let (parts, pages) = if layout.pages.saturating_mul(layout.parts_per_page) <= most {
             (layout.parts_per_page, 1)
         } else {
             (1, layout.pages.div_ceil(most))
         };
-        let groups_per_unit = layout.groups_per_page / per_page * pages;
+        let group_bits = layout.groups.ilog2();
+        let bits_in_group = hash_bits.saturating_sub(group_bits);
+        // Few k-mers that are stored make few groups, and what is not stored is in them too: groups are cut then.
+        let units = layout.pages * parts;
+        let mut cut = 0;
+        while pages == 1
+            && cut < bits_in_group
+            && group_bits + cut < u32::BITS
+            && units << (cut + 1) <= most
+            && units << (cut + 1) <= occurrences / PER_UNIT
+        {
+            cut += 1;
+        }
+        let cells_per_unit = layout.groups_per_page / parts * pages;
         Self {
-            groups_per_unit,
-            divisor: Divisor::new(groups_per_unit),
-            address: layout.address(),
+            cells_per_unit,
+            divisor: Divisor::new(cells_per_unit),
+            hash_bits: u64::BITS - (cells_per_unit - 1).leading_zeros() + bits_in_group - cut,
+            // One cell for all hashes, which may have 64 bits, needs no bit of them.
+            cell_shift: (bits_in_group - cut).min(63),
+            cell_mask: (layout.groups << cut) - 1,
             // Parts of the last page past the last group are empty.
-            count: (layout.pages * per_page).div_ceil(pages),
-            per_page,
+            count: (layout.pages * (parts << cut)).div_ceil(pages),
+            per_page: parts << cut,
             pages,
         }
     }
@@ -220,24 +246,18 @@ impl Units {
     /// Unit of a hash.
     #[inline(always)]
     fn of(&self, hash: u64) -> u64 {
-        self.divisor.quotient(self.address.group(hash))
+        self.divisor.quotient((hash >> self.cell_shift) & self.cell_mask)
     }
 
-    /// Bits that tell the hashes of a unit from each other.
-    pub(crate) fn hash_bits(&self, layout: &Layout) -> u32 {
-        let groups_bits = u64::BITS - (self.groups_per_unit - 1).leading_zeros();
-        groups_bits + layout.remainder_bits + BUCKET_BITS
-    }
-
-    /// Hashes of a unit, both ends included; `None` past the last group.
-    pub(crate) fn hashes(&self, unit: u64, layout: &Layout, last: u64) -> Option<(u64, u64)> {
-        let first_group = unit * self.groups_per_unit;
-        if first_group >= layout.groups {
+    /// Hashes of a unit, both ends included; `None` past the last cell.
+    pub(crate) fn hashes(&self, unit: u64, last: u64) -> Option<(u64, u64)> {
+        let first = unit * self.cells_per_unit;
+        if first > self.cell_mask {
             return None;
         }
-        let next_group = first_group + self.groups_per_unit;
-        let end = if next_group >= layout.groups { last } else { layout.first_hash(next_group) - 1 };
-        Some((layout.first_hash(first_group), end))
+        let next = first + self.cells_per_unit;
+        let end = if next > self.cell_mask { last } else { (next << self.cell_shift) - 1 };
+        Some((first << self.cell_shift, end))
     }
 }
 
@@ -406,6 +426,8 @@ pub(crate) enum Wanted {
 const AT_ONCE: usize = 1 << 16;
 /// A unit of more records is copied while it is sorted.
 pub(crate) const SORTED_AT_ONCE: u64 = 2 * AT_ONCE as u64;
+/// Records of scratch for units that are sorted in two steps that a sorter keeps: 4 to 8 MiB.
+const KEPT: usize = 1 << 19;
 /// Hashes that there could be for each record, at the most, where bits for all of them are the faster way.
 const DENSE: u64 = 32;
 
@@ -473,7 +495,10 @@ impl<S: Record<Sorted = S>> Sorter<S> {
                 left_out += Self::new().groups(&[records], range, position_bits, wanted, &mut each);
             }
         }
-        self.coarse = coarse;
+        // What a k-mer of great frequency needed is not kept for others.
+        if coarse.capacity() <= KEPT {
+            self.coarse = coarse;
+        }
         left_out
     }
 

@@ -44,7 +44,7 @@ pub(crate) fn write(
     } else {
         drop(memory);
         let room = total.min((budget.free() / 2 / width).max(1 << 16));
-        (Anonymous::new(room * width), budget.wait(Component::Seeds, room * width), room)
+        (Anonymous::new(room * width)?, budget.wait(Component::Seeds, room * width), room)
     };
     let mut rest = &classes[..];
     while let Some(&(frequency, count)) = rest.first() {

@@ -7,7 +7,7 @@ use crate::{Error, Result};
 /// the allocator keeps.
 const LEAST_ROOM: u64 = 8 << 20;
 /// The least room for records.
-const LEAST_RECORDS: u64 = 1 << 20;
+pub(super) const LEAST_RECORDS: u64 = 1 << 20;
 /// The least cache of the store, and the least window.
 const LEAST_BUFFER: u64 = 1 << 20;
 /// Scratch of one thread that sorts and encodes.
@@ -28,46 +28,69 @@ pub(super) struct Shares {
     pub(super) records: u64,
 }
 
+/// What a build needs beside what every build does, in bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Needs {
+    /// Before the first pass.
+    pub(super) sample: u64,
+    /// Of each thread that sorts and encodes.
+    pub(super) scratch: u64,
+}
+
 impl Shares {
-    /// Shares out what `budget` has left among `threads` threads; `sample` bytes are needed before the first pass.
-    ///
-    /// # Errors
-    /// [`Error::Memory`] with the least that would do.
-    pub(super) fn of(budget: &Budget, threads: usize, sample: u64) -> Result<Self> {
-        let (limit, used) = (budget.limit(), budget.used());
-        let least = used + (LEAST_ROOM + SCRATCH + 2 * LEAST_BUFFER + LEAST_RECORDS).max(sample);
-        if limit < least {
-            return Err(Error::memory("building this index", least, limit));
-        }
-        let free = limit - used - LEAST_ROOM;
-        let workers = (free / 2 / SCRATCH).clamp(1, threads as u64);
-        let free = free - workers * SCRATCH;
+    /// Shares out what `budget` has left among `threads` threads; where that is too little, as if it were the least.
+    pub(super) fn of(budget: &Budget, threads: usize, needs: Needs) -> Self {
+        let limit = budget.limit().max(budget.used() + Self::least(needs));
+        let scratch = SCRATCH + needs.scratch;
+        let free = limit - budget.used() - LEAST_ROOM;
+        let workers = (free / 2 / scratch).clamp(1, threads as u64);
+        let free = free - workers * scratch;
         let window = (free / 16).clamp(LEAST_BUFFER, 64 << 20);
         let store_cache = (free / 16).clamp(LEAST_BUFFER, 32 << 20);
         let records = free - window - store_cache;
-        Ok(Self { workers, window, store_cache, beside: limit - records, records })
+        Self { workers, window, store_cache, beside: limit - records, records }
     }
 
-    /// As it is where one unit has records of `bytes` bytes that cannot be shared out to passes: the other parts give way.
+    /// As [`of`](Self::of).
     ///
     /// # Errors
     /// [`Error::Memory`] with the least that would do.
-    pub(super) fn with_unit(self, budget: &Budget, bytes: u64) -> Result<Self> {
-        if bytes <= self.records {
-            return Ok(self);
+    pub(super) fn checked(budget: &Budget, threads: usize, needs: Needs) -> Result<Self> {
+        let least = budget.used() + Self::least(needs);
+        if budget.limit() < least {
+            return Err(Error::memory("building this index", least, budget.limit()));
         }
-        let beside = budget.used() + LEAST_ROOM + SCRATCH + 2 * LEAST_BUFFER;
-        if beside + bytes > budget.limit() {
-            return Err(Error::memory("an index of k-mers as frequent as here", beside + bytes, budget.limit()));
-        }
-        let records = budget.limit() - beside;
-        Ok(Self { workers: 1, window: LEAST_BUFFER, store_cache: LEAST_BUFFER, beside, records })
+        Ok(Self::of(budget, threads, needs))
     }
 
-    /// As it is once `bytes` more are reserved.
-    pub(super) fn without(self, bytes: u64) -> Self {
-        let records = self.records.saturating_sub(bytes).max(LEAST_RECORDS);
-        Self { beside: self.beside + (self.records.max(records) - records), records, ..self }
+    /// The least that a build takes beside what is reserved before it is shared out.
+    pub(super) fn least(needs: Needs) -> u64 {
+        (LEAST_ROOM + SCRATCH + needs.scratch + 2 * LEAST_BUFFER + LEAST_RECORDS).max(needs.sample)
+    }
+
+    /// As it is where `records` bytes of records cannot be shared out to more passes, and k-mers of great frequency crowd
+    /// the scratch: by `all` bytes if as many threads meet them as there are, else by `one`. The other parts give way.
+    /// Gives what crowds the scratch too.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] with the least that would do.
+    pub(super) fn with_crowded(
+        self,
+        budget: &Budget,
+        records: u64,
+        (all, one): (u64, u64),
+        needs: Needs,
+    ) -> Result<(Self, u64)> {
+        let beside = budget.used() + LEAST_ROOM + SCRATCH + needs.scratch + 2 * LEAST_BUFFER;
+        let least = beside + records.max(LEAST_RECORDS) + one;
+        if least > budget.limit() {
+            return Err(Error::memory("an index of k-mers as frequent as here", least, budget.limit()));
+        }
+        if records + all <= self.records {
+            return Ok((self, all));
+        }
+        let records = budget.limit() - beside;
+        Ok((Self { workers: 1, window: LEAST_BUFFER, store_cache: LEAST_BUFFER, beside, records }, one))
     }
 }
 
@@ -82,7 +105,7 @@ mod tests {
             for threads in [1, 2, 8, 64] {
                 let budget = Budget::new(mib << 20);
                 let _used = budget.reserve(Component::Program, 100, "a test").expect("fits");
-                let shares = match Shares::of(&budget, threads, 1000) {
+                let shares = match Shares::checked(&budget, threads, Needs { sample: 1000, scratch: 0 }) {
                     Ok(shares) => shares,
                     Err(e) => panic!("{mib} MiB, {threads} threads: {e}"),
                 };
@@ -91,34 +114,38 @@ mod tests {
                 assert!(shares.records >= LEAST_RECORDS, "{shares:?}");
                 let parts = 100 + LEAST_ROOM + shares.workers * SCRATCH + shares.window + shares.store_cache;
                 assert_eq!((parts, parts + shares.records), (shares.beside, mib << 20), "{mib} {threads}");
-                let fewer = shares.without(LEAST_RECORDS);
-                assert_eq!(fewer.beside + fewer.records, shares.beside + shares.records.max(fewer.records));
             }
         }
     }
 
     #[test]
     fn a_large_unit_takes_what_others_can_spare() {
+        let needs = Needs { sample: 0, scratch: 1 << 20 };
         let budget = Budget::new(100 << 20);
-        let shares = Shares::of(&budget, 4, 0).expect("enough");
-        assert_eq!(shares.with_unit(&budget, shares.records).expect("fits"), shares);
-        let crowded = shares.with_unit(&budget, shares.records + 1).expect("fits");
+        let shares = Shares::checked(&budget, 4, needs).expect("enough");
+        let fits = (shares.records - 20, (20, 10));
+        assert_eq!(shares.with_crowded(&budget, fits.0, fits.1, needs).expect("fits"), (shares, 20));
+        let (crowded, one) = shares.with_crowded(&budget, fits.0, (21, 10), needs).expect("fits");
+        assert_eq!((crowded.workers, one), (1, 10));
         assert!(crowded.records > shares.records && crowded.beside + crowded.records == 100 << 20);
-        let Err(Error::Memory { needed, .. }) = shares.with_unit(&budget, 100 << 20) else {
+        let Err(Error::Memory { needed, .. }) = shares.with_crowded(&budget, 100 << 20, (9 << 20, 5 << 20), needs)
+        else {
             panic!("more than all fits");
         };
         let budget = Budget::new(needed);
-        assert!(Shares::of(&budget, 4, 0).and_then(|s| s.with_unit(&budget, 100 << 20)).is_ok());
+        let enough = Shares::of(&budget, 4, needs);
+        assert!(enough.with_crowded(&budget, 100 << 20, (9 << 20, 5 << 20), needs).is_ok());
     }
 
     #[test]
     fn the_least_that_is_named_is_enough() {
-        for (sample, threads) in [(0, 1), (0, 16), (40 << 20, 2)] {
-            let Err(Error::Memory { needed, .. }) = Shares::of(&Budget::new(1 << 20), threads, sample) else {
+        for (sample, scratch, threads) in [(0, 0, 1), (0, 0, 16), (40 << 20, 0, 2), (0, 50 << 20, 2)] {
+            let needs = Needs { sample, scratch };
+            let Err(Error::Memory { needed, .. }) = Shares::checked(&Budget::new(1 << 20), threads, needs) else {
                 panic!("too little memory is enough");
             };
-            assert!(Shares::of(&Budget::new(needed), threads, sample).is_ok());
-            assert!(Shares::of(&Budget::new(needed - (2 << 20)), threads, sample).is_err());
+            assert!(Shares::checked(&Budget::new(needed), threads, needs).is_ok());
+            assert!(Shares::checked(&Budget::new(needed - (2 << 20)), threads, needs).is_err());
         }
     }
 }

@@ -3,8 +3,8 @@
 //! They go as those of [`partition`](super::partition): exact counts by range of keys, scatter, sort, encode. But the
 //! records are super-k-mers, some seven times fewer than k-mers, and each takes its context along.
 
+use std::cmp::Ordering;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
@@ -13,7 +13,7 @@ use super::estimate::Gather;
 use super::genome::{Piece, Pieces};
 use super::seeds::Repeats;
 use super::spectrum::SpectrumCounter;
-use super::{EncodedPage, Handover, Planned, records};
+use super::{Done, EncodedPage, Handover, Planned, Task, records, run_tasks};
 use crate::kmer::{Minimizers, SuperKmer, low_mask};
 use crate::memory::{Anonymous, Budget, Component, Reservation, SpareBuffers};
 use crate::store::layout::Divisor;
@@ -28,11 +28,32 @@ const SAMPLE: u64 = 1 << 17;
 /// Super-k-mers of a cell, about: pages are whole cells.
 const CELL: u64 = 192;
 
+/// Bytes of a record.
+pub(super) const RECORD: u64 = size_of::<Occurrence>() as u64;
+
+/// Records that a thread keeps space for, of those that a unit needed: 8 MiB.
+const KEPT: usize = 1 << 19;
+
+/// Bytes of the records of a page from which on it is cut into units, where they fit one pass.
+const LARGE_PAGE: u64 = 4 << 20;
+
 /// A super-k-mer of the genome: from the highest bits on its key, its range, its context, and the position of its minimizer
 /// in the lowest. In two words, so that memory need not be aligned to sixteen bytes.
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Occurrence([u64; 2]);
+
+impl Ord for Occurrence {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.value().cmp(&other.value())
+    }
+}
+
+impl PartialOrd for Occurrence {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Occurrence {
     #[inline(always)]
@@ -82,21 +103,34 @@ impl Cut {
         occurrence.0[0] & low_mask(self.position_bits)
     }
 
+    /// The same without its position: what occurs at other places too.
+    fn content(&self, occurrence: Occurrence) -> Occurrence {
+        let [low, high] = occurrence.0;
+        Occurrence([low & !low_mask(self.position_bits), high])
+    }
+
     /// Calls `each(entries)` for every run of sorted occurrences with one key; the index of an entry is its first
-    /// occurrence.
+    /// occurrence. `of` gives the occurrence of an item, and `count` how many a run of equal ones stands for.
     #[inline(always)]
-    fn groups(&self, sorted: &[Occurrence], entries: &mut Vec<Entry>, mut each: impl FnMut(u64, &[Entry])) {
+    fn groups<I>(
+        &self,
+        sorted: &[I],
+        of: impl Fn(&I) -> Occurrence,
+        count: impl Fn(&[I]) -> u64,
+        entries: &mut Vec<Entry>,
+        mut each: impl FnMut(u64, &[Entry]),
+    ) {
         let context_bits = 4 * self.minimizers.flank();
         let mut at = 0;
-        while let Some(&first) = sorted.get(at) {
-            let key = self.key(first);
+        while let Some(first) = sorted.get(at) {
+            let key = self.key(of(first));
             entries.clear();
-            while let Some(content) = sorted.get(at).map(|o| o.value() >> self.position_bits)
+            while let Some(content) = sorted.get(at).map(|o| of(o).value() >> self.position_bits)
                 && (content >> (self.key_at - self.position_bits)) as u64 == key
             {
                 let start = at;
                 at += 1;
-                while sorted.get(at).is_some_and(|o| o.value() >> self.position_bits == content) {
+                while sorted.get(at).is_some_and(|o| of(o).value() >> self.position_bits == content) {
                     at += 1;
                 }
                 let range = (content >> context_bits) as u64 & low_mask(Fields::RANGE_BITS);
@@ -105,7 +139,7 @@ impl Cut {
                     low,
                     high,
                     context: content as u64 & low_mask(context_bits),
-                    count: (at - start) as u64,
+                    count: count(&sorted[start..at]),
                     index: start as u32,
                 });
             }
@@ -128,18 +162,23 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    /// Super-k-mers to be expected, bits by which they are thinned out for the sample, and bits of a cell's number.
-    fn bits(kmers: u64, minimizers: &Minimizers) -> (u64, u32, u32) {
+    /// Bits by which super-k-mers are thinned out for the sample, and bits of a cell's number.
+    fn bits(kmers: u64, minimizers: &Minimizers) -> (u32, u32) {
         // As random bases have them: one for every half of a window.
         let expected = kmers * 2 / u64::from(minimizers.flank() + 2) + 1;
         let bits = |parts: u64| parts.max(1).next_power_of_two().ilog2().min(minimizers.key_bits() - 1);
-        (expected, bits(expected / SAMPLE), bits(expected / CELL).min(20))
+        (bits(expected / SAMPLE), bits(expected / CELL).min(20))
+    }
+
+    /// Distinct super-k-mers of the sample for which there is space: a genome of short contigs has more than expected.
+    fn capacity(kmers: u64) -> u64 {
+        kmers.min(3 * SAMPLE)
     }
 
     /// Bytes that sample and counts take.
     pub(super) fn sample_bytes(kmers: u64, minimizers: &Minimizers, stripes: usize) -> u64 {
-        let (expected, sample_bits, cell_bits) = Self::bits(kmers, minimizers);
-        Gather::<Occurrence>::bytes(expected >> sample_bits) + (stripes as u64) * (4 << cell_bits)
+        let (_, cell_bits) = Self::bits(kmers, minimizers);
+        Gather::<Occurrence>::bytes(Self::capacity(kmers)) + (stripes as u64) * (4 << cell_bits)
     }
 
     /// Counts super-k-mers by cell and samples those with the lowest keys, on the current thread pool.
@@ -152,12 +191,13 @@ impl Survey {
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Self> {
         let cut = Cut::new(minimizers, lists);
-        let (expected, sample_bits, cell_bits) = Self::bits(pieces.kmers(), &minimizers);
+        let kmers = pieces.kmers();
+        let (sample_bits, cell_bits) = Self::bits(kmers, &minimizers);
         let limit = low_mask(minimizers.key_bits() - sample_bits);
         let cell_shift = minimizers.key_bits() - cell_bits;
-        let bytes = Self::sample_bytes(pieces.kmers(), &minimizers, stripes.len());
+        let bytes = Self::sample_bytes(kmers, &minimizers, stripes.len());
         let mut held = budget.reserve(Component::Sample, bytes, "the sample of k-mers")?;
-        let sample = Gather::new(expected >> sample_bits);
+        let sample = Gather::new(Self::capacity(kmers), kmers, move |&o| cut.key(o), limit);
         let counts: Vec<_> = stripes
             .par_iter()
             .map(|stripe| {
@@ -169,7 +209,7 @@ impl Survey {
                     |piece, s| {
                         counts[(s.key >> cell_shift) as usize] += 1;
                         if s.key <= limit {
-                            part.push(cut.occurrence(piece, &s));
+                            part.push(cut.content(cut.occurrence(piece, &s)));
                         }
                     },
                     progress,
@@ -177,17 +217,24 @@ impl Survey {
                 counts
             })
             .collect();
-        let mut sample = sample.all();
-        sample.par_sort_unstable_by_key(|o| o.value());
+        let (sample, halved) = sample.all();
+        let sample_bits = sample_bits + halved;
         let (mut distinct, mut repeated, mut entries) = (0, 0, 0);
         let mut scratch = Vec::new();
-        cut.groups(&sample, &mut Vec::new(), |_, group| {
-            entries += group.len() as u64;
-            for_each_kmer_of(&minimizers, group, &mut scratch, |_, _, frequency| {
-                distinct += 1;
-                repeated += u64::from(frequency > 1);
-            });
-        });
+        let counted = |run: &[(Occurrence, u64)]| run.iter().map(|sample| sample.1).sum();
+        cut.groups(
+            &sample,
+            |sample| sample.0,
+            counted,
+            &mut Vec::new(),
+            |_, group| {
+                entries += group.len() as u64;
+                for_each_kmer_of(&minimizers, group, &mut scratch, |_, _, frequency| {
+                    distinct += 1;
+                    repeated += u64::from(frequency > 1);
+                });
+            },
+        );
         drop(sample);
         held.resize((stripes.len() as u64) * (4 << cell_bits));
         let scale = |n: u64| n << sample_bits;
@@ -213,33 +260,83 @@ impl Survey {
     }
 }
 
-/// How the super-k-mers of a genome are shared out: cells make pages, pages make units, units make passes.
+/// How the super-k-mers of a genome are shared out: cells make units, units make passes. A unit is one page or several; a
+/// page of which the records are many is several units.
 pub(super) struct Partition {
     cut: Cut,
     pub(super) layout: SuperKmerLayout,
     fields: Fields,
     cell_shift: u32,
-    unit: Divisor,
-    pages_per_unit: u64,
+    unit_of: UnitOf,
+    /// The pages of each unit.
+    pages: Vec<Range<u64>>,
     /// Super-k-mers by stripe and unit.
     counts: Vec<Vec<u32>>,
 }
 
+/// The unit of a cell.
+enum UnitOf {
+    /// All units have as many cells.
+    Equal(Divisor),
+    /// By cell.
+    Listed(Vec<u32>),
+}
+
 impl Partition {
-    /// Cuts what was surveyed for so many passes, with at most `streams` units a pass.
+    /// Cuts what was surveyed into at most `streams` units, and further where the records of a page are more than
+    /// `most` bytes.
     pub(super) fn new(
         survey: &Survey,
         k: u32,
-        kmers: u64,
+        pieces: &Pieces<'_>,
         lists: &ListCode,
-        passes: u64,
         streams: u64,
+        most: u64,
     ) -> (Self, MemoryHints) {
+        let kmers = pieces.kmers();
         let minimizers = survey.cut.minimizers;
         let layout = SuperKmerLayout::plan(&minimizers, k, survey.entries, survey.cell_bits);
-        let pages_per_unit = layout.pages.div_ceil(streams.saturating_mul(passes.max(1))).max(1);
-        let cells_per_unit = pages_per_unit * (layout.buckets_per_page >> (layout.bucket_bits - survey.cell_bits));
-        let by_unit = |cells: &Vec<u32>| cells.chunks(cells_per_unit as usize).map(|unit| unit.iter().sum()).collect();
+        let pages_per_unit = layout.pages.div_ceil(streams).max(1);
+        let cells_per_page = layout.buckets_per_page >> (layout.bucket_bits - survey.cell_bits);
+        let cells_per_unit = pages_per_unit * cells_per_page;
+        let in_cells = |cells: Range<usize>| -> u64 {
+            survey.counts.iter().flat_map(|counts| &counts[cells.clone()]).map(|&count| u64::from(count)).sum()
+        };
+        let cells = 1usize << survey.cell_bits;
+        let pages = |unit: u64| unit * pages_per_unit..((unit + 1) * pages_per_unit).min(layout.pages);
+        let most = most.min(LARGE_PAGE) / RECORD;
+        let units = (0..cells).step_by(cells_per_unit as usize);
+        let is_large = |start: usize| in_cells(start..(start + cells_per_unit as usize).min(cells)) > most;
+        let mut partition = Self {
+            cut: survey.cut,
+            layout,
+            fields: Fields::new(&layout, minimizers, lists),
+            cell_shift: minimizers.key_bits() - survey.cell_bits,
+            unit_of: UnitOf::Equal(Divisor::new(cells_per_unit)),
+            pages: (0..units.len() as u64).map(pages).collect(),
+            counts: Vec::new(),
+        };
+        if pages_per_unit == 1 && units.clone().any(is_large) {
+            // As many cells as fit in each, one at the least.
+            partition.pages.clear();
+            let (mut listed, mut sum) = (Vec::with_capacity(cells), 0);
+            for cell in 0..cells {
+                let (page, here) = (cell as u64 / cells_per_page, in_cells(cell..cell + 1));
+                if (cell as u64).is_multiple_of(cells_per_page) || sum + here > most {
+                    partition.pages.push(page..page + 1);
+                    sum = 0;
+                }
+                sum += here;
+                listed.push(partition.pages.len() as u32 - 1);
+            }
+            partition.unit_of = UnitOf::Listed(listed);
+        }
+        let by_unit = |counts: &Vec<u32>| {
+            let mut sums = vec![0; partition.pages.len()];
+            (0..).zip(counts).for_each(|(cell, &count)| sums[partition.unit_of_cell(cell) as usize] += count);
+            sums
+        };
+        partition.counts = survey.counts.iter().map(by_unit).collect();
         let (dictionary_bytes, position_bytes) = layout.bytes(&minimizers, survey.entries, survey.occurrences(), lists);
         let hints = MemoryHints {
             kmers,
@@ -250,41 +347,48 @@ impl Partition {
             dictionary_bytes,
             position_bytes,
         };
-        let partition = Self {
-            cut: survey.cut,
-            layout,
-            fields: Fields::new(&layout, minimizers, lists),
-            cell_shift: minimizers.key_bits() - survey.cell_bits,
-            unit: Divisor::new(cells_per_unit),
-            pages_per_unit,
-            counts: survey.counts.iter().map(by_unit).collect(),
-        };
         (partition, hints)
     }
 
     /// Units in all.
     pub(super) fn units(&self) -> u64 {
-        self.layout.pages.div_ceil(self.pages_per_unit)
+        self.pages.len() as u64
     }
 
-    /// The pages of a unit.
+    /// The pages of a unit, or the page that it is a part of.
     pub(super) fn pages_of(&self, unit: u64) -> Range<u64> {
-        unit * self.pages_per_unit..((unit + 1) * self.pages_per_unit).min(self.layout.pages)
+        self.pages[unit as usize].clone()
+    }
+
+    /// Records of a unit.
+    pub(super) fn unit_records(&self, unit: u64) -> u64 {
+        self.counts.iter().map(|counts| u64::from(counts[unit as usize])).sum()
     }
 
     /// Bytes of the records of a unit.
     pub(super) fn unit_bytes(&self, unit: u64) -> u64 {
-        self.counts.iter().map(|counts| u64::from(counts[unit as usize])).sum::<u64>() * size_of::<Occurrence>() as u64
+        self.unit_records(unit) * RECORD
     }
 
-    /// Bytes of the counts.
+    /// Bytes of the counts, and of what says which unit is which.
     pub(super) fn capacity_bytes(&self) -> u64 {
-        self.counts.iter().map(|counts| counts.capacity() as u64 * 4).sum()
+        let listed = if let UnitOf::Listed(listed) = &self.unit_of { listed.capacity() } else { 0 };
+        let pages = self.pages.capacity() * size_of::<Range<u64>>();
+        let counts = self.counts.iter().map(|counts| counts.capacity()).sum::<usize>();
+        (4 * (counts + listed) + pages) as u64
+    }
+
+    #[inline(always)]
+    fn unit_of_cell(&self, cell: u64) -> u64 {
+        match &self.unit_of {
+            UnitOf::Equal(divisor) => divisor.quotient(cell),
+            UnitOf::Listed(units) => u64::from(units[cell as usize]),
+        }
     }
 
     #[inline(always)]
     fn unit_of(&self, key: u64) -> u64 {
-        self.unit.quotient(key >> self.cell_shift)
+        self.unit_of_cell(key >> self.cell_shift)
     }
 
     /// Runs the passes of a plan and hands over its pages.
@@ -302,28 +406,22 @@ impl Partition {
         let mut workers: Vec<_> = (0..planned.shares.workers)
             .map(|_| Worker::new(self, planned.identity, &planned.lists, &handover.spare, budget))
             .collect();
+        let mut open = None;
         for (number, units) in planned.passes.iter().enumerate() {
             let share = bytes_of(units) as f64 / bytes_of(&(0..self.units())).max(1) as f64;
             let scattered = self.scatter(&planned.pieces, &stripes, units.clone(), records(memory), &|kmers| {
                 progress.advance((kmers as f64 * share) as u64);
             });
-            let next = AtomicU64::new(units.start);
-            let (next, scattered) = (&next, &scattered);
-            rayon::scope(|scope| {
-                for worker in &mut workers {
-                    scope.spawn(move |_| {
-                        loop {
-                            let unit = next.fetch_add(1, Ordering::Relaxed);
-                            if unit >= units.end
-                                || !worker.run(unit, &scattered.unit(unit - units.start), handover, progress)
-                            {
-                                break;
-                            }
-                        }
-                    });
-                }
+            let tasks = planned.partition.tasks(units.clone());
+            open = run_tasks(&tasks, &mut workers, open, |worker: &mut Worker<'_>, task, open| {
+                worker.run(task, open, &scattered, handover, progress)
             });
-            handover.pass_ended(planned, number, workers.iter().map(|worker| &worker.spectrum));
+            if handover.window.is_closed() {
+                return;
+            }
+            if tasks.last().is_some_and(|task| task.is_whole) {
+                handover.pass_ended(planned, number, workers.iter().map(|worker| &worker.spectrum));
+            }
         }
     }
 
@@ -370,19 +468,20 @@ impl Partition {
                 (&*region, cursors)
             })
             .collect();
-        Scattered { stripes }
+        Scattered { first_unit: units.start, stripes }
     }
 }
 
 /// The super-k-mers of one pass: for each stripe its records and, for each unit, where they end.
 struct Scattered<'m> {
+    first_unit: u64,
     stripes: Vec<(&'m [Occurrence], Vec<u64>)>,
 }
 
 impl<'m> Scattered<'m> {
-    /// The records of a unit, counted from the first of the pass: a slice a stripe.
+    /// The records of a unit: a slice a stripe.
     fn unit(&self, unit: u64) -> Vec<&'m [Occurrence]> {
-        let unit = unit as usize;
+        let unit = (unit - self.first_unit) as usize;
         self.stripes
             .iter()
             .map(|(region, ends)| {
@@ -393,15 +492,29 @@ impl<'m> Scattered<'m> {
     }
 }
 
+/// A page in the making.
+struct OpenPage {
+    encoder: SuperKmerEncoder,
+    repeats: Repeats,
+    kmers: u64,
+    positions: u64,
+    /// Charged while no thread works on it.
+    held: Reservation,
+}
+
 /// One thread's part in sorting and encoding.
 struct Worker<'a> {
     partition: &'a Partition,
-    encoder: SuperKmerEncoder,
+    identity: Identity,
+    lists: &'a ListCode,
+    /// Of the page before, to be used again.
+    encoder: Option<SuperKmerEncoder>,
     ends: Vec<u32>,
     sorted: Vec<Occurrence>,
     entries: Vec<Entry>,
     spectrum: SpectrumCounter,
     spare: &'a SpareBuffers,
+    budget: &'a Budget,
     held: Reservation,
 }
 
@@ -412,60 +525,114 @@ impl<'a> Worker<'a> {
     fn new(
         partition: &'a Partition,
         identity: Identity,
-        lists: &ListCode,
+        lists: &'a ListCode,
         spare: &'a SpareBuffers,
-        budget: &Budget,
+        budget: &'a Budget,
     ) -> Self {
         Self {
             partition,
-            encoder: SuperKmerEncoder::new(identity, partition.layout, partition.fields, lists.clone()),
+            identity,
+            lists,
+            encoder: None,
             ends: Vec::new(),
             sorted: Vec::new(),
             entries: Vec::new(),
             spectrum: SpectrumCounter::default(),
             spare,
+            budget,
             held: budget.hold(Component::SortScratch),
         }
     }
 
-    /// Sorts, encodes and hands over the pages of a unit; false when the writer has gone.
-    fn run(&mut self, unit: u64, segments: &[&[Occurrence]], handover: &Handover, progress: &dyn Progress) -> bool {
+    /// Sorts, encodes and hands over the pages of a task, or goes on with the page that it continues.
+    fn run(
+        &mut self,
+        task: &Task,
+        open: Option<OpenPage>,
+        scattered: &Scattered<'_>,
+        handover: &Handover,
+        progress: &dyn Progress,
+    ) -> Done<OpenPage> {
         let Partition { cut, layout, .. } = self.partition;
-        let pages = self.partition.pages_of(unit);
-        let keys = layout.first_key(&cut.minimizers, pages.start)..layout.first_key(&cut.minimizers, pages.end);
-        self.sort(segments, keys);
-        let mut rest = &self.sorted[..segments.iter().map(|s| s.len()).sum()];
-        for page in pages {
-            let next_key = layout.first_key(&cut.minimizers, page + 1);
-            let (here, others) = rest.split_at(rest.partition_point(|&o| cut.key(o) < next_key));
-            rest = others;
-            if page < handover.first_page {
-                continue;
+        let first_key = |page| layout.first_key(&cut.minimizers, page);
+        let keys = first_key(task.pages.start)..first_key(task.pages.end);
+        let mut open = open;
+        for unit in task.units.clone() {
+            let segments = scattered.unit(unit);
+            self.sort(&segments, keys.clone());
+            let sorted = std::mem::take(&mut self.sorted);
+            let mut rest = &sorted[..segments.iter().map(|s| s.len()).sum()];
+            for page in task.pages.clone() {
+                let (here, others) = rest.split_at(rest.partition_point(|&o| cut.key(o) < first_key(page + 1)));
+                rest = others;
+                if page < handover.first_page {
+                    continue;
+                }
+                let mut begun = open.take().unwrap_or_else(|| self.begin());
+                begun.held.resize(0);
+                self.add(&mut begun, page, here, progress);
+                if unit + 1 < task.units.end || !task.is_whole {
+                    begun.held.resize(begun.encoder.capacity_bytes() + begun.repeats.capacity_bytes());
+                    open = Some(begun);
+                } else if !self.finish(page, begun, handover) {
+                    return Done::Stopped;
+                }
             }
-            let (mut repeats, mut kmers, mut positions) = (Repeats::default(), 0, 0);
-            let (encoder, spectrum) = (&mut self.encoder, &mut self.spectrum);
-            cut.groups(here, &mut self.entries, |key, entries| {
-                let position = |entry: &Entry, i: u64| cut.position(here[entry.index as usize + i as usize]);
+            let scratch = (sorted.capacity() * size_of::<Occurrence>() + self.ends.capacity() * 4) as u64;
+            self.held.resize(scratch + self.encoder.as_ref().map_or(0, SuperKmerEncoder::capacity_bytes));
+            // What a minimizer of great frequency needed is not kept for others.
+            if sorted.capacity() <= KEPT {
+                self.sorted = sorted;
+            }
+        }
+        open.map_or(Done::HandedOver, Done::Open)
+    }
+
+    fn begin(&mut self) -> OpenPage {
+        let Partition { layout, fields, .. } = *self.partition;
+        let new = || SuperKmerEncoder::new(self.identity, layout, fields, self.lists.clone());
+        OpenPage {
+            encoder: self.encoder.take().unwrap_or_else(new),
+            repeats: Repeats::default(),
+            kmers: 0,
+            positions: 0,
+            held: self.budget.hold(Component::SortScratch),
+        }
+    }
+
+    /// Adds sorted records to a page.
+    fn add(&mut self, open: &mut OpenPage, page: u64, sorted: &[Occurrence], progress: &dyn Progress) {
+        let OpenPage { encoder, repeats, kmers, positions, .. } = open;
+        let (cut, spectrum) = (&self.partition.cut, &mut self.spectrum);
+        let before = *positions;
+        let count = |run: &[Occurrence]| run.len() as u64;
+        cut.groups(
+            sorted,
+            |&o| o,
+            count,
+            &mut self.entries,
+            |key, entries| {
+                let position = |entry: &Entry, i: u64| cut.position(sorted[entry.index as usize + i as usize]);
                 encoder.group(page, key, entries, position, |frequency| {
                     spectrum.add(frequency);
                     if frequency >= 2 {
-                        repeats.push(kmers, frequency);
+                        repeats.push(*kmers, frequency);
                     }
-                    kmers += 1;
-                    positions += frequency;
+                    *kmers += 1;
+                    *positions += frequency;
                 });
-            });
-            let (dictionary, block) = self.encoder.finish(page, self.spare.take(), self.spare.take());
-            let scratch = (self.sorted.capacity() * size_of::<Occurrence>() + self.ends.capacity() * 4) as u64;
-            self.held.resize(scratch + self.encoder.capacity_bytes());
-            progress.advance(positions);
-            let bytes = (dictionary.capacity() + block.capacity()) as u64 + repeats.capacity_bytes();
-            let encoded = EncodedPage { dictionary, block, kmers, positions, sampled: 0, repeats };
-            if !handover.put(page, encoded, bytes) {
-                return false;
-            }
-        }
-        true
+            },
+        );
+        progress.advance(*positions - before);
+    }
+
+    /// Encodes a page and hands it over; false when the writer has gone.
+    fn finish(&mut self, page: u64, open: OpenPage, handover: &Handover) -> bool {
+        let OpenPage { mut encoder, repeats, kmers, positions, held: _ } = open;
+        let (dictionary, block) = encoder.finish(page, self.spare.take(), self.spare.take());
+        self.encoder = Some(encoder);
+        let bytes = (dictionary.capacity() + block.capacity()) as u64 + repeats.capacity_bytes();
+        handover.put(page, EncodedPage { dictionary, block, kmers, positions, sampled: 0, repeats }, bytes)
     }
 
     /// Sorts records with keys in `keys` into `self.sorted`: first into as many ranges of keys as there are records, then

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Settings, grouped};
+use super::{Settings, bases, grouped};
 use crate::index::OpenOptions;
 use crate::output::pair_row;
 use crate::repeats::{CandidateOptions, CandidateStatistics, candidates};
@@ -20,19 +20,19 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PATTERN", value_parser = pattern)]
     spaced: Vec<Pattern>,
     /// Places nearer than this on one strand count as one
-    #[arg(long, value_name = "N", default_value_t = 500)]
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = bases)]
     tandem_distance: u64,
     /// Leave out seeds that occur less often
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(2..))]
     min_frequency: u64,
     /// Fewest bases of a pair
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = bases)]
     min_length: u64,
     /// Most bases that an alignment goes on beyond the seed, in one direction
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
     max_extend: u32,
     /// Leave out pairs that chance gives more often than this in the whole genome
-    #[arg(long, value_name = "E", default_value_t = 1e-3)]
+    #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = super::annotate::e_value)]
     max_e_value: f64,
 }
 

@@ -150,7 +150,7 @@ fn in_index_order(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
         let writer = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn_scoped(scope, write)
-            .map_err(|e| Error::io("start a thread for", index.folder(), e))?;
+            .map_err(|e| Error::thread("pages", e))?;
         let next = std::sync::atomic::AtomicU64::new(0);
         let closing = window.closing();
         let made = (0..workers).into_par_iter().try_for_each(|_| {

@@ -5,16 +5,16 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Settings, grouped};
+use super::{Settings, bases, grouped};
 use crate::index::{Index, OpenOptions};
 use crate::memory::{Budget, parse_size};
 use crate::output::{FamiliesSummary, FamilyFormat, Output, families, stockholm};
 use crate::repeats::{
     Family, FamilyCopy, FamilySeed, FamilyStatistics, LeftOut, Parameters, RefineOptions, RefinedFamily, Scores,
-    discover, refine, seed_alignments, statistics,
+    discover, families_memory, refine, seed_alignments, statistics,
 };
 use crate::sequence::letters;
-use crate::store::Contig;
+use crate::store::{Contig, Manifest};
 use crate::{Error, Progress, Result};
 
 #[derive(Debug, Args)]
@@ -56,17 +56,17 @@ pub(super) struct SearchArguments {
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=24))]
     band: u16,
     /// Most bases of an extension in one direction
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
-    max_extend: usize,
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = bases)]
+    max_extend: u64,
     /// Bases without a better score after which an extension ends
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    stop_after: usize,
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = bases)]
+    stop_after: u64,
     /// What each base of the consensus must add to the sum of the scores of its copies
     #[arg(long, value_name = "N", default_value_t = 1)]
     min_improvement: u16,
     /// Shortest consensus
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    min_length: usize,
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = bases)]
+    min_length: u64,
     /// Fewest copies, in places of their own
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(2..))]
     min_copies: u16,
@@ -74,7 +74,7 @@ pub(super) struct SearchArguments {
     #[arg(long, value_name = "N")]
     max_families: Option<usize>,
     /// Alike stretches nearer than this on one strand count as one
-    #[arg(long, value_name = "N", default_value_t = 500)]
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = bases)]
     tandem_distance: u64,
     /// Look for families in a sample of so many bases first, then in ones of three times as many, until the whole genome was seen; copies are
     /// those of the whole genome [default: all at once up to 256M, else 64M]
@@ -92,11 +92,11 @@ impl SearchArguments {
                 gap_extend: self.gap_extend,
                 cap_penalty: self.cap_penalty,
                 band: self.band.into(),
-                stop_after: self.stop_after,
-                max_extend: self.max_extend,
+                stop_after: self.stop_after as usize,
+                max_extend: self.max_extend as usize,
                 min_improvement: self.min_improvement.into(),
             },
-            min_length: self.min_length.max(1),
+            min_length: self.min_length.max(1) as usize,
             min_copies: self.min_copies.into(),
             max_families: self.max_families.unwrap_or(usize::MAX),
             tandem_distance: self.tandem_distance,
@@ -131,6 +131,36 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     library.write_all(&text).map_err(|e| Error::io("write", "the output", e))?;
     library.finish()?;
     summarize(&found.summary, settings)
+}
+
+/// Bases of a byte of compressed FASTA, at the least: two bits a base, and what headers and lower case take.
+const BASES_PER_BYTE: u64 = 3;
+/// Bytes of an open index, about.
+const OPEN_INDEX: u64 = 5 << 20;
+
+/// Checks before any work that the memory suffices to index a genome, in files or in the folder of its index, and to
+/// find its families. Bases are estimated from the size of files; what cannot be looked at is left to those who read it.
+///
+/// # Errors
+/// [`Error::Memory`].
+pub(super) fn check_memory(genome: &[PathBuf], settings: &Settings) -> Result<()> {
+    let bases_of = |path: &PathBuf| {
+        if path.is_dir() {
+            return Manifest::read(path).ok().map(|manifest| manifest.genome.bases);
+        }
+        let bytes = std::fs::metadata(path).ok().filter(|metadata| metadata.is_file())?.len();
+        let is_plain = path.extension().is_some_and(|e| ["fa", "fasta", "fna", "fas"].iter().any(|plain| e == *plain));
+        // Line ends and headers are no bases.
+        Some(if is_plain { bytes / 8 * 7 } else { bytes.saturating_mul(BASES_PER_BYTE) })
+    };
+    let Some(bases) = genome.iter().map(bases_of).sum::<Option<u64>>() else { return Ok(()) };
+    let budget = &settings.budget;
+    let families = OPEN_INDEX + families_memory(bases, 1, settings.threads as u64);
+    let least = budget.used() + families.max(crate::build::least_memory());
+    if least > budget.limit() {
+        return Err(Error::memory("detect, its search for families included,", least, budget.limit()));
+    }
+    Ok(())
 }
 
 /// The families of a genome.

@@ -28,7 +28,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::index::{CacheOptions, Index, OpenOptions};
 use crate::memory::{
     Budget, Component, MemoryUsageBreakdown, Monitor, Peak, Reservation, available_memory, available_threads, headroom,
-    parse_size, resident,
+    human_bytes, parse_size, process_limit, resident, share_one_arena,
 };
 use crate::output::{self, Output, counted, grouped};
 use crate::text::printable;
@@ -83,7 +83,7 @@ enum Command {
 /// Flags of every command.
 #[derive(Debug, Args)]
 struct Common {
-    /// Working threads [default: the cores that the process may use]
+    /// Working threads, up to 16 a core; fewer where there is little memory [default: the cores that the process may use]
     #[arg(short, long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
     /// Most memory for all that is not a mapped file, such as 512M or 8G [default: half of what the process may use]
@@ -116,6 +116,12 @@ struct Common {
     force: bool,
 }
 
+/// Reads a number of bases within a contig, which has fewer than 2^32.
+fn bases(text: &str) -> Result<u64, String> {
+    let number = text.parse::<u64>().ok().filter(|&number| number <= u64::from(u32::MAX));
+    number.ok_or_else(|| format!("a number of bases is 0 to {}", u32::MAX))
+}
+
 /// Arguments resolved: what every command takes.
 struct Settings {
     threads: usize,
@@ -145,18 +151,61 @@ fn default_limit(available: u64) -> u64 {
     if available > LEAST_DEFAULT { (available / 2).max(LEAST_DEFAULT) } else { available / 4 * 3 }
 }
 
+/// Threads for each core that the process may use, at the most: more of them only wait, and take memory.
+const THREADS_PER_CORE: usize = 16;
+/// Budget for each thread, at the least: its stack, its part of the allocator and its share of a scan take about half.
+const PER_THREAD: u64 = 4 << 20;
+
+/// The number of threads for a budget, and a warning where fewer are taken than were asked for.
+fn threads_for(asked: Option<u16>, cores: usize, limit: u64) -> (usize, Option<String>) {
+    let most = cores * THREADS_PER_CORE;
+    let threads = asked.map_or(cores, usize::from);
+    let warning = (threads > most).then(|| {
+        format!("-t {threads} is more than {THREADS_PER_CORE} threads for each of {cores} cores; {most} are used")
+    });
+    // Where memory is scarce fewer do, and nothing depends on their number.
+    (threads.min(most).min((limit / PER_THREAD).max(1) as usize), warning)
+}
+
+/// The budget of a run, and a warning where more is asked for than there is.
+fn limit_for(
+    asked: Option<u64>,
+    low_memory: bool,
+    available: Option<u64>,
+    process: Option<u64>,
+) -> (u64, Option<String>) {
+    let may_use = available.into_iter().chain(process).min();
+    let limit = match asked {
+        Some(limit) => limit,
+        None if low_memory => LOW_MEMORY.min(may_use.map_or(LOW_MEMORY, default_limit)),
+        None => default_limit(may_use.unwrap_or(4 << 30)),
+    };
+    let more =
+        |what, most| format!("--max-memory is {}, and {what} {} of memory", human_bytes(limit), human_bytes(most));
+    match (process, available) {
+        // No more can be had: an allocation would fail.
+        (Some(most), _) if most < limit => {
+            (most, Some(more("the limits of the process (ulimit -v, -d, -m) leave", most)))
+        }
+        (_, Some(most)) if most < limit => (limit, Some(more("the machine or the cgroup of the process has", most))),
+        _ => (limit, None),
+    }
+}
+
 impl Settings {
     fn resolve(common: Common) -> Self {
-        let limit = match common.max_memory {
-            Some(limit) => limit,
-            None if common.low_memory => LOW_MEMORY,
-            None => default_limit(available_memory().unwrap_or(4 << 30)),
-        };
+        let cores = available_threads();
+        let process = process_limit(common.threads.map_or(cores, usize::from).min(cores * THREADS_PER_CORE));
+        if process.is_some() {
+            share_one_arena();
+        }
+        let (limit, scarce) = limit_for(common.max_memory, common.low_memory, available_memory(), process);
+        let (threads, crowded) = threads_for(common.threads, cores, limit);
         let budget = Budget::new(limit);
         let mut program = budget.hold(Component::Program);
         program.resize(resident().map_or(0, |now| now.anonymous));
-        Self {
-            threads: common.threads.map_or_else(available_threads, usize::from),
+        let settings = Self {
+            threads,
             budget,
             _program: program,
             low_memory: common.low_memory,
@@ -168,7 +217,9 @@ impl Settings {
             output: common.output,
             force: common.force,
             progress: Bars::new(common.quiet, common.verbose > 0),
-        }
+        };
+        scarce.iter().chain(&crowded).for_each(|warning| settings.warn(warning));
+        settings
     }
 
     /// Runs `work` on a pool of `--threads` threads, the only one there is.
@@ -177,7 +228,7 @@ impl Settings {
             .num_threads(self.threads)
             .thread_name(|i| format!("worker-{i}"))
             .build()
-            .map_err(|e| Error::io("start threads for", "the pool", std::io::Error::other(e)))?;
+            .map_err(|e| Error::thread("the pool", e))?;
         pool.install(work)
     }
 
@@ -281,7 +332,7 @@ impl Settings {
             Ok(series)
         });
         let monitor = Monitor::start(&self.budget, LOOK_EVERY, headroom, series.transpose()?)
-            .map_err(|e| Error::io("start a thread for", "the memory", e))?;
+            .map_err(|e| Error::thread("the memory", e))?;
         let outcome = command();
         let (peak, series) = monitor
             .stop()
@@ -392,8 +443,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, has_stdout: bool) -> E
             settings.progress.clear();
             settings.progress.line(&format!("error: ended by {signal}; nothing half done is left"));
         };
-        signals::heeding(say, || settings.watched(brief, command))
-            .unwrap_or_else(|e| Err(Error::io("start a thread for", "signals", e)))
+        signals::heeding(say, || settings.watched(brief, command)).unwrap_or_else(|e| Err(Error::thread("signals", e)))
     };
     settings.progress.clear();
     match outcome {
@@ -412,6 +462,33 @@ mod tests {
         assert_eq!(default_limit(gib), 512 * mib);
         assert_eq!(default_limit(700 * mib), 512 * mib);
         assert_eq!(default_limit(400 * mib), 300 * mib);
+    }
+
+    #[test]
+    fn fewer_threads_are_taken_where_memory_or_cores_are_few() {
+        use super::threads_for;
+        let (mib, gib) = (1u64 << 20, 1u64 << 30);
+        assert_eq!(threads_for(None, 8, gib), (8, None));
+        assert_eq!(threads_for(Some(32), 2, gib), (32, None));
+        assert_eq!(threads_for(Some(16), 16, 20 * mib), (5, None));
+        assert_eq!(threads_for(Some(3), 2, 0), (1, None));
+        let (threads, warning) = threads_for(Some(20_000), 2, 64 * gib);
+        assert_eq!((threads, warning.is_some_and(|text| text.contains("20000"))), (32, true));
+    }
+
+    #[test]
+    fn the_limits_of_the_process_bound_the_budget() {
+        use super::limit_for;
+        let (mib, gib) = (1u64 << 20, 1u64 << 30);
+        assert_eq!(limit_for(None, false, Some(24 * gib), None), (12 * gib, None));
+        assert_eq!(limit_for(None, false, Some(24 * gib), Some(400 * mib)), (300 * mib, None));
+        assert_eq!(limit_for(None, true, Some(24 * gib), Some(100 * mib)), (75 * mib, None));
+        assert_eq!(limit_for(None, true, Some(24 * gib), None), (256 * mib, None));
+        assert_eq!(limit_for(Some(gib), false, None, None), (gib, None));
+        let (limit, warning) = limit_for(Some(gib), false, Some(24 * gib), Some(400 * mib));
+        assert!(limit == 400 * mib && warning.is_some_and(|text| text.contains("ulimit")));
+        let (limit, warning) = limit_for(Some(48 * gib), false, Some(24 * gib), None);
+        assert!(limit == 48 * gib && warning.is_some_and(|text| text.contains("cgroup")));
     }
 
     #[test]

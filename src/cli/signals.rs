@@ -4,22 +4,34 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag::register_conditional_shutdown;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU, SIGXFSZ};
+use signal_hook::flag::{register, register_conditional_shutdown};
 use signal_hook::iterator::Signals;
 
 use crate::temporary::remove_all_and;
 
-const ENDING: [(i32, &str); 3] = [(SIGHUP, "SIGHUP"), (SIGINT, "SIGINT"), (SIGTERM, "SIGTERM")];
+/// Signals that end the program, with their names. Job schedulers send the last three before they kill.
+const ENDING: [(i32, &str); 6] = [
+    (SIGHUP, "SIGHUP"),
+    (SIGINT, "SIGINT"),
+    (SIGTERM, "SIGTERM"),
+    (SIGXCPU, "SIGXCPU"),
+    (SIGUSR1, "SIGUSR1"),
+    (SIGUSR2, "SIGUSR2"),
+];
+/// Of these, those of which a second one ends the program at once. The others may be sent every second.
+const URGENT: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
 
-/// Runs `work`; a signal that asks for the end removes what is being made, has `say` told of it, and ends the process with
-/// 128 and its number. A second one ends it at once.
+/// Runs `work`; a signal that asks for the end removes what is being made, calls `say` with its name, and ends the process
+/// with 128 and its number. A write past the limit of the size of files (`ulimit -f`) fails instead of ending the process.
 pub(super) fn heeding<T>(say: impl Fn(&str) + Sync, work: impl FnOnce() -> T) -> io::Result<T> {
     let heeded: Vec<_> = ENDING.into_iter().filter(|&(number, _)| !is_ignored(number)).collect();
     let ending = Arc::new(AtomicBool::new(false));
-    for &(number, _) in &heeded {
+    for &(number, _) in heeded.iter().filter(|signal| URGENT.contains(&signal.0)) {
         register_conditional_shutdown(number, 128 + number, Arc::clone(&ending))?;
     }
+    // Where a handler is, the system call returns its error.
+    register(SIGXFSZ, Arc::default())?;
     let mut signals = Signals::new(heeded.iter().map(|signal| signal.0))?;
     let handle = signals.handle();
     std::thread::scope(|scope| {

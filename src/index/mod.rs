@@ -313,12 +313,14 @@ impl Index {
         let count = self.manifest.genome.contigs;
         let mut all: Vec<Contig> = Vec::new();
         let mut held = self.budget.hold(Component::Contigs);
-        for number in 0..count.div_ceil(CONTIGS_PER_RECORD as u64) {
+        let records = count.div_ceil(CONTIGS_PER_RECORD as u64);
+        for number in 0..records {
             match self.catalog.value::<Vec<Contig>>(Record::Contigs, number)? {
                 Some(run) => {
                     // Each name also stands in the table by name.
                     let texts: usize = run.iter().map(|c| 2 * c.name.len() + c.description.len()).sum();
-                    held.grow((texts + 2 * run.len() * size_of::<Contig>()) as u64, "the table of contigs")?;
+                    let bytes = (texts + 2 * run.len() * size_of::<Contig>()) as u64;
+                    held.grow_part(bytes, "the table of contigs", (number + 1, records))?;
                     all.extend(run);
                 }
                 None => break,

@@ -86,12 +86,12 @@ impl Arena {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// A copy of `bytes` in a slot; `None` when it is too long for one.
+    /// A copy of `bytes` in a slot; `None` when it is too long for one, or the system has no memory for a slab.
     pub(crate) fn copy(self: &Arc<Self>, bytes: &[u8]) -> Option<Slot> {
         if bytes.len() > self.stride {
             return None;
         }
-        let (slab, at) = self.take();
+        let (slab, at) = self.take()?;
         // SAFETY: the place is this call's alone (see `Slab`), `at + stride` is within the slab, and `bytes` cannot
         // overlap it, since nobody else has a reference into a free place. Tested below.
         #[allow(unsafe_code)]
@@ -101,16 +101,17 @@ impl Arena {
         Some(Slot { slab, at, length: bytes.len(), arena: Arc::clone(self) })
     }
 
-    /// A free place: its slab and where it begins there.
-    fn take(&self) -> (Arc<Slab>, usize) {
+    /// A free place: its slab and where it begins there; `None` when the system has no memory for another slab.
+    fn take(&self) -> Option<(Arc<Slab>, usize)> {
         let mut slabs = self.slabs();
         for places in slabs.iter_mut().filter(|places| !places.closed) {
             if let Some(slab) = &places.slab
                 && let Some(at) = places.free.pop()
             {
-                return (Arc::clone(slab), at);
+                return Some((Arc::clone(slab), at));
             }
         }
+        let mut memory = Anonymous::new(self.slab_bytes as u64).ok()?;
         let number = match slabs.iter().position(|places| places.slab.is_none()) {
             Some(number) => number,
             None => {
@@ -118,14 +119,13 @@ impl Arena {
                 slabs.len() - 1
             }
         };
-        let mut memory = Anonymous::new(self.slab_bytes as u64);
         let base = memory.bytes().as_mut_ptr();
         let slab = Arc::new(Slab { number, _memory: memory, base });
         // Place 0 is this call's.
         let free = (1..self.slots_per_slab()).rev().map(|i| i * self.stride).collect();
         slabs[number] = Places { slab: Some(Arc::clone(&slab)), free, closed: false };
         self.bytes.fetch_add(self.slab_bytes(), Ordering::Relaxed);
-        (slab, 0)
+        Some((slab, 0))
     }
 
     /// Closes all slabs but the fullest, as many as hold what is in slots now. What lies in the others can be

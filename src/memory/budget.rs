@@ -214,6 +214,29 @@ impl Budget {
         Ok(self.take(&mut state, component, bytes, false))
     }
 
+    /// Reserves at once for one of many parts: `done` of `all` are there and have reserved `so_far` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Memory`], which names `what` and what all parts would take if the others are as large as those so far.
+    pub(crate) fn reserve_part(
+        &self,
+        component: Component,
+        bytes: u64,
+        what: &'static str,
+        so_far: u64,
+        (done, all): (u64, u64),
+    ) -> Result<Reservation> {
+        self.reserve(component, bytes, what).map_err(|e| match e {
+            Error::Memory { what, needed, allowed } => {
+                let parts = u128::from(so_far + bytes) * u128::from(all.saturating_sub(done)) / u128::from(done.max(1));
+                let rest = u64::try_from(parts).unwrap_or(u64::MAX);
+                // The first parts say little of the others.
+                Error::memory(what, needed.saturating_add(rest.min(8 * allowed)), allowed)
+            }
+            other => other,
+        })
+    }
+
     /// Nothing yet, to be resized to what is allocated.
     pub fn hold(&self, component: Component) -> Reservation {
         self.take(&mut self.state(), component, 0, false)
@@ -258,9 +281,19 @@ impl Reservation {
     /// Reserves more.
     ///
     /// # Errors
-    /// [`Error::Memory`], which names `what`, when too little is free.
+    /// [`Error::Memory`], which names `what`, when too little is free. What grows step by step is expected to grow by as
+    /// much again, so that the steps of those who retry with what is named are not as small.
     pub fn grow(&mut self, bytes: u64, what: &'static str) -> Result<()> {
-        let Reservation { bytes: added, .. } = &mut self.budget.reserve(self.component, bytes, what)?;
+        self.grow_part(bytes, what, (1, 2))
+    }
+
+    /// Reserves more, for one of many parts: `done` of `all` are there.
+    ///
+    /// # Errors
+    /// As [`Budget::reserve_part`].
+    pub(crate) fn grow_part(&mut self, bytes: u64, what: &'static str, part: (u64, u64)) -> Result<()> {
+        let more = self.budget.reserve_part(self.component, bytes, what, self.bytes, part);
+        let Reservation { bytes: added, .. } = &mut more?;
         // The same bytes, held by one reservation instead of two.
         self.bytes += std::mem::take(added);
         Ok(())

@@ -28,9 +28,9 @@ pub(crate) use pool::Buffer;
 pub use pool::pooled_bytes;
 pub(crate) use prefetch::prefetch;
 pub use report::{Difference, MemoryUsageBreakdown, Row};
-pub use resident::{Resident, available_memory, available_threads, resident};
+pub use resident::{Resident, available_memory, available_threads, process_limit, resident};
 pub(crate) use spare::{SpareBuffers, make_room};
-pub(crate) use trim::trim;
+pub(crate) use trim::{share_one_arena, trim};
 pub(crate) use window::Window;
 
 /// Bytes as people write them: `1.5 GiB`.

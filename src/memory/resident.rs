@@ -66,6 +66,30 @@ pub fn available_memory() -> Option<u64> {
     Some(cgroups().iter().fold(total, |least, group| least.min(group.limit)))
 }
 
+/// Bytes that the limits of this process (`ulimit -v`, `-d` and `-m`) leave to what it will allocate, with `threads`
+/// threads; `None` where it has none.
+///
+/// The address space and the data segment hold what the process has already and the stacks of its threads. Mapped files
+/// are in the address space too, and not counted here: a budget is to leave some of it to them.
+pub fn process_limit(threads: usize) -> Option<u64> {
+    use rustix::process::{Resource, getrlimit};
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let now = |name| memory_field(&status, name).unwrap_or(0);
+    let stacks = (threads + HELPERS) as u64 * STACK;
+    let limits = [
+        (Resource::As, now("VmSize:") + stacks),
+        (Resource::Data, now("VmData:") + stacks),
+        (Resource::Rss, now("VmRSS:")),
+    ];
+    let left = |(resource, taken): (Resource, u64)| Some(getrlimit(resource).current?.saturating_sub(taken));
+    limits.into_iter().filter_map(left).min()
+}
+
+/// Bytes of addresses that the stack of a thread takes: the default of the standard library.
+const STACK: u64 = 2 << 20;
+/// Threads that a command has beside those of the pool, at the most: docs/architecture.md lists them.
+const HELPERS: usize = 8;
+
 /// A cgroup with a limit on memory that this process is in.
 pub(super) struct Cgroup {
     pub(super) folder: PathBuf,

@@ -12,6 +12,20 @@ pub(crate) fn trim() {
     }
 }
 
+/// Lets all threads allocate from one arena. By default glibc's allocator reserves 64 MiB of addresses for each thread,
+/// which count against a limit of the address space whether they are used or not. To be called before threads start.
+pub(crate) fn share_one_arena() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        // SAFETY: `mallopt` takes the lock of the allocator, and sets a number that is looked at where an arena is made.
+        // Tested by the builds under `ulimit -v` in tests/limits.rs.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::mallopt(libc::M_ARENA_MAX, 1);
+        }
+    }
+}
+
 #[cfg(all(test, target_os = "linux", target_env = "gnu"))]
 mod tests {
     use super::*;

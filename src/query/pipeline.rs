@@ -93,7 +93,7 @@ where
     let failure = Mutex::new(None);
     std::thread::scope(|scope| {
         let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        let start_error = |e| Error::io("start a thread for", "batches", e);
+        let start_error = |e| Error::thread("batches", e);
         let reader = spawn("reader").spawn_scoped(scope, move || read(&mut feed)).map_err(start_error)?;
         let writer = spawn("writer")
             .spawn_scoped(scope, || {

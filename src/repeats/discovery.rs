@@ -15,6 +15,7 @@ use super::{Family, FamilyCopy, FamilySeed};
 use crate::index::Index;
 use crate::kmer::Strand;
 use crate::memory::{Budget, Component, Reservation, trim};
+use crate::store::Contig;
 use crate::{Error, Progress, Result};
 
 /// What discovery is told.
@@ -651,6 +652,18 @@ pub struct Discovery {
     held: Reservation,
 }
 
+/// Bytes that a thread takes at the most for the seeds that one query shares with a genome by chance; they are about as
+/// many as the genome has bases (measured on yeast).
+const MAX_SHARED: u64 = 64 << 20;
+
+/// Bytes of memory, about, without which no families are found in a genome of so many bases and contigs on `threads`
+/// threads, beside an open index: a genome full of repeats takes more.
+pub fn families_memory(bases: u64, contigs: u64, threads: u64) -> u64 {
+    let table = SeedTable::bytes(&Pattern::for_genome(bases), bases);
+    let tables = contigs.saturating_mul(3 * size_of::<Contig>() as u64);
+    bases + tables + table + bases.div_ceil(BIN) * PER_BIN + threads * (bases.min(MAX_SHARED) + (1 << 20))
+}
+
 /// Finds drafts of the families of a genome.
 ///
 /// # Errors
@@ -663,6 +676,11 @@ pub fn discover(index: &Index, parameters: &Parameters, progress: &dyn Progress)
             "the genome has {length} bases and families are found in up to {}; index a part of its contigs",
             u32::MAX
         )));
+    }
+    let (budget, contigs) = (index.budget(), index.manifest().genome.contigs);
+    let least = budget.used() + families_memory(length, contigs, rayon::current_num_threads() as u64);
+    if least > budget.limit() {
+        return Err(Error::memory("the search for families", least, budget.limit()));
     }
     progress.phase("unpack", None);
     let mut bases = Bases::of(index)?;
@@ -703,7 +721,8 @@ const AT_ONCE: u64 = 256 << 20;
 
 /// Shares of the genome, as ranges of what [`rank`] gives, each three times as large as the one before; the last is what is left.
 fn samples(length: u64, first: Option<u64>) -> Vec<Range<u64>> {
-    let mut size = first.unwrap_or(if length > AT_ONCE { FIRST_SAMPLE } else { length }).max(TILE);
+    let first = first.unwrap_or(if length > AT_ONCE { FIRST_SAMPLE } else { length });
+    let mut size = first.min(length).max(TILE);
     let mut samples = Vec::new();
     let mut start = 0;
     while start < length {
@@ -837,6 +856,7 @@ mod tests {
     fn samples_are_the_genome_each_lies_all_over_it_and_they_grow() {
         assert_eq!(samples(200 << 20, None).len(), 1);
         assert_eq!(samples(0, None), []);
+        assert_eq!(samples(1000, Some(u64::MAX)).len(), 1);
         for (length, first) in
             [(1_000_000_000, None), (10_000_000, Some(1 << 20)), (3_000_000, Some(1)), (u32::MAX.into(), Some(1 << 26))]
         {

@@ -19,7 +19,7 @@ pub use candidates::{
     AlignedPair, Candidate, CandidateBatch, CandidateOptions, CandidateStatistics, MOST_FREE, Occurrence, candidates,
 };
 pub use class::{AROUND, CopyEnds, Evidence, TargetSite, Terminal, classify};
-pub use discovery::{Discovery, Parameters, discover};
+pub use discovery::{Discovery, Parameters, discover, families_memory};
 pub use extension::Scores;
 pub use refine::{LeftOut, Part, RefineOptions, Refined, RefinedFamily, refine};
 pub use statistics::{FamilyStatistics, SeedAlignment, seed_alignments, statistics};

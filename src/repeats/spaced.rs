@@ -187,10 +187,15 @@ impl Hits {
 }
 
 impl SeedTable {
+    /// Bytes for a genome of so many bases.
+    pub(crate) fn bytes(pattern: &Pattern, bases: u64) -> u64 {
+        ((1 << (2 * pattern.weight)) + 1 + bases) * 4
+    }
+
     /// Seeds that lie in one contig and hold no base with one of `marks`.
     pub(crate) fn new(bases: &Bases, pattern: Pattern, marks: u8, budget: &Budget) -> Result<Self> {
         let keys = 1usize << (2 * pattern.weight);
-        let bytes = (keys as u64 + 1 + bases.len()) * 4;
+        let bytes = Self::bytes(&pattern, bases.len());
         let held = budget.reserve(Component::Seeds, bytes, "a table of spaced seeds")?;
         let threads = rayon::current_num_threads().next_power_of_two().min(64);
         let part = keys / threads;

@@ -254,17 +254,13 @@ impl TwoBitWriter {
         }
     }
 
-    /// Bytes that the lists of runs of the contig and of other letters may take once `more` bases were appended, of which
-    /// each may end a run; a list that grows is there twice meanwhile.
-    pub(crate) fn list_bytes(&self, more: usize) -> u64 {
-        fn grown<T>(list: &Vec<T>, more: usize) -> u64 {
-            let (capacity, length) = (list.capacity(), list.len() + more);
-            let most = if capacity < length { capacity + 2 * capacity.max(length) } else { capacity };
-            (most * size_of::<T>()) as u64
-        }
-        let Self { n_runs, mask_runs, summary, .. } = self;
-        // A run and what is between it and the next one are two bases at the least.
-        grown(&n_runs.closed, more / 2 + 1) + grown(&mask_runs.closed, more / 2 + 1) + grown(&summary.others, more)
+    /// Bytes of a run of N or of lower case at the most: in a list that grows by doubling, and once more when it is written.
+    pub(crate) const RUN_BYTES: u64 = 3 * size_of::<(u32, u32)>() as u64;
+
+    /// Bytes of the lists of runs, with what they take when they are written; they may grow with the genome.
+    pub(crate) fn run_bytes(&self) -> u64 {
+        let runs = 2 * (self.n_runs.closed.capacity() + self.mask_runs.closed.capacity()) * size_of::<(u32, u32)>();
+        (self.summary.others.capacity() * size_of::<OtherLetters>() + runs) as u64
     }
 
     /// Ends the contig; gives its length in bases.

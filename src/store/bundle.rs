@@ -610,7 +610,7 @@ impl Syncer {
                 }
                 file.sync_all()
             })
-            .map_err(|e| Error::io("start a thread for", path, e))?;
+            .map_err(|e| Error::thread("syncing", e))?;
         Ok(Self { pending: AtomicU64::new(0), wake: Mutex::new(Some(wake)), thread, path: path.to_owned() })
     }
 

@@ -160,6 +160,9 @@ pub struct Manifest {
 
 const KIND: &str = "reprise index";
 
+/// The highest `min_frequency`: no genome has as many k-mers, and it can be added to frequencies.
+pub(crate) const MAX_MIN_FREQUENCY: u64 = 1 << 56;
+
 impl Manifest {
     /// A manifest of the current format, without files and digest.
     pub(crate) fn new(
@@ -256,7 +259,7 @@ impl Manifest {
 
     /// What cannot be so, whoever wrote it. Numbers that are found sound here may be added and multiplied by small ones, and
     /// are no larger than the files allow.
-    fn contradiction(&self) -> Option<&'static str> {
+    pub(crate) fn contradiction(&self) -> Option<&'static str> {
         let Self { parameters, genome, actual, files, .. } = self;
         let bytes = |name| files.get(name).map_or(0, |file| file.bytes);
         let k = match self.dictionary {
@@ -284,7 +287,7 @@ impl Manifest {
                     || actual.stored_kmers.max(actual.repeated_kmers) > actual.distinct_kmers
                     || actual.seeds.max(actual.sampled_kmers) > actual.stored_kmers
                     || actual.positions > actual.kmers
-                    || !(1..=1 << 56).contains(&parameters.min_frequency),
+                    || !(1..=MAX_MIN_FREQUENCY).contains(&parameters.min_frequency),
                 "its totals contradict each other",
             ),
             (

@@ -25,7 +25,7 @@ pub use layout::{Layout, LayoutKind, Shape};
 pub use list::{FoundIndex, State, list_indexes};
 pub use lock::Builder;
 pub use manifest::{FileDigest, GenomeSummary, Manifest, MemoryHints, Parameters, SourceFile, Totals};
-pub(crate) use manifest::{is_reproducible, time_stamp, utc};
+pub(crate) use manifest::{MAX_MIN_FREQUENCY, is_reproducible, time_stamp, utc};
 pub use superkmers::SuperKmerLayout;
 
 /// The format of the bundles that this program writes, and the newest that it reads.

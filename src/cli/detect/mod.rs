@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::annotate::write_copies;
-use super::families::{SearchArguments, find};
+use super::families::{SearchArguments, check_memory, find};
 use super::mask::{LetterArguments, mask};
 use super::{Settings, counted, grouped};
 use crate::align::{Library, SearchOptions};
@@ -123,6 +123,9 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         if metadata.is_dir() && arguments.genome.len() > 1 {
             return Err(Error::Usage(format!("{} is a folder; give one index or files of sequence", path.display())));
         }
+    }
+    if !arguments.library_only {
+        check_memory(&arguments.genome, settings)?;
     }
     let mut target = match &settings.output {
         Some(path) => path.clone(),
