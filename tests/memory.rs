@@ -118,7 +118,7 @@ fn every_command_keeps_its_budget_and_its_report_adds_up() {
 /// Runs commands with little memory and with much.
 fn keep_their_budgets(at: &Path, commands: &[&[&str]]) {
     let asked = ["--memory-report=memory.json", "--json", "--force", "--max-memory"];
-    for arguments in commands {
+    for &arguments in commands {
         for limit in ["64M", "1G"] {
             let (ran, peak) = watched(at, &[arguments, &asked, &[limit]].concat());
             let ran = ran.fine();
