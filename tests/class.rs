@@ -5,21 +5,10 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
-use std::path::PathBuf;
 
-use common::Random;
+use common::{Random, data};
 use reprise::repeats::{AROUND, CopyEnds, classify};
 use reprise::sequence::base_code;
-
-/// Where real sequence lies.
-fn data(file: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("REPRISE_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
-    let path = folder.join(file);
-    if !path.exists() {
-        println!("skipped: there is no {}", path.display());
-    }
-    path.exists().then_some(path)
-}
 
 /// What a class of a library is by the signs that are looked for.
 fn order(class: &str) -> &str {
@@ -86,7 +75,8 @@ fn claims(file: &str, seed: u64) -> Option<BTreeMap<(String, &'static str), [u64
 
 #[test]
 fn what_is_claimed_of_known_libraries_is_nearly_always_so() {
-    for (file, ltr) in [("libraries/drosophila_canonical_v10.2.fa", 0.9), ("libraries/rice_6.9.5.fa.gz", 0.0)] {
+    // Of the LTR elements of rice many are solitary repeats or cut.
+    for (file, ltr) in [("libraries/drosophila_canonical_v10.2.fa", Some(0.9)), ("libraries/rice_6.9.5.fa.gz", None)] {
         let Some(table) = claims(file, 9) else { continue };
         for column in 0..2 {
             let count = |wanted: &dyn Fn(&str, &str) -> bool| -> f64 {
@@ -94,10 +84,10 @@ fn what_is_claimed_of_known_libraries_is_nearly_always_so() {
             };
             let claimed = count(&|_, claimed| claimed != "Unknown");
             let right = count(&|order, claimed| claimed.split('/').next() == Some(order));
-            assert!(right >= 0.97 * claimed, "{file}: {right} of {claimed} claims are right");
+            assert!(claimed >= 50.0 && right >= 0.97 * claimed, "{file}: {right} of {claimed} claims are right");
             let all = count(&|order, _| order == "LTR");
             let found = count(&|order, claimed| order == "LTR" && claimed == "LTR");
-            assert!(found >= ltr * all, "{file}: {found} of {all} LTR elements are found");
+            assert!(ltr.is_none_or(|share| found >= share * all), "{file}: {found} of {all} LTR elements are found");
         }
     }
 }

@@ -220,6 +220,7 @@ fn spectrum_and_dump_and_info_say_what_is_there() {
     assert_eq!(unsorted, bench.oracle.dump(1).lines().collect::<Vec<_>>());
     bench.run(&["dump", "g.reprise", "--sort", "--positions", "-o", "dump.tsv"]).fine();
     let written = std::fs::read_to_string(bench.at().join("dump.tsv")).expect("written");
+    assert_eq!(written.lines().count(), bench.oracle.kmers.len());
     for (line, (kmer, frequency)) in written.lines().zip(bench.oracle.sorted()) {
         let places = bench.oracle.places(kmer);
         let listed: Vec<String> =

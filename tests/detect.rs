@@ -106,9 +106,6 @@ fn it_gives_what_the_single_commands_give() {
     assert_eq!(along, bases);
     assert_eq!(summary["search"]["families"], 2);
     assert_eq!(summary["run"], serde_json::Value::Null, "nothing is measured where SOURCE_DATE_EPOCH is set");
-    let schema = include_str!("../schema/detect-summary.schema.json");
-    let schema: serde_json::Value = serde_json::from_str(schema).expect("JSON");
-    has_what_the_schema_says(&summary, &schema, "summary");
 
     let page = fs::read_to_string(out.join("report.html")).expect("there");
     assert!(!page.contains("<1>") && page.contains("chr&lt;1&gt;&amp;&quot;"), "names are text");
@@ -125,39 +122,6 @@ fn differing(one: &Path, other: &Path) -> Vec<String> {
     assert!(one.keys().eq(other.keys()), "{:?} {:?}", one.keys(), other.keys());
     let names = one.keys().filter(|name| *name != "steps.json" && one[*name] != other[*name]);
     names.cloned().collect()
-}
-
-/// Whether a value has the types and all of the members that a schema wants, and no others.
-#[track_caller]
-fn has_what_the_schema_says(value: &serde_json::Value, schema: &serde_json::Value, place: &str) {
-    let kind = match value {
-        serde_json::Value::Null => "null",
-        serde_json::Value::Bool(_) => "boolean",
-        serde_json::Value::Number(n) if n.is_u64() => "integer",
-        serde_json::Value::Number(_) => "number",
-        serde_json::Value::String(_) => "string",
-        serde_json::Value::Array(_) => "array",
-        serde_json::Value::Object(_) => "object",
-    };
-    let allowed = match &schema["type"] {
-        serde_json::Value::Array(all) => all.clone(),
-        one => vec![one.clone()],
-    };
-    assert!(allowed.iter().any(|a| a == kind || a == "number" && kind == "integer"), "{place} is {kind}: {allowed:?}");
-    if let (Some(object), Some(properties)) = (value.as_object(), schema["properties"].as_object()) {
-        for name in schema["required"].as_array().into_iter().flatten() {
-            assert!(object.contains_key(name.as_str().expect("a name")), "{place} has no {name}");
-        }
-        for (name, value) in object {
-            let property = properties.get(name).unwrap_or_else(|| panic!("{place}.{name} is not in the schema"));
-            has_what_the_schema_says(value, property, &format!("{place}.{name}"));
-        }
-    }
-    for (number, item) in value.as_array().into_iter().flatten().enumerate() {
-        if schema["items"].is_object() {
-            has_what_the_schema_says(item, &schema["items"], &format!("{place}[{number}]"));
-        }
-    }
 }
 
 #[test]
@@ -341,7 +305,7 @@ fn what_cannot_be_done_is_told_before_anything_is() {
 }
 
 #[test]
-fn a_run_that_is_killed_anywhere_goes_on() {
+fn a_run_that_is_killed_at_any_rename_goes_on() {
     if !has_faults() {
         return;
     }

@@ -116,7 +116,7 @@ fn super_kmers_every_call_fails_once() {
     every_call_fails_once("super-kmers", "31");
 }
 
-/// An index that is to be replaced stays as it is, whichever call fails, whether names can be exchanged or not.
+/// An index that is to be replaced stays as it is whichever of the last syncs and renames fails, whether names can be exchanged or not.
 #[test]
 fn an_index_stays_where_its_replacement_fails() {
     if !has_faults() {

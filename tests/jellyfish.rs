@@ -1,20 +1,15 @@
 //! Proves that `dump` and `spectrum` say what Jellyfish says, on a genome made from a seed and, where the data are
 //! there, on Escherichia coli K-12 MG1655.
 //!
-//! Jellyfish must be on PATH. Data are looked for in `$REPRISE_DATA`, else in `../shared/data` beside the checkout.
+//! Jellyfish must be on PATH.
 
 mod common;
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{PLAIN, fasta, repetitive_genome};
-
-fn jellyfish_is_here() -> bool {
-    let version = Command::new("jellyfish").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    version.is_ok_and(|status| status.success())
-}
+use common::{PLAIN, data, fasta, repetitive_genome, tool};
 
 /// What a program writes to its standard output.
 fn output_of(command: &mut Command) -> Vec<u8> {
@@ -71,8 +66,7 @@ fn compare(folder: &Path, genome: &Path, k: u32) {
 
 #[test]
 fn a_genome_from_a_seed() {
-    if !jellyfish_is_here() {
-        println!("skipped: jellyfish is not on PATH");
+    if tool("jellyfish").is_none() {
         return;
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -85,19 +79,7 @@ fn a_genome_from_a_seed() {
 
 #[test]
 fn escherichia_coli() {
-    let data = match std::env::var_os("REPRISE_DATA") {
-        Some(data) => PathBuf::from(data),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
-    };
-    let packed = data.join("genomes/ecoli_K12_MG1655.fna.gz");
-    if !packed.is_file() {
-        println!("skipped: there is no {}", packed.display());
-        return;
-    }
-    if !jellyfish_is_here() {
-        println!("skipped: jellyfish is not on PATH");
-        return;
-    }
+    let (Some(packed), Some(_)) = (data("genomes/ecoli_K12_MG1655.fna.gz"), tool("jellyfish")) else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let genome = folder.path().join("ecoli.fa");
     let mut bases = Vec::new();

@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
-use common::{Bench, command, copy_index, ended};
+use common::{Bench, command, copy_index, ended, skip};
 use serde_json::{Value, json};
 
 /// `g.reprise` in a folder with a family of folders beside it.
@@ -193,10 +193,7 @@ fn folders_that_may_not_be_read() {
     }
     let ran = match list.spawn() {
         Ok(child) => ended(child),
-        Err(e) => {
-            println!("skipped: the program cannot be started as another user ({e})");
-            return;
-        }
+        Err(e) => return skip(&format!("the program cannot be started as another user ({e})")),
     };
     fs::set_permissions(at.join("lab/a/deep"), fs::Permissions::from_mode(0o755)).expect("changed");
     let ran = ran.fine();

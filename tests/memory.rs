@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use common::{
     Contig, FILES, PLAIN, Ran, Random, bytes_of, command, ended, fasta, faulty, has_faults, listing, repetitive_genome,
-    run,
+    run, skip,
 };
 use serde_json::Value;
 
@@ -81,21 +81,47 @@ fn every_command_keeps_its_budget_and_its_report_adds_up() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
     write_genome(at, 4_600_000);
+    keep_their_budgets(
+        at,
+        &[
+            &["build-index", "g.fa", "-o", "g.reprise"][..],
+            &["build-index", "g.fa", "-o", "all.reprise", "-k", "31", "--min-frequency", "1"],
+            &["query", "g.reprise", "g.fa"],
+            &["query", "all.reprise", "g.fa", "--per-kmer"],
+            &["verify", "g.reprise", "--deep"],
+            &["verify", "all.reprise"],
+            &["dump", "g.reprise", "--positions"],
+            &["dump", "all.reprise", "--sort"],
+            &["spectrum", "g.reprise"],
+            &["info", "g.reprise"],
+            &["info", "all.reprise", "--memory"],
+            &["demo", "--bases", "1000000"],
+        ],
+    );
+    // What finds repeats takes longer.
+    run(at, &["simulate", "-o", "sim", "--bases", "250000", "--families", "4", "-q"]).fine();
+    run(at, &["build-index", "sim/genome.fa", "-o", "r.reprise", "-q"]).fine();
+    run(at, &["annotate", "r.reprise", "--library", "sim/library.fa", "-o", "a", "-q"]).fine();
+    keep_their_budgets(
+        at,
+        &[
+            &["list", "."],
+            &["simulate", "-o", "new", "--bases", "250000"],
+            &["annotate", "r.reprise", "--library", "sim/library.fa", "-o", "a"],
+            &["mask", "r.reprise", "--annotation", "a.bed", "-o", "masked.fa"],
+            &["mask", "r.reprise", "--annotation", "a.gff3", "--genome", "sim/genome.fa", "-o", "masked.fa"],
+            &["query", "r.reprise", "sim/library.fa", "--hits"],
+            &["candidates", "r.reprise"],
+            &["families", "r.reprise"],
+            &["detect", "r.reprise", "-o", "out", "--tandem"],
+        ],
+    );
+}
+
+/// Runs commands with little memory and with much.
+fn keep_their_budgets(at: &Path, commands: &[&[&str]]) {
     let asked = ["--memory-report=memory.json", "--json", "--force", "--max-memory"];
-    for arguments in [
-        &["build-index", "g.fa", "-o", "g.reprise"][..],
-        &["build-index", "g.fa", "-o", "all.reprise", "-k", "31", "--min-frequency", "1"],
-        &["query", "g.reprise", "g.fa"],
-        &["query", "all.reprise", "g.fa", "--per-kmer"],
-        &["verify", "g.reprise", "--deep"],
-        &["verify", "all.reprise"],
-        &["dump", "g.reprise", "--positions"],
-        &["dump", "all.reprise", "--sort"],
-        &["spectrum", "g.reprise"],
-        &["info", "g.reprise"],
-        &["info", "all.reprise", "--memory"],
-        &["demo", "--bases", "1000000"],
-    ] {
+    for &arguments in commands {
         for limit in ["64M", "1G"] {
             let (ran, peak) = watched(at, &[arguments, &asked, &[limit]].concat());
             let ran = ran.fine();
@@ -370,8 +396,7 @@ fn a_cgroup_of_little_more_than_the_budget_is_enough() {
     let at = folder.path();
     write_genome(at, 12_000_000);
     let Some(group) = Group::of(96 * MIB) else {
-        eprintln!("skipped: this process may not make cgroups with a limit of memory");
-        return;
+        return skip("this process may not make cgroups with a limit of memory");
     };
     let join = format!("echo $$ > '{}' && exec \"$0\" \"$@\"", group.0.join("cgroup.procs").display());
     for options in [&[][..], &["-k", "31", "--min-frequency", "1"]] {

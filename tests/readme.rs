@@ -25,3 +25,25 @@ fn the_transcripts_of_the_readme_are_true() {
     }
     assert!(transcripts >= 4, "the README shows transcripts");
 }
+
+/// Files of tests that documents name are there, and so are the functions that they name in parentheses behind them.
+#[test]
+fn the_tests_that_documents_name_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let documents = common::listing(&root.join("docs")).into_iter().filter(|name| name.ends_with(".md"));
+    let mut names = 0;
+    for document in documents.map(|name| format!("docs/{name}")).chain(["README.md".to_owned()]) {
+        let text = std::fs::read_to_string(root.join(&document)).expect("the document is there");
+        for part in text.split("`tests/").skip(1) {
+            let (file, rest) = part.split_once('`').expect("a name ends");
+            let path = root.join("tests").join(file);
+            let test = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{document}: tests/{file}: {e}"));
+            let within = rest.strip_prefix(" (").and_then(|rest| rest.split_once(')')).map_or("", |(within, _)| within);
+            for name in within.split('`').skip(1).step_by(2) {
+                assert!(test.contains(&format!("fn {name}(")), "{document}: tests/{file} has no {name}");
+                names += 1;
+            }
+        }
+    }
+    assert!(names >= 5, "{names}");
+}

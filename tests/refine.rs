@@ -7,10 +7,11 @@ use std::path::Path;
 
 use common::reverse_complement;
 use reprise::build::{BuildOptions, build_index};
+use reprise::kmer::Strand;
 use reprise::memory::Budget;
 use reprise::output::{FamilyFormat, families, stockholm};
 use reprise::repeats::simulate::{Origin, Planted, Random, Simulation, SimulationOptions};
-use reprise::repeats::{Family, FamilySeed, RefineOptions, Refined, refine, seed_alignments, statistics};
+use reprise::repeats::{Family, FamilyCopy, RefineOptions, Refined, refine, seed_alignments, statistics};
 use reprise::sequence::{BASES, Source, base_code};
 use reprise::{Index, Silent};
 
@@ -33,7 +34,8 @@ fn indexed(folder: &Path, simulation: &Simulation) -> Index {
 fn draft(random: &mut Random, letters: &[u8]) -> Family {
     let wrong = |random: &mut Random, code: u8| if random.below(12) == 0 { random.below(4) as u8 } else { code };
     let consensus = letters.iter().map(|&letter| wrong(random, base_code(letter).expect("ACGT") as u8)).collect();
-    Family { consensus, seed: FamilySeed::Kmer { kmer: 0, frequency: 0 }, copies: Vec::new() }
+    let seed = FamilyCopy { genome: 0..1, strand: Strand::Forward, consensus: 0..1 };
+    Family { consensus, seed, copies: Vec::new() }
 }
 
 fn refined(index: &Index, drafts: &[Family], threads: usize) -> Refined {
@@ -91,8 +93,8 @@ fn families_are_whole_again_from_two_hundred_bases_of_their_middle() {
         let refined = refined(&index, &drafts, 2);
         let found: Vec<Vec<u8>> = refined.families.iter().map(|f| letters(&f.consensus)).collect();
         let whole = simulation.families.iter().filter(|p| found.iter().any(|f| is_whole(f, &p.consensus))).count();
-        assert!(whole >= 6, "seed {seed}: {whole} of 7 whole; {:?}", found.iter().map(Vec::len).collect::<Vec<_>>());
-        assert!(found.len() <= 8, "seed {seed}: {} families", found.len());
+        let lengths: Vec<usize> = found.iter().map(Vec::len).collect();
+        assert_eq!((whole, found.len()), (7, 7), "seed {seed}: {lengths:?}");
     }
 }
 
@@ -122,13 +124,13 @@ fn pieces_become_one_family_and_what_is_no_family_is_left_out() {
     assert!(others >= 6, "{others} drafts that are no family");
     let refined = refined(&index, &drafts, 2);
     let found: Vec<Vec<u8>> = refined.families.iter().map(|f| letters(&f.consensus)).collect();
-    let whole = |p: &&Planted| found.iter().any(|f| is_whole(f, &p.consensus));
-    assert!(simulation.families.iter().filter(whole).count() >= 6);
-    for family in &found {
-        let of = simulation.families.iter().map(|p| shared(family, &p.consensus)).fold(0.0, f64::max);
-        assert!(of > 0.5, "a family of {} bases is none that was planted: {of}", family.len());
+    assert_eq!(found.len(), 7, "{} families from {} drafts", found.len(), drafts.len());
+    for planted in &simulation.families {
+        let of = found.iter().filter(|family| shared(family, &planted.consensus) > 0.5).count();
+        assert_eq!(of, 1, "families that are {}", planted.name);
     }
-    assert!(found.len() <= 8, "{} families from {} drafts", found.len(), drafts.len());
+    let whole = |p: &&Planted| found.iter().any(|f| is_whole(f, &p.consensus));
+    assert!(simulation.families.iter().filter(whole).count() >= 6, "the ends of one may be off");
     let left = refined.left_out;
     assert!(
         left.contained > 0 && left.few_copies + left.tandem_arrays + left.simple + left.like_flanks > 0,
@@ -162,7 +164,7 @@ fn two_whole_copies_between_terminal_repeats_stay_whole_beside_many_fragments() 
 }
 
 #[test]
-fn the_same_bytes_for_any_number_of_threads_and_a_table_that_adds_up() {
+fn the_same_bytes_for_any_number_of_threads_and_a_table_near_the_truth() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let simulation = Simulation::new(&SimulationOptions { bases: 200_000, families: 4, ..options(5) });
     let index = indexed(folder.path(), &simulation);

@@ -1,4 +1,4 @@
-//! The report of `detect` in a browser: what it shows, sorts, filters and zooms. Where there is no Chromium, nothing is tested.
+//! The report of `detect` in a browser: what it shows, sorts, filters and zooms.
 
 mod common;
 
@@ -10,17 +10,12 @@ use common::run;
 
 const READER: &str = include_str!("report.js");
 
-fn chromium() -> Option<&'static str> {
-    let there = |name: &&str| Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success());
-    let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| there(name));
-    if found.is_none() {
-        eprintln!("skipped: Chromium is not installed");
-    }
-    found
+fn chromium() -> Option<Command> {
+    common::one_of(&["chromium", "chromium-browser", "google-chrome"])
 }
 
 /// What the reader saw in a window of some width.
-fn seen(chromium: &str, at: &Path, width: u32, dark: bool) -> serde_json::Value {
+fn seen(chromium: &mut Command, at: &Path, width: u32, dark: bool) -> serde_json::Value {
     let report = fs::read_to_string(at.join("out/report.html")).expect("written");
     let watch =
         "<head>\n<script>var wrong = []; addEventListener(\"error\", event => wrong.push(event.message));</script>";
@@ -29,7 +24,7 @@ fn seen(chromium: &str, at: &Path, width: u32, dark: bool) -> serde_json::Value 
     fs::write(at.join("read.html"), page).expect("written");
     let profile = tempfile::tempdir().expect("a temporary folder");
     let scheme = if dark { 0 } else { 1 };
-    let output = Command::new(chromium)
+    let output = chromium
         .args([
             "--headless",
             "--no-sandbox",
@@ -53,7 +48,9 @@ fn seen(chromium: &str, at: &Path, width: u32, dark: bool) -> serde_json::Value 
 
 #[test]
 fn a_reader_sorts_filters_and_zooms() {
-    let Some(chromium) = chromium() else { return };
+    if chromium().is_none() {
+        return;
+    }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = folder.path();
     run(at, &["simulate", "-o", "sim", "--seed", "3", "--bases", "300000", "--families", "6", "-q"]).fine();
@@ -63,7 +60,8 @@ fn a_reader_sorts_filters_and_zooms() {
     let families = summary["annotation"]["families"].as_array().expect("a list");
     assert!(families.len() >= 3, "{families:?}");
 
-    let pages = [1280, 600].map(|width| [false, true].map(|dark| seen(chromium, at, width, dark)));
+    let pages =
+        [1280, 600].map(|width| [false, true].map(|dark| seen(&mut chromium().expect("it is there"), at, width, dark)));
     let page = &pages[0][0];
     let texts = |name: &str| -> Vec<String> {
         let texts = page[name].as_array().expect("a list");

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::{
     Contig, FILES, PLAIN, Ran, bytes_of, calls, command, ended, fasta, faulty, has_faults, listing, quick_folder,
-    repetitive_genome, run,
+    repetitive_genome, run, skip,
 };
 
 const TARGET: &str = "g.reprise";
@@ -31,10 +31,6 @@ fn folder() -> tempfile::TempDir {
         fs::write(folder.path().join("precious").join(name), "years of work").expect("written");
     }
     folder
-}
-
-fn skipped(reason: &str) {
-    println!("skipped: {reason}");
 }
 
 /// Waits until a child has stopped itself.
@@ -203,7 +199,7 @@ fn a_lock_may_be_planted() {
 /// A child that works as another user, where this one may do that.
 fn as_other(at: &Path, arguments: &[&str]) -> Option<Command> {
     if rustix::process::geteuid().as_raw() != 0 || Command::new("setpriv").arg("--version").output().is_err() {
-        skipped("another user needs root and setpriv");
+        skip("another user needs root and setpriv");
         return None;
     }
     let mut command = Command::new("setpriv");
@@ -431,7 +427,7 @@ fn an_index_in_a_lower_layer_is_replaced() {
     let mount =
         Command::new("mount").args(["-t", "overlay", "overlay", "-o", options, "merged"]).current_dir(at).output();
     if !mount.is_ok_and(|output| output.status.success()) {
-        return skipped("overlayfs cannot be mounted here");
+        return skip("overlayfs cannot be mounted here");
     }
     let merged = Mounted(at.join("merged"));
     let force = ["build-index", "g.fa", "-o", TARGET, "-k", "11", "-q", "--force"];

@@ -133,7 +133,9 @@ fn every_copy_is_found_with_its_ends() {
 #[test]
 fn columns_are_those_of_the_bases() {
     let plant = plant(5, 150);
-    for a in found(&plant, &SearchOptions::default()) {
+    let found = found(&plant, &SearchOptions::default());
+    assert!(found.len() >= plant.copies.len());
+    for a in found {
         let query = &plant.library.sequence(a.query as usize)[a.query_range.start as usize..a.query_range.end as usize];
         let query = if a.strand == Strand::Reverse { reverse_complement(query) } else { query.to_vec() };
         let genome = &plant.contigs[a.contig as usize].letters[a.range.start as usize..a.range.end as usize];
@@ -170,6 +172,7 @@ fn threads_and_stretches_change_nothing() {
     let middle = (copy.1 + copy.2) / 2;
     let within = |range| SearchOptions { within: Some(vec![Stretch { contig: 0, range }]), ..SearchOptions::default() };
     let before = found(&plant, &within(0..copy.1 - 50));
+    assert!(!before.is_empty());
     assert_eq!(
         before.iter().map(|a| a.place()).collect::<Vec<_>>(),
         all.iter().filter(|a| a.contig == 0 && a.range.end < copy.1).map(|a| a.place()).collect::<Vec<_>>()

@@ -10,8 +10,8 @@ use crate::index::{Index, OpenOptions};
 use crate::memory::{Budget, parse_size};
 use crate::output::{FamiliesSummary, FamilyFormat, Output, families, stockholm};
 use crate::repeats::{
-    Family, FamilyCopy, FamilySeed, FamilyStatistics, LeftOut, Parameters, RefineOptions, RefinedFamily, Scores,
-    discover, families_memory, refine, seed_alignments, statistics,
+    Family, FamilyCopy, FamilyStatistics, LeftOut, Parameters, RefineOptions, RefinedFamily, Scores, discover,
+    families_memory, refine, seed_alignments, statistics,
 };
 use crate::sequence::letters;
 use crate::store::{Contig, Manifest};
@@ -256,10 +256,7 @@ impl From<FormatName> for FamilyFormat {
 /// One draft as FASTA.
 fn push_draft(text: &mut String, number: u64, family: &Family, index: &Index) -> Result<()> {
     let Family { consensus, seed, copies } = family;
-    let seed = match seed {
-        FamilySeed::Kmer { kmer, .. } => index.codec().decode(*kmer),
-        FamilySeed::Pile(copy) => place(index, copy)?,
-    };
+    let seed = place(index, seed)?;
     let _ = writeln!(text, ">draft-{number}#Unknown length={} copies={} seed={seed}", consensus.len(), copies.len());
     for line in consensus.chunks(80) {
         text.extend(letters(line).map(char::from));

@@ -86,22 +86,34 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     };
     files.write(&simulation).map_err(|e| Error::io("write", folder, e))?;
     files.finish()?;
-    if !settings.quiet {
-        let bases: usize = simulation.contigs.iter().map(Vec::len).sum();
-        let copies = simulation.copies.iter().filter(|copy| matches!(copy.origin, Origin::Family(_)));
-        let covered: usize = copies.clone().map(|copy| copy.range.len()).sum();
-        let mut insertions: Vec<usize> = copies.map(|copy| copy.insertion).collect();
-        insertions.sort_unstable();
-        insertions.dedup();
-        settings.progress.line(&format!(
-            "{}: {} bases, {} copies of {} families, {:.1} % of the genome",
-            folder.display(),
-            grouped(bases as u64),
-            insertions.len(),
-            simulation.families.len(),
-            100.0 * covered as f64 / bases as f64
-        ));
+    if settings.quiet {
+        return Ok(());
     }
+    let bases: usize = simulation.contigs.iter().map(Vec::len).sum();
+    let copies = simulation.copies.iter().filter(|copy| matches!(copy.origin, Origin::Family(_)));
+    let covered: usize = copies.clone().map(|copy| copy.range.len()).sum();
+    let mut insertions: Vec<usize> = copies.map(|copy| copy.insertion).collect();
+    insertions.sort_unstable();
+    insertions.dedup();
+    if settings.json {
+        let json = serde_json::json!({
+            "folder": folder.to_string_lossy(),
+            "bases": bases,
+            "contigs": simulation.contigs.len(),
+            "families": simulation.families.len(),
+            "copies": insertions.len(),
+            "bases_in_copies": covered,
+        });
+        return settings.tell(&json.to_string());
+    }
+    settings.progress.line(&format!(
+        "{}: {} bases, {} copies of {} families, {:.1} % of the genome",
+        folder.display(),
+        grouped(bases as u64),
+        insertions.len(),
+        simulation.families.len(),
+        100.0 * covered as f64 / bases as f64
+    ));
     Ok(())
 }
 

@@ -34,7 +34,8 @@ pub enum FamilyFormat {
     /// FASTA with `>family_id#class length= copies= full_length= divergence= seed=`, as RepeatMasker takes it.
     #[default]
     Fasta,
-    /// FASTA with the headers of REPrise's `.reprof`.
+    /// FASTA with the headers of REPrise's `.reprof`: `seedfreq` and `Seed` are the most frequent k-mer of the consensus, `elementfreq`
+    /// the copies.
     Reprof,
     /// A row for each family, without its consensus.
     Tsv,
@@ -69,19 +70,19 @@ pub fn families(families: &[FamilyStatistics], format: FamilyFormat) -> Vec<u8> 
                 let _ = writeln!(
                     text,
                     ">R={number}, seedfreq={}, elementfreq={}, length={}, Seed={}",
-                    f.seed_frequency, f.copies, f.length, f.seed
+                    f.kmer_frequency, f.copies, f.length, f.kmer
                 );
                 lines(&mut text, &f.consensus);
             }
         }
         FamilyFormat::Tsv => {
             text.push_str(
-                "#name\tclass\tlength\tcopies\tfull_length_copies\tbases\tdivergence\tseed\tseed_frequency\ttandem\tterminal_repeat\tevidence\n",
+                "#name\tclass\tlength\tcopies\tfull_length_copies\tbases\tdivergence\tseed\tkmer\tkmer_frequency\ttandem\tterminal_repeat\tevidence\n",
             );
             for f in families {
                 let _ = writeln!(
                     text,
-                    "{}\t{}\t{}\t{}\t{}\t{}\t{:.2}\t{}\t{}\t{}\t{}\t{}",
+                    "{}\t{}\t{}\t{}\t{}\t{}\t{:.2}\t{}\t{}\t{}\t{}\t{}\t{}",
                     f.name,
                     f.class,
                     f.length,
@@ -90,7 +91,8 @@ pub fn families(families: &[FamilyStatistics], format: FamilyFormat) -> Vec<u8> 
                     f.bases,
                     f.divergence,
                     f.seed,
-                    f.seed_frequency,
+                    f.kmer,
+                    f.kmer_frequency,
                     f.tandem,
                     f.terminal_repeat,
                     f.evidence
@@ -123,8 +125,9 @@ mod tests {
             full_length_copies: 3,
             bases: 40,
             divergence: 7.5,
-            seed: "ACG".to_owned(),
-            seed_frequency: 9,
+            seed: "chr1:5-8".to_owned(),
+            kmer: "ACG".to_owned(),
+            kmer_frequency: 9,
             tandem: false,
             terminal_repeat: 2,
             evidence: Evidence { copies: 3, tg_ca: true, ..Evidence::default() },
@@ -133,12 +136,15 @@ mod tests {
         let text = |format| String::from_utf8(families(std::slice::from_ref(&family), format)).expect("ASCII");
         assert_eq!(
             text(FamilyFormat::Fasta),
-            ">family-1#LTR length=4 copies=12 full_length=3 divergence=7.50 seed=ACG\nACGT\n"
+            ">family-1#LTR length=4 copies=12 full_length=3 divergence=7.50 seed=chr1:5-8\nACGT\n"
         );
         assert_eq!(text(FamilyFormat::Reprof), ">R=0, seedfreq=9, elementfreq=12, length=4, Seed=ACG\nACGT\n");
         let table = text(FamilyFormat::Tsv);
         let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split('\t').collect()).collect();
-        assert_eq!(rows[1], ["family-1", "LTR", "4", "12", "3", "40", "7.50", "ACG", "9", "false", "2", "TG...CA"]);
+        assert_eq!(
+            rows[1],
+            ["family-1", "LTR", "4", "12", "3", "40", "7.50", "chr1:5-8", "ACG", "9", "false", "2", "TG...CA"]
+        );
         assert_eq!(rows[0].len(), rows[1].len());
         let object: serde_json::Value = serde_json::from_str(&text(FamilyFormat::JsonLines)).expect("JSON");
         assert_eq!((object["copies"].as_u64(), object["consensus"].as_str()), (Some(12), Some("ACGT")));

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::bases::{Bases, SIMPLE, TAKEN, UNKNOWN};
 use super::extension::{Follower, LANES, Reach, Scores, Way, extend, follow};
 use super::spaced::{Hits, Pattern, SeedTable, reverse_complement};
-use super::{Family, FamilyCopy, FamilySeed};
+use super::{Family, FamilyCopy};
 use crate::index::Index;
 use crate::kmer::Strand;
 use crate::memory::{Budget, Component, Reservation, trim};
@@ -582,7 +582,7 @@ impl Search<'_> {
             return Ok(Outcome::TooFew(copies));
         }
         Ok(match seed.or_else(|| copies.first().cloned()) {
-            Some(seed) => Outcome::Family(Family { consensus, seed: FamilySeed::Pile(seed), copies }),
+            Some(seed) => Outcome::Family(Family { consensus, seed, copies }),
             None => Outcome::Nothing,
         })
     }

@@ -31,24 +31,10 @@ use crate::kmer::Strand;
 pub struct Family {
     /// Base codes 0 to 3 ([`base_code`](crate::sequence::base_code)), one a byte.
     pub consensus: Vec<u8>,
-    /// What the family began with.
-    pub seed: FamilySeed,
+    /// What the family began with: the member of a pile of alignments that most others align to.
+    pub seed: FamilyCopy,
     /// Copies that were aligned to the consensus, by place; of a draft not all there are.
     pub copies: Vec<FamilyCopy>,
-}
-
-/// What a family began with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FamilySeed {
-    /// A repeated k-mer of the index, and how often it occurred outside of earlier families.
-    Kmer {
-        /// Code of the k-mer as it is printed.
-        kmer: u64,
-        /// Occurrences that were left, both strands.
-        frequency: u64,
-    },
-    /// The member of a pile of alignments that most others align to.
-    Pile(FamilyCopy),
 }
 
 /// A copy of a family in the genome.

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::FamilySeed;
 use super::bases::{Bases, UNKNOWN};
 use super::class::{Evidence, classify, copy_ends};
 use super::refine::{Part, Placed, RefinedFamily, Step, walk};
 use crate::Result;
 use crate::align::Alignment;
-use crate::index::Index;
-use crate::kmer::Strand;
+use crate::index::{BatchLookup, Index};
+use crate::kmer::{KmerCodec, Strand};
 use crate::sequence::{BASES, letters};
 use crate::store::Contig;
 
@@ -37,10 +36,12 @@ pub struct FamilyStatistics {
     pub bases: u64,
     /// Mean Kimura distance of the copies from the consensus in per cent, transitions in CpG discounted, weighted by length.
     pub divergence: f64,
-    /// The k-mer that the family began with, or contig:first-last (1-based) of the place.
+    /// Place that the family began with: contig:first-last, 1-based.
     pub seed: String,
-    /// How often that k-mer occurred; 0 for a place.
-    pub seed_frequency: u64,
+    /// K-mer of the consensus with the highest frequency in the index, the first of equals; empty if the consensus is shorter.
+    pub kmer: String,
+    /// Occurrences of that k-mer in the genome, both strands; 0 if the index does not hold it.
+    pub kmer_frequency: u64,
     /// Whether most copies lie in rows, one behind the other.
     pub tandem: bool,
     /// Bases of the repeat at both ends of the consensus; 0 where there is none.
@@ -113,7 +114,8 @@ pub(super) fn insertions<'a>(alignments: impl IntoIterator<Item = &'a Alignment>
 pub fn statistics(index: &Index, families: &[RefinedFamily]) -> Result<Vec<FamilyStatistics>> {
     let contigs = index.contigs()?;
     let bases = Bases::of(index)?;
-    let describe = |(number, family): (usize, &RefinedFamily)| {
+    let mut batch = index.batch();
+    let mut describe = |(number, family): (usize, &RefinedFamily)| {
         let length = family.consensus.len() as u64;
         let copies = insertions(&family.copies);
         let (mut class, mut evidence) =
@@ -130,15 +132,11 @@ pub fn statistics(index: &Index, families: &[RefinedFamily]) -> Result<Vec<Famil
             distance += weight * alignment.counts.kimura_without_cpg().min(1.0);
             pairs += weight;
         }
-        let (seed, seed_frequency) = match &family.seed {
-            FamilySeed::Kmer { kmer, frequency } => (index.codec().decode(*kmer), *frequency),
-            FamilySeed::Pile(place) => {
-                let contig = Contig::number_at(contigs, place.genome.start);
-                let range = place.genome.start - contigs[contig].start..place.genome.end - contigs[contig].start;
-                (format!("{}:{}-{}", contigs[contig].name, range.start + 1, range.end), 0)
-            }
-        };
-        FamilyStatistics {
+        let seed = &family.seed.genome;
+        let contig = &contigs[Contig::number_at(contigs, seed.start)];
+        let consensus: String = letters(&family.consensus).map(char::from).collect();
+        let (kmer, kmer_frequency) = most_frequent_kmer(&mut batch, &index.codec(), &consensus)?;
+        Ok(FamilyStatistics {
             name: format!("family-{}", number + 1),
             class,
             length,
@@ -146,15 +144,35 @@ pub fn statistics(index: &Index, families: &[RefinedFamily]) -> Result<Vec<Famil
             full_length_copies: copies.iter().filter(|copy| covered(copy) * 20 >= length * 19).count() as u64,
             bases: family.copies.iter().map(|a| a.range.end - a.range.start).sum(),
             divergence: if pairs > 0.0 { (10_000.0 * distance / pairs).round() / 100.0 } else { 0.0 },
-            seed,
-            seed_frequency,
+            seed: format!("{}:{}-{}", contig.name, seed.start - contig.start + 1, seed.end - contig.start),
+            kmer,
+            kmer_frequency,
             tandem: family.tandem,
             terminal_repeat: evidence.direct_repeat.as_ref().map_or(0, |repeat| repeat.length),
             evidence,
-            consensus: letters(&family.consensus).map(char::from).collect(),
-        }
+            consensus,
+        })
     };
-    Ok(families.iter().enumerate().map(describe).collect())
+    families.iter().enumerate().map(&mut describe).collect()
+}
+
+/// K-mers that are looked up together: their buffers stay below 1 MiB.
+const KMERS_AT_ONCE: usize = 4096;
+
+/// The k-mer of a consensus with the highest frequency in the index, the first of equals.
+fn most_frequent_kmer(batch: &mut BatchLookup<'_>, codec: &KmerCodec, consensus: &str) -> Result<(String, u64)> {
+    let kmers: Vec<&[u8]> = consensus.as_bytes().windows(codec.k() as usize).collect();
+    let mut best: Option<(u64, u64)> = None;
+    for kmers in kmers.chunks(KMERS_AT_ONCE) {
+        // A consensus has no letter but ACGT.
+        let codes: Vec<u64> = kmers.iter().filter_map(|kmer| codec.encode(kmer).ok()).collect();
+        for (&code, &frequency) in codes.iter().zip(batch.frequencies(&codes)?) {
+            if best.is_none_or(|(_, most)| frequency > most) {
+                best = Some((code, frequency));
+            }
+        }
+    }
+    Ok(best.map_or_else(Default::default, |(code, frequency)| (codec.decode(code), frequency)))
 }
 
 /// Aligns the best copies of each family column by column and hands each seed alignment to `each`, in order: one is in memory at a time.

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -285,7 +286,7 @@ impl Ran {
         self
     }
 
-    /// Asserts that it failed with this code, one sentence that holds all of `says`, and no result.
+    /// Asserts that it failed with this code and one sentence that holds all of `says`.
     #[track_caller]
     pub fn failed(self, code: i32, says: &[&str]) -> Self {
         assert_eq!(self.code, code, "{}{}", self.out, self.err);
@@ -315,7 +316,84 @@ pub fn command<A: AsRef<OsStr>>(at: &Path, arguments: &[A]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reprise"));
     command.args(arguments).current_dir(at).env("SOURCE_DATE_EPOCH", "1700000000");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    default_signals(&mut command);
     command
+}
+
+/// Undoes what the parent of the tests ignores: `nohup` ignores SIGHUP, a shell ignores SIGINT in what it starts with `&`.
+fn default_signals(command: &mut Command) {
+    let reset = || {
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+            // SAFETY: `signal` may be called between fork and exec (POSIX lists it as async-signal-safe), and SIG_DFL installs no handler.
+            #[allow(unsafe_code)]
+            if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
+                return Err(std::io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: `reset` allocates nothing and takes no lock.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(reset);
+    }
+}
+
+/// A test, or a part of one, that cannot run here. `REPRISE_REQUIRE_TOOLS=1`, which CI sets, makes that a failure.
+#[track_caller]
+pub fn skip(reason: &str) {
+    assert!(!skips_fail(), "REPRISE_REQUIRE_TOOLS is set, and {reason}");
+    println!("skipped: {reason}");
+}
+
+fn skips_fail() -> bool {
+    std::env::var_os("REPRISE_REQUIRE_TOOLS").is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+/// The first of these programs that is on the PATH.
+#[track_caller]
+pub fn one_of(programs: &[&str]) -> Option<Command> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_there = |program: &&&str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    let found = programs.iter().find(is_there);
+    if found.is_none() {
+        skip(&format!("{} is not installed", programs[0]));
+    }
+    found.map(Command::new)
+}
+
+/// A program that tests compare with.
+#[track_caller]
+pub fn tool(program: &str) -> Option<Command> {
+    one_of(&[program])
+}
+
+/// Lines that a program prints in folder `at`, which has to end well; `None` if it is not installed.
+#[track_caller]
+pub fn lines_of(at: &Path, program: &str, arguments: &[&str]) -> Option<Vec<String>> {
+    let output = tool(program)?.args(arguments).current_dir(at).output().expect("the program starts");
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    Some(text(&output.stdout).lines().map(str::to_owned).collect())
+}
+
+/// A file of real data below `REPRISE_DATA`, else below `../shared/data` beside the checkout. Where there is neither folder, a machine
+/// has no data, and that alone fails no test.
+#[track_caller]
+pub fn data(file: &str) -> Option<PathBuf> {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let given = std::env::var_os("REPRISE_DATA");
+    let has_data = given.is_some() || shared.exists();
+    let path = given.map_or(shared.join("data"), PathBuf::from).join(file);
+    if path.is_file() {
+        return Some(path);
+    }
+    let reason = format!("there is no {}", path.display());
+    if has_data {
+        skip(&reason)
+    } else {
+        println!("skipped: {reason}")
+    }
+    None
 }
 
 #[track_caller]
@@ -416,9 +494,10 @@ pub fn quick_folder() -> tempfile::TempDir {
 }
 
 /// Whether the program can be made to meet faults: it cannot where it was built without debug assertions.
+#[track_caller]
 pub fn has_faults() -> bool {
     if !cfg!(debug_assertions) {
-        println!("skipped: the program was built without faults of the system");
+        skip("the program was built without faults of the system");
     }
     cfg!(debug_assertions)
 }

@@ -24,7 +24,7 @@ use rayon::prelude::*;
 use super::bases::Bases;
 use super::class::direct_repeat;
 use super::extension::{Reach, Scores, Way, extend};
-use super::{Family, FamilySeed, Parameters};
+use super::{Family, FamilyCopy, Parameters};
 use crate::align::{Alignment, Library, SearchOptions, search};
 use crate::index::Index;
 use crate::kmer::Strand;
@@ -67,7 +67,7 @@ pub struct RefinedFamily {
     /// Base codes 0 to 3, one a byte.
     pub consensus: Vec<u8>,
     /// What the family began with.
-    pub seed: FamilySeed,
+    pub seed: FamilyCopy,
     /// What it is of an element.
     pub part: Part,
     /// Its copies, by place; a copy that something lies in has an alignment for each of its parts.
@@ -115,7 +115,7 @@ const PER_COLUMN: u64 = 64;
 #[derive(Debug, Clone)]
 struct Working {
     consensus: Vec<u8>,
-    seed: FamilySeed,
+    seed: FamilyCopy,
     part: Part,
     /// Bases of the terminal repeat on either side of an inside; 0 of others.
     beside: u64,
@@ -130,7 +130,7 @@ struct Working {
 }
 
 impl Working {
-    fn new(consensus: Vec<u8>, seed: FamilySeed) -> Self {
+    fn new(consensus: Vec<u8>, seed: FamilyCopy) -> Self {
         Self {
             consensus,
             seed,

@@ -10,10 +10,10 @@ use super::places::{Copies, Placed, span};
 use super::{RefineOptions, Working};
 use crate::align::Alignment;
 use crate::kmer::Strand;
+use crate::repeats::FamilyCopy;
 use crate::repeats::bases::{Bases, UNKNOWN};
 use crate::repeats::class::direct_repeat;
 use crate::repeats::statistics::insertions;
-use crate::repeats::{FamilyCopy, FamilySeed};
 use crate::sequence::complement;
 
 /// What a family is of an element.
@@ -245,7 +245,7 @@ pub(super) fn insides(
             let (range, strand) = between[which].clone();
             let consensus = reading(bases, &range, strand);
             let length = consensus.len() as u32;
-            let seed = FamilySeed::Pile(FamilyCopy { genome: range, strand, consensus: 0..length });
+            let seed = FamilyCopy { genome: range, strand, consensus: 0..length };
             Working { part: Part::Inside, beside: repeat, ..Working::new(consensus, seed) }
         }));
     }
