@@ -422,6 +422,9 @@ fn paths_that_are_not_utf_8() {
     detect.extend([library.as_os_str(), genome.as_os_str()]);
     run(&detect).fine();
     assert!(path(".repeats").join("summary.json").exists());
+    let mut plots = detect.clone();
+    plots.extend([OsStr::new("--plots"), OsStr::from_bytes(b"caf\xe9")]);
+    run(&plots).failed(2, &["--plots"]);
     // One without an index beside it.
     fs::remove_dir_all(&index).expect("there");
     detect.extend(["-o", "d"].map(OsStr::new));

@@ -109,6 +109,13 @@ const REPORT_FILES: [&str; 2] = [SUMMARY, PAGE];
 pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     // What cannot be used is told before anything is done.
     time_stamp()?;
+    if let Some(plots) = &arguments.plots
+        && std::path::absolute(plots).map_err(|e| Error::io("open", plots, e))?.to_str().is_none()
+    {
+        // The record of a run names its pictures, and it is JSON.
+        let problem = "the path of --plots must be UTF-8; name another folder";
+        return Err(Error::Usage(format!("{}: {problem}", plots.display())));
+    }
     let given = given_libraries(&arguments.library, settings)?;
     for path in &arguments.genome {
         if path.as_os_str() == "-" {
