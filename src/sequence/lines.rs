@@ -26,7 +26,7 @@ impl Lines {
     /// # Errors
     /// As [`Source::open`].
     pub(crate) fn open(source: &Source, budget: &Budget) -> Result<Self> {
-        let reader = BufReader::with_capacity(1 << 16, source.open()?);
+        let reader = BufReader::with_capacity(1 << 16, source.within(budget).open()?);
         let held = budget.hold(Component::Input);
         Ok(Self { source: source.clone(), reader, number: 0, line: Vec::new(), held })
     }
