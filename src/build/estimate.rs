@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::genome::Pieces;
 use crate::Result;
 use crate::kmer::{KmerCodec, low_mask};
-use crate::memory::{Budget, Component};
+use crate::memory::{Anonymous, Budget, Component};
 use crate::store::MemoryHints;
 use crate::store::layout::{Layout, remainder_bits};
 use crate::store::page::{Filters, FrequencyCode, exception_cost, frequency_class};
@@ -28,89 +28,136 @@ fn capacity(kmers: u64, fraction_bits: u32) -> u64 {
 
 /// Bytes that the sample takes.
 pub(super) fn sample_bytes(kmers: u64, codec: &KmerCodec) -> u64 {
-    Gather::<u64>::bytes(capacity(kmers, fraction_bits(kmers, codec)))
+    Gather::<2>::bytes(capacity(kmers, fraction_bits(kmers, codec)))
 }
+
+/// A sample of one word, or more than one, and in the last word the number of its occurrences.
+pub(super) type Sample<const N: usize> = [u64; N];
 
 /// The distinct samples of many threads, each with its number of occurrences, in bounded memory.
 ///
 /// What occurs often takes no more space than what occurs once. If there are more distinct samples than there is space
 /// for, only those with a hash in the lower half of all are kept, and so on: which ones are kept follows from the genome
 /// alone.
-pub(super) struct Gather<T>(Mutex<Samples<T>>);
+pub(super) struct Gather<const N: usize>(Mutex<Samples<N>>);
 
-/// Gives the hash by which a sample is chosen.
-type Hash<T> = Box<dyn Fn(&T) -> u64 + Send>;
-
-/// The samples, and how often their hashes were halved.
-pub(super) struct Samples<T> {
-    /// Distinct up to a point, and then in the order in which they came.
-    all: Vec<(T, u64)>,
+/// The samples, and how often the share of the hashes that are sampled was halved.
+pub(super) struct Samples<const N: usize> {
+    memory: Anonymous,
+    /// Samples in memory: distinct up to a point, and then in the order in which they came.
+    count: usize,
+    capacity: usize,
     /// Distinct ones that are kept.
     most: usize,
-    hash: Hash<T>,
+    hash: fn(&Sample<N>, u32) -> u64,
+    hash_shift: u32,
     /// The largest hash that is sampled.
     limit: u64,
-    halved: u32,
+    pub(super) halved: u32,
 }
 
 /// What one thread has sampled and not yet handed over.
-pub(super) struct Part<'g, T: Copy + Ord + Send> {
-    gather: &'g Gather<T>,
-    few: Vec<T>,
+pub(super) struct Part<'g, const N: usize> {
+    gather: &'g Gather<N>,
+    few: Vec<Sample<N>>,
 }
 
 /// Samples that a thread hands over together.
 const HANDED_OVER: usize = 1 << 12;
 
-impl<T: Copy + Ord + Send> Gather<T> {
+impl<const N: usize> Gather<N> {
     /// Bytes that so many distinct samples and the parts take.
     pub(super) fn bytes(capacity: u64) -> u64 {
-        capacity.saturating_mul(size_of::<(T, u64)>() as u64) + (1 << 20)
+        capacity.saturating_mul(size_of::<Sample<N>>() as u64) + (1 << 20)
     }
 
-    /// With space for `capacity` distinct samples, all of `kmers` k-mers or those with hashes up to `limit`.
-    pub(super) fn new(capacity: u64, kmers: u64, hash: impl Fn(&T) -> u64 + Send + 'static, limit: u64) -> Self {
+    /// With space for `capacity` distinct samples, all of `kmers` k-mers or those with hashes up to `limit`. `hash` gives
+    /// the hash of a sample, from `hash_shift`.
+    pub(super) fn new(
+        capacity: u64,
+        kmers: u64,
+        (hash, hash_shift): (fn(&Sample<N>, u32) -> u64, u32),
+        limit: u64,
+    ) -> Result<Self> {
+        let memory = Anonymous::new(capacity * size_of::<Sample<N>>() as u64)?;
         // A tenth stays free for those to come, where not all have space.
-        let most = capacity - if capacity < kmers { capacity / 10 } else { 0 };
-        let all = Vec::with_capacity(capacity as usize);
-        Self(Mutex::new(Samples { all, most: most as usize, hash: Box::new(hash), limit, halved: 0 }))
+        let most = (capacity - if capacity < kmers { capacity / 10 } else { 0 }) as usize;
+        let capacity = capacity as usize;
+        Ok(Self(Mutex::new(Samples { memory, count: 0, capacity, most, hash, hash_shift, limit, halved: 0 })))
     }
 
     /// A part to fill.
-    pub(super) fn part(&self) -> Part<'_, T> {
+    pub(super) fn part(&self) -> Part<'_, N> {
         Part { gather: self, few: Vec::with_capacity(HANDED_OVER) }
     }
 
-    /// The distinct samples with their numbers of occurrences, ascending, and how often the share of the hashes that are
-    /// sampled was halved.
-    pub(super) fn all(self) -> (Vec<(T, u64)>, u32) {
+    /// The samples, once all parts are gone.
+    pub(super) fn all(self) -> Samples<N> {
         let mut samples = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        samples.all.par_sort_unstable_by_key(|sample| sample.0);
+        samples.entries().par_sort_unstable();
         samples.merge();
-        (samples.all, samples.halved)
+        samples
     }
 }
 
-impl<T: Copy + Ord + Send> Samples<T> {
+impl<const N: usize> Samples<N> {
+    /// The samples; of what [`Gather::all`] gives distinct ones, ascending.
+    pub(super) fn entries(&mut self) -> &mut [Sample<N>] {
+        let count = self.count;
+        &mut self.space()[..count]
+    }
+
+    fn space(&mut self) -> &mut [Sample<N>] {
+        bytemuck::cast_slice_mut::<u8, u64>(self.memory.bytes()).as_chunks_mut().0
+    }
+
+    fn push(&mut self, sample: Sample<N>) {
+        if self.count == self.capacity {
+            self.entries().sort_unstable();
+            self.merge();
+        }
+        if (self.hash)(&sample, self.hash_shift) <= self.limit {
+            let at = self.count;
+            self.space()[at] = sample;
+            self.count += 1;
+        }
+    }
+
     /// Joins what is equal in sorted samples, and halves the share of the hashes as long as too many are left.
     fn merge(&mut self) {
-        self.all.dedup_by(|next, kept| {
-            let is_equal = next.0 == kept.0;
-            kept.1 += if is_equal { next.1 } else { 0 };
-            is_equal
-        });
-        while self.all.len() > self.most && self.limit > 0 {
+        let mut kept = 0;
+        let entries = self.entries();
+        for next in 0..entries.len() {
+            let sample = entries[next];
+            if kept > 0 && entries[kept - 1][..N - 1] == sample[..N - 1] {
+                entries[kept - 1][N - 1] += sample[N - 1];
+            } else {
+                entries[kept] = sample;
+                kept += 1;
+            }
+        }
+        self.count = kept;
+        while self.count > self.most && self.limit > 0 {
             self.limit /= 2;
             self.halved += 1;
-            let limit = self.limit;
-            self.all.retain(|sample| (self.hash)(&sample.0) <= limit);
+            let (limit, hash, shift) = (self.limit, self.hash, self.hash_shift);
+            let mut kept = 0;
+            let entries = self.entries();
+            for next in 0..entries.len() {
+                if hash(&entries[next], shift) <= limit {
+                    entries[kept] = entries[next];
+                    kept += 1;
+                }
+            }
+            self.count = kept;
         }
     }
 }
 
-impl<T: Copy + Ord + Send> Part<'_, T> {
+impl<const N: usize> Part<'_, N> {
+    /// Adds a sample; the last word is the number of its occurrences.
     #[inline(always)]
-    pub(super) fn push(&mut self, sample: T) {
+    pub(super) fn push(&mut self, sample: Sample<N>) {
         if self.few.len() == HANDED_OVER {
             self.hand_over();
         }
@@ -121,20 +168,16 @@ impl<T: Copy + Ord + Send> Part<'_, T> {
     fn hand_over(&mut self) {
         self.few.sort_unstable();
         let mut samples = self.gather.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for run in self.few.chunk_by(|a, b| a == b) {
-            if samples.all.len() == samples.all.capacity() {
-                samples.all.sort_unstable_by_key(|sample| sample.0);
-                samples.merge();
-            }
-            if (samples.hash)(&run[0]) <= samples.limit {
-                samples.all.push((run[0], run.len() as u64));
-            }
+        for run in self.few.chunk_by(|a, b| a[..N - 1] == b[..N - 1]) {
+            let mut sample = run[0];
+            sample[N - 1] = run.iter().map(|sample| sample[N - 1]).sum();
+            samples.push(sample);
         }
         self.few.clear();
     }
 }
 
-impl<T: Copy + Ord + Send> Drop for Part<'_, T> {
+impl<const N: usize> Drop for Part<'_, N> {
     fn drop(&mut self) {
         self.hand_over();
     }
@@ -153,26 +196,26 @@ pub(super) fn estimate(
     let fraction_bits = fraction_bits(kmers, codec);
     let limit = low_mask(codec.hash_bits() - fraction_bits);
     let _reserved = budget.reserve(Component::Sample, sample_bytes(kmers, codec), "the sample of k-mers")?;
-    let sample = Gather::new(capacity(kmers, fraction_bits), kmers, |&hash| hash, limit);
+    let sample = Gather::<2>::new(capacity(kmers, fraction_bits), kmers, (|sample, _| sample[0], 0), limit)?;
     pieces.stripes(rayon::current_num_threads() * 4).into_par_iter().for_each(|stripe| {
         let mut part = sample.part();
         pieces.scan(
             stripe,
             |hash, _| {
                 if hash <= limit {
-                    part.push(hash);
+                    part.push([hash, 1]);
                 }
             },
             progress,
         );
     });
-    let (sample, halved) = sample.all();
-    let fraction_bits = fraction_bits + halved;
+    let mut sample = sample.all();
+    let fraction_bits = fraction_bits + sample.halved;
 
     let (mut distinct, mut repeated, mut stored) = (0u64, 0u64, 0u64);
     let (mut positions, mut position_bits, mut singles, mut above) = (0u64, 0u64, 0u64, 0u64);
     let mut by_bit_length = [0u64; 65];
-    for &(_, frequency) in &sample {
+    for &mut [_, frequency] in sample.entries() {
         distinct += 1;
         singles += u64::from(frequency == 1);
         repeated += u64::from(frequency > 1);
@@ -210,4 +253,37 @@ pub(super) fn estimate(
         position_bytes: scale(position_bits) / 8,
     };
     Ok((hints, layout))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Samples that a genome could have, in several orders: few that occur often, many that occur once.
+    #[test]
+    fn samples_are_counted_in_bounded_memory_whatever_their_order() {
+        let samples: Vec<u64> =
+            (0..300_000u64).map(|i| if i % 3 == 0 { i % 7 } else { i * 7919 % (1 << 20) }).collect();
+        let gathered = |capacity: u64, order: &[u64]| {
+            let limit = (1 << 20) - 1;
+            let gather = Gather::<2>::new(capacity, u64::MAX, (|sample, _| sample[0], 0), limit).expect("memory");
+            order.par_chunks(10_000).for_each(|part| {
+                let mut few = gather.part();
+                part.iter().for_each(|&hash| few.push([hash, 1]));
+            });
+            let mut all = gather.all();
+            (all.halved, all.entries().to_vec())
+        };
+        let turned: Vec<u64> = samples.iter().rev().copied().collect();
+        for (capacity, halved) in [(300_000, 0), (100_000, 2), (10_000, 5)] {
+            let found = gathered(capacity, &samples);
+            assert_eq!(found.0, halved);
+            assert!(found == gathered(capacity, &turned));
+            let mut expected = std::collections::BTreeMap::new();
+            for &hash in samples.iter().filter(|&&hash| hash < 1 << (20 - halved)) {
+                *expected.entry(hash).or_insert(0) += 1;
+            }
+            assert!(found.1.iter().map(|&[hash, count]| (hash, count)).eq(expected));
+        }
+    }
 }

@@ -685,10 +685,12 @@ impl Partition {
 /// Bytes of a block that the scratch of a thread has room for.
 const BLOCK: u64 = 1 << 20;
 
-/// Bytes that a block takes while it is made, with `positions` positions: its buffer grows by doubling, and it is
-/// compressed into another.
+/// Times that a block is there while it is made: its buffer grows by doubling, and it is compressed into another.
+const BLOCK_COPIES: u64 = 3;
+
+/// Bytes that a block with `positions` positions takes while it is made.
 fn block_bytes(positions: u64, lists: &ListCode) -> u64 {
-    lists.bits(positions).min(positions.saturating_mul(lists.width().into())) / 8 * 3
+    lists.bits(positions).min(positions.saturating_mul(lists.width().into())) / 8 * BLOCK_COPIES
 }
 
 /// What one thread does in one pass: all units of a page that are in the pass, or one unit of several pages.
@@ -821,7 +823,7 @@ impl<'a> Planned<'a> {
 
         // Passes are runs of whole pages that fit, or of units of one page that does not.
         let even = bytes.div_ceil(expected_passes.max(1)) + bytes / 64 + 1;
-        let block = block_bytes(hints.positions / shape.pages(), &lists);
+        let block = BLOCK_COPIES * (hints.position_bytes / shape.pages());
         let needs = Needs { scratch: block.saturating_sub(BLOCK), ..Needs::default() };
         let shares = Shares::of(budget, threads, needs);
         let crowded = |pass: Range<u64>| pass.map(|unit| partition.crowded_bytes(unit, &lists));

@@ -3,13 +3,12 @@
 //! They go as those of [`partition`](super::partition): exact counts by range of keys, scatter, sort, encode. But the
 //! records are super-k-mers, some seven times fewer than k-mers, and each takes its context along.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
-use super::estimate::Gather;
+use super::estimate::{Gather, Sample};
 use super::genome::{Piece, Pieces};
 use super::seeds::Repeats;
 use super::spectrum::SpectrumCounter;
@@ -39,21 +38,9 @@ const LARGE_PAGE: u64 = 4 << 20;
 
 /// A super-k-mer of the genome: from the highest bits on its key, its range, its context, and the position of its minimizer
 /// in the lowest. In two words, so that memory need not be aligned to sixteen bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Occurrence([u64; 2]);
-
-impl Ord for Occurrence {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.value().cmp(&other.value())
-    }
-}
-
-impl PartialOrd for Occurrence {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
 
 impl Occurrence {
     #[inline(always)]
@@ -103,10 +90,14 @@ impl Cut {
         occurrence.0[0] & low_mask(self.position_bits)
     }
 
-    /// The same without its position: what occurs at other places too.
-    fn content(&self, occurrence: Occurrence) -> Occurrence {
+    /// A sample: what occurs at other places too, without its position.
+    fn sample(&self, occurrence: Occurrence) -> Sample<3> {
         let [low, high] = occurrence.0;
-        Occurrence([low & !low_mask(self.position_bits), high])
+        [high, low & !low_mask(self.position_bits), 1]
+    }
+
+    fn sampled(sample: &Sample<3>) -> Occurrence {
+        Occurrence([sample[1], sample[0]])
     }
 
     /// Calls `each(entries)` for every run of sorted occurrences with one key; the index of an entry is its first
@@ -178,7 +169,7 @@ impl Survey {
     /// Bytes that sample and counts take.
     pub(super) fn sample_bytes(kmers: u64, minimizers: &Minimizers, stripes: usize) -> u64 {
         let (_, cell_bits) = Self::bits(kmers, minimizers);
-        Gather::<Occurrence>::bytes(Self::capacity(kmers)) + (stripes as u64) * (4 << cell_bits)
+        Gather::<3>::bytes(Self::capacity(kmers)) + (stripes as u64) * (4 << cell_bits)
     }
 
     /// Counts super-k-mers by cell and samples those with the lowest keys, on the current thread pool.
@@ -197,7 +188,9 @@ impl Survey {
         let cell_shift = minimizers.key_bits() - cell_bits;
         let bytes = Self::sample_bytes(kmers, &minimizers, stripes.len());
         let mut held = budget.reserve(Component::Sample, bytes, "the sample of k-mers")?;
-        let sample = Gather::new(Self::capacity(kmers), kmers, move |&o| cut.key(o), limit);
+        let key = |sample: &Sample<3>, key_at| (Cut::sampled(sample).value() >> key_at) as u64;
+        let sample = Gather::<3>::new(Self::capacity(kmers), kmers, (key, cut.key_at), limit)?;
+
         let counts: Vec<_> = stripes
             .par_iter()
             .map(|stripe| {
@@ -209,7 +202,7 @@ impl Survey {
                     |piece, s| {
                         counts[(s.key >> cell_shift) as usize] += 1;
                         if s.key <= limit {
-                            part.push(cut.content(cut.occurrence(piece, &s)));
+                            part.push(cut.sample(cut.occurrence(piece, &s)));
                         }
                     },
                     progress,
@@ -217,24 +210,18 @@ impl Survey {
                 counts
             })
             .collect();
-        let (sample, halved) = sample.all();
-        let sample_bits = sample_bits + halved;
+        let mut sample = sample.all();
+        let sample_bits = sample_bits + sample.halved;
         let (mut distinct, mut repeated, mut entries) = (0, 0, 0);
         let mut scratch = Vec::new();
-        let counted = |run: &[(Occurrence, u64)]| run.iter().map(|sample| sample.1).sum();
-        cut.groups(
-            &sample,
-            |sample| sample.0,
-            counted,
-            &mut Vec::new(),
-            |_, group| {
-                entries += group.len() as u64;
-                for_each_kmer_of(&minimizers, group, &mut scratch, |_, _, frequency| {
-                    distinct += 1;
-                    repeated += u64::from(frequency > 1);
-                });
-            },
-        );
+        let count = |run: &[Sample<3>]| run.iter().map(|sample| sample[2]).sum();
+        cut.groups(sample.entries(), Cut::sampled, count, &mut Vec::new(), |_, group| {
+            entries += group.len() as u64;
+            for_each_kmer_of(&minimizers, group, &mut scratch, |_, _, frequency| {
+                distinct += 1;
+                repeated += u64::from(frequency > 1);
+            });
+        });
         drop(sample);
         held.resize((stripes.len() as u64) * (4 << cell_bits));
         let scale = |n: u64| n << sample_bits;

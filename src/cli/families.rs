@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Settings, bases, grouped};
 use crate::index::{Index, OpenOptions};
-use crate::memory::{Budget, parse_size};
+use crate::memory::{Budget, available_threads, parse_size};
 use crate::output::{FamiliesSummary, FamilyFormat, Output, families, stockholm};
 use crate::repeats::{
     Family, FamilyCopy, FamilyStatistics, LeftOut, Parameters, RefineOptions, RefinedFamily, Scores, discover,
@@ -155,10 +155,14 @@ pub(super) fn check_memory(genome: &[PathBuf], settings: &Settings) -> Result<()
     };
     let Some(bases) = genome.iter().map(bases_of).sum::<Option<u64>>() else { return Ok(()) };
     let budget = &settings.budget;
-    let families = OPEN_INDEX + families_memory(bases, 1, settings.threads as u64);
-    let least = budget.used() + families.max(crate::build::least_memory());
-    if least > budget.limit() {
-        return Err(Error::memory("detect, its search for families included,", least, budget.limit()));
+    let least = |threads: usize| {
+        let families = OPEN_INDEX + families_memory(bases, 1, threads as u64);
+        budget.used() + families.max(crate::build::least_memory())
+    };
+    if least(settings.threads) > budget.limit() {
+        // With more memory there may be more threads.
+        let named = least(settings.threads.max(available_threads()));
+        return Err(Error::memory("detect, its search for families included,", named, budget.limit()));
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use super::spaced::{Hits, Pattern, SeedTable, reverse_complement};
 use super::{Family, FamilyCopy};
 use crate::index::Index;
 use crate::kmer::Strand;
-use crate::memory::{Budget, Component, Reservation, trim};
+use crate::memory::{Budget, Component, Reservation, available_threads, trim};
 use crate::store::Contig;
 use crate::{Error, Progress, Result};
 
@@ -652,8 +652,9 @@ pub struct Discovery {
     held: Reservation,
 }
 
-/// Bytes that a thread takes at the most for the seeds that one query shares with a genome by chance; they are about as
-/// many as the genome has bases (measured on yeast).
+/// Bytes that a thread takes at the least for the seeds that one query shares with a genome, beside a byte for each base of
+/// the genome for those that are shared by chance, which end at so many (measured on yeast and simulated genomes).
+const MIN_SHARED: u64 = 3 << 20;
 const MAX_SHARED: u64 = 64 << 20;
 
 /// Bytes of memory, about, without which no families are found in a genome of so many bases and contigs on `threads`
@@ -661,7 +662,7 @@ const MAX_SHARED: u64 = 64 << 20;
 pub fn families_memory(bases: u64, contigs: u64, threads: u64) -> u64 {
     let table = SeedTable::bytes(&Pattern::for_genome(bases), bases);
     let tables = contigs.saturating_mul(3 * size_of::<Contig>() as u64);
-    bases + tables + table + bases.div_ceil(BIN) * PER_BIN + threads * (bases.min(MAX_SHARED) + (1 << 20))
+    bases + tables + table + bases.div_ceil(BIN) * PER_BIN + threads * (bases.min(MAX_SHARED) + MIN_SHARED)
 }
 
 /// Finds drafts of the families of a genome.
@@ -678,9 +679,12 @@ pub fn discover(index: &Index, parameters: &Parameters, progress: &dyn Progress)
         )));
     }
     let (budget, contigs) = (index.budget(), index.manifest().genome.contigs);
-    let least = budget.used() + families_memory(length, contigs, rayon::current_num_threads() as u64);
-    if least > budget.limit() {
-        return Err(Error::memory("the search for families", least, budget.limit()));
+    let threads = rayon::current_num_threads();
+    let least = |threads: usize| budget.used() + families_memory(length, contigs, threads as u64);
+    if least(threads) > budget.limit() {
+        // With more memory there may be more threads.
+        let named = least(threads.max(available_threads()));
+        return Err(Error::memory("the search for families", named, budget.limit()));
     }
     progress.phase("unpack", None);
     let mut bases = Bases::of(index)?;
