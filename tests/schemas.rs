@@ -85,7 +85,9 @@ fn every_json_output_is_as_its_schema_says() {
         schemas.check("manifest", &[parsed(&at.join(format!("{index}.reprise/manifest.json")))]);
     }
 
-    // info, list, verify.
+    // info, list, verify, spectrum, demo.
+    object("spectrum", "spectrum g.reprise --json");
+    object("demo", "demo --bases 100000 --json");
     object("info-memory", "info g.reprise --memory --json");
     rows("info-contig-row", "info g.reprise --contigs --json");
     object("info-check", "info g.reprise --check g.fa --json");
@@ -128,6 +130,8 @@ fn every_json_output_is_as_its_schema_says() {
     object("simulate-summary", "simulate -o sim --seed 7 --bases 150000 --families 5 --divergence 1-12 --json");
     ran("build-index sim/genome.fa -o r.reprise -q");
     rows("annotate-row", "annotate r.reprise --library sim/library.fa --formats jsonl");
+    object("annotate-summary", "annotate r.reprise --library sim/library.fa -o copies --json");
+    object("mask-summary", "mask r.reprise --annotation copies.bed -o masked.fa --json");
     object("candidates-summary", "candidates r.reprise -o c.paf --json");
     rows("families-row", "families r.reprise --format jsonl");
     object("families-summary", "families r.reprise -o f.fa --json");

@@ -230,7 +230,7 @@ fn mask_source(
     }
     match record {
         Some(last) => bases += last.finish().map_err(in_line)?,
-        None if !seen.is_empty() => {}
+        None if seen.contains(&true) => {}
         None => return Err(Error::input(source.path(), None, "holds no sequence; give the FASTA of the index")),
     }
     Ok(bases)
