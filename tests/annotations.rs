@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{Contig, PLAIN, Ran, Random, command, ended, fasta, gzip, run, text};
+use common::{Contig, PLAIN, Ran, Random, command, ended, fasta, gzip, lines_of, run, text, tool};
 use tempfile::TempDir;
 
 /// Names that readers of annotations take for something else.
@@ -79,9 +79,7 @@ fn what_is_masked_is_the_union_of_all_features() {
     // Of this program's own: fragments of a copy, and the union with bedtools' eyes.
     std::fs::write(at.join("u.gff3"), &element).expect("written");
     let sorted = "sort -k4,4n u.gff3 | bedtools merge -i - | awk '{n += $3 - $2} END {print n}'";
-    let is_there = Command::new("bedtools").arg("--version").stdout(Stdio::null()).status().is_ok();
-    if !is_there {
-        eprintln!("skipped: bedtools is not installed");
+    if tool("bedtools").is_none() {
         return;
     }
     let bases = Command::new("sh").args(["-c", sorted]).current_dir(at).output().expect("a shell");
@@ -183,9 +181,8 @@ fn names_that_look_like_headers_come_back_from_every_format() {
     let comments = mask(at, "c.bed", "#y\t1\t2\n#track\t1\t2\ntrack name=x\nbrowser position chr1:1-2\nchr1\t0\t1\n");
     assert_eq!(lower_case(&comments.fine().out), [run_of("chr1", 0, 1)]);
     for name in ["track", "#x"] {
-        match Command::new("tabix").args(["a.bed.gz", name]).current_dir(at).output() {
-            Ok(output) => assert!(text(&output.stdout).starts_with(&format!("{name}\t")), "{name}"),
-            Err(_) => eprintln!("skipped: tabix is not installed"),
+        if let Some(lines) = lines_of(at, "tabix", &["a.bed.gz", name]) {
+            assert!(lines[0].starts_with(&format!("{name}\t")), "{name}");
         }
     }
 }
@@ -252,10 +249,7 @@ fn classes_have_terms_and_keep_their_names() {
         assert_eq!(row.split('\t').nth(2), Some(term), "{class}");
         assert_eq!(line.split('\t').nth(5), Some(class));
     }
-    match Command::new("gt").args(["gff3validator", "-typecheck", "so", "a.gff3"]).current_dir(at).output() {
-        Ok(output) => assert!(output.status.success(), "{}", text(&output.stderr)),
-        Err(_) => eprintln!("skipped: genometools is not installed"),
-    }
+    lines_of(at, "gt", &["gff3validator", "-typecheck", "so", "a.gff3"]);
 }
 
 /// Runs the program with a redirection of the shell.

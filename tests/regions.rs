@@ -3,9 +3,8 @@
 mod common;
 
 use std::path::Path;
-use std::process::Command;
 
-use common::{Contig, PLAIN, Random, fasta, run, text};
+use common::{Contig, PLAIN, Random, fasta, run, text, tool};
 use reprise::{Error, Index};
 
 const CONTIGS: [(&str, usize); 7] =
@@ -17,15 +16,6 @@ fn genome(at: &Path) -> Index {
     std::fs::write(at.join("g.fa"), fasta(&contigs, &PLAIN)).expect("written");
     run(at, &["build-index", "g.fa", "-k", "5", "-q"]).fine();
     Index::open(at.join("g.reprise")).expect("sound")
-}
-
-/// A tool that is not everywhere.
-fn tool(program: &str) -> Option<Command> {
-    let is_there = Command::new(program).arg("--version").output().is_ok();
-    if !is_there {
-        println!("skipped: {program} is not installed");
-    }
-    is_there.then(|| Command::new(program))
 }
 
 /// The bases of a region as samtools prints them; `None` where it has none.

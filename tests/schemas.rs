@@ -101,6 +101,9 @@ fn every_json_output_is_as_its_schema_says() {
         object("verify", &format!("verify s.reprise --json{depth}"));
     }
 
+    object("spectrum", "spectrum s.reprise --json");
+    object("demo", "demo --bases 100000 --json");
+
     // query: every kind of row.
     rows("query-kmer-row", "query g.reprise --kmer ACGTACGTACG AAAAAAAAAAA --format jsonl");
     let frequent = common::text(bench.oracle.sorted().into_iter().max_by_key(|row| row.1).expect("k-mers").0);
@@ -128,6 +131,8 @@ fn every_json_output_is_as_its_schema_says() {
     object("simulate-summary", "simulate -o sim --seed 7 --bases 150000 --families 5 --divergence 1-12 --json");
     ran("build-index sim/genome.fa -o r.reprise -q");
     rows("annotate-row", "annotate r.reprise --library sim/library.fa --formats jsonl");
+    object("annotate-summary", "annotate r.reprise --library sim/library.fa -o a --json");
+    object("mask-summary", "mask r.reprise --annotation a.gff3 -o m.fa --json");
     object("candidates-summary", "candidates r.reprise -o c.paf --json");
     rows("families-row", "families r.reprise --format jsonl");
     object("families-summary", "families r.reprise -o f.fa --json");
@@ -159,7 +164,7 @@ fn every_part<'s>(schema: &'s Value, each: &mut impl FnMut(&'s Value)) {
 #[test]
 fn schemas_are_valid_and_tight() {
     let schemas = Schemas::read();
-    assert!(schemas.all.len() >= 19);
+    assert!(schemas.all.len() >= 23);
     for (name, schema) in &schemas.all {
         if let Err(error) = jsonschema::meta::validate(schema) {
             panic!("{name}: {error}");
