@@ -103,6 +103,9 @@ fn every_json_output_is_as_its_schema_says() {
         object("verify", &format!("verify s.reprise --json{depth}"));
     }
 
+    object("spectrum", "spectrum s.reprise --json");
+    object("demo", "demo --bases 100000 --json");
+
     // query: every kind of row.
     rows("query-kmer-row", "query g.reprise --kmer ACGTACGTACG AAAAAAAAAAA --format jsonl");
     let frequent = common::text(bench.oracle.sorted().into_iter().max_by_key(|row| row.1).expect("k-mers").0);
@@ -163,7 +166,7 @@ fn every_part<'s>(schema: &'s Value, each: &mut impl FnMut(&'s Value)) {
 #[test]
 fn schemas_are_valid_and_tight() {
     let schemas = Schemas::read();
-    assert!(schemas.all.len() >= 19);
+    assert!(schemas.all.len() >= 23);
     for (name, schema) in &schemas.all {
         if let Err(error) = jsonschema::meta::validate(schema) {
             panic!("{name}: {error}");
