@@ -77,7 +77,7 @@ fn every_json_output_is_as_its_schema_says() {
     let rows = |name: &str, words: &str| schemas.check(name, &ran(words).json_lines());
 
     // build-index, in both layouts, with and without filters.
-    let filters = "--min-frequency 2 --max-frequency 50 --max-positions 7";
+    let filters = "--prefix-names --min-frequency 2 --max-frequency 50 --max-positions 7";
     for (index, options) in [("s", "-k 21 --min-frequency 1".to_owned()), ("f", format!("-k 9 {filters}"))] {
         object("build-plan", &format!("build-index g.fa -o {index}.reprise --dry-run --json {options}"));
         object("build-summary", &format!("build-index g.fa -o {index}.reprise --json {options}"));
@@ -152,7 +152,12 @@ fn every_json_output_is_as_its_schema_says() {
 }
 
 /// Members that may be absent: (schema, member).
-const OPTIONAL: [(&str, &str); 2] = [("query-kmer-row", "positions"), ("query-kmer-row", "listed")];
+const OPTIONAL: [(&str, &str); 4] = [
+    ("query-kmer-row", "positions"),
+    ("query-kmer-row", "listed"),
+    ("build-plan", "prefixed_names"),
+    ("manifest", "prefixed_names"),
+];
 
 /// Calls `each` for a schema and all schemas within it.
 fn every_part<'s>(schema: &'s Value, each: &mut impl FnMut(&'s Value)) {
