@@ -724,6 +724,33 @@ fn detect_looks_for_foreign_files_first() {
     }
 }
 
+/// What is no file among the results of a run before is neither read nor written to.
+#[test]
+fn detect_reads_no_pipe_and_no_device() {
+    let folder = folder();
+    let at = folder.path();
+    detect(at, &[]).fine();
+    for name in ["repeats.bed", "masked.fa.gz", "report.html", "steps.json"] {
+        let path = at.join("out").join(name);
+        fs::rename(&path, at.join("kept")).expect("renamed");
+        for endless in [false, true] {
+            if endless {
+                symlink("/dev/zero", &path).expect("linked");
+            } else {
+                assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+            }
+            for more in [&[][..], &["--force"]] {
+                let ran = detect(at, more);
+                assert_eq!(ran.code, 2, "{name} {ran:?}");
+                assert!(ran.err.contains(name), "{}", ran.err);
+            }
+            fs::remove_file(&path).expect("there");
+        }
+        fs::rename(at.join("kept"), &path).expect("renamed");
+    }
+    detect(at, &[]).fine();
+}
+
 /// Results that cannot be written are found before the work that makes them.
 #[test]
 fn outputs_that_are_there_are_found_first() {

@@ -223,24 +223,29 @@ pub(crate) fn remove_folder(path: &Path) -> io::Result<()> {
 /// is what grows: some 100,000 fit.
 pub(crate) const MAX_TEXT: u64 = 16 << 20;
 
-/// Reads a text file of an index: a regular file of at most [`MAX_TEXT`] bytes. Anything else fails at once with
-/// [`io::ErrorKind::InvalidData`], a pipe too, for whose other end nobody waits.
-pub(crate) fn read_text(path: &Path) -> io::Result<Vec<u8>> {
+/// Opens a regular file to read it. Anything else fails at once with [`io::ErrorKind::InvalidData`], a pipe too, for whose
+/// other end nobody waits.
+pub(crate) fn open_regular(path: &Path) -> io::Result<fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-    read_all(fs::File::options().read(true).custom_flags(nonblocking).open(path)?)
+    let file = fs::File::options().read(true).custom_flags(nonblocking).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a regular file"))
+}
+
+/// Reads a text file of an index: a regular file of at most [`MAX_TEXT`] bytes, else [`io::ErrorKind::InvalidData`].
+pub(crate) fn read_text(path: &Path) -> io::Result<Vec<u8>> {
+    read_all(open_regular(path)?)
 }
 
 /// As [`read_text`], from an open file.
 fn read_all(file: fs::File) -> io::Result<Vec<u8>> {
-    let invalid = |problem: String| io::Error::new(io::ErrorKind::InvalidData, problem);
-    if !file.metadata()?.is_file() {
-        return Err(invalid("it is not a regular file".to_owned()));
-    }
     let mut bytes = Vec::new();
     file.take(MAX_TEXT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_TEXT {
-        return Err(invalid(format!("it has more than {MAX_TEXT} bytes")));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it has more than {MAX_TEXT} bytes")));
     }
     Ok(bytes)
 }

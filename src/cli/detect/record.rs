@@ -2,7 +2,7 @@
 //! inputs or parameters does again what depends on them.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -44,9 +44,10 @@ impl Folder {
     /// Opens a folder.
     ///
     /// # Errors
-    /// [`Error::Exists`] where its record is not one of this command, unless `force`.
+    /// [`Error::Exists`] where its record is not one of this command, unless `force`; [`Error::NotOurs`], [`Error::Io`].
     pub(super) fn open(path: &Path, force: bool) -> Result<Self> {
         let record = path.join(RECORD);
+        refuse_special(&record)?;
         let steps = match disk::read_text(&record) {
             Ok(bytes) => serde_json::from_slice(&bytes).ok(),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Some(BTreeMap::new()),
@@ -75,8 +76,10 @@ impl Folder {
     /// Refuses to replace what no run made.
     ///
     /// # Errors
-    /// [`Error::Exists`] where a file is there that no run made, or that was changed since.
+    /// [`Error::Exists`] where a file is there that no run made, or that was changed since, unless `force`;
+    /// [`Error::NotOurs`] for a folder, a pipe or a device.
     pub(super) fn check(&self, files: &[&str]) -> Result<()> {
+        files.iter().try_for_each(|file| refuse_special(&self.path(file)))?;
         let foreign = |file: &&&str| fs::symlink_metadata(self.path(file)).is_ok() && !self.made(file);
         match files.iter().find(foreign) {
             Some(file) if !self.force => Err(Error::Exists(self.path(file))),
@@ -164,6 +167,15 @@ impl Folder {
     }
 }
 
+/// Refuses what is there and no file: a pipe or a device would be waited for, or read without an end.
+fn refuse_special(path: &Path) -> Result<()> {
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        let problem = "is not a regular file; move it away".to_owned();
+        return Err(Error::NotOurs { path: path.to_owned(), problem });
+    }
+    Ok(())
+}
+
 impl Step {
     /// The files with their digests.
     pub(super) fn files(&self) -> impl Iterator<Item = (String, FileDigest)> {
@@ -175,7 +187,7 @@ impl Step {
 pub(super) fn digest(path: &Path) -> Result<FileDigest> {
     let read = || -> io::Result<FileDigest> {
         let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(File::open(path)?)?;
+        hasher.update_reader(disk::open_regular(path)?)?;
         Ok(FileDigest { bytes: hasher.count(), blake3: hasher.finalize().to_hex().to_string() })
     };
     read().map_err(|e| Error::io("read", path, e))
