@@ -218,7 +218,7 @@ fn wrong_lines_say_what_is_wrong() {
     annotate(&["--library", "none.fa"]).failed(1, &["none.fa"]);
     std::fs::write(at.join("twice.fa"), ">a\nACGT\n>a\nACGT\n").expect("written");
     annotate(&["--library", "twice.fa"]).failed(3, &["twice.fa, line 3", "\"a\""]);
-    annotate(&["--library", "lib.fa", "--max-memory", "7M"]).failed(5, &["--max-memory"]);
+    annotate(&["--library", "lib.fa", "--max-memory", "5M"]).failed(5, &["--max-memory"]);
     std::fs::write(at.join("bad.bed"), "chr2\t0\t10\nchr2\t0\t99999\n").expect("written");
     run(at, &["mask", "g.reprise", "--annotation", "bad.bed"]).failed(3, &["bad.bed, line 2", "ends past chr2"]);
     std::fs::write(at.join("bad.gff3"), "##gff-version 3\nchr9\t.\tr\t1\t2\t.\t+\t.\tID=a\n").expect("written");

@@ -229,8 +229,8 @@ fn every_compression_is_read() {
     let cases = Cases::new();
     let text = format!(">s1\n{FIRST}\n>s2\n{SECOND}\n");
     let skippable = [&b"\x5a\x2a\x4d\x18\x03\0\0\0abc"[..]].concat();
-    let codecs: [(&str, fn(&[u8]) -> Vec<u8>); 4] =
-        [("gz", |bytes| gzip(bytes, 1)), ("zst", zstd), ("bz2", bzip2), ("xz", xz)];
+    type Compress = fn(&[u8]) -> Vec<u8>;
+    let codecs: [(&str, Compress); 4] = [("gz", |bytes| gzip(bytes, 1)), ("zst", zstd), ("bz2", bzip2), ("xz", xz)];
     for (end, compress) in codecs {
         let name = format!("x.fa.{end}");
         let (head, tail) = text.as_bytes().split_at(50);
@@ -311,8 +311,7 @@ fn fastq() {
     let record = |bases: &str| format!("{bases}\n+\n{}", "@".repeat(bases.len()));
     let several = |bases: &str, lines: usize| {
         let qualities = "@+>I".repeat(bases.len())[..bases.len()].to_owned();
-        let cut =
-            |text: &str| text.as_bytes().chunks(lines).map(|line| common::text(line)).collect::<Vec<_>>().join("\n");
+        let cut = |text: &str| text.as_bytes().chunks(lines).map(common::text).collect::<Vec<_>>().join("\n");
         format!("{}\n+again\n{}", cut(bases), cut(&qualities))
     };
     cases.same("plain.fq", two(&record(FIRST), &record(SECOND)));

@@ -597,7 +597,7 @@ struct Planned<'a> {
 /// How the records of a genome are shared out to tasks and passes.
 enum Partition {
     Sorted(SortedPartition),
-    SuperKmers(superkmers::Partition),
+    SuperKmers(Box<superkmers::Partition>),
 }
 
 /// K-mers one by one.
@@ -791,7 +791,7 @@ impl<'a> Planned<'a> {
             let (plan, expected) = superkmers::Partition::new(&survey, k, &pieces, &lists, streams, shares.records);
             (shape, hints) = (Shape::SuperKmers(plan.layout), expected);
             held_counts = budget.reserve(Component::Counts, plan.capacity_bytes(), "counting k-mers")?;
-            partition = Partition::SuperKmers(plan);
+            partition = Partition::SuperKmers(Box::new(plan));
         } else {
             let (expected, layout) =
                 estimate::estimate(&pieces, &prepared.codec, &prepared.filters, &lists, budget, &advance)?;

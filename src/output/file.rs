@@ -152,7 +152,7 @@ pub(crate) fn sweep_unfinished(folder: &Folder, names: &[&str]) {
     let is_left = |name: &OsStr| {
         let writes = |of: &&str| name.as_bytes().starts_with(format!(".{of}{WRITING}").as_bytes());
         let own = || folder.look(name).is_ok_and(|entry| entry.is_some_and(|entry| entry.is_own_file()));
-        names.iter().any(|name| writes(name)) && own()
+        names.iter().any(writes) && own()
     };
     for name in folder.names().unwrap_or_default().iter().filter(|name| is_left(name)) {
         if folder.open_file(name, true).is_ok_and(|file| file.try_lock().is_ok()) {

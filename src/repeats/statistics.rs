@@ -135,7 +135,7 @@ pub fn statistics(index: &Index, families: &[RefinedFamily]) -> Result<Vec<Famil
         let seed = &family.seed.genome;
         let contig = &contigs[Contig::number_at(contigs, seed.start)];
         let consensus: String = letters(&family.consensus).map(char::from).collect();
-        let (kmer, kmer_frequency) = most_frequent_kmer(&mut batch, &index.codec(), &consensus)?;
+        let (kmer, kmer_frequency) = most_frequent_kmer(&mut batch, index.codec(), &consensus)?;
         Ok(FamilyStatistics {
             name: format!("family-{}", number + 1),
             class,
