@@ -818,3 +818,19 @@ fn manifests_without_an_end() {
     }
     run(at, &["verify", TARGET]).fine();
 }
+
+/// A file does not take the place of a folder that the same command made under its name meanwhile.
+#[test]
+fn a_file_does_not_replace_a_folder_that_appeared() {
+    let folder = quick_folder();
+    let at = folder.path();
+    let demo = ["demo", "--bases", "100000", "-q", "-o", "new", "--memory-report=new"];
+    for more in [&[][..], &["--force"]] {
+        let ran = run(at, &[&demo[..], more].concat());
+        assert_eq!(ran.code, 2, "{}", ran.err);
+        assert!(ran.err.contains("new has become a folder"), "{}", ran.err);
+        assert_eq!(listing(at), ["new"]);
+        assert_eq!(listing(&at.join("new")), ["demo.fa", "demo.reprise"]);
+        fs::remove_dir_all(at.join("new")).expect("there");
+    }
+}

@@ -85,7 +85,8 @@ impl Output {
     /// Writes what is left and gives the file its name, durably. A file that it replaces leaves it its permissions and group.
     ///
     /// # Errors
-    /// [`Error::Exists`] where a file of that name appeared meanwhile that may not be replaced; [`Error::Io`].
+    /// [`Error::Exists`] where a file of that name appeared meanwhile that may not be replaced; [`Error::NotOurs`] for what is no file;
+    /// [`Error::Io`].
     pub fn finish(self) -> Result<()> {
         Self::finish_all(vec![self])
     }
@@ -106,7 +107,12 @@ impl Output {
         let mut namings = Vec::new();
         for (file, aside) in files.iter().zip(&asides) {
             let failed = |e| Error::io("look at", file.path(), e);
-            let replaced = file.folder.look(&file.name).map_err(failed)?.filter(|_| file.force);
+            let there = file.folder.look(&file.name).map_err(failed)?;
+            if let Some(there) = there.as_ref().filter(|there| !there.is_file()) {
+                let problem = format!("has become {}; give another name to write to", there.noun());
+                return Err(Error::NotOurs { path: file.path(), problem });
+            }
+            let replaced = there.filter(|_| file.force);
             if let Some(replaced) = &replaced {
                 file.file.imitate(replaced);
             }
