@@ -24,9 +24,9 @@ pub struct Source {
 /// Buffer in front of a decoder, in bytes: few system calls a megabyte.
 const BUFFER: usize = 1 << 18;
 
-/// Ends of file names that tell of a compression.
+/// Ends of file names of compressed files.
 const COMPRESSED: [&str; 5] = [".gz", ".bgz", ".zst", ".bz2", ".xz"];
-/// Ends of file names that tell of a format.
+/// Ends of file names of sequence formats.
 const FORMATS: [&str; 7] = [".fa", ".fasta", ".fna", ".fas", ".ffn", ".fastq", ".fq"];
 
 impl Source {
