@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use common::{Failure, build, genome, measuring, write_fasta};
 use criterion::{BatchSize, Criterion, SamplingMode, Throughput};
+use reprise::genome::{TwoBit, TwoBitWriter};
 use reprise::kmer::{AsciiScanner, KmerCodec};
-use reprise::sequence::{TwoBit, TwoBitWriter};
 
 /// Bases that come in one piece, as from a reader.
 const PIECE: usize = 1 << 16;

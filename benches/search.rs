@@ -10,7 +10,7 @@ use criterion::{Criterion, SamplingMode, Throughput};
 use reprise::Index;
 use reprise::align::{Library, SearchOptions, search};
 use reprise::memory::Budget;
-use reprise::repeats::simulate::{Simulation, SimulationOptions};
+use reprise::simulate::{Simulation, SimulationOptions};
 
 fn main() -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use reprise::build::{BuildOptions, build_index};
+use reprise::{Index, Silent};
+use reprise::builder::{BuildOptions, build_index};
+use reprise::dictionary::LayoutKind;
 use reprise::index::OpenOptions;
 use reprise::memory::Budget;
 use reprise::sequence::Source;
-use reprise::store::LayoutKind;
-use reprise::{Index, Silent};
 
 /// A folder in memory where there is one, which goes with the process.
 pub fn folder() -> PathBuf {

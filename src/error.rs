@@ -1,7 +1,27 @@
 //! What can go wrong, as a user reads it: one sentence that names the file, the place in it and what to do next.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Who holds a lock, or held it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockHolder {
+    /// Number of the process.
+    pub process: u32,
+    /// Name of its machine.
+    pub host: String,
+    /// Since when, in UTC.
+    pub since: String,
+}
+
+impl fmt::Display for LockHolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} on {}, since {}", self.process, self.host, self.since)
+    }
+}
 
 /// Result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -84,7 +104,7 @@ pub enum Error {
         /// The index to be.
         target: PathBuf,
         /// Who builds it, where that is known.
-        builder: Option<crate::store::Builder>,
+        builder: Option<LockHolder>,
     },
 
     /// The folder is not a finished index.
@@ -119,7 +139,7 @@ pub enum Error {
     },
 
     /// The work does not fit the memory that was allowed.
-    #[error("{what} needs at least {} and --max-memory allows {}; give it more memory", crate::memory::human_bytes(*needed), crate::memory::human_bytes(*allowed))]
+    #[error("{what} needs at least {} and --max-memory allows {}; give it more memory", crate::units::human_bytes(*needed), crate::units::human_bytes(*allowed))]
     Memory {
         /// The work.
         what: &'static str,

@@ -1,9 +1,8 @@
 //! Ways in for the fuzz targets of `fuzz/`, where the library itself has none: what a file of an index holds is given here
 //! with its checksum made right, as somebody would who forges it. Compiled for fuzzing only.
 
-use crate::index::Index;
-use crate::store::Manifest;
-use crate::{Error, Result};
+use crate::bundle::Manifest;
+use crate::{Error, Index, Result};
 
 /// Page `number` of the dictionary and the payload of its position block, to start from.
 ///
@@ -23,12 +22,12 @@ pub fn look_at_page(index: &Index, number: u64, page: Vec<u8>, block: &[u8]) {
 
 /// Unpacks a forged position block and reads a list of it.
 pub fn look_at_block(block: Vec<u8>, bases: u64, at: u64, positions: u64) {
-    crate::store::block::look_at_forged(block, bases, at, positions);
+    crate::format::block::look_at_forged(block, bases, at, positions);
 }
 
 /// Makes the checksum of the root of a file of the store right.
 pub fn seal_store(file: &mut [u8]) {
-    crate::store::tree::seal(file);
+    crate::format::tree::seal(file);
 }
 
 /// Reads everything from a forged file of the store.
@@ -36,12 +35,12 @@ pub fn seal_store(file: &mut [u8]) {
 /// # Errors
 /// As opening an index.
 pub fn look_at_store(path: &std::path::Path) -> Result<usize> {
-    crate::store::catalog::look_at_forged(path)
+    crate::format::catalog::look_at_forged(path)
 }
 
 /// Reads a forged record of the seed order.
 pub fn look_at_seeds(record: &[u8]) {
-    let _ = crate::store::seeds::decode(record);
+    let _ = crate::format::seed_order::decode(record);
 }
 
 /// A forged manifest as text, its own digest made right.

@@ -27,7 +27,7 @@
 //!
 //! ```
 //! use reprise::Silent;
-//! use reprise::build::{BuildOptions, build_index};
+//! use reprise::builder::{BuildOptions, build_index};
 //! use reprise::memory::Budget;
 //! use reprise::sequence::Source;
 //!
@@ -59,24 +59,29 @@
 
 pub mod align;
 pub mod annotate;
-pub mod build;
+pub mod builder;
+pub mod bundle;
 pub mod cli;
-mod disk;
+pub mod dictionary;
 mod error;
+pub mod families;
+pub mod format;
+pub mod formats;
+pub mod fs;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+pub mod genome;
 pub mod index;
 pub mod kmer;
 pub mod memory;
-pub mod output;
 mod progress;
 pub mod query;
-pub mod repeats;
+pub mod report;
 pub mod sequence;
-pub mod store;
-mod temporary;
+pub mod simulate;
 mod text;
+pub mod units;
 
-pub use error::{Error, Result};
+pub use error::{Error, LockHolder, Result};
 pub use index::Index;
 pub use progress::{Notice, Progress, Silent};

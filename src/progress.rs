@@ -1,7 +1,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::store::Builder;
+use crate::LockHolder;
 
 /// Someone who watches long work. All methods may be called from any thread.
 pub trait Progress: Sync {
@@ -38,14 +38,14 @@ pub enum Notice {
         /// The index to be.
         target: PathBuf,
         /// Who builds it, where that is known.
-        builder: Option<Builder>,
+        builder: Option<LockHolder>,
     },
     /// What a build that did not end left behind was removed.
     Swept {
         /// The index to be.
         target: PathBuf,
         /// Who left it, where that is known.
-        builder: Option<Builder>,
+        builder: Option<LockHolder>,
     },
     /// The index that a build was about to replace was put back under its name.
     PutBack(PathBuf),
@@ -112,7 +112,7 @@ impl Notice {
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let by = |builder: &Option<Builder>| builder.as_ref().map_or(String::new(), |b| format!(" ({b})"));
+        let by = |builder: &Option<LockHolder>| builder.as_ref().map_or(String::new(), |b| format!(" ({b})"));
         match self {
             Self::NoLocks { folder, problem } => write!(
                 f,

@@ -7,11 +7,11 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::Random;
-use reprise::build::{BuildOptions, build_index};
+use reprise::builder::{BuildOptions, build_index};
+use reprise::formats::Format;
 use reprise::index::{CacheOptions, OpenOptions};
 use reprise::kmer::{AsciiScanner, KmerCodec};
 use reprise::memory::Budget;
-use reprise::output::Format;
 use reprise::query::{Detail, Sequences, query_sequences};
 use reprise::sequence::Source;
 use reprise::{Index, Silent};

@@ -268,7 +268,7 @@ fn compressed_formats_are_indexed_for_tabix() {
 
 #[test]
 fn contigs_beyond_the_bins_of_tbi_have_csi() {
-    use reprise::output::{Columns, Tabix};
+    use reprise::formats::{Columns, Tabix};
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("far.bed.gz");
     let mut tabix = Tabix::create(&path, false, Columns::Bed, 3_000_000_000).expect("created");

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
 
 use common::{Random, data};
-use reprise::repeats::{AROUND, CopyEnds, classify};
+use reprise::families::{AROUND, CopyEnds, classify};
 use reprise::sequence::base_code;
 
 /// What a class of a library is by the signs that are looked for.

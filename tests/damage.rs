@@ -16,11 +16,12 @@ use std::path::{Path, PathBuf};
 
 use ask::{BUDGET, Truth, named, open};
 use common::{Contig, FILES, Oracle, PLAIN, Random, copy_index, fasta, repetitive_genome};
-use reprise::build::{BuildOptions, build_index};
+use reprise::builder::{BuildOptions, build_index};
+use reprise::bundle::Manifest;
+use reprise::dictionary::LayoutKind;
 use reprise::index::Depth;
 use reprise::memory::Budget;
 use reprise::sequence::Source;
-use reprise::store::{LayoutKind, Manifest};
 use reprise::{Index, Silent};
 
 #[global_allocator]

@@ -7,7 +7,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{FILES, Oracle, PLAIN, fasta, repetitive_genome, run};
-use reprise::build::{BuildOptions, BuildReport, build_index};
+use reprise::builder::{BuildOptions, BuildReport, build_index};
 use reprise::index::Depth;
 use reprise::memory::Budget;
 use reprise::sequence::Source;

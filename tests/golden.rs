@@ -9,8 +9,8 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{Contig, Oracle, PLAIN, fasta, repetitive_genome, run};
+use reprise::dictionary::LayoutKind;
 use reprise::index::Depth;
-use reprise::store::LayoutKind;
 use reprise::{Index, Silent};
 
 /// Every golden index: its name, its k, its layout.

@@ -6,11 +6,11 @@ mod common;
 use std::fs;
 
 use common::{PLAIN, fasta, repetitive_genome};
-use reprise::build::{BuildOptions, build_index};
+use reprise::builder::{BuildOptions, build_index};
+use reprise::dictionary::LayoutKind;
 use reprise::index::OpenOptions;
 use reprise::memory::Budget;
 use reprise::sequence::Source;
-use reprise::store::LayoutKind;
 use reprise::{Index, Silent};
 
 /// Descriptors, maps of files, KiB of anonymous memory.

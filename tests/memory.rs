@@ -221,7 +221,7 @@ fn pages_that_do_not_fit_a_pass_are_made_over_several() {
         build("plenty", "2G");
         let (passes, peak) = build("little", memory);
         assert!(passes > 1, "{genome} {options:?}: {passes} pass");
-        let allowed = reprise::memory::parse_size(memory).expect("a size");
+        let allowed = reprise::units::parse_size(memory).expect("a size");
         assert!(peak <= allowed, "{genome} {options:?}: {peak} bytes");
         assert!(bytes_of(&at.join("plenty")) == bytes_of(&at.join("little")), "{genome} {options:?}");
         run(at, &["verify", "little", "--deep"]).fine();

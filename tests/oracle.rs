@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use common::{Contig, Oracle, PLAIN, Place, Random, Text, canonical, fasta, gzip, text};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use reprise::build::{BuildOptions, build_index, default_k};
+use reprise::builder::{BuildOptions, build_index, default_k};
+use reprise::dictionary::LayoutKind;
 use reprise::index::{Depth, Position};
 use reprise::memory::Budget;
 use reprise::sequence::Source;
-use reprise::store::LayoutKind;
 use reprise::{Error, Index, Silent};
 
 const KS: [u32; 7] = [1, 2, 3, 15, 16, 31, 32];

@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use common::reverse_complement;
-use reprise::build::{BuildOptions, build_index};
+use reprise::builder::{BuildOptions, build_index};
+use reprise::families::{Family, FamilyCopy, RefineOptions, Refined, refine, seed_alignments, statistics};
+use reprise::formats::{FamilyFormat, families, stockholm};
 use reprise::kmer::Strand;
 use reprise::memory::Budget;
-use reprise::output::{FamilyFormat, families, stockholm};
-use reprise::repeats::simulate::{Origin, Planted, Random, Simulation, SimulationOptions};
-use reprise::repeats::{Family, FamilyCopy, RefineOptions, Refined, refine, seed_alignments, statistics};
 use reprise::sequence::{BASES, Source, base_code};
+use reprise::simulate::{Origin, Planted, Random, Simulation, SimulationOptions};
 use reprise::{Index, Silent};
 
 fn indexed(folder: &Path, simulation: &Simulation) -> Index {

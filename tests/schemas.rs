@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use common::{Bench, PLAIN, Ran, command, copy_index, ended, fasta, repetitive_genome};
 use jsonschema::{Retrieve, Uri, Validator};
-use reprise::output::Format;
+use reprise::formats::Format;
 use reprise::query::{Detail, Sequences, query_sequences};
 use reprise::sequence::Region;
 use reprise::{Index, Silent};

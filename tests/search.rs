@@ -6,7 +6,7 @@ use std::path::Path;
 
 use common::{Contig, PLAIN, Random, fasta, reverse_complement};
 use reprise::align::{Alignment, Library, OperationKind, SearchOptions, Stretch, search};
-use reprise::build::{BuildOptions, build_index};
+use reprise::builder::{BuildOptions, build_index};
 use reprise::kmer::Strand;
 use reprise::memory::Budget;
 use reprise::sequence::Source;

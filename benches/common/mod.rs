@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use reprise::Silent;
-use reprise::build::{BuildOptions, build_index};
+use reprise::builder::{BuildOptions, build_index};
 use reprise::memory::Budget;
 use reprise::sequence::Source;
 

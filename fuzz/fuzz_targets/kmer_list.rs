@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 use reprise::Index;
-use reprise::store::LayoutKind;
+use reprise::dictionary::LayoutKind;
 use reprise_fuzz::{bundle, file, genome, open, plant};
 
 static INDEXES: OnceLock<[Index; 2]> = OnceLock::new();
@@ -23,7 +23,7 @@ fuzz_target!(
         let indexes = INDEXES.get_or_init(|| layouts.map(|layout| open(&bundle(layout)).expect("sound")));
         let path = file("list", data);
         for index in indexes {
-            if let Ok(rows) = reprise::fuzzing::kmer_list(index, &path) {
+            if let Ok(rows) = reprise::cli::fuzzing::kmer_list(index, &path) {
                 let text = String::from_utf8_lossy(data);
                 let lines = text.split('\n').filter(|line| !line.trim_ascii().is_empty()).count();
                 assert_eq!(rows.iter().filter(|&&b| b == b'\n').count(), lines);

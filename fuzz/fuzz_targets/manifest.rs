@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use reprise::index::Depth;
-use reprise::store::LayoutKind;
+use reprise::index::verify::Depth;
+use reprise::dictionary::LayoutKind;
 use reprise::Silent;
 use reprise_fuzz::{bundle, open, plant};
 use serde_json::Value;

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use reprise::store::LayoutKind;
+use reprise::dictionary::LayoutKind;
 use reprise_fuzz::{bundle, plant};
 
 const PARAMETERS: usize = 24;

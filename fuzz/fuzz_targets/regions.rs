@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 use reprise::Index;
-use reprise::sequence::parse_bed_line;
-use reprise::store::LayoutKind;
+use reprise::sequence::feature::parse_bed_line;
+use reprise::dictionary::LayoutKind;
 use reprise_fuzz::{bundle, file, open, plant};
 
 static INDEX: OnceLock<Index> = OnceLock::new();
@@ -32,7 +32,7 @@ fuzz_target!(
                 assert!(region.range.start <= region.range.end);
             }
         }
-        for region in reprise::fuzzing::bed_file(index, &file("a.bed", data)).unwrap_or_default() {
+        for region in reprise::cli::fuzzing::bed_file(index, &file("a.bed", data)).unwrap_or_default() {
             let bases = index.bases(&region.contig, region.range.clone()).expect("checked");
             assert_eq!(bases.len() as u64, region.range.end - region.range.start);
         }

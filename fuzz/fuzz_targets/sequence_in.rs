@@ -5,7 +5,9 @@
 use std::io::Write;
 
 use libfuzzer_sys::fuzz_target;
-use reprise::sequence::{Case, SequenceReader, Source, TwoBit, TwoBitWriter};
+use reprise::genome::twobit::{Case, TwoBit, TwoBitWriter};
+use reprise::sequence::reader::SequenceReader;
+use reprise::sequence::source::Source;
 use reprise_fuzz::{file, folder, genome, plant};
 
 fn seeds() -> Vec<Vec<u8>> {

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 use reprise::Index;
-use reprise::store::LayoutKind;
+use reprise::dictionary::LayoutKind;
 use reprise_fuzz::{bundle, look_at_pages, open, page_seeds, plant};
 
 static INDEX: OnceLock<Index> = OnceLock::new();

@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use reprise::store::LayoutKind;
+use reprise::dictionary::LayoutKind;
 use reprise_fuzz::{bundle, file, plant};
 
 static CATALOG: OnceLock<Vec<u8>> = OnceLock::new();

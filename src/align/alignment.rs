@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use super::extend::Column;
+use crate::align::Column;
 use crate::kmer::Strand;
 
 /// A local alignment of a query with the genome.

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::score::Scoring;
-use super::seeds::Segment;
+use crate::align::Scoring;
+use crate::align::seeds::Segment;
 
 /// Bases between two segments of a row, at most.
 const REACH: u32 = 300;
@@ -16,7 +16,7 @@ const APART: u32 = 2000;
 
 /// For segments of one piece, sorted by entry and then by genome: whether each is in a row that scores `least` or more. A row goes
 /// forward in genome and text alike; what lies between its segments costs a gap.
-pub(super) fn promising(segments: &[Segment], scoring: &Scoring, least: i32) -> Vec<bool> {
+pub(crate) fn promising(segments: &[Segment], scoring: &Scoring, least: i32) -> Vec<bool> {
     // Best row that ends with each segment, and best one that begins with it.
     let mut up_to: Vec<i32> = segments.iter().map(|s| s.score).collect();
     let mut from = up_to.clone();
@@ -51,7 +51,7 @@ pub(super) fn promising(segments: &[Segment], scoring: &Scoring, least: i32) -> 
 }
 
 /// Cuts segments, sorted by entry, piece and genome, where no alignment joins them.
-pub(super) fn clusters(segments: &[(u32, Segment)]) -> Vec<Range<usize>> {
+pub(crate) fn clusters(segments: &[(u32, Segment)]) -> Vec<Range<usize>> {
     let mut clusters = Vec::new();
     let (mut first, mut end) = (0, 0);
     for (i, (piece, segment)) in segments.iter().enumerate() {

@@ -1,7 +1,8 @@
 //! Alignment with affine gaps from a fixed cell outward, as long as the score stays near the best one: the X-drop of Z. Zhang,
 //! S. Schwartz, L. Wagner and W. Miller, J. Comput. Biol. 7 (2000) 203.
 
-use super::score::{GAP_CODE, Scoring};
+use crate::align::Scoring;
+use crate::align::score::GAP_CODE;
 
 /// A column of an alignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

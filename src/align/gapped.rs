@@ -2,12 +2,10 @@
 
 use ahash::{AHashMap, AHashSet};
 
-use super::Piece;
-use super::alignment::{Alignment, Counts, operations};
-use super::extend::{Column, Extender};
-use super::library::Text;
-use super::score::{AVERAGE, GAP_CODE, Scoring, Scorings};
-use super::seeds::Segment;
+use crate::align::library::Text;
+use crate::align::score::{AVERAGE, GAP_CODE, Scorings};
+use crate::align::seeds::Segment;
+use crate::align::{Alignment, Column, Counts, Extender, Piece, Scoring, operations};
 use crate::kmer::Strand;
 
 /// Score below the best at which an extension ends: it crosses some 30 bases that are like nothing, or a gap of 40.
@@ -99,7 +97,7 @@ impl Direction {
 }
 
 /// Aligns clusters of segments; a thread keeps one for its buffers.
-pub(super) struct Aligner<'a> {
+pub(crate) struct Aligner<'a> {
     text: &'a Text,
     scorings: &'a Scorings,
     /// Score that an alignment must have.
@@ -113,7 +111,7 @@ pub(super) struct Aligner<'a> {
 }
 
 impl<'a> Aligner<'a> {
-    pub(super) fn new(text: &'a Text, scorings: &'a Scorings, needed: i32) -> Self {
+    pub(crate) fn new(text: &'a Text, scorings: &'a Scorings, needed: i32) -> Self {
         Self {
             text,
             scorings,
@@ -128,7 +126,7 @@ impl<'a> Aligner<'a> {
 
     /// Alignments of a cluster of segments: one entry of the text, one piece, sorted by place in the genome. Where they are to be
     /// `apart`, no segment within one is aligned again.
-    pub(super) fn align(
+    pub(crate) fn align(
         &mut self,
         piece: &Piece<'_>,
         segments: impl Iterator<Item = Segment>,
@@ -396,7 +394,7 @@ impl<'a> Aligner<'a> {
 }
 
 /// What the columns of an alignment with a sequence of a library are, and its score.
-pub(super) fn scored(query: &[u8], genome: &[u8], columns: &[Column], scorings: &Scorings) -> (Counts, i32) {
+pub(crate) fn scored(query: &[u8], genome: &[u8], columns: &[Column], scorings: &Scorings) -> (Counts, i32) {
     let counts = Counts::of(query, genome, columns);
     let scoring = scorings.fitting(&counts);
     let (mut score, mut matched) = (0, [0; 5]);
@@ -411,7 +409,7 @@ pub(super) fn scored(query: &[u8], genome: &[u8], columns: &[Column], scorings: 
 }
 
 /// Calls `each` after every column with the number of columns up to there, those of bases of query and genome, and what the column scores.
-pub(super) fn walk(
+pub(crate) fn walk(
     query: &[u8],
     genome: &[u8],
     columns: &[Column],

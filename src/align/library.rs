@@ -1,4 +1,4 @@
-use super::score::{CODES, GAP_CODE, reverse_complement};
+use crate::align::score::{CODES, GAP_CODE, reverse_complement};
 use crate::kmer::Strand;
 use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{SequenceReader, Source};

@@ -37,10 +37,10 @@ pub use tandem::{LONGEST_PERIOD, TandemRepeat};
 pub(crate) use tandem::{e_value as tandem_e_value, free_score, tandem_repeats};
 pub use trim::Trimmer;
 
-use crate::index::Index;
+use crate::genome::Record;
 use crate::memory::{Budget, Component, Reservation};
-use crate::sequence::{Record, Region};
-use crate::{Error, Notice, Progress, Result, Silent};
+use crate::sequence::Region;
+use crate::{Error, Index, Notice, Progress, Result, Silent};
 use gapped::Aligner;
 use library::Text;
 use score::{AVERAGE, CODES, Scorings};

@@ -7,7 +7,7 @@
 
 use std::sync::LazyLock;
 
-use super::alignment::Counts;
+use crate::align::Counts;
 use crate::sequence::complement;
 
 /// Units of score in a nat.

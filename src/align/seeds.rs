@@ -6,10 +6,11 @@
 
 use rayon::prelude::*;
 
-use super::library::Text;
-use super::score::{GAP_CODE, Scoring};
-use super::ungapped::{Packed, Steps};
-use crate::memory::prefetch;
+use crate::align::Scoring;
+use crate::align::library::Text;
+use crate::align::score::GAP_CODE;
+use crate::align::ungapped::{Packed, Steps};
+use crate::memory::system::prefetch;
 
 /// `#`: the same base. `@`: the same base or a transition. `-`: anything.
 const PATTERNS: [&str; 2] = ["#@#-##@--@#@-#-@#@##@", "##@-@#--@@#-@-#--##@@-#@"];
@@ -129,12 +130,12 @@ fn words_of(pattern: &Pattern, text: &[u8]) -> impl Iterator<Item = (u64, u64)> 
 }
 
 /// Whether a copy of these codes can be found by a seed.
-pub(super) fn has_seed(codes: &[u8]) -> bool {
+pub(crate) fn has_seed(codes: &[u8]) -> bool {
     patterns().iter().any(|pattern| words_of(pattern, codes).next().is_some())
 }
 
 /// Bases of the shortest sequence with a seed.
-pub(super) fn shortest_seed() -> u32 {
+pub(crate) fn shortest_seed() -> u32 {
     patterns().iter().map(|pattern| pattern.span).min().unwrap_or(0)
 }
 

@@ -7,17 +7,13 @@
 
 use rayon::prelude::*;
 
-use super::Piece;
-use super::alignment::{Alignment, Counts, operations};
-use super::extend::Column;
-use super::gapped::walk;
-use super::score::{GAP_CODE, SCORE_UNITS, Scorings};
-use super::{composition, pieces};
-use crate::index::Index;
+use crate::align::gapped::walk;
+use crate::align::score::{GAP_CODE, Scorings};
+use crate::align::{Alignment, Column, Counts, Piece, SCORE_UNITS, composition, operations, pieces};
 use crate::kmer::Strand;
 use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::letters;
-use crate::{Progress, Result};
+use crate::{Index, Progress, Result};
 
 /// Longest period.
 pub const LONGEST_PERIOD: usize = 2000;

@@ -1,15 +1,11 @@
 use std::ops::Range;
 
-use super::alignment::{Alignment, OperationKind, operations};
-use super::extend::Column;
-use super::gapped::scored;
-use super::library::Library;
-use super::score::{CODES, Scorings, reverse_complement};
-use super::{composition, pieces};
-use crate::Result;
-use crate::index::Index;
+use crate::align::gapped::scored;
+use crate::align::score::{CODES, Scorings, reverse_complement};
+use crate::align::{Alignment, Column, Library, OperationKind, composition, operations, pieces};
 use crate::kmer::Strand;
 use crate::sequence::Region;
+use crate::{Index, Result};
 
 /// Cuts alignments of a search over a whole genome.
 pub struct Trimmer<'a> {

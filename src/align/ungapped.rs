@@ -1,6 +1,7 @@
 //! Extension of a seed without gaps, four columns at a time: two sequences packed with two bits a base, compared 28 bases at once.
 
-use super::score::{GAP_CODE, Scoring};
+use crate::align::Scoring;
+use crate::align::score::GAP_CODE;
 
 /// Bases before the first and behind the last that read as gaps.
 const PAD: usize = 64;
@@ -54,8 +55,8 @@ impl Packed {
 
     /// The base before which a place lies, in the order of `bases`.
     pub(crate) fn prefetch(&self, at: usize) {
-        crate::memory::prefetch(&self.bases, (at + PAD) / 4);
-        crate::memory::prefetch(&self.gaps, (at + PAD) / 8);
+        crate::memory::system::prefetch(&self.bases, (at + PAD) / 4);
+        crate::memory::system::prefetch(&self.gaps, (at + PAD) / 8);
     }
 
     /// At least 28 bases, and which of at least 56 are none, from `at - PAD` on, the first in the lowest bits.

@@ -2,10 +2,9 @@ use std::path::Path;
 
 use twox_hash::XxHash3_64;
 
-use crate::index::Index;
 use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{Feature, FeatureFormat, FeatureParser, Line, Lines, Source};
-use crate::{Error, Result};
+use crate::{Error, Index, Result};
 
 /// Bases of a contig, which has less than 2^32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,10 +13,9 @@ use std::ops::Range;
 use crate::align::{
     Alignment, Library, SearchOptions, Trimmer, free_score, search_held, tandem_e_value, tandem_repeats,
 };
-use crate::index::Index;
 use crate::kmer::Strand;
 use crate::memory::Budget;
-use crate::{Progress, Result};
+use crate::{Index, Progress, Result};
 pub(crate) use intervals::{Interval, Intervals};
 pub use summary::{
     AnnotationSummary, CLASSES_ALONG, ClassSummary, ContigDensity, DIVERGENCES, Density, FamilySummary, LENGTHS,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{RepeatCopy, family_and_class};
 use crate::align::Library;
-use crate::store::Contig;
+use crate::annotate::{RepeatCopy, family_and_class};
+use crate::genome::Contig;
 
 /// Divergences are counted by whole per cent; the last count is of all above.
 pub const DIVERGENCES: usize = 51;

@@ -4,18 +4,19 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Settings, grouped};
 use crate::align::{Library, SearchOptions};
 use crate::annotate::{RepeatCopy, annotate, annotate_with_tandem_repeats};
+use crate::cli::{Settings, grouped};
+use crate::formats::{AnnotationFormat, Columns, Tabix, annotation_header, annotation_rows};
+use crate::fs::Output;
+use crate::genome::Contig;
 use crate::index::OpenOptions;
 use crate::memory::Component;
-use crate::output::{AnnotationFormat, Columns, Output, Tabix, annotation_header, annotation_rows};
 use crate::sequence::Source;
-use crate::store::Contig;
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
     /// Consensus sequences of repeats, FASTA, plain or compressed; names such as name#class/family give classes
@@ -61,7 +62,7 @@ impl CopyFormat {
     }
 }
 
-pub(super) fn e_value(text: &str) -> Result<f64, String> {
+pub(crate) fn e_value(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(e) if e > 0.0 && e.is_finite() => Ok(e),
         _ => Err("an E-value is a number above 0".to_owned()),
@@ -100,7 +101,7 @@ impl Sink {
 /// Copies spelled at a time.
 const ROWS: usize = 1 << 12;
 
-pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let mut formats = arguments.formats;
     let prefix = settings.output.as_ref().filter(|_| !settings.prints());
     if formats.is_empty() {
@@ -199,7 +200,7 @@ struct Summary {
 }
 
 /// Writes copies, by contig and start, in one format.
-pub(super) fn write_copies(
+pub(crate) fn write_copies(
     copies: &[RepeatCopy],
     format: AnnotationFormat,
     library: &Library,

@@ -2,15 +2,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Settings, counted, grouped};
-use crate::build::{self, BuildOptions, BuildReport, Plan};
-use crate::memory::{human_bytes, resident};
+use crate::builder::{BuildOptions, BuildReport, Plan};
+use crate::cli::{Settings, counted, grouped};
+use crate::dictionary::LayoutKind;
+use crate::memory::resident;
 use crate::sequence::Source;
-use crate::store::LayoutKind;
-use crate::{Error, Result};
+use crate::units::human_bytes;
+use crate::{Error, Result, builder};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// FASTA of one genome, plain or compressed (gzip, bgzip, zstd, bzip2, xz); `-` for standard input; several files are
     /// one genome
     #[arg(required = true, value_name = "GENOME")]
@@ -66,11 +67,11 @@ impl Layout {
     }
 }
 
-pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let sources: Vec<Source> = arguments.genomes.iter().map(Source::new).collect();
     let target = match &settings.output {
         Some(path) => path.clone(),
-        None => build::default_target(&sources[0]).ok_or_else(|| {
+        None => builder::default_target(&sources[0]).ok_or_else(|| {
             let path = sources[0].path().display();
             Error::Usage(format!("a genome from {path} has no name of its own; name the index with -o"))
         })?,
@@ -86,23 +87,23 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         prefix_names: arguments.prefix_names,
         resume: arguments.resume,
         #[cfg(debug_assertions)]
-        large_pass: crate::disk::large_pass().unwrap_or(BuildOptions::default().large_pass),
+        large_pass: crate::fs::large_pass().unwrap_or(BuildOptions::default().large_pass),
         ..BuildOptions::default()
     };
     if arguments.dry_run {
         let plan = settings
-            .on_pool(|| build::plan_index(&sources, &target, &options, &settings.budget, &settings.progress))?;
+            .on_pool(|| builder::plan_index(&sources, &target, &options, &settings.budget, &settings.progress))?;
         settings.progress.clear();
-        return crate::output::print(&plan_text(&plan, settings));
+        return crate::fs::print(&plan_text(&plan, settings));
     }
     let report =
-        settings.on_pool(|| build::build_index(&sources, &target, &options, &settings.budget, &settings.progress))?;
+        settings.on_pool(|| builder::build_index(&sources, &target, &options, &settings.budget, &settings.progress))?;
     settings.progress.clear();
     if settings.quiet && !settings.json {
         return Ok(());
     }
     // `-o` names the index, so the summary goes to standard output.
-    crate::output::print(&summary(&report, &target, settings))
+    crate::fs::print(&summary(&report, &target, settings))
 }
 
 fn summary(report: &BuildReport, target: &std::path::Path, settings: &Settings) -> String {

@@ -3,14 +3,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Settings, bases, grouped};
+use crate::cli::{Settings, bases, grouped};
+use crate::families::{CandidateOptions, CandidateStatistics, candidates};
+use crate::formats::pair_row;
 use crate::index::OpenOptions;
-use crate::output::pair_row;
-use crate::repeats::{CandidateOptions, CandidateStatistics, candidates};
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
     /// Places of k-mers that differ from a seed in up to N bases count as its own
@@ -49,7 +49,7 @@ fn pattern(text: &str) -> std::result::Result<Pattern, String> {
     text.chars().map(letter).collect::<std::result::Result<_, _>>().map(Pattern)
 }
 
-pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
     let options = CandidateOptions {
         seed_mismatches: arguments.seed_mismatches,

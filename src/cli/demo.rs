@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use super::{Settings, grouped};
-use crate::build::{BuildOptions, build_index};
-use crate::index::{Index, OpenOptions, Position};
-use crate::memory::{Component, human_bytes};
-use crate::output::Output;
-use crate::repeats::simulate::{Random, reverse_complement};
+use crate::builder::{BuildOptions, build_index};
+use crate::cli::{Settings, grouped};
+use crate::fs::{Output, TemporaryFolder};
+use crate::index::{OpenOptions, Position};
+use crate::memory::Component;
 use crate::sequence::Source;
-use crate::temporary::TemporaryFolder;
-use crate::{Error, Result, Silent};
+use crate::simulate::{Random, reverse_complement};
+use crate::units::human_bytes;
+use crate::{Error, Index, Result, Silent};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Bases of the genome
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(100_000..=200_000_000))]
     bases: u64,
@@ -39,7 +39,7 @@ struct Planted {
     places: Vec<(usize, usize)>,
 }
 
-pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     // With -o the demo stays, without it goes.
     let demo = |folder: &Path| settings.on_pool(|| demo(&arguments, settings, folder));
     let demo = match &settings.output {
@@ -51,9 +51,9 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     };
     if settings.json {
         let json = serde_json::to_string_pretty(&demo).map_err(|e| Error::io("write", "the summary", e.into()))?;
-        return crate::output::print(&(json + "\n"));
+        return crate::fs::print(&(json + "\n"));
     }
-    crate::output::print(&demo.text(settings.output.as_deref()))
+    crate::fs::print(&demo.text(settings.output.as_deref()))
 }
 
 /// What the demo did and found.

@@ -6,15 +6,17 @@ use std::sync::{Mutex, PoisonError};
 use clap::Args;
 use rayon::prelude::*;
 
-use super::Settings;
-use crate::index::{Index, OpenOptions, Position};
-use crate::memory::{Component, SpareBuffers, Window, make_room};
-use crate::output::{Output, push_number, push_position};
-use crate::store::Contig;
-use crate::{Error, Result};
+use crate::cli::Settings;
+use crate::formats::{push_number, push_position};
+use crate::fs::Output;
+use crate::genome::Contig;
+use crate::index::{OpenOptions, Position};
+use crate::memory::Component;
+use crate::memory::buffers::{SpareBuffers, Window, make_room};
+use crate::{Error, Index, Result};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
     /// In the order of the k-mers' letters instead of the order of the index
@@ -25,7 +27,7 @@ pub(super) struct Arguments {
     positions: bool,
 }
 
-pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
     let rows = Rows::new(&index, arguments.positions)?;
     let mut output = settings.output()?;

@@ -5,20 +5,23 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Settings, bases, grouped};
-use crate::index::{Index, OpenOptions};
-use crate::memory::{Budget, available_threads, parse_size};
-use crate::output::{FamiliesSummary, FamilyFormat, Output, families, stockholm};
-use crate::repeats::{
+use crate::bundle::Manifest;
+use crate::cli::{Settings, bases, grouped};
+use crate::families::{
     Family, FamilyCopy, FamilyStatistics, LeftOut, Parameters, RefineOptions, RefinedFamily, Scores, discover,
     families_memory, refine, seed_alignments, statistics,
 };
+use crate::formats::{FamiliesSummary, FamilyFormat, families, stockholm};
+use crate::fs::Output;
+use crate::genome::Contig;
+use crate::index::OpenOptions;
+use crate::memory::{Budget, available_threads};
 use crate::sequence::letters;
-use crate::store::{Contig, Manifest};
-use crate::{Error, Progress, Result};
+use crate::units::parse_size;
+use crate::{Error, Index, Progress, Result};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
     /// How families are written
@@ -36,7 +39,7 @@ pub(super) struct Arguments {
 
 /// How families are looked for.
 #[derive(Debug, Args, Serialize)]
-pub(super) struct SearchArguments {
+pub(crate) struct SearchArguments {
     /// Score of two bases that are the same
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i16).range(1..=10))]
     r#match: i16,
@@ -83,7 +86,7 @@ pub(super) struct SearchArguments {
 }
 
 impl SearchArguments {
-    pub(super) fn parameters(&self) -> Parameters {
+    pub(crate) fn parameters(&self) -> Parameters {
         Parameters {
             scores: Scores {
                 matching: self.r#match,
@@ -105,7 +108,7 @@ impl SearchArguments {
     }
 }
 
-pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if let Some(path) = &arguments.stockholm {
         settings.check_beside(path, "--stockholm")?;
     }
@@ -143,7 +146,7 @@ const OPEN_INDEX: u64 = 5 << 20;
 ///
 /// # Errors
 /// [`Error::Memory`].
-pub(super) fn check_memory(genome: &[PathBuf], settings: &Settings) -> Result<()> {
+pub(crate) fn check_memory(genome: &[PathBuf], settings: &Settings) -> Result<()> {
     let bases_of = |path: &PathBuf| {
         if path.is_dir() {
             return Manifest::read(path).ok().map(|manifest| manifest.genome.bases);
@@ -157,7 +160,7 @@ pub(super) fn check_memory(genome: &[PathBuf], settings: &Settings) -> Result<()
     let budget = &settings.budget;
     let least = |threads: usize| {
         let families = OPEN_INDEX + families_memory(bases, 1, threads as u64);
-        budget.used() + families.max(crate::build::least_memory())
+        budget.used() + families.max(crate::builder::least_memory())
     };
     if least(settings.threads) > budget.limit() {
         // With more memory there may be more threads.
@@ -168,14 +171,14 @@ pub(super) fn check_memory(genome: &[PathBuf], settings: &Settings) -> Result<()
 }
 
 /// The families of a genome.
-pub(super) struct Found {
+pub(crate) struct Found {
     families: Vec<RefinedFamily>,
-    pub(super) table: Vec<FamilyStatistics>,
-    pub(super) summary: FamiliesSummary,
+    pub(crate) table: Vec<FamilyStatistics>,
+    pub(crate) summary: FamiliesSummary,
 }
 
 /// Finds and refines the families of a genome, on the current pool.
-pub(super) fn find(index: &Index, parameters: &Parameters, budget: &Budget, progress: &dyn Progress) -> Result<Found> {
+pub(crate) fn find(index: &Index, parameters: &Parameters, budget: &Budget, progress: &dyn Progress) -> Result<Found> {
     let found = discover(index, parameters, progress)?;
     let discovered = found.families.len() as u64;
     let options = RefineOptions {
@@ -201,7 +204,7 @@ pub(super) fn find(index: &Index, parameters: &Parameters, budget: &Budget, prog
 
 impl Found {
     /// Writes the seed alignment of each family.
-    pub(super) fn write_stockholm(&self, index: &Index, mut file: Output) -> Result<()> {
+    pub(crate) fn write_stockholm(&self, index: &Index, mut file: Output) -> Result<()> {
         let mut text = Vec::new();
         seed_alignments(index, &self.families, |number, alignment| {
             text.clear();

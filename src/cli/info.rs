@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use super::{Settings, counted, grouped};
+use crate::bundle::Manifest;
+use crate::cli::{Settings, counted, grouped};
+use crate::format::{POSITIONS, SEQUENCE};
 use crate::index::{Difference, Differing, OpenOptions, least_memory, table_bytes};
-use crate::memory::{MemoryUsageBreakdown, Peak, human_bytes};
+use crate::memory::{MemoryUsageBreakdown, Peak};
 use crate::sequence::Source;
-use crate::store::{Manifest, POSITIONS, SEQUENCE};
+use crate::units::human_bytes;
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
     /// Say what memory it takes to look up in this index, and what it takes to open it
@@ -28,12 +30,12 @@ pub(super) struct Arguments {
 
 impl Arguments {
     /// Whether it takes no time, whatever the size of the index.
-    pub(super) fn is_brief(&self) -> bool {
+    pub(crate) fn is_brief(&self) -> bool {
         self.check.is_empty()
     }
 }
 
-pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if arguments.memory {
         return memory(&arguments.index, settings);
     }

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::Settings;
-use crate::store::{FoundIndex, LayoutKind, State, list_indexes};
+use crate::bundle::{FoundIndex, State, list_indexes};
+use crate::cli::Settings;
+use crate::dictionary::LayoutKind;
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Folder to search, with all below it
     #[arg(default_value = ".")]
     folder: PathBuf,
@@ -92,7 +93,7 @@ fn one_field(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
-pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let failed = |e| Error::io("write", "the output", e);
     let found = list_indexes(&arguments.folder, &|e| settings.warn(&e.to_string()))?;
     let mut output = settings.output()?;

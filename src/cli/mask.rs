@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use noodles_bgzf as bgzf;
 
-use super::{Settings, counted, grouped};
 use crate::annotate::{Interval, Intervals};
-use crate::index::{Index, OpenOptions};
-use crate::output::Output;
-use crate::sequence::{BYTE_ORDER_MARK, Case, MAX_HEADER, Record, Region, Source, base_code};
+use crate::cli::{Settings, counted, grouped};
+use crate::fs::Output;
+use crate::genome::{Case, Record};
+use crate::index::OpenOptions;
+use crate::sequence::{BYTE_ORDER_MARK, MAX_HEADER, Region, Source, base_code};
 use crate::text::shortened;
-use crate::{Error, Result};
+use crate::{Error, Index, Result};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
     /// What to mask: BED, bedGraph, GFF3, GTF, RepeatMasker's .out or the TSV of annotate, plain or compressed, known by its
@@ -31,22 +32,22 @@ pub(super) struct Arguments {
 
 /// How the genome is written.
 #[derive(Debug, Clone, Args, serde::Serialize)]
-pub(super) struct LetterArguments {
+pub(crate) struct LetterArguments {
     /// Write N instead of lower case
     #[arg(long)]
-    pub(super) hard: bool,
+    pub(crate) hard: bool,
     /// Do not keep the lower case of the genome
     #[arg(long)]
-    pub(super) replace: bool,
+    pub(crate) replace: bool,
     /// Bases on a line
     #[arg(long, value_name = "N", default_value = "60")]
-    pub(super) width: NonZeroUsize,
+    pub(crate) width: NonZeroUsize,
 }
 
 /// Bases written at a time.
 const CHUNK: u64 = 1 << 20;
 
-pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if arguments.annotation.as_os_str() == "-" && arguments.genome.as_ref().is_some_and(|path| path.as_os_str() == "-")
     {
         return Err(Error::Usage("--annotation and --genome cannot both be standard input".to_owned()));
@@ -70,15 +71,15 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
 
 /// What was masked.
 #[derive(Debug, serde::Serialize)]
-pub(super) struct Masked {
+pub(crate) struct Masked {
     /// Rows of the annotation that are features.
-    pub(super) rows: u64,
+    pub(crate) rows: u64,
     /// Bases of the genome that they cover.
-    pub(super) bases: u64,
+    pub(crate) bases: u64,
 }
 
 /// Writes the genome of an index, or the FASTA that it was built from, with the intervals of an annotation masked.
-pub(super) fn mask(
+pub(crate) fn mask(
     index: &Index,
     annotation: &Path,
     genome: Option<&Path>,

@@ -25,14 +25,16 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::index::{CacheOptions, Index, OpenOptions};
+use crate::fs::Output;
+use crate::index::{CacheOptions, OpenOptions};
+use crate::memory::system::share_one_arena;
 use crate::memory::{
     Budget, Component, MemoryUsageBreakdown, Monitor, Peak, Reservation, available_memory, available_threads, headroom,
-    human_bytes, parse_size, process_limit, resident, share_one_arena,
+    process_limit, resident,
 };
-use crate::output::{self, Output, counted, grouped};
 use crate::text::printable;
-use crate::{Error, Result};
+use crate::units::{counted, grouped, human_bytes, parse_size};
+use crate::{Error, Index, Result};
 use progress::Bars;
 
 /// Index a genome's k-mers once, then ask how often each occurs and where.
@@ -303,7 +305,7 @@ impl Settings {
     /// A summary: on standard output where the results go to a file, else with `-v` on stderr.
     fn tell(&self, text: &str) -> Result<()> {
         if !self.prints() && !self.quiet {
-            return output::print(&format!("{text}\n"));
+            return crate::fs::print(&format!("{text}\n"));
         }
         text.lines().for_each(|line| self.note(line));
         Ok(())
@@ -374,7 +376,7 @@ fn names_file(path: &Path, flag: &str) -> Result<()> {
 fn parser_exit(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     // Help and version are no errors: they go to standard output.
     if !error.use_stderr() {
-        let printed = output::stdout().and_then(|mut stdout| {
+        let printed = crate::fs::stdout().and_then(|mut stdout| {
             error.print().and_then(|()| stdout.flush()).map_err(|e| Error::io("write", "standard output", e))
         });
         return match printed {
@@ -403,7 +405,7 @@ fn failed(error: &Error, say: impl Fn(&str)) -> ExitCode {
 /// closed when the program was started: printing to it is an error then.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, has_stdout: bool) -> ExitCode {
     if !has_stdout {
-        output::close_stdout();
+        crate::fs::close_stdout();
     }
     let typed: Vec<OsString> = arguments.into_iter().collect();
     let arguments = match Arguments::try_parse_from(&typed) {

@@ -8,7 +8,7 @@ use crate::text::printable;
 use crate::{Notice, Progress};
 
 /// Progress on a terminal's stderr; with `--verbose`, the time of each phase on any stderr.
-pub(super) struct Bars {
+pub(crate) struct Bars {
     show: bool,
     quiet: bool,
     verbose: bool,
@@ -107,7 +107,7 @@ struct Phase {
 }
 
 impl Bars {
-    pub(super) fn new(quiet: bool, verbose: bool) -> Self {
+    pub(crate) fn new(quiet: bool, verbose: bool) -> Self {
         Self {
             show: !quiet && std::io::stderr().is_terminal(),
             quiet,
@@ -119,12 +119,12 @@ impl Bars {
     }
 
     /// From here on phases are parts of these steps: names, and what they cost beside each other.
-    pub(super) fn plan(&self, steps: &[(&'static str, f64)]) {
+    pub(crate) fn plan(&self, steps: &[(&'static str, f64)]) {
         *self.planned() = Some(Plan::new(steps, Instant::now()));
     }
 
     /// A step begins.
-    pub(super) fn step(&self, name: &str) {
+    pub(crate) fn step(&self, name: &str) {
         self.clear();
         if let Some(plan) = self.planned().as_mut() {
             plan.step(name);
@@ -132,7 +132,7 @@ impl Bars {
     }
 
     /// A step is done without work.
-    pub(super) fn skip(&self, name: &str) {
+    pub(crate) fn skip(&self, name: &str) {
         self.clear();
         if let Some(plan) = self.planned().as_mut() {
             plan.skip(name);
@@ -144,12 +144,12 @@ impl Bars {
     }
 
     /// Time since the program began.
-    pub(super) fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.start.elapsed()
     }
 
     /// Ends the phase in hand.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         let ended = self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(phase) = ended {
             phase.bar.finish_and_clear();
@@ -160,12 +160,12 @@ impl Bars {
     }
 
     /// A sentence that may name what users have named, on one line.
-    pub(super) fn sentence(&self, text: &str) {
+    pub(crate) fn sentence(&self, text: &str) {
         self.line(&printable(text, &[]));
     }
 
     /// A line on stderr, or several, above the bar if there is one; as a terminal can show it.
-    pub(super) fn line(&self, text: &str) {
+    pub(crate) fn line(&self, text: &str) {
         let text = printable(text, &['\n', '\t']);
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         match current.as_ref().filter(|_| self.show) {

@@ -5,20 +5,23 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::Settings;
-use super::annotate::e_value;
 use crate::align::{Library, SearchOptions, search_held};
-use crate::index::{CacheOptions, Index, OpenOptions};
+use crate::cli::Settings;
+use crate::cli::annotate::e_value;
+use crate::formats::{Format, push_number, push_position};
+use crate::fs::Output;
+use crate::genome::Contig;
+use crate::index::{CacheOptions, OpenOptions};
 use crate::kmer::{KmerError, MAX_K};
-use crate::memory::{Buffer, HugePages, human_bytes, numa_nodes, parse_size};
-use crate::output::{self, Format, Output, push_number, push_position};
+use crate::memory::buffers::Buffer;
+use crate::memory::{HugePages, numa_nodes};
 use crate::query::{Charge, Detail, Sequences, in_batches, most_under_way, query_sequences};
 use crate::sequence::{Lines, Region, Source, parse_bed_line};
-use crate::store::Contig;
-use crate::{Error, Result};
+use crate::units::{human_bytes, parse_size};
+use crate::{Error, Index, Result, formats};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
     /// FASTA or FASTQ, plain or compressed, `-` for standard input: one row a sequence
@@ -85,7 +88,7 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let default = settings.cache();
     let cache = CacheOptions {
         size: arguments.cache_size.unwrap_or(default.size),
@@ -203,7 +206,7 @@ fn query_hits(
     let mut text = Vec::new();
     for hit in &hits {
         text.clear();
-        output::paf_row(hit, &library, contigs, &mut text);
+        formats::paf_row(hit, &library, contigs, &mut text);
         output.write_all(&text).map_err(|e| Error::io("write", "the output", e))?;
     }
     Ok(())
@@ -418,7 +421,7 @@ impl<'i> KmerRows<'i> {
                         text.push(b',');
                     }
                     if is_json {
-                        output::json(text, &Place { contig: name, start, strand: position.strand.symbol() });
+                        formats::json(text, &Place { contig: name, start, strand: position.strand.symbol() });
                     } else {
                         push_position(text, name, start, position.strand.symbol());
                     }

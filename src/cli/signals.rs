@@ -8,7 +8,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU, SI
 use signal_hook::flag::{register, register_conditional_shutdown};
 use signal_hook::iterator::Signals;
 
-use crate::temporary::remove_all_and;
+use crate::fs::temporary::remove_all_and;
 
 /// Signals that end the program, with their names. Job schedulers send the last three before they kill.
 const ENDING: [(i32, &str); 6] = [
@@ -24,7 +24,7 @@ const URGENT: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
 
 /// Runs `work`; a signal that asks for the end removes what is being made, calls `say` with its name, and ends the process
 /// with 128 and its number. A write past the limit of the size of files (`ulimit -f`) fails instead of ending the process.
-pub(super) fn heeding<T>(say: impl Fn(&str) + Sync, work: impl FnOnce() -> T) -> io::Result<T> {
+pub(crate) fn heeding<T>(say: impl Fn(&str) + Sync, work: impl FnOnce() -> T) -> io::Result<T> {
     let heeded: Vec<_> = ENDING.into_iter().filter(|&(number, _)| !is_ignored(number)).collect();
     let ending = Arc::new(AtomicBool::new(false));
     for &(number, _) in heeded.iter().filter(|signal| URGENT.contains(&signal.0)) {

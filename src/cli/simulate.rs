@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{Settings, grouped};
+use crate::cli::{Settings, grouped};
+use crate::fs::Output;
 use crate::memory::{Component, Reservation};
-use crate::output::Output;
-use crate::repeats::simulate::{Origin, Planted, Simulation, SimulationOptions};
 use crate::sequence::{SequenceReader, Source};
+use crate::simulate::{Origin, Planted, Simulation, SimulationOptions};
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Plant the sequences of FASTA (100 to 20,000 bases, ACGT alone) in place of random families
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
@@ -59,7 +59,7 @@ fn percents(text: &str) -> Result<(u64, u64), String> {
     }
 }
 
-pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let Some(folder) = &settings.output else {
         return Err(Error::Usage("simulate writes a folder; name it with -o".to_owned()));
     };
@@ -139,7 +139,7 @@ fn planted(source: &Source, options: &SimulationOptions, held: &mut Reservation)
     if families.is_empty() {
         return Err(Error::input(source.path(), None, "it has no sequence of 100 to 20,000 bases that is ACGT alone"));
     }
-    let mut random = crate::repeats::simulate::Random::new(!options.seed);
+    let mut random = crate::simulate::Random::new(!options.seed);
     for last in (1..families.len()).rev() {
         families.swap(last, random.below(last + 1));
     }

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::Settings;
+use crate::cli::Settings;
+use crate::fs::Output;
 use crate::index::OpenOptions;
-use crate::output::{Output, spectrum_svg};
+use crate::report::spectrum_svg;
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
     /// Draw the spectrum to FILE too
@@ -18,7 +19,7 @@ pub(super) struct Arguments {
     svg: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if let Some(path) = &arguments.svg {
         settings.check_beside(path, "--svg")?;
     }

@@ -2,13 +2,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Settings, grouped};
 use crate::Result;
+use crate::cli::{Settings, grouped};
 use crate::index::{Depth, OpenOptions};
-use crate::memory::human_bytes;
+use crate::units::human_bytes;
 
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
     /// Only lengths, metadata and the packed genome
@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     deep: bool,
 }
 
-pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let depth = match (arguments.quick, arguments.deep) {
         (true, _) => Depth::Quick,
         (_, true) => Depth::Sequence,

@@ -3,20 +3,20 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::superkmers::SuperKmerBatch;
-use super::{Dictionary, Index, Page, frequency_of};
-use crate::Result;
+use crate::dictionary::sorted::layout::Address;
+use crate::dictionary::sorted::page::{PageShape, Place, Probe};
+use crate::index::superkmers::SuperKmerBatch;
+use crate::index::{Dictionary, Page, frequency_of};
 use crate::kmer::AsciiScanner;
-use crate::memory::Buffer;
-use crate::store::layout::Address;
-use crate::store::page::{PageShape, Place, Probe};
+use crate::memory::buffers::Buffer;
+use crate::{Index, Result};
 
 /// Look-ups that go on side by side in a page, so that they wait for memory together.
-pub(super) const LANES: usize = 64;
+pub(crate) const LANES: usize = 64;
 
 /// Look-ups on one page from which on it is not kept if it is not cached: a scan of the whole index should not push out
 /// what single look-ups need.
-pub(super) const SCAN: usize = 64;
+pub(crate) const SCAN: usize = 64;
 
 /// Look-ups from which on a batch is larger than what is pooled.
 const LARGE: usize = 1 << 16;
@@ -25,7 +25,7 @@ const LARGE: usize = 1 << 16;
 const PLACES: usize = 1 << 30;
 
 /// Most buckets that a batch is cut into.
-pub(super) const BUCKETS: u64 = 1 << 14;
+pub(crate) const BUCKETS: u64 = 1 << 14;
 
 /// Looks up batches of k-mers; keeps its buffers from batch to batch and leaves them to the next of its thread.
 ///

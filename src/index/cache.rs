@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, TryLockError};
 use std::time::Instant;
 
-use crate::memory::{Arena, Budget, Buffer, Component, Reservation, Slot, Status, trim};
+use crate::memory::buffers::{Arena, Buffer, Slot};
+use crate::memory::system::trim;
+use crate::memory::{Budget, Component, Reservation, Status};
 
 /// How large the cache is and when it is swept.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,8 +52,8 @@ pub struct CacheStatistics {
 
 /// A page in memory: its bytes, and what its layout knows of them.
 pub(crate) struct Page<S> {
-    pub(super) number: u64,
-    pub(super) shape: S,
+    pub(crate) number: u64,
+    pub(crate) shape: S,
     image: Image,
 }
 
@@ -67,12 +69,12 @@ enum Image {
 
 impl<S> Page<S> {
     /// A page as the store read it.
-    pub(super) fn stored(number: u64, shape: S, bytes: Buffer<u8>) -> Self {
+    pub(crate) fn stored(number: u64, shape: S, bytes: Buffer<u8>) -> Self {
         Self { number, shape, image: Image::Store(bytes) }
     }
 
     #[inline(always)]
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         match &self.image {
             Image::Store(bytes) => bytes,
             Image::Slot(slot) => slot,
@@ -182,7 +184,7 @@ impl Hits {
 }
 
 /// Bytes of the places of so many pages.
-pub(super) fn places_bytes(pages: u64) -> u64 {
+pub(crate) fn places_bytes(pages: u64) -> u64 {
     // Alike for every kind of entry.
     pages * size_of::<Place<Page<()>>>() as u64
 }

@@ -1,11 +1,11 @@
 //! Look-ups in pages that were not written by a build.
 
-use super::{Block, Dictionary, Index};
-use crate::Result;
-use crate::memory::Buffer;
-use crate::store::checksum::Piece;
-use crate::store::page;
-use crate::store::superkmers::{SuperKmerShape, Wanted};
+use crate::dictionary::sorted::page;
+use crate::dictionary::superkmers::page::{SuperKmerShape, Wanted};
+use crate::format::Piece;
+use crate::index::{Block, Dictionary};
+use crate::memory::buffers::Buffer;
+use crate::{Index, Result};
 
 impl Index {
     /// The bytes of a page and the payload of its block.

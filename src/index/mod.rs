@@ -8,7 +8,7 @@ mod cache;
 #[cfg(fuzzing)]
 mod forged;
 mod provenance;
-mod seeds;
+mod seed_walk;
 mod superkmers;
 mod verify;
 
@@ -27,21 +27,26 @@ pub use batch::BatchLookup;
 use cache::PageCache;
 pub use cache::{CacheOptions, CacheStatistics};
 pub use provenance::{Difference, Differing, GenomeComparison, NAMED};
-pub use seeds::Seed;
+pub use seed_walk::Seed;
 pub use verify::{Depth, Verified};
 
-use crate::kmer::{KmerCodec, KmerError, Strand};
-use crate::memory::{Budget, Component, Reservation};
-use crate::sequence::{Case, ContigDigest, Region, RegionError, TwoBit, map_read_only, nearest_names, parse_region};
-use crate::store::catalog::{
+use crate::bundle::{Manifest, MemoryHints, Parameters};
+use crate::dictionary::sorted::layout::Address;
+use crate::dictionary::sorted::page;
+use crate::dictionary::sorted::page::Filters;
+use crate::dictionary::superkmers::page::{Fields, SuperKmerShape, Wanted};
+use crate::dictionary::{Layout, Shape, SuperKmerLayout};
+use crate::format::catalog::{
     CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, Catalog, DIGESTS_PER_RECORD, PAGES_PER_RECORD, PageEntry, Record,
     SEQUENCE_CHUNK,
 };
-use crate::store::layout::Address;
-use crate::store::page::{self, Filters};
-use crate::store::positions::{Ascending, ListCode};
-use crate::store::superkmers::{Fields, SuperKmerShape, Wanted};
-use crate::store::{self, CATALOG, Contig, Layout, Manifest, MemoryHints, POSITIONS, SEQUENCE, Shape, SuperKmerLayout};
+use crate::format::positions::{Ascending, ListCode};
+use crate::format::{CATALOG, MANIFEST, POSITIONS, Piece, SEQUENCE, block};
+use crate::genome::{Case, Contig, ContigDigest, TwoBit};
+use crate::kmer::{KmerCodec, KmerError, Strand};
+use crate::memory::system::map_read_only;
+use crate::memory::{Budget, Component, Reservation};
+use crate::sequence::{Region, RegionError, nearest_names, parse_region};
 use crate::text::shortened;
 use crate::{Error, Result};
 
@@ -200,7 +205,7 @@ impl Index {
         let held = budget.reserve(Component::PageIndex, table_bytes(&manifest), "an open index")?;
         manifest.check_lengths(&folder)?;
         let lists = ListCode::new(manifest.genome.bases);
-        let unsound = |problem| Error::damaged(folder.join(store::MANIFEST), None, problem);
+        let unsound = |problem| Error::damaged(folder.join(MANIFEST), None, problem);
         let (codec, dictionary) = match manifest.dictionary {
             Shape::SortedDictionary(layout) => {
                 (layout.check().map_err(unsound)?, Dictionary::Sorted { layout, address: layout.address() })
@@ -211,14 +216,14 @@ impl Index {
             }
         };
         let catalog = Catalog::open(&folder.join(CATALOG), manifest.identity, budget.limit())?;
-        let meta = catalog.value::<(store::Parameters, Shape, u64)>(Record::Meta, 0)?;
+        let meta = catalog.value::<(Parameters, Shape, u64)>(Record::Meta, 0)?;
         if meta != Some((manifest.parameters.clone(), manifest.dictionary, manifest.genome.bases)) {
             return Err(catalog.damage("it belongs to another index than the manifest"));
         }
         let positions_path = folder.join(POSITIONS);
         let file = File::open(&positions_path).map_err(|e| Error::io("open", &positions_path, e))?;
         let positions = map_read_only(&file, &positions_path)?;
-        if positions.get(..store::block::FILE_HEADER as usize) != Some(&store::block::file_header()) {
+        if positions.get(..block::FILE_HEADER as usize) != Some(&block::file_header()) {
             return Err(Error::damaged(&positions_path, Some(0), "it does not begin as position blocks do"));
         }
         let genome = TwoBit::open(&folder.join(SEQUENCE))?;
@@ -278,7 +283,7 @@ impl Index {
         &self.manifest
     }
 
-    /// What was expected before the build; beside it [`Manifest::actual`](store::Manifest) says what came.
+    /// What was expected before the build; beside it [`Manifest::actual`](Manifest::actual) says what came.
     pub fn estimate(&self) -> &MemoryHints {
         &self.manifest.estimate
     }
@@ -432,7 +437,7 @@ impl Index {
     }
 
     /// Number of a region's contig and its packed record; the interval is checked.
-    pub(crate) fn region_record(&self, region: &Region) -> Result<(u32, crate::sequence::Record<'_>)> {
+    pub(crate) fn region_record(&self, region: &Region) -> Result<(u32, crate::genome::Record<'_>)> {
         let number = self.locate(region)?;
         let contig = &self.contigs()?[number as usize];
         let record = self.genome.record_at(contig.record)?;
@@ -472,7 +477,7 @@ impl Index {
             let start = number as usize * SEQUENCE_CHUNK;
             let all = self.genome.bytes();
             let part = &all[start..all.len().min(start + SEQUENCE_CHUNK)];
-            let sum = self.manifest.identity.checksum(part, store::checksum::Piece::Chunk, number);
+            let sum = self.manifest.identity.checksum(part, Piece::Chunk, number);
             if sums.get((number % CHUNKS_PER_RECORD as u64) as usize) != Some(&sum) {
                 let problem = "the packed genome has a wrong checksum there";
                 return Err(Error::damaged(self.folder.join(SEQUENCE), Some(start as u64), problem));
@@ -584,7 +589,7 @@ impl Index {
             self.will_need(entry.block_at as usize, bytes.len());
         }
         let most = self.budget.limit();
-        let payload = store::block::decode(bytes, block, check.then_some(self.manifest.identity), most)
+        let payload = block::decode(bytes, block, check.then_some(self.manifest.identity), most)
             .map_err(|e| damage(entry.block_at, e))?;
         if check {
             word.fetch_or(bit, Ordering::Relaxed);

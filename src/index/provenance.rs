@@ -3,10 +3,11 @@
 use ahash::AHashMap;
 use serde::Serialize;
 
-use super::{Contigs, Index};
+use crate::genome::RefgetDigester;
+use crate::index::Contigs;
 use crate::memory::{Component, Reservation};
-use crate::sequence::{RefgetDigester, SequenceReader, Source};
-use crate::{Progress, Result};
+use crate::sequence::{SequenceReader, Source};
+use crate::{Index, Progress, Result};
 
 /// In what the contigs of a genome differ from those of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

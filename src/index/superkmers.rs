@@ -3,13 +3,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::batch::{self, LANES};
-use super::{Index, Page, PageShape};
-use crate::Result;
+use crate::dictionary::superkmers::page::{Fields, SuperKmerShape, Wanted};
+use crate::genome::pack_run;
+use crate::index::batch::LANES;
+use crate::index::{Page, PageShape, batch};
 use crate::kmer::{KmerCodec, Strand, SuperKmer};
-use crate::memory::{Buffer, Component};
-use crate::sequence::pack_run;
-use crate::store::superkmers::{Fields, SuperKmerShape, Wanted};
+use crate::memory::Component;
+use crate::memory::buffers::Buffer;
+use crate::{Index, Result};
 
 impl Wanted {
     #[inline(always)]
@@ -28,7 +29,7 @@ impl Wanted {
 impl Index {
     /// Frequency of a k-mer.
     #[inline]
-    pub(super) fn super_kmer_frequency(&self, fields: &Fields, kmer: u64) -> Result<u64> {
+    pub(crate) fn super_kmer_frequency(&self, fields: &Fields, kmer: u64) -> Result<u64> {
         let (wanted, _) = Wanted::of_kmer(fields, kmer);
         self.with_page(fields.page(wanted.key), |page| {
             let (shape, bytes) = (page.super_kmers()?, page.bytes());
@@ -71,7 +72,7 @@ impl Index {
 
     /// Calls `each` for the first `limit` coded positions of a k-mer, ascending, and the strand of its stored form on which it
     /// was asked for; gives how many there are.
-    pub(super) fn super_kmer_positions(
+    pub(crate) fn super_kmer_positions(
         &self,
         fields: &Fields,
         kmer: u64,
@@ -85,7 +86,7 @@ impl Index {
 
     /// Calls `each` for the first `limit` coded positions of the one k-mer that is wanted, ascending; gives how many there are.
     /// Its lists are read again for every piece of the positions that memory has room for.
-    pub(super) fn wanted_positions(
+    pub(crate) fn wanted_positions(
         &self,
         fields: &Fields,
         page: &Page,
@@ -192,7 +193,7 @@ impl Least {
 
 impl Page {
     #[inline(always)]
-    pub(super) fn super_kmers(&self) -> Result<&SuperKmerShape> {
+    pub(crate) fn super_kmers(&self) -> Result<&SuperKmerShape> {
         match &self.shape {
             PageShape::SuperKmers(shape) => Ok(shape),
             PageShape::Sorted(_) => Err(crate::Error::Usage("this page holds no super-k-mers".to_owned())),
@@ -216,7 +217,7 @@ const SCAN: usize = batch::SCAN / 4;
 
 /// A batch of k-mers, gathered by minimizer.
 #[derive(Default)]
-pub(super) struct SuperKmerBatch {
+pub(crate) struct SuperKmerBatch {
     stretches: Vec<Stretch>,
     grouped: Vec<Stretch>,
     /// Stretches by page, or by range of pages; then where they end.
@@ -228,7 +229,7 @@ pub(super) struct SuperKmerBatch {
 
 impl SuperKmerBatch {
     /// Starts anew, for an index of so many pages.
-    pub(super) fn clear(&mut self, pages: u64) {
+    pub(crate) fn clear(&mut self, pages: u64) {
         self.stretches.clear();
         self.kmers = 0;
         self.shift = pages.div_ceil(batch::BUCKETS).next_power_of_two().ilog2();
@@ -237,18 +238,18 @@ impl SuperKmerBatch {
     }
 
     /// Bytes that this holds, by capacity, once what was gathered is looked up.
-    pub(super) fn needed_bytes(&self) -> u64 {
+    pub(crate) fn needed_bytes(&self) -> u64 {
         let stretches = self.stretches.capacity() + self.grouped.capacity().max(self.stretches.len());
         (stretches * size_of::<Stretch>() + self.ends.capacity() * 4 + self.packed.capacity()) as u64
     }
 
     /// K-mers gathered.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.kmers
     }
 
     /// Adds the k-mers of a sequence in ASCII; calls `each` with ranges of their starts, in order.
-    pub(super) fn push_sequence(
+    pub(crate) fn push_sequence(
         &mut self,
         fields: &Fields,
         codec: &KmerCodec,
@@ -281,7 +282,7 @@ impl SuperKmerBatch {
     }
 
     /// Adds k-mers one by one.
-    pub(super) fn push_kmers(&mut self, fields: &Fields, kmers: &[u64]) {
+    pub(crate) fn push_kmers(&mut self, fields: &Fields, kmers: &[u64]) {
         let mut place = self.kmers as u32;
         fields.minimizers.for_each_kmer(kmers, |s, context| {
             self.ends[(fields.page(s.key) >> self.shift) as usize] += 1;
@@ -292,7 +293,7 @@ impl SuperKmerBatch {
     }
 
     /// Appends the frequencies of what was gathered, in its order.
-    pub(super) fn look_up(&mut self, index: &Index, fields: &Fields, out: &mut Vec<u64>) -> Result<()> {
+    pub(crate) fn look_up(&mut self, index: &Index, fields: &Fields, out: &mut Vec<u64>) -> Result<()> {
         let before = out.len();
         out.resize(before + self.kmers, 0);
         self.group(fields);

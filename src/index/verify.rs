@@ -6,14 +6,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use memmap2::Advice;
 use rayon::prelude::*;
 
-use super::{Dictionary, Index, Page, PageShape};
+use crate::bundle::GenomeSummary;
+use crate::bundle::draft::digest_bytes;
+use crate::dictionary::Layout;
+use crate::dictionary::sorted::page;
+use crate::dictionary::superkmers::page::{Fields, SuperKmerShape, Wanted};
+use crate::format::catalog::Record;
+use crate::format::{CATALOG, POSITIONS, SEQUENCE, block, seed_order};
+use crate::genome::{Contig, ContigDigest, digest_contigs};
+use crate::index::{Dictionary, Page, PageShape};
 use crate::kmer::Strand;
-use crate::sequence::{ContigDigest, digest_contigs};
-use crate::store::bundle::digest_bytes;
-use crate::store::page;
-use crate::store::superkmers::{Fields, SuperKmerShape, Wanted};
-use crate::store::{self, Contig, GenomeSummary, Layout};
-use crate::{Error, Progress, Result};
+use crate::{Error, Index, Progress, Result};
 
 /// How much [`Index::verify`] looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,7 +87,7 @@ impl Index {
         self.check_genome(0..self.genome.bytes().len() as u64)?;
         let spectrum = self.spectrum()?;
         self.verify_totals(&spectrum)?;
-        let (mut kmers, mut at) = (0, store::block::FILE_HEADER);
+        let (mut kmers, mut at) = (0, block::FILE_HEADER);
         for page in 0..self.pages() {
             let entry = self.page_entry(page)?;
             let is_next = entry.block_at == at && entry.first_kmer >= kmers;
@@ -94,7 +97,7 @@ impl Index {
             kmers = entry.first_kmer;
             at = at.saturating_add(entry.block_bytes);
         }
-        if at != self.positions.len() as u64 || at - store::block::FILE_HEADER != manifest.actual.position_bytes {
+        if at != self.positions.len() as u64 || at - block::FILE_HEADER != manifest.actual.position_bytes {
             return Err(self.catalog.damage("the position blocks of its page index do not fill their file"));
         }
         if depth == Depth::Quick {
@@ -106,8 +109,8 @@ impl Index {
         for (name, expected) in &manifest.files {
             // As they are open: another index may have come to their names.
             let digest = match name.as_str() {
-                store::CATALOG => digest_bytes(&self.catalog.map()?),
-                store::POSITIONS => self.in_a_row(digest_bytes),
+                CATALOG => digest_bytes(&self.catalog.map()?),
+                POSITIONS => self.in_a_row(digest_bytes),
                 _ => digest_bytes(self.genome.bytes()),
             };
             if digest != *expected {
@@ -332,8 +335,8 @@ impl Index {
         let wrong = || self.catalog.damage("its seed order disagrees with its spectrum");
         let (mut last, mut seeds, mut marks) = (None, 0, 0u64);
         for number in 0.. {
-            let Some(bytes) = self.catalog.record(store::catalog::Record::Seeds, number)? else { break };
-            for (frequency, kmer) in store::seeds::decode(&bytes).map_err(|e| self.catalog.damage(e))? {
+            let Some(bytes) = self.catalog.record(Record::Seeds, number)? else { break };
+            for (frequency, kmer) in seed_order::decode(&bytes).map_err(|e| self.catalog.damage(e))? {
                 let (wanted, left) = expected.last_mut().ok_or_else(wrong)?;
                 if *wanted != frequency || last.is_some_and(|(f, k)| f == frequency && k >= kmer) {
                     return Err(wrong());
@@ -354,7 +357,7 @@ impl Index {
     }
 
     fn sequence_damage(&self, offset: Option<u64>, problem: &str) -> Error {
-        Error::damaged(self.folder.join(store::SEQUENCE), offset, problem)
+        Error::damaged(self.folder.join(SEQUENCE), offset, problem)
     }
 }
 
@@ -417,7 +420,7 @@ struct GenomeCheck<'a> {
     index: &'a Index,
     contigs: &'a [Contig],
     /// The contig of the position before, which is mostly that of the next.
-    current: Option<(&'a Contig, crate::sequence::Record<'a>)>,
+    current: Option<(&'a Contig, crate::genome::Record<'a>)>,
 }
 
 impl<'a> GenomeCheck<'a> {
@@ -452,7 +455,7 @@ impl<'a> GenomeCheck<'a> {
 mod tests {
     use super::*;
     use crate::Silent;
-    use crate::build::{BuildOptions, build_index};
+    use crate::builder::{BuildOptions, build_index};
     use crate::memory::Budget;
     use crate::sequence::Source;
 

@@ -1,8 +1,8 @@
 use std::ops::Range;
 
-use super::scan::{BLOCK, LANES, big_endian, reverse_complement_word};
-use super::{KmerCodec, low_mask, odd_inverse};
 use crate::Result;
+use crate::kmer::scan::{BLOCK, LANES, big_endian, reverse_complement_word};
+use crate::kmer::{KmerCodec, low_mask, odd_inverse};
 
 /// The minimizers of k-mers: of the m-mers of a k-mer, the one with the smallest hash (M. Roberts et al., Bioinformatics 20,
 /// 2004; S. Schleimer et al., SIGMOD 2003).

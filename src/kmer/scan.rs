@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use super::KmerCodec;
+use crate::kmer::KmerCodec;
 use crate::sequence::base_code;
 
 /// The strand on which a k-mer reads.
@@ -39,10 +39,10 @@ impl Strand {
 }
 
 /// K-mers hashed at a time, a multiple of [`LANES`].
-pub(super) const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 
 /// K-mers hashed side by side; one loop over lanes is one vector operation where the machine has them.
-pub(super) const LANES: usize = 8;
+pub(crate) const LANES: usize = 8;
 
 impl KmerCodec {
     /// Calls `each(start, hash, is_reverse)` for every k-mer of the bases `range` of packed sequence (2 bits a base,
@@ -67,7 +67,7 @@ impl KmerCodec {
     /// Hashes of the k-mers that start at the first [`LANES`] bases of a window of 64 bases, and whether each reads on
     /// the reverse of its stored strand.
     #[inline(always)]
-    pub(super) fn hash_window<const ODD: bool>(
+    pub(crate) fn hash_window<const ODD: bool>(
         &self,
         window: [u64; 2],
         hashes: &mut [u64; LANES],
@@ -89,7 +89,7 @@ impl KmerCodec {
     }
 
     #[inline(always)]
-    pub(super) fn hash_windows<const ODD: bool>(
+    pub(crate) fn hash_windows<const ODD: bool>(
         &self,
         packed: &[u8],
         start: u64,
@@ -129,7 +129,7 @@ fn hash_block(
 
 /// Eight bytes, the first in the highest bits; bytes past the end read as zero.
 #[inline(always)]
-pub(super) fn big_endian(bytes: &[u8], at: usize) -> u64 {
+pub(crate) fn big_endian(bytes: &[u8], at: usize) -> u64 {
     match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
         Some(eight) => u64::from_be_bytes(*eight),
         None => {
@@ -144,7 +144,7 @@ pub(super) fn big_endian(bytes: &[u8], at: usize) -> u64 {
 
 /// Reverse complement of the 32 bases of a word.
 #[inline(always)]
-pub(super) const fn reverse_complement_word(word: u64) -> u64 {
+pub(crate) const fn reverse_complement_word(word: u64) -> u64 {
     let mut x = word;
     x = ((x >> 2) & 0x3333_3333_3333_3333) | ((x & 0x3333_3333_3333_3333) << 2);
     x = ((x >> 4) & 0x0F0F_0F0F_0F0F_0F0F) | ((x & 0x0F0F_0F0F_0F0F_0F0F) << 4);

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::Status;
+use crate::memory::Status;
 use crate::{Error, Result};
 
 /// What a reservation is for; the rows of the memory report.

@@ -6,8 +6,8 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::resident::{Statm, cgroups, memory_field};
-use super::{Budget, Component, resident};
+use crate::memory::system::resident::{Statm, cgroups, memory_field};
+use crate::memory::{Budget, Component, resident};
 
 /// How tight memory is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

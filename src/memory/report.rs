@@ -2,7 +2,8 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{Budget, Component, Peak, human_bytes, resident};
+use crate::memory::{Budget, Component, Peak, resident};
+use crate::units::human_bytes;
 
 /// Memory by component. For anonymous memory, tracked and unaccounted bytes add up to what is resident, now and at the
 /// peak; pages of mapped files are apart, since the system takes them back when it needs them.

@@ -14,10 +14,11 @@ pub(crate) use pipeline::{Charge, Feed, in_batches};
 pub use statistics::SequenceStatistics;
 use statistics::Tally;
 
-use crate::index::Index;
-use crate::memory::{Budget, Buffer, Component, SpareBuffers, make_room};
-use crate::sequence::{Case, Region, SequenceReader, Source};
-use crate::{Error, Progress, Result};
+use crate::genome::Case;
+use crate::memory::buffers::{Buffer, SpareBuffers, make_room};
+use crate::memory::{Budget, Component};
+use crate::sequence::{Region, SequenceReader, Source};
+use crate::{Error, Index, Progress, Result};
 
 /// What to say of each sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,8 @@
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::memory::{Budget, Component, Reservation, Window};
+use crate::memory::buffers::Window;
+use crate::memory::{Budget, Component, Reservation};
 use crate::{Error, Result};
 
 /// Items that are worked on together.

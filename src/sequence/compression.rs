@@ -5,16 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::input::Input;
 use crate::Error;
 use crate::memory::{Budget, Component, Reservation};
+use crate::sequence::input::Input;
 
 /// What is in front of a decoder.
-pub(super) type Raw = Input<Box<dyn Read + Send>>;
+pub(crate) type Raw = Input<Box<dyn Read + Send>>;
 
 /// A way to compress, known by how its streams begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Codec {
+pub(crate) enum Codec {
     Gzip,
     Zstd,
     Bzip2,
@@ -23,7 +23,7 @@ pub(super) enum Codec {
 
 /// Bytes of the start of a stream that [`Codec::of`] and [`Codec::memory`] may look at: the headers of an xz stream and
 /// of its first block.
-pub(super) const STREAM_START: usize = 12 + 1024;
+pub(crate) const STREAM_START: usize = 12 + 1024;
 
 /// Memory of a decoder beside its window (bytes): tables and block buffers of libzstd and liblzma stay below.
 const DECODER: u64 = 1 << 20;
@@ -32,7 +32,7 @@ const BZIP2_BLOCK: u64 = 400_000;
 
 impl Codec {
     /// The codec whose streams begin so. A zstd file may begin with a skippable frame (RFC 8878, 3.1.2), as pzstd's do.
-    pub(super) fn of(start: &[u8]) -> Option<Self> {
+    pub(crate) fn of(start: &[u8]) -> Option<Self> {
         match start {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
@@ -142,7 +142,7 @@ impl Read for Decoder {
 }
 
 /// What compressed streams hold. Errors that are no damage of a stream are [`Error`]s within those of `io`.
-pub(super) struct Decompressed {
+pub(crate) struct Decompressed {
     codec: Codec,
     /// None once the last stream has ended.
     decoder: Option<Decoder>,
@@ -154,7 +154,7 @@ pub(super) struct Decompressed {
 
 impl Decompressed {
     /// Streams of `codec`, of which `input` begins with one; what decoders take is reserved from `budget`.
-    pub(super) fn new(
+    pub(crate) fn new(
         codec: Codec,
         input: Raw,
         path: PathBuf,

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
 
-use super::Region;
+use crate::sequence::Region;
 
 /// How a file of features is written; what its rows hold says which, and a file's name where they fit two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 type Foreign = (usize, &'static [u8], &'static str, &'static str);
 
 /// Bytes of the start of a file within which every mark lies: that of tar ends at byte 265.
-pub(super) const MARKS: usize = 512;
+pub(crate) const MARKS: usize = 512;
 
 /// What nothing is read from, be it sequence or a list.
 const PACKED: &[Foreign] = &[
@@ -69,12 +69,12 @@ const TO_UTF_8: &str = "convert text with `iconv -f UTF-16 -t UTF-8`";
 const TWICE: &str = "compressed twice";
 
 /// Name and remedy of a packed format that nothing is read from.
-pub(super) fn packed(start: &[u8]) -> Option<(&'static str, &'static str)> {
+pub(crate) fn packed(start: &[u8]) -> Option<(&'static str, &'static str)> {
     find(PACKED, start)
 }
 
 /// Name and remedy of a format that is neither FASTA nor FASTQ.
-pub(super) fn other(start: &[u8]) -> Option<(&'static str, &'static str)> {
+pub(crate) fn other(start: &[u8]) -> Option<(&'static str, &'static str)> {
     find(OTHERS, start)
 }
 

@@ -1,7 +1,7 @@
 use std::io::{self, BufRead, Read};
 
 /// A buffered reader that can look at several of the next bytes, however few at a time the system hands out.
-pub(super) struct Input<R> {
+pub(crate) struct Input<R> {
     inner: R,
     buffer: Box<[u8]>,
     start: usize,
@@ -9,12 +9,12 @@ pub(super) struct Input<R> {
 }
 
 impl<R: Read> Input<R> {
-    pub(super) fn new(inner: R, capacity: usize) -> Self {
+    pub(crate) fn new(inner: R, capacity: usize) -> Self {
         Self { inner, buffer: vec![0; capacity].into(), start: 0, end: 0 }
     }
 
     /// The next bytes, which stay: `count` (at most the capacity) or more, fewer only where the input ends.
-    pub(super) fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
+    pub(crate) fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
         if self.start + count > self.buffer.len() {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
@@ -29,7 +29,7 @@ impl<R: Read> Input<R> {
     }
 
     /// What was read and not consumed.
-    pub(super) fn buffered(&self) -> &[u8] {
+    pub(crate) fn buffered(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 }

@@ -2,8 +2,8 @@ use std::io::{BufRead, BufReader, Read};
 
 use memchr::memchr;
 
-use super::{BYTE_ORDER_MARK, Source};
 use crate::memory::{Budget, Component, Reservation};
+use crate::sequence::{BYTE_ORDER_MARK, Source};
 use crate::{Error, Result};
 
 /// Bytes of a line, at most: a thousand times what a row of k-mers, regions or features needs, and little beside any budget.

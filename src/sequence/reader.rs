@@ -1,7 +1,7 @@
 use std::io::{BufRead, Read};
 
-use super::input::Input;
-use super::{Source, foreign};
+use crate::sequence::input::Input;
+use crate::sequence::{Source, foreign};
 use crate::{Error, Notice, Progress, Result};
 
 /// Bases handed out at a time, about.

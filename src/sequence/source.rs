@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::compression::{Codec, Decompressed, STREAM_START};
-use super::foreign;
-use super::input::Input;
 use crate::memory::Budget;
-use crate::{Error, Result, disk};
+use crate::sequence::compression::{Codec, Decompressed, STREAM_START};
+use crate::sequence::foreign;
+use crate::sequence::input::Input;
+use crate::{Error, Result};
 
 /// Where text is read from: a file or standard input, plain or compressed with gzip, bgzip, zstd, bzip2 or xz.
 #[derive(Debug, Clone)]
@@ -109,7 +109,7 @@ impl Source {
             let file = File::open(&self.path).map_err(|e| Error::io("open", &self.path, e))?;
             let opened = file.metadata().map_err(|e| Error::io("read", &self.path, e))?;
             if opened.is_dir() {
-                let problem = if self.path.join(crate::store::MANIFEST).exists() {
+                let problem = if self.path.join(crate::format::MANIFEST).exists() {
                     "is the folder of a reprise index; give the file that it was built from"
                 } else {
                     "is a folder; give a file"
@@ -191,7 +191,7 @@ struct Counted<R> {
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = disk::read(&mut self.inner, buffer)?;
+        let count = crate::fs::read(&mut self.inner, buffer)?;
         self.read.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }

@@ -3,9 +3,9 @@
 // Each test file uses a part of this.
 #![allow(dead_code)]
 
+use reprise::formats::Format;
 use reprise::index::{Depth, OpenOptions};
 use reprise::memory::Budget;
-use reprise::output::Format;
 use reprise::query::{Detail, Sequences, query_sequences};
 use reprise::sequence::Region;
 use reprise::{Error, Index, Result, Silent};

@@ -481,7 +481,7 @@ impl Bench {
     }
 }
 
-/// The program with these arguments and faults of the system (`src/disk/faults.rs`), in passes of few records.
+/// The program with these arguments and faults of the system (`src/fs/faults.rs`), in passes of few records.
 pub fn faulty<A: AsRef<OsStr>>(at: &Path, arguments: &[A], faults: &str) -> Command {
     let mut command = command(at, arguments);
     command.env("REPRISE_FAULT", faults).env("REPRISE_LARGE_PASS", "50000");

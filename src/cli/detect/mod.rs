@@ -12,28 +12,27 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::annotate::write_copies;
-use super::families::{SearchArguments, check_memory, find};
-use super::mask::{LetterArguments, mask};
-use super::{Settings, counted, grouped};
 use crate::align::{Library, SearchOptions};
 use crate::annotate::{AnnotationSummary, annotate, annotate_with_tandem_repeats, summarize};
-use crate::build::{self, BuildOptions};
-use crate::index::{Index, OpenOptions};
-use crate::memory::{Component, Reservation, human_bytes, resident};
-use crate::output::{
-    AnnotationFormat, DetectSummary, FamiliesSummary, FamilyFormat, GenomeFacts, Run, StepRun, families, report_page,
-    report_plots, sweep_unfinished,
-};
+use crate::builder::BuildOptions;
+use crate::bundle::{FileDigest, Manifest};
+use crate::cli::annotate::write_copies;
+use crate::cli::families::{SearchArguments, check_memory, find};
+use crate::cli::mask::{LetterArguments, mask};
+use crate::cli::{Settings, counted, grouped};
+use crate::formats::{AnnotationFormat, FamiliesSummary, FamilyFormat, families};
+use crate::fs::{Remove, Temporary, lock, sweep_unfinished};
+use crate::index::OpenOptions;
+use crate::memory::{Component, Reservation, resident};
+use crate::report::{DetectSummary, GenomeFacts, Run, StepRun, report_page, report_plots};
 use crate::sequence::Source;
-use crate::store::{FileDigest, Manifest, is_reproducible, lock, time_stamp, utc};
-use crate::temporary::{Remove, Temporary};
-use crate::{Error, Notice, Progress, Result, disk};
+use crate::units::{human_bytes, is_reproducible, time_stamp, utc};
+use crate::{Error, Index, Notice, Progress, Result, builder};
 use record::{Folder, RECORD};
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     /// FASTA of one genome, plain or compressed, in one file or several; or the folder of its index
     #[arg(required = true, value_name = "GENOME|INDEX")]
     genome: Vec<PathBuf>,
@@ -106,7 +105,7 @@ const SUMMARY: &str = "summary.json";
 const PAGE: &str = "report.html";
 const REPORT_FILES: [&str; 2] = [SUMMARY, PAGE];
 
-pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     // What cannot be used is told before anything is done.
     time_stamp()?;
     if let Some(plots) = &arguments.plots
@@ -139,10 +138,10 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         None => default_folder(&arguments.genome[0])?,
     };
     if fs::symlink_metadata(&target).is_ok() {
-        target = disk::follow(&target)?;
+        target = crate::fs::follow(&target)?;
     }
     fs::create_dir_all(&target).map_err(|e| Error::io("create", &target, e))?;
-    let handle = Arc::new(disk::Folder::open(&target).map_err(|e| Error::io("open", &target, e))?);
+    let handle = Arc::new(crate::fs::Folder::open(&target).map_err(|e| Error::io("open", &target, e))?);
     let claim = Claim::take(&handle, arguments.wait, settings)?;
     let outputs = outputs(&arguments);
     if claim.is_some() {
@@ -161,7 +160,7 @@ pub(super) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
 
 /// A folder of results named after the genome or index, in the current folder.
 fn default_folder(genome: &Path) -> Result<PathBuf> {
-    let name = build::default_target(&Source::new(genome));
+    let name = builder::default_target(&Source::new(genome));
     let Some(name) = name else {
         return Err(Error::Usage(format!("{} has no name of its own; name the folder with -o", genome.display())));
     };
@@ -192,9 +191,9 @@ struct Claim {
 }
 
 impl Claim {
-    fn take(folder: &Arc<disk::Folder>, wait: bool, settings: &Settings) -> Result<Option<Self>> {
+    fn take(folder: &Arc<crate::fs::Folder>, wait: bool, settings: &Settings) -> Result<Option<Self>> {
         loop {
-            match lock::ask(folder, LOCK, disk::is_this_user)? {
+            match lock::ask(folder, LOCK, crate::fs::is_this_user)? {
                 lock::Asked::Held(held) => {
                     let folder = Arc::clone(folder);
                     let remove: Remove = Arc::new(move || folder.remove_file(LOCK));
@@ -351,7 +350,7 @@ impl Work<'_> {
         let sources = || -> Vec<Source> { genome.iter().map(Source::new).collect() };
         let own = self.folder.path(OWN_INDEX);
         let mut places = vec![own.clone()];
-        if let Some(name) = build::default_target(&Source::new(&genome[0])) {
+        if let Some(name) = builder::default_target(&Source::new(&genome[0])) {
             places.push(genome[0].with_file_name(&name));
             places.push(name);
         }
@@ -376,12 +375,12 @@ impl Work<'_> {
         let mut options =
             BuildOptions { wait: self.arguments.wait, resume: true, force, prefix_names, ..BuildOptions::default() };
         #[cfg(debug_assertions)]
-        if let Some(bytes) = disk::large_pass() {
+        if let Some(bytes) = crate::fs::large_pass() {
             options.large_pass = bytes;
         }
         let names: Vec<_> = genome.iter().map(|path| path.to_string_lossy()).collect();
         self.make(INDEX, json!({ "genome": names }), &[], |work| {
-            build::build_index(&sources(), &own, &options, &work.settings.budget, &work.settings.progress)?;
+            builder::build_index(&sources(), &own, &options, &work.settings.budget, &work.settings.progress)?;
             Ok(own_digest(&own))
         })?;
         self.open(&own)
@@ -587,5 +586,5 @@ fn tell(summary: &DetectSummary, folder: &Path, settings: &Settings) -> Result<(
         }
         text + "\n  report           " + &folder.join("report.html").display().to_string()
     };
-    crate::output::print(&(text + "\n"))
+    crate::fs::print(&(text + "\n"))
 }

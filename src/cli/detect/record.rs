@@ -10,24 +10,25 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::output::{Output, PLOTS, StepRun};
-use crate::store::FileDigest;
-use crate::{Error, Result, disk};
+use crate::bundle::FileDigest;
+use crate::fs::Output;
+use crate::report::{PLOTS, StepRun};
+use crate::{Error, Result};
 
 /// Name of the record.
-pub(super) const RECORD: &str = "steps.json";
+pub(crate) const RECORD: &str = "steps.json";
 
 /// A folder of results.
-pub(super) struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
     steps: BTreeMap<String, Step>,
     /// Nothing that is there counts, and all of it may be replaced.
-    pub(super) force: bool,
+    pub(crate) force: bool,
 }
 
 /// A step, done or begun.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Step {
+pub(crate) struct Step {
     /// All that its files depend on: version, parameters, digests.
     inputs: Value,
     /// Its files; without digests while they are made.
@@ -35,9 +36,9 @@ pub(super) struct Step {
     /// What the next steps need to know and files do not hold.
     found: Value,
     /// When it was done, in UTC.
-    pub(super) created: String,
+    pub(crate) created: String,
     /// What it took; none where the same bytes are wanted (`SOURCE_DATE_EPOCH`).
-    pub(super) run: Option<StepRun>,
+    pub(crate) run: Option<StepRun>,
 }
 
 impl Folder {
@@ -45,10 +46,10 @@ impl Folder {
     ///
     /// # Errors
     /// [`Error::Exists`] where its record is not one of this command, unless `force`; [`Error::NotOurs`], [`Error::Io`].
-    pub(super) fn open(path: &Path, force: bool) -> Result<Self> {
+    pub(crate) fn open(path: &Path, force: bool) -> Result<Self> {
         let record = path.join(RECORD);
         refuse_special(&record)?;
-        let steps = match disk::read_text(&record) {
+        let steps = match crate::fs::read_text(&record) {
             Ok(bytes) => serde_json::from_slice(&bytes).ok(),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Some(BTreeMap::new()),
             Err(e) if e.kind() == io::ErrorKind::InvalidData => None,
@@ -61,12 +62,12 @@ impl Folder {
         Ok(Self { path: path.to_owned(), steps, force })
     }
 
-    pub(super) fn path(&self, file: &str) -> PathBuf {
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.path.join(file)
     }
 
     /// A step that was done with these inputs, if its files are as it left them: what it found.
-    pub(super) fn done<T: DeserializeOwned>(&self, name: &str, inputs: &Value, files: &[&str]) -> Option<T> {
+    pub(crate) fn done<T: DeserializeOwned>(&self, name: &str, inputs: &Value, files: &[&str]) -> Option<T> {
         let step = self.steps.get(name).filter(|step| !self.force && step.inputs == *inputs)?;
         let same = step.files.keys().map(String::as_str).eq(files.iter().copied())
             && step.files.iter().all(|(file, digest)| digest.is_some() && self.digest(file).ok() == *digest);
@@ -78,7 +79,7 @@ impl Folder {
     /// # Errors
     /// [`Error::Exists`] where a file is there that no run made, or that was changed since, unless `force`;
     /// [`Error::NotOurs`] for a folder, a pipe or a device.
-    pub(super) fn check(&self, files: &[&str]) -> Result<()> {
+    pub(crate) fn check(&self, files: &[&str]) -> Result<()> {
         files.iter().try_for_each(|file| refuse_special(&self.path(file)))?;
         let foreign = |file: &&&str| fs::symlink_metadata(self.path(file)).is_ok() && !self.made(file);
         match files.iter().find(foreign) {
@@ -92,7 +93,7 @@ impl Folder {
     ///
     /// # Errors
     /// As [`check`](Self::check); [`Error::Io`].
-    pub(super) fn check_plots(&self, plots: &Path) -> Result<PathBuf> {
+    pub(crate) fn check_plots(&self, plots: &Path) -> Result<PathBuf> {
         fs::create_dir_all(plots).map_err(|e| Error::io("create", plots, e))?;
         let plots = fs::canonicalize(plots).map_err(|e| Error::io("open", plots, e))?;
         for name in PLOTS {
@@ -102,7 +103,7 @@ impl Folder {
     }
 
     /// Begins a file of a step, which may replace one that is there now.
-    pub(super) fn output(&self, file: &str) -> Result<Output> {
+    pub(crate) fn output(&self, file: &str) -> Result<Output> {
         let path = self.path(file);
         Output::create(Some(&path), self.force || fs::symlink_metadata(&path).is_ok())
     }
@@ -111,7 +112,7 @@ impl Folder {
     ///
     /// # Errors
     /// As [`check`](Self::check).
-    pub(super) fn begin(&mut self, name: &str, inputs: Value, files: &[&str]) -> Result<()> {
+    pub(crate) fn begin(&mut self, name: &str, inputs: Value, files: &[&str]) -> Result<()> {
         self.check(files)?;
         let files = files.iter().map(|&file| (file.to_owned(), None)).collect();
         let step = Step { inputs, files, found: Value::Null, created: String::new(), run: None };
@@ -126,7 +127,7 @@ impl Folder {
     }
 
     /// Says that a step is done.
-    pub(super) fn finish(
+    pub(crate) fn finish(
         &mut self,
         name: &str,
         found: &impl Serialize,
@@ -145,11 +146,11 @@ impl Folder {
     }
 
     /// What a step that was done found.
-    pub(super) fn found<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+    pub(crate) fn found<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         serde_json::from_value(self.steps.get(name)?.found.clone()).ok()
     }
 
-    pub(super) fn step(&self, name: &str) -> Option<&Step> {
+    pub(crate) fn step(&self, name: &str) -> Option<&Step> {
         self.steps.get(name)
     }
 
@@ -162,7 +163,7 @@ impl Folder {
     }
 
     /// Length and digest of a file. It is read and not mapped: whoever looks into the folder may change it.
-    pub(super) fn digest(&self, file: &str) -> Result<FileDigest> {
+    pub(crate) fn digest(&self, file: &str) -> Result<FileDigest> {
         digest(&self.path(file))
     }
 }
@@ -178,16 +179,16 @@ fn refuse_special(path: &Path) -> Result<()> {
 
 impl Step {
     /// The files with their digests.
-    pub(super) fn files(&self) -> impl Iterator<Item = (String, FileDigest)> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = (String, FileDigest)> {
         self.files.iter().filter_map(|(name, digest)| Some((name.clone(), digest.clone()?)))
     }
 }
 
 /// Length and digest of a file.
-pub(super) fn digest(path: &Path) -> Result<FileDigest> {
+pub(crate) fn digest(path: &Path) -> Result<FileDigest> {
     let read = || -> io::Result<FileDigest> {
         let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(disk::open_regular(path)?)?;
+        hasher.update_reader(crate::fs::open_regular(path)?)?;
         Ok(FileDigest { bytes: hasher.count(), blake3: hasher.finalize().to_hex().to_string() })
     };
     read().map_err(|e| Error::io("read", path, e))

@@ -1,0 +1,346 @@
+//! `manifest.json`: what a bundle holds, for people and programs; written last.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dictionary::{LayoutKind, Shape};
+use crate::format::{CATALOG, FORMAT_VERSION, Identity, MANIFEST, POSITIONS, SEQUENCE};
+use crate::units::utc;
+use crate::{Error, Result};
+
+/// What an index was built with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameters {
+    /// Bases in a k-mer.
+    pub k: u32,
+    /// K-mers that occur less often are not stored.
+    pub min_frequency: u64,
+    /// K-mers that occur more often are not stored.
+    pub max_frequency: Option<u64>,
+    /// Of a k-mer with more positions, this many are stored, evenly sampled.
+    pub max_positions: Option<u64>,
+}
+
+/// A file that was indexed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceFile {
+    /// Its name as given, without folders; `-` for standard input.
+    pub name: String,
+    /// Bytes that were read of it, compressed as it was.
+    pub bytes: u64,
+}
+
+/// The genome of an index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenomeSummary {
+    /// The files, in their order.
+    pub sources: Vec<SourceFile>,
+    /// Contigs.
+    pub contigs: u64,
+    /// Bases of all contigs.
+    pub bases: u64,
+    /// Bases that are A, C, G or T.
+    pub acgt: u64,
+    /// Bases that are neither A, C, G, T nor N, such as R or `-`: `sequence.2bit` keeps them as N.
+    pub other_letters: u64,
+    /// Bases in lower case.
+    pub masked: u64,
+    /// Runs of anything but ACGT.
+    pub n_runs: u64,
+    /// Bases of the longest contig.
+    pub longest_contig: u64,
+    /// BLAKE3 over the upper-case letters of each contig, U as T, and a line end after each, in hexadecimal.
+    pub blake3: String,
+    /// Whether contig names have the name of their file before them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prefixed_names: bool,
+}
+
+impl GenomeSummary {
+    /// The names of the files, with commas between them.
+    pub fn source_names(&self) -> String {
+        self.sources.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What a build is expected to hold, from the genome's length, k, a sample of its k-mers and the frequency filters.
+///
+/// The sample takes every occurrence of the k-mers whose hash lies in the lowest 2^-f of all hashes, so that frequencies
+/// in it are exact and distinct k-mers scale by 2^f. For small genomes f is 0 and the estimate exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryHints {
+    /// K-mers of the genome, every occurrence: exact.
+    pub kmers: u64,
+    /// Distinct canonical k-mers.
+    pub distinct_kmers: u64,
+    /// Distinct canonical k-mers that occur twice or more.
+    pub repeated_kmers: u64,
+    /// K-mers that pass the filters.
+    pub stored_kmers: u64,
+    /// Positions that are kept.
+    pub positions: u64,
+    /// Bytes of the dictionary.
+    pub dictionary_bytes: u64,
+    /// Bytes of the position blocks.
+    pub position_bytes: u64,
+}
+
+/// What an index holds, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Totals {
+    /// K-mers of the genome, every occurrence.
+    pub kmers: u64,
+    /// Distinct canonical k-mers of the genome.
+    pub distinct_kmers: u64,
+    /// Those that occur twice or more.
+    pub repeated_kmers: u64,
+    /// Those that passed the filters and are stored.
+    pub stored_kmers: u64,
+    /// Positions stored.
+    pub positions: u64,
+    /// Stored k-mers of which only a sample of the positions is stored.
+    pub sampled_kmers: u64,
+    /// Bytes of the dictionary pages.
+    pub dictionary_bytes: u64,
+    /// Bytes of the position blocks.
+    pub position_bytes: u64,
+    /// Seeds in the seed order: stored k-mers that occur twice or more.
+    pub seeds: u64,
+}
+
+/// Length and digest of a file of the bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileDigest {
+    /// Bytes.
+    pub bytes: u64,
+    /// BLAKE3 in hexadecimal.
+    pub blake3: String,
+}
+
+/// The manifest of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Always `reprise index`.
+    pub kind: String,
+    /// Format of the bundle.
+    pub format_version: u32,
+    /// Program and version that wrote it.
+    pub written_by: String,
+    /// When, in UTC; `SOURCE_DATE_EPOCH` where that is set.
+    pub created: String,
+    /// How the dictionary keeps its k-mers.
+    pub layout: LayoutKind,
+    /// What it was built with.
+    pub parameters: Parameters,
+    /// The genome.
+    pub genome: GenomeSummary,
+    /// Shape of the dictionary.
+    pub dictionary: Shape,
+    /// What the checksums of this index are seeded with.
+    pub identity: Identity,
+    /// What was expected before the build.
+    pub estimate: MemoryHints,
+    /// What is there.
+    pub actual: Totals,
+    /// The other files of the bundle.
+    pub files: BTreeMap<String, FileDigest>,
+    /// BLAKE3, in hexadecimal, of this file with an empty string here.
+    pub blake3: String,
+}
+
+const KIND: &str = "reprise index";
+
+/// The highest `min_frequency`: no genome has as many k-mers, and it can be added to frequencies.
+pub(crate) const MAX_MIN_FREQUENCY: u64 = 1 << 56;
+
+impl Manifest {
+    /// A manifest of the current format, without files and digest.
+    pub(crate) fn new(
+        parameters: Parameters,
+        genome: GenomeSummary,
+        (dictionary, identity): (Shape, Identity),
+        estimate: MemoryHints,
+        actual: Totals,
+        created: u64,
+    ) -> Self {
+        Self {
+            kind: KIND.to_owned(),
+            format_version: FORMAT_VERSION,
+            written_by: concat!("reprise ", env!("CARGO_PKG_VERSION")).to_owned(),
+            created: utc(created),
+            layout: dictionary.kind(),
+            parameters,
+            genome,
+            dictionary,
+            identity,
+            estimate,
+            actual,
+            files: BTreeMap::new(),
+            blake3: String::new(),
+        }
+    }
+
+    fn json(&self) -> Result<String> {
+        serde_json::to_string_pretty(self).map(|text| text + "\n").map_err(|e| Error::io("write", MANIFEST, e.into()))
+    }
+
+    fn digest(&self) -> Result<String> {
+        let open = Self { blake3: String::new(), ..self.clone() };
+        Ok(blake3::hash(open.json()?.as_bytes()).to_hex().to_string())
+    }
+
+    /// The bytes of the file, its own digest filled in.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where it would be too long to be read again.
+    pub(crate) fn seal(mut self) -> Result<String> {
+        self.blake3 = self.digest()?;
+        let text = self.json()?;
+        if text.len() as u64 > crate::fs::MAX_TEXT {
+            let files = self.genome.sources.len();
+            let problem = format!("the names of {files} files of input are too long for a manifest; join some of them");
+            return Err(Error::Usage(problem));
+        }
+        Ok(text)
+    }
+
+    /// Reads and checks the manifest of a bundle.
+    ///
+    /// # Errors
+    /// [`Error::Unfinished`] where there is none, [`Error::Version`] for a newer format, [`Error::Damaged`] where it does
+    /// not match its own digest.
+    pub fn read(bundle: &Path) -> Result<Self> {
+        let path = bundle.join(MANIFEST);
+        let bytes = crate::fs::read_text(&path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::InvalidData => Error::damaged(&path, None, e.to_string()),
+            std::io::ErrorKind::NotFound if bundle.is_dir() => {
+                Error::Unfinished { path: bundle.to_owned(), problem: "it has no manifest.json".to_owned() }
+            }
+            std::io::ErrorKind::NotADirectory => {
+                Error::Unfinished { path: bundle.to_owned(), problem: "it is a file, not a folder".to_owned() }
+            }
+            std::io::ErrorKind::NotFound => Error::io("open", bundle, e),
+            _ => Error::io("read", &path, e),
+        })?;
+        let unreadable = |e: serde_json::Error| Error::damaged(&path, None, format!("it cannot be read ({e})"));
+        // The version comes first: a newer manifest may hold fields that this program does not know.
+        let version: Version = serde_json::from_slice(&bytes).map_err(unreadable)?;
+        if version.kind != KIND {
+            return Err(Error::Unfinished {
+                path: bundle.to_owned(),
+                problem: "its manifest.json is of something else".to_owned(),
+            });
+        }
+        if version.format_version > FORMAT_VERSION {
+            return Err(Error::Version { path, found: version.format_version, supported: FORMAT_VERSION });
+        }
+        if version.format_version == 0 {
+            return Err(Error::damaged(&path, None, "format version 0 never was"));
+        }
+        let manifest: Self = serde_json::from_slice(&bytes).map_err(unreadable)?;
+        if manifest.blake3 != manifest.digest()? || manifest.json()?.as_bytes() != bytes {
+            return Err(Error::damaged(&path, None, "it does not match its own digest"));
+        }
+        match manifest.contradiction() {
+            Some(problem) => Err(Error::damaged(&path, None, problem)),
+            None => Ok(manifest),
+        }
+    }
+
+    /// What cannot be so, whoever wrote it. Numbers that are found sound here may be added and multiplied by small ones, and
+    /// are no larger than the files allow.
+    pub(crate) fn contradiction(&self) -> Option<&'static str> {
+        let Self { parameters, genome, actual, files, .. } = self;
+        let bytes = |name| files.get(name).map_or(0, |file| file.bytes);
+        let k = match self.dictionary {
+            Shape::SortedDictionary(layout) => layout.check().ok().map(|_| layout.k),
+            Shape::SuperKmers(layout) => layout.check().ok().map(|_| layout.k),
+        };
+        let wrong = [
+            (self.layout != self.dictionary.kind(), "its layout and the shape of its dictionary disagree"),
+            (k != Some(parameters.k), "the shape of its dictionary contradicts itself"),
+            (
+                !files.keys().map(String::as_str).eq([CATALOG, POSITIONS, SEQUENCE]),
+                "it does not name the files of an index",
+            ),
+            (files.values().any(|file| file.bytes >> 56 > 0), "it names a file that is too long for any disk"),
+            (
+                genome.contigs == 0
+                    || genome.contigs > bytes(CATALOG)
+                    || genome.bases.div_ceil(4) > bytes(SEQUENCE)
+                    || genome.acgt.max(genome.masked).max(genome.longest_contig) > genome.bases,
+                "its genome does not fit its files",
+            ),
+            (
+                actual.kmers > genome.acgt
+                    || actual.distinct_kmers > actual.kmers
+                    || actual.stored_kmers.max(actual.repeated_kmers) > actual.distinct_kmers
+                    || actual.seeds.max(actual.sampled_kmers) > actual.stored_kmers
+                    || actual.positions > actual.kmers
+                    || !(1..=MAX_MIN_FREQUENCY).contains(&parameters.min_frequency),
+                "its totals contradict each other",
+            ),
+            (
+                self.dictionary.pages() > actual.dictionary_bytes
+                    || actual.dictionary_bytes > bytes(CATALOG)
+                    || actual.position_bytes > bytes(POSITIONS),
+                "its totals do not fit its files",
+            ),
+        ];
+        wrong.into_iter().find(|(is_wrong, _)| *is_wrong).map(|(_, problem)| problem)
+    }
+
+    /// Checks that the other files of a bundle are there and have their lengths.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where one is not or has not; [`Error::Io`].
+    pub(crate) fn check_lengths(&self, bundle: &Path) -> Result<()> {
+        for (name, digest) in &self.files {
+            let path = bundle.join(name);
+            let length = match fs::metadata(&path) {
+                Ok(metadata) if metadata.is_file() => metadata.len(),
+                Ok(_) => return Err(Error::damaged(&path, None, "it is not a regular file")),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                    return Err(Error::damaged(&path, None, "the file is missing"));
+                }
+                Err(e) => return Err(Error::io("look at", &path, e)),
+            };
+            if length != digest.bytes {
+                let problem = format!("it has {length} bytes and should have {}", digest.bytes);
+                return Err(Error::damaged(&path, Some(length.min(digest.bytes)), problem));
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of the bundle, this file left out.
+    pub fn bytes(&self) -> u64 {
+        self.files.values().map(|f| f.bytes).sum()
+    }
+}
+
+/// What every manifest begins with, whatever its format.
+#[derive(Deserialize)]
+struct Version {
+    kind: String,
+    format_version: u32,
+}
+
+/// Whether these bytes are a manifest of an index, sound or not.
+pub(crate) fn is_manifest(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<Version>(bytes).is_ok_and(|version| version.kind == KIND)
+}
+
+/// Whether a folder has a manifest of an index, sound or not.
+pub(crate) fn is_bundle(folder: &Path) -> bool {
+    crate::fs::read_text(&folder.join(MANIFEST)).is_ok_and(|bytes| is_manifest(&bytes))
+}

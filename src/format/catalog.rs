@@ -1,0 +1,377 @@
+//! `catalog.redb`: contigs, dictionary pages, where the blocks lie, the spectrum and the seed order.
+//!
+//! The store does not verify what it reads, so every value carries a checksum of ours: dictionary pages their own, all
+//! other records the eight bytes in front that [`seal`] adds.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use redb::{AccessGuard, Builder, Database, ReadableDatabase, StorageBackend, Table, TableDefinition, TableHandle};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::draft::Syncer;
+use crate::format::tree::{StoreFile, Stored};
+use crate::format::{Identity, Piece, tree};
+use crate::{Error, Result};
+
+/// Dictionary pages by number.
+pub(crate) const PAGES: TableDefinition<u64, &[u8]> = TableDefinition::new("pages");
+/// Every other record by [`Record`] and number.
+pub(crate) const RECORDS: TableDefinition<(u8, u64), &[u8]> = TableDefinition::new("records");
+
+/// Kinds of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Record {
+    /// Number 0: parameters, [`Layout`](super::layout::Layout) and bases, to tell that manifest and catalog belong together.
+    Meta = 0,
+    /// Runs of [`Contig`], [`CONTIGS_PER_RECORD`] a record.
+    Contigs = 1,
+    /// Runs of [`PageEntry`], [`PAGES_PER_RECORD`] a record.
+    PageIndex = 2,
+    /// Runs of (frequency, distinct k-mers), ascending.
+    Spectrum = 3,
+    /// Runs of seeds by falling frequency.
+    Seeds = 4,
+    /// Runs of checksums of the packed genome's file, one for [`SEQUENCE_CHUNK`] bytes.
+    Sequence = 5,
+    /// Runs of [`ContigDigest`](crate::genome::ContigDigest), one a contig: apart from the contigs, which every look-up
+    /// of a place needs.
+    Digests = 6,
+}
+
+/// Bytes of the store's own in a page of it that holds one of ours.
+pub(crate) const PAGE_OVERHEAD: u64 = 96;
+
+/// Contigs in one record.
+pub(crate) const CONTIGS_PER_RECORD: usize = 512;
+/// Digests of contigs in one record.
+pub(crate) const DIGESTS_PER_RECORD: usize = 380;
+/// Page entries in one record.
+pub(crate) const PAGES_PER_RECORD: usize = 2000;
+/// Spectrum rows in one record.
+pub(crate) const FREQUENCIES_PER_RECORD: usize = 2000;
+
+/// Bytes of `sequence.2bit` under one checksum; the last may be shorter.
+pub(crate) const SEQUENCE_CHUNK: usize = 1 << 16;
+/// Checksums of the packed genome in one record.
+pub(crate) const CHUNKS_PER_RECORD: usize = 4000;
+
+/// What precedes a page: cumulative, so that pages themselves do not depend on what is before them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PageEntry {
+    /// K-mers in all pages before.
+    pub(crate) first_kmer: u64,
+    /// Byte offset of the position block.
+    pub(crate) block_at: u64,
+    /// Bytes of the position block.
+    pub(crate) block_bytes: u64,
+}
+
+fn record_number(kind: Record, number: u64) -> u64 {
+    (kind as u64) << 48 ^ number
+}
+
+/// Bytes of the checksum in front of a record.
+const SUM_BYTES: usize = 8;
+
+/// Puts the checksum in front of a record.
+pub(crate) fn seal(identity: Identity, kind: Record, number: u64, payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(payload.len() + SUM_BYTES);
+    out.extend_from_slice(&identity.checksum(payload, Piece::Record, record_number(kind, number)).to_le_bytes());
+    out.extend_from_slice(payload);
+    out
+}
+
+/// Checks and strips the checksum of a record.
+pub(crate) fn unseal(identity: Identity, kind: Record, number: u64, value: &[u8]) -> Result<&[u8], String> {
+    match value.split_first_chunk::<SUM_BYTES>() {
+        Some((sum, payload))
+            if u64::from_le_bytes(*sum) == identity.checksum(payload, Piece::Record, record_number(kind, number)) =>
+        {
+            Ok(payload)
+        }
+        _ => Err(format!("record {number} of {kind:?} has a wrong checksum")),
+    }
+}
+
+/// The file under the store while it is written. It is made durable while it grows and once more when it is closed, so
+/// commits need not wait for the disk.
+#[derive(Debug)]
+struct DraftFile {
+    file: crate::fs::File,
+    path: PathBuf,
+    syncer: Mutex<Option<Syncer>>,
+    failure: Failure,
+}
+
+/// The first call that failed: what the store says of it later may be another thing.
+type Failure = Arc<Mutex<Option<Error>>>;
+
+impl DraftFile {
+    fn noted<T>(&self, action: &'static str, outcome: Result<T, std::io::Error>) -> Result<T, std::io::Error> {
+        outcome.inspect_err(|e| {
+            let same = e.raw_os_error().map_or_else(|| e.kind().into(), std::io::Error::from_raw_os_error);
+            let failure = &mut *self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            failure.get_or_insert_with(|| Error::io(action, &self.path, same));
+        })
+    }
+}
+
+impl StorageBackend for DraftFile {
+    fn len(&self) -> Result<u64, std::io::Error> {
+        self.file.length()
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), std::io::Error> {
+        self.noted("read back", self.file.read_exact_at(out, offset))
+    }
+    fn set_len(&self, len: u64) -> Result<(), std::io::Error> {
+        self.noted("write", self.file.set_len(len))
+    }
+    fn sync_data(&self) -> Result<(), std::io::Error> {
+        Ok(())
+    }
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
+        self.noted("write", self.file.write_all_at(data, offset))?;
+        if let Some(syncer) = &*self.syncer.lock().unwrap_or_else(PoisonError::into_inner) {
+            syncer.written(data.len() as u64);
+        }
+        Ok(())
+    }
+    fn close(&self) -> Result<(), std::io::Error> {
+        let syncer = self.syncer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Err(e)) = syncer.map(Syncer::finish) {
+            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(e);
+        }
+        Ok(())
+    }
+}
+
+/// Turns an error of the store into one that names the file.
+pub(crate) fn store_error(path: &Path, error: impl Into<redb::Error>) -> Error {
+    match error.into() {
+        redb::Error::Io(source) => match source.kind() {
+            std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof => {
+                Error::damaged(path, None, format!("the store cannot read it ({source})"))
+            }
+            _ => Error::io("use", path, source),
+        },
+        redb::Error::Corrupted(problem) => Error::damaged(path, None, problem),
+        other => Error::damaged(path, None, other.to_string()),
+    }
+}
+
+/// Writes a catalog: one transaction into a fresh file, so that its bytes depend on nothing but what is put in.
+pub(crate) struct CatalogWriter {
+    path: PathBuf,
+    identity: Identity,
+    database: Database,
+    failure: Failure,
+}
+
+/// What an error of the store came from: the first call on its file that failed.
+fn cause(failure: &Failure, error: Error) -> Error {
+    let of_store = |path: &Path| path.ends_with(super::CATALOG);
+    match &error {
+        Error::Io { path, .. } | Error::Damaged { path, .. } if of_store(path) => {
+            failure.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or(error)
+        }
+        _ => error,
+    }
+}
+
+impl CatalogWriter {
+    /// Creates the file; `cache` bytes are the store's own memory.
+    pub(crate) fn create(path: &Path, identity: Identity, cache: usize) -> Result<Self> {
+        let file = crate::fs::File::create_new(path).map_err(|e| Error::io("create", path, e))?;
+        let failure = Failure::default();
+        let database = Builder::new()
+            .set_cache_size(cache)
+            .create_with_backend(DraftFile {
+                syncer: Mutex::new(Some(Syncer::start(&file, path)?)),
+                failure: Arc::clone(&failure),
+                path: path.to_owned(),
+                file,
+            })
+            .map_err(|e| cause(&failure, store_error(path, e)))?;
+        Ok(Self { path: path.to_owned(), identity, database, failure })
+    }
+
+    /// Runs `fill` in the one transaction of this catalog, then gives back the slack of the file and closes it.
+    pub(crate) fn fill<T>(self, fill: impl FnOnce(&mut CatalogTables<'_>) -> Result<T>) -> Result<T> {
+        let failure = Arc::clone(&self.failure);
+        let outcome = self.fill_and_close(fill).map_err(|e| cause(&failure, e))?;
+        match failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(e) => Err(e),
+            None => Ok(outcome),
+        }
+    }
+
+    fn fill_and_close<T>(mut self, fill: impl FnOnce(&mut CatalogTables<'_>) -> Result<T>) -> Result<T> {
+        let path = self.path.clone();
+        let failed = |e: redb::Error| store_error(&path, e);
+        let transaction = self.database.begin_write().map_err(|e| failed(e.into()))?;
+        let outcome = {
+            let mut tables = CatalogTables {
+                path: &path,
+                identity: self.identity,
+                database: &self.database,
+                pages: transaction.open_table(PAGES).map_err(|e| failed(e.into()))?,
+                records: transaction.open_table(RECORDS).map_err(|e| failed(e.into()))?,
+            };
+            fill(&mut tables)?
+        };
+        transaction.commit().map_err(|e| failed(e.into()))?;
+        self.database.compact().map_err(|e| failed(e.into()))?;
+        Ok(outcome)
+    }
+}
+
+/// The tables of a catalog that is being written.
+pub(crate) struct CatalogTables<'a> {
+    path: &'a Path,
+    identity: Identity,
+    database: &'a Database,
+    pages: Table<'a, u64, &'static [u8]>,
+    records: Table<'a, (u8, u64), &'static [u8]>,
+}
+
+impl CatalogTables<'_> {
+    /// Stores dictionary page `page`.
+    pub(crate) fn put_page(&mut self, page: u64, bytes: &[u8]) -> Result<()> {
+        let mut place = self.pages.insert_reserve(page, bytes.len()).map_err(|e| store_error(self.path, e))?;
+        place.as_mut().copy_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Bytes that the store's cache holds now.
+    pub(crate) fn cache_bytes(&self) -> u64 {
+        self.database.cache_stats().used_bytes() as u64
+    }
+
+    /// Reads back a page stored before.
+    pub(crate) fn page(&self, page: u64) -> Result<AccessGuard<'_, &'static [u8]>> {
+        use redb::ReadableTable;
+        self.pages
+            .get(page)
+            .map_err(|e| store_error(self.path, e))?
+            .ok_or_else(|| Error::damaged(self.path, None, format!("dictionary page {page} is missing")))
+    }
+
+    /// Stores a record under its checksum.
+    pub(crate) fn put(&mut self, kind: Record, number: u64, payload: &[u8]) -> Result<()> {
+        let sealed = seal(self.identity, kind, number, payload);
+        self.records.insert((kind as u8, number), sealed.as_slice()).map_err(|e| store_error(self.path, e))?;
+        Ok(())
+    }
+
+    /// Stores a value as a record, in postcard.
+    pub(crate) fn put_value(&mut self, kind: Record, number: u64, value: &impl Serialize) -> Result<()> {
+        let payload = postcard::to_stdvec(value)
+            .map_err(|e| Error::damaged(self.path, None, format!("a record cannot be written ({e})")))?;
+        self.put(kind, number, &payload)
+    }
+
+    /// Stores a run of values, `per_record` a record.
+    pub(crate) fn put_runs<T: Serialize>(&mut self, kind: Record, values: &[T], per_record: usize) -> Result<()> {
+        for (number, run) in values.chunks(per_record).enumerate() {
+            self.put_value(kind, number as u64, &run)?;
+        }
+        Ok(())
+    }
+}
+
+/// A catalog open for reading; shared by all threads.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    path: PathBuf,
+    identity: Identity,
+    store: StoreFile,
+    pages: tree::Table<u64>,
+    records: tree::Table<(u8, u64)>,
+    /// Bytes of a page or record, at the most.
+    most: u64,
+}
+
+impl Catalog {
+    /// Opens a catalog; what is asked of it later may have `most` bytes at the most.
+    pub(crate) fn open(path: &Path, identity: Identity, most: u64) -> Result<Self> {
+        let store = StoreFile::open(path)?;
+        let (pages, records) = (store.table(PAGES.name())?, store.table(RECORDS.name())?);
+        Ok(Self { path: path.to_owned(), identity, store, pages, records, most })
+    }
+
+    /// An error about this file.
+    pub(crate) fn damage(&self, problem: impl Into<String>) -> Error {
+        Error::damaged(&self.path, None, problem)
+    }
+
+    /// An error about what is at a byte offset of this file.
+    pub(crate) fn damage_at(&self, at: u64, problem: impl Into<String>) -> Error {
+        Error::damaged(&self.path, Some(at), problem)
+    }
+
+    /// The whole file.
+    pub(crate) fn map(&self) -> Result<memmap2::Mmap> {
+        self.store.map()
+    }
+
+    /// Dictionary page `page`, unchecked.
+    pub(crate) fn page(&self, page: u64) -> Result<Stored> {
+        self.store
+            .get(&self.pages, page, self.most)?
+            .ok_or_else(|| self.damage(format!("dictionary page {page} is missing")))
+    }
+
+    /// A record, checked: where it is, and its bytes behind the checksum; `None` where there is none.
+    fn sealed(&self, kind: Record, number: u64) -> Result<Option<Stored>> {
+        let Some(sealed) = self.store.get(&self.records, (kind as u8, number), self.most)? else { return Ok(None) };
+        unseal(self.identity, kind, number, &sealed.bytes).map_err(|e| self.damage_at(sealed.at, e))?;
+        Ok(Some(sealed))
+    }
+
+    /// The payload of a record, checked; `None` where there is none.
+    pub(crate) fn record(&self, kind: Record, number: u64) -> Result<Option<Vec<u8>>> {
+        Ok(self.sealed(kind, number)?.map(|sealed| sealed.bytes[SUM_BYTES..].to_vec()))
+    }
+
+    /// A record written with [`CatalogTables::put_value`].
+    pub(crate) fn value<T: DeserializeOwned>(&self, kind: Record, number: u64) -> Result<Option<T>> {
+        let Some(sealed) = self.sealed(kind, number)? else { return Ok(None) };
+        postcard::from_bytes(&sealed.bytes[SUM_BYTES..])
+            .map(Some)
+            .map_err(|e| self.damage_at(sealed.at, format!("record {number} of {kind:?} cannot be read ({e})")))
+    }
+
+    /// All records of a kind that were written with [`CatalogTables::put_runs`], joined.
+    pub(crate) fn runs<T: DeserializeOwned>(&self, kind: Record) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        for number in 0.. {
+            match self.value::<Vec<T>>(kind, number)? {
+                Some(run) => all.extend(run),
+                None => break,
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Reads every page and record that a forged catalog may hold.
+#[cfg(fuzzing)]
+pub(crate) fn look_at_forged(path: &Path) -> Result<usize> {
+    let catalog = Catalog::open(path, Identity::TEST, 1 << 24)?;
+    let mut found = 0;
+    for page in 0..300 {
+        found += usize::from(catalog.page(page).is_ok());
+    }
+    for kind in [Record::Meta, Record::Contigs, Record::PageIndex, Record::Spectrum, Record::Seeds, Record::Sequence] {
+        for number in 0..4 {
+            found += usize::from(catalog.record(kind, number).is_ok());
+        }
+    }
+    let _ = catalog.runs::<crate::genome::Contig>(Record::Contigs);
+    let _ = catalog.runs::<PageEntry>(Record::PageIndex);
+    let _ = catalog.runs::<(u64, u64)>(Record::Spectrum);
+    Ok(found)
+}

@@ -1,0 +1,515 @@
+//! Reads the file of the store as its format says (redb's `docs/design.md`, file format 3), and only that: what the store
+//! needs to write, repair or share a file with a writer is left to it.
+//!
+//! An index is read by whoever may see it, wherever it lies, and whatever happened to it. So nothing is locked (there are
+//! file systems that cannot, and a lock of somebody else keeps nobody out), nothing is written, every length is checked
+//! before it is believed, and no page is visited on the word of another whose checksum is wrong.
+
+use std::cmp::Ordering;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use twox_hash::XxHash3_128;
+
+use crate::format::bits::load;
+use crate::memory::buffers::Buffer;
+use crate::{Error, Result};
+
+const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
+const FILE_FORMAT: u8 = 3;
+const PAGE: usize = 4096;
+const HEADER: usize = 320;
+
+const AT_FLAGS: usize = 9;
+const AT_PAGE_SIZE: usize = 12;
+const AT_REGION_HEADER: usize = 16;
+const AT_REGION_PAGES: usize = 20;
+const AT_SLOTS: usize = 64;
+const SLOT: usize = 128;
+const SLOT_SUM: usize = 112;
+
+const SECOND_SLOT: u8 = 1;
+const NOT_CLOSED: u8 = 2;
+
+const LEAF: u8 = 1;
+const BRANCH: u8 = 2;
+const TABLE: u8 = 3;
+
+/// A page number has 20 bits for the page in its region, less one for each doubling of its size.
+const INDEX_MASK: u64 = 0xF_FFFF;
+const MOST_ORDER: u32 = 20;
+/// Bytes of the keys of a leaf: it has at most 65,535 of a few bytes.
+const MOST_KEYS: usize = 1 << 21;
+/// Levels of a tree: each branch has two children or more, and mostly a hundred.
+const MOST_LEVELS: usize = 40;
+
+/// A page that another one names: its number, the checksum that it should have, and where in the file that is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Child {
+    number: u64,
+    sum: u128,
+    named_at: u64,
+}
+
+impl Child {
+    /// From a page number and a checksum beside each other, in what was read from byte `from` of the file.
+    fn load(bytes: &[u8], at: usize, from: u64) -> Self {
+        Self { number: load(bytes, at), sum: sum_at(bytes, at + 8), named_at: from + at as u64 }
+    }
+}
+
+fn sum_at(bytes: &[u8], at: usize) -> u128 {
+    u128::from(load(bytes, at)) | u128::from(load(bytes, at + 8)) << 64
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    load(bytes, at) as u32
+}
+
+/// What a table is looked up by.
+pub(crate) trait Key: Ord {
+    /// Bytes, where all have as many.
+    const WIDTH: Option<usize>;
+
+    /// How this compares with a stored key.
+    fn compare(&self, stored: &[u8]) -> Ordering;
+}
+
+impl Key for u64 {
+    const WIDTH: Option<usize> = Some(8);
+
+    fn compare(&self, stored: &[u8]) -> Ordering {
+        self.cmp(&load(stored, 0))
+    }
+}
+
+impl Key for (u8, u64) {
+    const WIDTH: Option<usize> = Some(9);
+
+    fn compare(&self, stored: &[u8]) -> Ordering {
+        self.cmp(&(stored.first().copied().unwrap_or(0), load(stored, 1)))
+    }
+}
+
+impl Key for &str {
+    const WIDTH: Option<usize> = None;
+
+    fn compare(&self, stored: &[u8]) -> Ordering {
+        self.as_bytes().cmp(stored)
+    }
+}
+
+/// A value and where it lies in the file.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) at: u64,
+    pub(crate) bytes: Buffer<u8>,
+}
+
+/// A table of the store; the keys are of the type that it was opened with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Table<K> {
+    root: Option<Child>,
+    key: std::marker::PhantomData<fn(K)>,
+}
+
+/// The file of the store, open for reading by any number of threads.
+#[derive(Debug)]
+pub(crate) struct StoreFile {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    region_bytes: u64,
+    region_header_bytes: u64,
+    /// Of the tree of tables.
+    root: Option<Child>,
+}
+
+impl StoreFile {
+    /// Opens a file and checks its header.
+    ///
+    /// # Errors
+    /// [`Error::Unfinished`] where the writer did not close it; [`Error::Damaged`]; [`Error::Io`].
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|e| match e.kind() {
+            io::ErrorKind::NotFound => Error::damaged(path, None, "the file is missing"),
+            _ => Error::io("open", path, e),
+        })?;
+        let length = file.metadata().map_err(|e| Error::io("look at", path, e))?.len();
+        let (region_bytes, region_header_bytes) = (0, 0);
+        let mut store = Self { path: path.to_owned(), file, length, region_bytes, region_header_bytes, root: None };
+        if length < HEADER as u64 {
+            return Err(store.damage(length, "it ends within the header of the store"));
+        }
+        let header = store.read(0..HEADER as u64)?;
+        if header[..MAGIC.len()] != MAGIC {
+            return Err(store.damage(0, "it does not begin as a store does"));
+        }
+        let flags = header[AT_FLAGS];
+        if flags & NOT_CLOSED != 0 {
+            return Err(Error::Unfinished { path: store.path, problem: "its catalog was not closed".to_owned() });
+        }
+        let slot_at = AT_SLOTS + SLOT * usize::from(flags & SECOND_SLOT);
+        let slot = &header[slot_at..slot_at + SLOT];
+        if sum_at(slot, SLOT_SUM) != checksum(&slot[..SLOT_SUM]) {
+            return Err(store.damage(slot_at as u64, "the root of the store has a wrong checksum"));
+        }
+        let [header_pages, pages] = [AT_REGION_HEADER, AT_REGION_PAGES].map(|at| u64::from(u32_at(&header, at)));
+        let is_sound = u32_at(&header, AT_PAGE_SIZE) == PAGE as u32
+            && (1..=INDEX_MASK + 1).contains(&pages)
+            && header_pages <= INDEX_MASK + 1;
+        if !is_sound {
+            return Err(store.damage(AT_PAGE_SIZE as u64, "the store's pages or regions have a size that none has"));
+        }
+        if slot[0] != FILE_FORMAT {
+            return Err(store.damage(slot_at as u64, format!("the store has format {}, not {FILE_FORMAT}", slot[0])));
+        }
+        store.region_header_bytes = header_pages * PAGE as u64;
+        store.region_bytes = store.region_header_bytes + pages * PAGE as u64;
+        store.root = (slot[1] != 0).then(|| Child::load(slot, 8, slot_at as u64));
+        Ok(store)
+    }
+
+    /// The whole file.
+    pub(crate) fn map(&self) -> Result<memmap2::Mmap> {
+        crate::memory::system::map_read_only(&self.file, &self.path)
+    }
+
+    /// The table of this name.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where there is none, or one of other keys; [`Error::Io`].
+    pub(crate) fn table<K: Key>(&self, name: &str) -> Result<Table<K>> {
+        let found = match self.root {
+            Some(root) => self.find(root, &name)?,
+            None => None,
+        };
+        let Some(place) = found else {
+            return Err(Error::damaged(&self.path, None, format!("the store has no table {name:?}")));
+        };
+        let at = place.start;
+        let wrong = || self.damage(at, format!("the table {name:?} is not one of this format"));
+        if !(60..=PAGE as u64).contains(&(place.end - at)) {
+            return Err(wrong());
+        }
+        let definition = self.read(place)?;
+        // Kind, keys, root, width of keys, width of values, alignments.
+        let width = |at: usize| (definition[at] != 0).then(|| u32_at(&definition, at + 1) as usize);
+        if definition[0] != TABLE || width(42) != K::WIDTH || width(47).is_some() {
+            return Err(wrong());
+        }
+        if [u32_at(&definition, 52), u32_at(&definition, 56)] != [1, 1] {
+            return Err(wrong());
+        }
+        let root = (definition[9] != 0).then(|| Child::load(&definition, 10, at));
+        Ok(Table { root, key: std::marker::PhantomData })
+    }
+
+    /// The value of a key, of `most` bytes at the most.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] where it has more; [`Error::Damaged`]; [`Error::Io`].
+    pub(crate) fn get<K: Key>(&self, table: &Table<K>, key: K, most: u64) -> Result<Option<Stored>> {
+        let Some(root) = table.root else { return Ok(None) };
+        let Some(place) = self.find(root, &key)? else { return Ok(None) };
+        let at = place.start;
+        if place.end - at > most {
+            return Err(Error::memory("a page of this index", place.end - at, most));
+        }
+        Ok(Some(Stored { at, bytes: self.read(place)? }))
+    }
+
+    /// Where the value of a key lies.
+    fn find<K: Key>(&self, root: Child, key: &K) -> Result<Option<Range<u64>>> {
+        let mut child = root;
+        for _ in 0..MOST_LEVELS {
+            let page = self.place(child)?;
+            let head = self.read(page.start..page.end.min(page.start + PAGE as u64))?;
+            match head[0] {
+                BRANCH => child = self.branch(&page, &head, child.sum, key)?,
+                LEAF => return self.leaf(&page, head, key),
+                _ => return Err(self.damage(page.start, "no page of a tree is there")),
+            }
+        }
+        Err(self.damage(child.named_at, "a tree of the store has no end"))
+    }
+
+    /// The child of a branch under which a key is, if it is anywhere.
+    fn branch<K: Key>(&self, page: &Range<u64>, head: &[u8], sum: u128, key: &K) -> Result<Child> {
+        let wrong = || self.damage(page.start, "a branch of the store's tree contradicts itself");
+        let keys = usize::from(load(head, 2) as u16);
+        let (sums_at, numbers_at) = (8, 8 + 16 * (keys + 1));
+        let ends_at = numbers_at + 8 * (keys + 1);
+        let end = |i: usize| match K::WIDTH {
+            Some(width) => ends_at + width * (i + 1),
+            None => u32_at(head, ends_at + 4 * i) as usize,
+        };
+        let start = |i: usize| match i {
+            0 if K::WIDTH.is_some() => ends_at,
+            0 => ends_at + 4 * keys,
+            _ => end(i - 1),
+        };
+        if keys == 0 || ends_at > head.len() {
+            return Err(wrong());
+        }
+        let used = head.get(..end(keys - 1)).ok_or_else(wrong)?;
+        if checksum(used) != sum {
+            return Err(self.damage(page.start, "a branch of the store's tree has a wrong checksum"));
+        }
+        // A key of a branch is the last of the child before it.
+        let (mut low, mut high) = (0, keys);
+        while low < high {
+            let middle = (low + high) / 2;
+            let stored = used.get(start(middle)..end(middle)).ok_or_else(wrong)?;
+            if key.compare(stored).is_gt() { low = middle + 1 } else { high = middle }
+        }
+        let number_at = numbers_at + 8 * low;
+        let (number, sum) = (load(head, number_at), sum_at(head, sums_at + 16 * low));
+        Ok(Child { number, sum, named_at: page.start + number_at as u64 })
+    }
+
+    /// Where the value of a key lies in a leaf. Leaves are mostly values, which have checksums of their own.
+    fn leaf<K: Key>(&self, page: &Range<u64>, mut head: Buffer<u8>, key: &K) -> Result<Option<Range<u64>>> {
+        let wrong = || self.damage(page.start, "a leaf of the store's tree contradicts itself");
+        let pairs = usize::from(load(&head, 2) as u16);
+        let ends = if K::WIDTH.is_some() { 1 } else { 2 };
+        let keys_at = 4 + 4 * ends * pairs;
+        if pairs == 0 {
+            return Err(wrong());
+        }
+        let key_end = |head: &[u8], i: usize| match K::WIDTH {
+            Some(width) => keys_at + width * (i + 1),
+            None => u32_at(head, 4 + 4 * i) as usize,
+        };
+        // Numbers past what was read are zeros, and make an end that is too small.
+        let keys_end = keys_at.max(key_end(&head, pairs - 1));
+        if keys_end > head.len() {
+            let end = page.start + keys_end as u64;
+            if end > page.end || keys_end > MOST_KEYS {
+                return Err(wrong());
+            }
+            head = self.read(page.start..end)?;
+        }
+        let key_start = |head: &[u8], i: usize| if i == 0 { keys_at } else { key_end(head, i - 1) };
+        let (mut low, mut high) = (0, pairs);
+        while low < high {
+            let middle = (low + high) / 2;
+            let stored = head.get(key_start(&head, middle)..key_end(&head, middle)).ok_or_else(wrong)?;
+            match key.compare(stored) {
+                Ordering::Greater => low = middle + 1,
+                Ordering::Less => high = middle,
+                Ordering::Equal => {
+                    let value_end = |i: usize| u64::from(u32_at(&head, 4 + 4 * ((ends - 1) * pairs + i)));
+                    let start = if middle == 0 { key_end(&head, pairs - 1) as u64 } else { value_end(middle - 1) };
+                    let (start, end) = (page.start + start, page.start + value_end(middle));
+                    return if start <= end && end <= page.end { Ok(Some(start..end)) } else { Err(wrong()) };
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where a page lies.
+    fn place(&self, Child { number, named_at, .. }: Child) -> Result<Range<u64>> {
+        let order = (number >> 59) as u32;
+        let region = number >> 20 & INDEX_MASK;
+        let outside = || self.damage(named_at, "the store's tree names a page that the file does not hold");
+        if order > MOST_ORDER {
+            return Err(outside());
+        }
+        let (index, bytes) = (number & (INDEX_MASK >> order), (PAGE as u64) << order);
+        // Less than 2^20 regions of less than 2^34 bytes.
+        let start = PAGE as u64 + region * self.region_bytes + self.region_header_bytes + index * bytes;
+        let end = start + bytes;
+        if end <= self.length { Ok(start..end) } else { Err(outside()) }
+    }
+
+    fn read(&self, bytes: Range<u64>) -> Result<Buffer<u8>> {
+        let length = (bytes.end - bytes.start) as usize;
+        let mut buffer = Buffer::with_capacity(length);
+        buffer.resize(length, 0);
+        match self.file.read_exact_at(&mut buffer, bytes.start) {
+            Ok(()) => Ok(buffer),
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Err(self.damage(bytes.start, "the file ends there")),
+            Err(e) => Err(Error::io("read", &self.path, e)),
+        }
+    }
+
+    /// An error about what is at a byte offset of this file.
+    fn damage(&self, at: u64, problem: impl Into<String>) -> Error {
+        Error::damaged(&self.path, Some(at), problem)
+    }
+}
+
+fn checksum(bytes: &[u8]) -> u128 {
+    XxHash3_128::oneshot(bytes)
+}
+
+/// Makes the checksum of the root right.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn seal(file: &mut [u8]) {
+    let Some(&flags) = file.get(AT_FLAGS) else { return };
+    let slot_at = AT_SLOTS + SLOT * usize::from(flags & SECOND_SLOT);
+    if let Some(slot) = file.get_mut(slot_at..slot_at + SLOT) {
+        let sum = checksum(&slot[..SLOT_SUM]);
+        slot[SLOT_SUM..].copy_from_slice(&sum.to_le_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use redb::{Database, ReadOnlyDatabase, ReadableDatabase, TableDefinition};
+
+    const LONG: TableDefinition<u64, &[u8]> = TableDefinition::new("pages");
+    const SHORT: TableDefinition<(u8, u64), &[u8]> = TableDefinition::new("records");
+
+    fn value(seed: u64, length: usize) -> Vec<u8> {
+        (0..length as u64).map(|i| (seed.wrapping_mul(31).wrapping_add(i * i) >> 3) as u8).collect()
+    }
+
+    /// A store with trees of two and of three levels, and values of more than a page.
+    fn store(path: &Path, keys: u64) {
+        let mut database = Database::create(path).expect("created");
+        let transaction = database.begin_write().expect("a transaction");
+        {
+            let mut long = transaction.open_table(LONG).expect("a table");
+            let mut short = transaction.open_table(SHORT).expect("a table");
+            for key in 0..keys {
+                let length = if key % 37 == 5 { 70_000 } else { 3000 + (key % 50) as usize * 29 };
+                long.insert(key * 3, &value(key, length)[..]).expect("put");
+                for kind in 0..3 {
+                    short.insert((kind, key), &value(key, (key % 40) as usize)[..]).expect("put");
+                }
+            }
+        }
+        transaction.commit().expect("committed");
+        database.compact().expect("compacted");
+    }
+
+    /// All that a store says of keys that it holds and of keys between them.
+    fn answers(path: &Path, keys: u64) -> Result<Vec<Option<Vec<u8>>>> {
+        let store = StoreFile::open(path)?;
+        let (long, short) = (store.table::<u64>("pages")?, store.table::<(u8, u64)>("records")?);
+        let long = (0..3 * keys + 2).map(|key| store.get(&long, key, 1 << 20));
+        let short = (0..4 * (keys + 1)).map(|n| store.get(&short, ((n % 4) as u8, n / 4), 1 << 20));
+        long.chain(short).map(|found| Ok(found?.map(|stored| stored.bytes.to_vec()))).collect()
+    }
+
+    #[test]
+    fn every_key_is_found_as_the_store_finds_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for keys in [1, 2, 60, 400] {
+            let path = folder.path().join(format!("{keys}.redb"));
+            store(&path, keys);
+            let database = ReadOnlyDatabase::open(&path).expect("opened");
+            let transaction = database.begin_read().expect("a transaction");
+            let (long, short) =
+                (transaction.open_table(LONG).expect("a table"), transaction.open_table(SHORT).expect("a table"));
+            let long = (0..3 * keys + 2).map(|key| long.get(key).expect("read").map(|guard| guard.value().to_vec()));
+            let short = (0..4 * (keys + 1))
+                .map(|n| short.get(((n % 4) as u8, n / 4)).expect("read").map(|guard| guard.value().to_vec()));
+            // While the store has the file open, and holds its lock.
+            assert!(long.chain(short).eq(answers(&path, keys).expect("sound")));
+        }
+        let store = StoreFile::open(&folder.path().join("60.redb")).expect("sound");
+        assert!(store.table::<u64>("records").is_err() && store.table::<u64>("absent").is_err());
+        let long = store.table::<u64>("pages").expect("a table");
+        assert!(matches!(store.get(&long, 15, 69_999), Err(Error::Memory { .. })));
+    }
+
+    #[test]
+    fn damage_of_the_tree_is_an_error_or_changes_nothing_but_values() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a.redb");
+        let keys = 50;
+        store(&path, keys);
+        let expected = answers(&path, keys).expect("sound");
+        let sound = std::fs::read(&path).expect("read");
+        let is_branch = |page: usize| sound[page * PAGE] == BRANCH && load(&sound, page * PAGE + 2) as u16 > 0;
+        let branches: Vec<usize> = (1..sound.len() / PAGE).filter(|&page| is_branch(page)).collect();
+        assert!(!branches.is_empty());
+        let heads = (1..sound.len() / PAGE).filter(|&page| sound[page * PAGE] == LEAF).take(12);
+        let bytes: Vec<usize> = (0..HEADER)
+            .chain(branches.into_iter().flat_map(|page| page * PAGE..page * PAGE + 120))
+            .chain(heads.flat_map(|page| page * PAGE..page * PAGE + 60))
+            .collect();
+        let damaged = folder.path().join("b.redb");
+        let mut errors = 0;
+        for (number, &at) in bytes.iter().enumerate() {
+            let mut copy = sound.clone();
+            copy[at] ^= 1 << (number % 8);
+            std::fs::write(&damaged, &copy).expect("written");
+            match answers(&damaged, keys) {
+                // A value has a checksum of its own, and a key that is gone is missed.
+                Ok(found) => assert_eq!(found.len(), expected.len()),
+                Err(Error::Damaged { path, offset, .. }) => {
+                    assert!(path == damaged && offset.is_none_or(|at| at <= sound.len() as u64));
+                    errors += 1;
+                }
+                Err(Error::Unfinished { .. }) => assert_eq!(at, AT_FLAGS),
+                Err(e) => panic!("byte {at}: {e}"),
+            }
+        }
+        assert!(errors > 100, "{errors}");
+        for length in (0..sound.len()).step_by(PAGE).chain([1, HEADER - 1, HEADER]) {
+            std::fs::write(&damaged, &sound[..length]).expect("written");
+            match answers(&damaged, keys) {
+                // Only free pages were cut off.
+                Ok(found) => assert!(found == expected, "{length}"),
+                Err(e) => assert!(matches!(e, Error::Damaged { .. }), "{length}: {e}"),
+            }
+        }
+    }
+
+    /// Somebody who recomputes checksums can make a tree that leads nowhere, or to a page of 4 GiB.
+    #[test]
+    fn forged_trees_end() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a.redb");
+        store(&path, 60);
+        let sound = std::fs::read(&path).expect("read");
+        let slot_at = AT_SLOTS + SLOT * usize::from(sound[AT_FLAGS] & SECOND_SLOT);
+        let look = |root: u64, pages: &[Vec<u8>]| {
+            let mut forged = sound.clone();
+            for page in pages {
+                forged.extend_from_slice(page);
+                forged.resize(forged.len().next_multiple_of(PAGE), 0);
+            }
+            let slot = &mut forged[slot_at..slot_at + SLOT];
+            slot[8..16].copy_from_slice(&root.to_le_bytes());
+            slot[16..32].copy_from_slice(&pages.last().map_or(0, |page| checksum(page)).to_le_bytes());
+            seal(&mut forged);
+            std::fs::write(&path, &forged).expect("written");
+            let error = StoreFile::open(&path).expect("the header is sound").table::<u64>("pages").expect_err("forged");
+            assert!(matches!(error, Error::Damaged { offset: Some(_), .. }), "{error}");
+        };
+        let first = (sound.len() / PAGE) as u64 - 1;
+        // Branches, each of which names the one before it.
+        let mut pages: Vec<Vec<u8>> = Vec::new();
+        for level in 0..100 {
+            let mut page = vec![BRANCH, 0, 1, 0, 0, 0, 0, 0];
+            let sum = pages.last().map_or(0, |page| checksum(page));
+            page.extend_from_slice(&[sum.to_le_bytes(), sum.to_le_bytes()].concat());
+            for _ in 0..2 {
+                page.extend_from_slice(&(first + level).saturating_sub(1).to_le_bytes());
+            }
+            page.extend_from_slice(&61u32.to_le_bytes());
+            page.push(b'z');
+            pages.push(page);
+        }
+        look(first + 99, &pages);
+        for root in [20 << 59, 31 << 59, INDEX_MASK, INDEX_MASK << 20, u64::MAX] {
+            look(root, &[]);
+        }
+        // A leaf of 65,535 keys, and one whose only value ends past it.
+        look(first, &[vec![LEAF, 0, 0xFF, 0xFF]]);
+        let mut leaf = vec![LEAF, 0, 1, 0];
+        leaf.extend_from_slice(&[17u32.to_le_bytes(), u32::MAX.to_le_bytes()].concat());
+        leaf.extend_from_slice(b"pages");
+        look(first, &[leaf]);
+    }
+}

@@ -1,0 +1,152 @@
+//! Families as FASTA, as REPrise's `.reprof`, as a table and as JSON lines.
+
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+
+use crate::families::{FamilyStatistics, LeftOut};
+use crate::formats::json_line;
+
+/// What a search for families came to, and what was left out and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FamiliesSummary {
+    /// Families found.
+    pub families: u64,
+    /// Their copies.
+    pub copies: u64,
+    /// Bases of the genome in copies.
+    pub bases: u64,
+    /// Bases of the genome.
+    pub genome_bases: u64,
+    /// Drafts that discovery made.
+    pub drafts: u64,
+    /// Stretches of too few copies, or in one place only, of which no draft was made.
+    pub drafts_left_out: u64,
+    /// Rounds of refinement.
+    pub rounds: u64,
+    /// Drafts that are no family of their own.
+    pub left_out: LeftOut,
+}
+
+/// How families are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FamilyFormat {
+    /// FASTA with `>family_id#class length= copies= full_length= divergence= seed=`, as RepeatMasker takes it.
+    #[default]
+    Fasta,
+    /// FASTA with the headers of REPrise's `.reprof`: `seedfreq` and `Seed` are the most frequent k-mer of the consensus, `elementfreq`
+    /// the copies.
+    Reprof,
+    /// A row for each family, without its consensus.
+    Tsv,
+    /// A JSON object for each family.
+    JsonLines,
+}
+
+/// Bases in a line of FASTA.
+const WIDTH: usize = 80;
+
+/// The text of families in a format.
+pub fn families(families: &[FamilyStatistics], format: FamilyFormat) -> Vec<u8> {
+    let mut text = String::new();
+    match format {
+        FamilyFormat::JsonLines => {
+            let mut out = Vec::new();
+            families.iter().for_each(|family| json_line(&mut out, family));
+            return out;
+        }
+        FamilyFormat::Fasta => {
+            for f in families {
+                let _ = writeln!(
+                    text,
+                    ">{}#{} length={} copies={} full_length={} divergence={:.2} seed={}",
+                    f.name, f.class, f.length, f.copies, f.full_length_copies, f.divergence, f.seed
+                );
+                lines(&mut text, &f.consensus);
+            }
+        }
+        FamilyFormat::Reprof => {
+            for (number, f) in families.iter().enumerate() {
+                let _ = writeln!(
+                    text,
+                    ">R={number}, seedfreq={}, elementfreq={}, length={}, Seed={}",
+                    f.kmer_frequency, f.copies, f.length, f.kmer
+                );
+                lines(&mut text, &f.consensus);
+            }
+        }
+        FamilyFormat::Tsv => {
+            text.push_str(
+                "#name\tclass\tlength\tcopies\tfull_length_copies\tbases\tdivergence\tseed\tkmer\tkmer_frequency\ttandem\tterminal_repeat\tevidence\n",
+            );
+            for f in families {
+                let _ = writeln!(
+                    text,
+                    "{}\t{}\t{}\t{}\t{}\t{}\t{:.2}\t{}\t{}\t{}\t{}\t{}\t{}",
+                    f.name,
+                    f.class,
+                    f.length,
+                    f.copies,
+                    f.full_length_copies,
+                    f.bases,
+                    f.divergence,
+                    f.seed,
+                    f.kmer,
+                    f.kmer_frequency,
+                    f.tandem,
+                    f.terminal_repeat,
+                    f.evidence
+                );
+            }
+        }
+    }
+    text.into_bytes()
+}
+
+fn lines(text: &mut String, letters: &str) {
+    for line in letters.as_bytes().chunks(WIDTH) {
+        text.extend(line.iter().map(|&letter| char::from(letter)));
+        text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::families::Evidence;
+
+    #[test]
+    fn every_format_has_its_columns() {
+        let family = FamilyStatistics {
+            name: "family-1".to_owned(),
+            class: "LTR",
+            length: 4,
+            copies: 12,
+            full_length_copies: 3,
+            bases: 40,
+            divergence: 7.5,
+            seed: "chr1:5-8".to_owned(),
+            kmer: "ACG".to_owned(),
+            kmer_frequency: 9,
+            tandem: false,
+            terminal_repeat: 2,
+            evidence: Evidence { copies: 3, tg_ca: true, ..Evidence::default() },
+            consensus: "ACGT".to_owned(),
+        };
+        let text = |format| String::from_utf8(families(std::slice::from_ref(&family), format)).expect("ASCII");
+        assert_eq!(
+            text(FamilyFormat::Fasta),
+            ">family-1#LTR length=4 copies=12 full_length=3 divergence=7.50 seed=chr1:5-8\nACGT\n"
+        );
+        assert_eq!(text(FamilyFormat::Reprof), ">R=0, seedfreq=9, elementfreq=12, length=4, Seed=ACG\nACGT\n");
+        let table = text(FamilyFormat::Tsv);
+        let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split('\t').collect()).collect();
+        assert_eq!(
+            rows[1],
+            ["family-1", "LTR", "4", "12", "3", "40", "7.50", "chr1:5-8", "ACG", "9", "false", "2", "TG...CA"]
+        );
+        assert_eq!(rows[0].len(), rows[1].len());
+        let object: serde_json::Value = serde_json::from_str(&text(FamilyFormat::JsonLines)).expect("JSON");
+        assert_eq!((object["copies"].as_u64(), object["consensus"].as_str()), (Some(12), Some("ACGT")));
+    }
+}

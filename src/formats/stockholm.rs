@@ -1,0 +1,70 @@
+use std::io::Write;
+
+use crate::families::{FamilyStatistics, SeedAlignment};
+
+/// Appends the seed alignment of a family in Stockholm format 1.0 as Dfam takes it: one block, `#=GC RF` with `x` for the columns
+/// of the consensus, rows named by contig, first and last base (1-based, last before first on the reverse strand).
+pub fn stockholm(out: &mut Vec<u8>, family: &FamilyStatistics, alignment: &SeedAlignment) {
+    let kind = match family.class.split('/').next().unwrap_or("") {
+        "DNA" => "Interspersed_Repeat;Transposable_Element;Class_II_DNA_Transposition;Transposase",
+        "Retroposon" => "Interspersed_Repeat;Transposable_Element;Class_I_Retrotransposition;LINE-dependent_Retroposon",
+        "LTR" => {
+            "Interspersed_Repeat;Transposable_Element;Class_I_Retrotransposition;Retrotransposon;Long_Terminal_Repeat_Element"
+        }
+        "Satellite" => "Tandem_Repeat;Satellite",
+        _ => "Interspersed_Repeat;Unknown",
+    };
+    // Writing into a Vec cannot fail.
+    let _ = write!(
+        out,
+        "# STOCKHOLM 1.0\n#=GF ID    {}\n#=GF DE    {} bases, {} copies, {:.2} % diverged\n#=GF AU    reprise {}\n#=GF TP    {kind}\n#=GF SQ    {}\n",
+        family.name,
+        family.length,
+        family.copies,
+        family.divergence,
+        env!("CARGO_PKG_VERSION"),
+        alignment.rows.len()
+    );
+    let width = alignment.rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max("#=GC RF".len());
+    let mut row = |name: &str, letters: &[u8]| {
+        let _ = write!(out, "{name:width$}  ");
+        out.extend_from_slice(letters);
+        out.push(b'\n');
+    };
+    row("#=GC RF", &alignment.reference);
+    for (name, letters) in &alignment.rows {
+        row(name, letters);
+    }
+    out.extend_from_slice(b"//\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_block_of_rows_of_one_width() {
+        let family = FamilyStatistics {
+            name: "family-1".to_owned(),
+            class: "Unknown",
+            length: 3,
+            copies: 2,
+            full_length_copies: 2,
+            bases: 7,
+            divergence: 0.0,
+            seed: "c:1-3".to_owned(),
+            kmer: "ACG".to_owned(),
+            kmer_frequency: 2,
+            tandem: false,
+            terminal_repeat: 0,
+            evidence: crate::families::Evidence::default(),
+            consensus: "ACG".to_owned(),
+        };
+        let rows = vec![("c:1-4".to_owned(), b"ACTG".to_vec()), ("chr10:9-7".to_owned(), b"AC.G".to_vec())];
+        let mut out = Vec::new();
+        stockholm(&mut out, &family, &SeedAlignment { rows, reference: b"xx.x".to_vec() });
+        let text = String::from_utf8(out).expect("ASCII");
+        assert!(text.starts_with("# STOCKHOLM 1.0\n#=GF ID    family-1\n"), "{text}");
+        assert!(text.contains("#=GF SQ    2\n#=GC RF    xx.x\nc:1-4      ACTG\nchr10:9-7  AC.G\n//\n"), "{text}");
+    }
+}

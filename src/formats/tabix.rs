@@ -1,0 +1,147 @@
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use noodles_bgzf as bgzf;
+use noodles_core::Position;
+use noodles_csi::binning_index::Indexer;
+use noodles_csi::binning_index::index::header::{Builder, Header, ReferenceSequenceNames};
+use noodles_csi::binning_index::index::reference_sequence;
+use noodles_csi::binning_index::index::reference_sequence::bin::Chunk;
+use noodles_csi::binning_index::index::reference_sequence::index::{BinnedIndex, LinearIndex};
+
+use crate::fs::Output;
+use crate::{Error, Result};
+
+/// The columns of a format that say where a line belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Columns {
+    /// Contig, start from 0 and end are the first three.
+    Bed,
+    /// Contig is the first, start from 1 and end the fourth and fifth.
+    Gff,
+}
+
+/// Bases of a contig that the bins of `.tbi` reach (<https://samtools.github.io/hts-specs/tabix.pdf>); `.csi` has it for longer ones.
+const TBI_REACH: u64 = 1 << 29;
+/// Depth of the bins of `.csi`: 2^14 times 8^7 bases, more than any contig has.
+const CSI_DEPTH: u8 = 7;
+
+enum Bins {
+    Tbi(Indexer<LinearIndex>),
+    Csi(Indexer<BinnedIndex>),
+}
+
+/// Lines compressed with bgzip, and their index for tabix beside them: the file's name with `.tbi`, or `.csi` where a contig is longer
+/// than 2^29 bases.
+pub struct Tabix {
+    lines: bgzf::io::Writer<Output>,
+    index: Output,
+    path: PathBuf,
+    columns: Columns,
+    bins: Bins,
+    names: ReferenceSequenceNames,
+}
+
+impl Tabix {
+    /// Begins a file and its index for contigs of at most `longest` bases.
+    ///
+    /// # Errors
+    /// As [`Output::create`]'s.
+    pub fn create(path: &Path, force: bool, columns: Columns, longest: u64) -> Result<Self> {
+        let far = longest > TBI_REACH;
+        let mut index = path.as_os_str().to_owned();
+        index.push(if far { ".csi" } else { ".tbi" });
+        let bins = match Indexer::new(14, CSI_DEPTH) {
+            Some(indexer) if far => Bins::Csi(indexer),
+            _ => Bins::Tbi(Indexer::default()),
+        };
+        Ok(Self {
+            lines: bgzf::io::Writer::new(Output::create(Some(path), force)?),
+            index: Output::create(Some(index.as_ref()), force)?,
+            path: path.to_owned(),
+            columns,
+            bins,
+            names: ReferenceSequenceNames::new(),
+        })
+    }
+
+    /// Writes whole lines, which are sorted by contig and start. In GFF those that begin with `#` are comments; in BED they are of
+    /// contigs that are called so.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write(&mut self, text: &[u8]) -> Result<()> {
+        text.split_inclusive(|&byte| byte == b'\n')
+            .try_for_each(|line| self.line(line))
+            .map_err(|e| Error::io("write", &self.path, e))
+    }
+
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        let before = self.lines.virtual_position();
+        self.lines.write_all(line)?;
+        if self.columns == Columns::Gff && line.starts_with(b"#") {
+            return Ok(());
+        }
+        let chunk = Chunk::new(before, self.lines.virtual_position());
+        let invalid = || io::Error::new(io::ErrorKind::InvalidData, "a line has no contig, start and end");
+        let fields: Vec<&[u8]> = line.split(|&byte| byte == b'\t').collect();
+        let number = |column: usize| -> io::Result<usize> {
+            let text = fields.get(column).and_then(|field| std::str::from_utf8(field).ok());
+            text.and_then(|text| text.trim_end().parse().ok()).ok_or_else(invalid)
+        };
+        let (start, end) = match self.columns {
+            Columns::Bed => (number(1)? + 1, number(2)?),
+            Columns::Gff => (number(3)?, number(4)?),
+        };
+        let position = |number: usize| Position::new(number).ok_or_else(invalid);
+        let (contig, _) = self.names.insert_full(fields[0].into());
+        let place = Some((contig, position(start)?, position(end)?, true));
+        let added = match &mut self.bins {
+            Bins::Tbi(indexer) => indexer.add_record(place, chunk),
+            Bins::Csi(indexer) => indexer.add_record(place, chunk),
+        };
+        added.map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
+    }
+
+    /// Writes what is left and gives both files their names.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn finish(self) -> Result<()> {
+        let Self { lines, mut index, path, columns, bins, names } = self;
+        let contigs = names.len();
+        let header = match columns {
+            // Else tabix takes rows of such contigs for comments.
+            Columns::Bed if names.iter().any(|name| name.starts_with(b"#")) => {
+                Builder::bed().set_line_comment_prefix(0)
+            }
+            Columns::Bed => Builder::bed(),
+            Columns::Gff => Builder::gff(),
+        };
+        let header = header.set_reference_sequence_names(names).build();
+        let written = match bins {
+            Bins::Tbi(indexer) => {
+                let mut writer = noodles_tabix::io::Writer::new(&mut index);
+                writer.write_index(&built(indexer, header, contigs)).and_then(|()| writer.try_finish())
+            }
+            Bins::Csi(indexer) => {
+                let mut writer = noodles_csi::io::Writer::new(&mut index);
+                writer
+                    .write_index(&built(indexer, header, contigs))
+                    .and_then(|()| writer.into_inner().finish())
+                    .map(drop)
+            }
+        };
+        let io_error = |e| Error::io("write", &path, e);
+        written.map_err(io_error)?;
+        Output::finish_all(vec![lines.finish().map_err(io_error)?, index])
+    }
+}
+
+fn built<I: reference_sequence::Index + Default>(
+    indexer: Indexer<I>,
+    header: Header,
+    contigs: usize,
+) -> noodles_csi::binning_index::Index<I> {
+    indexer.set_header(header).build(contigs)
+}

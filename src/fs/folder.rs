@@ -1,0 +1,427 @@
+//! Open folders: what is done in one is done in that folder, whatever another process puts under its name meanwhile. No
+//! name in it is followed where it is a symbolic link.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{self as system, AtFlags, CWD, Dir, FileType, Mode, OFlags, RawMode, Stat};
+use rustix::process::geteuid;
+
+use crate::fs::{Call, File, call};
+use crate::{Error, Result};
+
+/// Symbolic links that are followed one after the other at most, as Linux does (path_resolution(7)).
+const MAX_LINKS: usize = 40;
+/// Permission bits by which others than the owner may write.
+const OTHERS_WRITE: RawMode = 0o022;
+/// The bit of a folder whose entries only their owners remove.
+const STICKY: RawMode = 0o1000;
+/// All permission bits.
+const PERMISSIONS: RawMode = 0o7777;
+
+/// How the name of a file begins that is made only to see who owns it.
+pub(crate) const PROBE: &str = ".owner-";
+
+/// What lies under a name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) kind: FileType,
+    pub(crate) owner: u32,
+    pub(crate) group: u32,
+    mode: RawMode,
+    /// Names that it has.
+    pub(crate) links: u64,
+    /// Device and number.
+    pub(crate) identity: (u64, u64),
+}
+
+impl Entry {
+    // The widths of these fields differ between systems.
+    #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
+    fn of(stat: &Stat) -> Self {
+        Self {
+            kind: FileType::from_raw_mode(stat.st_mode),
+            owner: stat.st_uid,
+            group: stat.st_gid,
+            mode: stat.st_mode & PERMISSIONS,
+            links: stat.st_nlink as u64,
+            identity: (stat.st_dev as u64, stat.st_ino as u64),
+        }
+    }
+
+    pub(crate) fn is_file(&self) -> bool {
+        self.kind == FileType::RegularFile
+    }
+
+    /// Whether it is a file of this user without other names.
+    pub(crate) fn is_own_file(&self) -> bool {
+        self.is_file() && self.links == 1 && is_this_user(self.owner)
+    }
+
+    pub(crate) fn is_folder(&self) -> bool {
+        self.kind == FileType::Directory
+    }
+
+    pub(crate) fn is_link(&self) -> bool {
+        self.kind == FileType::Symlink
+    }
+
+    /// Whether others than its owner may write to it.
+    pub(crate) fn others_may_write(&self) -> bool {
+        self.mode & OTHERS_WRITE != 0
+    }
+
+    /// Whether this user may not remove an entry of this folder, since only its owner may (the sticky bit).
+    pub(crate) fn keeps_from_removal(&self, entry: &Self) -> bool {
+        let user = geteuid().as_raw();
+        self.mode & STICKY != 0 && user != 0 && user != self.owner && user != entry.owner
+    }
+
+    /// What it is, with an article.
+    pub(crate) fn noun(&self) -> &'static str {
+        match self.kind {
+            FileType::RegularFile => "a file",
+            FileType::Directory => "a folder",
+            FileType::Symlink => "a symbolic link",
+            FileType::Fifo => "a pipe",
+            FileType::Socket => "a socket",
+            _ => "a device",
+        }
+    }
+}
+
+/// An open folder.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    handle: OwnedFd,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens a folder by its path, through links.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self { handle: system::openat(CWD, path, flags, Mode::empty())?, path: path.to_owned() })
+    }
+
+    /// Opens the folder that a path lies in.
+    pub(crate) fn around(path: &Path) -> io::Result<Self> {
+        Self::open(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+    }
+
+    /// Opens a folder in this one.
+    pub(crate) fn open_folder(&self, name: impl AsRef<OsStr>) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = system::openat(&self.handle, name.as_ref(), flags, Mode::empty())?;
+        Ok(Self { handle, path: self.join(name) })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a name in it, for messages and for those who open by path.
+    pub(crate) fn join(&self, name: impl AsRef<OsStr>) -> PathBuf {
+        if self.path == Path::new(".") { name.as_ref().into() } else { self.path.join(name.as_ref()) }
+    }
+
+    /// What this folder is.
+    pub(crate) fn entry(&self) -> io::Result<Entry> {
+        Ok(Entry::of(&system::fstat(&self.handle)?))
+    }
+
+    /// What lies under a name, links not followed; `None` where nothing does.
+    pub(crate) fn look(&self, name: impl AsRef<OsStr>) -> io::Result<Option<Entry>> {
+        match system::statat(&self.handle, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(Entry::of(&stat))),
+            Err(rustix::io::Errno::NOENT) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// The names in it, in order.
+    pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&self.handle)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                names.push(OsStr::from_bytes(name).to_owned());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Whether this user made the folder: it has the owner that a file of this user would have in it. On file systems that
+    /// map owners that is not the user's own number.
+    pub(crate) fn is_own(&self) -> io::Result<bool> {
+        let owner = self.entry()?.owner;
+        if is_this_user(owner) {
+            return Ok(true);
+        }
+        let name = format!("{PROBE}{}", super::unique());
+        let made = match self.create_file(&name) {
+            Ok(file) => file.entry(),
+            // Who may not write here did not make it.
+            Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
+                return Ok(false);
+            }
+            Err(e) => return Err(e),
+        };
+        self.remove_file(&name)?;
+        Ok(made?.owner == owner)
+    }
+
+    /// Fails where this user may not make and remove names in it.
+    pub(crate) fn check_writable(&self) -> io::Result<()> {
+        let access = system::Access::WRITE_OK | system::Access::EXEC_OK;
+        Ok(system::accessat(&self.handle, ".", access, AtFlags::empty())?)
+    }
+
+    /// Makes a folder in this one; its permissions are those of `mode` that the umask leaves.
+    pub(crate) fn create_folder(&self, name: impl AsRef<OsStr>, mode: RawMode) -> io::Result<()> {
+        call(Call::Create, || Ok(system::mkdirat(&self.handle, name.as_ref(), Mode::from_raw_mode(mode))?))
+    }
+
+    /// Makes a file that must not be there yet.
+    pub(crate) fn create_file(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(0o666);
+        let open = || Ok(system::openat(&self.handle, name.as_ref(), flags, mode)?);
+        call(Call::Create, open).map(|handle| File(handle.into()))
+    }
+
+    /// Opens a file that is there, to read it and, if `write`, to write to it. Never waits, as for the other end of a pipe.
+    pub(crate) fn open_file(&self, name: impl AsRef<OsStr>, write: bool) -> io::Result<File> {
+        let access = if write { OFlags::RDWR } else { OFlags::RDONLY };
+        let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let open = || Ok(system::openat(&self.handle, name.as_ref(), flags, Mode::empty())?);
+        let file = File(if write { call(Call::Create, open)? } else { open()? }.into());
+        let entry = file.entry()?;
+        if entry.is_file() {
+            return Ok(file);
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {}", entry.noun())))
+    }
+
+    /// Gives what is under `from` the name `to` in another folder, which takes the place of a file there.
+    pub(crate) fn rename(&self, from: &OsStr, folder: &Folder, to: &OsStr) -> io::Result<()> {
+        call(Call::Rename, || Ok(system::renameat(&self.handle, from, &folder.handle, to)?))
+    }
+
+    /// As [`rename`](Self::rename), but fails with [`io::ErrorKind::AlreadyExists`] where there is something.
+    pub(crate) fn rename_new(&self, from: &OsStr, folder: &Folder, to: &OsStr) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            use system::{RenameFlags, renameat_with};
+            let rename = || Ok(renameat_with(&self.handle, from, &folder.handle, to, RenameFlags::NOREPLACE)?);
+            match call(Call::Rename, rename) {
+                Err(e) if is_unsupported(&e) => {}
+                outcome => return outcome,
+            }
+        }
+        if self.look(from)?.is_some_and(|entry| entry.is_file()) {
+            // A link fails where there is something, on every file system that has links.
+            let link = || Ok(system::linkat(&self.handle, from, &folder.handle, to, AtFlags::empty())?);
+            match call(Call::Rename, link) {
+                Ok(()) => return self.remove_file(from),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Err(e),
+                // A file system without links has no way but to look first.
+                Err(_) => {}
+            }
+        }
+        match folder.look(to)? {
+            Some(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            None => self.rename(from, folder, to),
+        }
+    }
+
+    /// Two names change places in one step, where the file system can do that.
+    pub(crate) fn exchange(&self, one: &OsStr, folder: &Folder, other: &OsStr) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            use system::{RenameFlags, renameat_with};
+            call(Call::Rename, || Ok(renameat_with(&self.handle, one, &folder.handle, other, RenameFlags::EXCHANGE)?))
+        }
+        #[cfg(not(target_os = "linux"))]
+        Err(io::Error::from_raw_os_error(libc::ENOSYS))
+    }
+
+    /// Removes a file or a link.
+    pub(crate) fn remove_file(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+        call(Call::Remove, || Ok(system::unlinkat(&self.handle, name.as_ref(), AtFlags::empty())?))
+    }
+
+    /// Removes a file or a link that may be gone already.
+    pub(crate) fn remove_file_if_there(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+        match self.remove_file(name) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// Removes an empty folder.
+    pub(crate) fn remove_folder(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+        call(Call::Remove, || Ok(system::unlinkat(&self.handle, name.as_ref(), AtFlags::REMOVEDIR)?))
+    }
+
+    /// Makes the names in it durable.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        call(Call::Sync, || Ok(system::fsync(&self.handle)?))
+    }
+
+    /// Gives this folder the permissions and the group of another one.
+    pub(crate) fn imitate(&self, other: &Entry) {
+        imitate(&self.handle, other);
+    }
+}
+
+impl File {
+    /// What the file is.
+    pub(crate) fn entry(&self) -> io::Result<Entry> {
+        Ok(Entry::of(&system::fstat(&self.0)?))
+    }
+
+    /// Gives this file the permissions and the group of another one.
+    pub(crate) fn imitate(&self, other: &Entry) {
+        imitate(&self.0, other);
+    }
+}
+
+/// Gives what is open the permissions and the group of another file or folder, as far as this user may. A group that it
+/// cannot have gets no permissions that all have not.
+fn imitate(handle: impl std::os::fd::AsFd, other: &Entry) {
+    let Ok(now) = system::fstat(&handle).map(|stat| Entry::of(&stat)) else { return };
+    let mut mode = other.mode;
+    let group = rustix::fs::Gid::from_raw(other.group);
+    if now.group != other.group && system::fchown(&handle, None, Some(group)).is_err() {
+        mode = mode & !0o2070 | (mode & 0o007) << 3;
+    }
+    // Permissions that a file system has not are not worth failing for.
+    let _ = system::fchmod(&handle, Mode::from_raw_mode(mode));
+}
+
+/// Whether a file system lacks a way to rename, as those over a network do.
+pub(crate) fn is_unsupported(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported || matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS))
+}
+
+/// The path that a path means: where its last name is a symbolic link, what that leads to. As Linux does in shared folders
+/// (`fs.protected_symlinks`), only links of this user, of root and of the owner of the folder are followed.
+///
+/// # Errors
+/// [`Error::NotOurs`] for a link of another user and for one that leads nowhere; [`Error::Io`].
+pub(crate) fn follow(given: &Path) -> Result<PathBuf> {
+    let failed = |e| Error::io("look at", given, e);
+    let refused = |problem: String| Err(Error::NotOurs { path: given.to_owned(), problem });
+    let mut path = given.to_owned();
+    for _ in 0..MAX_LINKS {
+        let Some(name) = path.file_name() else { return Ok(path) };
+        let folder = Folder::around(&path).map_err(failed)?;
+        let Some(link) = folder.look(name).map_err(failed)?.filter(Entry::is_link) else { return Ok(path) };
+        let trusted = [geteuid().as_raw(), 0, folder.entry().map_err(failed)?.owner];
+        if !trusted.contains(&link.owner) {
+            let owner = user(link.owner);
+            return refused(format!("is a symbolic link of {owner}, which is not followed; give the path it leads to"));
+        }
+        path = folder.join(fs::read_link(&path).map_err(failed)?);
+        match fs::symlink_metadata(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let to = path.display();
+                return refused(format!("is a symbolic link to {to}, which is not there; give that path itself"));
+            }
+            Err(e) => return Err(failed(e)),
+            // `..` has no name of its own.
+            Ok(_) if path.file_name().is_none() => return fs::canonicalize(&path).map_err(failed),
+            Ok(_) => {}
+        }
+    }
+    Err(failed(io::Error::from_raw_os_error(libc::ELOOP)))
+}
+
+/// Whether a number is that of this user.
+pub(crate) fn is_this_user(number: u32) -> bool {
+    number == geteuid().as_raw()
+}
+
+/// A user, for people: `user 1001 (alice)`.
+pub(crate) fn user(number: u32) -> String {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(number)).then(|| name.to_owned())
+    });
+    match named {
+        Some(name) => format!("user {number} ({name})"),
+        None => format!("user {number}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn names_that_are_links_are_not_followed() {
+        let at = tempfile::tempdir().expect("a temporary folder");
+        let (inside, outside) = (at.path().join("in"), at.path().join("out"));
+        fs::create_dir(&inside).expect("new");
+        fs::create_dir(&outside).expect("new");
+        fs::write(outside.join("kept"), "x").expect("written");
+        symlink(&outside, inside.join("folder")).expect("linked");
+        symlink(outside.join("kept"), inside.join("file")).expect("linked");
+        symlink(outside.join("none"), inside.join("dangling")).expect("linked");
+        let folder = Folder::open(&inside).expect("there");
+        assert!(folder.open_folder("folder").is_err());
+        assert!(folder.open_file("file", true).is_err());
+        assert!(folder.create_file("dangling").is_err() && folder.create_file("file").is_err());
+        assert!(folder.look("file").expect("there").is_some_and(|entry| entry.is_link()));
+        for name in ["folder", "file", "dangling"] {
+            folder.remove_file(name).expect("the link goes");
+        }
+        assert_eq!(folder.names().expect("read"), [""; 0]);
+        assert_eq!(fs::read(outside.join("kept")).expect("there"), b"x");
+        assert!(!outside.join("none").exists());
+        assert!(folder.is_own().expect("ours"));
+    }
+
+    #[test]
+    fn links_lead_to_what_they_mean() {
+        let at = tempfile::tempdir().expect("a temporary folder");
+        let path = |name: &str| at.path().join(name);
+        fs::write(path("file"), "x").expect("written");
+        symlink("file", path("one")).expect("linked");
+        symlink(path("one"), path("two")).expect("linked");
+        symlink("gone", path("dangling")).expect("linked");
+        symlink("round", path("round")).expect("linked");
+        symlink(".", path("here")).expect("linked");
+        assert_eq!(follow(&path("two")).expect("followed"), path("file"));
+        assert_eq!(follow(&path("new")).expect("no link"), path("new"));
+        let dangling = follow(&path("dangling")).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(dangling.contains("gone, which is not there"), "{dangling}");
+        assert!(matches!(follow(&path("round")), Err(Error::Io { .. })));
+        assert_eq!(follow(&path("here")).expect("followed"), fs::canonicalize(at.path()).expect("there"));
+        assert!(matches!(follow(&path("no/way")), Err(Error::Io { .. })));
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_kept() {
+        let at = tempfile::tempdir().expect("a temporary folder");
+        fs::write(at.path().join("a"), "a").expect("written");
+        fs::write(at.path().join("b"), "b").expect("written");
+        let folder = Folder::open(at.path()).expect("there");
+        let (a, b, c) = (OsStr::new("a"), OsStr::new("b"), OsStr::new("c"));
+        let taken = folder.rename_new(a, &folder, b).expect_err("there is one");
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+        folder.rename_new(a, &folder, c).expect("a new name");
+        assert_eq!(folder.names().expect("read"), ["b", "c"]);
+    }
+}

@@ -1,0 +1,25 @@
+//! The contigs of a genome: their names, lengths and places in it.
+
+use serde::{Deserialize, Serialize};
+
+/// One contig as the catalog keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contig {
+    /// Name: the first word of the FASTA header.
+    pub name: String,
+    /// The rest of the header.
+    pub description: String,
+    /// Bases.
+    pub length: u64,
+    /// Global offset of its first base: the bases of all contigs before it.
+    pub start: u64,
+    /// Byte offset of its record in `sequence.2bit`.
+    pub(crate) record: u64,
+}
+
+impl Contig {
+    /// Number of the contig of a genome in which a global offset lies.
+    pub(crate) fn number_at(contigs: &[Self], offset: u64) -> usize {
+        contigs.partition_point(|contig| contig.start <= offset).saturating_sub(1)
+    }
+}

@@ -1,0 +1,294 @@
+//! Axes, colours and bars that all drawings share: SVG that stands alone, or in a page that holds `STYLE`, and reads in light and
+//! dark surroundings.
+
+use std::fmt::Write;
+
+/// The rules of all drawings. Everything is below the class `plot`, so that they touch nothing else of a page.
+pub(crate) const STYLE: &str = "\
+.plot { color: #1f2933; background: #ffffff; font: 13px system-ui, sans-serif; }
+.plot .grid { stroke: currentColor; opacity: .15; }
+.plot .axis { stroke: currentColor; fill: none; }
+.plot text { fill: currentColor; }
+.plot .title { font-size: 15px; font-weight: 600; }
+.plot .dots { fill: #2b6cb0; opacity: .75; }
+.plot .soft { opacity: .65; }
+@media screen and (prefers-color-scheme: dark) {
+.plot { color: #e4e7eb; background: #16191d; }
+.plot .dots { fill: #63b3ed; }
+}
+";
+
+/// Room around what is drawn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame {
+    pub(crate) width: f64,
+    pub(crate) height: f64,
+    pub(crate) left: f64,
+    pub(crate) right: f64,
+    pub(crate) top: f64,
+    pub(crate) bottom: f64,
+}
+
+/// Where a mark on an axis is, as a share of it, and what it says (SVG text).
+pub(crate) type Tick = (f64, String);
+
+impl Default for Frame {
+    fn default() -> Self {
+        Self { width: 760.0, height: 440.0, left: 78.0, right: 20.0, top: 44.0, bottom: 62.0 }
+    }
+}
+
+impl Frame {
+    /// Where a share of the horizontal axis is.
+    pub(crate) fn x(&self, share: f64) -> f64 {
+        self.left + share * (self.width - self.left - self.right)
+    }
+
+    /// Where a share of the vertical axis is.
+    pub(crate) fn y(&self, share: f64) -> f64 {
+        self.height - self.bottom - share * (self.height - self.top - self.bottom)
+    }
+
+    /// Begins a drawing.
+    pub(crate) fn begin(&self, title: &str, label: &str) -> String {
+        let Self { width, height, left, .. } = self;
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">\n\
+             <text class=\"title\" x=\"{left}\" y=\"26\">{}</text>\n",
+            escape(label),
+            escape(title)
+        )
+    }
+
+    /// Draws both axes with their marks and names.
+    pub(crate) fn axes(&self, out: &mut String, (x, x_name): (&[Tick], &str), (y, y_name): (&[Tick], &str)) {
+        let (top, bottom, right) = (self.y(1.0), self.y(0.0), self.x(1.0));
+        for (share, text) in x {
+            let at = self.x(*share);
+            let _ = writeln!(
+                out,
+                r#"<line class="grid" x1="{at:.1}" y1="{top:.1}" x2="{at:.1}" y2="{bottom:.1}"/><text x="{at:.1}" y="{:.1}" text-anchor="middle">{text}</text>"#,
+                bottom + 19.0
+            );
+        }
+        for (share, text) in y {
+            let at = self.y(*share);
+            let _ = writeln!(
+                out,
+                r#"<line class="grid" x1="{:.1}" y1="{at:.1}" x2="{right:.1}" y2="{at:.1}"/><text x="{:.1}" y="{:.1}" text-anchor="end">{text}</text>"#,
+                self.left,
+                self.left - 8.0,
+                at + 4.0
+            );
+        }
+        let _ = writeln!(
+            out,
+            r#"<path class="axis" d="M{:.1} {top:.1}V{bottom:.1}H{right:.1}"/>
+<text x="{:.1}" y="{:.1}" text-anchor="middle">{}</text>
+<text transform="translate(18 {:.1}) rotate(-90)" text-anchor="middle">{}</text>"#,
+            self.left,
+            (self.left + right) / 2.0,
+            self.height - 18.0,
+            escape(x_name),
+            (top + bottom) / 2.0,
+            escape(y_name)
+        );
+    }
+
+    /// Draws counts of several classes as bars on top of each other. `counts` are of equal lengths, one for each colour; `most` is
+    /// what the height of the frame stands for; `says` describes a bar by class, number of the count, and value.
+    pub(crate) fn stacked(
+        &self,
+        out: &mut String,
+        counts: &[Vec<f64>],
+        colours: &[String],
+        most: f64,
+        says: impl Fn(usize, usize, f64) -> String,
+    ) {
+        let columns = counts.first().map_or(0, Vec::len);
+        let mut below = vec![0.0; columns];
+        for (class, (counts, colour)) in counts.iter().zip(colours).enumerate() {
+            let _ = writeln!(out, r#"<g fill="{colour}">"#);
+            for (column, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0.0) {
+                let (left, right) =
+                    (self.x(column as f64 / columns as f64), self.x((column + 1) as f64 / columns as f64));
+                let (low, high) = (self.y(below[column] / most), self.y((below[column] + count) / most));
+                below[column] += count;
+                let _ = writeln!(
+                    out,
+                    r#"<rect x="{:.1}" y="{high:.2}" width="{:.1}" height="{:.2}"><title>{}</title></rect>"#,
+                    left + 0.5,
+                    right - left - 1.0,
+                    low - high,
+                    escape(&says(class, column, count))
+                );
+            }
+            out.push_str("</g>\n");
+        }
+    }
+
+    /// Names the classes beside their colours, in the row of the title, as many as there is room for.
+    pub(crate) fn legend_above(&self, out: &mut String, classes: &[String], colours: &[String]) {
+        let mut x = self.left + 260.0;
+        for (class, colour) in classes.iter().zip(colours) {
+            let name = shortened(class, 16);
+            let width = 34.0 + 7.5 * name.chars().count() as f64;
+            if x + width > self.x(1.0) {
+                break;
+            }
+            let _ = writeln!(
+                out,
+                r#"<rect x="{x:.1}" y="15" width="12" height="12" fill="{colour}"/><text x="{:.1}" y="26">{}</text>"#,
+                x + 18.0,
+                escape(&name)
+            );
+            x += width;
+        }
+    }
+
+    /// Names the classes beside their colours, at the top right, one below the other.
+    pub(crate) fn legend(&self, out: &mut String, classes: &[String], colours: &[String]) {
+        for (row, (class, colour)) in classes.iter().zip(colours).enumerate() {
+            let y = self.top + 6.0 + 18.0 * row as f64;
+            let x = self.x(1.0);
+            let _ = writeln!(
+                out,
+                r#"<rect x="{:.1}" y="{:.1}" width="12" height="12" fill="{colour}"/><text x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
+                x - 12.0,
+                y,
+                x - 18.0,
+                y + 10.5,
+                escape(&shortened(class, 28))
+            );
+        }
+    }
+}
+
+/// Ends a drawing.
+pub(crate) fn end(out: &mut String) {
+    out.push_str("</svg>\n");
+}
+
+/// A drawing as a file of its own.
+pub(crate) fn standing_alone(svg: &str) -> String {
+    match svg.split_once(">\n") {
+        Some((head, rest)) => format!("{head}>\n<style>\n{STYLE}</style>\n{rest}"),
+        None => svg.to_owned(),
+    }
+}
+
+/// A power of ten.
+pub(crate) fn power(decade: u32) -> String {
+    match decade {
+        0 => "1".to_owned(),
+        1 => "10".to_owned(),
+        _ => format!(r#"10<tspan dy="-5" font-size="10">{decade}</tspan>"#),
+    }
+}
+
+/// Marks from 0 to the end of an axis, at round numbers; gives the end, at or above `most`.
+pub(crate) fn linear(most: f64) -> (Vec<Tick>, f64) {
+    let most = if most > 0.0 { most } else { 1.0 };
+    let decade = 10f64.powi((most / 5.0).log10().floor() as i32);
+    let step = [1.0, 2.0, 5.0, 10.0].map(|f| f * decade).into_iter().find(|&s| s * 5.0 >= most).unwrap_or(most);
+    let steps = (most / step - 1e-9).ceil().max(1.0);
+    let decimals = (-step.log10().floor()).max(0.0) as usize;
+    let ticks = (0..=steps as u32).map(|n| (f64::from(n) / steps, format!("{:.decimals$}", f64::from(n) * step)));
+    (ticks.collect(), steps * step)
+}
+
+/// Text of XML and HTML, in quotes too.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            // Neither may hold them.
+            c if c.is_control() => out.push('\u{FFFD}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// At most so many letters of a text.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most - 1).chain(['…']).collect()
+}
+
+/// A colour for each class, as RepeatMasker writes them: a hue for each order, a shade for each of its superfamilies. All can be
+/// told from white and from black.
+pub(crate) fn colours(classes: &[String]) -> Vec<String> {
+    let order = |class: &str| class.split(['/', '_', '?']).next().unwrap_or("").to_owned();
+    (0..)
+        .zip(classes)
+        .map(|(at, class)| {
+            let name = order(class);
+            let before = classes[..at].iter().filter(|other| order(other) == name).count();
+            let (hue, saturation, lightness): (f64, f64, f64) = match &name[..] {
+                "LTR" => (208.0, 0.62, 0.46),
+                "LINE" => (4.0, 0.68, 0.52),
+                "SINE" => (32.0, 0.88, 0.54),
+                "DNA" | "TIR" => (138.0, 0.48, 0.40),
+                "RC" | "Helitron" => (282.0, 0.42, 0.52),
+                "Satellite" | "Simple" | "Low" => (46.0, 0.62, 0.42),
+                "Unknown" => (210.0, 0.05, 0.56),
+                "other" => (210.0, 0.08, 0.72),
+                _ => (320.0, 0.45, 0.52),
+            };
+            let shade = [0.0, 0.14, 0.24, -0.10, 0.30, -0.15][before % 6];
+            hexadecimal((hue + 9.0 * (before / 2) as f64) % 360.0, saturation, (lightness + shade).clamp(0.3, 0.8))
+        })
+        .collect()
+}
+
+/// Hue in degrees, saturation and lightness (CSS Color 3, section 4.2.4) as `#rrggbb`.
+fn hexadecimal(hue: f64, saturation: f64, lightness: f64) -> String {
+    let part = |n: f64| {
+        let k = (n + hue / 30.0) % 12.0;
+        let value = lightness - saturation * lightness.min(1.0 - lightness) * (k - 3.0).min(9.0 - k).clamp(-1.0, 1.0);
+        (value * 255.0).round() as u8
+    };
+    format!("#{:02x}{:02x}{:02x}", part(0.0), part(8.0), part(4.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_end_at_round_numbers() {
+        let says = |most| {
+            let (ticks, end) = linear(most);
+            (ticks.iter().map(|(_, text)| text.clone()).collect::<Vec<_>>().join(" "), end)
+        };
+        assert_eq!(says(0.43), ("0.0 0.1 0.2 0.3 0.4 0.5".to_owned(), 0.5));
+        assert_eq!(says(7.0), ("0 2 4 6 8".to_owned(), 8.0));
+        assert_eq!(says(100.0), ("0 20 40 60 80 100".to_owned(), 100.0));
+        assert_eq!(says(0.0).1, 1.0);
+    }
+
+    #[test]
+    fn texts_cannot_end_what_holds_them() {
+        assert_eq!(escape("<a href='x'>\"&\u{7}"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;\u{FFFD}");
+        assert_eq!((shortened("abcdef", 6), shortened("abcdefg", 6)), ("abcdef".to_owned(), "abcde…".to_owned()));
+    }
+
+    #[test]
+    fn classes_are_told_apart() {
+        let classes =
+            ["LTR/Gypsy", "LTR/Copia", "LTR", "LINE/L1", "LINE/L2", "DNA/hAT", "Unknown", "other"].map(str::to_owned);
+        let all = colours(&classes);
+        let distinct: std::collections::BTreeSet<&String> = all.iter().collect();
+        assert_eq!(distinct.len(), classes.len(), "{all:?}");
+        assert_eq!(hexadecimal(0.0, 1.0, 0.5), "#ff0000");
+        assert_eq!(hexadecimal(120.0, 1.0, 0.25), "#008000");
+    }
+}

@@ -1,0 +1,261 @@
+use std::fmt::Write;
+
+use crate::annotate::{CLASSES_ALONG, ClassSummary, ContigDensity, DIVERGENCES, LENGTHS};
+use crate::report::chart::{Frame, Tick, escape, linear, shortened};
+use crate::report::svg::spectrum;
+use crate::report::{DetectSummary, chart};
+use crate::units::{grouped, human};
+
+/// Families that are drawn.
+const MOST_FAMILIES: usize = 24;
+/// Contigs that are drawn, and windows of the longest.
+const MOST_LANES: usize = 24;
+const LANE_WINDOWS: usize = 240;
+
+/// A class of which there is a colour, and what is counted of it.
+pub(crate) struct Series {
+    pub(crate) names: Vec<String>,
+    pub(crate) colours: Vec<String>,
+}
+
+impl Series {
+    /// The classes with most bases; the others are taken together.
+    pub(crate) fn of(classes: &[ClassSummary]) -> Self {
+        let mut names: Vec<String> = classes.iter().take(CLASSES_ALONG).map(|c| c.class.clone()).collect();
+        if classes.len() > CLASSES_ALONG {
+            names[CLASSES_ALONG - 1] = "other".to_owned();
+        }
+        let colours = chart::colours(&names);
+        Self { names, colours }
+    }
+
+    /// Colour of a class by its place among all classes.
+    pub(crate) fn colour(&self, class: usize) -> &str {
+        self.colours.get(class.min(self.colours.len().saturating_sub(1))).map_or("#888888", String::as_str)
+    }
+
+    /// Counts of every class as shares of `whole` in per cent, those of the others summed up.
+    fn counts(&self, classes: &[ClassSummary], of: impl Fn(&ClassSummary) -> &[u64], scale: f64) -> Vec<Vec<f64>> {
+        let columns = classes.first().map_or(0, |c| of(c).len());
+        let mut counts = vec![vec![0.0; columns]; self.names.len()];
+        for (number, class) in classes.iter().enumerate() {
+            let row = &mut counts[number.min(self.names.len() - 1)];
+            row.iter_mut().zip(of(class)).for_each(|(sum, &count)| *sum += count as f64 * scale);
+        }
+        counts
+    }
+}
+
+/// The highest column.
+fn highest(counts: &[Vec<f64>]) -> f64 {
+    let columns = counts.first().map_or(0, Vec::len);
+    (0..columns).map(|column| counts.iter().map(|row| row[column]).sum::<f64>()).fold(0.0, f64::max)
+}
+
+/// Names of the files that [`report_plots`] is for.
+pub const PLOTS: [&str; 6] =
+    ["landscape.svg", "families.svg", "density.svg", "ages.svg", "lengths.svg", "spectrum.svg"];
+
+/// The drawings, each as an SVG file of its own, with their names: repeat landscape, ages, lengths, families, density along the
+/// contigs and k-mer spectrum. `spectrum` is as [`spectrum_svg`](crate::report::spectrum_svg) takes it.
+pub fn report_plots(summary: &DetectSummary, spectrum: &[(u64, u64)]) -> Vec<(&'static str, String)> {
+    drawings(summary, spectrum).into_iter().map(|(name, svg)| (name, chart::standing_alone(&svg))).collect()
+}
+
+/// The drawings, to be put into a page.
+pub(crate) fn drawings(summary: &DetectSummary, rows: &[(u64, u64)]) -> Vec<(&'static str, String)> {
+    let series = Series::of(&summary.annotation.classes);
+    let title = format!("{}, k = {}", shortened(&summary.genome.name, 60), summary.genome.k);
+    let drawings = [
+        landscape(summary, &series),
+        families(summary, &series),
+        density(summary, &series),
+        ages(summary, &series),
+        lengths(summary, &series),
+        spectrum(&title, rows),
+    ];
+    PLOTS.into_iter().zip(drawings).collect()
+}
+
+fn divergence_ticks() -> Vec<Tick> {
+    (0..=5).map(|n| (f64::from(10 * n) / DIVERGENCES as f64, (10 * n).to_string())).collect()
+}
+
+/// The divergences of a count.
+fn divergences(column: usize) -> String {
+    if column + 1 == DIVERGENCES { format!("{column} % and more") } else { format!("{column} to {} %", column + 1) }
+}
+
+fn landscape(summary: &DetectSummary, series: &Series) -> String {
+    let annotation = &summary.annotation;
+    let share = 100.0 / summary.genome.bases.max(1) as f64;
+    let counts = series.counts(&annotation.classes, |c| &c.bases_by_divergence, share);
+    let (ticks, most) = linear(highest(&counts));
+    let frame = Frame::default();
+    let mut out = frame.begin("Repeat landscape", "Share of the genome in copies, by divergence from the consensus");
+    let x = divergence_ticks();
+    frame.axes(&mut out, (&x, "Kimura distance from the consensus, CpG adjusted (%)"), (&ticks, "% of the genome"));
+    frame.stacked(&mut out, &counts, &series.colours, most, |class, column, value| {
+        format!("{}, {}: {value:.3} % of the genome", series.names[class], divergences(column))
+    });
+    frame.legend(&mut out, &series.names, &series.colours);
+    chart::end(&mut out);
+    out
+}
+
+fn ages(summary: &DetectSummary, series: &Series) -> String {
+    let counts = series.counts(&summary.annotation.classes, |c| &c.copies_by_divergence, 1.0);
+    let (ticks, most) = linear(highest(&counts));
+    let frame = Frame::default();
+    let mut out = frame.begin("Insertion ages", "Copies by age");
+    let (x, name) = match summary.substitution_rate {
+        Some(rate) => {
+            // A copy and the sequence that was inserted differ by what happened to the copy alone.
+            let millions = DIVERGENCES as f64 / 100.0 / rate / 1e6;
+            let (ticks, end) = linear(millions * 0.98);
+            let scale = end / millions;
+            let ticks = ticks.into_iter().map(|(at, text)| (at * scale, text)).filter(|(at, _)| *at <= 1.0).collect();
+            (ticks, format!("million years since insertion, at {rate:e} substitutions a site and year"))
+        }
+        None => (
+            divergence_ticks(),
+            "mean Kimura distance from the consensus (%): younger copies are on the left".to_owned(),
+        ),
+    };
+    frame.axes(&mut out, (&x, &name), (&ticks, "copies"));
+    frame.stacked(&mut out, &counts, &series.colours, most, |class, column, value| {
+        format!("{}, {}: {value} copies", series.names[class], divergences(column))
+    });
+    frame.legend(&mut out, &series.names, &series.colours);
+    chart::end(&mut out);
+    out
+}
+
+fn lengths(summary: &DetectSummary, series: &Series) -> String {
+    let counts = series.counts(&summary.annotation.classes, |c| &c.copies_by_length, 1.0);
+    let (ticks, most) = linear(highest(&counts));
+    let frame = Frame::default();
+    let mut out = frame.begin("Lengths of copies", "Copies by length");
+    let columns = LENGTHS.len() + 1;
+    let x: Vec<Tick> = (0..)
+        .zip(LENGTHS)
+        .filter(|(_, least)| least.ilog10() != (least - 1).ilog10())
+        .map(|(i, least)| (f64::from(i + 1) / columns as f64, grouped(least)))
+        .collect();
+    frame.axes(&mut out, (&x, "bases of the genome"), (&ticks, "copies"));
+    frame.stacked(&mut out, &counts, &series.colours, most, |class, column, value| {
+        let range = match column {
+            0 => format!("below {}", LENGTHS[0]),
+            n if n == LENGTHS.len() => format!("{} and more", grouped(LENGTHS[n - 1])),
+            n => format!("{} to {}", grouped(LENGTHS[n - 1]), grouped(LENGTHS[n] - 1)),
+        };
+        format!("{}, {range} bases: {value} copies", series.names[class])
+    });
+    frame.legend(&mut out, &series.names, &series.colours);
+    chart::end(&mut out);
+    out
+}
+
+fn families(summary: &DetectSummary, series: &Series) -> String {
+    let annotation = &summary.annotation;
+    let shown = &annotation.families[..annotation.families.len().min(MOST_FAMILIES)];
+    let height = 44.0 + 62.0 + 17.0 * shown.len().max(4) as f64;
+    let frame = Frame { left: 190.0, right: 120.0, height, ..Frame::default() };
+    let share = 100.0 / summary.genome.bases.max(1) as f64;
+    let (ticks, most) = linear(shown.first().map_or(0.0, |f| f.bases as f64 * share));
+    let mut out = frame.begin("Largest families", "Share of the genome of each of the largest families");
+    frame.axes(&mut out, (&ticks, "% of the genome"), (&[], ""));
+    for (row, family) in shown.iter().enumerate() {
+        let y = frame.top + 17.0 * row as f64 + 2.0;
+        let width = family.bases as f64 * share / most * (frame.x(1.0) - frame.left);
+        let class = annotation.classes.iter().position(|c| c.class == family.class).unwrap_or(usize::MAX);
+        let _ = writeln!(
+            out,
+            r#"<rect x="{:.1}" y="{y:.1}" width="{width:.1}" height="13" fill="{}"><title>{}</title></rect><text x="{:.1}" y="{:.1}" text-anchor="end">{}</text><text class="soft" font-size="11" x="{:.1}" y="{:.1}">{}</text>"#,
+            frame.left,
+            series.colour(class),
+            escape(&format!(
+                "{} ({}): {} copies, {} bases, {:.1} % diverged",
+                family.name,
+                family.class,
+                grouped(family.copies),
+                grouped(family.bases),
+                family.divergence
+            )),
+            frame.left - 8.0,
+            y + 11.0,
+            escape(&shortened(&family.name, 24)),
+            frame.left + width + 6.0,
+            y + 11.0,
+            escape(&shortened(&format!("{} × {}", grouped(family.copies), human(family.length)), 24)),
+        );
+    }
+    chart::end(&mut out);
+    out
+}
+
+/// Contigs below each other, each as long as it is beside the longest, with the share of each class window by window.
+fn density(summary: &DetectSummary, series: &Series) -> String {
+    let density = &summary.annotation.density;
+    let mut lanes: Vec<&ContigDensity> = density.contigs.iter().collect();
+    lanes.sort_by_key(|contig| std::cmp::Reverse(contig.length));
+    lanes.truncate(MOST_LANES);
+    let longest = lanes.first().map_or(1, |contig| contig.length.max(1));
+    let left_out = density.contigs.len() - lanes.len() + density.contigs_left_out as usize;
+    // In the order of the genome.
+    lanes.sort_by_key(|contig| density.contigs.iter().position(|other| std::ptr::eq(other, *contig)));
+    let (lane, gap) = (26.0, 8.0);
+    let height = 44.0 + 62.0 + (lane + gap) * lanes.len().max(2) as f64;
+    let frame = Frame { left: 150.0, width: 1150.0, height, ..Frame::default() };
+    let mut out = frame.begin("Repeats along the contigs", "Share of the bases in copies along the contigs");
+    let unit = if longest >= 2_000_000 { (1e6, "Mb") } else { (1e3, "kb") };
+    let (ticks, end) = linear(longest as f64 / unit.0);
+    let scale = end * unit.0;
+    let rest = if left_out > 0 {
+        format!("; {} shorter contigs are not drawn", grouped(left_out as u64))
+    } else {
+        String::new()
+    };
+    let name = format!("{}; the full height of a contig is 100 %{rest}", unit.1);
+    frame.axes(&mut out, (&ticks, &name), (&[], ""));
+    // Whole numbers of windows are drawn together.
+    let windows = longest.div_ceil(density.window.max(1)) as usize;
+    let together = windows.div_ceil(LANE_WINDOWS).max(1);
+    for (row, contig) in lanes.iter().enumerate() {
+        let base = frame.top + (lane + gap) * row as f64 + lane;
+        let width = contig.length as f64 / scale * (frame.x(1.0) - frame.left);
+        let _ = writeln!(
+            out,
+            r#"<rect class="soft" x="{:.1}" y="{:.1}" width="{width:.1}" height="{lane}" fill="none" stroke="currentColor" stroke-width=".5"/><text x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
+            frame.left,
+            base - lane,
+            frame.left - 8.0,
+            base - lane / 2.0 + 4.0,
+            escape(&shortened(&contig.name, 18))
+        );
+        let columns = contig.bases.first().map_or(0, |counts| counts.len().div_ceil(together));
+        let mut below = vec![0.0; columns];
+        for (counts, colour) in contig.bases.iter().zip(&series.colours) {
+            let mut path = String::new();
+            for (column, windows) in counts.chunks(together).enumerate() {
+                let bases: u64 = windows.iter().sum();
+                if bases == 0 {
+                    continue;
+                }
+                let start = column as u64 * together as u64 * density.window;
+                let end = contig.length.min(start + together as u64 * density.window);
+                let x = frame.left + start as f64 / scale * (frame.x(1.0) - frame.left);
+                let w = (end - start) as f64 / scale * (frame.x(1.0) - frame.left);
+                let h = bases as f64 / (end - start).max(1) as f64 * lane;
+                let _ = write!(path, "M{x:.1} {:.1}v-{h:.1}h{w:.1}v{h:.1}z", base - below[column]);
+                below[column] += h;
+            }
+            if !path.is_empty() {
+                let _ = writeln!(out, r#"<path fill="{colour}" d="{path}"/>"#);
+            }
+        }
+    }
+    frame.legend_above(&mut out, &density.classes, &series.colours);
+    chart::end(&mut out);
+    out
+}
