@@ -76,6 +76,7 @@ pub mod kmer;
 pub mod memory;
 mod progress;
 pub mod query;
+pub mod random;
 pub mod report;
 pub mod sequence;
 pub mod simulate;

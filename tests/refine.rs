@@ -11,8 +11,9 @@ use reprise::families::{Family, FamilyCopy, RefineOptions, Refined, refine, seed
 use reprise::formats::{FamilyFormat, families, stockholm};
 use reprise::kmer::Strand;
 use reprise::memory::Budget;
+use reprise::random::Random;
 use reprise::sequence::{BASES, Source, base_code};
-use reprise::simulate::{Origin, Planted, Random, Simulation, SimulationOptions};
+use reprise::simulate::{Origin, Planted, Simulation, SimulationOptions};
 use reprise::{Index, Silent};
 
 fn indexed(folder: &Path, simulation: &Simulation) -> Index {

@@ -1,6 +1,7 @@
-use crate::align::score::{CODES, GAP_CODE, reverse_complement};
+use crate::align::score::{CODES, GAP_CODE};
 use crate::kmer::Strand;
 use crate::memory::{Budget, Component, Reservation};
+use crate::sequence::reverse_complement;
 use crate::sequence::{SequenceReader, Source};
 use crate::{Error, Progress, Result};
 

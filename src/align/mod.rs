@@ -22,9 +22,9 @@ mod tandem;
 mod trim;
 mod ungapped;
 
+use parking_lot::Mutex;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -265,9 +265,9 @@ fn hidden(library: &Library, scorings: &Scorings, (needed, strong): (i32, i32)) 
     })
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> parking_lot::MutexGuard<'_, T> {
     // What is in it is whole between any two statements.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }
 
 /// The stretches to be searched, checked against their checksums.

@@ -8,7 +8,6 @@
 use std::sync::LazyLock;
 
 use crate::align::Counts;
-use crate::sequence::complement;
 
 /// Units of score in a nat.
 pub const SCORE_UNITS: f64 = 8.0;
@@ -208,11 +207,6 @@ impl Scorings {
 pub(crate) static CODES: LazyLock<[u8; 256]> = LazyLock::new(|| {
     std::array::from_fn(|letter| crate::sequence::base_code(letter as u8).map_or(GAP_CODE, |c| c as u8))
 });
-
-/// Codes of a sequence read on its other strand.
-pub(crate) fn reverse_complement(codes: &[u8]) -> impl Iterator<Item = u8> + '_ {
-    codes.iter().rev().map(|&code| complement(code))
-}
 
 #[cfg(test)]
 mod tests {

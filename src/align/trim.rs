@@ -1,10 +1,11 @@
 use std::ops::Range;
 
 use crate::align::gapped::scored;
-use crate::align::score::{CODES, Scorings, reverse_complement};
+use crate::align::score::{CODES, Scorings};
 use crate::align::{Alignment, Column, Library, OperationKind, composition, operations, pieces};
 use crate::kmer::Strand;
 use crate::sequence::Region;
+use crate::sequence::reverse_complement;
 use crate::{Index, Result};
 
 /// Cuts alignments of a search over a whole genome.

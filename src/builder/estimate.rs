@@ -1,6 +1,6 @@
 //! Capacity estimate before a build.
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 
 use rayon::prelude::*;
 
@@ -95,7 +95,7 @@ impl<const N: usize> Gather<N> {
 
     /// The samples, once all parts are gone.
     pub(crate) fn all(self) -> Samples<N> {
-        let mut samples = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut samples = self.0.into_inner();
         samples.entries().par_sort_unstable();
         samples.merge();
         samples
@@ -169,7 +169,7 @@ impl<const N: usize> Part<'_, N> {
     #[cold]
     fn hand_over(&mut self) {
         self.few.sort_unstable();
-        let mut samples = self.gather.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut samples = self.gather.0.lock();
         for run in self.few.chunk_by(|a, b| a[..N - 1] == b[..N - 1]) {
             let mut sample = run[0];
             sample[N - 1] = run.iter().map(|sample| sample[N - 1]).sum();

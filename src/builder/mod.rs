@@ -8,13 +8,13 @@ mod spectrum;
 mod stripes;
 mod superkmers;
 
+use parking_lot::Mutex;
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
 
 use ahash::AHashMap;
 use frequency_order::{Dictionary, Repeats};
@@ -725,7 +725,7 @@ fn run_tasks<W: Send, P: Send>(
 ) -> Option<P> {
     let next = AtomicUsize::new(0);
     let (before, after) = (Mutex::new(open), Mutex::new(None));
-    let lock = |page: &'_ Mutex<Option<P>>| page.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let lock = |page: &'_ Mutex<Option<P>>| page.lock().take();
     rayon::scope(|scope| {
         for worker in workers {
             scope.spawn(|_| {
@@ -734,7 +734,7 @@ fn run_tasks<W: Send, P: Send>(
                     let begun = if task.is_continued { lock(&before) } else { None };
                     match run(worker, task, begun) {
                         Done::HandedOver => {}
-                        Done::Open(page) => *after.lock().unwrap_or_else(PoisonError::into_inner) = Some(page),
+                        Done::Open(page) => *after.lock() = Some(page),
                         Done::Stopped => break,
                     }
                 }
@@ -1103,7 +1103,7 @@ impl<'a> Planned<'a> {
                 return Err(stopped());
             }
             syncer.end();
-            let spectrum = handover.spectrum.lock().unwrap_or_else(|e| e.into_inner()).rows();
+            let spectrum = handover.spectrum.lock().rows();
             totals.distinct_kmers = spectrum.iter().map(|row| row.1).sum();
             totals.repeated_kmers = spectrum.iter().filter(|row| row.0 > 1).map(|row| row.1).sum();
             let stored: Vec<_> = spectrum.iter().copied().filter(|row| prepared.filters.keeps(row.0)).collect();
@@ -1188,7 +1188,7 @@ impl Handover {
                 self.passes_ended.fetch_add(1, Ordering::Relaxed);
             }
         } else {
-            *self.spectrum.lock().unwrap_or_else(|e| e.into_inner()) = spectrum;
+            *self.spectrum.lock() = spectrum;
         }
     }
 }

@@ -17,14 +17,15 @@
 //! with nobody else allowed to write to it, and is cleared and renamed from through its handle. Of what lies in it only
 //! the names above are ever removed; anything else ends the build.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use crate::bundle::checkpoint::{CHECKPOINT, Checkpoint, Digested, NEXT_CHECKPOINT, SPOOL};
@@ -621,7 +622,7 @@ impl Syncer {
     }
 
     fn wake(&self) -> MutexGuard<'_, Option<SyncSender<()>>> {
-        self.wake.lock().unwrap_or_else(PoisonError::into_inner)
+        self.wake.lock()
     }
 
     /// Nothing more will be written: the thread begins its last round.

@@ -10,8 +10,9 @@ use crate::cli::{Settings, grouped};
 use crate::fs::{Output, TemporaryFolder};
 use crate::index::{OpenOptions, Position};
 use crate::memory::Component;
+use crate::random::Random;
 use crate::sequence::Source;
-use crate::simulate::{Random, reverse_complement};
+use crate::sequence::reverse_complement_letters;
 use crate::units::human_bytes;
 use crate::{Error, Index, Result, Silent};
 
@@ -229,7 +230,7 @@ fn genome(bases: usize, seed: u64) -> (Vec<Vec<u8>>, Vec<Planted>) {
             let at = start + random.below(slot - length);
             let mut copy = family.clone();
             if random.below(2) == 1 {
-                copy = reverse_complement(&copy);
+                copy = reverse_complement_letters(&copy);
             }
             for base in &mut copy {
                 if random.below(100) < divergence {

@@ -1,7 +1,7 @@
+use parking_lot::Mutex;
 use std::io::Write;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 use rayon::prelude::*;
@@ -248,10 +248,10 @@ fn sorted(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
                 }
                 Ok(())
             })?;
-            gathered.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(some);
+            gathered.lock().extend_from_slice(some);
             Ok(())
         })?;
-        let kmers = gathered.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let kmers = gathered.get_mut();
         kmers.par_sort_unstable();
         for (rank, frequency) in kmers.drain(..) {
             rows.write(codec.kmer_of_rank(rank), frequency, &mut text, output)?;

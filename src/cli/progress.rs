@@ -1,5 +1,5 @@
+use parking_lot::{Mutex, MutexGuard};
 use std::io::{IsTerminal, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -140,7 +140,7 @@ impl Bars {
     }
 
     fn planned(&self) -> MutexGuard<'_, Option<Plan>> {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+        self.plan.lock()
     }
 
     /// Time since the program began.
@@ -150,7 +150,7 @@ impl Bars {
 
     /// Ends the phase in hand.
     pub(crate) fn clear(&self) {
-        let ended = self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ended = self.current.lock().take();
         if let Some(phase) = ended {
             phase.bar.finish_and_clear();
             if self.verbose {
@@ -167,7 +167,7 @@ impl Bars {
     /// A line on stderr, or several, above the bar if there is one; as a terminal can show it.
     pub(crate) fn line(&self, text: &str) {
         let text = printable(text, &['\n', '\t']);
-        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = self.current.lock();
         match current.as_ref().filter(|_| self.show) {
             Some(phase) => phase.bar.println(&text),
             // Nobody reads a closed stderr.
@@ -199,12 +199,12 @@ impl Progress for Bars {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         };
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(Phase { name, start: Instant::now(), bar });
+        *self.current.lock() = Some(Phase { name, start: Instant::now(), bar });
     }
 
     fn advance(&self, amount: u64) {
         if self.show
-            && let Some(phase) = self.current.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
+            && let Some(phase) = self.current.lock().as_ref()
         {
             phase.bar.inc(amount);
             if let Some(plan) = self.planned().as_mut() {

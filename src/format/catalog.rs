@@ -3,8 +3,9 @@
 //! The store does not verify what it reads, so every value carries a checksum of ours: dictionary pages their own, all
 //! other records the eight bytes in front that [`seal`] adds.
 
+use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use redb::{AccessGuard, Builder, Database, ReadableDatabase, StorageBackend, Table, TableDefinition, TableHandle};
 use serde::de::DeserializeOwned;
@@ -113,7 +114,7 @@ impl DraftFile {
     fn noted<T>(&self, action: &'static str, outcome: Result<T, std::io::Error>) -> Result<T, std::io::Error> {
         outcome.inspect_err(|e| {
             let same = e.raw_os_error().map_or_else(|| e.kind().into(), std::io::Error::from_raw_os_error);
-            let failure = &mut *self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            let failure = &mut *self.failure.lock();
             failure.get_or_insert_with(|| Error::io(action, &self.path, same));
         })
     }
@@ -134,15 +135,15 @@ impl StorageBackend for DraftFile {
     }
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), std::io::Error> {
         self.noted("write", self.file.write_all_at(data, offset))?;
-        if let Some(syncer) = &*self.syncer.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(syncer) = &*self.syncer.lock() {
             syncer.written(data.len() as u64);
         }
         Ok(())
     }
     fn close(&self) -> Result<(), std::io::Error> {
-        let syncer = self.syncer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let syncer = self.syncer.lock().take();
         if let Some(Err(e)) = syncer.map(Syncer::finish) {
-            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(e);
+            self.failure.lock().get_or_insert(e);
         }
         Ok(())
     }
@@ -175,7 +176,7 @@ fn cause(failure: &Failure, error: Error) -> Error {
     let of_store = |path: &Path| path.ends_with(super::CATALOG);
     match &error {
         Error::Io { path, .. } | Error::Damaged { path, .. } if of_store(path) => {
-            failure.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or(error)
+            failure.lock().take().unwrap_or(error)
         }
         _ => error,
     }
@@ -202,7 +203,7 @@ impl CatalogWriter {
     pub(crate) fn fill<T>(self, fill: impl FnOnce(&mut CatalogTables<'_>) -> Result<T>) -> Result<T> {
         let failure = Arc::clone(&self.failure);
         let outcome = self.fill_and_close(fill).map_err(|e| cause(&failure, e))?;
-        match failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        match failure.lock().take() {
             Some(e) => Err(e),
             None => Ok(outcome),
         }

@@ -12,9 +12,10 @@
 //! `REPRISE_FAULT_LOG` names a file that gets a line for each call. `REPRISE_LARGE_PASS` lowers the bytes of records from
 //! which a build takes several passes.
 
+use parking_lot::Mutex;
 use std::io::{self, Write};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{LazyLock, Mutex};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM};
 use signal_hook::low_level::raise;
@@ -97,7 +98,7 @@ pub(crate) fn before(call: Call) -> io::Result<()> {
 pub(crate) fn shortened(call: Call, bytes: usize) -> io::Result<usize> {
     let Some(faults) = &*FAULTS else { return Ok(bytes) };
     let name = format!("{call:?}").to_lowercase();
-    if let Some(Ok(mut log)) = faults.log.as_ref().map(Mutex::lock) {
+    if let Some(mut log) = faults.log.as_ref().map(Mutex::lock) {
         let _ = writeln!(log, "{name}");
     }
     faults.all.iter().try_fold(bytes, |bytes, fault| fault.strike(&name, bytes))

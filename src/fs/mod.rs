@@ -12,12 +12,12 @@ mod publish;
 mod stdout;
 pub(crate) mod temporary;
 
+use parking_lot::RwLock;
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
 use std::thread::{self, ThreadId};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -65,12 +65,12 @@ static ENDING: RwLock<Option<ThreadId>> = RwLock::new(None);
 
 /// From here on no other thread than this one makes or renames a file: they wait for the end of the process.
 pub(crate) fn only_this_thread_creates() {
-    *ENDING.write().unwrap_or_else(PoisonError::into_inner) = Some(thread::current().id());
+    *ENDING.write() = Some(thread::current().id());
 }
 
 /// Makes a call that gives a file a name, or waits for the end of the process.
 fn naming<T>(make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    let ending = ENDING.read().unwrap_or_else(PoisonError::into_inner);
+    let ending = ENDING.read();
     if ending.is_some_and(|thread| thread != thread::current().id()) {
         drop(ending);
         loop {

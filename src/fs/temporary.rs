@@ -1,11 +1,12 @@
 //! Files and folders that are being made: they go away unless they are published, whether an error or a signal ends the
 //! work.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// All there are in this process.
 static BEGUN: Mutex<Vec<Begun>> = Mutex::new(Vec::new());
@@ -25,7 +26,7 @@ pub(crate) type Remove = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
 static ENDING: AtomicBool = AtomicBool::new(false);
 
 fn begun() -> MutexGuard<'static, Vec<Begun>> {
-    let all = BEGUN.lock().unwrap_or_else(PoisonError::into_inner);
+    let all = BEGUN.lock();
     if ENDING.load(Ordering::Relaxed) {
         drop(all);
         loop {
@@ -107,7 +108,7 @@ impl Drop for Temporary {
 /// Removes all that is being made; nothing more is begun or published before `end`, which ends the process.
 pub(crate) fn remove_all_and(end: impl FnOnce()) {
     ENDING.store(true, Ordering::Relaxed);
-    let all = BEGUN.lock().unwrap_or_else(PoisonError::into_inner);
+    let all = BEGUN.lock();
     // Other threads still run, and would put files into folders that are being emptied.
     crate::fs::only_this_thread_creates();
     for Begun { remove, .. } in all.iter().rev() {

@@ -8,8 +8,9 @@
 //! What an entry weighs is what it keeps resident: its slot of a slab, or its own memory. Past the threshold the cache is
 //! swept, by those who put entries in, a few entries each time: no look-up waits for a whole sweep.
 
+use parking_lot::{Mutex, RwLock};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, TryLockError};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::memory::buffers::{Arena, Buffer, Slot};
@@ -124,7 +125,7 @@ impl<T> Place<T> {
     /// Runs `look` on the entry.
     #[inline]
     fn with<R>(&self, now: &AtomicU32, hits: &Hits, look: impl FnOnce(&Arc<T>) -> R) -> Option<R> {
-        let entry = self.entry.read().unwrap_or_else(PoisonError::into_inner);
+        let entry = self.entry.read();
         let found = entry.as_ref()?;
         self.use_at(now.load(Ordering::Relaxed));
         hits.count();
@@ -143,12 +144,12 @@ impl<T> Place<T> {
 
     /// Takes the entry out if it was not used after `used`.
     fn take(&self, used: u32) -> Option<Arc<T>> {
-        let mut entry = self.entry.write().unwrap_or_else(PoisonError::into_inner);
+        let mut entry = self.entry.write();
         if self.used.load(Ordering::Relaxed) > used { None } else { entry.take() }
     }
 
     fn is_empty(&self) -> bool {
-        self.entry.read().unwrap_or_else(PoisonError::into_inner).is_none()
+        self.entry.read().is_none()
     }
 }
 
@@ -357,7 +358,7 @@ impl<S: Clone> PageCache<S> {
     /// Puts an entry in its place, unless another thread did so first.
     fn keep<T: Weigh>(&self, place: &Place<T>, entry: Arc<T>, is_loose: bool) -> Arc<T> {
         let weight = entry.weight();
-        let mut kept = place.entry.write().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = place.entry.write();
         if let Some(first) = kept.as_ref() {
             return Arc::clone(first);
         }
@@ -394,17 +395,13 @@ impl<S: Clone> PageCache<S> {
     fn charge(&self) {
         let resident = self.resident();
         if self.charged.swap(resident, Ordering::Relaxed) != resident {
-            self.held.lock().unwrap_or_else(PoisonError::into_inner).resize(self.resident());
+            self.held.lock().resize(self.resident());
         }
     }
 
     /// Begins a sweep or goes on with it by a step. One thread does; the others go on with their look-ups.
     fn sweep_on(&self) {
-        let mut sweep = match self.sweep.try_lock() {
-            Ok(sweep) => sweep,
-            Err(TryLockError::Poisoned(sweep)) => sweep.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
-        };
+        let Some(mut sweep) = self.sweep.try_lock() else { return };
         let start = Instant::now();
         if !self.sweeping.load(Ordering::Relaxed) {
             if self.bytes.load(Ordering::Relaxed) <= self.threshold() && !self.has_spare_slabs() {
@@ -450,13 +447,13 @@ impl<S: Clone> PageCache<S> {
         });
         let mut moves = 0;
         for (number, place) in self.pages.iter().enumerate().skip(from) {
-            let found = place.entry.read().unwrap_or_else(PoisonError::into_inner).clone();
+            let found = place.entry.read().clone();
             let Some(page) = found else { continue };
             if let Image::Slot(slot) = &page.image
                 && let Some(moved) = self.arena.moved(slot)
             {
                 let moved = Page { number: page.number, shape: page.shape.clone(), image: Image::Slot(moved) };
-                let mut entry = place.entry.write().unwrap_or_else(PoisonError::into_inner);
+                let mut entry = place.entry.write();
                 if entry.as_ref().is_some_and(|now| Arc::ptr_eq(now, &page)) {
                     *entry = Some(Arc::new(moved));
                 }
@@ -554,7 +551,7 @@ impl<S: Clone> PageCache<S> {
         if !self.apply_limit() {
             return;
         }
-        let mut sweep = self.sweep.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sweep = self.sweep.lock();
         let start = Instant::now();
         self.sweeps.fetch_add(1, Ordering::Relaxed);
         *sweep = Sweep::default();

@@ -283,7 +283,7 @@ impl Index {
         &self.manifest
     }
 
-    /// What was expected before the build; beside it [`Manifest::actual`](Manifest::actual) says what came.
+    /// What was expected before the build; beside it [`Manifest::actual`] says what came.
     pub fn estimate(&self) -> &MemoryHints {
         &self.manifest.estimate
     }

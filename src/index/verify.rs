@@ -1,5 +1,5 @@
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[cfg(target_os = "linux")]
@@ -16,6 +16,7 @@ use crate::format::{CATALOG, POSITIONS, SEQUENCE, block, seed_order};
 use crate::genome::{Contig, ContigDigest, digest_contigs};
 use crate::index::{Dictionary, Page, PageShape};
 use crate::kmer::Strand;
+use crate::random::{GAMMA, mix};
 use crate::{Error, Index, Progress, Result};
 
 /// How much [`Index::verify`] looks at.
@@ -161,7 +162,7 @@ impl Index {
             bytes.fetch_add(page.bytes().len() as u64, Ordering::Relaxed);
             repeated.fetch_add(repeats.marks, Ordering::Relaxed);
             progress.advance(page.shape.kmers());
-            let mut counted = counted.lock().unwrap_or_else(|p| p.into_inner());
+            let mut counted = counted.lock();
             for (frequency, count) in local.rows() {
                 *counted.entry(frequency).or_default() += count;
             }
@@ -180,7 +181,7 @@ impl Index {
                 .catalog
                 .damage("it holds other numbers of k-mers, positions or bytes than the manifest says"));
         }
-        if !counted.into_inner().unwrap_or_else(|p| p.into_inner()).into_iter().eq(stored.iter().copied()) {
+        if !counted.into_inner().into_iter().eq(stored.iter().copied()) {
             return Err(self.catalog.damage("its spectrum disagrees with its pages"));
         }
         let (seeds, marks) = seeds?;
@@ -364,11 +365,7 @@ impl Index {
 /// What stands for a repeated k-mer in a sum over all of them: the sums of two sets are the same only where the sets are.
 #[inline(always)]
 fn mark(frequency: u64, kmer: u64) -> u64 {
-    // The end of SplitMix64 (G. Steele et al., OOPSLA 2014).
-    let x = kmer.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ frequency.rotate_left(40);
-    let x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    x ^ (x >> 31)
+    mix(kmer.wrapping_mul(GAMMA) ^ frequency.rotate_left(40))
 }
 
 /// The marks of those of a run of k-mers that occur more than once.

@@ -1,5 +1,6 @@
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::memory::Status;
 use crate::{Error, Result};
@@ -188,7 +189,7 @@ impl Budget {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // The state is whole between any two statements that change it, so a panic elsewhere does not spoil it.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock()
     }
 
     fn take(&self, state: &mut State, component: Component, bytes: u64, in_flight: bool) -> Reservation {
@@ -251,7 +252,7 @@ impl Budget {
             && bytes > 0
             && (state.used.saturating_add(bytes) > self.0.limit || self.status() == Status::Critical)
         {
-            state = self.0.given_back.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.0.given_back.wait(&mut state);
         }
         self.take(&mut state, component, bytes, bytes > 0)
     }

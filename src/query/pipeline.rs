@@ -3,7 +3,7 @@
 //! All that is under way is bounded in bytes: a batch is charged before it is made, and until what it became is written.
 //! So a writer that does not get on holds up the workers, and they hold up whoever reads.
 
-use std::sync::Mutex;
+use parking_lot::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::memory::buffers::Window;
@@ -67,7 +67,7 @@ impl<T> Feed<T> {
 }
 
 fn receive<T>(receiver: &Mutex<Receiver<Batch<T>>>) -> Option<Batch<T>> {
-    receiver.lock().unwrap_or_else(|p| p.into_inner()).recv().ok()
+    receiver.lock().recv().ok()
 }
 
 /// Runs `read` and `write` on threads of their own and as many workers as the pool has threads, each made by `worker`.
@@ -126,7 +126,7 @@ where
                                     }
                                 }
                                 Err(e) => {
-                                    failure.lock().unwrap_or_else(|p| p.into_inner()).get_or_insert(e);
+                                    failure.lock().get_or_insert(e);
                                     window.close();
                                 }
                             }
@@ -143,7 +143,7 @@ where
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
         let (read, written) = (join(reader), join(writer));
-        match failure.into_inner().unwrap_or_else(|p| p.into_inner()) {
+        match failure.into_inner() {
             Some(e) => Err(e),
             None => written.and(read),
         }

@@ -1,3 +1,5 @@
+//! Bases as codes of two bits, and back to letters.
+
 /// Two-bit code of an ASCII base of either case, or `None` for anything but ACGT and U, the T of RNA: T=0, C=1, A=2, G=3,
 /// as in .2bit, so that the complement is `xor 2`.
 #[inline]
@@ -22,4 +24,21 @@ pub(crate) fn letters(codes: &[u8]) -> impl Iterator<Item = u8> + '_ {
 /// The code of the complement; anything but a base stays.
 pub(crate) const fn complement(code: u8) -> u8 {
     if code < 4 { code ^ 2 } else { code }
+}
+
+/// The codes of the other strand, read from its own start; anything but a base stays what it is.
+pub(crate) fn reverse_complement(codes: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    codes.iter().rev().map(|&code| complement(code))
+}
+
+/// The other strand of upper-case letters, read from its own start; anything but ACGT stays what it is.
+pub(crate) fn reverse_complement_letters(letters: &[u8]) -> Vec<u8> {
+    let other = |&letter: &u8| match letter {
+        b'A' => b'T',
+        b'C' => b'G',
+        b'G' => b'C',
+        b'T' => b'A',
+        unchanged => unchanged,
+    };
+    letters.iter().rev().map(other).collect()
 }

@@ -7,61 +7,8 @@
 
 use std::ops::Range;
 
-/// SplitMix64 (Steele, Lea and Flood 2014, doi:10.1145/2714064.2660195).
-#[derive(Debug, Clone)]
-pub struct Random(u64);
-
-impl Random {
-    /// The generator of a seed.
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// 64 random bits.
-    pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        x ^ (x >> 31)
-    }
-
-    /// A number below `n`, which is not 0.
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.bits() % n as u64) as usize
-    }
-
-    /// A number of a range that is not empty.
-    pub fn within(&mut self, range: Range<usize>) -> usize {
-        range.start + self.below(range.end - range.start)
-    }
-
-    /// Whether something happens that does so `parts` times in a million.
-    fn chance(&mut self, parts: u64) -> bool {
-        self.bits() % 1_000_000 < parts
-    }
-
-    /// Letters A, C, G, T, as many of each.
-    pub fn bases(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| b"ACGT"[self.below(4)]).collect()
-    }
-
-    /// Letters of a sequence with `gc` per mille of G and C.
-    fn composed(&mut self, length: usize, gc: u64) -> Vec<u8> {
-        let letter = |random: &mut Self| {
-            let pair = if random.bits() % 1000 < gc { b"GC" } else { b"AT" };
-            pair[random.below(2)]
-        };
-        (0..length).map(|_| letter(self)).collect()
-    }
-
-    /// A number of `low..=high` such that each doubling is as likely as any other.
-    fn octaves(&mut self, low: usize, high: usize) -> usize {
-        let doublings = (high / low.max(1)).max(1).ilog2() as usize + 1;
-        let from = low << self.below(doublings);
-        self.within(from..(2 * from).min(high + 1).max(from + 1)).min(high)
-    }
-}
+use crate::random::Random;
+use crate::sequence::reverse_complement_letters;
 
 /// A repeat to plant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,18 +104,6 @@ pub struct Simulation {
     pub copies: Vec<TrueCopy>,
 }
 
-/// The reverse complement of letters.
-pub fn reverse_complement(letters: &[u8]) -> Vec<u8> {
-    let complement = |&letter: &u8| match letter {
-        b'A' => b'T',
-        b'C' => b'G',
-        b'G' => b'C',
-        b'T' => b'A',
-        other => other,
-    };
-    letters.iter().rev().map(complement).collect()
-}
-
 /// Families as transposons are: short ones, DNA transposons and LINEs of middling length, retrotransposons with long
 /// terminal repeats.
 pub fn random_families(random: &mut Random, number: usize, gc: u64) -> Vec<Planted> {
@@ -261,7 +196,7 @@ impl Planter<'_> {
         let mut letters = diverged(&mut self.random, &planted.consensus[range.clone()], divergence);
         let reverse = self.random.below(2) == 1;
         if reverse {
-            letters = reverse_complement(&letters);
+            letters = reverse_complement_letters(&letters);
         }
         let insertion = self.next_insertion();
         let origin = Origin::Family(family);
@@ -441,7 +376,7 @@ mod tests {
             let Origin::Family(family) = copy.origin else { continue };
             seen[family] += 1;
             let letters = &simulation.contigs[copy.contig][copy.range.clone()];
-            let read = if copy.reverse { reverse_complement(letters) } else { letters.to_vec() };
+            let read = if copy.reverse { reverse_complement_letters(letters) } else { letters.to_vec() };
             // At 0.2 % most of the 50-mers are unchanged.
             let text = &simulation.families[family].consensus;
             let pieces: Vec<&[u8]> = read.chunks_exact(50).collect();

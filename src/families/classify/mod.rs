@@ -510,7 +510,7 @@ pub(crate) fn direct_repeat(consensus: &[u8]) -> Option<(Local, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulate::Random;
+    use crate::random::Random;
 
     fn codes(random: &mut Random, length: usize) -> Vec<u8> {
         (0..length).map(|_| random.below(4) as u8).collect()

@@ -3,21 +3,22 @@
 
 mod spaced;
 
+use parking_lot::{Mutex, MutexGuard};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
 use crate::families::bases::{Bases, SIMPLE, TAKEN, UNKNOWN};
-use crate::families::discover::spaced::{Hits, Pattern, SeedTable, reverse_complement};
+use crate::families::discover::spaced::{Hits, Pattern, SeedTable};
 use crate::families::extension::{Follower, LANES, Reach, Way, extend, follow};
 use crate::families::{Family, FamilyCopy, Scores};
 use crate::genome::Contig;
 use crate::kmer::Strand;
 use crate::memory::system::trim;
 use crate::memory::{Budget, Component, Reservation, available_threads};
+use crate::sequence::reverse_complement;
 use crate::{Error, Index, Progress, Result};
 
 /// What discovery is told.
@@ -132,7 +133,7 @@ fn profile(
                 found.clear();
                 if reverse {
                     table.search(
-                        &reverse_complement(query),
+                        &reverse_complement(query).collect::<Vec<u8>>(),
                         true,
                         MOST_PLACES,
                         bits,
@@ -173,7 +174,7 @@ fn profile(
 }
 
 fn locked(spare: &Mutex<Vec<Hits>>) -> MutexGuard<'_, Vec<Hits>> {
-    spare.lock().unwrap_or_else(PoisonError::into_inner)
+    spare.lock()
 }
 
 /// A buffer that no thread uses now.
@@ -217,7 +218,14 @@ impl Search<'_> {
         let codes = self.bases.codes();
         let free = |_: u32, place: u32| codes[place as usize] & TAKEN == 0;
         self.table.search(query, false, MOST_PLACES, least, free, &mut found)?;
-        self.table.search(&reverse_complement(query), true, MOST_PLACES, least, free, &mut found)?;
+        self.table.search(
+            &reverse_complement(query).collect::<Vec<u8>>(),
+            true,
+            MOST_PLACES,
+            least,
+            free,
+            &mut found,
+        )?;
         let given = each(&found);
         locked(self.spare).push(found);
         Ok(given)

@@ -340,8 +340,3 @@ impl SeedTable {
         Ok(())
     }
 }
-
-/// The reverse complement, marks kept.
-pub(crate) fn reverse_complement(codes: &[u8]) -> Vec<u8> {
-    codes.iter().rev().map(|&code| code ^ 2).collect()
-}

@@ -68,7 +68,7 @@ pub(crate) fn repeated(consensi: &[&[u8]]) -> Vec<Option<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulate::Random;
+    use crate::random::Random;
 
     #[test]
     fn what_another_holds_is_repeated_on_either_strand() {

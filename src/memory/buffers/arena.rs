@@ -1,9 +1,10 @@
 //! Slots of one size in large pieces of memory: what is read at random lies in huge pages, and every piece of it begins
 //! on a line of its own.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::memory::system::Anonymous;
 
@@ -64,7 +65,7 @@ impl Arena {
     }
 
     fn slabs(&self) -> MutexGuard<'_, Vec<Places>> {
-        self.slabs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.slabs.lock()
     }
 
     /// Bytes of a slab.

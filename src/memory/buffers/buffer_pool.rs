@@ -1,4 +1,4 @@
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 
 use crate::memory::Reservation;
 
@@ -20,7 +20,7 @@ impl SpareBuffers {
 
     /// A buffer to fill; what is in it is to be cleared.
     pub(crate) fn take(&self) -> Vec<u8> {
-        let mut all = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.buffers.lock();
         let buffer = all.0.pop().unwrap_or_default();
         let left = all.1.bytes() - buffer.capacity() as u64;
         all.1.resize(left);
@@ -29,7 +29,7 @@ impl SpareBuffers {
 
     /// Keeps a buffer where there is room for it.
     pub(crate) fn give(&self, buffer: Vec<u8>) {
-        let mut all = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.buffers.lock();
         let bytes = all.1.bytes() + buffer.capacity() as u64;
         if all.0.len() < KEPT && bytes <= self.most {
             all.1.resize(bytes);

@@ -1,7 +1,7 @@
 //! What waits for a writer: numbered items, handed over in any order, taken in order, bounded in bytes.
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::memory::{Reservation, Status};
 
@@ -56,14 +56,14 @@ impl<T> Window<T> {
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Hands over item `number`; waits while the window is full. False when the window was closed.
     pub(crate) fn put(&self, number: u64, item: T, bytes: u64) -> bool {
         let mut state = self.state();
         while !state.closed && number != state.next && state.bytes + bytes > state.limit(self.limit) {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.changed.wait(&mut state);
         }
         if state.closed {
             return false;
@@ -90,7 +90,7 @@ impl<T> Window<T> {
             if state.closed {
                 return None;
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.changed.wait(&mut state);
         }
     }
 
