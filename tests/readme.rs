@@ -1,42 +1,179 @@
-//! The transcripts of the README, run as they stand there: what a newcomer copies must print what is shown.
+//! What the documents state is true: the README's commands run and print what it shows, `docs/cli.md` describes the
+//! flags that exist, and links and named tests lead somewhere.
 
 mod common;
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
 use common::run;
 
-#[test]
-fn the_transcripts_of_the_readme_are_true() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let at = folder.path();
-    run(at, &["demo", "-o", "."]).fine();
-    std::fs::rename(at.join("demo.fa"), at.join("genome.fa")).expect("the demo keeps its genome");
-    run(at, &["build-index", "genome.fa"]).fine();
+/// Commands whose flags `docs/cli.md` must describe.
+const COMMANDS: [&str; 14] = [
+    "build-index",
+    "query",
+    "info",
+    "list",
+    "verify",
+    "spectrum",
+    "dump",
+    "annotate",
+    "mask",
+    "detect",
+    "candidates",
+    "families",
+    "demo",
+    "simulate",
+];
 
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("there is a README");
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(document: &str) -> String {
+    std::fs::read_to_string(root().join(document)).unwrap_or_else(|e| panic!("{document}: {e}"))
+}
+
+/// Markdown files that readers meet, relative to the root.
+fn documents() -> Vec<String> {
+    let docs = common::listing(&root().join("docs")).into_iter().filter(|name| name.ends_with(".md"));
+    let others = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "schema/format.md", "fuzz/README.md"];
+    docs.map(|name| format!("docs/{name}")).chain(others.map(str::to_owned)).collect()
+}
+
+/// Text outside fenced code.
+fn prose(text: &str) -> String {
+    let mut is_code = false;
+    let outside = text.lines().filter(|line| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_code ^= is_fence;
+        !is_code && !is_fence
+    });
+    outside.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn commands_of_the_readme_print_what_it_shows() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let readme = text("README.md");
+    let section = readme.split("## Example in 60 seconds\n").nth(1).expect("the README has an example");
+    let example = section.split("```").nth(1).expect("the example is a block of code");
+    let commands: Vec<&str> = example.lines().filter_map(|line| line.strip_prefix("reprise ")).collect();
+    assert!(commands.len() >= 3, "the README has an example");
+    for command in commands {
+        let command = command.split_once('#').map_or(command, |(command, _)| command);
+        run(folder.path(), &command.split_whitespace().collect::<Vec<_>>()).fine();
+    }
+
     let mut transcripts = 0;
     for block in readme.split("```console\n").skip(1) {
         let block = block.split("```").next().expect("a block ends");
         for transcript in block.split("$ reprise ").skip(1) {
             let (arguments, shown) = transcript.split_once('\n').expect("a command ends its line");
             let arguments: Vec<&str> = arguments.split_whitespace().collect();
-            assert_eq!(run(at, &arguments).fine().out, shown, "reprise {}", arguments.join(" "));
+            assert_eq!(run(folder.path(), &arguments).fine().out, shown, "reprise {}", arguments.join(" "));
             transcripts += 1;
         }
     }
     assert!(transcripts >= 4, "the README shows transcripts");
 }
 
+/// Long flags in a text, such as `--kmer`.
+fn flags(text: &str) -> BTreeSet<&str> {
+    let is_flag = |c: char| c == '-' || c.is_ascii_alphanumeric();
+    let words = text.split(|c| !is_flag(c)).filter_map(|word| word.strip_prefix("--"));
+    words.map(|word| word.trim_end_matches('-')).filter(|word| !word.is_empty() && !word.starts_with('-')).collect()
+}
+
+#[test]
+fn the_reference_describes_the_flags_that_exist() {
+    let helps = COMMANDS.map(|command| run(&root(), &[command, "--help"]).fine().out);
+    let mut exist: BTreeSet<&str> = BTreeSet::new();
+    for help in &helps {
+        // A description may mention other flags, so only the beginning of a line counts.
+        let named = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+        exist.extend(named.flat_map(|line| flags(line.split("  ").next().unwrap_or(line))));
+    }
+    let reference = text("docs/cli.md");
+    let described = flags(&reference);
+    let missing: Vec<_> = exist.difference(&described).filter(|flag| **flag != "help").collect();
+    assert!(missing.is_empty(), "docs/cli.md does not describe {missing:?}");
+    let unknown: Vec<_> = described.difference(&exist).filter(|flag| !["help", "version"].contains(flag)).collect();
+    assert!(unknown.is_empty(), "docs/cli.md describes {unknown:?}, which no command has");
+    for command in COMMANDS {
+        assert!(reference.contains(&format!("\n## `{command}`\n")), "docs/cli.md has no section of {command}");
+    }
+}
+
+/// The anchor of a heading, as GitHub and mdBook make it.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = kept.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[test]
+fn links_of_documents_lead_somewhere() {
+    let mut links = 0;
+    for document in documents() {
+        let text = prose(&text(&document));
+        let folder = root().join(&document);
+        let folder = folder.parent().expect("a document is in a folder");
+        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap_or(rest)) {
+            // Links to the web, and those to pages of GitHub outside the repository.
+            if link.contains("://") || link.starts_with("../../actions/") {
+                continue;
+            }
+            let (file, fragment) = link.split_once('#').map_or((link, None), |(file, part)| (file, Some(part)));
+            let target = if file.is_empty() { root().join(&document) } else { folder.join(file) };
+            assert!(target.exists(), "{document}: {link} leads nowhere");
+            if let Some(fragment) = fragment {
+                assert!(has_anchor(&target, fragment), "{document}: {link} leads to no heading");
+            }
+            links += 1;
+        }
+    }
+    assert!(links >= 20, "{links}");
+}
+
+fn has_anchor(document: &Path, fragment: &str) -> bool {
+    let text = std::fs::read_to_string(document).expect("the document is there");
+    prose(&text).lines().filter(|line| line.starts_with('#')).any(|heading| anchor(heading) == fragment)
+}
+
+#[test]
+fn the_book_contains_every_document() {
+    let summary = text("docs/SUMMARY.md");
+    for name in
+        common::listing(&root().join("docs")).iter().filter(|name| name.ends_with(".md") && *name != "SUMMARY.md")
+    {
+        assert!(summary.contains(&format!("({name})")), "docs/SUMMARY.md does not name {name}");
+    }
+}
+
+/// Tables with longer cells cannot be read on a terminal.
+#[test]
+fn the_readme_is_narrow() {
+    let readme = text("README.md");
+    for line in readme.lines().chain(text("CHANGELOG.md").lines()).chain(text("CONTRIBUTING.md").lines()) {
+        assert!(line.chars().count() <= 120, "over 120 columns: {line}");
+    }
+    for cell in readme.lines().filter(|line| line.starts_with('|')).flat_map(|line| line.split('|')) {
+        assert!(cell.trim().chars().count() <= 80, "a cell over 80 characters: {cell}");
+    }
+}
+
 /// Files of tests that documents name are there, and so are the functions that they name in parentheses behind them.
 #[test]
 fn the_tests_that_documents_name_exist() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let documents = common::listing(&root.join("docs")).into_iter().filter(|name| name.ends_with(".md"));
     let mut names = 0;
-    for document in documents.map(|name| format!("docs/{name}")).chain(["README.md".to_owned()]) {
-        let text = std::fs::read_to_string(root.join(&document)).expect("the document is there");
-        for part in text.split("`tests/").skip(1) {
+    for document in documents() {
+        for part in text(&document).split("`tests/").skip(1) {
             let (file, rest) = part.split_once('`').expect("a name ends");
-            let path = root.join("tests").join(file);
+            let path = root().join("tests").join(file);
+            if path.is_dir() {
+                continue;
+            }
             let test = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{document}: tests/{file}: {e}"));
             let within = rest.strip_prefix(" (").and_then(|rest| rest.split_once(')')).map_or("", |(within, _)| within);
             // Programs may be named there too.
