@@ -1,11 +1,11 @@
-//! The cache of an open index under a load that is larger than it: pages are asked for as Zipf's law has it, most of the
-//! dictionary does not fit. `cargo bench --bench cache`
+//! The cache of an open index that does not fit it: pages are requested by Zipf's law, and most of the dictionary
+//! is larger than the cache. `cargo bench --bench cache`
 //!
-//! Prints a table, a row for each size of the cache, as a share of the dictionary: hits, those of an ideal LRU of the
-//! whole size on the same trace, look-ups a second with one thread and with two (best of runs in turn) and their ratio, that
-//! ratio as it would be by time on the processors alone, sweeps, the longest that one look-up spent sweeping and the longest
-//! that one took (medians of the runs with two threads). Other work on the machine spoils the times.
-//! Without a cache it is the store that is measured. The genome is that of `--bench lookup`.
+//! Prints a table with a row for each size of the cache, as a share of the dictionary. Columns: hits; hits of an
+//! ideal LRU of the whole size on the same trace; look-ups a second with one thread and with two (best of runs in
+//! turn) and their ratio; that ratio by CPU time; sweeps; the longest time that one look-up swept, and the longest
+//! sweep (medians of the runs with two threads). Other work on the machine distorts the times. Size 0 measures the
+//! store without a cache. The genome is that of `--bench lookup`.
 
 mod common;
 

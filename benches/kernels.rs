@@ -1,5 +1,5 @@
-//! The kernels of a build: packing, iteration over k-mers, and a whole build of a small seeded genome (partition, sort,
-//! encode, write). `cargo bench --bench kernels`
+//! The kernels of a build: packing, iteration over k-mers, and a complete build of a small random genome
+//! (partition, sort, encode, write). `cargo bench --bench kernels`
 
 mod common;
 

@@ -1,7 +1,7 @@
 //! Look-ups in an open, warm index: one k-mer, batches, positions. `cargo bench --bench lookup`
 //!
-//! The genome is C. elegans where it is found (`genomes/celegans_WS220.fa.gz` in `$REPRISE_DATA` or `../shared/data`),
-//! else 20 Mb of seeded sequence. Its indexes are built first, into a folder that goes at the end.
+//! The genome is C. elegans if it is available (`genomes/celegans_WS220.fa.gz` in `$REPRISE_DATA` or
+//! `../shared/data`), otherwise 20 Mb of random sequence. Its indexes are built first, in a temporary folder.
 
 mod common;
 

@@ -1,4 +1,5 @@
-//! A library against a genome: seeds, extension and alignment, as `annotate` and `query --hits` do it. `cargo bench --bench search`
+//! A library against a genome: seeds, extension and alignment, as in `annotate` and `query --hits`.
+//! `cargo bench --bench search`
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! What the benchmarks share: seeded genomes and indexes of them.
+//! Random genomes and their indexes, for all benchmarks.
 
 // Each benchmark uses a part of this.
 #![allow(dead_code)]
@@ -12,7 +12,7 @@ use reprise::builder::{BuildOptions, build_index};
 use reprise::memory::Budget;
 use reprise::sequence::Source;
 
-/// What a benchmark's preparation may fail with.
+/// An error while a benchmark prepares its input.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Bytes of memory that a build in a benchmark may use.
