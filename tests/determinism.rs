@@ -7,7 +7,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{FILES, Oracle, PLAIN, fasta, repetitive_genome, run};
-use reprise::builder::{BuildOptions, BuildReport, build_index};
+use reprise::builder::{BuildOptions, BuildReport, BuildTuning, build_index_tuned};
 use reprise::index::Depth;
 use reprise::memory::Budget;
 use reprise::sequence::Source;
@@ -67,6 +67,8 @@ fn bytes_depend_on_the_genome_alone() {
     }
 }
 
+type Tuned<'a> = (&'a BuildOptions, &'a BuildTuning);
+
 struct Bench {
     folder: tempfile::TempDir,
     genome: Source,
@@ -80,10 +82,13 @@ impl Bench {
         Self { genome: Source::new(&genome), folder }
     }
 
-    fn build(&self, name: &str, options: &BuildOptions, memory: u64) -> (PathBuf, BuildReport) {
+    fn build(&self, name: &str, tuned: Tuned<'_>, memory: u64) -> (PathBuf, BuildReport) {
         let target = self.folder.path().join(name);
-        let built = build_index(std::slice::from_ref(&self.genome), &target, options, &Budget::new(memory), &Silent);
-        (target, built.expect("a genome"))
+        (target.clone(), self.build_at(&target, tuned, memory).expect("a genome"))
+    }
+
+    fn build_at(&self, target: &Path, tuned: Tuned<'_>, memory: u64) -> reprise::Result<BuildReport> {
+        build_index_tuned(std::slice::from_ref(&self.genome), target, tuned, &Budget::new(memory), &Silent)
     }
 }
 
@@ -115,25 +120,26 @@ fn answers(folder: &Path) -> String {
     said
 }
 
-/// K-mers sorted in any form, in units of parts of pages or of several pages, change no byte of the index.
+/// The width of records and the size of bins (parts of pages or several pages) change no byte of the index.
 #[test]
-fn wide_records_and_large_units() {
+fn wide_records_and_large_bins() {
     let bench = Bench::new();
     let usual = BuildOptions { max_positions: Some(50), ..BuildOptions::default() };
     for k in [8, 13, 31, 32] {
-        let usual = BuildOptions { k: Some(k), ..usual.clone() };
-        let (first, report) = bench.build(&format!("usual{k}"), &usual, 1 << 30);
+        let options = BuildOptions { k: Some(k), ..usual.clone() };
+        let usual = BuildTuning::default();
+        let (first, report) = bench.build(&format!("usual{k}"), (&options, &usual), 1 << 30);
         assert_eq!(report.passes, 1);
-        let wide = BuildOptions { least_record: 16, ..usual.clone() };
-        let least = least(&bench, &wide);
-        for (name, options, memory) in [
+        let wide = BuildTuning { min_record_bytes: 16, ..usual.clone() };
+        let least = least(&bench, (&options, &wide));
+        for (name, tuning, memory) in [
             ("wide", wide.clone(), 1 << 30),
             ("wide-little", wide, least),
-            ("units", BuildOptions { streams: 3, ..usual.clone() }, 1 << 30),
-            ("words-units", BuildOptions { streams: 2, least_record: 8, ..usual.clone() }, 1 << 30),
-            ("narrow-units", BuildOptions { streams: 5, least_record: 12, ..usual.clone() }, 1 << 30),
+            ("bins", BuildTuning { max_bins: 3, ..usual.clone() }, 1 << 30),
+            ("words-bins", BuildTuning { max_bins: 2, min_record_bytes: 8, ..usual.clone() }, 1 << 30),
+            ("narrow-bins", BuildTuning { max_bins: 5, min_record_bytes: 12, ..usual.clone() }, 1 << 30),
         ] {
-            let (other, passes) = bench.build(&format!("{name}{k}"), &options, memory);
+            let (other, passes) = bench.build(&format!("{name}{k}"), (&options, &tuning), memory);
             assert_eq!(passes.passes > 1, name == "wide-little", "k {k}, {name}: {} passes", passes.passes);
             for file in ["catalog.redb", "positions.blk", "sequence.2bit"] {
                 assert!(read(&first, file) == read(&other, file), "k {k}, {name}: {file} differs");
@@ -144,15 +150,12 @@ fn wide_records_and_large_units() {
 }
 
 /// The least memory that builds, to half a megabyte.
-fn least(bench: &Bench, options: &BuildOptions) -> u64 {
+fn least(bench: &Bench, tuned: Tuned<'_>) -> u64 {
     let target = bench.folder.path().join("trial");
-    let builds = |memory: &u64| {
-        let built = build_index(std::slice::from_ref(&bench.genome), &target, options, &Budget::new(*memory), &Silent);
-        match built {
-            Ok(_) => true,
-            Err(reprise::Error::Memory { .. }) => false,
-            Err(other) => panic!("{other}"),
-        }
+    let builds = |memory: &u64| match bench.build_at(&target, tuned, *memory) {
+        Ok(_) => true,
+        Err(reprise::Error::Memory { .. }) => false,
+        Err(other) => panic!("{other}"),
     };
     let least = (8..512u64).map(|halves| halves << 19).find(builds).expect("256 MiB are enough for a small genome");
     std::fs::remove_dir_all(&target).expect("an index can be removed");
@@ -163,10 +166,11 @@ fn least(bench: &Bench, options: &BuildOptions) -> u64 {
 #[test]
 fn wide_offsets() {
     let bench = Bench::new();
-    let narrow = BuildOptions { k: Some(15), ..BuildOptions::default() };
-    let wide = BuildOptions { wide_offsets_from: 100, ..narrow.clone() };
-    let (usual, _) = bench.build("narrow", &narrow, 1 << 30);
-    let (other, _) = bench.build("wide", &wide, 1 << 30);
+    let options = BuildOptions { k: Some(15), ..BuildOptions::default() };
+    let narrow = BuildTuning::default();
+    let wide = BuildTuning { wide_offsets_from: 100, ..narrow.clone() };
+    let (usual, _) = bench.build("narrow", (&options, &narrow), 1 << 30);
+    let (other, _) = bench.build("wide", (&options, &wide), 1 << 30);
     let version = |folder: &Path| read(folder, "sequence.2bit")[4..8].to_vec();
     assert_eq!((version(&usual), version(&other)), (vec![0, 0, 0, 0], vec![1, 0, 0, 0]));
     assert!(read(&usual, "positions.blk") == read(&other, "positions.blk"), "positions.blk differs");

@@ -1,55 +1,62 @@
-//! The seed order of a finished dictionary.
+//! Writes the seed order: all repeated k-mers by falling frequency, so that a reader gets the most frequent ones first.
 
 use std::collections::HashMap;
 
 use crate::Result;
 use crate::format::catalog::{CatalogTables, PageEntry, Record};
 use crate::format::seed_order::SeedEncoder;
-use crate::memory::system::Anonymous;
+use crate::memory::system::AnonymousMap;
 use crate::memory::{Budget, Component, Reservation};
 
-/// Frequencies below this have their cursor in an array.
-const DENSE: u64 = 1 << 12;
+/// Frequencies below this have their cursor in an array (32 KiB, a level-1 cache), the others in a map.
+const MAX_ARRAY_FREQUENCY: u64 = 1 << 12;
 
-/// The k-mers of a finished dictionary, to be put in order.
+/// Minimum seeds sorted in one walk, however little memory is free: 512 KiB at most.
+const MIN_SEEDS_PER_WALK: u64 = 1 << 16;
+
+/// The k-mers of a finished dictionary, from which the order is made.
 pub(crate) struct Dictionary<'a> {
     pub(crate) pages: &'a [PageEntry],
-    /// The repeated k-mers of every page, where they were kept.
-    pub(crate) repeats: Option<Vec<Repeats>>,
+    /// The repeated k-mers of every page, if they were kept.
+    pub(crate) repeats: Option<Vec<PageRepeats>>,
     pub(crate) frequencies: &'a ReadBack<'a>,
 }
 
-/// Reads the frequencies of a page, from its number, its entry and its bytes.
+/// Reads the frequencies of a written page from its number, its index entry and its bytes.
 pub(crate) type ReadBack<'a> = dyn Fn(u64, &PageEntry, &[u8]) -> Result<Vec<u64>> + 'a;
 
-/// Writes the seed order; gives the number of seeds. `stored` is the spectrum of the stored k-mers.
+/// Writes the seed order; returns the number of seeds. `stored` is the spectrum of the stored k-mers: (frequency, distinct
+/// k-mers), ascending.
 ///
-/// The spectrum says where in the order each frequency begins, so one walk over the pages puts every seed in its place.
-/// Where memory has no room for all of them, several walks take a range of frequencies each; a frequency with more
-/// k-mers than fit is written as its walk meets them, which is their order already. `memory` is what the passes used: it costs
-/// less than new memory.
+/// The spectrum determines where in the order each frequency begins, so one walk over the pages puts every seed in its
+/// place. If memory has no space for all seeds, several walks take a range of frequencies each; a frequency with more k-mers
+/// than fit is written during its walk, which visits them in order. `memory` is that of the passes, which is cheaper than
+/// new memory.
+///
+/// # Errors
+/// [`Error::Io`](crate::Error::Io), and those of reading pages back.
 pub(crate) fn write(
     tables: &mut CatalogTables<'_>,
     dictionary: &Dictionary<'_>,
     stored: &[(u64, u64)],
-    memory: (Anonymous, Reservation),
+    memory: (AnonymousMap, Reservation),
     budget: &Budget,
 ) -> Result<u64> {
-    let mut writer = Writer { encoder: SeedEncoder::default(), number: 0, seeds: 0 };
+    let mut writer = SeedWriter { encoder: SeedEncoder::default(), number: 0, seeds: 0 };
     let classes: Vec<(u64, u64)> = stored.iter().rev().copied().filter(|&(frequency, _)| frequency >= 2).collect();
     let total: u64 = classes.iter().map(|c| c.1).sum();
     let wide = dictionary.pages.last().is_some_and(|p| p.first_kmer > u64::from(u32::MAX) - u64::from(u16::MAX));
     let width = if wide { 8 } else { 4 };
-    let (mut memory, _reserved, room) = if memory.1.bytes() >= total * width {
+    let (mut memory, _reserved, capacity) = if memory.1.bytes() >= total * width {
         (memory.0, memory.1, total)
     } else {
         drop(memory);
-        let room = total.min((budget.free() / 2 / width).max(1 << 16));
-        (Anonymous::new(room * width)?, budget.wait(Component::Seeds, room * width), room)
+        let capacity = total.min((budget.free() / 2 / width).max(MIN_SEEDS_PER_WALK));
+        (AnonymousMap::new(capacity * width)?, budget.wait(Component::Seeds, capacity * width), capacity)
     };
     let mut rest = &classes[..];
     while let Some(&(frequency, count)) = rest.first() {
-        if count > room {
+        if count > capacity {
             dictionary.walk(
                 tables,
                 |f, kmer, tables| {
@@ -64,28 +71,29 @@ pub(crate) fn write(
             .iter()
             .take_while(|&&(_, count)| {
                 sum += count;
-                sum <= room
+                sum <= capacity
             })
             .count();
         let (classes, others) = rest.split_at(taken);
         rest = others;
         if wide {
-            place::<u64>(tables, dictionary, classes, memory.bytes(), &mut writer)?;
+            write_classes::<u64>(tables, dictionary, classes, memory.bytes(), &mut writer)?;
         } else {
-            place::<u32>(tables, dictionary, classes, memory.bytes(), &mut writer)?;
+            write_classes::<u32>(tables, dictionary, classes, memory.bytes(), &mut writer)?;
         }
     }
     writer.flush(tables)?;
     Ok(writer.seeds)
 }
 
-struct Writer {
+/// Writes seeds in records.
+struct SeedWriter {
     encoder: SeedEncoder,
     number: u64,
     seeds: u64,
 }
 
-impl Writer {
+impl SeedWriter {
     fn push(&mut self, frequency: u64, kmer: u64, tables: &mut CatalogTables<'_>) -> Result<()> {
         self.seeds += 1;
         if self.encoder.push(frequency, kmer) {
@@ -103,13 +111,13 @@ impl Writer {
     }
 }
 
-/// Number of a k-mer, as wide as it must be.
-trait Kmer: bytemuck::Pod {
+/// The number of a k-mer in the dictionary, in 32 bits if those suffice.
+trait KmerNumber: bytemuck::Pod {
     fn from_number(number: u64) -> Self;
     fn number(self) -> u64;
 }
 
-impl Kmer for u32 {
+impl KmerNumber for u32 {
     #[inline(always)]
     fn from_number(number: u64) -> Self {
         number as Self
@@ -120,7 +128,7 @@ impl Kmer for u32 {
     }
 }
 
-impl Kmer for u64 {
+impl KmerNumber for u64 {
     #[inline(always)]
     fn from_number(number: u64) -> Self {
         number
@@ -131,30 +139,31 @@ impl Kmer for u64 {
     }
 }
 
-fn place<K: Kmer>(
+/// Sorts the seeds of some frequency classes in `memory` and writes them.
+fn write_classes<K: KmerNumber>(
     tables: &mut CatalogTables<'_>,
     dictionary: &Dictionary<'_>,
     classes: &[(u64, u64)],
     memory: &mut [u8],
-    writer: &mut Writer,
+    writer: &mut SeedWriter,
 ) -> Result<()> {
-    // Where the next seed of a frequency goes; u64::MAX where the frequency is not in this range.
-    let mut dense = vec![u64::MAX; DENSE as usize];
-    let mut sparse = HashMap::new();
+    // Where the next seed of a frequency goes; u64::MAX if the frequency is not in these classes.
+    let mut cursors = vec![u64::MAX; MAX_ARRAY_FREQUENCY as usize];
+    let mut high_cursors = HashMap::new();
     let mut at = 0;
     for &(frequency, count) in classes {
-        if frequency < DENSE {
-            dense[frequency as usize] = at;
+        if frequency < MAX_ARRAY_FREQUENCY {
+            cursors[frequency as usize] = at;
         } else {
-            sparse.insert(frequency, at);
+            high_cursors.insert(frequency, at);
         }
         at += count;
     }
     let order: &mut [K] = bytemuck::cast_slice_mut(&mut memory[..at as usize * size_of::<K>()]);
     dictionary.walk(tables, |frequency, kmer, _| {
-        let cursor = match dense.get_mut(frequency as usize) {
+        let cursor = match cursors.get_mut(frequency as usize) {
             Some(cursor) => cursor,
-            None => match sparse.get_mut(&frequency) {
+            None => match high_cursors.get_mut(&frequency) {
                 Some(cursor) => cursor,
                 None => return Ok(()),
             },
@@ -202,16 +211,16 @@ impl Dictionary<'_> {
     }
 }
 
-/// The repeated k-mers of a page, about two bytes each: kept from encoding to the seed order where memory has room, so
-/// that pages need not be read back.
+/// The repeated k-mers of a page in about two bytes each, kept from encoding to the seed order if memory has space, so that
+/// pages need not be read back.
 #[derive(Debug, Default)]
-pub(crate) struct Repeats {
+pub(crate) struct PageRepeats {
     /// Gap to the slot before and frequency, both as LEB128.
     bytes: Vec<u8>,
     next_slot: u64,
 }
 
-impl Repeats {
+impl PageRepeats {
     /// Adds a k-mer; slots ascend.
     #[inline(always)]
     pub(crate) fn push(&mut self, slot: u64, frequency: u64) {
@@ -225,7 +234,7 @@ impl Repeats {
         self.next_slot = slot + 1;
     }
 
-    /// Bytes held, by capacity.
+    /// Allocated bytes.
     pub(crate) fn capacity_bytes(&self) -> u64 {
         self.bytes.capacity() as u64
     }
@@ -255,12 +264,12 @@ impl Repeats {
 
 #[cfg(test)]
 mod tests {
-    use super::Repeats;
+    use super::PageRepeats;
 
     #[test]
-    fn repeats_come_back() {
+    fn repeats_are_read_back() {
         let all = [(0, 2), (1, 127), (5, 128), (200, 1 << 40), (1 << 20, 3)];
-        let mut repeats = Repeats::default();
+        let mut repeats = PageRepeats::default();
         for (slot, frequency) in all {
             repeats.push(slot, frequency);
         }

@@ -1,4 +1,4 @@
-//! Every index below a folder, told from manifests and names alone.
+//! Finds every index below a folder by names and manifests alone, so that a large collection is listed at once.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
@@ -9,26 +9,27 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::bundle::{Manifest, is_bundle};
+use crate::bundle::manifest::{Manifest, is_bundle};
+use crate::bundle::staging::BUILDING;
 use crate::format::{CATALOG, MANIFEST};
 use crate::{Error, Result};
 
-/// In what state an index is, as far as its manifest and the lengths of its files tell.
+/// The state of an index, from its manifest and the lengths of its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Nothing is missing.
     Whole,
-    /// A build that is under way or was killed.
+    /// Its build runs or was killed.
     Unfinished,
     /// The manifest cannot be read, or a file is missing or of another length.
     Damaged,
-    /// Of a format that this program does not read.
+    /// Its format is newer than this program.
     Newer,
 }
 
 impl State {
-    /// The name, as users see it.
+    /// Its name in tables and JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Whole => "whole",
@@ -44,30 +45,30 @@ impl State {
 pub struct FoundIndex {
     /// Its folder, below the one that was searched.
     pub path: PathBuf,
-    /// In what state it is.
+    /// Its state.
     pub state: State,
-    /// Its manifest, where that can be read.
+    /// Its manifest, if that can be read.
     pub manifest: Option<Manifest>,
-    /// Its format, where that can be told.
+    /// Its format version, if known.
     pub format: Option<u32>,
     /// Bytes of all files in its folder.
     pub bytes: u64,
-    /// What is wrong with it.
+    /// The error of its check, if there was one.
     pub problem: Option<String>,
 }
 
-/// Finds every index in and below `folder`, in the order of their paths. Folders of indexes are not searched further. A
-/// link to a folder is followed, but no folder is searched twice, so that links may lead in circles; an index that a link
-/// leads to is listed under the link too. What cannot be read is told to `warn` and left out.
+/// Finds every index in and below `folder`, sorted by path. Folders of indexes are not searched further. Links to folders
+/// are followed, but no folder is searched twice, so cycles of links are harmless; an index behind a link is listed under
+/// the link too. Folders that cannot be read are passed to `warn` and skipped.
 ///
 /// # Errors
-/// [`Error::Io`] when `folder` itself cannot be read.
+/// [`Error::Io`] if `folder` itself cannot be read.
 pub fn list_indexes(folder: &Path, warn: &dyn Fn(&Error)) -> Result<Vec<FoundIndex>> {
     let mut search = Search { found: Vec::new(), links: BTreeSet::new(), searched: HashSet::new(), warn };
     let metadata = fs::metadata(folder).map_err(|e| Error::io("read", folder, e))?;
     fs::read_dir(folder).map_err(|e| Error::io("read", folder, e))?;
     search.below(folder.to_owned(), &metadata);
-    // Real folders first, so that an index has its own name and not that of a link to a folder above it.
+    // Real folders first, so that an index is listed under its own path and not under a link to a folder above it.
     while let Some(link) = search.links.pop_first() {
         match fs::metadata(&link) {
             Ok(metadata) if metadata.is_dir() => search.below(link, &metadata),
@@ -81,15 +82,15 @@ pub fn list_indexes(folder: &Path, warn: &dyn Fn(&Error)) -> Result<Vec<FoundInd
 
 struct Search<'a> {
     found: Vec<FoundIndex>,
-    /// Links that are still to be followed.
+    /// Links to follow later.
     links: BTreeSet<PathBuf>,
-    /// Device and number of folders that are no index.
+    /// Device and inode number of folders that are no index.
     searched: HashSet<(u64, u64)>,
     warn: &'a dyn Fn(&Error),
 }
 
 impl Search<'_> {
-    /// Searches a folder and all below it, without following links.
+    /// Searches a folder and everything below it, without following links.
     fn below(&mut self, folder: PathBuf, metadata: &Metadata) {
         let mut folders = vec![(folder, (metadata.dev(), metadata.ino()))];
         while let Some((folder, number)) = folders.pop() {
@@ -102,7 +103,7 @@ impl Search<'_> {
         }
     }
 
-    /// Looks at one folder: an index, or one that is searched.
+    /// Lists one folder if it is an index; otherwise queues its folders.
     fn folder(&mut self, folder: &Path, number: (u64, u64), folders: &mut Vec<(PathBuf, (u64, u64))>) -> Result<()> {
         let failed = |e| Error::io("read", folder, e);
         let (mut below, mut links, mut files) = (Vec::new(), BTreeSet::new(), Vec::new());
@@ -119,9 +120,9 @@ impl Search<'_> {
             }
         }
         let has = |name: &str| files.iter().any(|file| file == name);
-        let draft = folder.file_name().is_some_and(is_draft);
-        if draft || has(CATALOG) || (has(MANIFEST) && is_bundle(folder)) {
-            self.found.push(examine(folder, draft, has(MANIFEST))?);
+        let staging = folder.file_name().is_some_and(is_staging);
+        if staging || has(CATALOG) || (has(MANIFEST) && is_bundle(folder)) {
+            self.found.push(examine(folder, staging, has(MANIFEST))?);
             return Ok(());
         }
         self.searched.insert(number);
@@ -136,10 +137,10 @@ impl Search<'_> {
     }
 }
 
-/// Says in what state the index in a folder is.
-fn examine(folder: &Path, draft: bool, has_manifest: bool) -> Result<FoundIndex> {
+/// Determines the state of the index in a folder.
+fn examine(folder: &Path, staging: bool, has_manifest: bool) -> Result<FoundIndex> {
     let (mut state, mut manifest, mut format, mut problem) = (State::Whole, None, None, None);
-    let checked = if draft {
+    let checked = if staging {
         Err(Error::Unfinished { path: folder.to_owned(), problem: "its build has not ended".to_owned() })
     } else {
         Manifest::read(folder).and_then(|read| manifest.insert(read).check_lengths(folder))
@@ -147,7 +148,7 @@ fn examine(folder: &Path, draft: bool, has_manifest: bool) -> Result<FoundIndex>
     if let Err(e) = checked {
         state = match e {
             Error::Io { .. } => return Err(e),
-            Error::Unfinished { .. } if draft || !has_manifest => State::Unfinished,
+            Error::Unfinished { .. } if staging || !has_manifest => State::Unfinished,
             Error::Version { found, .. } => {
                 format = Some(found);
                 State::Newer
@@ -160,16 +161,13 @@ fn examine(folder: &Path, draft: bool, has_manifest: bool) -> Result<FoundIndex>
     Ok(FoundIndex { path: folder.to_owned(), state, manifest, format, bytes: bytes_below(folder), problem })
 }
 
-/// Whether this is the name of the folder in which an index is being built.
-fn is_draft(name: &OsStr) -> bool {
+/// Whether this is the name of a staging folder.
+fn is_staging(name: &OsStr) -> bool {
     let name = name.as_bytes();
-    name.starts_with(b".") && name.windows(BUILDING.len()).any(|part| part == BUILDING)
+    name.starts_with(b".") && name.windows(BUILDING.len()).any(|part| part == BUILDING.as_bytes())
 }
 
-/// Part of the name of a folder in which an index is being built.
-const BUILDING: &[u8] = b".building";
-
-/// Bytes of the files in a folder. A build under way makes and removes some meanwhile, and those do not count.
+/// Bytes of the files in a folder. A running build removes some of them in the meantime; those count nothing.
 fn bytes_below(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?))).fold(0, |sum, (path, metadata)| {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dictionary::{LayoutKind, Shape};
 use crate::format::{CATALOG, FORMAT_VERSION, Identity, MANIFEST, POSITIONS, SEQUENCE};
+use crate::fs::FileDigest;
 use crate::units::utc;
 use crate::{Error, Result};
 
@@ -113,16 +114,6 @@ pub struct Totals {
     pub position_bytes: u64,
     /// Seeds in the seed order: stored k-mers that occur twice or more.
     pub seeds: u64,
-}
-
-/// Length and digest of a file of the bundle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileDigest {
-    /// Bytes.
-    pub bytes: u64,
-    /// BLAKE3 in hexadecimal.
-    pub blake3: String,
 }
 
 /// The manifest of a bundle.

@@ -1,4 +1,4 @@
-//! The bundle as a whole: its manifest, how it comes into being and is published, and where bundles are found.
+//! The bundle as a whole: its manifest, how it is written and published, and how bundles are found.
 //!
 //! A bundle is a folder of four files, written once and never changed: `manifest.json`, `catalog.redb`,
 //! `positions.blk` and `sequence.2bit`.
@@ -7,7 +7,12 @@ pub(crate) mod checkpoint;
 pub(crate) mod draft;
 mod find_indexes;
 mod manifest;
+pub(crate) mod page_spool;
+mod staging;
+mod target;
 
+pub use crate::fs::FileDigest;
 pub use find_indexes::{FoundIndex, State, list_indexes};
-pub use manifest::{FileDigest, GenomeSummary, Manifest, MemoryHints, Parameters, SourceFile, Totals};
-pub(crate) use manifest::{MAX_MIN_FREQUENCY, is_bundle, is_manifest};
+pub(crate) use manifest::MAX_MIN_FREQUENCY;
+pub use manifest::{GenomeSummary, Manifest, MemoryHints, Parameters, SourceFile, Totals};
+pub(crate) use target::check_target;

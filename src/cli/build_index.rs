@@ -5,7 +5,7 @@ use clap::Args;
 use crate::builder::{BuildOptions, BuildReport, Plan};
 use crate::cli::{Settings, counted, grouped};
 use crate::dictionary::LayoutKind;
-use crate::memory::resident;
+use crate::memory::resident_memory;
 use crate::sequence::Source;
 use crate::units::human_bytes;
 use crate::{Error, Result, builder};
@@ -86,9 +86,6 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         wait: arguments.wait,
         prefix_names: arguments.prefix_names,
         resume: arguments.resume,
-        #[cfg(debug_assertions)]
-        large_pass: crate::fs::large_pass().unwrap_or(BuildOptions::default().large_pass),
-        ..BuildOptions::default()
     };
     if arguments.dry_run {
         let plan = settings
@@ -110,7 +107,7 @@ fn summary(report: &BuildReport, target: &std::path::Path, settings: &Settings) 
     let manifest = &report.manifest;
     let (genome, actual) = (&manifest.genome, &manifest.actual);
     let seconds = settings.progress.elapsed().as_secs_f64();
-    let peak = resident().map_or(0, |r| r.peak);
+    let peak = resident_memory().map_or(0, |r| r.peak);
     if settings.json {
         let json = serde_json::json!({
             "index": target.to_string_lossy(),

@@ -12,7 +12,7 @@ use crate::fs::Output;
 use crate::genome::Contig;
 use crate::index::{OpenOptions, Position};
 use crate::memory::Component;
-use crate::memory::buffers::{SpareBuffers, Window, make_room};
+use crate::memory::buffers::{BufferPool, ReorderBuffer, reserve_text};
 use crate::{Error, Index, Result};
 
 #[derive(Debug, Args)]
@@ -137,15 +137,15 @@ fn in_index_order(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
     let room = budget.limit() / 8 / workers;
     // Two waiting texts a worker keep the writer busy.
     let waiting = (2 * workers * expected).min(budget.limit() / 8);
-    let window = Window::charged(waiting, budget.hold(Component::Output));
-    let spare = SpareBuffers::new(budget.limit() / 8, budget.hold(Component::Output));
+    let window = ReorderBuffer::charged(waiting, budget.hold(Component::Output));
+    let spare = BufferPool::new(budget.limit() / 8, budget.hold(Component::Output));
     std::thread::scope(|scope| {
         let write = || {
-            let _closing = window.closing();
+            let _closing = window.close_on_drop();
             while let Some(page) = window.take() {
                 let page: Page = page;
                 page.write(rows, output)?;
-                spare.give(page.text);
+                spare.put_back(page.text);
             }
             Ok(())
         };
@@ -154,7 +154,7 @@ fn in_index_order(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
             .spawn_scoped(scope, write)
             .map_err(|e| Error::thread("pages", e))?;
         let next = std::sync::atomic::AtomicU64::new(0);
-        let closing = window.closing();
+        let closing = window.close_on_drop();
         let made = (0..workers).into_par_iter().try_for_each(|_| {
             let mut held = budget.hold(Component::Output);
             loop {
@@ -174,7 +174,7 @@ fn in_index_order(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
                         long.push((text.len(), kmer.kmer, kmer.frequency));
                         return Ok(());
                     }
-                    make_room(text);
+                    reserve_text(text);
                     rows.kmer(kmer.kmer, kmer.frequency, text);
                     if rows.positions {
                         let mut separator = b'\t';

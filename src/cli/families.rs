@@ -160,7 +160,7 @@ pub(crate) fn check_memory(genome: &[PathBuf], settings: &Settings) -> Result<()
     let budget = &settings.budget;
     let least = |threads: usize| {
         let families = OPEN_INDEX + families_memory(bases, 1, threads as u64);
-        budget.used() + families.max(crate::builder::least_memory())
+        budget.used() + families.max(crate::builder::min_memory())
     };
     if least(settings.threads) > budget.limit() {
         // With more memory there may be more threads.

@@ -8,7 +8,7 @@ use crate::bundle::Manifest;
 use crate::cli::{Settings, counted, grouped};
 use crate::format::{POSITIONS, SEQUENCE};
 use crate::index::{Difference, Differing, OpenOptions, least_memory, table_bytes};
-use crate::memory::{MemoryUsageBreakdown, Peak};
+use crate::memory::{MemoryPeak, MemoryUsageBreakdown};
 use crate::sequence::Source;
 use crate::units::human_bytes;
 use crate::{Error, Result};
@@ -201,7 +201,7 @@ fn memory(folder: &Path, settings: &Settings) -> Result<()> {
     let manifest = index.manifest();
     let least = least_memory(manifest);
     let mapped = [POSITIONS, SEQUENCE].map(|name| (name, manifest.files.get(name).map_or(0, |file| file.bytes)));
-    let report = MemoryUsageBreakdown::new(&settings.budget, &Peak::now(&settings.budget));
+    let report = MemoryUsageBreakdown::new(&settings.budget, &MemoryPeak::now(&settings.budget));
     if settings.json {
         let json = serde_json::json!({
             "index": folder.to_string_lossy(),

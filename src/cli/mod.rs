@@ -29,8 +29,8 @@ use crate::fs::Output;
 use crate::index::{CacheOptions, OpenOptions};
 use crate::memory::system::share_one_arena;
 use crate::memory::{
-    Budget, Component, MemoryUsageBreakdown, Monitor, Peak, Reservation, available_memory, available_threads, headroom,
-    process_limit, resident,
+    Budget, Component, MemoryPeak, MemoryUsageBreakdown, Monitor, Reservation, available_memory, available_threads,
+    free_memory, process_limit, resident_memory,
 };
 use crate::text::printable;
 use crate::units::{counted, grouped, human_bytes, parse_size};
@@ -205,7 +205,7 @@ impl Settings {
         let (threads, crowded) = threads_for(common.threads, cores, limit);
         let budget = Budget::new(limit);
         let mut program = budget.hold(Component::Program);
-        program.resize(resident().map_or(0, |now| now.anonymous));
+        program.resize(resident_memory().map_or(0, |now| now.anonymous));
         let settings = Self {
             threads,
             budget,
@@ -326,14 +326,14 @@ impl Settings {
         if brief && self.monitor_memory.is_none() {
             // A thread would take as long as the command.
             command()?;
-            return self.report_memory(&Peak::now(&self.budget), report);
+            return self.report_memory(&MemoryPeak::now(&self.budget), report);
         }
         let series = self.monitor_memory.as_deref().map(|path| -> Result<Output> {
             let mut series = Output::create(Some(path), self.force)?;
             series.write_all(Monitor::<Output>::HEADER.as_bytes()).map_err(|e| Error::io("write", path, e))?;
             Ok(series)
         });
-        let monitor = Monitor::start(&self.budget, LOOK_EVERY, headroom, series.transpose()?)
+        let monitor = Monitor::start(&self.budget, LOOK_EVERY, free_memory, series.transpose()?)
             .map_err(|e| Error::thread("the memory", e))?;
         let outcome = command();
         let (peak, series) = monitor
@@ -347,7 +347,7 @@ impl Settings {
     }
 
     /// Writes the memory report, where one is wanted, to standard error or to `output`.
-    fn report_memory(&self, peak: &Peak, output: Option<Output>) -> Result<()> {
+    fn report_memory(&self, peak: &MemoryPeak, output: Option<Output>) -> Result<()> {
         let Some(path) = &self.memory_report else { return Ok(()) };
         let report = MemoryUsageBreakdown::new(&self.budget, peak);
         let text = if self.json { report.json() } else { report.text() };

@@ -11,9 +11,9 @@ use redb::{AccessGuard, Builder, Database, ReadableDatabase, StorageBackend, Tab
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::draft::Syncer;
 use crate::format::tree::{StoreFile, Stored};
 use crate::format::{Identity, Piece, tree};
+use crate::fs::Syncer;
 use crate::{Error, Result};
 
 /// Dictionary pages by number.

@@ -175,7 +175,7 @@ impl StoreFile {
 
     /// The whole file.
     pub(crate) fn map(&self) -> Result<memmap2::Mmap> {
-        crate::memory::system::map_read_only(&self.file, &self.path)
+        crate::fs::map_read_only(&self.file, &self.path)
     }
 
     /// The table of this name.

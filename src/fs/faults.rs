@@ -1,26 +1,25 @@
-//! Faults of the system on demand. The variable `REPRISE_FAULT` of a program built with debug assertions lists what is to
-//! happen, `;` between:
+//! Makes system calls fail, so that tests can check every way in which a disk or a process can fail. The variable
+//! `REPRISE_FAULT` of a program built with debug assertions lists the faults, separated by `;`:
 //!
 //! ```text
 //! KIND CALLS N    KIND: ENOSPC, EIO and so on (the call fails), short (half of the bytes go through), kill (the process
-//!                 ends before the call), tear (it ends after half of the bytes), int, term, hup, stop (it gets that
-//!                 signal before the call), log (nothing happens)
+//!                 ends before the call), tear (it ends after half of the bytes), int, term, hup, stop (it receives that
+//!                 signal before the call), log (no fault)
 //!                 CALLS: create, write, truncate, sync, rename, remove, read, lock, or any for all of them
 //!                 N: the number of the call, from 1; `N+` for it and all after it
 //! ```
 //!
-//! `REPRISE_FAULT_LOG` names a file that gets a line for each call. `REPRISE_LARGE_PASS` lowers the bytes of records from
-//! which a build takes several passes.
+//! `REPRISE_FAULT_LOG` names a file to which each call adds a line. `REPRISE_LARGE_PASS` lowers the bytes of records from
+//! which a build makes several passes.
 
 use parking_lot::Mutex;
 use std::io::{self, Write};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM};
 use signal_hook::low_level::raise;
-
-use crate::fs::Call;
 
 struct Fault {
     kind: String,
@@ -52,8 +51,8 @@ static FAULTS: LazyLock<Option<Faults>> = LazyLock::new(|| {
 });
 
 impl Fault {
-    /// Counts the call; what becomes of it, and of how many of its bytes.
-    fn strike(&self, call: &str, bytes: usize) -> io::Result<usize> {
+    /// Counts the call; fails it, or returns how many of its bytes it may move.
+    fn apply(&self, call: &str, bytes: usize) -> io::Result<usize> {
         if self.calls != "any" && self.calls != call {
             return Ok(bytes);
         }
@@ -82,29 +81,26 @@ impl Fault {
     }
 }
 
-/// Gets a signal, and leaves the thread that heeds it some time to do so.
+/// Time for the signal thread to react before the call continues.
+const SIGNAL_WAIT: Duration = Duration::from_millis(300);
+
+/// Raises a signal and waits for the thread that handles it.
 fn signalled(signal: i32) -> io::Result<()> {
     raise(signal)?;
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    std::thread::sleep(SIGNAL_WAIT);
     Ok(())
 }
 
-/// What becomes of a call.
-pub(crate) fn before(call: Call) -> io::Result<()> {
-    shortened(call, 0).map(drop)
-}
-
-/// What becomes of a call that moves bytes, and how many of them it may move.
-pub(crate) fn shortened(call: Call, bytes: usize) -> io::Result<usize> {
+/// Logs a call, and fails it or returns how many of its bytes it may move.
+pub(super) fn fault_of(call: &str, bytes: usize) -> io::Result<usize> {
     let Some(faults) = &*FAULTS else { return Ok(bytes) };
-    let name = format!("{call:?}").to_lowercase();
     if let Some(mut log) = faults.log.as_ref().map(Mutex::lock) {
-        let _ = writeln!(log, "{name}");
+        let _ = writeln!(log, "{call}");
     }
-    faults.all.iter().try_fold(bytes, |bytes, fault| fault.strike(&name, bytes))
+    faults.all.iter().try_fold(bytes, |bytes, fault| fault.apply(call, bytes))
 }
 
-/// See `BuildOptions::large_pass`.
+/// The value of `REPRISE_LARGE_PASS`, in bytes: see `BuildTuning::large_pass`.
 pub(crate) fn large_pass() -> Option<u64> {
     std::env::var("REPRISE_LARGE_PASS").ok()?.parse().ok()
 }

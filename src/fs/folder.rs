@@ -1,5 +1,5 @@
-//! Open folders: what is done in one is done in that folder, whatever another process puts under its name meanwhile. No
-//! name in it is followed where it is a symbolic link.
+//! Open folders, so that a path that another process changes in the meantime cannot redirect a write or a removal: all
+//! calls go through the handle of the folder, and no name in it is followed if it is a symbolic link.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -11,31 +11,32 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self as system, AtFlags, CWD, Dir, FileType, Mode, OFlags, RawMode, Stat};
 use rustix::process::geteuid;
 
-use crate::fs::{Call, File, call};
+use crate::fs::call::{Call, call};
+use crate::fs::file::{File, unique_suffix};
 use crate::{Error, Result};
 
-/// Symbolic links that are followed one after the other at most, as Linux does (path_resolution(7)).
+/// Maximum symbolic links that are followed for one path, as in Linux (path_resolution(7)).
 const MAX_LINKS: usize = 40;
-/// Permission bits by which others than the owner may write.
+/// Permission bits that let users other than the owner write.
 const OTHERS_WRITE: RawMode = 0o022;
-/// The bit of a folder whose entries only their owners remove.
+/// Permission bit of a folder from which only the owner of an entry may remove it.
 const STICKY: RawMode = 0o1000;
 /// All permission bits.
 const PERMISSIONS: RawMode = 0o7777;
 
-/// How the name of a file begins that is made only to see who owns it.
-pub(crate) const PROBE: &str = ".owner-";
+/// Prefix of the names of files that are created only to find out who owns new files.
+pub(crate) const OWNER_PROBE: &str = ".owner-";
 
-/// What lies under a name.
+/// Metadata of a name in a folder.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
     pub(crate) kind: FileType,
     pub(crate) owner: u32,
     pub(crate) group: u32,
     mode: RawMode,
-    /// Names that it has.
+    /// Hard links.
     pub(crate) links: u64,
-    /// Device and number.
+    /// Device and inode number.
     pub(crate) identity: (u64, u64),
 }
 
@@ -57,7 +58,7 @@ impl Entry {
         self.kind == FileType::RegularFile
     }
 
-    /// Whether it is a file of this user without other names.
+    /// Whether it is a file of this user with a single name.
     pub(crate) fn is_own_file(&self) -> bool {
         self.is_file() && self.links == 1 && is_this_user(self.owner)
     }
@@ -70,18 +71,18 @@ impl Entry {
         self.kind == FileType::Symlink
     }
 
-    /// Whether others than its owner may write to it.
+    /// Whether users other than its owner may write to it.
     pub(crate) fn others_may_write(&self) -> bool {
         self.mode & OTHERS_WRITE != 0
     }
 
-    /// Whether this user may not remove an entry of this folder, since only its owner may (the sticky bit).
-    pub(crate) fn keeps_from_removal(&self, entry: &Self) -> bool {
+    /// Whether the sticky bit of this folder forbids this user to remove an entry.
+    pub(crate) fn forbids_removal_of(&self, entry: &Self) -> bool {
         let user = geteuid().as_raw();
         self.mode & STICKY != 0 && user != 0 && user != self.owner && user != entry.owner
     }
 
-    /// What it is, with an article.
+    /// Its type with an article, for messages.
     pub(crate) fn noun(&self) -> &'static str {
         match self.kind {
             FileType::RegularFile => "a file",
@@ -102,14 +103,14 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Opens a folder by its path, through links.
+    /// Opens a folder by its path; follows links.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self { handle: system::openat(CWD, path, flags, Mode::empty())?, path: path.to_owned() })
     }
 
-    /// Opens the folder that a path lies in.
-    pub(crate) fn around(path: &Path) -> io::Result<Self> {
+    /// Opens the parent folder of a path.
+    pub(crate) fn open_parent(path: &Path) -> io::Result<Self> {
         Self::open(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
     }
 
@@ -124,18 +125,18 @@ impl Folder {
         &self.path
     }
 
-    /// The path of a name in it, for messages and for those who open by path.
+    /// The path of a name in it, for messages and for code that opens files by path.
     pub(crate) fn join(&self, name: impl AsRef<OsStr>) -> PathBuf {
         if self.path == Path::new(".") { name.as_ref().into() } else { self.path.join(name.as_ref()) }
     }
 
-    /// What this folder is.
+    /// Metadata of this folder.
     pub(crate) fn entry(&self) -> io::Result<Entry> {
         Ok(Entry::of(&system::fstat(&self.handle)?))
     }
 
-    /// What lies under a name, links not followed; `None` where nothing does.
-    pub(crate) fn look(&self, name: impl AsRef<OsStr>) -> io::Result<Option<Entry>> {
+    /// Metadata of a name, links not followed; `None` if the name does not exist.
+    pub(crate) fn stat(&self, name: impl AsRef<OsStr>) -> io::Result<Option<Entry>> {
         match system::statat(&self.handle, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(Entry::of(&stat))),
             Err(rustix::io::Errno::NOENT) => Ok(None),
@@ -143,7 +144,7 @@ impl Folder {
         }
     }
 
-    /// The names in it, in order.
+    /// The names in it, sorted.
     pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.handle)? {
@@ -157,17 +158,17 @@ impl Folder {
         Ok(names)
     }
 
-    /// Whether this user made the folder: it has the owner that a file of this user would have in it. On file systems that
-    /// map owners that is not the user's own number.
+    /// Whether this user created the folder: its owner is the owner of a new file in it. On file systems that map owners
+    /// that is not the user's own number.
     pub(crate) fn is_own(&self) -> io::Result<bool> {
         let owner = self.entry()?.owner;
         if is_this_user(owner) {
             return Ok(true);
         }
-        let name = format!("{PROBE}{}", super::unique());
+        let name = format!("{OWNER_PROBE}{}", unique_suffix());
         let made = match self.create_file(&name) {
             Ok(file) => file.entry(),
-            // Who may not write here did not make it.
+            // A user who may not write to it did not create it.
             Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
                 return Ok(false);
             }
@@ -177,18 +178,18 @@ impl Folder {
         Ok(made?.owner == owner)
     }
 
-    /// Fails where this user may not make and remove names in it.
+    /// Fails if this user may not create and remove names in it.
     pub(crate) fn check_writable(&self) -> io::Result<()> {
         let access = system::Access::WRITE_OK | system::Access::EXEC_OK;
         Ok(system::accessat(&self.handle, ".", access, AtFlags::empty())?)
     }
 
-    /// Makes a folder in this one; its permissions are those of `mode` that the umask leaves.
+    /// Creates a folder in this one, with the permissions `mode` less the umask.
     pub(crate) fn create_folder(&self, name: impl AsRef<OsStr>, mode: RawMode) -> io::Result<()> {
         call(Call::Create, || Ok(system::mkdirat(&self.handle, name.as_ref(), Mode::from_raw_mode(mode))?))
     }
 
-    /// Makes a file that must not be there yet.
+    /// Creates a file that must not exist.
     pub(crate) fn create_file(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o666);
@@ -196,7 +197,7 @@ impl Folder {
         call(Call::Create, open).map(|handle| File(handle.into()))
     }
 
-    /// Opens a file that is there, to read it and, if `write`, to write to it. Never waits, as for the other end of a pipe.
+    /// Opens an existing file for reading and, if `write`, for writing. Never waits for the other end of a pipe.
     pub(crate) fn open_file(&self, name: impl AsRef<OsStr>, write: bool) -> io::Result<File> {
         let access = if write { OFlags::RDWR } else { OFlags::RDONLY };
         let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -209,12 +210,12 @@ impl Folder {
         Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {}", entry.noun())))
     }
 
-    /// Gives what is under `from` the name `to` in another folder, which takes the place of a file there.
+    /// Renames `from` to `to` in another folder; replaces a file of that name.
     pub(crate) fn rename(&self, from: &OsStr, folder: &Folder, to: &OsStr) -> io::Result<()> {
         call(Call::Rename, || Ok(system::renameat(&self.handle, from, &folder.handle, to)?))
     }
 
-    /// As [`rename`](Self::rename), but fails with [`io::ErrorKind::AlreadyExists`] where there is something.
+    /// As [`rename`](Self::rename), but fails with [`io::ErrorKind::AlreadyExists`] if the new name exists.
     pub(crate) fn rename_new(&self, from: &OsStr, folder: &Folder, to: &OsStr) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         {
@@ -225,23 +226,23 @@ impl Folder {
                 outcome => return outcome,
             }
         }
-        if self.look(from)?.is_some_and(|entry| entry.is_file()) {
-            // A link fails where there is something, on every file system that has links.
+        if self.stat(from)?.is_some_and(|entry| entry.is_file()) {
+            // Linking fails if the name exists, on every file system with hard links.
             let link = || Ok(system::linkat(&self.handle, from, &folder.handle, to, AtFlags::empty())?);
             match call(Call::Rename, link) {
                 Ok(()) => return self.remove_file(from),
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Err(e),
-                // A file system without links has no way but to look first.
+                // A file system without hard links can only check first.
                 Err(_) => {}
             }
         }
-        match folder.look(to)? {
+        match folder.stat(to)? {
             Some(_) => Err(io::ErrorKind::AlreadyExists.into()),
             None => self.rename(from, folder, to),
         }
     }
 
-    /// Two names change places in one step, where the file system can do that.
+    /// Exchanges two names atomically, if the file system supports it.
     pub(crate) fn exchange(&self, one: &OsStr, folder: &Folder, other: &OsStr) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         {
@@ -257,8 +258,8 @@ impl Folder {
         call(Call::Remove, || Ok(system::unlinkat(&self.handle, name.as_ref(), AtFlags::empty())?))
     }
 
-    /// Removes a file or a link that may be gone already.
-    pub(crate) fn remove_file_if_there(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+    /// Removes a file or a link that may be missing.
+    pub(crate) fn remove_file_if_present(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
         match self.remove_file(name) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             outcome => outcome,
@@ -270,60 +271,60 @@ impl Folder {
         call(Call::Remove, || Ok(system::unlinkat(&self.handle, name.as_ref(), AtFlags::REMOVEDIR)?))
     }
 
-    /// Makes the names in it durable.
+    /// Makes the names in this folder durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
         call(Call::Sync, || Ok(system::fsync(&self.handle)?))
     }
 
-    /// Gives this folder the permissions and the group of another one.
-    pub(crate) fn imitate(&self, other: &Entry) {
-        imitate(&self.handle, other);
+    /// Sets the permissions and the group of another folder.
+    pub(crate) fn copy_permissions(&self, other: &Entry) {
+        copy_permissions(&self.handle, other);
     }
 }
 
 impl File {
-    /// What the file is.
+    /// Metadata of the file.
     pub(crate) fn entry(&self) -> io::Result<Entry> {
         Ok(Entry::of(&system::fstat(&self.0)?))
     }
 
-    /// Gives this file the permissions and the group of another one.
-    pub(crate) fn imitate(&self, other: &Entry) {
-        imitate(&self.0, other);
+    /// Sets the permissions and the group of another file.
+    pub(crate) fn copy_permissions(&self, other: &Entry) {
+        copy_permissions(&self.0, other);
     }
 }
 
-/// Gives what is open the permissions and the group of another file or folder, as far as this user may. A group that it
-/// cannot have gets no permissions that all have not.
-fn imitate(handle: impl std::os::fd::AsFd, other: &Entry) {
+/// Sets the permissions and the group of another file or folder, as far as this user may. If the group cannot be set, the
+/// group gets only the permissions of all users, since it is another group.
+fn copy_permissions(handle: impl std::os::fd::AsFd, other: &Entry) {
     let Ok(now) = system::fstat(&handle).map(|stat| Entry::of(&stat)) else { return };
     let mut mode = other.mode;
     let group = rustix::fs::Gid::from_raw(other.group);
     if now.group != other.group && system::fchown(&handle, None, Some(group)).is_err() {
         mode = mode & !0o2070 | (mode & 0o007) << 3;
     }
-    // Permissions that a file system has not are not worth failing for.
+    // A file system without permissions is no reason to fail.
     let _ = system::fchmod(&handle, Mode::from_raw_mode(mode));
 }
 
-/// Whether a file system lacks a way to rename, as those over a network do.
+/// Whether a rename failed because the file system does not support it, as network file systems do not.
 pub(crate) fn is_unsupported(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported || matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS))
 }
 
-/// The path that a path means: where its last name is a symbolic link, what that leads to. As Linux does in shared folders
-/// (`fs.protected_symlinks`), only links of this user, of root and of the owner of the folder are followed.
+/// Resolves the last name of a path if it is a symbolic link. As Linux does in shared folders
+/// (`fs.protected_symlinks`), this follows only links of this user, of root and of the owner of the folder.
 ///
 /// # Errors
-/// [`Error::NotOurs`] for a link of another user and for one that leads nowhere; [`Error::Io`].
-pub(crate) fn follow(given: &Path) -> Result<PathBuf> {
+/// [`Error::NotOurs`] for a link of another user and for a dangling link; [`Error::Io`].
+pub(crate) fn resolve_links(given: &Path) -> Result<PathBuf> {
     let failed = |e| Error::io("look at", given, e);
     let refused = |problem: String| Err(Error::NotOurs { path: given.to_owned(), problem });
     let mut path = given.to_owned();
     for _ in 0..MAX_LINKS {
         let Some(name) = path.file_name() else { return Ok(path) };
-        let folder = Folder::around(&path).map_err(failed)?;
-        let Some(link) = folder.look(name).map_err(failed)?.filter(Entry::is_link) else { return Ok(path) };
+        let folder = Folder::open_parent(&path).map_err(failed)?;
+        let Some(link) = folder.stat(name).map_err(failed)?.filter(Entry::is_link) else { return Ok(path) };
         let trusted = [geteuid().as_raw(), 0, folder.entry().map_err(failed)?.owner];
         if !trusted.contains(&link.owner) {
             let owner = user(link.owner);
@@ -344,12 +345,12 @@ pub(crate) fn follow(given: &Path) -> Result<PathBuf> {
     Err(failed(io::Error::from_raw_os_error(libc::ELOOP)))
 }
 
-/// Whether a number is that of this user.
+/// Whether a user number is that of this user.
 pub(crate) fn is_this_user(number: u32) -> bool {
     number == geteuid().as_raw()
 }
 
-/// A user, for people: `user 1001 (alice)`.
+/// A user number for messages: `user 1001 (alice)`.
 pub(crate) fn user(number: u32) -> String {
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let named = users.lines().find_map(|line| {
@@ -383,7 +384,7 @@ mod tests {
         assert!(folder.open_folder("folder").is_err());
         assert!(folder.open_file("file", true).is_err());
         assert!(folder.create_file("dangling").is_err() && folder.create_file("file").is_err());
-        assert!(folder.look("file").expect("there").is_some_and(|entry| entry.is_link()));
+        assert!(folder.stat("file").expect("there").is_some_and(|entry| entry.is_link()));
         for name in ["folder", "file", "dangling"] {
             folder.remove_file(name).expect("the link goes");
         }
@@ -403,13 +404,13 @@ mod tests {
         symlink("gone", path("dangling")).expect("linked");
         symlink("round", path("round")).expect("linked");
         symlink(".", path("here")).expect("linked");
-        assert_eq!(follow(&path("two")).expect("followed"), path("file"));
-        assert_eq!(follow(&path("new")).expect("no link"), path("new"));
-        let dangling = follow(&path("dangling")).err().map(|e| e.to_string()).unwrap_or_default();
+        assert_eq!(resolve_links(&path("two")).expect("followed"), path("file"));
+        assert_eq!(resolve_links(&path("new")).expect("no link"), path("new"));
+        let dangling = resolve_links(&path("dangling")).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(dangling.contains("gone, which is not there"), "{dangling}");
-        assert!(matches!(follow(&path("round")), Err(Error::Io { .. })));
-        assert_eq!(follow(&path("here")).expect("followed"), fs::canonicalize(at.path()).expect("there"));
-        assert!(matches!(follow(&path("no/way")), Err(Error::Io { .. })));
+        assert!(matches!(resolve_links(&path("round")), Err(Error::Io { .. })));
+        assert_eq!(resolve_links(&path("here")).expect("followed"), fs::canonicalize(at.path()).expect("there"));
+        assert!(matches!(resolve_links(&path("no/way")), Err(Error::Io { .. })));
     }
 
     #[test]

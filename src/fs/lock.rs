@@ -1,52 +1,57 @@
-//! The lock of those who build: held by one process at a time, and gone with it however it ends.
+//! A lock file, so that only one process at a time builds an index or works in a results folder. The system releases the
+//! lock with its process, however that ends.
 
 use std::fs::{self, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use crate::fs::{Folder, user};
+use crate::fs::file::File;
+use crate::fs::folder::{Folder, user};
 use crate::units::utc;
 use crate::{Error, LockHolder, Result};
 
-/// This process, since now.
+/// This process as the holder of a lock from now on.
 fn this_process() -> LockHolder {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     LockHolder { process: std::process::id(), host, since: utc(now()) }
 }
 
-/// A lock that is held.
+/// A lock of this process; released when dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: crate::fs::File,
-    /// Who held it before, where that process did not end as it should.
-    pub(crate) before: Option<LockHolder>,
+    _file: File,
+    /// The holder before, if that process did not end normally.
+    pub(crate) previous: Option<LockHolder>,
 }
 
-/// What asking for a lock came to.
-pub(crate) enum Asked {
-    Held(Lock),
-    /// Another process holds it, this one where it has said so.
+/// The outcome of an attempt to take a lock.
+pub(crate) enum LockAttempt {
+    /// This process has the lock.
+    Acquired(Lock),
+    /// Another process has it; `None` if its record cannot be read.
     Busy(Option<LockHolder>),
-    /// It, or the folder it lies in, was removed meanwhile.
-    Gone,
-    /// The file system has no locks, or none that other machines see.
-    NoLocks(String),
+    /// The file or its folder was removed in the meantime.
+    Removed,
+    /// The file system has no locks, or none that other machines see; what the system reported.
+    Unsupported(String),
 }
 
-/// Asks for the lock in a file of an open folder, which is made if need be. `own` says which owners of a file count as this
-/// user.
+/// Tries to take the lock in a file of an open folder; creates the file if it is missing. `own` returns whether the owner
+/// of a file counts as this user.
 ///
 /// # Errors
-/// [`Error::Occupied`] where something lies there that is no lock of this user; [`Error::Io`].
-pub(crate) fn ask(folder: &Folder, name: &str, own: impl Fn(u32) -> bool) -> Result<Asked> {
+/// [`Error::Occupied`] if the name is taken by something that is no lock of this user; [`Error::Io`].
+pub(crate) fn acquire(folder: &Folder, name: &str, own: impl Fn(u32) -> bool) -> Result<LockAttempt> {
     let path = folder.join(name);
     let failed = |e| Error::io("lock", &path, e);
     let occupied = |problem: String| Err(Error::Occupied { path: path.clone(), problem });
-    let Some(there) = folder.look(name).map_err(failed)? else {
+    let Some(there) = folder.stat(name).map_err(failed)? else {
         return match folder.create_file(name) {
-            Ok(file) => hold(folder, name, file),
-            // Another process was faster, or the folder went.
-            Err(e) if matches!(e.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => Ok(Asked::Gone),
+            Ok(file) => lock_file(folder, name, file),
+            // Another process was faster, or the folder was removed.
+            Err(e) if matches!(e.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => {
+                Ok(LockAttempt::Removed)
+            }
             Err(e) => Err(Error::io("create", &path, e)),
         };
     };
@@ -57,7 +62,7 @@ pub(crate) fn ask(folder: &Folder, name: &str, own: impl Fn(u32) -> bool) -> Res
     let mine = own(there.owner);
     let mut file = match folder.open_file(name, mine) {
         Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Asked::Gone),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(LockAttempt::Removed),
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied && !mine => {
             let owner = user(there.owner);
             return occupied(format!(
@@ -68,13 +73,13 @@ pub(crate) fn ask(folder: &Folder, name: &str, own: impl Fn(u32) -> bool) -> Res
     };
     let opened = file.entry().map_err(failed)?;
     if opened.identity != there.identity {
-        return Ok(Asked::Gone);
+        return Ok(LockAttempt::Removed);
     }
     if mine {
-        return hold(folder, name, file);
+        return lock_file(folder, name, file);
     }
     match file.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => Ok(Asked::Busy(holder(&mut file))),
+        Err(TryLockError::WouldBlock) => Ok(LockAttempt::Busy(holder(&mut file))),
         Err(TryLockError::Error(e)) if !is_unsupported(&e) => Err(failed(e)),
         _ => {
             let owner = user(there.owner);
@@ -83,37 +88,37 @@ pub(crate) fn ask(folder: &Folder, name: &str, own: impl Fn(u32) -> bool) -> Res
     }
 }
 
-/// Takes the lock of an open file of this user.
-fn hold(folder: &Folder, name: &str, mut file: crate::fs::File) -> Result<Asked> {
+/// Takes the lock of an open file of this user and records this process in it.
+fn lock_file(folder: &Folder, name: &str, mut file: File) -> Result<LockAttempt> {
     let path = folder.join(name);
     let failed = |e| Error::io("lock", &path, e);
     match file.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Ok(Asked::Busy(holder(&mut file))),
-        Err(TryLockError::Error(e)) if is_unsupported(&e) => return Ok(Asked::NoLocks(e.to_string())),
+        Err(TryLockError::WouldBlock) => return Ok(LockAttempt::Busy(holder(&mut file))),
+        Err(TryLockError::Error(e)) if is_unsupported(&e) => return Ok(LockAttempt::Unsupported(e.to_string())),
         Err(TryLockError::Error(e)) => return Err(failed(e)),
     }
-    // Its holder removes the file before giving up the lock: then this is the lock of nothing.
+    // A holder removes the file before it releases the lock: then the lock of this file protects nothing.
     let ours = file.entry().map_err(failed)?;
-    if folder.look(name).map_err(failed)?.is_none_or(|there| there.identity != ours.identity) {
-        return Ok(Asked::Gone);
+    if folder.stat(name).map_err(failed)?.is_none_or(|there| there.identity != ours.identity) {
+        return Ok(LockAttempt::Removed);
     }
     let record = read_record(&mut file).map_err(failed)?;
-    let before = serde_json::from_slice(&record).ok();
-    if before.is_none() && !is_blank(&record) {
+    let previous = serde_json::from_slice(&record).ok();
+    if previous.is_none() && !is_blank(&record) {
         let problem = "holds something else than the lock of a run of reprise; move it away".to_owned();
         return Err(Error::Occupied { path, problem });
     }
-    let say = |file: &mut crate::fs::File| {
+    let write_record = |file: &mut File| {
         file.set_len(0)?;
         file.seek(SeekFrom::Start(0))?;
         file.write_all(serde_json::to_string(&this_process())?.as_bytes())
     };
-    say(&mut file).map_err(|e| Error::io("write", &path, e))?;
-    Ok(Asked::Held(Lock { _file: file, before }))
+    write_record(&mut file).map_err(|e| Error::io("write", &path, e))?;
+    Ok(LockAttempt::Acquired(Lock { _file: file, previous }))
 }
 
-/// Waits until nobody holds the lock in a file of an open folder.
+/// Waits until no process has the lock in a file of an open folder.
 pub(crate) fn wait(folder: &Folder, name: &str) -> Result<()> {
     let path = folder.join(name);
     match folder.open_file(name, false) {
@@ -123,46 +128,46 @@ pub(crate) fn wait(folder: &Folder, name: &str) -> Result<()> {
     }
 }
 
-/// Bytes of a lock that are read at the most; a record of its holder has some hundred.
+/// Maximum bytes of a lock file that are read; the record of a holder has about 100.
 const MAX_RECORD: u64 = 1 << 12;
 
-fn read_record(file: &mut crate::fs::File) -> io::Result<Vec<u8>> {
+fn read_record(file: &mut File) -> io::Result<Vec<u8>> {
     let mut record = Vec::new();
     file.seek(SeekFrom::Start(0))?;
     file.take(MAX_RECORD).read_to_end(&mut record)?;
     Ok(record)
 }
 
-/// Who holds a lock, where that can be read.
-fn holder(file: &mut crate::fs::File) -> Option<LockHolder> {
+/// The process that has a lock, if its record can be read.
+fn holder(file: &mut File) -> Option<LockHolder> {
     serde_json::from_slice(&read_record(file).ok()?).ok()
 }
 
-/// Whether a record is what a holder can leave that ended while it wrote: the beginning of one, or what a disk makes of it.
+/// Whether a record is what remains of a holder that was killed while it wrote: a prefix, or the zeros of a lost write.
 fn is_blank(record: &[u8]) -> bool {
     let start = br#"{"process":"#;
     record.iter().all(|&byte| byte == 0) || record.starts_with(start) || start.starts_with(record)
 }
 
 fn is_unsupported(error: &io::Error) -> bool {
-    // NFS without its lock service says that there are no locks left.
+    // NFS without its lock service reports ENOLCK.
     error.kind() == io::ErrorKind::Unsupported
         || matches!(error.raw_os_error(), Some(libc::ENOLCK | libc::ENOSYS | libc::EOPNOTSUPP))
 }
 
-/// The mount option by which locks in `folder` are seen on this machine only, if there is one.
+/// The mount option that makes locks in `folder` invisible to other machines, if it has one.
 pub(crate) fn local_locks(folder: &Path) -> Option<String> {
     let folder = fs::canonicalize(folder).ok()?;
     local_in(&fs::read_to_string("/proc/self/mounts").ok()?, &folder)
 }
 
-/// See nfs(5), local_lock and nolock; mount.lustre(8), localflock.
+/// Finds such an option in `/proc/self/mounts`: local_lock and nolock of nfs(5), localflock of mount.lustre(8).
 fn local_in(mounts: &str, folder: &Path) -> Option<String> {
     let mut found: Option<(usize, Option<&str>)> = None;
     for line in mounts.lines() {
         let mut fields = line.split(' ').skip(1);
         let (Some(point), Some(kind), Some(options)) = (fields.next(), fields.next(), fields.next()) else { continue };
-        // Blanks are written in octal.
+        // Spaces are written in octal.
         let point = point.replace("\\040", " ");
         let depth = Path::new(&point).components().count();
         if !folder.starts_with(&point) || found.is_some_and(|(deepest, _)| depth < deepest) {
@@ -179,6 +184,7 @@ fn local_in(mounts: &str, folder: &Path) -> Option<String> {
     found.and_then(|(_, local)| local).map(str::to_owned)
 }
 
+/// Seconds since 1970.
 fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
@@ -188,17 +194,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_is_held_by_one_and_says_by_whom() {
+    fn one_process_has_the_lock_and_its_record_names_it() {
         let at = tempfile::tempdir().expect("a temporary folder");
         let folder = Folder::open(at.path()).expect("there");
-        let ask = || super::ask(&folder, "lock", |_| true);
-        let Ok(Asked::Held(held)) = ask() else { panic!("nobody holds it") };
-        assert_eq!(held.before, None);
-        // Locks belong to open files, so a process can meet its own.
-        let Ok(Asked::Busy(Some(holder))) = ask() else { panic!("it is held") };
+        let acquire = || super::acquire(&folder, "lock", |_| true);
+        let Ok(LockAttempt::Acquired(held)) = acquire() else { panic!("it is free") };
+        assert_eq!(held.previous, None);
+        // Locks belong to open files, so a process can be refused by its own.
+        let Ok(LockAttempt::Busy(Some(holder))) = acquire() else { panic!("it is held") };
         assert_eq!(holder.process, std::process::id());
-        let foreign = || super::ask(&folder, "lock", |_| false);
-        assert!(matches!(foreign(), Ok(Asked::Busy(Some(_)))));
+        let foreign = || super::acquire(&folder, "lock", |_| false);
+        assert!(matches!(foreign(), Ok(LockAttempt::Busy(Some(_)))));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| wait(&folder, "lock"));
             drop(held);
@@ -206,25 +212,25 @@ mod tests {
         });
         let left = foreign().err().map(|e| e.to_string()).unwrap_or_default();
         assert!(left.contains("was left by a run of user"), "{left}");
-        let Ok(Asked::Held(next)) = ask() else { panic!("it is free") };
-        assert_eq!(next.before, Some(holder));
+        let Ok(LockAttempt::Acquired(next)) = acquire() else { panic!("it is free") };
+        assert_eq!(next.previous, Some(holder));
         folder.remove_file("lock").expect("there");
-        let Ok(Asked::Held(_)) = ask() else { panic!("another file is another lock") };
+        let Ok(LockAttempt::Acquired(_)) = acquire() else { panic!("another file is another lock") };
         fs::create_dir(at.path().join("gone")).expect("new");
         let gone = Folder::open(&at.path().join("gone")).expect("there");
         fs::remove_dir(at.path().join("gone")).expect("there");
-        assert!(matches!(super::ask(&gone, "lock", |_| true), Ok(Asked::Gone)));
+        assert!(matches!(super::acquire(&gone, "lock", |_| true), Ok(LockAttempt::Removed)));
     }
 
     #[test]
-    fn what_is_no_lock_stays_as_it_is() {
+    fn a_file_that_is_no_lock_stays() {
         use std::os::unix::fs::symlink;
         let at = tempfile::tempdir().expect("a temporary folder");
         let folder = Folder::open(at.path()).expect("there");
         let path = at.path().join("lock");
         let kept = at.path().join("kept");
         let refused = |says: &str| {
-            let refused = super::ask(&folder, "lock", |_| true).err().map(|e| e.to_string()).unwrap_or_default();
+            let refused = super::acquire(&folder, "lock", |_| true).err().map(|e| e.to_string()).unwrap_or_default();
             assert!(refused.contains(says), "{refused}");
             fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).expect("there");
         };
@@ -243,7 +249,7 @@ mod tests {
         assert!(!at.path().join("none").exists());
         for left in ["", "{\"process\":12,\"ho", "\0\0\0"] {
             fs::write(&path, left).expect("written");
-            assert!(matches!(super::ask(&folder, "lock", |_| true), Ok(Asked::Held(_))), "{left:?}");
+            assert!(matches!(super::acquire(&folder, "lock", |_| true), Ok(LockAttempt::Acquired(_))), "{left:?}");
         }
     }
 

@@ -1,3 +1,5 @@
+//! Result files that appear complete or not at all: written under a temporary name and renamed when they are durable.
+
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -5,46 +7,50 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::fs::{Folder, Naming, Remove, Temporary};
+use crate::fs::file::{File, unique_suffix};
+use crate::fs::folder::{Folder, resolve_links, user};
+use crate::fs::publish::{PendingRename, publish};
+use crate::fs::stdout::stdout;
+use crate::fs::temporary::{Remove, Temporary};
 use crate::{Error, Result};
 
-/// In the names of files that are not complete yet.
+/// Part of the temporary names of files.
 const WRITING: &str = ".writing-";
-/// Bytes of a name that the temporary name repeats, so that this is no longer than a file system allows (255 bytes).
-const REPEATED: usize = 100;
-/// Bytes that are collected before they are written.
+/// Maximum bytes of a name that its temporary name repeats, so that this stays below the 255 bytes of a file system.
+const MAX_REPEATED: usize = 100;
+/// Bytes that are buffered before a write, as many as a pipe holds (pipe(7)).
 const BUFFER: usize = 1 << 16;
 
-/// Where results go: standard output, or a file that gets its name only when it is complete and durable.
+/// Destination of results: standard output, or a file that gets its name only when it is complete and durable.
 pub struct Output {
     writer: BufWriter<Box<dyn Write + Send>>,
-    file: Option<Unnamed>,
+    file: Option<PendingFile>,
 }
 
 /// A file that is not complete yet.
-struct Unnamed {
+struct PendingFile {
     temporary: Temporary,
-    file: crate::fs::File,
+    file: File,
     folder: Arc<Folder>,
-    /// Its name for now.
-    writing: OsString,
-    /// Its name to be.
+    /// Its temporary name.
+    temporary_name: OsString,
+    /// Its final name.
     name: OsString,
     force: bool,
 }
 
 impl Output {
-    /// Standard output for `None` and `-`; else a file, which must not be there unless `force`, neither now nor when it is
-    /// complete. Where the path is a symbolic link, the file that it leads to is meant.
+    /// Opens standard output for `None` and `-`; otherwise a file, which must not exist unless `force`, neither now nor when
+    /// the new one is complete. A symbolic link is resolved.
     ///
     /// # Errors
-    /// [`Error::Exists`]; [`Error::NotOurs`] for a link that leads nowhere or belongs to another user; [`Error::Io`].
+    /// [`Error::Exists`]; [`Error::NotOurs`] for a link that is dangling or belongs to another user; [`Error::Io`].
     pub fn create(path: Option<&Path>, force: bool) -> Result<Self> {
         let Some(path) = path.filter(|p| p.as_os_str() != "-") else {
-            return Ok(Self { writer: BufWriter::with_capacity(BUFFER, super::stdout()?), file: None });
+            return Ok(Self { writer: BufWriter::with_capacity(BUFFER, stdout()?), file: None });
         };
         let is_folder = || Error::io("write", path, io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
-        // A pipe, a terminal or /dev/null is written to as it is.
+        // A pipe, a terminal or /dev/null is written to directly.
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() && !force => return Err(Error::Exists(path.to_owned())),
             Ok(metadata) if metadata.is_dir() => return Err(is_folder()),
@@ -54,73 +60,74 @@ impl Output {
             }
             _ => {}
         }
-        let path = crate::fs::follow(path)?;
+        let path = resolve_links(path)?;
         let name = path.file_name().filter(|_| !path.as_os_str().as_bytes().ends_with(b"/")).ok_or_else(is_folder)?;
-        let folder = Arc::new(Folder::around(&path).map_err(|e| Error::io("create", &path, e))?);
-        // Found now rather than when the work is done.
+        let folder = Arc::new(Folder::open_parent(&path).map_err(|e| Error::io("create", &path, e))?);
+        // Checked now rather than after the work.
         let failed = |e| Error::io("look at", &path, e);
-        if let Some(there) = folder.look(name).map_err(failed)?
-            && folder.entry().map_err(failed)?.keeps_from_removal(&there)
+        if let Some(there) = folder.stat(name).map_err(failed)?
+            && folder.entry().map_err(failed)?.forbids_removal_of(&there)
         {
-            let owner = crate::fs::user(there.owner);
+            let owner = user(there.owner);
             let problem =
                 format!("belongs to {owner}, and its folder lets only owners remove what is in it; give another -o");
             return Err(Error::NotOurs { path, problem });
         }
-        let writing = writing_name(name);
+        let temporary_name = temporary_name(name);
         let (temporary, file) = Temporary::begin(|| {
-            let file = folder.create_file(&writing).map_err(|e| Error::io("create", &path, e))?;
-            let (folder, writing) = (Arc::clone(&folder), writing.clone());
-            let remove: Remove = Arc::new(move || folder.remove_file(&writing));
+            let file = folder.create_file(&temporary_name).map_err(|e| Error::io("create", &path, e))?;
+            let (folder, temporary_name) = (Arc::clone(&folder), temporary_name.clone());
+            let remove: Remove = Arc::new(move || folder.remove_file(&temporary_name));
             Ok::<_, Error>((file, remove))
         })?;
         file.mark_live();
         let clone = file.try_clone().map_err(|e| Error::io("open", &path, e))?;
         let writer: BufWriter<Box<dyn Write + Send>> = BufWriter::with_capacity(BUFFER, Box::new(clone));
         let name = name.to_owned();
-        Ok(Self { writer, file: Some(Unnamed { temporary, file, folder, writing, name, force }) })
+        Ok(Self { writer, file: Some(PendingFile { temporary, file, folder, temporary_name, name, force }) })
     }
 
-    /// Writes what is left and gives the file its name, durably. A file that it replaces leaves it its permissions and group.
+    /// Writes the buffered bytes and renames the file to its final name, durably. It takes over the permissions and the
+    /// group of a file that it replaces.
     ///
     /// # Errors
-    /// [`Error::Exists`] where a file of that name appeared meanwhile that may not be replaced; [`Error::NotOurs`] for what is no file;
-    /// [`Error::Io`].
+    /// [`Error::Exists`] if a file of that name appeared in the meantime and may not be replaced; [`Error::NotOurs`] if
+    /// something else than a file did; [`Error::Io`].
     pub fn finish(self) -> Result<()> {
         Self::finish_all(vec![self])
     }
 
-    /// As [`finish`](Self::finish), of files that belong together: all get their names, or none does and the old ones stay.
-    /// The first is what the others speak of, as an index does.
+    /// As [`finish`](Self::finish), for files that belong together: all get their names, or none does and the old ones stay.
+    /// The first is the file that the others describe, as an index file describes its data.
     ///
     /// # Errors
     /// As [`finish`](Self::finish).
     pub fn finish_all(outputs: Vec<Self>) -> Result<()> {
         let mut files = Vec::new();
         for Self { mut writer, file } in outputs {
-            let place = file.as_ref().map_or(PathBuf::from("the output"), Unnamed::path);
+            let place = file.as_ref().map_or(PathBuf::from("the output"), PendingFile::path);
             writer.flush().map_err(|e| Error::io("write", place, e))?;
             files.extend(file);
         }
-        let asides: Vec<OsString> = files.iter().map(|file| writing_name(&file.name)).collect();
-        let mut namings = Vec::new();
-        for (file, aside) in files.iter().zip(&asides) {
+        let backups: Vec<OsString> = files.iter().map(|file| temporary_name(&file.name)).collect();
+        let mut renames = Vec::new();
+        for (file, backup) in files.iter().zip(&backups) {
             let failed = |e| Error::io("look at", file.path(), e);
-            let there = file.folder.look(&file.name).map_err(failed)?;
+            let there = file.folder.stat(&file.name).map_err(failed)?;
             if let Some(there) = there.as_ref().filter(|there| !there.is_file()) {
                 let problem = format!("has become {}; give another name to write to", there.noun());
                 return Err(Error::NotOurs { path: file.path(), problem });
             }
             let replaced = there.filter(|_| file.force);
             if let Some(replaced) = &replaced {
-                file.file.imitate(replaced);
+                file.file.copy_permissions(replaced);
             }
-            // Else a machine that loses its power may keep the name without the bytes.
+            // After a power failure the name could otherwise exist without the bytes.
             file.file.sync_data().map_err(|e| Error::io("sync", file.path(), e))?;
-            namings.push(Naming {
-                from: (&file.folder, &file.writing),
+            renames.push(PendingRename {
+                from: (&file.folder, &file.temporary_name),
                 to: (&file.folder, &file.name),
-                aside,
+                backup,
                 replaces: replaced.is_some(),
             });
         }
@@ -128,8 +135,8 @@ impl Output {
         folders.dedup_by_key(|folder| folder.path());
         let temporaries: Vec<&Temporary> = files.iter().map(|file| &file.temporary).collect();
         Temporary::publish_all(&temporaries, || {
-            for (folder, replaced) in crate::fs::publish(&namings, &folders)? {
-                // The new file is complete whether or not the old one goes.
+            for (folder, replaced) in publish(&renames, &folders)? {
+                // The new file is complete even if the old one cannot be removed.
                 let _ = folder.remove_file(replaced);
             }
             Ok(())
@@ -137,31 +144,31 @@ impl Output {
     }
 }
 
-impl Unnamed {
+impl PendingFile {
     fn path(&self) -> PathBuf {
         self.folder.join(&self.name)
     }
 }
 
-/// A hidden name for a file that is not complete yet, which no other process makes.
-fn writing_name(name: &OsStr) -> OsString {
-    let mut writing = OsString::from(".");
-    writing.push(OsStr::from_bytes(&name.as_bytes()[..name.len().min(REPEATED)]));
-    writing.push(format!("{WRITING}{}", crate::fs::unique()));
-    writing
+/// A hidden name for a file that is not complete yet, which no other process generates.
+fn temporary_name(name: &OsStr) -> OsString {
+    let mut temporary = OsString::from(".");
+    temporary.push(OsStr::from_bytes(&name.as_bytes()[..name.len().min(MAX_REPEATED)]));
+    temporary.push(format!("{WRITING}{}", unique_suffix()));
+    temporary
 }
 
-/// Removes what runs that were killed left of files of these names in a folder. What another process still writes has its
-/// lock.
-pub(crate) fn sweep_unfinished(folder: &Folder, names: &[&str]) {
+/// Removes temporary files of these names in a folder that killed runs left. A file that another process still writes is
+/// locked and stays.
+pub(crate) fn remove_unfinished(folder: &Folder, names: &[&str]) {
     let is_left = |name: &OsStr| {
         let writes = |of: &&str| name.as_bytes().starts_with(format!(".{of}{WRITING}").as_bytes());
-        let own = || folder.look(name).is_ok_and(|entry| entry.is_some_and(|entry| entry.is_own_file()));
+        let own = || folder.stat(name).is_ok_and(|entry| entry.is_some_and(|entry| entry.is_own_file()));
         names.iter().any(writes) && own()
     };
     for name in folder.names().unwrap_or_default().iter().filter(|name| is_left(name)) {
         if folder.open_file(name, true).is_ok_and(|file| file.try_lock().is_ok()) {
-            // It only takes space.
+            // If it stays, it costs only space.
             let _ = folder.remove_file(name);
         }
     }

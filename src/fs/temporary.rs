@@ -1,20 +1,23 @@
-//! Files and folders that are being made: they go away unless they are published, whether an error or a signal ends the
-//! work.
+//! Removes unfinished files and folders, whether an error, a panic or a signal ends the work.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// All there are in this process.
-static BEGUN: Mutex<Vec<Begun>> = Mutex::new(Vec::new());
-/// Number of the next one.
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::fs::call::block_other_threads;
+use crate::fs::file::{create_private_folder, remove_folder, unique_suffix};
+
+/// All temporary files and folders of this process.
+static REGISTRY: Mutex<Vec<Registered>> = Mutex::new(Vec::new());
+/// Number of the next entry.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 #[derive(Clone)]
-struct Begun {
+struct Registered {
     number: u64,
     remove: Remove,
 }
@@ -22,11 +25,12 @@ struct Begun {
 /// Removes a file or folder.
 pub(crate) type Remove = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
 
-/// The process is about to end.
+/// Whether the process is about to end.
 static ENDING: AtomicBool = AtomicBool::new(false);
 
-fn begun() -> MutexGuard<'static, Vec<Begun>> {
-    let all = BEGUN.lock();
+/// Locks the registry; blocks for ever if the process is about to end.
+fn registry() -> MutexGuard<'static, Vec<Registered>> {
+    let all = REGISTRY.lock();
     if ENDING.load(Ordering::Relaxed) {
         drop(all);
         loop {
@@ -36,28 +40,28 @@ fn begun() -> MutexGuard<'static, Vec<Begun>> {
     all
 }
 
-/// A file or folder under a name that is not to stay; removed when dropped.
-pub(crate) struct Temporary(Begun);
+/// A file or folder under a temporary name; removed when dropped.
+pub(crate) struct Temporary(Registered);
 
 impl Temporary {
-    /// Something that `make` makes, and that is not there where it fails; it gives what removes it too. No signal comes
-    /// between.
+    /// Registers what `make` creates together with the function that removes it. No signal handler runs between the two.
+    /// If `make` fails it must leave nothing.
     pub(crate) fn begin<T, E>(make: impl FnOnce() -> Result<(T, Remove), E>) -> Result<(Self, T), E> {
-        let mut all = begun();
+        let mut all = registry();
         let (made, remove) = make()?;
-        let begun = Begun { number: NEXT.fetch_add(1, Ordering::Relaxed), remove };
-        all.push(begun.clone());
-        Ok((Self(begun), made))
+        let registered = Registered { number: NEXT.fetch_add(1, Ordering::Relaxed), remove };
+        all.push(registered.clone());
+        Ok((Self(registered), made))
     }
 
-    /// Runs `publish`, which no signal interrupts. If it succeeds there is nothing left to remove.
+    /// Runs `publish` without interruption by a signal handler. If it succeeds, nothing is removed any more.
     pub(crate) fn publish<T>(&self, publish: impl FnOnce() -> crate::Result<T>) -> crate::Result<T> {
         Self::publish_all(&[self], publish)
     }
 
-    /// As [`publish`](Self::publish), of several.
+    /// As [`publish`](Self::publish), for several files at once.
     pub(crate) fn publish_all<T>(these: &[&Self], publish: impl FnOnce() -> crate::Result<T>) -> crate::Result<T> {
-        let mut all = begun();
+        let mut all = registry();
         let published = publish()?;
         all.retain(|other| these.iter().all(|this| this.0.number != other.number));
         Ok(published)
@@ -70,19 +74,20 @@ impl fmt::Debug for Temporary {
     }
 }
 
-/// A new folder in the system's folder for such things (`TMPDIR`), which no other user can enter; removed when dropped.
+/// A new folder in the system's temporary folder (`TMPDIR`) that no other user can enter; removed when dropped.
 pub(crate) struct TemporaryFolder {
     path: PathBuf,
     _temporary: Temporary,
 }
 
 impl TemporaryFolder {
+    /// Creates a folder whose name begins with `name`.
     pub(crate) fn new(name: &str) -> crate::Result<Self> {
-        let path = std::env::temp_dir().join(format!("{name}-{}", crate::fs::unique()));
+        let path = std::env::temp_dir().join(format!("{name}-{}", unique_suffix()));
         let (temporary, ()) = Temporary::begin(|| {
-            crate::fs::create_private_folder(&path).map_err(|e| crate::Error::io("create", &path, e))?;
+            create_private_folder(&path).map_err(|e| crate::Error::io("create", &path, e))?;
             let path = path.clone();
-            let remove: Remove = Arc::new(move || crate::fs::remove_folder(&path));
+            let remove: Remove = Arc::new(move || remove_folder(&path));
             Ok::<_, crate::Error>(((), remove))
         })?;
         Ok(Self { path, _temporary: temporary })
@@ -95,24 +100,25 @@ impl TemporaryFolder {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        let mut all = begun();
-        // One that was published is no longer among them.
+        let mut all = registry();
+        // A published one is no longer registered.
         if let Some(at) = all.iter().position(|other| other.number == self.0.number) {
-            // The error that led here is the one to report.
+            // The error that caused the removal is the one to report.
             let _ = (self.0.remove)();
             all.remove(at);
         }
     }
 }
 
-/// Removes all that is being made; nothing more is begun or published before `end`, which ends the process.
+/// Removes all temporary files and folders and calls `end`, which ends the process. Nothing is registered or published in
+/// between.
 pub(crate) fn remove_all_and(end: impl FnOnce()) {
     ENDING.store(true, Ordering::Relaxed);
-    let all = BEGUN.lock();
-    // Other threads still run, and would put files into folders that are being emptied.
-    crate::fs::only_this_thread_creates();
-    for Begun { remove, .. } in all.iter().rev() {
-        // The process ends all the same.
+    let all = REGISTRY.lock();
+    // Other threads still run and would create files in folders that are being removed.
+    block_other_threads();
+    for Registered { remove, .. } in all.iter().rev() {
+        // The process ends in any case.
         let _ = remove();
     }
     end();
@@ -127,7 +133,7 @@ mod tests {
     use crate::Error;
 
     #[test]
-    fn what_is_not_published_goes() {
+    fn unpublished_files_are_removed() {
         let outer = tempfile::tempdir().expect("a temporary folder");
         let path = outer.path().join("a");
         let begin = || {
@@ -149,7 +155,7 @@ mod tests {
         let last = begin();
         let number = last.0.number;
         last.publish(|| Ok(())).expect("published");
-        assert!(path.exists() && !super::begun().iter().any(|other| other.number == number));
+        assert!(path.exists() && !super::registry().iter().any(|other| other.number == number));
 
         let folder = TemporaryFolder::new("reprise-test").expect("a folder");
         let inside = folder.path().join("b");

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
+use crate::fs::map_read_only;
 use crate::genome::OtherLetters;
-use crate::memory::system::map_read_only;
 use crate::sequence::{BASES, base_code};
 use crate::{Error, Result};
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::memory::buffers::{Arena, Buffer, Slot};
-use crate::memory::system::trim;
+use crate::memory::system::malloc_trim;
 use crate::memory::{Budget, Component, Reservation, Status};
 
 /// How large the cache is and when it is swept.
@@ -434,7 +434,7 @@ impl<S: Clone> PageCache<S> {
     fn finish(&self) {
         if self.untrimmed.load(Ordering::Relaxed) >= TRIM {
             self.untrimmed.store(0, Ordering::Relaxed);
-            trim();
+            malloc_trim();
         }
         self.sweeping.store(false, Ordering::Relaxed);
     }

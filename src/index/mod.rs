@@ -42,9 +42,9 @@ use crate::format::catalog::{
 };
 use crate::format::positions::{Ascending, ListCode};
 use crate::format::{CATALOG, MANIFEST, POSITIONS, Piece, SEQUENCE, block};
+use crate::fs::map_read_only;
 use crate::genome::{Case, Contig, ContigDigest, TwoBit};
 use crate::kmer::{KmerCodec, KmerError, Strand};
-use crate::memory::system::map_read_only;
 use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{Region, RegionError, nearest_names, parse_region};
 use crate::text::shortened;

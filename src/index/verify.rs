@@ -7,12 +7,12 @@ use memmap2::Advice;
 use rayon::prelude::*;
 
 use crate::bundle::GenomeSummary;
-use crate::bundle::draft::digest_bytes;
 use crate::dictionary::Layout;
 use crate::dictionary::sorted::page;
 use crate::dictionary::superkmers::page::{Fields, SuperKmerShape, Wanted};
 use crate::format::catalog::Record;
 use crate::format::{CATALOG, POSITIONS, SEQUENCE, block, seed_order};
+use crate::fs::digest_bytes;
 use crate::genome::{Contig, ContigDigest, digest_contigs};
 use crate::index::{Dictionary, Page, PageShape};
 use crate::kmer::Strand;

@@ -1,43 +1,46 @@
-use parking_lot::{Condvar, Mutex, MutexGuard};
+//! The memory budget of a run: reservations that fail or wait instead of exceeding the limit.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::memory::Status;
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use crate::memory::status::Status;
 use crate::{Error, Result};
 
-/// What a reservation is for; the rows of the memory report.
+/// The use of a reservation; one row of the memory report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Component {
-    /// What any run of the program holds: its data, stacks of threads.
+    /// Memory of every run of the program: its data, stacks of threads.
     Program,
-    /// Buffers of the input on its way into the packed genome.
+    /// Buffers of the input, from the files to the packed genome.
     Input,
     /// Contig names, lengths and offsets.
     Contigs,
-    /// The sample of k-mers behind an estimate.
+    /// The sample of k-mers from which a build is estimated.
     Sample,
-    /// Counts and offsets of the partitions of a build.
+    /// Record counts of the bins of a build.
     Counts,
-    /// Records of a pass, partitioned.
+    /// Records of one pass of a build, by bin.
     Partitions,
     /// Scratch of sorting and encoding, all threads.
     SortScratch,
-    /// Encoded pages that wait for the writer, and their buffers.
+    /// Encoded pages that wait for the writer, and their reused buffers.
     WriteWindow,
-    /// The store's own cache.
+    /// The catalog's own cache while it is written.
     Store,
-    /// Seeds being ordered.
+    /// Seeds while they are sorted by frequency.
     Seeds,
-    /// Where pages and position blocks lie, and which were checked.
+    /// Offsets of pages and position blocks, and which of them were checked.
     PageIndex,
     /// Dictionary pages and position lists cached by an open index.
     IndexCache,
     /// Batches of queries in flight.
     Batches,
-    /// Results that wait to be written.
+    /// Results that wait for the writer.
     Output,
-    /// The genome a byte a base, for alignment.
+    /// The genome for alignment, one byte a base.
     Genome,
     /// Alignments of a search, and copies of repeats.
     Alignments,
@@ -89,12 +92,12 @@ impl Component {
 
 /// Bytes reserved by one component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
+pub struct ComponentUsage {
     /// The component.
     pub component: Component,
     /// Bytes reserved now.
     pub current: u64,
-    /// Most bytes reserved at any time.
+    /// Maximum bytes reserved at any time.
     pub peak: u64,
 }
 
@@ -102,7 +105,7 @@ pub struct Usage {
 struct State {
     used: u64,
     peak: u64,
-    /// Reservations that were waited for and are held.
+    /// Reservations by [`Budget::wait`] that are not released yet.
     in_flight: u64,
     by_component: [(u64, u64); Component::ALL.len()],
     expected: Option<u64>,
@@ -112,7 +115,7 @@ struct State {
 struct Shared {
     limit: u64,
     state: Mutex<State>,
-    given_back: Condvar,
+    released: Condvar,
     status: AtomicU8,
 }
 
@@ -124,7 +127,7 @@ impl Budget {
     /// A budget of `limit` bytes.
     pub fn new(limit: u64) -> Self {
         let status = AtomicU8::new(Status::Ok as u8);
-        Self(Arc::new(Shared { limit, state: Mutex::default(), given_back: Condvar::new(), status }))
+        Self(Arc::new(Shared { limit, state: Mutex::default(), released: Condvar::new(), status }))
     }
 
     /// Bytes in all.
@@ -142,19 +145,19 @@ impl Budget {
         self.0.limit.saturating_sub(self.used())
     }
 
-    /// Most bytes reserved at any time.
+    /// Maximum bytes reserved at any time.
     pub fn peak(&self) -> u64 {
         self.state().peak
     }
 
-    /// Reservations by component, those never used left out.
-    pub fn usage(&self) -> Vec<Usage> {
+    /// Reservations by component, without those never used.
+    pub fn usage(&self) -> Vec<ComponentUsage> {
         let state = self.state();
         Component::ALL
             .iter()
             .zip(state.by_component)
             .filter(|(_, (_, peak))| *peak > 0)
-            .map(|(&component, (current, peak))| Usage { component, current, peak })
+            .map(|(&component, (current, peak))| ComponentUsage { component, current, peak })
             .collect()
     }
 
@@ -163,32 +166,32 @@ impl Budget {
         self.state().by_component.map(|(current, _)| current)
     }
 
-    /// Says how many bytes a plan expects to use at the most; the memory report sets it beside what was used.
+    /// Records the maximum bytes that a plan expects to use, for the memory report.
     pub(crate) fn expect(&self, bytes: u64) {
         self.state().expected = Some(bytes);
     }
 
-    /// What the plan expected, where there was one.
+    /// The maximum bytes that a plan expected, if there was a plan.
     pub(crate) fn expected(&self) -> Option<u64> {
         self.state().expected
     }
 
-    /// How tight memory is on this machine and in this cgroup, as the [`Monitor`](super::Monitor) saw it last. Caches
-    /// shrink at [`Status::Warning`]; at [`Status::Critical`] new work waits.
+    /// How scarce memory is on this machine and in this cgroup, by the last reading of the [`Monitor`](super::Monitor).
+    /// Caches shrink at [`Status::Warning`]; new work waits at [`Status::Critical`].
     pub fn status(&self) -> Status {
         Status::from_number(self.0.status.load(Ordering::Relaxed))
     }
 
     pub(crate) fn set_status(&self, status: Status) {
-        // Under the lock: who looks and then sleeps must not miss it.
+        // Under the lock, so that a thread between its check and its wait does not miss the change.
         let state = self.state();
         self.0.status.store(status as u8, Ordering::Relaxed);
         drop(state);
-        self.0.given_back.notify_all();
+        self.0.released.notify_all();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // The state is whole between any two statements that change it, so a panic elsewhere does not spoil it.
+        // The state is consistent between any two statements that change it, so a panic elsewhere does not corrupt it.
         self.0.state.lock()
     }
 
@@ -202,10 +205,10 @@ impl Budget {
         Reservation { budget: self.clone(), component, bytes, in_flight }
     }
 
-    /// Reserves at once.
+    /// Reserves immediately.
     ///
     /// # Errors
-    /// [`Error::Memory`], which names `what` and the least budget that would do, when too little is free.
+    /// [`Error::Memory`] with `what` and the smallest sufficient budget, if too little is free.
     pub fn reserve(&self, component: Component, bytes: u64, what: &'static str) -> Result<Reservation> {
         let mut state = self.state();
         let needed = state.used.saturating_add(bytes);
@@ -215,10 +218,10 @@ impl Budget {
         Ok(self.take(&mut state, component, bytes, false))
     }
 
-    /// Reserves at once for one of many parts: `done` of `all` are there and have reserved `so_far` bytes.
+    /// Reserves immediately for one of many parts, of which `done` of `all` exist and have reserved `so_far` bytes.
     ///
     /// # Errors
-    /// [`Error::Memory`], which names `what` and what all parts would take if the others are as large as those so far.
+    /// [`Error::Memory`] with `what` and the bytes of all parts, if the others are as large as those so far.
     pub(crate) fn reserve_part(
         &self,
         component: Component,
@@ -231,28 +234,28 @@ impl Budget {
             Error::Memory { what, needed, allowed } => {
                 let parts = u128::from(so_far + bytes) * u128::from(all.saturating_sub(done)) / u128::from(done.max(1));
                 let rest = u64::try_from(parts).unwrap_or(u64::MAX);
-                // The first parts say little of the others.
+                // The first parts are a weak estimate of the others, so the extrapolation is limited.
                 Error::memory(what, needed.saturating_add(rest.min(8 * allowed)), allowed)
             }
             other => other,
         })
     }
 
-    /// Nothing yet, to be resized to what is allocated.
+    /// An empty reservation, to be resized to what is allocated.
     pub fn hold(&self, component: Component) -> Reservation {
         self.take(&mut self.state(), component, 0, false)
     }
 
-    /// Reserves for an item in flight, waiting until enough is given back and while memory is critical. While no other
-    /// item is in flight one is admitted whatever its size, so that one larger than the budget gets through alone and
-    /// nothing waits for ever; who holds an item must not wait for a second.
+    /// Reserves for an item in flight; waits until enough is released and memory is not critical. If no other item is in
+    /// flight, one of any size is admitted, so that an item larger than the budget is processed alone and nothing waits for
+    /// ever. A thread with an item must not wait for a second one.
     pub fn wait(&self, component: Component, bytes: u64) -> Reservation {
         let mut state = self.state();
         while state.in_flight > 0
             && bytes > 0
             && (state.used.saturating_add(bytes) > self.0.limit || self.status() == Status::Critical)
         {
-            self.0.given_back.wait(&mut state);
+            self.0.released.wait(&mut state);
         }
         self.take(&mut state, component, bytes, bytes > 0)
     }
@@ -311,7 +314,7 @@ impl Reservation {
         state.peak = state.peak.max(state.used);
         drop(state);
         self.bytes = bytes;
-        self.budget.0.given_back.notify_all();
+        self.budget.0.released.notify_all();
     }
 }
 
@@ -346,7 +349,7 @@ mod tests {
         drop(b);
         assert_eq!(budget.free(), 100);
         let usage = budget.usage();
-        assert_eq!(usage[0], Usage { component: Component::Sample, current: 0, peak: 60 });
+        assert_eq!(usage[0], ComponentUsage { component: Component::Sample, current: 0, peak: 60 });
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Watches memory while a command runs: what the process has, and what machine and cgroup have left.
+//! Watches memory while a command runs: the resident memory of the process, and the free memory of machine and cgroup.
 
 use std::fs;
 use std::io::Write;
@@ -6,57 +6,35 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::memory::system::resident::{Statm, cgroups, memory_field};
-use crate::memory::{Budget, Component, resident};
+use crate::memory::budget::{Budget, Component};
+use crate::memory::status::Status;
+use crate::memory::system::resident::{Statm, cgroups, memory_field, resident_memory};
 
-/// How tight memory is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Status {
-    /// There is enough.
-    Ok,
-    /// Little is left: caches shrink.
-    Warning,
-    /// Next to nothing is left: new work waits for what is in flight.
-    Critical,
-}
-
-impl Status {
-    /// The status behind its number.
-    pub(crate) fn from_number(number: u8) -> Self {
-        match number {
-            0 => Self::Ok,
-            1 => Self::Warning,
-            _ => Self::Critical,
-        }
-    }
-
-    /// As a time series writes it: `ok`, `warning`, `critical`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
-    }
-}
-
-/// Memory that is left to this process in one place: the machine or a cgroup. Pages of files count as left, since the
-/// system takes them back.
+/// Memory that this process could still use of the machine or of a cgroup. Cached pages of files count as free, since the
+/// system can evict them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Headroom {
-    /// Bytes that could still be had.
-    pub left: u64,
-    /// Bytes there are in all.
+pub struct FreeMemory {
+    /// Bytes that could still be allocated.
+    pub free: u64,
+    /// Bytes of the machine or of the limit of the cgroup.
     pub total: u64,
 }
 
-impl Headroom {
-    /// A tenth of all, but not more than 2 GiB, is little; a twenty-fifth, but not more than 512 MiB, is next to nothing.
+/// Free memory below 1/10 of all is a warning: caches need some time to shrink.
+const WARNING_FRACTION: u64 = 10;
+/// But not above 2 GiB, which is plenty on any machine.
+const MAX_WARNING: u64 = 2 << 30;
+/// Free memory below 1/25 of all is critical: the system begins to swap or to kill near 1 to 3 % (its watermarks).
+const CRITICAL_FRACTION: u64 = 25;
+/// But not above 512 MiB, more than the batches in flight allocate.
+const MAX_CRITICAL: u64 = 512 << 20;
+
+impl FreeMemory {
+    /// The status of the process with this much free memory: see the limits below.
     pub fn status(self) -> Status {
-        if self.left < (self.total / 25).min(512 << 20) {
+        if self.free < (self.total / CRITICAL_FRACTION).min(MAX_CRITICAL) {
             Status::Critical
-        } else if self.left < (self.total / 10).min(2 << 30) {
+        } else if self.free < (self.total / WARNING_FRACTION).min(MAX_WARNING) {
             Status::Warning
         } else {
             Status::Ok
@@ -64,11 +42,11 @@ impl Headroom {
     }
 }
 
-/// The tightest of the machine and the cgroups that this process is in; `None` where the system does not say.
-pub fn headroom() -> Option<Headroom> {
+/// The free memory of the machine or of the cgroup of this process, whichever is less; `None` without `/proc`.
+pub fn free_memory() -> Option<FreeMemory> {
     let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
     let field = |name| memory_field(&meminfo, name);
-    let machine = Headroom { left: field("MemAvailable:")?, total: field("MemTotal:")? };
+    let machine = FreeMemory { free: field("MemAvailable:")?, total: field("MemTotal:")? };
     let groups = cgroups().into_iter().filter(|group| group.limit < machine.total).filter_map(|group| {
         let used = fs::read_to_string(group.folder.join(group.usage)).ok()?.trim().parse::<u64>().ok()?;
         let stat = fs::read_to_string(group.folder.join("memory.stat")).ok()?;
@@ -78,99 +56,104 @@ pub fn headroom() -> Option<Headroom> {
             .filter(|(name, _)| group.files.contains(name))
             .filter_map(|(_, bytes)| bytes.parse::<u64>().ok())
             .sum();
-        Some(Headroom { left: group.limit.saturating_sub(used.saturating_sub(files)), total: group.limit })
+        Some(FreeMemory { free: group.limit.saturating_sub(used.saturating_sub(files)), total: group.limit })
     });
-    groups.chain([machine]).min_by_key(|headroom| headroom.left)
+    groups.chain([machine]).min_by_key(|memory| memory.free)
 }
 
-/// The moment at which most anonymous memory was resident.
+/// The moment of the maximum resident anonymous memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Peak {
+pub struct MemoryPeak {
     /// Anonymous bytes resident at that moment.
     pub anonymous: u64,
     /// Bytes of mapped files resident at that moment.
     pub file: u64,
-    /// What was reserved at that moment, in the order of [`Component::ALL`].
+    /// Bytes reserved at that moment, in the order of [`Component::ALL`].
     pub by_component: [u64; Component::ALL.len()],
-    /// Most bytes of mapped files resident at any time.
-    pub most_file: u64,
+    /// Maximum bytes of mapped files resident at any time.
+    pub max_file: u64,
 }
 
-impl Peak {
-    /// This moment.
+impl MemoryPeak {
+    /// The present moment as the maximum.
     pub fn now(budget: &Budget) -> Self {
         let mut peak = Self::default();
-        let read = || resident().map_or((0, 0), |now| (now.anonymous, now.file));
-        peak.look(&Moment::of(budget, read));
+        let read = || resident_memory().map_or((0, 0), |now| (now.anonymous, now.file));
+        peak.update(&Reading::of(budget, read));
         peak
     }
 
-    fn look(&mut self, now: &Moment) {
-        self.most_file = self.most_file.max(now.file);
+    fn update(&mut self, now: &Reading) {
+        self.max_file = self.max_file.max(now.file);
         if now.anonymous > self.anonymous {
             (self.anonymous, self.file, self.by_component) = (now.anonymous, now.file, now.by_component);
         }
     }
 }
 
-/// What is resident and what is reserved, at about the same time.
-struct Moment {
+/// Resident and reserved bytes at about the same time.
+struct Reading {
     anonymous: u64,
     file: u64,
     by_component: [u64; Component::ALL.len()],
 }
 
-impl Moment {
-    /// Looks again where reservations changed meanwhile: on a busy machine this thread may sleep between the two.
+/// Bytes by which reservations may change while both are read: below the resolution of the report.
+const MAX_DRIFT: u64 = 1 << 20;
+/// Attempts until a reading is accepted in any case, so that the monitor never spins.
+const MAX_ATTEMPTS: u32 = 8;
+
+impl Reading {
+    /// Reads both, and repeats if reservations changed in between: on a busy machine this thread may sleep between the two.
     fn of(budget: &Budget, read: impl Fn() -> (u64, u64)) -> Self {
         let mut by_component = budget.by_component();
-        let mut looks = 0;
+        let mut attempts = 0;
         loop {
             let before: u64 = by_component.iter().sum();
             let (anonymous, file) = read();
             by_component = budget.by_component();
-            looks += 1;
-            if before.abs_diff(by_component.iter().sum()) < 1 << 20 || looks == 8 {
+            attempts += 1;
+            if before.abs_diff(by_component.iter().sum()) < MAX_DRIFT || attempts == MAX_ATTEMPTS {
                 return Self { anonymous, file, by_component };
             }
         }
     }
 }
 
-/// A thread that looks at memory at regular times, tells the budget how tight it is, remembers the peak and writes a
-/// time series where one is asked for.
+/// A thread that reads memory periodically, sets the status of the budget, records the peak and optionally writes a time
+/// series.
 #[derive(Debug)]
 pub struct Monitor<W> {
     stop: Sender<()>,
-    thread: JoinHandle<(Peak, Option<W>, std::io::Result<()>)>,
+    thread: JoinHandle<(MemoryPeak, Option<W>, std::io::Result<()>)>,
 }
 
-/// Looks from one row of a time series to the next.
-const ROW: u32 = 5;
-/// Looks from one reading of what machine and cgroup have left to the next.
-const READING: u32 = 20;
+/// Readings per row of a time series.
+const READINGS_PER_ROW: u32 = 5;
+/// Readings per check of the free memory of machine and cgroup, which costs several files of `/proc` and `/sys`.
+const READINGS_PER_CHECK: u32 = 20;
 
 impl<W: Write + Send + 'static> Monitor<W> {
-    /// Starts the thread: it looks every `period`, adds a row to `series` at every fifth look, and reads `left` at every
-    /// twentieth.
+    /// Starts the thread: it reads memory every `period`, adds a row to `series` at every fifth reading, and calls `free`
+    /// at every twentieth.
     ///
     /// # Errors
-    /// When the system starts no thread.
+    /// If the system cannot start a thread.
     pub fn start(
         budget: &Budget,
         period: Duration,
-        mut left: impl FnMut() -> Option<Headroom> + Send + 'static,
+        mut free: impl FnMut() -> Option<FreeMemory> + Send + 'static,
         mut series: Option<W>,
     ) -> std::io::Result<Self> {
         let (stop, stopped) = channel();
         let budget = budget.clone();
         let thread = std::thread::Builder::new().name("monitor".to_owned()).stack_size(128 << 10).spawn(move || {
             let start = Instant::now();
-            let mut peak = Peak::default();
+            let mut peak = MemoryPeak::default();
             let mut written = Ok(());
             let statm = Statm::open();
-            let now = || Moment::of(&budget, || statm.as_ref().and_then(Statm::read).unwrap_or_default());
-            let mut row = |now: &Moment| {
+            let now = || Reading::of(&budget, || statm.as_ref().and_then(Statm::read).unwrap_or_default());
+            let mut row = |now: &Reading| {
                 let Some(series) = series.as_mut().filter(|_| written.is_ok()) else { return };
                 written = writeln!(
                     series,
@@ -183,38 +166,38 @@ impl<W: Write + Send + 'static> Monitor<W> {
                     budget.status().name()
                 );
             };
-            for look in 0u32.. {
-                let seen = now();
-                peak.look(&seen);
-                if look.is_multiple_of(READING) {
-                    let status = left().map_or(Status::Ok, Headroom::status);
+            for number in 0u32.. {
+                let reading = now();
+                peak.update(&reading);
+                if number.is_multiple_of(READINGS_PER_CHECK) {
+                    let status = free().map_or(Status::Ok, FreeMemory::status);
                     if status != budget.status() {
                         budget.set_status(status);
                     }
                 }
-                if look.is_multiple_of(ROW) {
-                    row(&seen);
+                if number.is_multiple_of(READINGS_PER_ROW) {
+                    row(&reading);
                 }
                 if !matches!(stopped.recv_timeout(period), Err(RecvTimeoutError::Timeout)) {
                     break;
                 }
             }
-            let seen = now();
-            peak.look(&seen);
-            row(&seen);
+            let reading = now();
+            peak.update(&reading);
+            row(&reading);
             (peak, series, written)
         })?;
         Ok(Self { stop, thread })
     }
 
-    /// The columns of a time series: seconds, then bytes.
+    /// Header of a time series: seconds, then bytes, then the status.
     pub const HEADER: &str = "#time\tresident_anonymous\tresident_file\ttracked\tcache\tstatus\n";
 
-    /// Looks a last time and ends the thread; gives the peak and the series back.
+    /// Takes a last reading and ends the thread; returns the peak and the series.
     ///
     /// # Errors
-    /// The first that writing the series met.
-    pub fn stop(self) -> std::io::Result<(Peak, Option<W>)> {
+    /// The first error while the series was written.
+    pub fn stop(self) -> std::io::Result<(MemoryPeak, Option<W>)> {
         drop(self.stop);
         let (peak, series, written) = self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         written.map(|()| (peak, series))
@@ -229,8 +212,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_status_follows_what_is_left() {
-        let status = |left, total| Headroom { left, total }.status();
+    fn the_status_follows_the_free_memory() {
+        let status = |left, total| FreeMemory { free: left, total }.status();
         let (mib, gib) = (1 << 20, 1 << 30);
         assert_eq!(status(11 * mib, 100 * mib), Status::Ok);
         assert_eq!(status(9 * mib, 100 * mib), Status::Warning);
@@ -253,7 +236,7 @@ mod tests {
         let budget = Budget::new(1 << 30);
         let left = Arc::new(AtomicU64::new(50));
         let fake = Arc::clone(&left);
-        let read = move || Some(Headroom { left: fake.load(Ordering::Relaxed), total: 100 });
+        let read = move || Some(FreeMemory { free: fake.load(Ordering::Relaxed), total: 100 });
         let monitor = Monitor::start(&budget, Duration::from_millis(1), read, Some(Vec::new())).expect("a thread");
         let mut cache = budget.hold(Component::IndexCache);
         cache.resize(77);
@@ -272,15 +255,15 @@ mod tests {
         assert_eq!((last[3], last[4], last[5]), ("77", "77", "warning"));
         let seconds = |row: &[&str]| row[0].parse::<f64>().expect("seconds");
         assert!(rows.windows(2).all(|two| seconds(&two[0]) <= seconds(&two[1])), "{series}");
-        if resident().is_some() {
-            assert!(peak.anonymous > 0 && peak.most_file >= peak.file);
+        if resident_memory().is_some() {
+            assert!(peak.anonymous > 0 && peak.max_file >= peak.file);
         }
     }
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_system_says_what_is_left() {
-        let headroom = headroom().expect("Linux has /proc");
-        assert!(headroom.left > 0 && headroom.left <= headroom.total);
+    fn the_system_reports_free_memory() {
+        let memory = free_memory().expect("Linux has /proc");
+        assert!(memory.free > 0 && memory.free <= memory.total);
     }
 }

@@ -1,122 +1,130 @@
-//! What the memory of a run was used for, so that it adds up.
+//! The memory report of a run: reserved bytes by component, compared with what the system counts.
 
 use serde::{Serialize, Serializer};
 
-use crate::memory::{Budget, Component, Peak, resident};
+use crate::memory::budget::{Budget, Component};
+use crate::memory::monitor::MemoryPeak;
+use crate::memory::system::resident::resident_memory;
 use crate::units::human_bytes;
 
-/// Memory by component. For anonymous memory, tracked and unaccounted bytes add up to what is resident, now and at the
-/// peak; pages of mapped files are apart, since the system takes them back when it needs them.
+/// Memory by component. For anonymous memory, tracked and unaccounted bytes add up to the resident bytes, now and at the
+/// peak. Pages of mapped files are separate, since the system can evict them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MemoryUsageBreakdown {
     /// Bytes that the budget allows.
     pub limit: u64,
-    /// Most anonymous bytes that the plan expected, where there was a plan.
+    /// Maximum anonymous bytes that the plan expected, if there was a plan.
     pub expected: Option<u64>,
-    /// What every component has reserved, those that never reserved left out, in the order of [`Component::ALL`].
+    /// Reserved bytes of every component that ever reserved, in the order of [`Component::ALL`].
     #[serde(serialize_with = "by_name")]
-    pub components: Vec<Row>,
+    pub components: Vec<MemoryRow>,
     /// The sum of the components.
-    pub tracked: Row,
-    /// Resident without a reservation; negative where more is reserved than has been touched.
-    pub unaccounted: Difference,
+    pub tracked: MemoryRow,
+    /// Resident bytes without a reservation; negative if more is reserved than was touched.
+    pub unaccounted: UnaccountedMemory,
     /// Anonymous bytes resident; `peak` and `at_peak` are the same.
-    pub resident_anonymous: Row,
+    pub resident_anonymous: MemoryRow,
     /// Bytes of mapped files resident.
-    pub resident_file: Row,
-    /// Most bytes resident at any time, mapped files included, as the system counts them.
+    pub resident_file: MemoryRow,
+    /// Maximum bytes resident at any time, mapped files included, as the system counts them.
     pub resident_peak: u64,
 }
 
 /// Bytes of one row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Row {
+pub struct MemoryRow {
     /// Name of the component; empty for a sum.
     #[serde(skip)]
     pub name: &'static str,
     /// Now.
     pub current: u64,
-    /// Most at any time.
+    /// Maximum at any time.
     pub peak: u64,
-    /// When most anonymous memory was resident.
+    /// At the maximum of resident anonymous memory.
     pub at_peak: u64,
 }
 
 /// Bytes resident that no component reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Difference {
+pub struct UnaccountedMemory {
     /// Now.
     pub current: i64,
-    /// When most anonymous memory was resident.
+    /// At the maximum of resident anonymous memory.
     pub at_peak: i64,
 }
 
 impl MemoryUsageBreakdown {
-    /// What `budget` has reserved beside what the system says of the process; `peak` as a
-    /// [`Monitor`](super::Monitor) saw it.
-    pub fn new(budget: &Budget, peak: &Peak) -> Self {
-        let now = resident().unwrap_or_default();
+    /// Compares the reservations of `budget` with what the system counts; `peak` is that of a
+    /// [`Monitor`](super::Monitor).
+    pub fn new(budget: &Budget, peak: &MemoryPeak) -> Self {
+        let now = resident_memory().unwrap_or_default();
         let at_peak = peak.by_component;
-        let components: Vec<Row> = budget
+        let components: Vec<MemoryRow> = budget
             .usage()
             .into_iter()
-            .map(|used| Row {
+            .map(|used| MemoryRow {
                 name: used.component.name(),
                 current: used.current,
                 peak: used.peak,
                 at_peak: at_peak[used.component as usize],
             })
             .collect();
-        let sum = |of: fn(&Row) -> u64| components.iter().map(of).sum::<u64>();
-        let tracked = Row { name: "", current: sum(|r| r.current), peak: budget.peak(), at_peak: sum(|r| r.at_peak) };
-        let most = peak.anonymous;
+        let sum = |of: fn(&MemoryRow) -> u64| components.iter().map(of).sum::<u64>();
+        let tracked =
+            MemoryRow { name: "", current: sum(|r| r.current), peak: budget.peak(), at_peak: sum(|r| r.at_peak) };
+        let max = peak.anonymous;
         Self {
             limit: budget.limit(),
             expected: budget.expected(),
-            unaccounted: Difference {
+            unaccounted: UnaccountedMemory {
                 current: now.anonymous as i64 - tracked.current as i64,
-                at_peak: most as i64 - tracked.at_peak as i64,
+                at_peak: max as i64 - tracked.at_peak as i64,
             },
             components,
             tracked,
-            resident_anonymous: Row { name: "", current: now.anonymous, peak: most, at_peak: most },
-            resident_file: Row { name: "", current: now.file, peak: peak.most_file.max(now.file), at_peak: peak.file },
+            resident_anonymous: MemoryRow { name: "", current: now.anonymous, peak: max, at_peak: max },
+            resident_file: MemoryRow {
+                name: "",
+                current: now.file,
+                peak: peak.max_file.max(now.file),
+                at_peak: peak.file,
+            },
             resident_peak: now.peak,
         }
     }
 
     /// The component of this name.
-    pub fn component(&self, component: Component) -> Option<&Row> {
+    pub fn component(&self, component: Component) -> Option<&MemoryRow> {
         self.components.iter().find(|row| row.name == component.name())
     }
 
-    /// The report as JSON, with a line end.
+    /// The report as JSON with a final newline.
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 
-    /// The report as people read it: a row a component.
+    /// The report as a table, one row a component.
     pub fn text(&self) -> String {
-        let most = self.resident_anonymous.peak;
-        let share = |bytes: f64| format!("{:.1} %", 100.0 * bytes / (most as f64).max(1.0));
+        let max = self.resident_anonymous.peak;
+        let share = |bytes: f64| format!("{:.1} %", 100.0 * bytes / (max as f64).max(1.0));
         let mut text = format!("{:<20} {:>12} {:>12} {:>12} {:>8}\n", "memory", "now", "most", "at the peak", "share");
         let mut row = |name: &str, now: String, peak: String, at_peak: String, share: String| {
             let line = format!("{name:<20} {now:>12} {peak:>12} {at_peak:>12} {share:>8}");
             text += line.trim_end();
             text.push('\n');
         };
-        let mut bytes = |name: &str, r: &Row| {
+        let mut bytes = |name: &str, r: &MemoryRow| {
             row(name, human_bytes(r.current), human_bytes(r.peak), human_bytes(r.at_peak), share(r.at_peak as f64));
         };
         for used in &self.components {
             bytes(used.name, used);
         }
         bytes("tracked", &self.tracked);
-        let Difference { current, at_peak } = self.unaccounted;
+        let UnaccountedMemory { current, at_peak } = self.unaccounted;
         row("unaccounted", signed(current), String::new(), signed(at_peak), share(at_peak as f64));
         let all = &self.resident_anonymous;
         let [now, peak, at_peak] = [all.current, all.peak, all.at_peak].map(human_bytes);
-        row("resident anonymous", now, peak, at_peak, share(most as f64));
+        row("resident anonymous", now, peak, at_peak, share(max as f64));
         let files = &self.resident_file;
         let [now, peak, at_peak] = [files.current, files.peak, files.at_peak].map(human_bytes);
         row("mapped files, apart", now, peak, at_peak, String::new());
@@ -128,7 +136,7 @@ impl MemoryUsageBreakdown {
     }
 }
 
-fn by_name<S: Serializer>(rows: &[Row], serializer: S) -> Result<S::Ok, S::Error> {
+fn by_name<S: Serializer>(rows: &[MemoryRow], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(rows.iter().map(|row| (row.name, row)))
 }
 
@@ -149,7 +157,8 @@ mod tests {
         let mut cache = budget.hold(Component::IndexCache);
         cache.resize(5 << 20);
         budget.expect(20 << 20);
-        let peak = Peak { anonymous: 10 << 20, file: 1 << 20, by_component: budget.by_component(), most_file: 2 << 20 };
+        let peak =
+            MemoryPeak { anonymous: 10 << 20, file: 1 << 20, by_component: budget.by_component(), max_file: 2 << 20 };
         cache.resize(0);
         let report = MemoryUsageBreakdown::new(&budget, &peak);
         assert_eq!(report.tracked.at_peak, 8 << 20);

@@ -15,7 +15,7 @@ pub use statistics::SequenceStatistics;
 use statistics::Tally;
 
 use crate::genome::Case;
-use crate::memory::buffers::{Buffer, SpareBuffers, make_room};
+use crate::memory::buffers::{Buffer, BufferPool, reserve_text};
 use crate::memory::{Budget, Component};
 use crate::sequence::{Region, SequenceReader, Source};
 use crate::{Error, Index, Progress, Result};
@@ -140,7 +140,7 @@ pub fn query_sequences(
     let batch_bases = batch_size.map_or(fitting, |size| size.get().min(most as usize));
 
     let most_bytes = most_under_way(budget, batch_bases as u64 * bytes_per_base);
-    let texts = SpareBuffers::new(most_bytes / 4, budget.hold(Component::Batches));
+    let texts = BufferPool::new(most_bytes / 4, budget.hold(Component::Batches));
     in_batches(
         budget,
         most_bytes,
@@ -338,7 +338,7 @@ fn worker<'a>(
     index: &'a Index,
     detail: Detail,
     rows: &'a dyn Rows,
-    texts: &'a SpareBuffers,
+    texts: &'a BufferPool,
 ) -> impl FnMut(u64, Pieces, &mut Charge) -> Result<Answer> + use<'a> {
     let mut lookup = index.batch();
     let (mut starts, mut ends) = (Buffer::<u64>::default(), Vec::new());
@@ -394,7 +394,7 @@ fn fill(
             }
             Detail::PerKmer => {
                 for (starts, found) in starts[first..end].chunks(ROWS).zip(found.chunks(ROWS)) {
-                    make_room(&mut answer.text);
+                    reserve_text(&mut answer.text);
                     for (&start, &frequency) in starts.iter().zip(found) {
                         rows.kmer(&mut answer.text, &segment.name, start, frequency);
                     }
@@ -435,7 +435,7 @@ fn write_answers(
     answers: &mut dyn Iterator<Item = Answer>,
     detail: Detail,
     rows: &dyn Rows,
-    texts: &SpareBuffers,
+    texts: &BufferPool,
     out: &mut (dyn Write + Send),
 ) -> Result<()> {
     let io_error = |e| Error::io("write", "the output", e);
@@ -470,7 +470,7 @@ fn write_answers(
         }
         out.write_all(&text).map_err(io_error)?;
         out.write_all(&answer.text).map_err(io_error)?;
-        texts.give(answer.text);
+        texts.put_back(answer.text);
         if answer.tail.is_some() {
             pending = answer.tail;
         }

@@ -6,7 +6,7 @@
 use parking_lot::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::memory::buffers::Window;
+use crate::memory::buffers::ReorderBuffer;
 use crate::memory::{Budget, Component, Reservation};
 use crate::{Error, Result};
 
@@ -90,7 +90,7 @@ where
     let (sender, receiver) = channel();
     let mut feed = Feed { sender, under_way: Budget::new(most), budget: budget.clone(), next: 0 };
     // What waits here is charged already; the bound keeps one worker from running ahead of another.
-    let window = Window::new(most / 2);
+    let window = ReorderBuffer::new(most / 2);
     let failure = Mutex::new(None);
     std::thread::scope(|scope| {
         let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
@@ -98,7 +98,7 @@ where
         let reader = spawn("reader").spawn_scoped(scope, move || read(&mut feed)).map_err(start_error)?;
         let writer = spawn("writer")
             .spawn_scoped(scope, || {
-                let _closing = window.closing();
+                let _closing = window.close_on_drop();
                 // A charge goes when the item after it is asked for: then it is written.
                 let mut charged = None;
                 write(&mut std::iter::from_fn(|| {
@@ -112,7 +112,7 @@ where
         {
             // Both ends go when the workers have ended, by a panic too, so that neither thread waits for ever.
             let receiver = Mutex::new(receiver);
-            let _closing = window.closing();
+            let _closing = window.close_on_drop();
             rayon::scope(|scope| {
                 for _ in 0..rayon::current_num_threads() {
                     scope.spawn(|_| {

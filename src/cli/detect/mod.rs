@@ -21,9 +21,9 @@ use crate::cli::families::{SearchArguments, check_memory, find};
 use crate::cli::mask::{LetterArguments, mask};
 use crate::cli::{Settings, counted, grouped};
 use crate::formats::{AnnotationFormat, FamiliesSummary, FamilyFormat, families};
-use crate::fs::{Remove, Temporary, lock, sweep_unfinished};
+use crate::fs::{Remove, Temporary, lock, remove_unfinished};
 use crate::index::OpenOptions;
-use crate::memory::{Component, Reservation, resident};
+use crate::memory::{Component, Reservation, resident_memory};
 use crate::report::{DetectSummary, GenomeFacts, Run, StepRun, report_page, report_plots};
 use crate::sequence::Source;
 use crate::units::{human_bytes, is_reproducible, time_stamp, utc};
@@ -138,14 +138,14 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         None => default_folder(&arguments.genome[0])?,
     };
     if fs::symlink_metadata(&target).is_ok() {
-        target = crate::fs::follow(&target)?;
+        target = crate::fs::resolve_links(&target)?;
     }
     fs::create_dir_all(&target).map_err(|e| Error::io("create", &target, e))?;
     let handle = Arc::new(crate::fs::Folder::open(&target).map_err(|e| Error::io("open", &target, e))?);
     let claim = Claim::take(&handle, arguments.wait, settings)?;
     let outputs = outputs(&arguments);
     if claim.is_some() {
-        sweep_unfinished(&handle, &[&outputs[..], &[RECORD]].concat());
+        remove_unfinished(&handle, &[&outputs[..], &[RECORD]].concat());
     }
     let folder = Folder::open(&target, settings.force)?;
     // Files that may not be replaced are found before the work, not after it.
@@ -193,14 +193,14 @@ struct Claim {
 impl Claim {
     fn take(folder: &Arc<crate::fs::Folder>, wait: bool, settings: &Settings) -> Result<Option<Self>> {
         loop {
-            match lock::ask(folder, LOCK, crate::fs::is_this_user)? {
-                lock::Asked::Held(held) => {
+            match lock::acquire(folder, LOCK, crate::fs::is_this_user)? {
+                lock::LockAttempt::Acquired(held) => {
                     let folder = Arc::clone(folder);
                     let remove: Remove = Arc::new(move || folder.remove_file(LOCK));
                     let (file, ()) = Temporary::begin(|| Ok::<_, Error>(((), remove)))?;
                     return Ok(Some(Self { _file: file, _lock: held }));
                 }
-                lock::Asked::Busy(builder) => {
+                lock::LockAttempt::Busy(builder) => {
                     let target = folder.path().to_owned();
                     if !wait {
                         return Err(Error::Building { target, builder });
@@ -208,8 +208,8 @@ impl Claim {
                     settings.progress.notice(&Notice::Waiting { target, builder });
                     lock::wait(folder, LOCK)?;
                 }
-                lock::Asked::Gone => {}
-                lock::Asked::NoLocks(problem) => {
+                lock::LockAttempt::Removed => {}
+                lock::LockAttempt::Unsupported(problem) => {
                     settings.warn(&format!(
                         "the file system of {} has no locks ({problem}); see that no other run works there",
                         folder.path().display()
@@ -327,7 +327,7 @@ impl Work<'_> {
             name: name.to_owned(),
             seconds: (start.elapsed().as_secs_f64() * 100.0).round() / 100.0,
             threads: self.settings.threads as u64,
-            peak_memory_bytes: resident().map_or(0, |now| now.peak),
+            peak_memory_bytes: resident_memory().map_or(0, |now| now.peak),
         });
         self.folder.finish(name, &found, utc(time_stamp()?), run)?;
         Ok(found)
@@ -372,12 +372,8 @@ impl Work<'_> {
         let force =
             self.folder.force || self.folder.found::<String>(INDEX).is_some_and(|made| own_digest(&own) == Some(made));
         let prefix_names = self.arguments.prefix_names;
-        let mut options =
+        let options =
             BuildOptions { wait: self.arguments.wait, resume: true, force, prefix_names, ..BuildOptions::default() };
-        #[cfg(debug_assertions)]
-        if let Some(bytes) = crate::fs::large_pass() {
-            options.large_pass = bytes;
-        }
         let names: Vec<_> = genome.iter().map(|path| path.to_string_lossy()).collect();
         self.make(INDEX, json!({ "genome": names }), &[], |work| {
             builder::build_index(&sources(), &own, &options, &work.settings.budget, &work.settings.progress)?;

@@ -16,7 +16,7 @@ use crate::families::extension::{Follower, LANES, Reach, Way, extend, follow};
 use crate::families::{Family, FamilyCopy, Scores};
 use crate::genome::Contig;
 use crate::kmer::Strand;
-use crate::memory::system::trim;
+use crate::memory::system::malloc_trim;
 use crate::memory::{Budget, Component, Reservation, available_threads};
 use crate::sequence::reverse_complement;
 use crate::{Error, Index, Progress, Result};
@@ -717,7 +717,7 @@ pub fn discover(index: &Index, parameters: &Parameters, progress: &dyn Progress)
     };
     for sample in samples(length, parameters.sample) {
         let depth = profile(&work.bases, &table, parameters, &sample, index.budget(), progress)?;
-        trim();
+        malloc_trim();
         let worth = |depth: u16| usize::from(depth) + 1 >= parameters.min_copies;
         let deep = depth.iter().zip(0..).filter(|(depth, _)| worth(**depth));
         let points = deep.map(|(&depth, bin)| (depth, Reverse(bin))).collect();

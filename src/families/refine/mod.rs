@@ -27,7 +27,7 @@ use crate::families::classify::direct_repeat;
 use crate::families::extension::{Reach, Way, extend};
 use crate::families::{Family, FamilyCopy, Parameters, Scores};
 use crate::kmer::Strand;
-use crate::memory::system::trim;
+use crate::memory::system::malloc_trim;
 use crate::memory::{Budget, Component};
 use crate::sequence::letters;
 use crate::{Index, Progress, Result};
@@ -201,7 +201,7 @@ pub fn refine(
     for round in 1.. {
         progress.phase("refine", Some(families.len() as u64));
         // What the round before looked at, and discovery, the search can use.
-        trim();
+        malloc_trim();
         held.resize(bytes_of(families.iter().filter_map(|family| family.settled.as_ref()).flatten()));
         let alignments = all_alignments(index, &mut families, budget)?;
         let bytes = bytes_of(&alignments);

@@ -1,49 +1,50 @@
-//! Slots of one size in large pieces of memory: what is read at random lies in huge pages, and every piece of it begins
-//! on a line of its own.
+//! Slots of one size in large slabs, so that the index cache lies in huge pages (random reads then miss the TLB rarely) and
+//! every slot begins at a cache line.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::memory::system::Anonymous;
+use parking_lot::{Mutex, MutexGuard};
 
-/// Most bytes of a slab: a few huge pages.
-const SLAB: usize = 8 << 20;
-/// Slabs of this size or more are made of whole huge pages.
+use crate::memory::system::anonymous_map::AnonymousMap;
+
+/// Maximum bytes of a slab: four huge pages.
+const MAX_SLAB: usize = 8 << 20;
+/// Bytes of a huge page of x86-64 and of most arm64 systems; slabs of this size or more consist of whole huge pages.
 const HUGE_PAGE: usize = 2 << 20;
-/// Bytes of a line of the processor's caches.
-const LINE: usize = 64;
+/// Bytes of a cache line.
+const CACHE_LINE: usize = 64;
 
-/// Memory for many byte strings of about the same length. Slots are taken from the first slab that has room, so that the
-/// last ones empty first; [`release`](Self::release) gives empty slabs back to the system.
+/// Memory for many byte strings of about the same length. Slots are taken from the first slab with a free one, so that the
+/// last slabs become empty first; [`release`](Self::release) returns empty slabs to the system.
 pub(crate) struct Arena {
     stride: usize,
     slab_bytes: usize,
-    slabs: Mutex<Vec<Places>>,
-    /// Of all slabs that are not with the system.
+    slabs: Mutex<Vec<SlabSlots>>,
+    /// Bytes of all allocated slabs.
     bytes: AtomicU64,
 }
 
-/// A slab, which may be with the system, and its places.
+/// A slab and its free slots; `None` if the slab was returned to the system.
 #[derive(Default)]
-struct Places {
+struct SlabSlots {
     slab: Option<Arc<Slab>>,
     free: Vec<usize>,
-    /// Being emptied: takes nothing new.
+    /// Whether it is being emptied and gets no new content.
     closed: bool,
 }
 
 struct Slab {
     number: usize,
-    /// Keeps the memory; only reached through `base` once the slab is made.
-    _memory: Anonymous,
+    /// Owns the memory; only accessed through `base` once the slab exists.
+    _memory: AnonymousMap,
     base: *mut u8,
 }
 
-// SAFETY: a slab is a piece of memory without an owner thread. All access goes through `Slot`, of which there is at most
-// one for each place: places are made once, when the slab is, and a place is either in `free` or in the one slot that
-// took it. Its bytes are written before the slot exists and only read while it does.
+// SAFETY: a slab is memory without an owner thread. All access goes through `Slot`, of which there is at most one for each
+// offset: offsets are created once, with the slab, and an offset is either in `free` or in the one slot that took it. The
+// bytes are written before the slot exists and only read while it does.
 #[allow(unsafe_code)]
 unsafe impl Send for Slab {}
 // SAFETY: as above.
@@ -53,9 +54,9 @@ unsafe impl Sync for Slab {}
 impl Arena {
     /// Slots of at most `bytes` bytes, in slabs of about `slab` bytes.
     pub(crate) fn new(bytes: usize, slab: u64) -> Arc<Self> {
-        // An odd number of lines: slots do not begin in the same sets of a cache.
-        let stride = (bytes.clamp(1, SLAB / 2).div_ceil(LINE) | 1) * LINE;
-        let slab = slab.min(SLAB as u64) as usize;
+        // An odd number of lines, so that slots do not begin in the same sets of a cache.
+        let stride = (bytes.clamp(1, MAX_SLAB / 2).div_ceil(CACHE_LINE) | 1) * CACHE_LINE;
+        let slab = slab.min(MAX_SLAB as u64) as usize;
         let slab_bytes = if slab < HUGE_PAGE {
             (slab / stride).max(1) * stride
         } else {
@@ -64,7 +65,7 @@ impl Arena {
         Arc::new(Self { stride, slab_bytes, slabs: Mutex::default(), bytes: AtomicU64::new(0) })
     }
 
-    fn slabs(&self) -> MutexGuard<'_, Vec<Places>> {
+    fn slabs(&self) -> MutexGuard<'_, Vec<SlabSlots>> {
         self.slabs.lock()
     }
 
@@ -77,24 +78,24 @@ impl Arena {
         self.slab_bytes / self.stride
     }
 
-    /// What a slot weighs: its share of a slab.
+    /// Bytes of a slot, with its share of the unused end of its slab.
     pub(crate) fn slot_bytes(&self) -> u64 {
         (self.slab_bytes / self.slots_per_slab()) as u64
     }
 
-    /// Bytes of all slabs that are not with the system.
+    /// Bytes of all allocated slabs.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// A copy of `bytes` in a slot; `None` when it is too long for one, or the system has no memory for a slab.
+    /// Copies `bytes` into a slot; `None` if they are too long for one, or the system has no memory for another slab.
     pub(crate) fn copy(self: &Arc<Self>, bytes: &[u8]) -> Option<Slot> {
         if bytes.len() > self.stride {
             return None;
         }
         let (slab, at) = self.take()?;
-        // SAFETY: the place is this call's alone (see `Slab`), `at + stride` is within the slab, and `bytes` cannot
-        // overlap it, since nobody else has a reference into a free place. Tested below.
+        // SAFETY: only this call has the offset (see `Slab`), `at + stride` is within the slab, and `bytes` cannot
+        // overlap it, since no reference into a free slot exists. Tested below.
         #[allow(unsafe_code)]
         unsafe {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), slab.base.add(at), bytes.len());
@@ -102,78 +103,77 @@ impl Arena {
         Some(Slot { slab, at, length: bytes.len(), arena: Arc::clone(self) })
     }
 
-    /// A free place: its slab and where it begins there; `None` when the system has no memory for another slab.
+    /// Takes a free slot: its slab and its offset; `None` if the system has no memory for another slab.
     fn take(&self) -> Option<(Arc<Slab>, usize)> {
         let mut slabs = self.slabs();
-        for places in slabs.iter_mut().filter(|places| !places.closed) {
-            if let Some(slab) = &places.slab
-                && let Some(at) = places.free.pop()
+        for slots in slabs.iter_mut().filter(|slots| !slots.closed) {
+            if let Some(slab) = &slots.slab
+                && let Some(at) = slots.free.pop()
             {
                 return Some((Arc::clone(slab), at));
             }
         }
-        let mut memory = Anonymous::new(self.slab_bytes as u64).ok()?;
-        let number = match slabs.iter().position(|places| places.slab.is_none()) {
+        let mut memory = AnonymousMap::new(self.slab_bytes as u64).ok()?;
+        let number = match slabs.iter().position(|slots| slots.slab.is_none()) {
             Some(number) => number,
             None => {
-                slabs.push(Places::default());
+                slabs.push(SlabSlots::default());
                 slabs.len() - 1
             }
         };
         let base = memory.bytes().as_mut_ptr();
         let slab = Arc::new(Slab { number, _memory: memory, base });
-        // Place 0 is this call's.
+        // Offset 0 is taken by this call.
         let free = (1..self.slots_per_slab()).rev().map(|i| i * self.stride).collect();
-        slabs[number] = Places { slab: Some(Arc::clone(&slab)), free, closed: false };
+        slabs[number] = SlabSlots { slab: Some(Arc::clone(&slab)), free, closed: false };
         self.bytes.fetch_add(self.slab_bytes(), Ordering::Relaxed);
         Some((slab, 0))
     }
 
-    /// Closes all slabs but the fullest, as many as hold what is in slots now. What lies in the others can be
+    /// Closes all slabs but the fullest ones, which have space for all present content. The content of the others can be
     /// [moved](Self::moved), and then they can be [released](Self::release).
     pub(crate) fn close_sparse(&self) {
         let mut slabs = self.slabs();
-        let room = self.slots_per_slab();
+        let capacity = self.slots_per_slab();
         let mut taken: Vec<(usize, usize)> = (0..slabs.len())
             .filter(|&number| slabs[number].slab.is_some())
-            .map(|number| (room - slabs[number].free.len(), number))
+            .map(|number| (capacity - slabs[number].free.len(), number))
             .collect();
         let all: usize = taken.iter().map(|slab| slab.0).sum();
         taken.sort_unstable_by(|a, b| b.cmp(a));
-        for (_, number) in taken.into_iter().skip(all.div_ceil(room)) {
+        for (_, number) in taken.into_iter().skip(all.div_ceil(capacity)) {
             slabs[number].closed = true;
         }
     }
 
-    /// A copy of a slot that lies in a closed slab.
+    /// A copy of a slot of a closed slab.
     pub(crate) fn moved(self: &Arc<Self>, slot: &Slot) -> Option<Slot> {
         let closed = self.slabs()[slot.slab.number].closed;
         if closed { self.copy(slot) } else { None }
     }
 
-    /// Gives empty slabs back to the system while `spare` bytes of free slots are left, and opens those that were
-    /// closed.
+    /// Returns empty slabs to the system as long as `spare` bytes of free slots remain, and reopens the closed ones.
     pub(crate) fn release(&self, spare: u64) {
         let mut released = Vec::new();
         let mut slabs = self.slabs();
-        let room = self.slots_per_slab();
+        let capacity = self.slots_per_slab();
         let spare = spare.div_ceil(self.slot_bytes()) as usize;
-        let mut free: usize = slabs.iter().map(|places| places.free.len()).sum();
-        for places in slabs.iter_mut().rev() {
-            places.closed = false;
-            if places.free.len() == room && free >= spare + room {
-                free -= room;
-                released.push(std::mem::take(places));
+        let mut free: usize = slabs.iter().map(|slots| slots.free.len()).sum();
+        for slots in slabs.iter_mut().rev() {
+            slots.closed = false;
+            if slots.free.len() == capacity && free >= spare + capacity {
+                free -= capacity;
+                released.push(std::mem::take(slots));
             }
         }
         self.bytes.fetch_sub(released.len() as u64 * self.slab_bytes(), Ordering::Relaxed);
-        // Unmapped when nobody waits for the lock.
+        // Unmapped after the lock is released.
         drop(slabs);
         drop(released);
     }
 }
 
-/// A byte string in an [`Arena`]; gives its place back when dropped.
+/// A byte string in an [`Arena`]; frees its slot when dropped.
 pub(crate) struct Slot {
     slab: Arc<Slab>,
     at: usize,
@@ -193,8 +193,8 @@ impl Deref for Slot {
 
     #[inline(always)]
     fn deref(&self) -> &[u8] {
-        // SAFETY: the place is this slot's alone until it is dropped, its first `length` bytes were written when the
-        // slot was made, and the slot keeps its slab alive.
+        // SAFETY: only this slot has the offset until it is dropped, its first `length` bytes were written when the slot
+        // was created, and the slot keeps its slab alive.
         #[allow(unsafe_code)]
         unsafe {
             std::slice::from_raw_parts(self.slab.base.add(self.at), self.length)
@@ -213,15 +213,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_hold_what_was_put_in_and_are_used_again() {
-        let arena = Arena::new(1000, SLAB as u64);
+    fn slots_keep_their_content_and_are_reused() {
+        let arena = Arena::new(1000, MAX_SLAB as u64);
         let held: Vec<Slot> = (0..50u8).map(|i| arena.copy(&[i; 999]).expect("fits")).collect();
         assert!(arena.copy(&[0; 5000]).is_none());
         let free = || arena.slabs().iter().map(|s| s.free.len()).sum::<usize>();
         let before = free();
         for (i, slot) in (0..50u8).zip(&held) {
             assert_eq!(slot[..], [i; 999]);
-            assert_eq!(slot.as_ptr() as usize % LINE, 0);
+            assert_eq!(slot.as_ptr() as usize % CACHE_LINE, 0);
         }
         drop(held);
         assert_eq!(free(), before + 50);
@@ -239,20 +239,20 @@ mod tests {
                 });
             }
         });
-        assert_eq!(arena.bytes(), SLAB as u64);
+        assert_eq!(arena.bytes(), MAX_SLAB as u64);
         arena.release(1);
-        assert_eq!(arena.bytes(), SLAB as u64, "some room is to stay");
+        assert_eq!(arena.bytes(), MAX_SLAB as u64, "some free slots stay");
         arena.release(0);
         assert_eq!(arena.bytes(), 0);
     }
 
     #[test]
-    fn sparse_slabs_are_emptied_and_given_back() {
+    fn sparse_slabs_are_emptied_and_released() {
         let arena = Arena::new(60, 640);
         assert_eq!((arena.slab_bytes(), arena.slot_bytes()), (640, 64));
         let mut held: Vec<Slot> = (0..40u8).map(|i| arena.copy(&[i; 60]).expect("fits")).collect();
         assert_eq!(arena.bytes(), 4 * 640);
-        // Left are 2 slots in the first slab, 4 in each of the others: two slabs hold them.
+        // 2 slots of the first slab and 4 of each other remain: two slabs have space for them.
         held.retain(|slot| slot[0] % 10 < if slot[0] < 10 { 2 } else { 4 });
         arena.release(0);
         assert_eq!(arena.bytes(), 4 * 640, "none is empty");
@@ -270,7 +270,7 @@ mod tests {
         let letters: Vec<u8> = held.iter().map(|slot| slot[0]).collect();
         assert_eq!(letters, [0, 1, 10, 11, 12, 13, 20, 21, 22, 23, 30, 31, 32, 33]);
         assert!(held.iter().all(|slot| slot[..] == [slot[0]; 60]));
-        // The numbers of slabs that went are used again.
+        // The numbers of released slabs are reused.
         let more: Vec<Slot> = (0..26u8).map(|i| arena.copy(&[i; 60]).expect("fits")).collect();
         assert_eq!((more.len(), arena.bytes()), (26, 4 * 640));
         assert_eq!(arena.slabs().len(), 4);

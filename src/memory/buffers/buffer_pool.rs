@@ -1,24 +1,25 @@
+//! Buffers that one thread fills and another one empties, reused so that the filling threads do not allocate.
+
 use parking_lot::Mutex;
 
-use crate::memory::Reservation;
+use crate::memory::budget::Reservation;
 
-/// Buffers that one thread is done with, for others to fill anew: what goes from thread to thread is not allocated by
-/// each of them.
-pub(crate) struct SpareBuffers {
-    most: u64,
+/// Empty buffers shared by all threads of one job.
+pub(crate) struct BufferPool {
+    max_bytes: u64,
     buffers: Mutex<(Vec<Vec<u8>>, Reservation)>,
 }
 
-/// Buffers kept at the most.
-const KEPT: usize = 16;
+/// Maximum buffers in a pool: more than are in flight between the threads of one machine and the writer.
+const MAX_BUFFERS: usize = 16;
 
-impl SpareBuffers {
-    /// Keeps `most` bytes at the most, charged to `held`.
-    pub(crate) fn new(most: u64, held: Reservation) -> Self {
-        Self { most, buffers: Mutex::new((Vec::new(), held)) }
+impl BufferPool {
+    /// A pool of at most `max_bytes` bytes, charged to `held`.
+    pub(crate) fn new(max_bytes: u64, held: Reservation) -> Self {
+        Self { max_bytes, buffers: Mutex::new((Vec::new(), held)) }
     }
 
-    /// A buffer to fill; what is in it is to be cleared.
+    /// Takes a buffer, which may have old content.
     pub(crate) fn take(&self) -> Vec<u8> {
         let mut all = self.buffers.lock();
         let buffer = all.0.pop().unwrap_or_default();
@@ -27,25 +28,25 @@ impl SpareBuffers {
         buffer
     }
 
-    /// Keeps a buffer where there is room for it.
-    pub(crate) fn give(&self, buffer: Vec<u8>) {
+    /// Returns a buffer to the pool, unless the pool is full.
+    pub(crate) fn put_back(&self, buffer: Vec<u8>) {
         let mut all = self.buffers.lock();
         let bytes = all.1.bytes() + buffer.capacity() as u64;
-        if all.0.len() < KEPT && bytes <= self.most {
+        if all.0.len() < MAX_BUFFERS && bytes <= self.max_bytes {
             all.1.resize(bytes);
             all.0.push(buffer);
         }
     }
 }
 
-/// Bytes of a text that are free, at least, when rows are added to it.
-const FREE: usize = 128 << 10;
+/// Minimum free bytes of a text before a row is appended: more than a usual row.
+const MIN_FREE: usize = 128 << 10;
 
-/// Makes room for more rows in `text`, in small steps: all of its capacity is charged, and what grew by doubling would be
-/// half empty.
-pub(crate) fn make_room(text: &mut Vec<u8>) {
-    if text.capacity() - text.len() < FREE {
-        text.reserve_exact((2 * FREE).max(text.capacity() / 8));
+/// Reserves space for more rows in `text`, in small steps: its whole capacity is charged to the budget, and growth by
+/// doubling would leave half of it empty.
+pub(crate) fn reserve_text(text: &mut Vec<u8>) {
+    if text.capacity() - text.len() < MIN_FREE {
+        text.reserve_exact((2 * MIN_FREE).max(text.capacity() / 8));
     }
 }
 
@@ -58,21 +59,21 @@ mod tests {
     fn a_text_is_never_half_empty() {
         let mut text = Vec::new();
         while text.len() < 10 << 20 {
-            make_room(&mut text);
+            reserve_text(&mut text);
             text.extend_from_slice(&[0; 1000]);
-            assert!(text.capacity() <= text.len() + 3 * FREE + text.len() / 8);
+            assert!(text.capacity() <= text.len() + 3 * MIN_FREE + text.len() / 8);
         }
     }
 
     #[test]
     fn a_few_buffers_are_kept_and_charged() {
         let budget = Budget::new(1 << 30);
-        let spare = SpareBuffers::new(2500, budget.hold(Component::WriteWindow));
+        let spare = BufferPool::new(2500, budget.hold(Component::WriteWindow));
         assert_eq!(spare.take().capacity(), 0);
         for capacity in [1000, 3000, 1000, 1000] {
-            spare.give(Vec::with_capacity(capacity));
+            spare.put_back(Vec::with_capacity(capacity));
         }
-        assert_eq!(budget.used(), 2000, "the second is too large, and for the last there is no room left");
+        assert_eq!(budget.used(), 2000, "the second is too large, and the pool is full before the last");
         assert_eq!([spare.take(), spare.take(), spare.take()].map(|b| b.capacity()), [1000, 1000, 0]);
         assert_eq!(budget.used(), 0);
     }

@@ -1,4 +1,5 @@
-//! Memory that is used again: pools, buffers of a thread, slots of the cache, and the hand-over of results in order.
+//! Reused memory, so that hot paths do not allocate: buffers of a thread, buffers shared by threads, slots of the cache;
+//! and the bounded buffer that puts results of parallel work back in order.
 
 mod arena;
 mod buffer_pool;
@@ -6,7 +7,7 @@ mod pooled;
 mod reorder_buffer;
 
 pub(crate) use arena::{Arena, Slot};
-pub(crate) use buffer_pool::{SpareBuffers, make_room};
+pub(crate) use buffer_pool::{BufferPool, reserve_text};
 pub(crate) use pooled::Buffer;
 pub use pooled::pooled_bytes;
-pub(crate) use reorder_buffer::Window;
+pub(crate) use reorder_buffer::ReorderBuffer;

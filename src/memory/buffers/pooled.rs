@@ -1,25 +1,25 @@
-//! Buffers that are used again: each thread keeps those that it gave back, so that taking one neither allocates nor waits.
+//! Reused buffers of one thread, so that a query neither allocates nor waits for a lock.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::LocalKey;
 
-/// Most buffers that a thread keeps of one kind.
-const BUFFERS: usize = 64;
-/// Most bytes that a thread keeps of one kind.
-const BYTES: usize = 2 << 20;
-/// A buffer this many times as large as what was wanted lately is not kept.
-const GIANT: usize = 8;
-/// Items below which no buffer is a giant.
-const SMALL: usize = 1024;
+/// Maximum buffers of one kind that a thread keeps: more than a query nests.
+const MAX_BUFFERS: usize = 64;
+/// Maximum bytes of one kind that a thread keeps, about a level-2 cache.
+const MAX_BYTES: usize = 2 << 20;
+/// A buffer is not kept if it is this many times as large as the buffers requested recently.
+const OVERSIZE_FACTOR: usize = 8;
+/// Items up to which a request counts as this many, so that small buffers are always kept.
+const MIN_REQUESTED: usize = 1024;
 
-/// Bytes that all pools keep, of all threads and kinds.
-static KEPT: AtomicU64 = AtomicU64::new(0);
+/// Bytes in the pools of all threads and kinds.
+static POOLED_BYTES: AtomicU64 = AtomicU64::new(0);
 
-/// Bytes in buffers that are kept for the next who needs one: at most 2 MiB for each thread and kind.
+/// Bytes in buffers that are kept for reuse: at most 2 MiB for each thread and kind.
 pub fn pooled_bytes() -> u64 {
-    KEPT.load(Ordering::Relaxed)
+    POOLED_BYTES.load(Ordering::Relaxed)
 }
 
 /// The buffers of one kind that a thread keeps.
@@ -27,24 +27,24 @@ pub fn pooled_bytes() -> u64 {
 pub(crate) struct Pool<T> {
     free: Vec<Vec<T>>,
     bytes: usize,
-    /// The most items that were wanted lately; what is long ago counts less.
-    wanted: usize,
+    /// Maximum items requested recently; decays by 1/8 with each buffer.
+    requested: usize,
 }
 
 impl<T> Pool<T> {
     pub(crate) const fn new() -> Self {
-        Self { free: Vec::new(), bytes: 0, wanted: 0 }
+        Self { free: Vec::new(), bytes: 0, requested: 0 }
     }
 
     fn remove(&mut self, at: usize) -> Vec<T> {
         let buffer = self.free.swap_remove(at);
         let bytes = buffer.capacity() * size_of::<T>();
         self.bytes -= bytes;
-        KEPT.fetch_sub(bytes as u64, Ordering::Relaxed);
+        POOLED_BYTES.fetch_sub(bytes as u64, Ordering::Relaxed);
         buffer
     }
 
-    /// The smallest buffer that has room for `items`, else the largest, else a new one.
+    /// Takes the smallest buffer with space for `items`, else the largest, else a new one.
     fn take(&mut self, items: usize) -> Vec<T> {
         let fits = |buffer: &Vec<T>| buffer.capacity() >= items;
         let all = self.free.iter().enumerate();
@@ -56,37 +56,37 @@ impl<T> Pool<T> {
         buffer
     }
 
-    /// Keeps a buffer of which `wanted` items were used, unless it is much larger than what is wanted these days.
-    fn give(&mut self, mut buffer: Vec<T>, wanted: usize) {
-        self.wanted = wanted.max(self.wanted - self.wanted / 8);
-        let most = GIANT * self.wanted.max(SMALL);
-        while let Some(giant) = self.free.iter().position(|b| b.capacity() > most) {
-            self.remove(giant);
+    /// Keeps a buffer of which `requested` items were used, unless it is much larger than the recent requests.
+    fn put_back(&mut self, mut buffer: Vec<T>, requested: usize) {
+        self.requested = requested.max(self.requested - self.requested / 8);
+        let max_items = OVERSIZE_FACTOR * self.requested.max(MIN_REQUESTED);
+        while let Some(oversize) = self.free.iter().position(|b| b.capacity() > max_items) {
+            self.remove(oversize);
         }
         let bytes = buffer.capacity() * size_of::<T>();
-        if bytes == 0 || bytes > BYTES || buffer.capacity() > most {
+        if bytes == 0 || bytes > MAX_BYTES || buffer.capacity() > max_items {
             return;
         }
-        while (self.bytes + bytes > BYTES || self.free.len() == BUFFERS) && !self.free.is_empty() {
+        while (self.bytes + bytes > MAX_BYTES || self.free.len() == MAX_BUFFERS) && !self.free.is_empty() {
             self.remove(0);
         }
         if self.free.capacity() == 0 {
-            self.free.reserve_exact(BUFFERS);
+            self.free.reserve_exact(MAX_BUFFERS);
         }
         buffer.clear();
         self.free.push(buffer);
         self.bytes += bytes;
-        KEPT.fetch_add(bytes as u64, Ordering::Relaxed);
+        POOLED_BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
 
 impl<T> Drop for Pool<T> {
     fn drop(&mut self) {
-        KEPT.fetch_sub(self.bytes as u64, Ordering::Relaxed);
+        POOLED_BYTES.fetch_sub(self.bytes as u64, Ordering::Relaxed);
     }
 }
 
-/// What buffers hold: bases, k-mers and hashes, positions.
+/// An item type of reused buffers.
 pub(crate) trait Pooled: Sized + 'static {
     /// The pool of this thread.
     fn pool() -> &'static LocalKey<RefCell<Pool<Self>>>;
@@ -102,27 +102,27 @@ macro_rules! pooled {
         })*
     };
 }
-// Bases and text; counts; k-mers, hashes, positions and frequencies; hashes with their places in a batch.
+// Bases and text; counts; k-mers, hashes, positions and frequencies; hashes with their index in a batch.
 pooled!(u8, u32, u64, (u64, u32));
 
-/// A vector from the pool of the thread, empty at first; goes to the pool of the thread that drops it.
+/// A vector from the pool of this thread, empty at first; returned to the pool of the thread that drops it.
 #[derive(Debug)]
 pub(crate) struct Buffer<T: Pooled> {
     items: Vec<T>,
-    wanted: usize,
+    requested: usize,
 }
 
 impl<T: Pooled> Buffer<T> {
-    /// A buffer with room for `items` items.
+    /// A buffer with space for `items` items.
     pub(crate) fn with_capacity(items: usize) -> Self {
-        // A thread that ends has no pool any more.
+        // The pool of a thread that ends may be dropped already.
         let taken = T::pool().try_with(|pool| pool.borrow_mut().take(items));
-        Self { items: taken.unwrap_or_else(|_| Vec::with_capacity(items)), wanted: items }
+        Self { items: taken.unwrap_or_else(|_| Vec::with_capacity(items)), requested: items }
     }
 }
 
 impl<T: Pooled> Buffer<T> {
-    /// Empties it and makes room for `items` items, by taking another from the pool where it has too little.
+    /// Empties it and reserves space for `items` items; takes another one from the pool if it is too small.
     pub(crate) fn refit(&mut self, items: usize) {
         if self.capacity() < items {
             *self = Self::with_capacity(items);
@@ -132,7 +132,7 @@ impl<T: Pooled> Buffer<T> {
 }
 
 impl<T: Pooled> Default for Buffer<T> {
-    /// A buffer without room; takes none from the pool.
+    /// An empty buffer without capacity, not from the pool.
     fn default() -> Self {
         Self::from(Vec::new())
     }
@@ -140,7 +140,7 @@ impl<T: Pooled> Default for Buffer<T> {
 
 impl<T: Pooled> From<Vec<T>> for Buffer<T> {
     fn from(items: Vec<T>) -> Self {
-        Self { wanted: items.len(), items }
+        Self { requested: items.len(), items }
     }
 }
 
@@ -161,8 +161,8 @@ impl<T: Pooled> DerefMut for Buffer<T> {
 impl<T: Pooled> Drop for Buffer<T> {
     fn drop(&mut self) {
         let items = std::mem::take(&mut self.items);
-        let wanted = self.wanted.max(items.len());
-        let _ = T::pool().try_with(|pool| pool.borrow_mut().give(items, wanted));
+        let requested = self.requested.max(items.len());
+        let _ = T::pool().try_with(|pool| pool.borrow_mut().put_back(items, requested));
     }
 }
 
@@ -177,7 +177,7 @@ mod tests {
     // Each test has a thread of its own, and so pools of its own.
 
     #[test]
-    fn the_best_that_fits_is_used_again() {
+    fn the_smallest_sufficient_buffer_is_reused() {
         let (small, large) = (Buffer::<u64>::with_capacity(3000), Buffer::<u64>::with_capacity(9000));
         let (at_small, at_large) = (small.as_ptr(), large.as_ptr());
         drop((large, small));
@@ -190,27 +190,27 @@ mod tests {
         // None fits: the largest grows.
         assert!(Buffer::<u64>::with_capacity(10_000).capacity() >= 10_000);
         assert_eq!(kept::<u64>().0, 2);
-        assert_eq!(kept::<u8>(), (0, 0), "every kind has its own");
+        assert_eq!(kept::<u8>(), (0, 0), "every kind has its own pool");
     }
 
     #[test]
-    fn a_pool_is_bounded_and_shrinks_after_a_giant() {
+    fn a_pool_is_bounded_and_shrinks_after_a_large_request() {
         drop((0..200).map(|_| Buffer::<u8>::with_capacity(100)).collect::<Vec<_>>());
-        assert_eq!(kept::<u8>().0, BUFFERS);
-        drop((0..10).map(|_| Buffer::<u8>::with_capacity(BYTES / 4)).collect::<Vec<_>>());
+        assert_eq!(kept::<u8>().0, MAX_BUFFERS);
+        drop((0..10).map(|_| Buffer::<u8>::with_capacity(MAX_BYTES / 4)).collect::<Vec<_>>());
         let (buffers, bytes) = kept::<u8>();
-        assert!(buffers <= BUFFERS && (BYTES / 2..=BYTES).contains(&bytes));
-        drop(Buffer::<u8>::with_capacity(BYTES + 1));
-        assert!(kept::<u8>().1 <= BYTES);
-        // Little is wanted for long: the large ones go.
+        assert!(buffers <= MAX_BUFFERS && (MAX_BYTES / 2..=MAX_BYTES).contains(&bytes));
+        drop(Buffer::<u8>::with_capacity(MAX_BYTES + 1));
+        assert!(kept::<u8>().1 <= MAX_BYTES);
+        // Only small requests for a while: the large buffers are dropped.
         for _ in 0..200 {
             drop((0..10).map(|_| Buffer::<u8>::with_capacity(100)).collect::<Vec<_>>());
         }
-        assert!(kept::<u8>().1 <= 64 * 100 + 10 * GIANT * SMALL, "{:?}", kept::<u8>());
+        assert!(kept::<u8>().1 <= 64 * 100 + 10 * OVERSIZE_FACTOR * MIN_REQUESTED, "{:?}", kept::<u8>());
     }
 
     #[test]
-    fn what_is_kept_is_counted_and_goes_with_its_thread() {
+    fn pooled_bytes_are_counted_and_freed_with_their_thread() {
         std::thread::spawn(|| {
             drop(Buffer::<(u64, u32)>::with_capacity(5000));
             let (_, bytes) = kept::<(u64, u32)>();
@@ -220,7 +220,7 @@ mod tests {
         })
         .join()
         .expect("no panic");
-        // A buffer may end its life on another thread.
+        // A buffer may be dropped on another thread.
         let buffer = Buffer::<u32>::with_capacity(2000);
         std::thread::spawn(move || drop(buffer)).join().expect("no panic");
         assert_eq!(kept::<u32>(), (0, 0));

@@ -1,14 +1,16 @@
-//! What waits for a writer: numbered items, handed over in any order, taken in order, bounded in bytes.
+//! Puts the results of parallel work back in order for one writer, in bounded memory.
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::BTreeMap;
 
-use crate::memory::{Reservation, Status};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
-/// A reorder window between the threads that make numbered items and the one that writes them.
+use crate::memory::budget::Reservation;
+use crate::memory::status::Status;
+
+/// A buffer between the threads that produce numbered items and the one that takes them in order.
 ///
-/// Whoever has the next item is always let in, so the window never blocks for good, whatever the sizes.
-pub(crate) struct Window<T> {
+/// The next item is always admitted, so the buffer never deadlocks, whatever the sizes of the items.
+pub(crate) struct ReorderBuffer<T> {
     limit: u64,
     state: Mutex<State<T>>,
     changed: Condvar,
@@ -17,10 +19,10 @@ pub(crate) struct Window<T> {
 struct State<T> {
     waiting: BTreeMap<u64, (T, u64)>,
     bytes: u64,
-    /// Where these bytes are charged.
+    /// The reservation to which these bytes are charged.
     held: Option<Reservation>,
     next: u64,
-    /// No more items will come, or nobody takes them any more.
+    /// No more items will be produced, or none will be taken.
     closed: bool,
 }
 
@@ -30,7 +32,7 @@ impl<T> State<T> {
         if critical { 0 } else { limit }
     }
 
-    fn change(&mut self, bytes: u64) {
+    fn set_bytes(&mut self, bytes: u64) {
         self.bytes = bytes;
         if let Some(held) = &mut self.held {
             held.resize(bytes);
@@ -38,8 +40,8 @@ impl<T> State<T> {
     }
 }
 
-impl<T> Window<T> {
-    /// A window of about `limit` bytes, for items numbered from 0.
+impl<T> ReorderBuffer<T> {
+    /// A buffer of about `limit` bytes, for items numbered from 0.
     pub(crate) fn new(limit: u64) -> Self {
         Self {
             limit,
@@ -48,18 +50,19 @@ impl<T> Window<T> {
         }
     }
 
-    /// As [`new`](Self::new); what waits is charged to `held`, and while memory is critical only the next item is let in.
+    /// As [`new`](Self::new); waiting items are charged to `held`, and while memory is critical only the next item is
+    /// admitted.
     pub(crate) fn charged(limit: u64, held: Reservation) -> Self {
-        let window = Self::new(limit);
-        window.state().held = Some(held);
-        window
+        let buffer = Self::new(limit);
+        buffer.state().held = Some(held);
+        buffer
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock()
     }
 
-    /// Hands over item `number`; waits while the window is full. False when the window was closed.
+    /// Adds item `number`; waits while the buffer is full. Returns false if the buffer was closed.
     pub(crate) fn put(&self, number: u64, item: T, bytes: u64) -> bool {
         let mut state = self.state();
         while !state.closed && number != state.next && state.bytes + bytes > state.limit(self.limit) {
@@ -69,20 +72,20 @@ impl<T> Window<T> {
             return false;
         }
         let all = state.bytes + bytes;
-        state.change(all);
+        state.set_bytes(all);
         state.waiting.insert(number, (item, bytes));
         self.changed.notify_all();
         true
     }
 
-    /// The next item, in order; `None` once the window is closed and the next is not there.
+    /// Waits for the next item in order; `None` if the buffer is closed and does not have it.
     pub(crate) fn take(&self) -> Option<T> {
         let mut state = self.state();
         loop {
             let next = state.next;
             if let Some((item, bytes)) = state.waiting.remove(&next) {
                 let left = state.bytes - bytes;
-                state.change(left);
+                state.set_bytes(left);
                 state.next += 1;
                 self.changed.notify_all();
                 return Some(item);
@@ -94,7 +97,7 @@ impl<T> Window<T> {
         }
     }
 
-    /// Ends both sides: items that are there are still taken, new ones are refused.
+    /// Refuses new items; items in the buffer can still be taken.
     pub(crate) fn close(&self) {
         self.state().closed = true;
         self.changed.notify_all();
@@ -105,16 +108,16 @@ impl<T> Window<T> {
         self.state().closed
     }
 
-    /// Closes the window when dropped, on a panic too.
-    pub(crate) fn closing(&self) -> Closing<'_, T> {
-        Closing(self)
+    /// Closes the buffer when the guard is dropped, so also on a panic.
+    pub(crate) fn close_on_drop(&self) -> CloseGuard<'_, T> {
+        CloseGuard(self)
     }
 }
 
 /// Closes a [`Window`] on drop.
-pub(crate) struct Closing<'a, T>(&'a Window<T>);
+pub(crate) struct CloseGuard<'a, T>(&'a ReorderBuffer<T>);
 
-impl<T> Drop for Closing<'_, T> {
+impl<T> Drop for CloseGuard<'_, T> {
     fn drop(&mut self) {
         self.0.close();
     }
@@ -127,44 +130,44 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
-    fn items_leave_in_order_and_the_window_stays_small() {
-        let window = Window::new(100);
+    fn items_leave_in_order_and_the_buffer_stays_small() {
+        let buffer = ReorderBuffer::new(100);
         let next = AtomicU64::new(0);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
-                        // Every seventh item is larger than the window.
+                        // Every seventh item is larger than the buffer.
                         let bytes = if number.is_multiple_of(7) { 1000 } else { 30 };
-                        if number >= 500 || !window.put(number, number, bytes) {
+                        if number >= 500 || !buffer.put(number, number, bytes) {
                             return;
                         }
                     }
                 });
             }
             for expected in 0..500 {
-                assert_eq!(window.take(), Some(expected));
-                assert!(window.state().waiting.len() <= 5);
+                assert_eq!(buffer.take(), Some(expected));
+                assert!(buffer.state().waiting.len() <= 5);
             }
-            window.close();
-            assert_eq!(window.take(), None);
+            buffer.close();
+            assert_eq!(buffer.take(), None);
         });
     }
 
     #[test]
-    fn what_waits_is_charged_and_waits_longer_while_memory_is_critical() {
+    fn waiting_items_are_charged_and_wait_longer_while_memory_is_critical() {
         let budget = Budget::new(1000);
-        let window = Window::charged(500, budget.hold(Component::WriteWindow));
-        assert!(window.put(1, "second", 100));
+        let buffer = ReorderBuffer::charged(500, budget.hold(Component::WriteWindow));
+        assert!(buffer.put(1, "second", 100));
         assert_eq!(budget.used(), 100);
         budget.set_status(Status::Critical);
         std::thread::scope(|scope| {
-            let early = scope.spawn(|| window.put(2, "third", 100));
+            let early = scope.spawn(|| buffer.put(2, "third", 100));
             std::thread::sleep(std::time::Duration::from_millis(20));
             assert!(!early.is_finished());
-            assert!(window.put(0, "first", 100), "the next is always let in");
-            let taken = [window.take(), window.take(), window.take()];
+            assert!(buffer.put(0, "first", 100), "the next is always admitted");
+            let taken = [buffer.take(), buffer.take(), buffer.take()];
             assert_eq!(taken, [Some("first"), Some("second"), Some("third")]);
             assert!(early.join().expect("no panic"));
         });
@@ -172,12 +175,12 @@ mod tests {
     }
 
     #[test]
-    fn closing_frees_those_who_wait() {
-        let window = Window::new(1);
+    fn closing_wakes_waiting_threads() {
+        let buffer = ReorderBuffer::new(1);
         std::thread::scope(|scope| {
-            let blocked = scope.spawn(|| window.put(1, (), 1) && window.put(2, (), 1));
+            let blocked = scope.spawn(|| buffer.put(1, (), 1) && buffer.put(2, (), 1));
             std::thread::sleep(std::time::Duration::from_millis(10));
-            drop(window.closing());
+            drop(buffer.close_on_drop());
             assert!(!blocked.join().expect("no panic"));
         });
     }

@@ -1,28 +1,30 @@
+//! Large working memory outside the heap: huge pages are possible, and it is returned to the system when dropped.
+
 use memmap2::{MmapMut, MmapOptions};
 
 use crate::memory::system::numa;
 use crate::units::human_bytes;
 use crate::{Error, Result};
 
-/// Zeroed memory that belongs to no file, in huge pages where the system has them, spread over all NUMA nodes.
-pub(crate) struct Anonymous(MmapMut);
+/// Zeroed memory without a file, in huge pages if the system has them, spread over all NUMA nodes.
+pub(crate) struct AnonymousMap(MmapMut);
 
-impl Anonymous {
-    /// At least `bytes` bytes.
+impl AnonymousMap {
+    /// Maps at least `bytes` bytes.
     ///
     /// # Errors
-    /// [`Error::Io`] when the system has no such memory, or a limit of the process (`ulimit -v`) allows none.
+    /// [`Error::Io`] if the system has not enough memory, or a limit of the process (`ulimit -v`) forbids it.
     pub(crate) fn new(bytes: u64) -> Result<Self> {
         let map = MmapOptions::new().len(bytes.max(8) as usize).map_anon();
         let mut map = map.map_err(|e| Error::io("get", format!("{} of memory", human_bytes(bytes)), e))?;
         numa::interleave(&mut map);
-        // Where the system has none, small pages do as well, slower.
+        // Without huge pages the map works too, slower.
         #[cfg(target_os = "linux")]
         let _ = map.advise(memmap2::Advice::HugePage);
         Ok(Self(map))
     }
 
-    /// The bytes; aligned to 8 at least.
+    /// The bytes, aligned to at least 8.
     pub(crate) fn bytes(&mut self) -> &mut [u8] {
         &mut self.0
     }

@@ -1,20 +1,22 @@
+//! Reports how much memory of this process lies in huge pages, to check that they are in effect.
+
 use std::path::Path;
 
-/// What of the memory of this process is in huge pages.
+/// Memory of this process in huge pages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct HugePages {
     /// Resident bytes of maps of files in a folder.
     pub maps: u64,
     /// Of these, bytes in huge pages.
     pub huge_maps: u64,
-    /// Resident bytes that belong to no file.
+    /// Resident bytes without a file.
     pub anonymous: u64,
     /// Of these, bytes in huge pages.
     pub huge_anonymous: u64,
 }
 
 impl HugePages {
-    /// As the system says it (`/proc/self/smaps`), for the maps of files in `folder`; `None` where it does not.
+    /// Reads `/proc/self/smaps`, for maps of the files in `folder`; `None` if the system has no such file.
     pub fn of(folder: &Path) -> Option<Self> {
         let folder = std::fs::canonicalize(folder).ok()?;
         let smaps = std::fs::read_to_string("/proc/self/smaps").ok()?;
@@ -28,7 +30,7 @@ impl HugePages {
             let mut words = line.split_ascii_whitespace();
             let Some(first) = words.next() else { continue };
             let Some(field) = first.strip_suffix(':') else {
-                // Begins a map: addresses, rights, offset, device, inode, and the path, which may have blanks.
+                // The first line of a map: addresses, permissions, offset, device, inode, and the path, which may contain spaces.
                 in_folder = line.find('/').is_some_and(|at| Path::new(&line[at..]).starts_with(folder));
                 continue;
             };
@@ -50,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_kernel_says_is_added_up() {
+    fn fields_of_the_kernel_are_added_up() {
         let smaps = "\
 7f0000000000-7f0000400000 r--s 00000000 fe:00 12 /data/my genome.reprise/positions.blk
 Rss:                3000 kB

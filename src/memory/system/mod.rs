@@ -1,17 +1,16 @@
-//! What the operating system and the allocator offer: maps, huge pages, NUMA nodes, prefetching, limits of the process.
+//! Interfaces to the operating system, the allocator and the processor, each with a fallback for systems without them:
+//! anonymous maps, huge pages, NUMA nodes, prefetching, limits of the process.
 
-mod anonymous_map;
+pub(super) mod anonymous_map;
 mod huge_pages;
 mod malloc;
-mod map;
 mod numa;
 mod prefetch;
-pub(crate) mod resident;
+pub(super) mod resident;
 
-pub(crate) use anonymous_map::Anonymous;
+pub(crate) use anonymous_map::AnonymousMap;
 pub use huge_pages::HugePages;
-pub(crate) use malloc::{share_one_arena, trim};
-pub(crate) use map::map_read_only;
+pub(crate) use malloc::{malloc_trim, share_one_arena};
 pub use numa::numa_nodes;
 pub(crate) use prefetch::prefetch;
-pub use resident::{Resident, available_memory, available_threads, process_limit, resident};
+pub use resident::{ResidentMemory, available_memory, available_threads, process_limit, resident_memory};

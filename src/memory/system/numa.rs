@@ -1,8 +1,9 @@
-//! Memory of machines whose processors have memory of their own (NUMA).
+//! Spreads memory over the nodes of machines whose processors have memory of their own (NUMA), so that no thread has all
+//! of it on a distant node.
 
 use std::sync::OnceLock;
 
-/// The NUMA nodes of this machine that have memory: a bit each, of the first 64. One where the system does not say.
+/// The NUMA nodes of this machine with memory, one bit each, of the first 64; one node if the system does not report them.
 fn nodes() -> u64 {
     static NODES: OnceLock<u64> = OnceLock::new();
     *NODES.get_or_init(|| {
@@ -10,7 +11,7 @@ fn nodes() -> u64 {
     })
 }
 
-/// Numbers of a list of the kernel (`0-3,8`) as bits.
+/// Parses a list of the kernel (`0-3,8`) to bits.
 fn mask(list: &str) -> u64 {
     let parts = list.trim().split(',').filter_map(|part| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
@@ -19,13 +20,13 @@ fn mask(list: &str) -> u64 {
     parts.flatten().filter(|&node| node < 64).fold(0, |mask, node| mask | 1 << node)
 }
 
-/// How many NUMA nodes of this machine have memory; 1 where the system does not say.
+/// Number of NUMA nodes of this machine with memory; 1 if the system does not report them.
 pub fn numa_nodes() -> u32 {
     nodes().count_ones()
 }
 
-/// Spreads a map that nobody has touched yet over all nodes, page by page: all threads read it alike, so none should have
-/// it all far away. Best effort; on one node there is nothing to do.
+/// Spreads an untouched map over all nodes, page by page, since all threads read it alike. Best effort; does nothing on one
+/// node.
 pub(crate) fn interleave(map: &mut [u8]) {
     if numa_nodes() > 1 {
         #[cfg(target_os = "linux")]
@@ -33,14 +34,14 @@ pub(crate) fn interleave(map: &mut [u8]) {
     }
 }
 
-/// As [`interleave`], over the nodes in `mask`; what the kernel says.
+/// As [`interleave`], over the nodes in `mask`; returns the error of the kernel.
 #[cfg(target_os = "linux")]
 fn interleave_over(map: &mut [u8], mask: u64) -> std::io::Result<()> {
     const MPOL_INTERLEAVE: libc::c_int = 3;
-    // The kernel takes one bit less than it is told there are.
+    // The kernel reads one bit less than this number.
     let bits = u64::from(u64::BITS) + 1;
-    // SAFETY: `mbind` reads the mask, which outlives the call, and changes where pages of `map` will lie, never what they
-    // hold. It refuses an address that does not begin a page. Tested below.
+    // SAFETY: `mbind` reads the mask, which outlives the call, and sets the node of the pages of `map`, never their
+    // content. It refuses an address that does not begin a page. Tested below.
     #[allow(unsafe_code)]
     let outcome = unsafe {
         libc::syscall(libc::SYS_mbind, map.as_mut_ptr(), map.len(), MPOL_INTERLEAVE, &raw const mask, bits, 0)
@@ -70,7 +71,7 @@ mod tests {
                 let refused = interleave_over(&mut map[1..], nodes()).expect_err("begins within a page");
                 assert_eq!(refused.raw_os_error(), Some(libc::EINVAL));
             }
-            // A kernel without NUMA, or a container that must not ask.
+            // A kernel without NUMA, or a container without the permission.
             Err(e) => assert!(matches!(e.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)), "{e}"),
         }
         map.fill(7);

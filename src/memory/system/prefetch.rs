@@ -1,7 +1,9 @@
-/// Asks for the line of the processor's caches that holds byte `at`, without waiting for it; nothing where there is no such
-/// byte, or where the processor has no such instruction.
+//! Hides the latency of random reads in batches: the cache line is requested long before it is read.
+
+/// Requests the cache line of byte `at` without waiting for it. Does nothing if there is no such byte, or if the processor
+/// has no such instruction.
 ///
-/// A load would do as well, but the processor retires its instructions in order, and so soon waits for the first of many.
+/// A load would wait: the processor retires instructions in order, so many loads soon stall on the first.
 #[inline(always)]
 pub(crate) fn prefetch(bytes: &[u8], at: usize) {
     #[cfg(target_arch = "x86_64")]
@@ -21,7 +23,7 @@ pub(crate) fn prefetch(bytes: &[u8], at: usize) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn any_place_may_be_asked_for() {
+    fn any_offset_is_allowed() {
         for bytes in [&[][..], &[1], &[7; 1000]] {
             for at in [0, 1, 999, 1000, usize::MAX] {
                 super::prefetch(bytes, at);

@@ -1,3 +1,5 @@
+//! Read-only maps of files of an index: pages are read in place, and all processes share one copy.
+
 use std::fs::File;
 use std::path::Path;
 
@@ -8,10 +10,10 @@ use crate::{Error, Result};
 /// Maps a whole file of a bundle for reading.
 ///
 /// # Errors
-/// [`Error::Io`] when the system refuses.
+/// [`Error::Io`] if the system refuses.
 pub(crate) fn map_read_only(file: &File, path: &Path) -> Result<Mmap> {
-    // SAFETY: a map is unsound only where the file changes under it. These are files of a bundle, which is complete
-    // before it gets its name and is never written to afterwards; a replaced bundle is another folder with other files,
+    // SAFETY: a map is unsound only if the file changes under it. These are files of a bundle, which is complete before
+    // it gets its name and is never written to afterwards; a bundle that replaces it is another folder with other files,
     // and the old ones live as long as they are mapped. Every read goes through bounds-checked slices, and what is read
     // is checked against its checksum. Reached by every test that opens an index.
     #[allow(unsafe_code)]

@@ -1,0 +1,65 @@
+//! The part of the catalog that follows from all pages: seed order, metadata, contigs, checksums, page index, spectrum.
+
+use std::path::Path;
+
+use crate::Result;
+use crate::builder::frequency_order::{self, Dictionary, PageRepeats};
+use crate::builder::layout_steps::WrittenPage;
+use crate::builder::plan::BuildPlan;
+use crate::builder::prepared_genome::PreparedGenome;
+use crate::format::Piece;
+use crate::format::catalog::{
+    CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, CatalogTables, DIGESTS_PER_RECORD, FREQUENCIES_PER_RECORD, PAGES_PER_RECORD,
+    PageEntry, Record, SEQUENCE_CHUNK,
+};
+use crate::genome::{ContigDigest, TwoBit};
+use crate::memory::system::AnonymousMap;
+use crate::memory::{Budget, Reservation};
+
+/// From what the tail is made.
+pub(crate) struct CatalogTail<'a> {
+    pub(crate) plan: &'a BuildPlan<'a>,
+    pub(crate) genome: &'a PreparedGenome,
+    pub(crate) packed: &'a TwoBit,
+    /// The file of the position blocks.
+    pub(crate) positions: &'a Path,
+    pub(crate) pages: &'a [PageEntry],
+    /// (frequency, distinct k-mers) of the genome, ascending.
+    pub(crate) spectrum: Vec<(u64, u64)>,
+    pub(crate) budget: &'a Budget,
+}
+
+/// Writes the tail in `memory`, that of the passes; returns the number of seeds. `digests` waits for the digests of the
+/// contigs.
+///
+/// # Errors
+/// Those of writing the catalog, of reading pages back and of `digests`.
+pub(crate) fn write_catalog_tail(
+    tail: &CatalogTail<'_>,
+    tables: &mut CatalogTables<'_>,
+    repeats: Option<Vec<PageRepeats>>,
+    memory: (AnonymousMap, Reservation),
+    digests: impl FnOnce() -> Result<Vec<ContigDigest>>,
+) -> Result<u64> {
+    let CatalogTail { plan, genome, packed, positions, pages, spectrum, budget } = tail;
+    let filters = &genome.filters;
+    let stored: Vec<_> = spectrum.iter().copied().filter(|row| filters.keeps(row.0)).collect();
+    let frequencies = |number, entry: &PageEntry, dictionary: &[u8]| {
+        let (identity, lists) = (plan.identity, &plan.lists);
+        plan.steps.frequencies(&WrittenPage { number, entry, dictionary, positions, identity, lists })
+    };
+    let dictionary = Dictionary { pages, repeats, frequencies: &frequencies };
+    let seeds = frequency_order::write(tables, &dictionary, &stored, memory, budget)?;
+    drop(dictionary);
+    tables.put_value(Record::Meta, 0, &(&genome.parameters, plan.shape, genome.summary.bases))?;
+    let chunks: Vec<u64> = (0..)
+        .zip(packed.bytes().chunks(SEQUENCE_CHUNK))
+        .map(|(number, chunk)| plan.identity.checksum(chunk, Piece::Chunk, number))
+        .collect();
+    tables.put_runs(Record::Sequence, &chunks, CHUNKS_PER_RECORD)?;
+    tables.put_runs(Record::Contigs, &genome.contigs, CONTIGS_PER_RECORD)?;
+    tables.put_runs(Record::PageIndex, pages, PAGES_PER_RECORD)?;
+    tables.put_runs(Record::Spectrum, spectrum, FREQUENCIES_PER_RECORD)?;
+    tables.put_runs(Record::Digests, &digests()?, DIGESTS_PER_RECORD)?;
+    Ok(seeds)
+}

@@ -1,0 +1,165 @@
+//! The options of a build, their defaults and their checks.
+
+use std::path::PathBuf;
+
+use crate::bundle::MAX_MIN_FREQUENCY;
+use crate::dictionary::LayoutKind;
+use crate::kmer::KmerCodec;
+use crate::sequence::Source;
+use crate::{Error, Result};
+
+/// What to build.
+#[derive(Debug, Clone)]
+pub struct BuildOptions {
+    /// Bases in a k-mer, 1 to 32; by default [`default_k`] of the genome.
+    pub k: Option<u32>,
+    /// Minimum frequency of the k-mers that are stored, at least 1.
+    pub min_frequency: u64,
+    /// Maximum frequency of the k-mers that are stored.
+    pub max_frequency: Option<u64>,
+    /// Maximum positions that are stored of a k-mer, evenly sampled; frequencies stay exact.
+    pub max_positions: Option<u64>,
+    /// The dictionary layout; by default super-k-mers if all k-mers are stored and k is long enough for them to be smaller.
+    pub layout: Option<LayoutKind>,
+    /// Replace an existing index.
+    pub force: bool,
+    /// Wait while another process builds the same index instead of failing. An index that exists then is accepted if it is
+    /// of this genome and these parameters.
+    pub wait: bool,
+    /// Resume a build that did not end after its last finished pass, and leave the finished passes to the next build if
+    /// this one does not end either.
+    pub resume: bool,
+    /// Prefix contig names with the name of their file ([`Source::with_prefixed_names`]), so that the files of several
+    /// haplotypes may use the same names.
+    pub prefix_names: bool,
+}
+
+impl Default for BuildOptions {
+    fn default() -> Self {
+        Self {
+            k: None,
+            min_frequency: 2,
+            max_frequency: None,
+            max_positions: None,
+            layout: None,
+            force: false,
+            wait: false,
+            resume: false,
+            prefix_names: false,
+        }
+    }
+}
+
+impl BuildOptions {
+    /// Fails if an option is out of range.
+    ///
+    /// # Errors
+    /// [`Error::Usage`].
+    pub(super) fn check(&self) -> Result<()> {
+        if let Some(k) = self.k {
+            KmerCodec::new(k)?;
+        }
+        let zero = |name: &str| Err(Error::Usage(format!("{name} is 0; it must be 1 or more")));
+        if self.min_frequency == 0 {
+            return zero("--min-frequency");
+        }
+        if self.min_frequency > MAX_MIN_FREQUENCY {
+            let problem = format!("--min-frequency is {}; it must be 1 to {MAX_MIN_FREQUENCY}", self.min_frequency);
+            return Err(Error::Usage(problem));
+        }
+        if self.max_positions == Some(0) {
+            return zero("--max-positions");
+        }
+        if self.max_frequency.is_some_and(|max| max < self.min_frequency) {
+            return Err(Error::Usage(
+                "--max-frequency is below --min-frequency, so nothing would be stored".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Limits of a build that do not change the index. Only tests set them, to reach the code for large genomes with small
+/// ones.
+#[doc(hidden)]
+#[derive(Debug, Clone)]
+pub struct BuildTuning {
+    /// Minimum bytes of the record of a k-mer while it is sorted.
+    pub min_record_bytes: u64,
+    /// Byte offset of the packed genome from which on its index has 64-bit offsets (version 1 of the 2bit format).
+    pub wide_offsets_from: u64,
+    /// Bytes of records of one pass up to which a build prefers one pass; see [`MAX_PREFERRED_PASSES`].
+    pub large_pass: u64,
+    /// Maximum bins of one pass.
+    pub max_bins: u64,
+}
+
+/// Passes into which records of more than [`BuildTuning::large_pass`] bytes are divided even if memory has space for all.
+/// Memory that is touched for the first time costs as much as several scans of the genome (page faults and zeroing), so
+/// three passes over a third of the memory, touched once, are faster than one over all of it. Tuned on C. elegans and rice.
+pub(super) const MAX_PREFERRED_PASSES: u64 = 3;
+
+impl Default for BuildTuning {
+    fn default() -> Self {
+        #[cfg(debug_assertions)]
+        let large_pass = crate::fs::large_pass();
+        #[cfg(not(debug_assertions))]
+        let large_pass = None;
+        Self {
+            min_record_bytes: 0,
+            wide_offsets_from: u64::from(u32::MAX),
+            large_pass: large_pass.unwrap_or(400 << 20),
+            // Each bin has one cache line to which records are written: 256 KiB, within the level-2 cache of a core.
+            max_bins: 4096,
+        }
+    }
+}
+
+/// Maximum k: a k-mer is one word of 64 bits.
+const MAX_K: u32 = 32;
+
+/// The default k for a genome of `bases` bases: the shortest at which a random k-mer is expected less than once, plus one,
+/// as RepeatScout (Price et al. 2005) and REPrise (Takeda et al. 2024) choose it.
+pub fn default_k(bases: u64) -> u32 {
+    let mut k = 1;
+    while k < MAX_K - 1 && bases >> (2 * k) > 0 {
+        k += 1;
+    }
+    k + 1
+}
+
+/// The default folder of an index of this genome: its [`Source::stem`] with `.reprise`, in the current folder. `None` for
+/// input without a name, such as standard input.
+pub fn default_target(source: &Source) -> Option<PathBuf> {
+    let mut name = source.stem()?;
+    name.push(".reprise");
+    Some(PathBuf::from(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn k_follows_the_genome() {
+        assert_eq!(default_k(100_286_070), 15);
+        assert_eq!(default_k(4_641_652), 13);
+        assert_eq!(default_k(1), 2);
+        assert_eq!(default_k(3_100_000_000), 17);
+        assert_eq!(default_k(u64::MAX), 32);
+    }
+
+    #[test]
+    fn an_index_is_named_after_its_genome() {
+        let named = |path: &str| default_target(&Source::new(path)).map(|p| p.display().to_string());
+        assert_eq!(named("x/genome.fa.gz").as_deref(), Some("genome.reprise"));
+        assert_eq!(named("GCF_1.2_asm.fna").as_deref(), Some("GCF_1.2_asm.reprise"));
+        assert_eq!(named("plain").as_deref(), Some("plain.reprise"));
+        assert_eq!(named(".fa").as_deref(), Some(".fa.reprise"));
+        assert_eq!(named("genome.fasta.bz2").as_deref(), Some("genome.reprise"));
+        assert_eq!(named("genome.fq.xz").as_deref(), Some("genome.reprise"));
+        for nameless in ["-", "/dev/stdin", "/dev/fd/0", "/dev/fd/63", "/proc/self/fd/0", "/dev/null"] {
+            assert_eq!(named(nameless), None, "{nameless}");
+        }
+    }
+}

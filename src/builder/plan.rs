@@ -1,0 +1,192 @@
+//! Everything that a build decides before its first pass: layout, passes and memory.
+
+use std::ops::Range;
+
+use crate::builder::input_size::digest_bytes;
+use crate::builder::layout_steps::{LayoutInput, LayoutPlan, LayoutSteps};
+use crate::builder::memory_plan::{MIN_RECORD_MEMORY, MemoryNeeds, MemoryPlan};
+use crate::builder::options::{BuildOptions, BuildTuning};
+use crate::builder::plan_layout::{choose_layout, plan_layout};
+use crate::builder::prepared_genome::PreparedGenome;
+use crate::builder::segments::{GenomeSegments, span_count};
+use crate::builder::sorted::{MAX_SORTED_AT_ONCE, Wide};
+use crate::bundle::MemoryHints;
+use crate::bundle::draft::ResumePoint;
+use crate::dictionary::Shape;
+use crate::format::Identity;
+use crate::format::positions::ListCode;
+use crate::genome::TwoBit;
+use crate::memory::{Budget, Component, Reservation};
+use crate::{Error, Progress, Result};
+
+/// Bytes of a position block for which the scratch of a thread has space.
+const SCRATCH_BLOCK: u64 = 1 << 20;
+
+/// Copies of a block that exist while it is made: its buffer grows by doubling, and it is compressed into another one.
+const BLOCK_COPIES: u64 = 3;
+
+/// A pass of fewer bytes is not divided further, even if [`BuildTuning::large_pass`] is larger.
+const MIN_DIVIDED_PASS: u64 = 1 << 20;
+
+/// A planned build.
+pub(crate) struct BuildPlan<'a> {
+    pub(crate) segments: GenomeSegments<'a>,
+    /// Spans into which every scan divides the genome.
+    pub(crate) spans: usize,
+    pub(crate) hints: MemoryHints,
+    pub(crate) shape: Shape,
+    pub(crate) identity: Identity,
+    pub(crate) lists: ListCode,
+    pub(crate) steps: Box<dyn LayoutSteps>,
+    /// Pages before this one were finished by an earlier build.
+    pub(crate) first_page: u64,
+    /// The bins of each pass.
+    pub(crate) passes: Vec<Range<u64>>,
+    /// Bytes of the records of the largest pass, with one more record for each span.
+    pub(crate) pass_bytes: u64,
+    pub(crate) memory: MemoryPlan,
+    /// Maximum bytes of anonymous memory.
+    pub(crate) memory_bytes: u64,
+    _held: [Reservation; 2],
+}
+
+/// Finds what an earlier build finished of an index of an identity and a number of pages.
+pub(crate) type FindResumePoint<'a> = dyn Fn(Identity, u64) -> Result<Option<ResumePoint>> + 'a;
+
+impl<'a> BuildPlan<'a> {
+    /// Plans a build, or what `find_resume_point` leaves of it.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the genome has no k-mer, [`Error::Usage`] for an impossible layout, [`Error::Memory`],
+    /// [`Error::Io`].
+    pub(crate) fn new(
+        genome: &PreparedGenome,
+        packed: &'a TwoBit,
+        (options, tuning): (&BuildOptions, &BuildTuning),
+        find_resume_point: &FindResumePoint<'_>,
+        budget: &Budget,
+        progress: &dyn Progress,
+    ) -> Result<(Self, Option<ResumePoint>)> {
+        let segments = GenomeSegments::new(packed, &genome.contigs, genome.codec, budget)?;
+        if segments.kmers() == 0 {
+            return Err(no_kmers(genome));
+        }
+        let lists = ListCode::new(genome.summary.bases);
+        let spans = span_count(rayon::current_num_threads(), segments.kmers());
+        let digests = digest_bytes(genome.contigs.len() as u64);
+        let held_digests = budget.reserve(Component::Contigs, digests, "the digests of the contigs")?;
+        let choice = choose_layout(genome, options.layout)?;
+        let input = LayoutInput { genome, segments: &segments, lists: &lists, spans, tuning, budget, progress };
+        let layout = plan_layout(choice, &input)?;
+        let identity = Identity::new(&genome.parameters, &layout.shape, &genome.summary.blake3, &genome.contigs);
+        let resume_point = find_resume_point(identity, layout.shape.pages())?;
+        let first_page = resume_point.as_ref().map_or(0, |point| point.checkpoint.pages);
+        let PassPlan { passes, largest, memory, memory_bytes } =
+            PassPlan::new(&layout, first_page, &lists, tuning, budget)?;
+        budget.expect(memory_bytes);
+        let LayoutPlan { steps, shape, hints, held_counts, .. } = layout;
+        let plan = Self {
+            segments,
+            spans,
+            hints,
+            shape,
+            identity,
+            lists,
+            steps,
+            first_page,
+            passes,
+            pass_bytes: largest + spans as u64 * size_of::<Wide>() as u64,
+            memory,
+            memory_bytes,
+            _held: [held_digests, held_counts],
+        };
+        Ok((plan, resume_point))
+    }
+}
+
+fn no_kmers(genome: &PreparedGenome) -> Error {
+    let file = genome.summary.sources.first().map_or("-", |file| &file.name);
+    let k = genome.codec.k();
+    Error::input(file, None, format!("no stretch of {k} bases is free of other letters than ACGT; give a smaller -k"))
+}
+
+/// The passes of a build and the memory for them.
+struct PassPlan {
+    passes: Vec<Range<u64>>,
+    /// Bytes of the records of the largest pass.
+    largest: u64,
+    memory: MemoryPlan,
+    memory_bytes: u64,
+}
+
+impl PassPlan {
+    /// Plans passes from the bins of page `first_page` on.
+    fn new(
+        layout: &LayoutPlan,
+        first_page: u64,
+        lists: &ListCode,
+        tuning: &BuildTuning,
+        budget: &Budget,
+    ) -> Result<Self> {
+        let LayoutPlan { shape, hints, record_bytes, expected_passes, .. } = layout;
+        let steps = &*layout.steps;
+        let bins = steps.bins();
+        let first_bin = (0..bins).find(|&bin| steps.pages_of(bin).end > first_page).unwrap_or(0);
+        // Bins differ in size, so an even pass has some space (1/64) for a bin that does not divide evenly.
+        let even = record_bytes.div_ceil((*expected_passes).max(1)) + record_bytes / 64 + 1;
+        let block = BLOCK_COPIES * (hints.position_bytes / shape.pages());
+        let needs = MemoryNeeds { scratch: block.saturating_sub(SCRATCH_BLOCK), ..MemoryNeeds::default() };
+        let memory = MemoryPlan::new(budget, rayon::current_num_threads(), needs);
+        let oversized = |pass: Range<u64>| pass.map(|bin| oversized_bytes(steps, bin, lists));
+        let max_oversized = oversized(first_bin..bins).max().unwrap_or(0);
+        let max_bytes = memory.records.saturating_sub(max_oversized).max(MIN_RECORD_MEMORY);
+        let max_bytes = max_bytes.min(even.max(tuning.large_pass.min(MIN_DIVIDED_PASS)));
+        let (passes, largest) = divide(steps, first_bin..bins, max_bytes);
+        // Every thread may have an oversized bin of the same pass.
+        let by_all_threads = |pass: &Range<u64>| {
+            let mut bytes: Vec<u64> = oversized(pass.clone()).filter(|&bytes| bytes > 0).collect();
+            bytes.sort_unstable_by(|a, b| b.cmp(a));
+            bytes.iter().take(memory.workers as usize).sum::<u64>()
+        };
+        let all = passes.iter().map(by_all_threads).max().unwrap_or(0);
+        let (memory, excess) = memory.with_oversized_bins(budget, largest, (all, max_oversized), needs)?;
+        Ok(Self { passes, largest, memory_bytes: memory.other + largest + excess, memory })
+    }
+}
+
+/// Divides bins into passes of at most `max_bytes` bytes of records: runs of whole pages, or of bins of a page that alone has
+/// more. Returns the bytes of the largest pass too.
+fn divide(steps: &dyn LayoutSteps, bins: Range<u64>, max_bytes: u64) -> (Vec<Range<u64>>, u64) {
+    let mut passes = Vec::new();
+    let (mut first, mut sum, mut largest) = (bins.start, 0, 0);
+    for task in steps.tasks(bins.clone()) {
+        let bytes: u64 = task.bins.clone().map(|bin| steps.bin_bytes(bin)).sum();
+        if sum > 0 && sum + bytes > max_bytes {
+            passes.push(first..task.bins.start);
+            (first, sum) = (task.bins.start, 0);
+        }
+        for bin in task.bins {
+            let bytes = steps.bin_bytes(bin);
+            if sum > 0 && sum + bytes > max_bytes {
+                passes.push(first..bin);
+                (first, sum) = (bin, 0);
+            }
+            sum += bytes;
+            largest = largest.max(sum);
+        }
+    }
+    passes.push(first..bins.end);
+    (passes, largest)
+}
+
+/// Bytes for sorting and encoding a bin in addition to its records, if they exceed the scratch of a thread because of a very
+/// frequent k-mer; otherwise 0.
+fn oversized_bytes(steps: &dyn LayoutSteps, bin: u64, lists: &ListCode) -> u64 {
+    let records = steps.records_of(bin);
+    if records > MAX_SORTED_AT_ONCE { records * steps.sorted_record_bytes() + block_bytes(records, lists) } else { 0 }
+}
+
+/// Bytes of a block with `positions` positions while it is made.
+fn block_bytes(positions: u64, lists: &ListCode) -> u64 {
+    lists.bits(positions).min(positions.saturating_mul(lists.width().into())) / 8 * BLOCK_COPIES
+}

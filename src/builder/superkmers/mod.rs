@@ -1,0 +1,10 @@
+//! The steps of a build that makes a dictionary of super-k-mers: as for the sorted dictionary, but the records are
+//! super-k-mers with their context, about seven times fewer than k-mers.
+
+mod occurrence;
+mod partition;
+mod steps;
+mod survey;
+mod worker;
+
+pub(crate) use steps::plan;

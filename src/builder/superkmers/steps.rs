@@ -1,0 +1,132 @@
+//! The steps of a build that makes a dictionary of super-k-mers: its bins and passes, and how its pages are read back.
+
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+
+use crate::builder::bin_counts::BinCounts;
+use crate::builder::layout_steps::{LayoutInput, LayoutPlan, LayoutSteps, PassContext, WrittenPage};
+use crate::builder::passes::run_passes;
+use crate::builder::scatter::RecordScan;
+use crate::builder::segments::{GenomeSegments, Segment};
+use crate::builder::superkmers::occurrence::{OCCURRENCE_BYTES, Occurrence};
+use crate::builder::superkmers::partition::SuperKmerPages;
+use crate::builder::superkmers::survey::Survey;
+use crate::builder::superkmers::worker::SuperKmerWorker;
+use crate::bundle::MemoryHints;
+use crate::dictionary::Shape;
+use crate::dictionary::superkmers::page::{Fields, SuperKmerShape};
+use crate::format::block;
+use crate::kmer::{Minimizers, SuperKmer};
+use crate::memory::Component;
+use crate::memory::system::AnonymousMap;
+use crate::{Error, Result};
+
+/// The bins and records of a super-k-mer dictionary.
+struct SuperKmerSteps {
+    pages: SuperKmerPages,
+    counts: BinCounts,
+}
+
+/// Plans a dictionary of super-k-mers: surveys the genome and divides the keys into bins.
+///
+/// # Errors
+/// [`Error::Memory`], [`Error::Io`].
+pub(crate) fn plan(input: &LayoutInput<'_>, minimizers: Minimizers) -> Result<LayoutPlan> {
+    let LayoutInput { genome, segments, lists, spans, tuning, budget, .. } = input;
+    let kmers = segments.kmers();
+    let memory = input.begin_estimate(Survey::sample_bytes(kmers, &minimizers, *spans))?;
+    let survey = Survey::new(input, minimizers)?;
+    let record_bytes = survey.bytes();
+    let expected_passes = input.passes(&memory, record_bytes);
+    let max_bins = tuning.max_bins.saturating_mul(expected_passes.max(1));
+    let (pages, counts) = SuperKmerPages::new(&survey, genome.codec.k(), lists, max_bins, memory.records);
+    let (occurrences, distinct) = (survey.occurrences(), survey.distinct_kmers.min(kmers));
+    let (dictionary_bytes, position_bytes) = pages.layout.bytes(&minimizers, survey.entries, occurrences, lists);
+    let hints = MemoryHints {
+        kmers,
+        distinct_kmers: distinct,
+        repeated_kmers: survey.repeated_kmers,
+        stored_kmers: distinct,
+        positions: kmers,
+        dictionary_bytes,
+        position_bytes,
+    };
+    let count_bytes = counts.capacity_bytes() + pages.capacity_bytes();
+    let held_counts = budget.reserve(Component::Counts, count_bytes, "counting k-mers")?;
+    let shape = Shape::SuperKmers(pages.layout);
+    let steps = Box::new(SuperKmerSteps { pages, counts });
+    Ok(LayoutPlan { steps, shape, hints, record_bytes, expected_passes, held_counts })
+}
+
+impl LayoutSteps for SuperKmerSteps {
+    fn bins(&self) -> u64 {
+        self.pages.bins()
+    }
+
+    fn pages_of(&self, bin: u64) -> Range<u64> {
+        self.pages.pages_of(bin)
+    }
+
+    fn records_of(&self, bin: u64) -> u64 {
+        self.counts.records_of(bin)
+    }
+
+    fn record_bytes(&self) -> u64 {
+        OCCURRENCE_BYTES
+    }
+
+    fn sorted_record_bytes(&self) -> u64 {
+        OCCURRENCE_BYTES
+    }
+
+    fn run_passes(&self, context: &PassContext<'_>, memory: &mut AnonymousMap) {
+        let workers = (0..context.workers).map(|_| SuperKmerWorker::new(&self.pages, context)).collect();
+        run_passes(context, self, (&self.pages, &self.counts), workers, memory);
+    }
+
+    fn frequencies(&self, page: &WrittenPage<'_>) -> Result<Vec<u64>> {
+        let WrittenPage { number, entry, dictionary, positions, identity, lists } = *page;
+        let layout = &self.pages.layout;
+        let damaged = |problem: String| Error::damaged(positions, Some(entry.block_at), problem);
+        let fields = Fields::new(layout, layout.check().map_err(damaged)?, lists);
+        let shape = SuperKmerShape::of(identity, dictionary, number, layout, &fields).map_err(damaged)?;
+        let block = || {
+            let failed = |e| Error::io("read back", positions, e);
+            let mut block = vec![0; entry.block_bytes as usize];
+            File::open(positions).map_err(failed)?.read_exact_at(&mut block, entry.block_at).map_err(failed)?;
+            Ok(block::decode(&block, number, None, u64::MAX).map_err(damaged)?.into_owned())
+        };
+        let mut frequencies = Vec::new();
+        shape.for_each_kmer(&fields, (dictionary, number), block, damaged, |_, frequency, _| {
+            frequencies.push(frequency);
+            Ok(())
+        })?;
+        Ok(frequencies)
+    }
+}
+
+/// Scans super-k-mers.
+impl RecordScan for SuperKmerPages {
+    type Record = Occurrence;
+    type Found<'s> = (&'s Segment<'s>, SuperKmer);
+    // The context has to be extracted from the genome.
+    const IS_CHEAP: bool = false;
+
+    #[inline(always)]
+    fn scan<'s>(
+        &self,
+        segments: &GenomeSegments<'_>,
+        span: &'s [Segment<'s>],
+        mut each: impl FnMut(u64, Self::Found<'s>),
+        done: impl FnMut(u64),
+    ) {
+        let found = |segment, s: SuperKmer| each(self.bin_of(s.key), (segment, s));
+        segments.scan_super_kmers(&self.occurrence.minimizers, span, found, done);
+    }
+
+    #[inline(always)]
+    fn record(&self, (segment, s): (&Segment<'_>, SuperKmer)) -> Occurrence {
+        self.occurrence.occurrence(segment, &s)
+    }
+}

@@ -1,0 +1,117 @@
+//! The final place of a bundle, checked before a build starts, so that hours of work do not end at a name that cannot be
+//! used.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::bundle::manifest::is_manifest;
+use crate::format::{CATALOG, MANIFEST, POSITIONS, SEQUENCE};
+use crate::fs::{File, Folder, resolve_links, user};
+use crate::{Error, Result};
+
+/// The files of a bundle.
+pub(super) const BUNDLE_FILES: [&str; 4] = [MANIFEST, CATALOG, POSITIONS, SEQUENCE];
+
+/// Maximum names that an error lists, so that it stays one line.
+const MAX_LISTED_NAMES: usize = 5;
+
+/// The place of a bundle: a name in an open folder.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) parent: Folder,
+    pub(super) name: OsString,
+}
+
+/// Fails if a build cannot create or replace an index at `target`.
+///
+/// # Errors
+/// [`Error::Exists`], [`Error::NotOurs`], [`Error::Usage`], [`Error::Io`].
+pub(crate) fn check_target(target: &Path, force: bool) -> Result<()> {
+    Target::new(target)?.check(force).map(drop)
+}
+
+/// Whether a folder has a manifest of an index, sound or not.
+pub(super) fn has_manifest(folder: &Folder) -> bool {
+    folder.open_file(MANIFEST, false).and_then(File::read_text).is_ok_and(|bytes| is_manifest(&bytes))
+}
+
+impl Target {
+    /// The place that a path names; a symbolic link is resolved.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a path without a last name; [`Error::NotOurs`], [`Error::Io`].
+    pub(super) fn new(path: &Path) -> Result<Self> {
+        // `genome.reprise/` names the same folder as `genome.reprise`.
+        let path: PathBuf = path.components().collect();
+        let path = resolve_links(&path)?;
+        let Some(name) = path.file_name() else {
+            return Err(Error::Usage(format!("{} cannot be the name of an index; give another one", path.display())));
+        };
+        let parent = Folder::open_parent(&path).map_err(|e| Error::io("open the folder of", &path, e))?;
+        Ok(Self { parent, name: name.to_owned() })
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.parent.join(&self.name)
+    }
+
+    /// Fails if the name is taken, unless by an index that may and can be replaced. Returns whether there is one.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] for an index without `force`; [`Error::NotOurs`] for anything else; [`Error::Io`].
+    pub(super) fn check(&self, force: bool) -> Result<bool> {
+        let path = self.path();
+        let failed = |e| Error::io("look at", &path, e);
+        let refused = |problem: String| Err(Error::NotOurs { path: path.clone(), problem });
+        let no_index =
+            || refused("is not a reprise index, and --force replaces nothing else; give another -o".to_owned());
+        let Some(there) = self.parent.stat(&self.name).map_err(failed)? else { return Ok(false) };
+        if !there.is_folder() {
+            return no_index();
+        }
+        let folder = self.parent.open_folder(&self.name).map_err(failed)?;
+        let names = folder.names().map_err(failed)?;
+        if !has_manifest(&folder) {
+            return no_index();
+        }
+        if !force {
+            return Err(Error::Exists(path));
+        }
+        let mut others = Vec::new();
+        for name in names {
+            let is_file = folder.stat(&name).map_err(failed)?.is_none_or(|entry| entry.is_file());
+            if !is_file || !BUNDLE_FILES.iter().any(|file| name == *file) {
+                others.push(format!("{name:?}"));
+            }
+        }
+        if !others.is_empty() {
+            let more = others.len().saturating_sub(MAX_LISTED_NAMES);
+            others.truncate(MAX_LISTED_NAMES);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let others = others.join(", ");
+            return refused(format!("holds {others}{more}, which no index has; move it away or give another -o"));
+        }
+        self.check_rename(&folder)?;
+        Ok(true)
+    }
+
+    /// Fails if an index could not be renamed once its successor is complete.
+    fn check_rename(&self, folder: &Folder) -> Result<()> {
+        let path = self.path();
+        let failed = |e| Error::io("look at", &path, e);
+        for folder in [folder, &self.parent] {
+            folder.check_writable().map_err(|e| Error::io("write to", folder.path(), e))?;
+        }
+        let (index, parent) = (folder.entry().map_err(failed)?, self.parent.entry().map_err(failed)?);
+        if index.identity.0 != parent.identity.0 {
+            let problem = "is where a disk is mounted, which cannot be renamed; give another -o".to_owned();
+            return Err(Error::NotOurs { path, problem });
+        }
+        if parent.forbids_removal_of(&index) {
+            let problem =
+                format!("belongs to {}, and its folder lets only owners remove what is in it", user(index.owner));
+            return Err(Error::NotOurs { path, problem });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,33 @@
+//! How scarce memory is: what the monitor reports and what caches and waiting work react to.
+
+/// How scarce memory is on this machine and in this cgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Status {
+    /// Enough is free.
+    Ok,
+    /// Little is free: caches shrink.
+    Warning,
+    /// Almost nothing is free: new work waits for the work in flight.
+    Critical,
+}
+
+impl Status {
+    /// The status with this number.
+    pub(crate) fn from_number(number: u8) -> Self {
+        match number {
+            0 => Self::Ok,
+            1 => Self::Warning,
+            _ => Self::Critical,
+        }
+    }
+
+    /// Its name in a time series: `ok`, `warning`, `critical`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
