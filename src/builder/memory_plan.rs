@@ -3,16 +3,16 @@
 use crate::memory::Budget;
 use crate::{Error, Result};
 
-/// Bytes that every build uses without a reservation: stacks, cursors, free memory of the allocator. Measured on builds in
-/// the smallest budget.
+/// Bytes that every build uses without a reservation: stacks, cursors, free memory of the allocator. `tests/memory.rs`
+/// checks that builds stay within their budget.
 const MIN_UNTRACKED: u64 = 8 << 20;
 /// Minimum bytes for the records of a pass; with fewer, a build would consist of scans alone.
 pub(crate) const MIN_RECORD_MEMORY: u64 = 1 << 20;
-/// Minimum bytes of the catalog cache, and of the write buffer: some pages each.
+/// Minimum bytes of the catalog cache, and of the write buffer: several pages each.
 const MIN_BUFFER: u64 = 1 << 20;
-/// Maximum bytes of the write buffer: several seconds of a slow disk, more does not speed up a build.
+/// Maximum bytes of the write buffer: enough pages for any number of threads; the rest is better used for records.
 const MAX_WRITE_BUFFER: u64 = 64 << 20;
-/// Maximum bytes of the catalog cache: pages are written once, in order, so more of it has no effect.
+/// Maximum bytes of the catalog cache: pages are written once, in order, so a larger cache has no use.
 const MAX_CATALOG_CACHE: u64 = 32 << 20;
 /// The write buffer and the catalog cache each get this fraction of the free memory: together an eighth, so that most of it
 /// is left to the records.

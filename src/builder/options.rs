@@ -96,7 +96,7 @@ pub struct BuildTuning {
 
 /// Passes into which records of more than [`BuildTuning::large_pass`] bytes are divided even if memory has space for all.
 /// Memory that is touched for the first time costs as much as several scans of the genome (page faults and zeroing), so
-/// three passes over a third of the memory, touched once, are faster than one over all of it. Tuned on C. elegans and rice.
+/// three passes over a third of the memory, touched once, are faster than one over all of it (see docs/architecture.md).
 pub(super) const MAX_PREFERRED_PASSES: u64 = 3;
 
 impl Default for BuildTuning {
@@ -119,7 +119,7 @@ impl Default for BuildTuning {
 const MAX_K: u32 = 32;
 
 /// The default k for a genome of `bases` bases: the shortest at which a random k-mer is expected less than once, plus one,
-/// as RepeatScout (Price et al. 2005) and REPrise (Takeda et al. 2024) choose it.
+/// as RepeatScout (Price et al. 2005) and REPrise choose it.
 pub fn default_k(bases: u64) -> u32 {
     let mut k = 1;
     while k < MAX_K - 1 && bases >> (2 * k) > 0 {

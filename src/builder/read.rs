@@ -35,8 +35,8 @@ enum ReadEvent {
 }
 
 /// Reads and packs a genome into the file `sequence`. `wide_offsets_from` is the byte offset from which on the file has
-/// 64-bit offsets; `prefixed` tells whether contig names have the name of their file before them, for the message if two
-/// are the same.
+/// 64-bit offsets. `prefixed` is true if contig names have the name of their file before them; an error about two equal
+/// names depends on it.
 ///
 /// # Errors
 /// [`Error::Input`] for input that cannot be used, [`Error::Memory`] if the tables of contigs do not fit, [`Error::Io`].

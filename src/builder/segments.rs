@@ -7,7 +7,7 @@ use crate::genome::{Contig, TwoBit};
 use crate::kmer::{KmerCodec, Minimizers, SuperKmer};
 use crate::memory::{Budget, Component, Reservation};
 
-/// Maximum k-mers of a segment: fine enough to divide a genome evenly, and some ten thousand times its own overhead.
+/// Maximum k-mers of a segment: few enough to divide a small genome evenly, and many compared with the cost of a segment.
 const MAX_SEGMENT_KMERS: u64 = 1 << 16;
 
 /// A run of A, C, G and T of one contig.

@@ -331,7 +331,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn reservations_add_up_and_come_back() {
+    fn reservations_add_up_and_are_released() {
         let budget = Budget::new(100);
         let a = budget.reserve(Component::Sample, 60, "a test").expect("fits");
         assert!(matches!(
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_gives_back() {
+    fn a_panic_releases() {
         let budget = Budget::new(10);
         let inner = budget.clone();
         let outcome = std::thread::spawn(move || {
@@ -366,18 +366,18 @@ mod tests {
     }
 
     #[test]
-    fn waiting_ends_when_memory_comes_back_and_a_giant_goes_alone() {
+    fn waiting_ends_when_memory_is_released_and_an_item_above_the_limit_is_alone() {
         let budget = Budget::new(10);
-        let giant = budget.wait(Component::Batches, 1000);
+        let large = budget.wait(Component::Batches, 1000);
         let other = budget.clone();
-        // One of another component waits as well: the giant is alone.
+        // An item of another component waits as well: the large one is alone.
         let waiter = std::thread::spawn(move || drop(other.wait(Component::Output, 5)));
         std::thread::sleep(Duration::from_millis(20));
         assert!(!waiter.is_finished());
-        drop(giant);
+        drop(large);
         waiter.join().expect("no panic");
         assert_eq!(budget.free(), 10);
-        // What is held but not in flight keeps nothing from going alone.
+        // Reservations that are not in flight do not keep an item from being admitted alone.
         let mut held = budget.hold(Component::IndexCache);
         held.resize(10);
         drop(budget.wait(Component::Batches, 5));
@@ -394,7 +394,7 @@ mod tests {
         assert!(!waiter.is_finished());
         budget.set_status(Status::Ok);
         waiter.join().expect("no panic");
-        // With nothing in flight one goes on, however tight memory is.
+        // If nothing is in flight one item is admitted, however scarce memory is.
         budget.set_status(Status::Critical);
         drop(first);
         drop(budget.wait(Component::Batches, 10));

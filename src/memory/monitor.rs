@@ -22,11 +22,11 @@ pub struct FreeMemory {
 
 /// Free memory below 1/10 of all is a warning: caches need some time to shrink.
 const WARNING_FRACTION: u64 = 10;
-/// But not above 2 GiB, which is plenty on any machine.
+/// Free memory above 2 GiB is no warning on a machine of any size.
 const MAX_WARNING: u64 = 2 << 30;
-/// Free memory below 1/25 of all is critical: the system begins to swap or to kill near 1 to 3 % (its watermarks).
+/// Free memory below 1/25 of all is critical: the rest is for the work in flight.
 const CRITICAL_FRACTION: u64 = 25;
-/// But not above 512 MiB, more than the batches in flight allocate.
+/// Free memory above 512 MiB is not critical on a machine of any size: work in flight allocates less.
 const MAX_CRITICAL: u64 = 512 << 20;
 
 impl FreeMemory {

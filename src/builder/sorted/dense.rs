@@ -4,7 +4,7 @@
 use crate::builder::counting_sort::{Counter, starts_of};
 use crate::builder::sorted::records::{Record, RecordSet, Selection};
 
-/// Maximum possible hashes per record up to which this way is the faster one: half a cache line of bits for 8 records.
+/// Maximum possible hashes per record for which this way is used: 8 bytes of bits a record, as many as the record itself.
 pub(crate) const MAX_DENSE_HASHES_PER_RECORD: u64 = 32;
 
 /// Space of a sort; reused.

@@ -9,7 +9,7 @@ use crate::kmer::low_mask;
 const SORTED_AT_ONCE: usize = 1 << 16;
 /// Maximum records of a bin that are sorted at once; more are copied to ranges of hashes first.
 pub(crate) const MAX_SORTED_AT_ONCE: u64 = 2 * SORTED_AT_ONCE as u64;
-/// Maximum bits of the number of such ranges: more would need more cache lines than a level-1 cache has.
+/// Maximum bits of the number of such ranges: each has one cache line that is written to, 64 KiB in all.
 const MAX_RANGE_BITS: u32 = 10;
 /// Maximum records of the space that a sorter keeps for bins that are copied to ranges: 4 to 8 MiB.
 const MAX_KEPT_RECORDS: usize = 1 << 19;
@@ -139,7 +139,8 @@ impl<S: Record<Sorted = S>> Sorter<S> {
     }
 }
 
-/// Maximum moves of one insertion; beyond them the bucket is sorted as a whole, which is faster (tuned on repeats).
+/// Maximum moves of one insertion. More of them mean a bucket of very frequent k-mers, which is sorted as a whole, since
+/// insertion would be quadratic.
 const MAX_MOVES: usize = 32;
 
 /// Sorts records that are in their buckets already; stable. `ends` has the end of each bucket.

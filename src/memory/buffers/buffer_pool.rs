@@ -10,7 +10,7 @@ pub(crate) struct BufferPool {
     buffers: Mutex<(Vec<Vec<u8>>, Reservation)>,
 }
 
-/// Maximum buffers in a pool: more than are in flight between the threads of one machine and the writer.
+/// Maximum buffers in a pool; a bound on its bookkeeping, since bytes are bounded separately.
 const MAX_BUFFERS: usize = 16;
 
 impl BufferPool {

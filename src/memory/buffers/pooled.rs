@@ -5,9 +5,9 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::LocalKey;
 
-/// Maximum buffers of one kind that a thread keeps: more than a query nests.
+/// Maximum buffers of one kind that a thread keeps; a bound on the search for the best one.
 const MAX_BUFFERS: usize = 64;
-/// Maximum bytes of one kind that a thread keeps, about a level-2 cache.
+/// Maximum bytes of one kind that a thread keeps, about the size of a level-2 cache.
 const MAX_BYTES: usize = 2 << 20;
 /// A buffer is not kept if it is this many times as large as the buffers requested recently.
 const OVERSIZE_FACTOR: usize = 8;
