@@ -88,7 +88,7 @@ pub struct BuildTuning {
     pub min_record_bytes: u64,
     /// Byte offset of the packed genome from which on its index has 64-bit offsets (version 1 of the 2bit format).
     pub wide_offsets_from: u64,
-    /// Bytes of records of one pass up to which a build prefers one pass; see [`MAX_PREFERRED_PASSES`].
+    /// Bytes of records of one pass up to which a build prefers one pass; see `MAX_PREFERRED_PASSES`.
     pub large_pass: u64,
     /// Maximum bins of one pass.
     pub max_bins: u64,
