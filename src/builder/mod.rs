@@ -31,9 +31,10 @@ use crate::bundle::draft::{Claim, Draft, Kept, Syncer, check_target, digest_file
 use crate::bundle::{
     FileDigest, GenomeSummary, MAX_MIN_FREQUENCY, Manifest, MemoryHints, Parameters, SourceFile, Totals,
 };
-use crate::dictionary::sorted::page::{Filters, PageEncoder, PageShape};
-use crate::dictionary::superkmers::page::{Fields, SuperKmerShape};
-use crate::dictionary::{Layout, LayoutKind, Shape, SuperKmerLayout};
+use crate::dictionary::codec::Codec;
+use crate::dictionary::filters::Filters;
+use crate::dictionary::sorted::{Encoder, Layout};
+use crate::dictionary::{LayoutKind, Shape, SuperKmerLayout, match_layout};
 use crate::format::bits::BitWriter;
 use crate::format::catalog::{
     CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, CatalogTables, CatalogWriter, DIGESTS_PER_RECORD, FREQUENCIES_PER_RECORD,
@@ -41,7 +42,7 @@ use crate::format::catalog::{
 };
 use crate::format::positions::ListCode;
 use crate::format::{CATALOG, Identity, POSITIONS, SEQUENCE};
-use crate::format::{Piece, block, positions};
+use crate::format::{ChecksumKind, block, positions};
 use crate::fs::TemporaryFolder;
 use crate::genome::{Contig, ContigDigest, OtherLetters, TwoBit, TwoBitSummary, TwoBitWriter, digest_contigs};
 use crate::kmer::{KmerCodec, Minimizers, low_mask};
@@ -550,7 +551,7 @@ impl Prepared {
 
     /// Whether a finished index is of this genome and was built with these options.
     fn is_of(&self, manifest: &Manifest, options: &BuildOptions) -> bool {
-        let identity = Identity::new(&self.parameters, &manifest.dictionary, &self.summary.blake3, &self.contigs);
+        let identity = self.parameters.identity(&manifest.dictionary, &self.summary.blake3, &self.contigs);
         identity == manifest.identity
             && self.parameters == manifest.parameters
             && options.layout.is_none_or(|layout| layout == manifest.layout)
@@ -817,7 +818,7 @@ impl<'a> Planned<'a> {
             partition = Partition::Sorted(SortedPartition { layout, record, units, counts });
         }
 
-        let identity = Identity::new(&prepared.parameters, &shape, &prepared.summary.blake3, &prepared.contigs);
+        let identity = prepared.parameters.identity(&shape, &prepared.summary.blake3, &prepared.contigs);
         let kept = kept(identity, shape.pages())?;
         let first_page = kept.as_ref().map_or(0, |kept| kept.checkpoint.pages);
         let units = partition.units();
@@ -988,32 +989,18 @@ impl<'a> Planned<'a> {
         prepared: &Prepared,
         positions: &Path,
     ) -> impl Fn(u64, &PageEntry, &[u8]) -> Result<Vec<u64>> {
-        let (identity, shape, path) = (self.identity, self.shape, positions.to_owned());
-        let (least, lists) = (prepared.filters.min_frequency, self.lists.clone());
+        let (identity, path) = (self.identity, positions.to_owned());
+        let codec = self.shape.codec(prepared.filters, self.lists.clone());
         move |page, entry, bytes| {
             let forged = |problem: String| Error::damaged(&path, Some(entry.block_at), problem);
-            match shape {
-                Shape::SortedDictionary(layout) => {
-                    let shape = PageShape::of(identity, bytes, page, &layout).map_err(forged)?;
-                    Ok(shape.frequencies(bytes, least).collect())
-                }
-                Shape::SuperKmers(layout) => {
-                    let fields = Fields::new(&layout, layout.check().map_err(forged)?, &lists);
-                    let shape = SuperKmerShape::of(identity, bytes, page, &layout, &fields).map_err(forged)?;
-                    let block = || {
-                        let failed = |e| Error::io("read back", &path, e);
-                        let mut block = vec![0; entry.block_bytes as usize];
-                        File::open(&path).map_err(failed)?.read_exact_at(&mut block, entry.block_at).map_err(failed)?;
-                        Ok(block::decode(&block, page, None, u64::MAX).map_err(forged)?.into_owned())
-                    };
-                    let mut frequencies = Vec::new();
-                    shape.for_each_kmer(&fields, (bytes, page), block, forged, |_, frequency, _| {
-                        frequencies.push(frequency);
-                        Ok(())
-                    })?;
-                    Ok(frequencies)
-                }
-            }
+            let block = || {
+                let failed = |e| Error::io("read back", &path, e);
+                let mut block = vec![0; entry.block_bytes as usize];
+                File::open(&path).map_err(failed)?.read_exact_at(&mut block, entry.block_at).map_err(failed)?;
+                Ok(block::decode(&block, page, None, u64::MAX).map_err(forged)?.into_owned())
+            };
+            let codec = codec.as_ref().map_err(|problem| forged(problem.clone()))?;
+            match_layout!(codec, codec => codec.frequencies(identity, (bytes, page), block, forged))
         }
     }
 
@@ -1111,11 +1098,11 @@ impl<'a> Planned<'a> {
             let memory = freed.recv().map_err(|_| stopped())?;
             totals.seeds = frequency_order::write(tables, &dictionary, &stored, memory, budget)?;
             drop((dictionary, held));
-            use crate::format::catalog::Record as Kind;
+            use crate::format::catalog::RecordKind as Kind;
             tables.put_value(Kind::Meta, 0, &(&prepared.parameters, self.shape, prepared.summary.bases))?;
             let chunks: Vec<u64> = (0..)
                 .zip(genome.bytes().chunks(SEQUENCE_CHUNK))
-                .map(|(number, chunk)| self.identity.checksum(chunk, Piece::Chunk, number))
+                .map(|(number, chunk)| self.identity.checksum(chunk, ChecksumKind::Chunk, number))
                 .collect();
             tables.put_runs(Kind::Sequence, &chunks, CHUNKS_PER_RECORD)?;
             tables.put_runs(Kind::Contigs, &prepared.contigs, CONTIGS_PER_RECORD)?;
@@ -1205,7 +1192,7 @@ struct EncodedPage {
 
 /// A page in the making.
 struct OpenPage {
-    encoder: PageEncoder,
+    encoder: Encoder,
     block: BitWriter,
     block_bits: u64,
     repeats: Repeats,
@@ -1223,7 +1210,7 @@ struct Worker<'a, R: Record> {
     last_hash: u64,
     sorter: Sorter<R::Sorted>,
     /// Of the page before, to be used again.
-    encoder: Option<PageEncoder>,
+    encoder: Option<Encoder>,
     by_page: Vec<Vec<R>>,
     spectrum: SpectrumCounter,
     spare: &'a SpareBuffers,
@@ -1282,7 +1269,7 @@ impl<'a, R: Record> Worker<'a, R> {
         }
         // A unit of several pages: apart first.
         let pages = task.pages.clone();
-        let address = layout.address();
+        let fields = layout.fields();
         let mut by_page = std::mem::take(&mut self.by_page);
         by_page.resize_with(units.pages as usize, Vec::new);
         by_page.iter_mut().for_each(Vec::clear);
@@ -1290,7 +1277,7 @@ impl<'a, R: Record> Worker<'a, R> {
         for segment in pass.unit(task.units.start) {
             for &record in segment {
                 let hash = unit_first + record.within(unit_first, lists.width()).hash(lists.width());
-                by_page[(address.page(hash) - pages.start) as usize].push(record);
+                by_page[(fields.page(hash) - pages.start) as usize].push(record);
             }
         }
         let mut done = Done::HandedOver;
@@ -1312,7 +1299,7 @@ impl<'a, R: Record> Worker<'a, R> {
     fn begin(&mut self) -> OpenPage {
         let new = || {
             let Planned { identity, lists, .. } = self.planned;
-            PageEncoder::new(*identity, self.sorted.layout, self.filters, lists.clone())
+            Encoder::new(*identity, self.sorted.layout, self.filters, lists.clone())
         };
         OpenPage {
             encoder: self.encoder.take().unwrap_or_else(new),

@@ -11,8 +11,8 @@ use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 
 use crate::builder::stripes::{Piece, Pieces};
-use crate::dictionary::Layout;
 use crate::dictionary::divisor::Divisor;
+use crate::dictionary::sorted::Layout;
 use crate::kmer::low_mask;
 
 /// A k-mer occurrence on its way through a build: its position, and of its hash the low bits that there is room for. They tell

@@ -14,9 +14,8 @@ use crate::builder::spectrum::SpectrumCounter;
 use crate::builder::stripes::{Piece, Pieces};
 use crate::builder::{Done, EncodedPage, Handover, Planned, Task, records, run_tasks};
 use crate::bundle::MemoryHints;
-use crate::dictionary::SuperKmerLayout;
 use crate::dictionary::divisor::Divisor;
-use crate::dictionary::superkmers::page::{Entry, Fields, SuperKmerEncoder, for_each_kmer_of};
+use crate::dictionary::superkmers::{Encoder, Entry, Fields, Layout, for_each_kmer_of};
 use crate::format::Identity;
 use crate::format::positions::ListCode;
 use crate::kmer::{Minimizers, SuperKmer, low_mask};
@@ -255,7 +254,7 @@ impl Survey {
 /// page of which the records are many is several units.
 pub(crate) struct Partition {
     cut: Cut,
-    pub(crate) layout: SuperKmerLayout,
+    pub(crate) layout: Layout,
     fields: Fields,
     cell_shift: u32,
     unit_of: UnitOf,
@@ -286,7 +285,7 @@ impl Partition {
     ) -> (Self, MemoryHints) {
         let kmers = pieces.kmers();
         let minimizers = survey.cut.minimizers;
-        let layout = SuperKmerLayout::plan(&minimizers, k, survey.entries, survey.cell_bits);
+        let layout = Layout::plan(&minimizers, k, survey.entries, survey.cell_bits);
         let pages_per_unit = layout.pages.div_ceil(streams).max(1);
         let cells_per_page = layout.buckets_per_page >> (layout.bucket_bits - survey.cell_bits);
         let cells_per_unit = pages_per_unit * cells_per_page;
@@ -485,7 +484,7 @@ impl<'m> Scattered<'m> {
 
 /// A page in the making.
 struct OpenPage {
-    encoder: SuperKmerEncoder,
+    encoder: Encoder,
     repeats: Repeats,
     kmers: u64,
     positions: u64,
@@ -499,7 +498,7 @@ struct Worker<'a> {
     identity: Identity,
     lists: &'a ListCode,
     /// Of the page before, to be used again.
-    encoder: Option<SuperKmerEncoder>,
+    encoder: Option<Encoder>,
     ends: Vec<u32>,
     sorted: Vec<Occurrence>,
     entries: Vec<Entry>,
@@ -570,7 +569,7 @@ impl<'a> Worker<'a> {
                 }
             }
             let scratch = (sorted.capacity() * size_of::<Occurrence>() + self.ends.capacity() * 4) as u64;
-            self.held.resize(scratch + self.encoder.as_ref().map_or(0, SuperKmerEncoder::capacity_bytes));
+            self.held.resize(scratch + self.encoder.as_ref().map_or(0, Encoder::capacity_bytes));
             // What a minimizer of great frequency needed is not kept for others.
             if sorted.capacity() <= KEPT {
                 self.sorted = sorted;
@@ -581,7 +580,7 @@ impl<'a> Worker<'a> {
 
     fn begin(&mut self) -> OpenPage {
         let Partition { layout, fields, .. } = *self.partition;
-        let new = || SuperKmerEncoder::new(self.identity, layout, fields, self.lists.clone());
+        let new = || Encoder::new(self.identity, layout, fields, self.lists.clone());
         OpenPage {
             encoder: self.encoder.take().unwrap_or_else(new),
             repeats: Repeats::default(),

@@ -6,8 +6,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dictionary::filters::Filters;
 use crate::dictionary::{LayoutKind, Shape};
 use crate::format::{CATALOG, FORMAT_VERSION, Identity, MANIFEST, POSITIONS, SEQUENCE};
+use crate::genome::Contig;
 use crate::units::utc;
 use crate::{Error, Result};
 
@@ -23,6 +25,25 @@ pub struct Parameters {
     pub max_frequency: Option<u64>,
     /// Of a k-mer with more positions, this many are stored, evenly sampled.
     pub max_positions: Option<u64>,
+}
+
+impl Parameters {
+    /// The frequency filters among them.
+    pub(crate) fn filters(&self) -> Filters {
+        let Self { k: _, min_frequency, max_frequency, max_positions } = *self;
+        Filters { min_frequency, max_frequency, max_positions }
+    }
+
+    /// Identity of an index with these parameters, of the genome whose bases have this digest; `schema/format.md` lists the
+    /// fields.
+    pub(crate) fn identity(&self, dictionary: &Shape, bases: &str, contigs: &[Contig]) -> Identity {
+        let limits = [self.max_frequency, self.max_positions].map(|limit| limit.unwrap_or(0));
+        let numbers = [self.k.into(), self.min_frequency, limits[0], limits[1]];
+        let numbers =
+            numbers.into_iter().chain(dictionary.identity_numbers()).map(u64::to_le_bytes).collect::<Vec<_>>();
+        let texts = contigs.iter().flat_map(|contig| [contig.name.as_bytes(), contig.description.as_bytes()]);
+        Identity::of(numbers.iter().map(|number| &number[..]).chain([bases.as_bytes()]).chain(texts))
+    }
 }
 
 /// A file that was indexed.
@@ -261,13 +282,12 @@ impl Manifest {
     pub(crate) fn contradiction(&self) -> Option<&'static str> {
         let Self { parameters, genome, actual, files, .. } = self;
         let bytes = |name| files.get(name).map_or(0, |file| file.bytes);
-        let k = match self.dictionary {
-            Shape::SortedDictionary(layout) => layout.check().ok().map(|_| layout.k),
-            Shape::SuperKmers(layout) => layout.check().ok().map(|_| layout.k),
-        };
         let wrong = [
             (self.layout != self.dictionary.kind(), "its layout and the shape of its dictionary disagree"),
-            (k != Some(parameters.k), "the shape of its dictionary contradicts itself"),
+            (
+                self.dictionary.check().is_err() || self.dictionary.k() != parameters.k,
+                "the shape of its dictionary contradicts itself",
+            ),
             (
                 !files.keys().map(String::as_str).eq([CATALOG, POSITIONS, SEQUENCE]),
                 "it does not name the files of an index",

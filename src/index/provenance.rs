@@ -4,10 +4,11 @@ use ahash::AHashMap;
 use serde::Serialize;
 
 use crate::genome::RefgetDigester;
-use crate::index::Contigs;
+use crate::index::contigs::ContigTable;
+use crate::index::open::Index;
 use crate::memory::{Component, Reservation};
 use crate::sequence::{SequenceReader, Source};
-use crate::{Index, Progress, Result};
+use crate::{Progress, Result};
 
 /// In what the contigs of a genome differ from those of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -94,7 +95,7 @@ impl Index {
     }
 
     fn differences(&self, genome: &[Read], mut held: Reservation) -> Result<Vec<Differing>> {
-        let Contigs { all: contigs, by_name } = self.contig_table()?;
+        let ContigTable { all: contigs, by_name } = self.contig_table()?;
         let digests = self.contig_digests()?;
         let renamed = |number: usize, read: &Read| format!("{}={}", contigs[number].name, read.name);
         let mut names = Names::default();
