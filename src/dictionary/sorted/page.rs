@@ -1,6 +1,7 @@
 //! Where the parts of a sorted page begin: computed and checked once when the page is read, so that a search computes
 //! addresses only and decodes nothing. `schema/format.md` draws the bytes.
 
+use crate::dictionary::codec;
 use crate::dictionary::sorted::frequency_code::{MAX_CODE_BITS, MAX_EXCEPTION_BITS, OVERFLOW_BYTES};
 use crate::dictionary::sorted::layout::{BUCKETS, Layout};
 use crate::format::bits::{self, PADDING};
@@ -123,5 +124,15 @@ impl PageShape {
             overflows_at,
             groups: groups as u64,
         })
+    }
+}
+
+impl codec::PageShape for PageShape {
+    fn kmers(&self) -> u64 {
+        self.entries.into()
+    }
+
+    fn crowded_minimizers(&self) -> u64 {
+        0
     }
 }

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::dictionary::page::Page;
 use crate::dictionary::sorted::codec::SortedCodec;
 use crate::dictionary::sorted::frequency_code::OVERFLOW_BYTES;
 use crate::dictionary::sorted::layout::BUCKETS;
@@ -47,6 +48,18 @@ pub(super) struct Sums {
     pub(super) slot: u32,
     pub(super) exceptions: u32,
     pub(super) list_bits: u64,
+}
+
+impl SortedCodec {
+    #[inline(always)]
+    pub(crate) fn view<'a>(&'a self, page: &'a Page<PageShape>) -> PageView<'a> {
+        self.view_of(&page.shape, page.bytes(), page.number)
+    }
+
+    #[inline(always)]
+    pub(crate) fn view_of<'a>(&'a self, shape: &'a PageShape, bytes: &'a [u8], number: u64) -> PageView<'a> {
+        PageView { codec: self, shape, bytes, number }
+    }
 }
 
 impl<'a> PageView<'a> {

@@ -1,6 +1,7 @@
 //! Where the parts of a page of super-k-mers begin: computed and checked once when the page is read, so that a search
 //! computes addresses only and decodes nothing. `schema/format.md` draws the bytes.
 
+use crate::dictionary::codec;
 use crate::dictionary::superkmers::crowd::CROWD_BYTES;
 use crate::dictionary::superkmers::layout::{COUNT_BYTES, Fields, GROUP, HEADER, Layout};
 use crate::format::bits::{self, PADDING};
@@ -101,5 +102,15 @@ impl PageShape {
     /// Bits of the first positions, which the block begins with.
     pub(super) fn firsts_bits(&self, fields: &Fields) -> u64 {
         u64::from(self.entries) * u64::from(fields.position_bits)
+    }
+}
+
+impl codec::PageShape for PageShape {
+    fn kmers(&self) -> u64 {
+        self.kmers
+    }
+
+    fn crowded_minimizers(&self) -> u64 {
+        self.crowds.into()
     }
 }

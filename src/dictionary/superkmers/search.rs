@@ -3,6 +3,9 @@
 
 use std::ops::Range;
 
+use crate::Result;
+use crate::dictionary::page::Page;
+use crate::dictionary::source::Source;
 use crate::dictionary::superkmers::codec::SuperKmerCodec;
 use crate::dictionary::superkmers::crowd::{CROWD_BYTES, CROWDED, Crowd, forged_crowd};
 use crate::dictionary::superkmers::entry::{Entry, agreement};
@@ -83,6 +86,18 @@ pub(crate) struct PageView<'a> {
     pub(super) shape: &'a PageShape,
     pub(super) bytes: &'a [u8],
     pub(super) number: u64,
+}
+
+impl SuperKmerCodec {
+    #[inline(always)]
+    pub(super) fn view<'a>(&'a self, page: &'a Page<PageShape>) -> PageView<'a> {
+        self.view_of(&page.shape, page.bytes(), page.number)
+    }
+
+    #[inline(always)]
+    pub(super) fn view_of<'a>(&'a self, shape: &'a PageShape, bytes: &'a [u8], number: u64) -> PageView<'a> {
+        PageView { codec: self, shape, bytes, number }
+    }
 }
 
 impl<'a> PageView<'a> {
@@ -291,5 +306,32 @@ impl<'a> PageView<'a> {
                 each(low, high, Match { index, count });
             }
         }
+    }
+
+    /// Calls `each(offset, count)` for what the entries of `bucket` have of the k-mers of a query.
+    #[inline(always)]
+    pub(super) fn counts(
+        &self,
+        source: &impl Source<PageShape>,
+        bucket: Range<u32>,
+        query: &Query,
+        mut each: impl FnMut(u32, u64),
+    ) -> Result<()> {
+        let crowd = self
+            .search(bucket, query, |low, high, found| {
+                for offset in low..=high {
+                    each(offset, found.count);
+                }
+            })
+            .map_err(|problem| source.page_damage(problem))?;
+        if let Some(crowd) = crowd {
+            let block = source.block(self.number)?;
+            for offset in query.offsets() {
+                if let Some((count, _)) = crowd.find(self.fields(), block.bytes(), offset, query.context) {
+                    each(offset, count);
+                }
+            }
+        }
+        Ok(())
     }
 }
