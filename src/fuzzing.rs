@@ -12,10 +12,10 @@ pub fn page(index: &Index, number: u64) -> Result<(Vec<u8>, Vec<u8>)> {
     index.page_parts(number)
 }
 
-/// Looks up all that a forged page and block hold, and checks them.
+/// Looks up everything in a forged page and block, and checks them.
 ///
 /// # Panics
-/// Where a page that is found sound gives two answers.
+/// If a page that is found sound gives two answers.
 pub fn look_at_page(index: &Index, number: u64, page: Vec<u8>, block: &[u8]) {
     index.probe_forged_page(number, page, block);
 }
@@ -46,7 +46,7 @@ pub fn look_at_seeds(record: &[u8]) {
 /// A forged manifest as text, its own digest made right.
 ///
 /// # Errors
-/// Where it is not one of this format.
+/// If it is not one of this format.
 pub fn sealed_manifest(json: &[u8]) -> Result<String> {
     let unreadable = |e: serde_json::Error| Error::damaged("manifest.json", None, e.to_string());
     serde_json::from_slice::<Manifest>(json).map_err(unreadable)?.seal()

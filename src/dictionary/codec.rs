@@ -1,5 +1,5 @@
 //! What every layout provides. `sorted` and `superkmers` implement it; the rest of the crate calls it through
-//! [`match_layout!`](crate::dictionary::match_layout) and never asks which of them it has.
+//! [`match_layout!`](crate::dictionary::match_layout) without knowing which of them it has.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ pub(crate) type GenomeCheck<'a> = dyn FnMut(u64, u64) -> bool + 'a;
 
 /// Reads the pages and blocks of one layout. A page has the shape of its codec, so no other codec can meet it.
 pub(crate) trait Codec: Sync + Sized {
-    /// Where the parts of a page begin. It does not hold the bytes.
+    /// Where the parts of a page begin; without its bytes.
     type Shape: PageShape;
     /// Where the positions of a k-mer of a walk are.
     type KmerPlace: Copy;

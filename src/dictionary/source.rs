@@ -32,7 +32,7 @@ pub(crate) trait Source<S> {
     /// Damage of the catalog, which has the pages.
     fn page_damage(&self, problem: String) -> Error;
 
-    /// Damage of a position block; `problem` goes on from "position block 3".
+    /// Damage of a position block; `problem` continues "position block 3 ".
     fn block_damage(&self, number: u64, problem: &str) -> Error;
 
     /// Damage of a position block: the genome does not read `kmer` at this coded position.

@@ -205,7 +205,7 @@ impl CatalogWriter {
         Ok(Self { path: path.to_owned(), identity, database, failure })
     }
 
-    /// Runs `fill` in the one transaction of this catalog, then gives back the slack of the file and closes it.
+    /// Runs `fill` in the one transaction of this catalog, then truncates the free end of the file and closes it.
     pub(crate) fn fill<T>(self, fill: impl FnOnce(&mut CatalogTables<'_>) -> Result<T>) -> Result<T> {
         let failure = Arc::clone(&self.failure);
         let outcome = self.fill_and_close(fill).map_err(|e| cause(&failure, e))?;
@@ -252,7 +252,7 @@ impl CatalogTables<'_> {
         Ok(())
     }
 
-    /// Bytes that the store's cache holds now.
+    /// Bytes in the store's cache now.
     pub(crate) fn cache_bytes(&self) -> u64 {
         self.database.cache_stats().used_bytes() as u64
     }

@@ -391,7 +391,7 @@ mod tests {
         database.compact().expect("compacted");
     }
 
-    /// All that a store says of keys that it holds and of keys between them.
+    /// The values of all keys in a store, and of keys between them.
     fn answers(path: &Path, keys: u64) -> Result<Vec<Option<Vec<u8>>>> {
         let store = StoreFile::open(path)?;
         let (long, short) = (store.table::<u64>("pages")?, store.table::<(u8, u64)>("records")?);
@@ -413,7 +413,7 @@ mod tests {
             let long = (0..3 * keys + 2).map(|key| long.get(key).expect("read").map(|guard| guard.value().to_vec()));
             let short = (0..4 * (keys + 1))
                 .map(|n| short.get(((n % 4) as u8, n / 4)).expect("read").map(|guard| guard.value().to_vec()));
-            // While the store has the file open, and holds its lock.
+            // While the store has the file open and locked.
             assert!(long.chain(short).eq(answers(&path, keys).expect("sound")));
         }
         let store = StoreFile::open(&folder.path().join("60.redb")).expect("sound");

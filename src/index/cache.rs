@@ -295,7 +295,7 @@ impl<S: Clone> PageCache<S> {
         found
     }
 
-    /// Keeps a page, in memory where random reads of it cost least. One that is larger than the threshold is not kept.
+    /// Keeps a page, in memory that random reads reach fastest. One that is larger than the threshold is not kept.
     pub(crate) fn keep_page(&self, page: Page<S>) -> Arc<Page<S>> {
         let Some(entry) = self.pages.get(page.number as usize) else { return Arc::new(page) };
         let weight = self.arena.slot_bytes().max(page.bytes().len() as u64);

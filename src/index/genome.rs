@@ -1,4 +1,4 @@
-//! The contigs and bases of an indexed genome, by name and interval: whoever has an index needs no other copy of the genome.
+//! The contigs and bases of an indexed genome, by name and interval: an index needs no other copy of its genome.
 
 use std::ops::Range;
 

@@ -71,7 +71,7 @@ impl PageStore {
         self.pages
     }
 
-    /// Gives the system an advice on the map of the position blocks.
+    /// Advises the system on how the position blocks will be read.
     #[cfg(target_os = "linux")]
     pub(crate) fn advise(&self, advice: Advice) {
         let _ = self.positions.advise(advice);
@@ -141,7 +141,7 @@ impl PageStore {
         let _ = self.positions.advise_range(Advice::WillNeed, at, length);
     }
 
-    /// An error about position block `number`; `problem` goes on from "position block 3".
+    /// An error about position block `number`; `problem` continues "position block 3 ".
     pub(crate) fn block_damage(&self, number: u64, problem: &str) -> Error {
         let offset = self.page_entry(number).ok().map(|entry| entry.block_at);
         Error::damaged(&self.positions_path, offset, format!("position block {number} {problem}"))

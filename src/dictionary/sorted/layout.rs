@@ -135,7 +135,7 @@ impl Layout {
     }
 }
 
-/// Remainder bits at which a bucket holds 1.5 to 3 of `kmers` k-mers.
+/// Remainder bits at which a bucket has 1.5 to 3 of `kmers` k-mers.
 pub(crate) fn remainder_bits(codec: &KmerCodec, kmers: u64) -> u32 {
     let bucket_bits = u64::BITS - (kmers.max(1).div_ceil(3) - 1).leading_zeros();
     codec.hash_bits().saturating_sub(bucket_bits).min(63)

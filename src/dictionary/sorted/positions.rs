@@ -7,7 +7,7 @@ use crate::format::positions::Ascending;
 
 impl PageView<'_> {
     /// Calls `each` for the first `limit` coded positions of the list at bit `at` of the payload `block`, which belongs to
-    /// a k-mer of this frequency. `damage` makes an error of what goes on from "position block 3".
+    /// a k-mer of this frequency. `damage` makes an error of a problem that continues "position block 3 ".
     ///
     /// # Errors
     /// What `each` and `damage` return.

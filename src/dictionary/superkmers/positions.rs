@@ -22,7 +22,7 @@ impl PageView<'_> {
     /// Calls `each` for the positions of the minimizer of an entry, ascending.
     ///
     /// # Errors
-    /// A sentence if the block does not have them; it goes on from "position block 3".
+    /// A sentence if the block does not have them; it continues "position block 3 ".
     pub(super) fn entry_positions(&self, block: &[u8], entry: Match, mut each: impl FnMut(u64)) -> Result<(), String> {
         let Match { index, count } = entry;
         let rest = (count > 1).then(|| self.repeat(index)).filter(|repeat| repeat.0 == count);
@@ -62,7 +62,7 @@ impl PageView<'_> {
     /// Calls `each` for the positions of the minimizer of a k-mer of a crowd, ascending.
     ///
     /// # Errors
-    /// A sentence if the block does not have them; it goes on from "position block 3".
+    /// A sentence if the block does not have them; it continues "position block 3 ".
     pub(super) fn crowd_positions(
         &self,
         block: &[u8],
