@@ -1,5 +1,5 @@
-//! What every layout provides. `sorted` and `superkmers` implement it; the rest of the crate calls it through
-//! [`match_layout!`](crate::dictionary::match_layout) without knowing which of them it has.
+//! What every layout provides, so that the rest of the crate need not know which one an index has. `sorted` and `superkmers`
+//! implement it; `index` and `builder` call it through [`match_layout!`](crate::dictionary::match_layout).
 
 use std::ops::Range;
 

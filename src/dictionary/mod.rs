@@ -1,9 +1,10 @@
 //! How an index finds a k-mer. Which layout is best depends on k and on the filters, so there are two, and the rest of the
 //! crate uses them through one face: [`ByLayout`] and `match_layout!`, the only match over layouts.
 //!
-//! A layout is a folder here, with the same files as its twin: `layout` (how pages are addressed), `page` (where the parts of
-//! a page begin), `encode`, `search`, `walk`, `batch`, `verify`, and `codec`, which makes them a [`codec::Codec`]. A third
-//! one is a third folder, a variant of [`ByLayout`] and [`LayoutKind`], and an arm of each match in this file.
+//! A layout is a folder here, with the same files as its twin: `layout` (how pages are addressed), `codec` (all that reading
+//! takes), `page` (where the parts of a page begin), `encode`, `search`, `positions`, `walk`, `batch`, `verify`; its root
+//! implements the trait `codec::Codec` with them. A third layout is a third folder, a variant of [`ByLayout`] and of
+//! [`LayoutKind`], and an arm of each match in this file.
 
 pub(crate) mod codec;
 pub(crate) mod divisor;

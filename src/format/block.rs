@@ -14,6 +14,7 @@ pub(crate) const FILE_HEADER: u64 = 16;
 /// Bytes of a block before its payload.
 pub(crate) const BLOCK_HEADER: usize = 40;
 
+// Byte offsets of the fields of a block's header, which begins with the checksum.
 const AT_BLOCK: usize = 8;
 const AT_STORED: usize = 16;
 const AT_PLAIN: usize = 24;

@@ -18,22 +18,34 @@ use crate::format::bits::load;
 use crate::memory::buffers::Buffer;
 use crate::{Error, Result};
 
+// All numbers are those of redb's file format; `schema/format.md` draws them.
+
+/// First bytes of the file.
 const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
+/// Version of the file format in a commit slot.
 const FILE_FORMAT: u8 = 3;
+/// Bytes of the smallest page.
 const PAGE: usize = 4096;
+/// Bytes of the header, with both commit slots.
 const HEADER: usize = 320;
 
+// Byte offsets in the header.
 const AT_FLAGS: usize = 9;
 const AT_PAGE_SIZE: usize = 12;
 const AT_REGION_HEADER: usize = 16;
 const AT_REGION_PAGES: usize = 20;
 const AT_SLOTS: usize = 64;
+/// Bytes of a commit slot.
 const SLOT: usize = 128;
+/// Byte offset, in a commit slot, of its checksum.
 const SLOT_SUM: usize = 112;
 
+/// Flag: the second commit slot is the newest.
 const SECOND_SLOT: u8 = 1;
+/// Flag: the writer did not close the file.
 const NOT_CLOSED: u8 = 2;
 
+// First bytes of pages and of table definitions.
 const LEAF: u8 = 1;
 const BRANCH: u8 = 2;
 const TABLE: u8 = 3;

@@ -9,6 +9,7 @@ use crate::format::{ChecksumKind, Identity};
 
 /// Bytes before the directory.
 pub(super) const HEADER: usize = 48;
+// Byte offsets of the fields of the header, which begins with the checksum.
 pub(super) const AT_PAGE: usize = 8;
 pub(super) const AT_ENTRIES: usize = 16;
 pub(super) const AT_EXCEPTIONS: usize = 20;

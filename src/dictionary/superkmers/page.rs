@@ -7,6 +7,7 @@ use crate::dictionary::superkmers::layout::{COUNT_BYTES, Fields, GROUP, HEADER, 
 use crate::format::bits::{self, PADDING};
 use crate::format::{ChecksumKind, Identity};
 
+// Byte offsets of the fields of the header, which begins with the checksum.
 pub(super) const AT_PAGE: usize = 8;
 pub(super) const AT_ENTRIES: usize = 16;
 pub(super) const AT_REPEATS: usize = 20;
