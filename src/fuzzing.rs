@@ -1,5 +1,5 @@
-//! Ways in for the fuzz targets of `fuzz/`, where the library itself has none: what a file of an index holds is given here
-//! with its checksum made right, as somebody would who forges it. Compiled for fuzzing only.
+//! Entry points for the fuzz targets of `fuzz/`: random bytes would never get past the checksums of an index, so these
+//! functions make the checksum right first, as a forger would. Compiled for fuzzing only.
 
 use crate::bundle::Manifest;
 use crate::{Error, Index, Result};
@@ -12,22 +12,22 @@ pub fn page(index: &Index, number: u64) -> Result<(Vec<u8>, Vec<u8>)> {
     index.page_parts(number)
 }
 
-/// Looks up all that a forged page and block hold, and checks them.
+/// Looks up everything in a forged page and block, and checks them.
 ///
 /// # Panics
-/// Where a page that is found sound gives two answers.
+/// If a page that is found sound gives two answers.
 pub fn look_at_page(index: &Index, number: u64, page: Vec<u8>, block: &[u8]) {
-    index.look_at_forged_page(number, page, block);
+    index.probe_forged_page(number, page, block);
 }
 
 /// Unpacks a forged position block and reads a list of it.
 pub fn look_at_block(block: Vec<u8>, bases: u64, at: u64, positions: u64) {
-    crate::format::block::look_at_forged(block, bases, at, positions);
+    crate::format::block::probe_forged(block, bases, at, positions);
 }
 
 /// Makes the checksum of the root of a file of the store right.
 pub fn seal_store(file: &mut [u8]) {
-    crate::format::tree::seal(file);
+    crate::format::tree::fix_root_checksum(file);
 }
 
 /// Reads everything from a forged file of the store.
@@ -35,7 +35,7 @@ pub fn seal_store(file: &mut [u8]) {
 /// # Errors
 /// As opening an index.
 pub fn look_at_store(path: &std::path::Path) -> Result<usize> {
-    crate::format::catalog::look_at_forged(path)
+    crate::format::catalog::probe_forged(path)
 }
 
 /// Reads a forged record of the seed order.
@@ -46,7 +46,7 @@ pub fn look_at_seeds(record: &[u8]) {
 /// A forged manifest as text, its own digest made right.
 ///
 /// # Errors
-/// Where it is not one of this format.
+/// If it is not one of this format.
 pub fn sealed_manifest(json: &[u8]) -> Result<String> {
     let unreadable = |e: serde_json::Error| Error::damaged("manifest.json", None, e.to_string());
     serde_json::from_slice::<Manifest>(json).map_err(unreadable)?.seal()

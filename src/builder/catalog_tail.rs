@@ -1,20 +1,23 @@
 //! The part of the catalog that follows from all pages: seed order, metadata, contigs, checksums, page index, spectrum.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use crate::Result;
 use crate::builder::frequency_order::{self, Dictionary, PageRepeats};
-use crate::builder::layout_steps::WrittenPage;
 use crate::builder::plan::BuildPlan;
 use crate::builder::prepared_genome::PreparedGenome;
-use crate::format::Piece;
+use crate::dictionary::codec::Codec;
+use crate::dictionary::match_layout;
 use crate::format::catalog::{
     CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, CatalogTables, DIGESTS_PER_RECORD, FREQUENCIES_PER_RECORD, PAGES_PER_RECORD,
-    PageEntry, Record, SEQUENCE_CHUNK,
+    PageEntry, RecordKind, SEQUENCE_CHUNK,
 };
+use crate::format::{ChecksumKind, block};
 use crate::genome::{ContigDigest, TwoBit};
 use crate::memory::system::AnonymousMap;
 use crate::memory::{Budget, Reservation};
+use crate::{Error, Result};
 
 /// From what the tail is made.
 pub(crate) struct CatalogTail<'a> {
@@ -44,22 +47,30 @@ pub(crate) fn write_catalog_tail(
     let CatalogTail { plan, genome, packed, positions, pages, spectrum, budget } = tail;
     let filters = &genome.filters;
     let stored: Vec<_> = spectrum.iter().copied().filter(|row| filters.keeps(row.0)).collect();
-    let frequencies = |number, entry: &PageEntry, dictionary: &[u8]| {
-        let (identity, lists) = (plan.identity, &plan.lists);
-        plan.steps.frequencies(&WrittenPage { number, entry, dictionary, positions, identity, lists })
+    let codec = plan.shape.codec(*filters, plan.lists.clone());
+    let frequencies = |number, entry: &PageEntry, bytes: &[u8]| {
+        let damage = |problem: String| Error::damaged(positions, Some(entry.block_at), problem);
+        let block = || {
+            let failed = |e| Error::io("read back", positions, e);
+            let mut block = vec![0; entry.block_bytes as usize];
+            File::open(positions).map_err(failed)?.read_exact_at(&mut block, entry.block_at).map_err(failed)?;
+            Ok(block::decode(&block, number, None, u64::MAX).map_err(damage)?.into_owned())
+        };
+        let codec = codec.as_ref().map_err(|problem| damage(problem.clone()))?;
+        match_layout!(codec, codec => codec.frequencies(plan.identity, (bytes, number), block, damage))
     };
     let dictionary = Dictionary { pages, repeats, frequencies: &frequencies };
     let seeds = frequency_order::write(tables, &dictionary, &stored, memory, budget)?;
     drop(dictionary);
-    tables.put_value(Record::Meta, 0, &(&genome.parameters, plan.shape, genome.summary.bases))?;
+    tables.put_value(RecordKind::Meta, 0, &(&genome.parameters, plan.shape, genome.summary.bases))?;
     let chunks: Vec<u64> = (0..)
         .zip(packed.bytes().chunks(SEQUENCE_CHUNK))
-        .map(|(number, chunk)| plan.identity.checksum(chunk, Piece::Chunk, number))
+        .map(|(number, chunk)| plan.identity.checksum(chunk, ChecksumKind::Chunk, number))
         .collect();
-    tables.put_runs(Record::Sequence, &chunks, CHUNKS_PER_RECORD)?;
-    tables.put_runs(Record::Contigs, &genome.contigs, CONTIGS_PER_RECORD)?;
-    tables.put_runs(Record::PageIndex, pages, PAGES_PER_RECORD)?;
-    tables.put_runs(Record::Spectrum, spectrum, FREQUENCIES_PER_RECORD)?;
-    tables.put_runs(Record::Digests, &digests()?, DIGESTS_PER_RECORD)?;
+    tables.put_runs(RecordKind::Sequence, &chunks, CHUNKS_PER_RECORD)?;
+    tables.put_runs(RecordKind::Contigs, &genome.contigs, CONTIGS_PER_RECORD)?;
+    tables.put_runs(RecordKind::PageIndex, pages, PAGES_PER_RECORD)?;
+    tables.put_runs(RecordKind::Spectrum, spectrum, FREQUENCIES_PER_RECORD)?;
+    tables.put_runs(RecordKind::Digests, &digests()?, DIGESTS_PER_RECORD)?;
     Ok(seeds)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::Result;
-use crate::format::catalog::{CatalogTables, PageEntry, Record};
+use crate::format::catalog::{CatalogTables, PageEntry, RecordKind};
 use crate::format::seed_order::SeedEncoder;
 use crate::memory::system::AnonymousMap;
 use crate::memory::{Budget, Component, Reservation};
@@ -104,7 +104,7 @@ impl SeedWriter {
 
     fn flush(&mut self, tables: &mut CatalogTables<'_>) -> Result<()> {
         if !self.encoder.is_empty() {
-            tables.put(Record::Seeds, self.number, &self.encoder.finish())?;
+            tables.put(RecordKind::Seeds, self.number, &self.encoder.finish())?;
             self.number += 1;
         }
         Ok(())

@@ -7,7 +7,6 @@
 //! [`plan_layout`](crate::builder::plan_layout) is the only place in a build that knows which layouts exist.
 
 use std::ops::Range;
-use std::path::Path;
 
 use crate::Progress;
 use crate::Result;
@@ -19,7 +18,6 @@ use crate::builder::segments::GenomeSegments;
 use crate::bundle::MemoryHints;
 use crate::dictionary::Shape;
 use crate::format::Identity;
-use crate::format::catalog::PageEntry;
 use crate::format::positions::ListCode;
 use crate::memory::system::AnonymousMap;
 use crate::memory::{Budget, Reservation};
@@ -93,18 +91,7 @@ pub(crate) struct PassContext<'a> {
     pub(crate) progress: &'a dyn Progress,
 }
 
-/// A page that was written already.
-pub(crate) struct WrittenPage<'a> {
-    pub(crate) number: u64,
-    pub(crate) entry: &'a PageEntry,
-    pub(crate) dictionary: &'a [u8],
-    /// The file with its position block.
-    pub(crate) positions: &'a Path,
-    pub(crate) identity: Identity,
-    pub(crate) lists: &'a ListCode,
-}
-
-/// The bins of a layout, its passes, and how its pages are read back.
+/// The bins of a layout and its passes.
 pub(crate) trait LayoutSteps: Sync {
     /// Bins in all.
     fn bins(&self) -> u64;
@@ -123,12 +110,6 @@ pub(crate) trait LayoutSteps: Sync {
 
     /// Runs the passes of a build in `memory` and hands over their pages.
     fn run_passes(&self, context: &PassContext<'_>, memory: &mut AnonymousMap);
-
-    /// The frequencies of a page that was written, in the order of its k-mers.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`](crate::Error::Damaged), [`Error::Io`](crate::Error::Io).
-    fn frequencies(&self, page: &WrittenPage<'_>) -> Result<Vec<u64>>;
 
     /// Bytes of the records of a bin.
     fn bin_bytes(&self, bin: u64) -> u64 {

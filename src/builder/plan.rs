@@ -78,7 +78,7 @@ impl<'a> BuildPlan<'a> {
         let choice = choose_layout(genome, options.layout)?;
         let input = LayoutInput { genome, segments: &segments, lists: &lists, spans, tuning, budget, progress };
         let layout = plan_layout(choice, &input)?;
-        let identity = Identity::new(&genome.parameters, &layout.shape, &genome.summary.blake3, &genome.contigs);
+        let identity = genome.parameters.identity(&layout.shape, &genome.summary.blake3, &genome.contigs);
         let resume_point = find_resume_point(identity, layout.shape.pages())?;
         let first_page = resume_point.as_ref().map_or(0, |point| point.checkpoint.pages);
         let PassPlan { passes, largest, memory, memory_bytes } =

@@ -5,8 +5,7 @@ use std::path::Path;
 use crate::builder::options::{BuildOptions, BuildTuning, default_k};
 use crate::builder::read::{PackedGenome, read_genome};
 use crate::bundle::{GenomeSummary, Manifest, Parameters, SourceFile};
-use crate::dictionary::sorted::page::Filters;
-use crate::format::Identity;
+use crate::dictionary::filters::Filters;
 use crate::genome::{Contig, OtherLetters, TwoBitSummary};
 use crate::kmer::KmerCodec;
 use crate::memory::{Budget, Reservation};
@@ -98,7 +97,7 @@ impl PreparedGenome {
 
     /// Whether an index is of this genome and was built with these options.
     pub(crate) fn matches(&self, manifest: &Manifest, options: &BuildOptions) -> bool {
-        let identity = Identity::new(&self.parameters, &manifest.dictionary, &self.summary.blake3, &self.contigs);
+        let identity = self.parameters.identity(&manifest.dictionary, &self.summary.blake3, &self.contigs);
         identity == manifest.identity
             && self.parameters == manifest.parameters
             && options.layout.is_none_or(|layout| layout == manifest.layout)

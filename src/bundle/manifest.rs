@@ -1,4 +1,4 @@
-//! `manifest.json`: what a bundle holds, for people and programs; written last.
+//! `manifest.json` describes a bundle to people and programs. It is written last, so a bundle that has one is complete.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,9 +6,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dictionary::filters::Filters;
 use crate::dictionary::{LayoutKind, Shape};
 use crate::format::{CATALOG, FORMAT_VERSION, Identity, MANIFEST, POSITIONS, SEQUENCE};
 use crate::fs::FileDigest;
+use crate::genome::Contig;
 use crate::units::utc;
 use crate::{Error, Result};
 
@@ -24,6 +26,25 @@ pub struct Parameters {
     pub max_frequency: Option<u64>,
     /// Of a k-mer with more positions, this many are stored, evenly sampled.
     pub max_positions: Option<u64>,
+}
+
+impl Parameters {
+    /// The frequency filters among them.
+    pub(crate) fn filters(&self) -> Filters {
+        let Self { k: _, min_frequency, max_frequency, max_positions } = *self;
+        Filters { min_frequency, max_frequency, max_positions }
+    }
+
+    /// Identity of an index with these parameters, of the genome whose bases have this digest; `schema/format.md` lists the
+    /// fields.
+    pub(crate) fn identity(&self, dictionary: &Shape, bases: &str, contigs: &[Contig]) -> Identity {
+        let limits = [self.max_frequency, self.max_positions].map(|limit| limit.unwrap_or(0));
+        let numbers = [self.k.into(), self.min_frequency, limits[0], limits[1]];
+        let numbers =
+            numbers.into_iter().chain(dictionary.identity_numbers()).map(u64::to_le_bytes).collect::<Vec<_>>();
+        let texts = contigs.iter().flat_map(|contig| [contig.name.as_bytes(), contig.description.as_bytes()]);
+        Identity::of(numbers.iter().map(|number| &number[..]).chain([bases.as_bytes()]).chain(texts))
+    }
 }
 
 /// A file that was indexed.
@@ -70,7 +91,7 @@ impl GenomeSummary {
     }
 }
 
-/// What a build is expected to hold, from the genome's length, k, a sample of its k-mers and the frequency filters.
+/// What an index is expected to contain, from the genome's length, k, a sample of its k-mers and the frequency filters.
 ///
 /// The sample takes every occurrence of the k-mers whose hash lies in the lowest 2^-f of all hashes, so that frequencies
 /// in it are exact and distinct k-mers scale by 2^f. For small genomes f is 0 and the estimate exact.
@@ -92,7 +113,7 @@ pub struct MemoryHints {
     pub position_bytes: u64,
 }
 
-/// What an index holds, counted.
+/// What an index contains, counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Totals {
@@ -126,7 +147,7 @@ pub struct Manifest {
     pub format_version: u32,
     /// Program and version that wrote it.
     pub written_by: String,
-    /// When, in UTC; `SOURCE_DATE_EPOCH` where that is set.
+    /// When, in UTC; `SOURCE_DATE_EPOCH` if that is set.
     pub created: String,
     /// How the dictionary keeps its k-mers.
     pub layout: LayoutKind,
@@ -192,7 +213,7 @@ impl Manifest {
     /// The bytes of the file, its own digest filled in.
     ///
     /// # Errors
-    /// [`Error::Usage`] where it would be too long to be read again.
+    /// [`Error::Usage`] if it would be too long to be read again.
     pub(crate) fn seal(mut self) -> Result<String> {
         self.blake3 = self.digest()?;
         let text = self.json()?;
@@ -207,7 +228,7 @@ impl Manifest {
     /// Reads and checks the manifest of a bundle.
     ///
     /// # Errors
-    /// [`Error::Unfinished`] where there is none, [`Error::Version`] for a newer format, [`Error::Damaged`] where it does
+    /// [`Error::Unfinished`] if there is none, [`Error::Version`] for a newer format, [`Error::Damaged`] if it does
     /// not match its own digest.
     pub fn read(bundle: &Path) -> Result<Self> {
         let path = bundle.join(MANIFEST);
@@ -223,7 +244,7 @@ impl Manifest {
             _ => Error::io("read", &path, e),
         })?;
         let unreadable = |e: serde_json::Error| Error::damaged(&path, None, format!("it cannot be read ({e})"));
-        // The version comes first: a newer manifest may hold fields that this program does not know.
+        // The version comes first: a newer manifest may have fields that this program does not know.
         let version: Version = serde_json::from_slice(&bytes).map_err(unreadable)?;
         if version.kind != KIND {
             return Err(Error::Unfinished {
@@ -247,18 +268,17 @@ impl Manifest {
         }
     }
 
-    /// What cannot be so, whoever wrote it. Numbers that are found sound here may be added and multiplied by small ones, and
+    /// A contradiction in the manifest, if there is one. Numbers that are found sound here may be added and multiplied by small ones, and
     /// are no larger than the files allow.
     pub(crate) fn contradiction(&self) -> Option<&'static str> {
         let Self { parameters, genome, actual, files, .. } = self;
         let bytes = |name| files.get(name).map_or(0, |file| file.bytes);
-        let k = match self.dictionary {
-            Shape::SortedDictionary(layout) => layout.check().ok().map(|_| layout.k),
-            Shape::SuperKmers(layout) => layout.check().ok().map(|_| layout.k),
-        };
         let wrong = [
             (self.layout != self.dictionary.kind(), "its layout and the shape of its dictionary disagree"),
-            (k != Some(parameters.k), "the shape of its dictionary contradicts itself"),
+            (
+                self.dictionary.check().is_err() || self.dictionary.k() != parameters.k,
+                "the shape of its dictionary contradicts itself",
+            ),
             (
                 !files.keys().map(String::as_str).eq([CATALOG, POSITIONS, SEQUENCE]),
                 "it does not name the files of an index",
@@ -293,7 +313,7 @@ impl Manifest {
     /// Checks that the other files of a bundle are there and have their lengths.
     ///
     /// # Errors
-    /// [`Error::Damaged`] where one is not or has not; [`Error::Io`].
+    /// [`Error::Damaged`] if one is missing or has another length; [`Error::Io`].
     pub(crate) fn check_lengths(&self, bundle: &Path) -> Result<()> {
         for (name, digest) in &self.files {
             let path = bundle.join(name);

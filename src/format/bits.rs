@@ -1,4 +1,5 @@
-//! Bit-packed little-endian fields: field i starts at any bit, its low bits first.
+//! Bit-packed little-endian fields: pages and lists are packed to the bit, and every look-up reads some of them. A field
+//! starts at any bit, its low bits first.
 
 /// Zero bytes after packed bits, so that a field can be read with one load of eight bytes.
 pub(crate) const PADDING: usize = 8;
@@ -12,7 +13,7 @@ pub(crate) struct BitWriter {
 }
 
 impl BitWriter {
-    /// Goes on at the end of `bytes`.
+    /// Appends to `bytes`.
     pub(crate) fn on(bytes: Vec<u8>) -> Self {
         Self { bytes, word: 0, used: 0 }
     }
@@ -36,13 +37,13 @@ impl BitWriter {
         }
     }
 
-    /// Starts anew in the memory of `buffer`.
-    pub(crate) fn again(mut buffer: Vec<u8>) -> Self {
+    /// Starts in the memory of `buffer`, which is emptied.
+    pub(crate) fn reuse(mut buffer: Vec<u8>) -> Self {
         buffer.clear();
         Self::on(buffer)
     }
 
-    /// Appends the first `bits` bits of what another writer finished.
+    /// Appends the first `bits` bits of `bytes`.
     pub(crate) fn append(&mut self, bytes: &[u8], bits: u64) {
         let mut at = 0;
         while at < bits {
@@ -52,12 +53,12 @@ impl BitWriter {
         }
     }
 
-    /// Bytes held, by capacity.
+    /// Bytes of memory, by capacity.
     pub(crate) fn capacity_bytes(&self) -> u64 {
         self.bytes.capacity() as u64
     }
 
-    /// Ends at a byte; gives the buffer back.
+    /// Pads to a whole byte and returns the buffer.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         let tail = self.word.to_le_bytes();
         self.bytes.extend_from_slice(&tail[..self.used.div_ceil(8) as usize]);

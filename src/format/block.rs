@@ -1,9 +1,11 @@
-//! Position blocks: block p of `positions.blk` holds the position lists of the k-mers of page p, in their order.
+//! Position blocks: most look-ups want frequencies alone, so positions lie in a file of their own. Block p of
+//! `positions.blk` has the position lists of the k-mers of page p, in their order.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::format::bits::PADDING;
-use crate::format::{Identity, Piece, bits};
+use crate::format::{ChecksumKind, Identity, bits};
 
 /// First bytes of `positions.blk`.
 pub(crate) const MAGIC: [u8; 8] = *b"\x89RPRBLK\n";
@@ -12,6 +14,7 @@ pub(crate) const FILE_HEADER: u64 = 16;
 /// Bytes of a block before its payload.
 pub(crate) const BLOCK_HEADER: usize = 40;
 
+// Byte offsets of the fields of a block's header, which begins with the checksum.
 const AT_BLOCK: usize = 8;
 const AT_STORED: usize = 16;
 const AT_PLAIN: usize = 24;
@@ -22,8 +25,8 @@ const PLAIN: u8 = 0;
 /// Payload as one LZ4 block (lz4 block format, no frame).
 const LZ4: u8 = 1;
 
-/// LZ4 is tried on payloads of at least this many bytes, and first on a piece from their middle.
-const LZ4_LEAST: usize = 4096;
+/// Bytes of a payload from which LZ4 is tried, first on a piece of this length from its middle: shorter ones save little.
+const MIN_LZ4: usize = 4096;
 
 /// Header of the positions file.
 pub(crate) fn file_header() -> [u8; FILE_HEADER as usize] {
@@ -33,22 +36,22 @@ pub(crate) fn file_header() -> [u8; FILE_HEADER as usize] {
     header
 }
 
-/// An emptied buffer with room for the header of a block; its payload is appended, then [`finish`]ed.
+/// Starts a block in the memory of `buffer`: space for its header, behind which the caller appends the payload.
 pub(crate) fn start(mut buffer: Vec<u8>) -> Vec<u8> {
     buffer.clear();
     buffer.resize(BLOCK_HEADER, 0);
     buffer
 }
 
-/// Frames what [`start`] began as block `block`; LZ4 is used where it saves at least a tenth.
+/// Frames the payload behind [`start`]'s header as block `block`; LZ4 is used if it saves at least a tenth.
 pub(crate) fn finish(identity: Identity, block: u64, mut out: Vec<u8>) -> Vec<u8> {
     let payload = &out[BLOCK_HEADER..];
     let plain = payload.len();
     let saves = |from: usize, to: usize| to < from - from / 10;
-    let compressed = (plain >= LZ4_LEAST)
+    let compressed = (plain >= MIN_LZ4)
         .then(|| {
-            let middle = (plain - LZ4_LEAST) / 2;
-            let piece = &payload[middle..middle + LZ4_LEAST];
+            let middle = (plain - MIN_LZ4) / 2;
+            let piece = &payload[middle..middle + MIN_LZ4];
             saves(piece.len(), lz4_flex::block::compress(piece).len()).then(|| lz4_flex::block::compress(payload))
         })
         .flatten()
@@ -66,21 +69,45 @@ pub(crate) fn finish(identity: Identity, block: u64, mut out: Vec<u8>) -> Vec<u8
     out[AT_STORED..AT_STORED + 8].copy_from_slice(&(stored as u64).to_le_bytes());
     out[AT_PLAIN..AT_PLAIN + 8].copy_from_slice(&(plain as u64).to_le_bytes());
     out[AT_CODEC] = codec;
-    let sum = identity.checksum(&out[8..], Piece::Block, block);
+    let sum = identity.checksum(&out[8..], ChecksumKind::Block, block);
     out[..8].copy_from_slice(&sum.to_le_bytes());
     out
 }
 
-/// The payload of block `block`, from exactly its bytes; in place unless it is compressed, and then of `most` bytes at the
-/// most.
+/// The payload of a position block.
+pub(crate) enum Payload<'a> {
+    /// In the mapped file.
+    Mapped(&'a [u8]),
+    /// Unpacked.
+    Unpacked(Arc<Vec<u8>>),
+}
+
+impl AsRef<[u8]> for Payload<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
+impl Payload<'_> {
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Mapped(bytes) => bytes,
+            Self::Unpacked(bytes) => bytes,
+        }
+    }
+}
+
+/// The payload of block `block`, from exactly its bytes; in place unless it is compressed, and then of at most `max` bytes.
 ///
 /// # Errors
-/// A sentence on what does not fit. The checksum is checked where the index is given.
-pub(crate) fn decode(bytes: &[u8], block: u64, check: Option<Identity>, most: u64) -> Result<Cow<'_, [u8]>, String> {
+/// A sentence on what does not fit. The checksum is checked if the index is given.
+pub(crate) fn decode(bytes: &[u8], block: u64, check: Option<Identity>, max: u64) -> Result<Cow<'_, [u8]>, String> {
     let Some((header, rest)) = bytes.split_at_checked(BLOCK_HEADER) else {
         return Err(format!("position block {block} is cut short"));
     };
-    if check.is_some_and(|identity| identity.checksum(&bytes[8..], Piece::Block, block) != bits::load(bytes, 0)) {
+    if check.is_some_and(|identity| identity.checksum(&bytes[8..], ChecksumKind::Block, block) != bits::load(bytes, 0))
+    {
         return Err(format!("position block {block} has a wrong checksum"));
     }
     let stored = bits::load(header, AT_STORED);
@@ -92,7 +119,7 @@ pub(crate) fn decode(bytes: &[u8], block: u64, check: Option<Identity>, most: u6
     match header[AT_CODEC] {
         PLAIN if stored == plain => Ok(Cow::Borrowed(rest)),
         // LZ4 makes at most 255 bytes of one: a forged length cannot ask for more memory than that.
-        LZ4 if plain / 255 <= stored && plain > most => {
+        LZ4 if plain / 255 <= stored && plain > max => {
             Err(format!("position block {block} unpacks to {plain} bytes, more than --max-memory allows"))
         }
         LZ4 if plain / 255 <= stored => {
@@ -106,12 +133,12 @@ pub(crate) fn decode(bytes: &[u8], block: u64, check: Option<Identity>, most: u6
     }
 }
 
-/// Unpacks a block whose checksum is made right, and reads a list of it.
+/// Unpacks a block whose checksum is made right, and reads a list from it.
 #[cfg(fuzzing)]
-pub(crate) fn look_at_forged(mut bytes: Vec<u8>, bases: u64, at: u64, positions: u64) {
+pub(crate) fn probe_forged(mut bytes: Vec<u8>, bases: u64, at: u64, positions: u64) {
     use super::positions::{Ascending, ListCode};
     if bytes.len() >= BLOCK_HEADER {
-        let sum = Identity::TEST.checksum(&bytes[8..], Piece::Block, 7);
+        let sum = Identity::TEST.checksum(&bytes[8..], ChecksumKind::Block, 7);
         bytes[..8].copy_from_slice(&sum.to_le_bytes());
     }
     let Ok(payload) = decode(&bytes, 7, Some(Identity::TEST), 1 << 24) else { return };

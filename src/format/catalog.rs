@@ -1,7 +1,8 @@
-//! `catalog.redb`: contigs, dictionary pages, where the blocks lie, the spectrum and the seed order.
+//! `catalog.redb`: contigs, dictionary pages, the page index, the spectrum and the seed order. One file of keyed values, so
+//! that a reader finds any of them with a few reads and a writer finishes all of them at once.
 //!
-//! The store does not verify what it reads, so every value carries a checksum of ours: dictionary pages their own, all
-//! other records the eight bytes in front that [`seal`] adds.
+//! The store does not verify what it reads, so every value has a checksum of ours: dictionary pages their own, all
+//! other records the eight bytes in front that [`with_checksum`] adds.
 
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
@@ -12,22 +13,23 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::format::tree::{StoreFile, Stored};
-use crate::format::{Identity, Piece, tree};
+use crate::format::{ChecksumKind, Identity, tree};
 use crate::fs::Syncer;
 use crate::{Error, Result};
 
 /// Dictionary pages by number.
 pub(crate) const PAGES: TableDefinition<u64, &[u8]> = TableDefinition::new("pages");
-/// Every other record by [`Record`] and number.
+/// Every other record by [`RecordKind`] and number.
 pub(crate) const RECORDS: TableDefinition<(u8, u64), &[u8]> = TableDefinition::new("records");
 
 /// Kinds of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Record {
-    /// Number 0: parameters, [`Layout`](super::layout::Layout) and bases, to tell that manifest and catalog belong together.
+pub(crate) enum RecordKind {
+    /// Number 0: parameters, [`Shape`](crate::dictionary::Shape) and bases, to check that manifest and catalog belong
+    /// together.
     Meta = 0,
-    /// Runs of [`Contig`], [`CONTIGS_PER_RECORD`] a record.
+    /// Runs of [`Contig`](crate::genome::Contig), [`CONTIGS_PER_RECORD`] a record.
     Contigs = 1,
     /// Runs of [`PageEntry`], [`PAGES_PER_RECORD`] a record.
     PageIndex = 2,
@@ -37,29 +39,29 @@ pub(crate) enum Record {
     Seeds = 4,
     /// Runs of checksums of the packed genome's file, one for [`SEQUENCE_CHUNK`] bytes.
     Sequence = 5,
-    /// Runs of [`ContigDigest`](crate::genome::ContigDigest), one a contig: apart from the contigs, which every look-up
-    /// of a place needs.
+    /// Runs of [`ContigDigest`](crate::genome::ContigDigest), one a contig: not with the contigs, which every look-up
+    /// of positions needs.
     Digests = 6,
 }
 
-/// Bytes of the store's own in a page of it that holds one of ours.
+/// Bytes of the store's page around one of ours, rounded up: a leaf's header, one key, and two offsets.
 pub(crate) const PAGE_OVERHEAD: u64 = 96;
 
-/// Contigs in one record.
+/// Contigs in one record: a few tens of KiB.
 pub(crate) const CONTIGS_PER_RECORD: usize = 512;
-/// Digests of contigs in one record.
+/// Digests of contigs in one record: some 16 KiB.
 pub(crate) const DIGESTS_PER_RECORD: usize = 380;
-/// Page entries in one record.
+/// Page entries in one record: some 20 KiB, read for the first look-up in any of these pages.
 pub(crate) const PAGES_PER_RECORD: usize = 2000;
-/// Spectrum rows in one record.
+/// Spectrum rows in one record: some 16 KiB.
 pub(crate) const FREQUENCIES_PER_RECORD: usize = 2000;
 
-/// Bytes of `sequence.2bit` under one checksum; the last may be shorter.
+/// Bytes of `sequence.2bit` under one checksum; the last may be shorter. A region pays for reading a chunk whole.
 pub(crate) const SEQUENCE_CHUNK: usize = 1 << 16;
-/// Checksums of the packed genome in one record.
+/// Checksums of the packed genome in one record: at most 40 KiB, for 250 MiB of it.
 pub(crate) const CHUNKS_PER_RECORD: usize = 4000;
 
-/// What precedes a page: cumulative, so that pages themselves do not depend on what is before them.
+/// Where a page and its block begin: sums over all pages before, so that pages themselves do not depend on those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PageEntry {
     /// K-mers in all pages before.
@@ -70,26 +72,30 @@ pub(crate) struct PageEntry {
     pub(crate) block_bytes: u64,
 }
 
-fn record_number(kind: Record, number: u64) -> u64 {
+fn record_number(kind: RecordKind, number: u64) -> u64 {
     (kind as u64) << 48 ^ number
 }
 
 /// Bytes of the checksum in front of a record.
 const SUM_BYTES: usize = 8;
 
-/// Puts the checksum in front of a record.
-pub(crate) fn seal(identity: Identity, kind: Record, number: u64, payload: &[u8]) -> Vec<u8> {
+/// A record with its checksum in front.
+fn with_checksum(identity: Identity, kind: RecordKind, number: u64, payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(payload.len() + SUM_BYTES);
-    out.extend_from_slice(&identity.checksum(payload, Piece::Record, record_number(kind, number)).to_le_bytes());
+    out.extend_from_slice(&identity.checksum(payload, ChecksumKind::Record, record_number(kind, number)).to_le_bytes());
     out.extend_from_slice(payload);
     out
 }
 
 /// Checks and strips the checksum of a record.
-pub(crate) fn unseal(identity: Identity, kind: Record, number: u64, value: &[u8]) -> Result<&[u8], String> {
+///
+/// # Errors
+/// A sentence if it is wrong.
+fn check_record(identity: Identity, kind: RecordKind, number: u64, value: &[u8]) -> Result<&[u8], String> {
     match value.split_first_chunk::<SUM_BYTES>() {
         Some((sum, payload))
-            if u64::from_le_bytes(*sum) == identity.checksum(payload, Piece::Record, record_number(kind, number)) =>
+            if u64::from_le_bytes(*sum)
+                == identity.checksum(payload, ChecksumKind::Record, record_number(kind, number)) =>
         {
             Ok(payload)
         }
@@ -107,7 +113,7 @@ struct DraftFile {
     failure: Failure,
 }
 
-/// The first call that failed: what the store says of it later may be another thing.
+/// The first call that failed: the error that the store returns later may be another one.
 type Failure = Arc<Mutex<Option<Error>>>;
 
 impl DraftFile {
@@ -199,7 +205,7 @@ impl CatalogWriter {
         Ok(Self { path: path.to_owned(), identity, database, failure })
     }
 
-    /// Runs `fill` in the one transaction of this catalog, then gives back the slack of the file and closes it.
+    /// Runs `fill` in the one transaction of this catalog, then truncates the free end of the file and closes it.
     pub(crate) fn fill<T>(self, fill: impl FnOnce(&mut CatalogTables<'_>) -> Result<T>) -> Result<T> {
         let failure = Arc::clone(&self.failure);
         let outcome = self.fill_and_close(fill).map_err(|e| cause(&failure, e))?;
@@ -246,7 +252,7 @@ impl CatalogTables<'_> {
         Ok(())
     }
 
-    /// Bytes that the store's cache holds now.
+    /// Bytes in the store's cache now.
     pub(crate) fn cache_bytes(&self) -> u64 {
         self.database.cache_stats().used_bytes() as u64
     }
@@ -261,21 +267,21 @@ impl CatalogTables<'_> {
     }
 
     /// Stores a record under its checksum.
-    pub(crate) fn put(&mut self, kind: Record, number: u64, payload: &[u8]) -> Result<()> {
-        let sealed = seal(self.identity, kind, number, payload);
-        self.records.insert((kind as u8, number), sealed.as_slice()).map_err(|e| store_error(self.path, e))?;
+    pub(crate) fn put(&mut self, kind: RecordKind, number: u64, payload: &[u8]) -> Result<()> {
+        let record = with_checksum(self.identity, kind, number, payload);
+        self.records.insert((kind as u8, number), record.as_slice()).map_err(|e| store_error(self.path, e))?;
         Ok(())
     }
 
     /// Stores a value as a record, in postcard.
-    pub(crate) fn put_value(&mut self, kind: Record, number: u64, value: &impl Serialize) -> Result<()> {
+    pub(crate) fn put_value(&mut self, kind: RecordKind, number: u64, value: &impl Serialize) -> Result<()> {
         let payload = postcard::to_stdvec(value)
             .map_err(|e| Error::damaged(self.path, None, format!("a record cannot be written ({e})")))?;
         self.put(kind, number, &payload)
     }
 
     /// Stores a run of values, `per_record` a record.
-    pub(crate) fn put_runs<T: Serialize>(&mut self, kind: Record, values: &[T], per_record: usize) -> Result<()> {
+    pub(crate) fn put_runs<T: Serialize>(&mut self, kind: RecordKind, values: &[T], per_record: usize) -> Result<()> {
         for (number, run) in values.chunks(per_record).enumerate() {
             self.put_value(kind, number as u64, &run)?;
         }
@@ -291,16 +297,16 @@ pub(crate) struct Catalog {
     store: StoreFile,
     pages: tree::Table<u64>,
     records: tree::Table<(u8, u64)>,
-    /// Bytes of a page or record, at the most.
-    most: u64,
+    /// Bytes that a page or record may have.
+    max_bytes: u64,
 }
 
 impl Catalog {
-    /// Opens a catalog; what is asked of it later may have `most` bytes at the most.
-    pub(crate) fn open(path: &Path, identity: Identity, most: u64) -> Result<Self> {
+    /// Opens a catalog of which no page or record may have more than `max_bytes`.
+    pub(crate) fn open(path: &Path, identity: Identity, max_bytes: u64) -> Result<Self> {
         let store = StoreFile::open(path)?;
         let (pages, records) = (store.table(PAGES.name())?, store.table(RECORDS.name())?);
-        Ok(Self { path: path.to_owned(), identity, store, pages, records, most })
+        Ok(Self { path: path.to_owned(), identity, store, pages, records, max_bytes })
     }
 
     /// An error about this file.
@@ -321,32 +327,34 @@ impl Catalog {
     /// Dictionary page `page`, unchecked.
     pub(crate) fn page(&self, page: u64) -> Result<Stored> {
         self.store
-            .get(&self.pages, page, self.most)?
+            .get(&self.pages, page, self.max_bytes)?
             .ok_or_else(|| self.damage(format!("dictionary page {page} is missing")))
     }
 
-    /// A record, checked: where it is, and its bytes behind the checksum; `None` where there is none.
-    fn sealed(&self, kind: Record, number: u64) -> Result<Option<Stored>> {
-        let Some(sealed) = self.store.get(&self.records, (kind as u8, number), self.most)? else { return Ok(None) };
-        unseal(self.identity, kind, number, &sealed.bytes).map_err(|e| self.damage_at(sealed.at, e))?;
-        Ok(Some(sealed))
+    /// A record with its checksum, which is right; `None` if there is none.
+    fn stored(&self, kind: RecordKind, number: u64) -> Result<Option<Stored>> {
+        let Some(stored) = self.store.get(&self.records, (kind as u8, number), self.max_bytes)? else {
+            return Ok(None);
+        };
+        check_record(self.identity, kind, number, &stored.bytes).map_err(|e| self.damage_at(stored.at, e))?;
+        Ok(Some(stored))
     }
 
-    /// The payload of a record, checked; `None` where there is none.
-    pub(crate) fn record(&self, kind: Record, number: u64) -> Result<Option<Vec<u8>>> {
-        Ok(self.sealed(kind, number)?.map(|sealed| sealed.bytes[SUM_BYTES..].to_vec()))
+    /// The payload of a record, checked; `None` if there is none.
+    pub(crate) fn record(&self, kind: RecordKind, number: u64) -> Result<Option<Vec<u8>>> {
+        Ok(self.stored(kind, number)?.map(|stored| stored.bytes[SUM_BYTES..].to_vec()))
     }
 
     /// A record written with [`CatalogTables::put_value`].
-    pub(crate) fn value<T: DeserializeOwned>(&self, kind: Record, number: u64) -> Result<Option<T>> {
-        let Some(sealed) = self.sealed(kind, number)? else { return Ok(None) };
-        postcard::from_bytes(&sealed.bytes[SUM_BYTES..])
+    pub(crate) fn value<T: DeserializeOwned>(&self, kind: RecordKind, number: u64) -> Result<Option<T>> {
+        let Some(stored) = self.stored(kind, number)? else { return Ok(None) };
+        postcard::from_bytes(&stored.bytes[SUM_BYTES..])
             .map(Some)
-            .map_err(|e| self.damage_at(sealed.at, format!("record {number} of {kind:?} cannot be read ({e})")))
+            .map_err(|e| self.damage_at(stored.at, format!("record {number} of {kind:?} cannot be read ({e})")))
     }
 
     /// All records of a kind that were written with [`CatalogTables::put_runs`], joined.
-    pub(crate) fn runs<T: DeserializeOwned>(&self, kind: Record) -> Result<Vec<T>> {
+    pub(crate) fn runs<T: DeserializeOwned>(&self, kind: RecordKind) -> Result<Vec<T>> {
         let mut all = Vec::new();
         for number in 0.. {
             match self.value::<Vec<T>>(kind, number)? {
@@ -358,21 +366,28 @@ impl Catalog {
     }
 }
 
-/// Reads every page and record that a forged catalog may hold.
+/// Reads the first pages and records of a forged catalog.
 #[cfg(fuzzing)]
-pub(crate) fn look_at_forged(path: &Path) -> Result<usize> {
+pub(crate) fn probe_forged(path: &Path) -> Result<usize> {
     let catalog = Catalog::open(path, Identity::TEST, 1 << 24)?;
     let mut found = 0;
     for page in 0..300 {
         found += usize::from(catalog.page(page).is_ok());
     }
-    for kind in [Record::Meta, Record::Contigs, Record::PageIndex, Record::Spectrum, Record::Seeds, Record::Sequence] {
+    for kind in [
+        RecordKind::Meta,
+        RecordKind::Contigs,
+        RecordKind::PageIndex,
+        RecordKind::Spectrum,
+        RecordKind::Seeds,
+        RecordKind::Sequence,
+    ] {
         for number in 0..4 {
             found += usize::from(catalog.record(kind, number).is_ok());
         }
     }
-    let _ = catalog.runs::<crate::genome::Contig>(Record::Contigs);
-    let _ = catalog.runs::<PageEntry>(Record::PageIndex);
-    let _ = catalog.runs::<(u64, u64)>(Record::Spectrum);
+    let _ = catalog.runs::<crate::genome::Contig>(RecordKind::Contigs);
+    let _ = catalog.runs::<PageEntry>(RecordKind::PageIndex);
+    let _ = catalog.runs::<(u64, u64)>(RecordKind::Spectrum);
     Ok(found)
 }

@@ -9,8 +9,8 @@ pub(crate) mod positions;
 pub(crate) mod seed_order;
 pub(crate) mod tree;
 
+pub(crate) use checksum::ChecksumKind;
 pub use checksum::Identity;
-pub(crate) use checksum::Piece;
 
 /// The format of the bundles that this program writes, and the newest that it reads.
 pub const FORMAT_VERSION: u32 = 1;

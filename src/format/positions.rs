@@ -1,13 +1,16 @@
-//! How the positions of one k-mer are coded.
+//! How the positions of one k-mer are coded: they are most of an index, so their code decides its size.
 //!
-//! A position is twice the global base offset of the k-mer's first base, plus one where the k-mer reads there on the
-//! reverse of its stored strand. A list of m ascending positions is coded either as m fixed fields or, where that is
+//! A position is twice the global base offset of the k-mer's first base, plus one if the k-mer reads there on the
+//! reverse of its stored strand. A list of m ascending positions is coded either as m fixed fields or, if that is
 //! shorter, by Elias and Fano's code (P. Elias, J. ACM 21, 1974; R. Fano, MIT 1971): the low l bits of each position,
 //! then a unary coded sequence of the high parts. Both lengths depend on m alone, so the place of a list in its block
 //! follows from the frequencies of the k-mers before it, and no pointer is stored.
 
 use crate::format::bits;
 use crate::format::bits::BitWriter;
+
+/// Lengths of lists whose shape is computed in advance: nearly all lists are shorter.
+const PRECOMPUTED: usize = 64;
 
 /// The code of position lists in one index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +19,8 @@ pub(crate) struct ListCode {
     universe: u64,
     /// Bits of one fixed field.
     width: u32,
-    /// How lists of m positions are coded, for small m: a division each is too dear.
-    short: [ListShape; 64],
+    /// How lists of m positions are coded, for small m: computing it takes a division.
+    short: [ListShape; PRECOMPUTED],
 }
 
 /// How a list is coded.
@@ -25,7 +28,7 @@ pub(crate) struct ListCode {
 struct ListShape {
     /// Bits of the low part of a position, or of a whole one.
     low: u32,
-    /// Bits of the unary part; none where positions are fixed fields.
+    /// Bits of the unary part; none if positions are fixed fields.
     unary: u64,
     /// Bits in all.
     bits: u64,
@@ -59,7 +62,7 @@ impl ListCode {
         }
     }
 
-    /// Bits of a list of m positions; [`u64::MAX`] where there are not as many.
+    /// Bits of a list of m positions; [`u64::MAX`] if there cannot be as many.
     #[inline(always)]
     pub(crate) fn bits(&self, m: u64) -> u64 {
         self.shape(m).bits

@@ -1,12 +1,16 @@
-//! The seed order: stored k-mers that occur twice or more, by falling frequency, then in the order of the index.
+//! The seed order: stored k-mers that occur twice or more, by falling frequency, then in the order of the index. Finding
+//! repeats begins with the most frequent k-mers, so their order is stored.
 //!
 //! A seed is the number of its k-mer, counted over all pages. Seeds of one frequency ascend, so their gaps are packed:
 //! 128 at a time, each block as wide as its widest gap.
 
 use bitpacking::{BitPacker, BitPacker4x};
 
-/// Seeds in one record, but the last.
+/// Seeds in one record, which are read and resolved together; the last may have fewer.
 pub(crate) const SEEDS_PER_RECORD: usize = 1 << 15;
+
+/// Bytes of a run in a record: frequency, first seed (u64 each), seeds (u32).
+const RUN_BYTES: usize = 20;
 
 /// Seeds of one frequency, ascending from `first`, whose gaps fit 32 bits.
 struct Run {
@@ -15,7 +19,7 @@ struct Run {
     count: u32,
 }
 
-/// Gathers seeds and gives back records as they fill.
+/// Gathers seeds and packs them into records.
 #[derive(Default)]
 pub(crate) struct SeedEncoder {
     runs: Vec<Run>,
@@ -41,12 +45,12 @@ impl SeedEncoder {
         self.gaps.len() == SEEDS_PER_RECORD
     }
 
-    /// Whether nothing waits.
+    /// Whether no seed waits for its record.
     pub(crate) fn is_empty(&self) -> bool {
         self.gaps.is_empty()
     }
 
-    /// The bytes of a record; starts the next.
+    /// The bytes of the record; begins the next.
     pub(crate) fn finish(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
         out.extend_from_slice(&(self.runs.len() as u32).to_le_bytes());
@@ -89,8 +93,8 @@ pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<(u64, u64)>, String> {
     if runs > SEEDS_PER_RECORD {
         return Err(wrong());
     }
-    let runs = take(runs * 20)?;
-    let total: u64 = runs.chunks_exact(20).map(|run| u64::from(word(&run[16..]))).sum();
+    let runs = take(runs * RUN_BYTES)?;
+    let total: u64 = runs.chunks_exact(RUN_BYTES).map(|run| u64::from(word(&run[16..]))).sum();
     if total > SEEDS_PER_RECORD as u64 {
         return Err(wrong());
     }
@@ -108,7 +112,7 @@ pub(crate) fn decode(mut bytes: &[u8]) -> Result<Vec<(u64, u64)>, String> {
     }
     let mut gaps = gaps.into_iter();
     let mut seeds = Vec::with_capacity(total as usize);
-    for run in runs.chunks_exact(20) {
+    for run in runs.chunks_exact(RUN_BYTES) {
         let mut kmer = long(&run[8..]);
         for gap in gaps.by_ref().take(word(&run[16..]) as usize) {
             kmer = kmer.wrapping_add(u64::from(gap));

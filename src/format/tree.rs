@@ -1,9 +1,9 @@
-//! Reads the file of the store as its format says (redb's `docs/design.md`, file format 3), and only that: what the store
-//! needs to write, repair or share a file with a writer is left to it.
+//! Reads the file of the store without the store: an index must stay readable on read-only mounts, next to other readers,
+//! after damage, and after the store drops its old formats.
 //!
-//! An index is read by whoever may see it, wherever it lies, and whatever happened to it. So nothing is locked (there are
-//! file systems that cannot, and a lock of somebody else keeps nobody out), nothing is written, every length is checked
-//! before it is believed, and no page is visited on the word of another whose checksum is wrong.
+//! The format is redb's file format 3 (its `docs/design.md`); writing and repairing are left to redb. Nothing is locked
+//! (some file systems cannot, and the lock of another process would keep readers out), nothing is written, every length is
+//! checked before it is used, and no page is read through another whose checksum is wrong.
 
 use std::cmp::Ordering;
 use std::fs::File;
@@ -18,35 +18,48 @@ use crate::format::bits::load;
 use crate::memory::buffers::Buffer;
 use crate::{Error, Result};
 
+// All numbers are those of redb's file format; `schema/format.md` draws them.
+
+/// First bytes of the file.
 const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
+/// Version of the file format in a commit slot.
 const FILE_FORMAT: u8 = 3;
+/// Bytes of the smallest page.
 const PAGE: usize = 4096;
+/// Bytes of the header, with both commit slots.
 const HEADER: usize = 320;
 
+// Byte offsets in the header.
 const AT_FLAGS: usize = 9;
 const AT_PAGE_SIZE: usize = 12;
 const AT_REGION_HEADER: usize = 16;
 const AT_REGION_PAGES: usize = 20;
 const AT_SLOTS: usize = 64;
+/// Bytes of a commit slot.
 const SLOT: usize = 128;
+/// Byte offset, in a commit slot, of its checksum.
 const SLOT_SUM: usize = 112;
 
+/// Flag: the second commit slot is the newest.
 const SECOND_SLOT: u8 = 1;
+/// Flag: the writer did not close the file.
 const NOT_CLOSED: u8 = 2;
 
+// First bytes of pages and of table definitions.
 const LEAF: u8 = 1;
 const BRANCH: u8 = 2;
 const TABLE: u8 = 3;
 
 /// A page number has 20 bits for the page in its region, less one for each doubling of its size.
 const INDEX_MASK: u64 = 0xF_FFFF;
-const MOST_ORDER: u32 = 20;
+/// Doublings of the size of a page: the number of one has no bit left for its place then.
+const MAX_ORDER: u32 = 20;
 /// Bytes of the keys of a leaf: it has at most 65,535 of a few bytes.
-const MOST_KEYS: usize = 1 << 21;
-/// Levels of a tree: each branch has two children or more, and mostly a hundred.
-const MOST_LEVELS: usize = 40;
+const MAX_KEY_BYTES: usize = 1 << 21;
+/// Levels of a tree: each branch has at least two children, so more levels than that would not fit any disk.
+const MAX_LEVELS: usize = 40;
 
-/// A page that another one names: its number, the checksum that it should have, and where in the file that is said.
+/// A reference to a page: its number, the checksum that it should have, and where in the file the reference is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Child {
     number: u64,
@@ -55,7 +68,7 @@ struct Child {
 }
 
 impl Child {
-    /// From a page number and a checksum beside each other, in what was read from byte `from` of the file.
+    /// Reads a page number and the checksum after it, from what was read from byte `from` of the file.
     fn load(bytes: &[u8], at: usize, from: u64) -> Self {
         Self { number: load(bytes, at), sum: sum_at(bytes, at + 8), named_at: from + at as u64 }
     }
@@ -71,10 +84,10 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 
 /// What a table is looked up by.
 pub(crate) trait Key: Ord {
-    /// Bytes, where all have as many.
+    /// Bytes, if all have as many.
     const WIDTH: Option<usize>;
 
-    /// How this compares with a stored key.
+    /// Compares this with a stored key.
     fn compare(&self, stored: &[u8]) -> Ordering;
 }
 
@@ -132,7 +145,7 @@ impl StoreFile {
     /// Opens a file and checks its header.
     ///
     /// # Errors
-    /// [`Error::Unfinished`] where the writer did not close it; [`Error::Damaged`]; [`Error::Io`].
+    /// [`Error::Unfinished`] if the writer did not close it; [`Error::Damaged`]; [`Error::Io`].
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|e| match e.kind() {
             io::ErrorKind::NotFound => Error::damaged(path, None, "the file is missing"),
@@ -181,7 +194,7 @@ impl StoreFile {
     /// The table of this name.
     ///
     /// # Errors
-    /// [`Error::Damaged`] where there is none, or one of other keys; [`Error::Io`].
+    /// [`Error::Damaged`] if there is none, or one of other keys; [`Error::Io`].
     pub(crate) fn table<K: Key>(&self, name: &str) -> Result<Table<K>> {
         let found = match self.root {
             Some(root) => self.find(root, &name)?,
@@ -208,16 +221,16 @@ impl StoreFile {
         Ok(Table { root, key: std::marker::PhantomData })
     }
 
-    /// The value of a key, of `most` bytes at the most.
+    /// The value of a key, of at most `max` bytes.
     ///
     /// # Errors
-    /// [`Error::Memory`] where it has more; [`Error::Damaged`]; [`Error::Io`].
-    pub(crate) fn get<K: Key>(&self, table: &Table<K>, key: K, most: u64) -> Result<Option<Stored>> {
+    /// [`Error::Memory`] if it has more; [`Error::Damaged`]; [`Error::Io`].
+    pub(crate) fn get<K: Key>(&self, table: &Table<K>, key: K, max: u64) -> Result<Option<Stored>> {
         let Some(root) = table.root else { return Ok(None) };
         let Some(place) = self.find(root, &key)? else { return Ok(None) };
         let at = place.start;
-        if place.end - at > most {
-            return Err(Error::memory("a page of this index", place.end - at, most));
+        if place.end - at > max {
+            return Err(Error::memory("a page of this index", place.end - at, max));
         }
         Ok(Some(Stored { at, bytes: self.read(place)? }))
     }
@@ -225,7 +238,7 @@ impl StoreFile {
     /// Where the value of a key lies.
     fn find<K: Key>(&self, root: Child, key: &K) -> Result<Option<Range<u64>>> {
         let mut child = root;
-        for _ in 0..MOST_LEVELS {
+        for _ in 0..MAX_LEVELS {
             let page = self.place(child)?;
             let head = self.read(page.start..page.end.min(page.start + PAGE as u64))?;
             match head[0] {
@@ -288,7 +301,7 @@ impl StoreFile {
         let keys_end = keys_at.max(key_end(&head, pairs - 1));
         if keys_end > head.len() {
             let end = page.start + keys_end as u64;
-            if end > page.end || keys_end > MOST_KEYS {
+            if end > page.end || keys_end > MAX_KEY_BYTES {
                 return Err(wrong());
             }
             head = self.read(page.start..end)?;
@@ -317,7 +330,7 @@ impl StoreFile {
         let order = (number >> 59) as u32;
         let region = number >> 20 & INDEX_MASK;
         let outside = || self.damage(named_at, "the store's tree names a page that the file does not hold");
-        if order > MOST_ORDER {
+        if order > MAX_ORDER {
             return Err(outside());
         }
         let (index, bytes) = (number & (INDEX_MASK >> order), (PAGE as u64) << order);
@@ -350,7 +363,7 @@ fn checksum(bytes: &[u8]) -> u128 {
 
 /// Makes the checksum of the root right.
 #[cfg(any(test, fuzzing))]
-pub(crate) fn seal(file: &mut [u8]) {
+pub(crate) fn fix_root_checksum(file: &mut [u8]) {
     let Some(&flags) = file.get(AT_FLAGS) else { return };
     let slot_at = AT_SLOTS + SLOT * usize::from(flags & SECOND_SLOT);
     if let Some(slot) = file.get_mut(slot_at..slot_at + SLOT) {
@@ -390,7 +403,7 @@ mod tests {
         database.compact().expect("compacted");
     }
 
-    /// All that a store says of keys that it holds and of keys between them.
+    /// The values of all keys in a store, and of keys between them.
     fn answers(path: &Path, keys: u64) -> Result<Vec<Option<Vec<u8>>>> {
         let store = StoreFile::open(path)?;
         let (long, short) = (store.table::<u64>("pages")?, store.table::<(u8, u64)>("records")?);
@@ -412,7 +425,7 @@ mod tests {
             let long = (0..3 * keys + 2).map(|key| long.get(key).expect("read").map(|guard| guard.value().to_vec()));
             let short = (0..4 * (keys + 1))
                 .map(|n| short.get(((n % 4) as u8, n / 4)).expect("read").map(|guard| guard.value().to_vec()));
-            // While the store has the file open, and holds its lock.
+            // While the store has the file open and locked.
             assert!(long.chain(short).eq(answers(&path, keys).expect("sound")));
         }
         let store = StoreFile::open(&folder.path().join("60.redb")).expect("sound");
@@ -482,7 +495,7 @@ mod tests {
             let slot = &mut forged[slot_at..slot_at + SLOT];
             slot[8..16].copy_from_slice(&root.to_le_bytes());
             slot[16..32].copy_from_slice(&pages.last().map_or(0, |page| checksum(page)).to_le_bytes());
-            seal(&mut forged);
+            fix_root_checksum(&mut forged);
             std::fs::write(&path, &forged).expect("written");
             let error = StoreFile::open(&path).expect("the header is sound").table::<u64>("pages").expect_err("forged");
             assert!(matches!(error, Error::Damaged { offset: Some(_), .. }), "{error}");

@@ -1,30 +1,31 @@
-//! The cache of an open index: pages and unpacked position blocks, weighed in bytes, least recently used first, shared by
-//! all threads.
+//! The cache of an open index. Reading and checking a page takes far longer than searching it, so pages and
+//! unpacked position blocks stay in memory up to a limit in bytes, shared by all threads; the least recently used go first.
 //!
 //! What counts is the last use but one, remembered after an entry was dropped too (LRU-2: O'Neil, O'Neil, Weikum, SIGMOD
-//! 1993): what was used once goes before what is used again and again. So that an entry has time for a second use, the last
-//! counts too, as if it were as long ago as it takes to put in twice what the cache holds.
+//! 1993): entries that were used once go before those that are used again and again. So that an entry has time for a second
+//! use, the last counts too, as if it were as long ago as it takes to insert twice the entries of the cache.
 //!
-//! What an entry weighs is what it keeps resident: its slot of a slab, or its own memory. Past the threshold the cache is
-//! swept, by those who put entries in, a few entries each time: no look-up waits for a whole sweep.
+//! An entry weighs the memory that it keeps resident: its slot of a slab, or its own allocation. Past the threshold the
+//! cache is swept by the threads that insert, a few entries each time, so that no look-up waits for a whole sweep.
 
 use parking_lot::{Mutex, RwLock};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use crate::memory::buffers::{Arena, Buffer, Slot};
+use crate::dictionary::page::{Page, PageMemory};
+use crate::memory::buffers::Arena;
 use crate::memory::system::malloc_trim;
 use crate::memory::{Budget, Component, Reservation, Status};
 
 /// How large the cache is and when it is swept.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CacheOptions {
-    /// Bytes at the most.
+    /// Limit in bytes.
     pub size: u64,
-    /// Share of `size` past which it is swept, 0 to 1.
+    /// Share of `size` past which the cache is swept, 0 to 1.
     pub gc_threshold: f64,
-    /// Share of `size` to which a sweep brings it, 0 to `gc_threshold`.
+    /// Share of `size` to which a sweep reduces it, 0 to `gc_threshold`.
     pub gc_target: f64,
 }
 
@@ -47,41 +48,8 @@ pub struct CacheStatistics {
     pub sweep_microseconds: u64,
     /// Longest time that one look-up spent sweeping, in microseconds.
     pub longest_pause_microseconds: u64,
-    /// Bytes held now: all that is resident, empty slots included.
+    /// Bytes that are resident now, including empty slots.
     pub bytes: u64,
-}
-
-/// A page in memory: its bytes, and what its layout knows of them.
-pub(crate) struct Page<S> {
-    pub(crate) number: u64,
-    pub(crate) shape: S,
-    image: Image,
-}
-
-/// The bytes of a page.
-enum Image {
-    /// As the store read them.
-    Store(Buffer<u8>),
-    /// In a slab of the cache.
-    Slot(Slot),
-    /// Too many for a slot.
-    Own(Box<[u8]>),
-}
-
-impl<S> Page<S> {
-    /// A page as the store read it.
-    pub(crate) fn stored(number: u64, shape: S, bytes: Buffer<u8>) -> Self {
-        Self { number, shape, image: Image::Store(bytes) }
-    }
-
-    #[inline(always)]
-    pub(crate) fn bytes(&self) -> &[u8] {
-        match &self.image {
-            Image::Store(bytes) => bytes,
-            Image::Slot(slot) => slot,
-            Image::Own(bytes) => bytes,
-        }
-    }
 }
 
 /// What an entry keeps resident.
@@ -92,8 +60,8 @@ trait Weigh {
 
 impl<S> Weigh for Page<S> {
     fn weight(&self) -> u64 {
-        match &self.image {
-            Image::Slot(slot) => slot.bytes(),
+        match &self.memory {
+            PageMemory::Slot(slot) => slot.bytes(),
             _ => self.bytes().len() as u64,
         }
     }
@@ -105,150 +73,152 @@ impl Weigh for Vec<u8> {
     }
 }
 
-/// Where an entry is kept: small, so that the places of an index lie in the processor's caches, and never across two lines.
+/// An entry, or the space for it: small, so that the entries of an index lie in the processor's caches, and never across two
+/// lines.
 #[repr(align(32))]
-struct Place<T> {
-    entry: RwLock<Option<Arc<T>>>,
+struct Entry<T> {
+    value: RwLock<Option<Arc<T>>>,
     /// The clock when it was used last.
     used: AtomicU32,
     /// The clock when it was used before that, at another time; 0 if it never was.
-    before: AtomicU32,
+    used_before: AtomicU32,
 }
 
-impl<T> Default for Place<T> {
+impl<T> Default for Entry<T> {
     fn default() -> Self {
-        Self { entry: RwLock::default(), used: AtomicU32::new(0), before: AtomicU32::new(0) }
+        Self { value: RwLock::default(), used: AtomicU32::new(0), used_before: AtomicU32::new(0) }
     }
 }
 
-impl<T> Place<T> {
-    /// Runs `look` on the entry.
+impl<T> Entry<T> {
+    /// Runs `look` on the value.
     #[inline]
-    fn with<R>(&self, now: &AtomicU32, hits: &Hits, look: impl FnOnce(&Arc<T>) -> R) -> Option<R> {
-        let entry = self.entry.read();
-        let found = entry.as_ref()?;
-        self.use_at(now.load(Ordering::Relaxed));
+    fn with<R>(&self, now: &AtomicU32, hits: &HitCounter, look: impl FnOnce(&Arc<T>) -> R) -> Option<R> {
+        let value = self.value.read();
+        let found = value.as_ref()?;
+        self.record_use(now.load(Ordering::Relaxed));
         hits.count();
         Some(look(found))
     }
 
-    /// Notes a use. Threads that do so at once may lose one.
+    /// Records a use. Of uses by several threads at once some may be lost.
     #[inline]
-    fn use_at(&self, now: u32) {
+    fn record_use(&self, now: u32) {
         let used = self.used.load(Ordering::Relaxed);
         if used != now {
-            self.before.store(used, Ordering::Relaxed);
+            self.used_before.store(used, Ordering::Relaxed);
             self.used.store(now, Ordering::Relaxed);
         }
     }
 
-    /// Takes the entry out if it was not used after `used`.
+    /// Removes the value if it was not used after `used`.
     fn take(&self, used: u32) -> Option<Arc<T>> {
-        let mut entry = self.entry.write();
-        if self.used.load(Ordering::Relaxed) > used { None } else { entry.take() }
+        let mut value = self.value.write();
+        if self.used.load(Ordering::Relaxed) > used { None } else { value.take() }
     }
 
     fn is_empty(&self) -> bool {
-        self.entry.read().is_none()
+        self.value.read().is_none()
     }
 }
 
-/// Counts in lines of their own, so that threads do not take one another's.
-struct Hits(Box<[Line; LINES]>);
+/// A counter in several parts, so that threads do not wait for one line of memory.
+struct HitCounter(Box<[PaddedCounter; COUNTERS]>);
 
-const LINES: usize = 64;
+/// Parts of a counter: more threads than that share some of them.
+const COUNTERS: usize = 64;
 
-/// As much as a processor fetches at once.
+/// A counter in two lines of its own: processors fetch lines in pairs.
 #[derive(Default)]
 #[repr(align(128))]
-struct Line(AtomicU64);
+struct PaddedCounter(AtomicU64);
 
-impl Default for Hits {
+impl Default for HitCounter {
     fn default() -> Self {
-        Self(Box::new(std::array::from_fn(|_| Line::default())))
+        Self(Box::new(std::array::from_fn(|_| PaddedCounter::default())))
     }
 }
 
-impl Hits {
+impl HitCounter {
     #[inline]
     fn count(&self) {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         thread_local! {
-            static LINE: usize = THREADS.fetch_add(1, Ordering::Relaxed) % LINES;
+            static COUNTER: usize = THREADS.fetch_add(1, Ordering::Relaxed) % COUNTERS;
         }
-        self.0[LINE.with(|line| *line)].0.fetch_add(1, Ordering::Relaxed);
+        self.0[COUNTER.with(|counter| *counter)].0.fetch_add(1, Ordering::Relaxed);
     }
 
     fn sum(&self) -> u64 {
-        self.0.iter().map(|line| line.0.load(Ordering::Relaxed)).sum()
+        self.0.iter().map(|counter| counter.0.load(Ordering::Relaxed)).sum()
     }
 }
 
-/// Bytes of the places of so many pages.
-pub(crate) fn places_bytes(pages: u64) -> u64 {
-    // Alike for every kind of entry.
-    pages * size_of::<Place<Page<()>>>() as u64
+/// Bytes of the table of entries for so many pages.
+pub(crate) fn table_bytes(pages: u64) -> u64 {
+    // The same for every kind of entry.
+    pages * size_of::<Entry<Page<()>>>() as u64
 }
 
-/// Places by number.
-fn places<T>(count: u64) -> Box<[Place<T>]> {
-    (0..count).map(|_| Place::default()).collect()
+/// Empty entries by number.
+fn empty_entries<T>(count: u64) -> Box<[Entry<T>]> {
+    (0..count).map(|_| Entry::default()).collect()
 }
 
 /// An entry that a sweep may drop, and when it was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Old {
-    /// The last time but one, or what the last is worth.
+struct Victim {
+    /// The last use but one, or what the last counts as.
     counted: u32,
     used: u32,
-    kind: Kind,
+    kind: EntryKind,
     number: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+enum EntryKind {
     Page,
     Block,
 }
 
-/// How far a sweep is.
+/// The state of a sweep.
 #[derive(Default)]
 struct Sweep {
     /// Entries to be dropped, the oldest last.
-    victims: Vec<Old>,
-    /// While pages are moved together: the place of the next that may have to move.
-    gathered: Option<usize>,
+    victims: Vec<Victim>,
+    /// While pages are compacted: the number of the next that may have to move.
+    compacted: Option<usize>,
 }
 
-/// Most entries that one look-up drops or moves.
-const STEP: usize = 64;
-/// Bytes of unpacked blocks and large pages dropped after which the allocator is asked to give back.
-const TRIM: u64 = 4 << 20;
+/// Entries that one look-up drops or moves, so that its pause stays short.
+const MAX_STEP: usize = 64;
+/// Bytes of unpacked blocks and large pages dropped from which the allocator returns its memory to the system.
+const MIN_TRIM: u64 = 4 << 20;
 
 /// Pages by number, and the position blocks that had to be unpacked, which have the numbers of their pages.
 pub(crate) struct PageCache<S> {
-    pages: Box<[Place<Page<S>>]>,
-    blocks: OnceLock<Box<[Place<Vec<u8>>]>>,
+    pages: Box<[Entry<Page<S>>]>,
+    blocks: OnceLock<Box<[Entry<Vec<u8>>]>>,
     arena: Arc<Arena>,
     options: CacheOptions,
-    /// Bytes at the most that were asked for last; at most those of the options.
-    asked: AtomicU64,
-    /// Bytes at the most now: those, or less while memory is tight.
+    /// The limit in bytes that was set last; at most that of the options.
+    requested_limit: AtomicU64,
+    /// The limit now: that, or less while memory is short.
     limit: AtomicU64,
     budget: Budget,
-    /// How tight memory was when the limit was set.
-    heeded: AtomicU8,
-    /// What the entries weigh.
+    /// The memory status when the limit was applied.
+    applied_status: AtomicU8,
+    /// Weight of the entries.
     bytes: AtomicU64,
     /// The part of it that is not in slots.
     loose: AtomicU64,
-    /// Loose bytes dropped since the allocator was asked last.
+    /// Bytes outside slots dropped since the allocator was last trimmed.
     untrimmed: AtomicU64,
-    /// Counts insertions: the time by which entries are old. Once in 2^32 of them the young are taken for old.
+    /// Counts insertions: the time by which entries are victim. Once in 2^32 of them the young are taken for victim.
     clock: AtomicU32,
-    hits: Hits,
+    hits: HitCounter,
     misses: AtomicU64,
-    /// How far the sweep that is under way is.
+    /// The state of the current sweep.
     sweep: Mutex<Sweep>,
     sweeping: AtomicBool,
     sweeps: AtomicU64,
@@ -263,20 +233,20 @@ impl<S: Clone> PageCache<S> {
     pub(crate) fn new(options: &CacheOptions, pages: u64, page_bytes: u64, budget: &Budget) -> Self {
         let size = options.size.min(budget.limit());
         let cache = Self {
-            pages: places(pages),
+            pages: empty_entries(pages),
             blocks: OnceLock::new(),
             // Pages vary by a few per cent; one that does not fit a slot lies elsewhere.
             arena: Arena::new((page_bytes + page_bytes / 32) as usize, size / 16),
             options: CacheOptions { size, ..*options },
-            asked: AtomicU64::new(size),
+            requested_limit: AtomicU64::new(size),
             limit: AtomicU64::new(size),
             budget: budget.clone(),
-            heeded: AtomicU8::new(Status::Ok as u8),
+            applied_status: AtomicU8::new(Status::Ok as u8),
             bytes: AtomicU64::new(0),
             loose: AtomicU64::new(0),
             untrimmed: AtomicU64::new(0),
             clock: AtomicU32::new(0),
-            hits: Hits::default(),
+            hits: HitCounter::default(),
             misses: AtomicU64::new(0),
             sweep: Mutex::default(),
             sweeping: AtomicBool::new(false),
@@ -290,7 +260,7 @@ impl<S: Clone> PageCache<S> {
         cache
     }
 
-    /// Bytes for entries, and `share` of them. A slab that is only partly used takes its room too.
+    /// Bytes for entries, and `share` of them. A slab that is only partly used takes all of its space.
     fn share(&self, share: f64) -> u64 {
         let limit = self.limit.load(Ordering::Relaxed);
         let entries = limit.saturating_sub(self.table_bytes() + self.arena.slab_bytes());
@@ -307,7 +277,7 @@ impl<S: Clone> PageCache<S> {
 
     fn table_bytes(&self) -> u64 {
         let tables = 1 + u64::from(self.blocks.get().is_some());
-        tables * places_bytes(self.pages.len() as u64)
+        tables * table_bytes(self.pages.len() as u64)
     }
 
     /// All that is resident for the cache.
@@ -325,19 +295,19 @@ impl<S: Clone> PageCache<S> {
         found
     }
 
-    /// Keeps a page, in memory where random reads of it cost least. One that is larger than the threshold is not kept.
+    /// Keeps a page, in memory that random reads reach fastest. One that is larger than the threshold is not kept.
     pub(crate) fn keep_page(&self, page: Page<S>) -> Arc<Page<S>> {
-        let Some(place) = self.pages.get(page.number as usize) else { return Arc::new(page) };
+        let Some(entry) = self.pages.get(page.number as usize) else { return Arc::new(page) };
         let weight = self.arena.slot_bytes().max(page.bytes().len() as u64);
         if weight > self.threshold() {
             return Arc::new(page);
         }
-        let image = match self.arena.copy(page.bytes()) {
-            Some(slot) => Image::Slot(slot),
-            None => Image::Own(page.bytes().into()),
+        let memory = match self.arena.copy(page.bytes()) {
+            Some(slot) => PageMemory::Slot(slot),
+            None => PageMemory::Heap(page.bytes().into()),
         };
-        let is_loose = matches!(image, Image::Own(_));
-        self.keep(place, Arc::new(Page { image, ..page }), is_loose)
+        let is_loose = matches!(memory, PageMemory::Heap(_));
+        self.keep(entry, Arc::new(Page { memory, ..page }), is_loose)
     }
 
     /// An unpacked block that is cached.
@@ -348,45 +318,45 @@ impl<S: Clone> PageCache<S> {
     /// Keeps an unpacked block; one that is larger than the threshold is not kept.
     pub(crate) fn keep_block(&self, number: u64, block: Vec<u8>) -> Arc<Vec<u8>> {
         let block = Arc::new(block);
-        let blocks = self.blocks.get_or_init(|| places(self.pages.len() as u64));
+        let blocks = self.blocks.get_or_init(|| empty_entries(self.pages.len() as u64));
         match blocks.get(number as usize) {
-            Some(place) if block.weight() <= self.threshold() => self.keep(place, block, true),
+            Some(entry) if block.weight() <= self.threshold() => self.keep(entry, block, true),
             _ => block,
         }
     }
 
-    /// Puts an entry in its place, unless another thread did so first.
-    fn keep<T: Weigh>(&self, place: &Place<T>, entry: Arc<T>, is_loose: bool) -> Arc<T> {
-        let weight = entry.weight();
-        let mut kept = place.entry.write();
+    /// Inserts an entry, unless another thread did so first.
+    fn keep<T: Weigh>(&self, entry: &Entry<T>, value: Arc<T>, is_loose: bool) -> Arc<T> {
+        let weight = value.weight();
+        let mut kept = entry.value.write();
         if let Some(first) = kept.as_ref() {
             return Arc::clone(first);
         }
-        // Before the entry can be seen, so that dropping it never takes away what was not added.
+        // Before the value can be seen, so that dropping it never subtracts what was not added.
         let bytes = self.bytes.fetch_add(weight, Ordering::Relaxed) + weight;
         if is_loose {
             self.loose.fetch_add(weight, Ordering::Relaxed);
         }
-        *kept = Some(Arc::clone(&entry));
-        place.use_at(self.clock.fetch_add(1, Ordering::Relaxed).wrapping_add(1));
+        *kept = Some(Arc::clone(&value));
+        entry.record_use(self.clock.fetch_add(1, Ordering::Relaxed).wrapping_add(1));
         drop(kept);
-        self.heed_memory();
+        self.follow_memory_status();
         if bytes > self.threshold() || self.sweeping.load(Ordering::Relaxed) {
-            self.sweep_on();
+            self.continue_sweep();
         }
         self.charge();
-        entry
+        value
     }
 
-    /// Begins to shrink the cache when memory has become tight and goes on with it by a step; lets it grow again when that
-    /// is over.
+    /// Begins to shrink the cache when memory has become short, and continues by one step at each call; lets it grow again
+    /// when there is enough.
     #[inline]
-    pub(crate) fn heed_memory(&self) {
+    pub(crate) fn follow_memory_status(&self) {
         let status = self.budget.status() as u8;
-        let is_other =
-            self.heeded.load(Ordering::Relaxed) != status && self.heeded.swap(status, Ordering::Relaxed) != status;
+        let is_other = self.applied_status.load(Ordering::Relaxed) != status
+            && self.applied_status.swap(status, Ordering::Relaxed) != status;
         if is_other && self.apply_limit() || self.sweeping.load(Ordering::Relaxed) {
-            self.sweep_on();
+            self.continue_sweep();
             self.charge();
         }
     }
@@ -399,8 +369,8 @@ impl<S: Clone> PageCache<S> {
         }
     }
 
-    /// Begins a sweep or goes on with it by a step. One thread does; the others go on with their look-ups.
-    fn sweep_on(&self) {
+    /// Begins a sweep or continues it by one step. One thread does so; the others continue with their look-ups.
+    fn continue_sweep(&self) {
         let Some(mut sweep) = self.sweep.try_lock() else { return };
         let start = Instant::now();
         if !self.sweeping.load(Ordering::Relaxed) {
@@ -411,60 +381,59 @@ impl<S: Clone> PageCache<S> {
             self.sweeps.fetch_add(1, Ordering::Relaxed);
         }
         let target = self.target();
-        if sweep.gathered.is_some() || self.evict(&mut sweep.victims, target, STEP) {
+        if sweep.compacted.is_some() || self.evict(&mut sweep.victims, target, MAX_STEP) {
             if !self.has_spare_slabs() {
-                // What the cache will grow by again stays; another thread may have lowered the limit since.
-                sweep.gathered = None;
+                // Keep the slabs that the cache will grow into again; another thread may have lowered the limit since.
+                sweep.compacted = None;
                 self.arena.release(self.threshold().saturating_sub(target));
                 self.finish();
-            } else if self.gather(&mut sweep, STEP) {
+            } else if self.compact(&mut sweep, MAX_STEP) {
                 self.finish();
             }
         }
         self.time(start);
     }
 
-    /// Whether there are more slabs than the cache has room for, as when its room has become less: then empty slots are
-    /// in all of them.
+    /// Whether there are more slabs than the limit allows, because it was lowered: then all of them have empty slots.
     fn has_spare_slabs(&self) -> bool {
         self.arena.bytes() > self.threshold() + self.arena.slab_bytes()
     }
 
     /// Ends a sweep.
     fn finish(&self) {
-        if self.untrimmed.load(Ordering::Relaxed) >= TRIM {
+        if self.untrimmed.load(Ordering::Relaxed) >= MIN_TRIM {
             self.untrimmed.store(0, Ordering::Relaxed);
             malloc_trim();
         }
         self.sweeping.store(false, Ordering::Relaxed);
     }
 
-    /// Moves pages together, at most `steps`, and gives back the slabs that this empties; whether that is done.
-    fn gather(&self, sweep: &mut Sweep, steps: usize) -> bool {
-        let from = sweep.gathered.unwrap_or_else(|| {
+    /// Moves pages together, at most `steps`, and frees the slabs that this empties; returns whether that is done.
+    fn compact(&self, sweep: &mut Sweep, steps: usize) -> bool {
+        let from = sweep.compacted.unwrap_or_else(|| {
             self.arena.close_sparse();
             0
         });
         let mut moves = 0;
-        for (number, place) in self.pages.iter().enumerate().skip(from) {
-            let found = place.entry.read().clone();
+        for (number, entry) in self.pages.iter().enumerate().skip(from) {
+            let found = entry.value.read().clone();
             let Some(page) = found else { continue };
-            if let Image::Slot(slot) = &page.image
+            if let PageMemory::Slot(slot) = &page.memory
                 && let Some(moved) = self.arena.moved(slot)
             {
-                let moved = Page { number: page.number, shape: page.shape.clone(), image: Image::Slot(moved) };
-                let mut entry = place.entry.write();
-                if entry.as_ref().is_some_and(|now| Arc::ptr_eq(now, &page)) {
-                    *entry = Some(Arc::new(moved));
+                let moved = Page { number: page.number, shape: page.shape.clone(), memory: PageMemory::Slot(moved) };
+                let mut value = entry.value.write();
+                if value.as_ref().is_some_and(|now| Arc::ptr_eq(now, &page)) {
+                    *value = Some(Arc::new(moved));
                 }
                 moves += 1;
                 if moves == steps {
-                    sweep.gathered = Some(number + 1);
+                    sweep.compacted = Some(number + 1);
                     return false;
                 }
             }
         }
-        sweep.gathered = None;
+        sweep.compacted = None;
         self.arena.release(0);
         true
     }
@@ -475,8 +444,8 @@ impl<S: Clone> PageCache<S> {
         self.longest_pause.fetch_max(elapsed, Ordering::Relaxed);
     }
 
-    /// Drops entries, at most `steps`, until they weigh no more than `target`; whether they do.
-    fn evict(&self, victims: &mut Vec<Old>, target: u64, steps: usize) -> bool {
+    /// Drops entries, at most `steps`, until they weigh no more than `target`; returns whether they do.
+    fn evict(&self, victims: &mut Vec<Victim>, target: u64, steps: usize) -> bool {
         for _ in 0..steps {
             let bytes = self.bytes.load(Ordering::Relaxed);
             if bytes <= target {
@@ -487,7 +456,7 @@ impl<S: Clone> PageCache<S> {
                 self.oldest(victims, (bytes - target) as f64 / bytes as f64);
             }
             match victims.pop() {
-                Some(old) => self.forget(old),
+                Some(victim) => self.drop_entry(victim),
                 // What is weighed is being put in at this moment.
                 None => return true,
             }
@@ -496,23 +465,24 @@ impl<S: Clone> PageCache<S> {
     }
 
     /// The entries that were not used for longest: about this share of them, the oldest last.
-    fn oldest(&self, victims: &mut Vec<Old>, share: f64) {
-        fn add<T>(victims: &mut Vec<Old>, kind: Kind, places: &[Place<T>]) {
-            victims.extend(places.iter().zip(0..).filter(|(place, _)| !place.is_empty()).map(|(place, number)| Old {
-                counted: place.before.load(Ordering::Relaxed),
-                used: place.used.load(Ordering::Relaxed),
+    fn oldest(&self, victims: &mut Vec<Victim>, share: f64) {
+        fn add<T>(victims: &mut Vec<Victim>, kind: EntryKind, entries: &[Entry<T>]) {
+            let present = entries.iter().zip(0..).filter(|(entry, _)| !entry.is_empty());
+            victims.extend(present.map(|(entry, number)| Victim {
+                counted: entry.used_before.load(Ordering::Relaxed),
+                used: entry.used.load(Ordering::Relaxed),
                 kind,
                 number,
             }));
         }
-        add(victims, Kind::Page, &self.pages);
+        add(victims, EntryKind::Page, &self.pages);
         if let Some(blocks) = self.blocks.get() {
-            add(victims, Kind::Block, blocks);
+            add(victims, EntryKind::Block, blocks);
         }
         // What was put in or used lately has some time to be used again.
         let grace = 2 * victims.len().min(1 << 30) as u32;
-        for old in victims.iter_mut() {
-            old.counted = old.counted.max(old.used.saturating_sub(grace));
+        for victim in victims.iter_mut() {
+            victim.counted = victim.counted.max(victim.used.saturating_sub(grace));
         }
         // A few more than that, for those that are used meanwhile.
         let wanted = (victims.len() as f64 * share * 1.1) as usize + 1;
@@ -524,14 +494,14 @@ impl<S: Clone> PageCache<S> {
     }
 
     /// Drops an entry, unless it was used again.
-    fn forget(&self, old: Old) {
-        let number = old.number as usize;
-        let (weight, is_loose) = match old.kind {
-            Kind::Page => match self.pages[number].take(old.used) {
-                Some(page) => (page.weight(), !matches!(page.image, Image::Slot(_))),
+    fn drop_entry(&self, victim: Victim) {
+        let number = victim.number as usize;
+        let (weight, is_loose) = match victim.kind {
+            EntryKind::Page => match self.pages[number].take(victim.used) {
+                Some(page) => (page.weight(), !matches!(page.memory, PageMemory::Slot(_))),
                 None => return,
             },
-            Kind::Block => match self.blocks.get().and_then(|blocks| blocks[number].take(old.used)) {
+            EntryKind::Block => match self.blocks.get().and_then(|blocks| blocks[number].take(victim.used)) {
                 Some(block) => (block.weight(), true),
                 None => return,
             },
@@ -543,11 +513,11 @@ impl<S: Clone> PageCache<S> {
         }
     }
 
-    /// From now on at most `bytes` bytes, and never more than the options say. What is too much goes at once, least
-    /// recently used first; the rest is moved together, and all slabs and heap that this leaves empty go back to the
-    /// system. Look-ups go on meanwhile.
+    /// Limits the cache to `bytes` bytes, and never to more than the options. The excess is dropped at once, least
+    /// recently used first; the rest is moved together, and all slabs and heap that this leaves empty are returned to the
+    /// system. Look-ups continue meanwhile.
     pub(crate) fn limit(&self, bytes: u64) {
-        self.asked.store(bytes.min(self.options.size), Ordering::Relaxed);
+        self.requested_limit.store(bytes.min(self.options.size), Ordering::Relaxed);
         if !self.apply_limit() {
             return;
         }
@@ -556,22 +526,22 @@ impl<S: Clone> PageCache<S> {
         self.sweeps.fetch_add(1, Ordering::Relaxed);
         *sweep = Sweep::default();
         self.evict(&mut sweep.victims, self.target(), usize::MAX);
-        self.gather(&mut sweep, usize::MAX);
-        self.untrimmed.store(TRIM, Ordering::Relaxed);
+        self.compact(&mut sweep, usize::MAX);
+        self.untrimmed.store(MIN_TRIM, Ordering::Relaxed);
         self.finish();
         self.sweep_time.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
         drop(sweep);
         self.charge();
     }
 
-    /// Makes the limit what was asked for: half of it while little memory is left, an eighth while next to none is. Whether
-    /// it is lower now.
+    /// Applies the requested limit: half of it while little memory is left, an eighth while next to none is. Returns whether
+    /// the limit is lower now.
     fn apply_limit(&self) -> bool {
-        let asked = self.asked.load(Ordering::Relaxed);
+        let requested = self.requested_limit.load(Ordering::Relaxed);
         let limit = match self.budget.status() {
-            Status::Ok => asked,
-            Status::Warning => asked / 2,
-            Status::Critical => asked / 8,
+            Status::Ok => requested,
+            Status::Warning => requested / 2,
+            Status::Critical => requested / 8,
         };
         limit < self.limit.swap(limit, Ordering::Relaxed)
     }
@@ -596,7 +566,7 @@ mod tests {
     type Pages = PageCache<()>;
 
     fn page(number: u64, bytes: usize) -> Page<()> {
-        Page { number, shape: (), image: Image::Own(vec![number as u8; bytes].into()) }
+        Page { number, shape: (), memory: PageMemory::Heap(vec![number as u8; bytes].into()) }
     }
 
     fn options(size: u64) -> CacheOptions {
@@ -610,7 +580,7 @@ mod tests {
     #[test]
     fn the_least_recently_used_go_first() {
         let budget = Budget::new(1 << 30);
-        let table = 2 * 10 * size_of::<Place<Page<()>>>() as u64;
+        let table = 2 * 10 * size_of::<Entry<Page<()>>>() as u64;
         let cache =
             Pages::new(&CacheOptions { size: 10_000 + table, gc_threshold: 0.7, gc_target: 0.5 }, 10, 100, &budget);
         let block = |bytes| Vec::with_capacity(bytes);
@@ -627,8 +597,8 @@ mod tests {
         assert_eq!(kept, [0, 4, 5, 6, 8]);
         cache.keep_block(9, block(8001 + table as usize));
         assert!(cache.block(9).is_none(), "an entry past the threshold is not kept");
-        assert_eq!(size_of::<Place<Page<()>>>(), 32, "two in a line");
-        // The second of two that read the same page is told of the first.
+        assert_eq!(size_of::<Entry<Page<()>>>(), 32, "two in a line");
+        // The second of two that read the same page receives the first.
         let first = cache.keep_page(page(3, 90));
         assert!(Arc::ptr_eq(&first, &cache.keep_page(page(3, 90))));
     }
@@ -659,14 +629,14 @@ mod tests {
         let trace = zipf(pages, 200_000);
         let budget = Budget::new(1 << 30);
         let cache = Pages::new(&options(size), pages, bytes, &budget);
-        // The ideal is never swept and fills all of its room.
-        let room = (size / bytes) as usize;
+        // The ideal is never swept and fills all of its space.
+        let capacity = (size / bytes) as usize;
         let (mut last, mut by_age, mut ideal) = (HashMap::new(), BTreeMap::new(), 0);
         for (now, &number) in trace.iter().enumerate() {
             if let Some(before) = last.insert(number, now) {
                 by_age.remove(&before);
                 ideal += 1;
-            } else if last.len() > room
+            } else if last.len() > capacity
                 && let Some((_, oldest)) = by_age.pop_first()
             {
                 last.remove(&oldest);
@@ -721,7 +691,7 @@ mod tests {
         assert_eq!(cache.statistics().bytes, table);
         assert_eq!(usage(&budget), table);
         cache.keep_page(page(5, 1000));
-        assert!(cache.with_page(5, |_| ()).is_none(), "nothing is kept in no room");
+        assert!(cache.with_page(5, |_| ()).is_none(), "nothing is kept without space");
         cache.limit(8 << 20);
         cache.keep_page(page(5, 1000));
         assert!(cache.with_page(5, |_| ()).is_some());
@@ -745,7 +715,7 @@ mod tests {
         let youngest: Vec<u64> =
             (0..3500).step_by(7).filter(|&number| cache.with_page(number, |_| ()).is_some()).collect();
         assert!(youngest.len() > 300);
-        let shrink = || (0..1000).for_each(|_| cache.heed_memory());
+        let shrink = || (0..1000).for_each(|_| cache.follow_memory_status());
         budget.set_status(Status::Warning);
         shrink();
         assert!(fill(0..0) <= 2 << 20);

@@ -1,15 +1,16 @@
-//! Whether an index is of a genome.
+//! Checks which genome an index was built from: a folder can be renamed, and an assembly has versions.
 
 use ahash::AHashMap;
 use serde::Serialize;
 
 use crate::genome::RefgetDigester;
-use crate::index::Contigs;
+use crate::index::contigs::ContigTable;
+use crate::index::open::Index;
 use crate::memory::{Component, Reservation};
 use crate::sequence::{SequenceReader, Source};
-use crate::{Index, Progress, Result};
+use crate::{Progress, Result};
 
-/// In what the contigs of a genome differ from those of an index.
+/// How the contigs of a genome differ from those of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Difference {
@@ -28,7 +29,7 @@ pub enum Difference {
 /// Contigs that differ in one way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Differing {
-    /// In what.
+    /// How.
     pub difference: Difference,
     /// How many contigs.
     pub contigs: u64,
@@ -36,10 +37,10 @@ pub struct Differing {
     pub first: Vec<String>,
 }
 
-/// Contigs that are named for each difference.
+/// Contigs that are named for each difference: enough to recognise a pattern in one line.
 pub const NAMED: usize = 5;
 
-/// A genome beside the one that an index was built of.
+/// A genome compared with the one that an index was built from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GenomeComparison {
     /// Whether names, their order and all bases are the same. Case, line breaks, descriptions and compression do not count.
@@ -48,18 +49,18 @@ pub struct GenomeComparison {
     pub contigs: u64,
     /// Bases of the genome.
     pub bases: u64,
-    /// Where it differs; empty where it does not.
+    /// How it differs; empty if it does not.
     pub differences: Vec<Differing>,
 }
 
-/// A contig of the genome in hand.
+/// A contig of the genome that is compared.
 struct Read {
     name: String,
     digest: [u8; 24],
 }
 
 impl Index {
-    /// Reads a genome and says whether this index is of it. Memory grows with the number of contigs alone.
+    /// Reads a genome and compares it with that of the index. Memory grows with the number of contigs alone.
     ///
     /// # Errors
     /// [`Error::Input`](crate::Error::Input) for what cannot be read as sequence, [`Error::Io`](crate::Error::Io),
@@ -94,7 +95,7 @@ impl Index {
     }
 
     fn differences(&self, genome: &[Read], mut held: Reservation) -> Result<Vec<Differing>> {
-        let Contigs { all: contigs, by_name } = self.contig_table()?;
+        let ContigTable { all: contigs, by_name } = self.contig_table()?;
         let digests = self.contig_digests()?;
         let renamed = |number: usize, read: &Read| format!("{}={}", contigs[number].name, read.name);
         let mut names = Names::default();

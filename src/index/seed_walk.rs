@@ -1,6 +1,14 @@
-use crate::format::catalog::{PAGES_PER_RECORD, Record};
+//! Walks repeated k-mers by falling frequency: finding repeats begins with the most frequent seeds and stops long before the
+//! last, so seeds are resolved a record at a time.
+
+use crate::Result;
+use crate::dictionary::codec::{Codec, PageShape};
+use crate::dictionary::match_layout;
+use crate::dictionary::source::Source;
+use crate::format::catalog::{PAGES_PER_RECORD, RecordKind};
 use crate::format::seed_order::{SEEDS_PER_RECORD, decode};
-use crate::{Index, Result};
+use crate::index::open::Index;
+use crate::index::pages::PageReader;
 
 /// A repeated k-mer in the seed order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +26,7 @@ impl Index {
     }
 
     /// Seeds by falling frequency, those of one frequency in the order of the index, from seed number `from` on.
-    /// Any number of walks may go on at once.
+    /// Any number of walks may run at once.
     pub fn seeds_from(&self, from: u64) -> impl Iterator<Item = Result<Seed>> + '_ {
         let records = self.seed_count().div_ceil(SEEDS_PER_RECORD as u64);
         let first = from / SEEDS_PER_RECORD as u64;
@@ -40,54 +48,67 @@ impl Index {
 
     /// Seeds of one record of the catalog.
     fn seed_record(&self, number: u64) -> Result<Vec<Seed>> {
-        let wrong = || self.catalog.damage("its seed order disagrees with its pages");
-        let bytes = self
-            .catalog
-            .record(Record::Seeds, number)?
-            .ok_or_else(|| self.catalog.damage(format!("record {number} of the seed order is missing")))?;
-        let numbers = decode(&bytes).map_err(|e| self.catalog.damage(e))?;
-        // Each page is walked once: seeds in the order of the index, then each in its place.
+        let catalog = self.store.catalog();
+        let bytes = catalog
+            .record(RecordKind::Seeds, number)?
+            .ok_or_else(|| catalog.damage(format!("record {number} of the seed order is missing")))?;
+        let numbers = decode(&bytes).map_err(|e| catalog.damage(e))?;
+        // In the order of the index, so that each page is walked once; then each seed in its place.
         let mut order: Vec<usize> = (0..numbers.len()).collect();
         order.sort_unstable_by_key(|&at| numbers[at].1);
         let mut seeds = vec![Seed { kmer: 0, frequency: 0 }; numbers.len()];
-        let mut rest = &order[..];
-        while let Some(&at) = rest.first() {
-            let number = self.page_of_kmer(numbers[at].1)?;
-            let first = self.page_entry(number)?.first_kmer;
-            let page = self.visit_page(number)?;
-            let end = first.saturating_add(page.shape.kmers());
-            let (here, others) = rest.split_at(rest.partition_point(|&at| numbers[at].1 < end));
-            rest = others;
-            let mut here = here.iter().peekable();
-            let mut next = first;
-            self.for_each_kmer_in(&page, |kmer, frequency, _| {
-                if let Some(&&at) = here.peek()
-                    && numbers[at].1 == next
-                {
-                    if numbers[at].0 != frequency {
-                        return Err(wrong());
-                    }
-                    seeds[at] = Seed { kmer: self.codec.printed_strand(kmer), frequency };
-                    here.next();
-                }
-                next += 1;
-                Ok(())
-            })?;
-            if here.next().is_some() || numbers[at].1 < first || numbers[at].1 >= end {
-                return Err(wrong());
+        match_layout!(&self.dictionary, pages => {
+            let reader = self.reader(pages);
+            let mut rest = &order[..];
+            while !rest.is_empty() {
+                rest = self.resolve_seeds(&reader, &numbers, rest, &mut seeds)?;
             }
-        }
+        });
         Ok(seeds)
     }
 
-    /// The page that holds k-mer number `kmer`.
+    /// Finds the k-mers of the seeds `order`, by number of k-mer, that are in the page of the first of them; returns the
+    /// others.
+    fn resolve_seeds<'o, C: Codec>(
+        &self,
+        reader: &PageReader<'_, C>,
+        numbers: &[(u64, u64)],
+        order: &'o [usize],
+        seeds: &mut [Seed],
+    ) -> Result<&'o [usize]> {
+        let wrong = || self.store.catalog().damage("its seed order disagrees with its pages");
+        let Some(&lowest) = order.first() else { return Ok(order) };
+        let lowest = numbers[lowest].1;
+        let number = self.page_of_kmer(lowest)?;
+        let first = self.store.page_entry(number)?.first_kmer;
+        let page = reader.visit_page(number)?;
+        let end = first.saturating_add(page.shape.kmers());
+        let (here, others) = order.split_at(order.partition_point(|&at| numbers[at].1 < end));
+        let mut here = here.iter().peekable();
+        let mut next = first;
+        reader.pages.codec().for_each_kmer(reader, &page, |kmer, frequency, _| {
+            if let Some(&&at) = here.peek()
+                && numbers[at].1 == next
+            {
+                if numbers[at].0 != frequency {
+                    return Err(wrong());
+                }
+                seeds[at] = Seed { kmer: self.codec.printed_strand(kmer), frequency };
+                here.next();
+            }
+            next += 1;
+            Ok(())
+        })?;
+        if here.next().is_some() || lowest < first || lowest >= end { Err(wrong()) } else { Ok(others) }
+    }
+
+    /// The page of k-mer number `kmer`.
     fn page_of_kmer(&self, kmer: u64) -> Result<u64> {
-        let pages = self.pages();
         if kmer >= self.manifest.actual.stored_kmers {
-            return Err(self.catalog.damage("its seed order names k-mers that it does not hold"));
+            return Err(self.store.catalog().damage("its seed order names k-mers that it does not hold"));
         }
         // First the record of the page index, then the page in it: a record is read only if it may be the one.
-        let (mut low, mut high) = (0, pages);
+        let (mut low, mut high) = (0, self.store.pages());
         while high - low > 1 {
             let middle = (low + high) / 2;
             let middle = if high - low > PAGES_PER_RECORD as u64 {
@@ -95,7 +116,7 @@ impl Index {
             } else {
                 middle
             };
-            if self.page_entry(middle)?.first_kmer <= kmer {
+            if self.store.page_entry(middle)?.first_kmer <= kmer {
                 low = middle;
             } else {
                 high = middle;

@@ -1,7 +1,7 @@
 //! Divides the hashes of a sorted dictionary into bins for a pass.
 
-use crate::dictionary::Layout;
 use crate::dictionary::divisor::Divisor;
+use crate::dictionary::sorted::Layout;
 
 /// How the hashes of a sorted dictionary are divided into bins.
 ///

@@ -6,9 +6,9 @@ use crate::Result;
 use crate::builder::layout_steps::LayoutInput;
 use crate::builder::sample::{SampleCollector, SampleHash, Samples};
 use crate::bundle::MemoryHints;
-use crate::dictionary::Layout;
+use crate::dictionary::sorted::Layout;
+use crate::dictionary::sorted::frequency_code::{FrequencyCode, exception_cost, frequency_class};
 use crate::dictionary::sorted::layout::remainder_bits;
-use crate::dictionary::sorted::page::{FrequencyCode, exception_cost, frequency_class};
 use crate::kmer::{KmerCodec, low_mask};
 use crate::memory::Component;
 

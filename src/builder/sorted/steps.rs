@@ -1,4 +1,4 @@
-//! The steps of a build that makes a sorted dictionary: its bins and passes, and how its pages are read back.
+//! The steps of a build that makes a sorted dictionary: its bins and passes.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::builder::bin_counts::BinCounts;
-use crate::builder::layout_steps::{LayoutInput, LayoutPlan, LayoutSteps, PassContext, WrittenPage};
+use crate::builder::layout_steps::{LayoutInput, LayoutPlan, LayoutSteps, PassContext};
 use crate::builder::passes::run_passes;
 use crate::builder::scatter::RecordScan;
 use crate::builder::segments::{GenomeSegments, Segment};
@@ -15,11 +15,10 @@ use crate::builder::sorted::estimate::{estimate, sample_bytes};
 use crate::builder::sorted::records::{Narrow, Packed, Record, RecordKind, Short, Wide};
 use crate::builder::sorted::worker::{SortedPages, SortedWorker};
 use crate::dictionary::Shape;
-use crate::dictionary::sorted::page::PageShape;
 use crate::kmer::low_mask;
 use crate::memory::Component;
 use crate::memory::system::AnonymousMap;
-use crate::{Error, Result};
+use crate::Result;
 
 /// The bins and records of a sorted dictionary.
 struct SortedSteps {
@@ -112,12 +111,6 @@ impl LayoutSteps for SortedSteps {
             RecordKind::Narrow => self.run::<Narrow>(context, memory),
             RecordKind::Wide => self.run::<Wide>(context, memory),
         }
-    }
-
-    fn frequencies(&self, page: &WrittenPage<'_>) -> Result<Vec<u64>> {
-        let shape = PageShape::of(page.identity, page.dictionary, page.number, &self.pages.layout)
-            .map_err(|problem| Error::damaged(page.positions, Some(page.entry.block_at), problem))?;
-        Ok(shape.frequencies(page.dictionary, self.pages.filters.min_frequency).collect())
     }
 }
 

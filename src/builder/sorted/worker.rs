@@ -9,8 +9,9 @@ use crate::builder::sorted::bins::Bins;
 use crate::builder::sorted::records::{Record, RecordSet, Selection};
 use crate::builder::sorted::sorter::Sorter;
 use crate::builder::spectrum::SpectrumCounter;
-use crate::dictionary::Layout;
-use crate::dictionary::sorted::page::{Filters, PageEncoder};
+use crate::dictionary::filters::Filters;
+use crate::dictionary::sorted::Encoder;
+use crate::dictionary::sorted::Layout;
 use crate::format::bits::BitWriter;
 use crate::format::{block, positions};
 use crate::memory::{Component, Reservation};
@@ -37,7 +38,7 @@ impl SortedPages {
 
 /// A page that is being encoded.
 pub(crate) struct OpenPage {
-    encoder: PageEncoder,
+    encoder: Encoder,
     block: BitWriter,
     block_bits: u64,
     repeats: PageRepeats,
@@ -53,7 +54,7 @@ pub(crate) struct SortedWorker<'a, R: Record> {
     context: &'a PassContext<'a>,
     sorter: Sorter<R::Sorted>,
     /// Of the page before, reused.
-    encoder: Option<PageEncoder>,
+    encoder: Option<Encoder>,
     /// The records of a bin of several pages, by page.
     by_page: Vec<Vec<R>>,
     spectrum: SpectrumCounter,
@@ -107,7 +108,7 @@ impl<'a, R: Record> SortedWorker<'a, R> {
         let SortedPages { layout, bins, .. } = self.pages;
         let position_bits = self.context.lists.width();
         let pages = task.pages.clone();
-        let address = layout.address();
+        let fields = layout.fields();
         let mut by_page = std::mem::take(&mut self.by_page);
         by_page.resize_with(bins.pages_per_bin as usize, Vec::new);
         by_page.iter_mut().for_each(Vec::clear);
@@ -115,7 +116,7 @@ impl<'a, R: Record> SortedWorker<'a, R> {
         for segment in records.bin(task.bins.start) {
             for &record in segment {
                 let hash = bin_first + record.within(bin_first, position_bits).hash(position_bits);
-                by_page[(address.page(hash) - pages.start) as usize].push(record);
+                by_page[(fields.page(hash) - pages.start) as usize].push(record);
             }
         }
         let mut end = TaskEnd::HandedOver;
@@ -134,7 +135,7 @@ impl<'a, R: Record> SortedWorker<'a, R> {
 
     fn begin(&mut self) -> OpenPage {
         let PassContext { identity, lists, handover, budget, .. } = *self.context;
-        let new = || PageEncoder::new(identity, self.pages.layout, self.pages.filters, lists.clone());
+        let new = || Encoder::new(identity, self.pages.layout, self.pages.filters, lists.clone());
         OpenPage {
             encoder: self.encoder.take().unwrap_or_else(new),
             block: BitWriter::on(block::start(handover.buffers.take())),

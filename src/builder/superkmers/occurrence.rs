@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::builder::sample::Sample;
 use crate::builder::segments::Segment;
-use crate::dictionary::superkmers::page::{Entry, Fields};
+use crate::dictionary::superkmers::{Entry, Fields};
 use crate::format::positions::ListCode;
 use crate::kmer::{Minimizers, SuperKmer, low_mask};
 

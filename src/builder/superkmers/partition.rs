@@ -7,7 +7,7 @@ use crate::builder::superkmers::occurrence::{OCCURRENCE_BYTES, OccurrenceFields}
 use crate::builder::superkmers::survey::Survey;
 use crate::dictionary::SuperKmerLayout;
 use crate::dictionary::divisor::Divisor;
-use crate::dictionary::superkmers::page::Fields;
+use crate::dictionary::superkmers::Fields;
 use crate::format::positions::ListCode;
 
 /// Bytes of the records of a page from which on it is divided into bins, even if they fit one pass, so that a bin is sorted

@@ -1,11 +1,10 @@
-//! The steps of a build that makes a dictionary of super-k-mers: its bins and passes, and how its pages are read back.
+//! The steps of a build that makes a dictionary of super-k-mers: its bins and passes.
 
-use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 
+use crate::Result;
 use crate::builder::bin_counts::BinCounts;
-use crate::builder::layout_steps::{LayoutInput, LayoutPlan, LayoutSteps, PassContext, WrittenPage};
+use crate::builder::layout_steps::{LayoutInput, LayoutPlan, LayoutSteps, PassContext};
 use crate::builder::passes::run_passes;
 use crate::builder::scatter::RecordScan;
 use crate::builder::segments::{GenomeSegments, Segment};
@@ -15,12 +14,9 @@ use crate::builder::superkmers::survey::Survey;
 use crate::builder::superkmers::worker::SuperKmerWorker;
 use crate::bundle::MemoryHints;
 use crate::dictionary::Shape;
-use crate::dictionary::superkmers::page::{Fields, SuperKmerShape};
-use crate::format::block;
 use crate::kmer::{Minimizers, SuperKmer};
 use crate::memory::Component;
 use crate::memory::system::AnonymousMap;
-use crate::{Error, Result};
 
 /// The bins and records of a super-k-mer dictionary.
 struct SuperKmerSteps {
@@ -83,26 +79,6 @@ impl LayoutSteps for SuperKmerSteps {
     fn run_passes(&self, context: &PassContext<'_>, memory: &mut AnonymousMap) {
         let workers = (0..context.workers).map(|_| SuperKmerWorker::new(&self.pages, context)).collect();
         run_passes(context, self, (&self.pages, &self.counts), workers, memory);
-    }
-
-    fn frequencies(&self, page: &WrittenPage<'_>) -> Result<Vec<u64>> {
-        let WrittenPage { number, entry, dictionary, positions, identity, lists } = *page;
-        let layout = &self.pages.layout;
-        let damaged = |problem: String| Error::damaged(positions, Some(entry.block_at), problem);
-        let fields = Fields::new(layout, layout.check().map_err(damaged)?, lists);
-        let shape = SuperKmerShape::of(identity, dictionary, number, layout, &fields).map_err(damaged)?;
-        let block = || {
-            let failed = |e| Error::io("read back", positions, e);
-            let mut block = vec![0; entry.block_bytes as usize];
-            File::open(positions).map_err(failed)?.read_exact_at(&mut block, entry.block_at).map_err(failed)?;
-            Ok(block::decode(&block, number, None, u64::MAX).map_err(damaged)?.into_owned())
-        };
-        let mut frequencies = Vec::new();
-        shape.for_each_kmer(&fields, (dictionary, number), block, damaged, |_, frequency, _| {
-            frequencies.push(frequency);
-            Ok(())
-        })?;
-        Ok(frequencies)
     }
 }
 

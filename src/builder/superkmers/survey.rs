@@ -6,7 +6,7 @@ use crate::Result;
 use crate::builder::layout_steps::LayoutInput;
 use crate::builder::sample::{Sample, SampleCollector, SampleHash, Samples};
 use crate::builder::superkmers::occurrence::{OCCURRENCE_BYTES, OccurrenceFields};
-use crate::dictionary::superkmers::page::for_each_kmer_of;
+use crate::dictionary::superkmers::for_each_kmer_of;
 use crate::kmer::{Minimizers, low_mask};
 use crate::memory::{Component, Reservation};
 

@@ -11,7 +11,7 @@ use crate::builder::scatter::ScatteredRecords;
 use crate::builder::spectrum::SpectrumCounter;
 use crate::builder::superkmers::occurrence::Occurrence;
 use crate::builder::superkmers::partition::SuperKmerPages;
-use crate::dictionary::superkmers::page::{Entry, SuperKmerEncoder};
+use crate::dictionary::superkmers::{Encoder, Entry};
 use crate::memory::{Component, Reservation};
 
 /// Maximum records of the space that a worker keeps from bin to bin: 8 MiB.
@@ -23,7 +23,7 @@ const MAX_INSERTION_SORTED: usize = 24;
 
 /// A page that is being encoded.
 pub(crate) struct OpenPage {
-    encoder: SuperKmerEncoder,
+    encoder: Encoder,
     repeats: PageRepeats,
     kmers: u64,
     positions: u64,
@@ -36,7 +36,7 @@ pub(crate) struct SuperKmerWorker<'a> {
     pages: &'a SuperKmerPages,
     context: &'a PassContext<'a>,
     /// Of the page before, reused.
-    encoder: Option<SuperKmerEncoder>,
+    encoder: Option<Encoder>,
     ends: Vec<u32>,
     sorted: Vec<Occurrence>,
     entries: Vec<Entry>,
@@ -78,7 +78,7 @@ impl PageWorker<Occurrence> for SuperKmerWorker<'_> {
                 }
             }
             let scratch = sorted.capacity() * size_of::<Occurrence>() + self.ends.capacity() * size_of::<u32>();
-            let encoder = self.encoder.as_ref().map_or(0, SuperKmerEncoder::capacity_bytes);
+            let encoder = self.encoder.as_ref().map_or(0, Encoder::capacity_bytes);
             self.held.resize(scratch as u64 + encoder);
             // The space that a very frequent minimizer needed is released.
             if sorted.capacity() <= MAX_KEPT_RECORDS {
@@ -110,7 +110,7 @@ impl<'a> SuperKmerWorker<'a> {
     fn begin(&mut self) -> OpenPage {
         let SuperKmerPages { layout, fields, .. } = *self.pages;
         let PassContext { identity, lists, budget, .. } = *self.context;
-        let new = || SuperKmerEncoder::new(identity, layout, fields, lists.clone());
+        let new = || Encoder::new(identity, layout, fields, lists.clone());
         OpenPage {
             encoder: self.encoder.take().unwrap_or_else(new),
             repeats: PageRepeats::default(),

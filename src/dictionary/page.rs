@@ -1,0 +1,40 @@
+//! A dictionary page in memory: its bytes, wherever they lie, and where the parts of it begin. The cache moves pages
+//! between kinds of memory, and codecs read them without knowing which.
+
+use crate::memory::buffers::{Buffer, Slot};
+
+/// A page in memory. `S` says where the parts of a page begin; each layout has its own.
+pub(crate) struct Page<S> {
+    /// Number of the page.
+    pub(crate) number: u64,
+    /// Where its parts begin.
+    pub(crate) shape: S,
+    /// Its bytes.
+    pub(crate) memory: PageMemory,
+}
+
+/// The memory of a page.
+pub(crate) enum PageMemory {
+    /// As read from the catalog.
+    Buffer(Buffer<u8>),
+    /// In a slab of the cache.
+    Slot(Slot),
+    /// An allocation of its own: more bytes than a slot has.
+    Heap(Box<[u8]>),
+}
+
+impl<S> Page<S> {
+    /// A page as read from the catalog.
+    pub(crate) fn read(number: u64, shape: S, bytes: Buffer<u8>) -> Self {
+        Self { number, shape, memory: PageMemory::Buffer(bytes) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match &self.memory {
+            PageMemory::Buffer(bytes) => bytes,
+            PageMemory::Slot(slot) => slot,
+            PageMemory::Heap(bytes) => bytes,
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Finds k-mers in a sorted page without decoding it: a look-up touches the directory of one group and the few entries of
+//! one bucket.
+
+use std::ops::Range;
+
+use crate::dictionary::page::Page;
+use crate::dictionary::sorted::codec::SortedCodec;
+use crate::dictionary::sorted::frequency_code::OVERFLOW_BYTES;
+use crate::dictionary::sorted::layout::BUCKETS;
+use crate::dictionary::sorted::page::{COUNT_BYTES, HEADER, PageShape, sample_bytes};
+use crate::format::bits;
+use crate::kmer::low_mask;
+use crate::memory::system::prefetch;
+
+/// Bits of an entry up to which one load of eight bytes reads all of it, wherever in a byte it begins.
+const MAX_LOADED_BITS: u32 = 57;
+
+/// Entries of a bucket that are compared without a branch on each: a bucket has 1.5 to 3 on average.
+const PROBED: u32 = 4;
+
+/// A page with its codec, ready to be searched.
+#[derive(Clone, Copy)]
+pub(crate) struct PageView<'a> {
+    pub(super) codec: &'a SortedCodec,
+    pub(super) shape: &'a PageShape,
+    pub(super) bytes: &'a [u8],
+    pub(super) number: u64,
+}
+
+/// The entries of a bucket: `count` entries from slot `start`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Bucket {
+    pub(crate) start: u32,
+    pub(crate) count: u32,
+}
+
+/// What [`PageView::probe`] found; slot and code count only if it did.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Probed {
+    pub(crate) is_found: bool,
+    pub(crate) slot: u32,
+    pub(crate) code: u64,
+}
+
+/// The sums of all entries before a slot, of which samples are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sums {
+    pub(super) slot: u32,
+    pub(super) exceptions: u32,
+    pub(super) list_bits: u64,
+}
+
+impl SortedCodec {
+    #[inline(always)]
+    pub(crate) fn view<'a>(&'a self, page: &'a Page<PageShape>) -> PageView<'a> {
+        self.view_of(&page.shape, page.bytes(), page.number)
+    }
+
+    #[inline(always)]
+    pub(crate) fn view_of<'a>(&'a self, shape: &'a PageShape, bytes: &'a [u8], number: u64) -> PageView<'a> {
+        PageView { codec: self, shape, bytes, number }
+    }
+}
+
+impl<'a> PageView<'a> {
+    #[inline(always)]
+    fn u32_at(&self, at: usize) -> u32 {
+        bits::load(self.bytes, at) as u32
+    }
+
+    /// The entries among which `hash` is, if it is in this page at all.
+    #[inline(always)]
+    pub(crate) fn bucket_of(&self, hash: u64) -> Bucket {
+        let fields = &self.codec.fields;
+        self.bucket(fields.group_in_page(hash, self.number), fields.bucket(hash))
+    }
+
+    /// Entries in a bucket of a group, counted from the start of the page.
+    #[inline(always)]
+    pub(super) fn bucket_count(&self, group: u64, bucket: u32) -> u32 {
+        if !self.shape.is_narrow {
+            return self.bucket(group, bucket).count;
+        }
+        let at = self.shape.counts_at + group as usize * COUNT_BYTES + bucket as usize / 2;
+        u32::from((self.bytes.get(at).copied().unwrap_or(0) >> (4 * (bucket & 1))) & 15)
+    }
+
+    #[inline(always)]
+    pub(super) fn bucket(&self, group: u64, bucket: u32) -> Bucket {
+        let (shape, bytes) = (self.shape, self.bytes);
+        let group = group as usize;
+        if !shape.is_narrow {
+            let at = HEADER + (group * BUCKETS as usize + bucket as usize) * 4;
+            let pair = bits::load(bytes, at);
+            // Never past the entries, so that a forged directory cannot make a search long.
+            let (start, end) = (pair as u32, ((pair >> 32) as u32).min(shape.entries));
+            return Bucket { start, count: end.saturating_sub(start) };
+        }
+        let start = bits::load(bytes, HEADER + group * 2) as u16;
+        let at = shape.counts_at + group * COUNT_BYTES;
+        // Sum of the four-bit counts before this bucket: pairs of nibbles, then pairs of bytes, then one multiplication.
+        const LOW_NIBBLES: u64 = 0x0F0F_0F0F_0F0F_0F0F;
+        const LOW_BYTES: u64 = 0x00FF_00FF_00FF_00FF;
+        let before = bucket * 4;
+        let mut by_byte = 0;
+        for word in 0..4u32 {
+            let take = before.saturating_sub(64 * word).min(64);
+            let mask = if take == 64 { u64::MAX } else { (1u64 << take) - 1 };
+            let nibbles = bits::load(bytes, at + 8 * word as usize) & mask;
+            by_byte += (nibbles & LOW_NIBBLES) + ((nibbles >> 4) & LOW_NIBBLES);
+        }
+        let by_pair = (by_byte & LOW_BYTES) + ((by_byte >> 8) & LOW_BYTES);
+        let sum = by_pair.wrapping_mul(0x0001_0001_0001_0001) >> 48;
+        Bucket { start: u32::from(start) + sum as u32, count: self.bucket_count(group as u64, bucket) }
+    }
+
+    /// First bit of an entry.
+    #[inline(always)]
+    pub(super) fn entry_at(&self, slot: u32) -> u64 {
+        self.shape.entries_at as u64 * 8 + u64::from(slot) * u64::from(self.shape.entry_bits)
+    }
+
+    /// The frequency code of an entry.
+    #[inline(always)]
+    pub(super) fn code(&self, slot: u32) -> u64 {
+        // At most 16 bits: never more than one load.
+        let at = self.entry_at(slot);
+        (bits::load(self.bytes, (at >> 3) as usize) >> (at & 7)) & low_mask(self.shape.code_bits)
+    }
+
+    /// Compares the first four entries of a bucket without a branch on what it finds. `None` if that cannot decide: the
+    /// bucket has more, or entries are too wide for one load.
+    #[inline(always)]
+    pub(crate) fn probe(&self, bucket: Bucket, hash: u64) -> Option<Probed> {
+        let shape = self.shape;
+        if bucket.count > PROBED || shape.entry_bits > MAX_LOADED_BITS {
+            return None;
+        }
+        let remainder = self.codec.fields.remainder(hash);
+        let (mask, code_mask) = (low_mask(shape.entry_bits), low_mask(shape.code_bits));
+        let mut probed = Probed { is_found: false, slot: bucket.start, code: 0 };
+        let mut at = self.entry_at(bucket.start);
+        for i in 0..PROBED {
+            let entry = (bits::load(self.bytes, (at >> 3) as usize) >> (at & 7)) & mask;
+            let hit = (entry >> shape.code_bits == remainder) & (i < bucket.count);
+            probed.is_found |= hit;
+            probed.slot += u32::from(hit) * i;
+            probed.code |= (entry & code_mask) * u64::from(hit);
+            at += u64::from(shape.entry_bits);
+        }
+        Some(probed)
+    }
+
+    /// Prefetches the counts of the group of `hash`.
+    #[inline(always)]
+    pub(crate) fn prefetch_directory(&self, hash: u64) {
+        let group = self.codec.fields.group_in_page(hash, self.number) as usize;
+        prefetch(self.bytes, self.shape.counts_at + group * COUNT_BYTES);
+    }
+
+    /// Prefetches the first entry of a bucket.
+    #[inline(always)]
+    pub(crate) fn prefetch_entries(&self, bucket: Bucket) {
+        prefetch(self.bytes, (self.entry_at(bucket.start) >> 3) as usize);
+    }
+
+    /// The slot of `hash` among the entries of its bucket, and its frequency code.
+    #[inline(always)]
+    pub(crate) fn search(&self, bucket: Bucket, hash: u64) -> Option<(u32, u64)> {
+        let remainder = self.codec.fields.remainder(hash);
+        let (entry_bits, code_bits) = (self.shape.entry_bits, self.shape.code_bits);
+        let slots = bucket.start..bucket.start.saturating_add(bucket.count);
+        if entry_bits <= MAX_LOADED_BITS {
+            let mask = low_mask(entry_bits);
+            for slot in slots {
+                let at = self.entry_at(slot);
+                let entry = (bits::load(self.bytes, (at >> 3) as usize) >> (at & 7)) & mask;
+                if entry >> code_bits == remainder {
+                    return Some((slot, entry & low_mask(code_bits)));
+                }
+            }
+        } else {
+            for slot in slots {
+                let at = self.entry_at(slot) + u64::from(code_bits);
+                if bits::read(self.bytes, at, entry_bits - code_bits) == remainder {
+                    return Some((slot, self.code(slot)));
+                }
+            }
+        }
+        None
+    }
+
+    /// Frequency of a hash; 0 if it is not stored.
+    #[inline(always)]
+    pub(crate) fn frequency(&self, hash: u64) -> u64 {
+        match self.search(self.bucket_of(hash), hash) {
+            Some((slot, code)) => self.frequency_of(hash, slot, code),
+            None => 0,
+        }
+    }
+
+    /// Frequency of the entry of `hash`, which was found at `slot`.
+    #[inline(always)]
+    pub(crate) fn frequency_of(&self, hash: u64, slot: u32, code: u64) -> u64 {
+        let value = match self.inline_value(code) {
+            Some(value) => value,
+            None => self.escaped_value(hash, slot),
+        };
+        self.codec.filters.min_frequency.saturating_add(value)
+    }
+
+    /// The frequency above the minimum that a code stands for; `None` if it is an exception.
+    #[inline(always)]
+    pub(crate) fn inline_value(&self, code: u64) -> Option<u64> {
+        (code != low_mask(self.shape.code_bits)).then_some(code)
+    }
+
+    /// Frequency above the minimum of an exception.
+    pub(super) fn exception(&self, ordinal: u32) -> u64 {
+        let (shape, bytes) = (self.shape, self.bytes);
+        let at = shape.exceptions_at as u64 * 8 + u64::from(ordinal) * u64::from(shape.exception_bits);
+        let value = bits::read(bytes, at, shape.exception_bits);
+        if value != low_mask(shape.exception_bits) {
+            return value;
+        }
+        let (mut low, mut high) = (0, shape.overflows as usize);
+        while low < high {
+            let middle = (low + high) / 2;
+            if self.u32_at(shape.overflows_at + middle * OVERFLOW_BYTES) < ordinal {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        bits::load(bytes, shape.overflows_at + low * OVERFLOW_BYTES + 4)
+    }
+
+    /// The sample of a group.
+    pub(super) fn sample(&self, group: u64) -> Sums {
+        let shape = self.shape;
+        let sample = (group >> shape.sample_shift) as usize;
+        let first_group = (sample << shape.sample_shift) as u64;
+        let at = shape.samples_at + sample * sample_bytes(shape.wide_samples);
+        let list_bits =
+            if shape.wide_samples { bits::load(self.bytes, at + 4) } else { u64::from(self.u32_at(at + 4)) };
+        Sums { slot: self.bucket(first_group, 0).start, exceptions: self.u32_at(at), list_bits }
+    }
+
+    /// Exceptions among the entries of these slots.
+    #[inline]
+    fn exceptions_in(&self, slots: Range<u32>) -> u32 {
+        if self.shape.code_bits > 1 {
+            return slots.map(|slot| u32::from(self.inline_value(self.code(slot)).is_none())).sum();
+        }
+        // The commonest code by far if all k-mers are stored: the one bit of each entry is the escape.
+        let mut at = self.entry_at(slots.start);
+        let mut count = 0;
+        for _ in slots {
+            let byte = self.bytes.get((at >> 3) as usize).copied().unwrap_or(0);
+            count += u32::from(byte >> (at & 7) & 1);
+            at += u64::from(self.shape.entry_bits);
+        }
+        count
+    }
+
+    /// Of the samples before and after `slot` the nearer; the end of the page counts as one.
+    #[inline]
+    fn nearest_sample(&self, group: u64, slot: u32) -> Sums {
+        let shape = self.shape;
+        let before = self.sample(group);
+        let next_group = ((group >> shape.sample_shift) + 1) << shape.sample_shift;
+        let after = if next_group < shape.groups {
+            self.sample(next_group)
+        } else {
+            Sums { slot: shape.entries, exceptions: shape.exceptions, list_bits: shape.block_bits }
+        };
+        if slot.wrapping_sub(before.slot) <= after.slot.wrapping_sub(slot) { before } else { after }
+    }
+
+    /// Exceptions before the entry at `slot`, counted from the nearer sample.
+    fn ordinal(&self, group: u64, slot: u32) -> u32 {
+        let slot = slot.min(self.shape.entries);
+        let from = self.nearest_sample(group, slot);
+        if from.slot <= slot {
+            from.exceptions.wrapping_add(self.exceptions_in(from.slot..slot))
+        } else {
+            from.exceptions.wrapping_sub(self.exceptions_in(slot..from.slot.min(self.shape.entries)))
+        }
+    }
+
+    /// Frequency above the minimum of an entry whose code is the escape.
+    #[cold]
+    fn escaped_value(&self, hash: u64, slot: u32) -> u64 {
+        self.exception(self.ordinal(self.codec.fields.group_in_page(hash, self.number), slot))
+    }
+
+    /// First bit, in the position block, of the list of the entry of `hash` at `slot`.
+    pub(crate) fn list_at(&self, hash: u64, slot: u32) -> u64 {
+        let slot = slot.min(self.shape.entries);
+        let group = self.codec.fields.group_in_page(hash, self.number);
+        let from = self.nearest_sample(group, slot);
+        if from.slot <= slot {
+            from.list_bits.saturating_add(self.list_bits(from.slot..slot, from.exceptions))
+        } else {
+            let slots = slot..from.slot.min(self.shape.entries);
+            let first = from.exceptions.wrapping_sub(self.exceptions_in(slots.clone()));
+            from.list_bits.saturating_sub(self.list_bits(slots, first))
+        }
+    }
+
+    /// Bits of the lists of these slots; `ordinal` is that of their first exception.
+    fn list_bits(&self, slots: Range<u32>, mut ordinal: u32) -> u64 {
+        let mut sum = 0u64;
+        for slot in slots {
+            let value = match self.inline_value(self.code(slot)) {
+                Some(value) => value,
+                None => {
+                    ordinal = ordinal.wrapping_add(1);
+                    self.exception(ordinal.wrapping_sub(1))
+                }
+            };
+            sum = sum.saturating_add(self.codec.list_bits(self.codec.filters.min_frequency.saturating_add(value)));
+        }
+        sum
+    }
+}

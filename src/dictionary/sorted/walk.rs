@@ -1,0 +1,71 @@
+//! Walks the k-mers of a sorted page in their order: for dumps, the seed order and checks.
+
+use crate::dictionary::sorted::layout::BUCKETS;
+use crate::dictionary::sorted::search::PageView;
+use crate::format::bits;
+
+/// The k-mers of a page in order: (hash, frequency).
+pub(crate) struct Entries<'a> {
+    page: PageView<'a>,
+    first_group: u64,
+    /// Number of the next bucket, counted from the start of the page.
+    bucket: u64,
+    left_in_bucket: u32,
+    slot: u32,
+    ordinal: u32,
+}
+
+impl<'a> PageView<'a> {
+    /// Walks every entry of the page in order.
+    pub(crate) fn entries(self) -> Entries<'a> {
+        let first_group = self.number * self.codec.layout.groups_per_page;
+        Entries { page: self, first_group, bucket: 0, left_in_bucket: 0, slot: 0, ordinal: 0 }
+    }
+
+    /// Walks the frequencies of the page in order, which is cheaper than walking the k-mers.
+    pub(crate) fn frequencies(self) -> impl Iterator<Item = u64> + use<'a> {
+        let mut ordinal = 0;
+        (0..self.shape.entries).map(move |slot| self.next_frequency(slot, &mut ordinal))
+    }
+
+    /// Frequency of the entry at `slot`; `ordinal` counts the exceptions so far.
+    #[inline(always)]
+    fn next_frequency(&self, slot: u32, ordinal: &mut u32) -> u64 {
+        let value = match self.inline_value(self.code(slot)) {
+            Some(value) => value,
+            None => {
+                *ordinal += 1;
+                self.exception(*ordinal - 1)
+            }
+        };
+        self.codec.filters.min_frequency.saturating_add(value)
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = (u64, u64);
+
+    fn next(&mut self) -> Option<(u64, u64)> {
+        let (page, layout) = (self.page, &self.page.codec.layout);
+        if self.slot >= page.shape.entries {
+            return None;
+        }
+        while self.left_in_bucket == 0 {
+            if self.bucket >= page.shape.groups * BUCKETS {
+                return None;
+            }
+            self.left_in_bucket = page.bucket_count(self.bucket / BUCKETS, (self.bucket % BUCKETS) as u32);
+            self.bucket += 1;
+        }
+        self.left_in_bucket -= 1;
+        let slot = self.slot;
+        self.slot += 1;
+        let bucket = self.bucket - 1;
+        let at = page.entry_at(slot) + u64::from(page.shape.code_bits);
+        let remainder = bits::read(page.bytes, at, layout.remainder_bits);
+        let hash = layout.first_hash(self.first_group + bucket / BUCKETS)
+            | (bucket % BUCKETS) << layout.remainder_bits
+            | remainder;
+        Some((hash, page.next_frequency(slot, &mut self.ordinal)))
+    }
+}

@@ -1,0 +1,43 @@
+//! What a codec needs from the index that it belongs to. A trait, so that `dictionary` does not depend on `index`, and
+//! generic, so that look-ups are inlined through it.
+
+use std::sync::Arc;
+
+use crate::dictionary::page::Page;
+use crate::format::block::Payload;
+use crate::kmer::KmerCodec;
+use crate::memory::Budget;
+use crate::{Error, Result};
+
+/// The pages and position blocks of an open index, for the codec whose pages have shape `S`.
+pub(crate) trait Source<S> {
+    /// Runs `look` on a page, which is kept in the cache.
+    fn with_page<T>(&self, number: u64, look: impl Fn(&Page<S>) -> T) -> Result<T>;
+
+    /// A page, from the cache or the catalog; kept in the cache.
+    fn page(&self, number: u64) -> Result<Arc<Page<S>>>;
+
+    /// A page for one visit: from the cache if it is there, else read and not kept.
+    fn visit_page(&self, number: u64) -> Result<Arc<Page<S>>>;
+
+    /// Pages of the dictionary.
+    fn pages(&self) -> u64;
+
+    /// The payload of a position block, which has the number of its page.
+    fn block(&self, number: u64) -> Result<Payload<'_>>;
+
+    /// The memory that look-ups may use.
+    fn budget(&self) -> &Budget;
+
+    /// Damage of the catalog, which has the pages.
+    fn page_damage(&self, problem: String) -> Error;
+
+    /// Damage of a position block; `problem` continues "position block 3 ".
+    fn block_damage(&self, number: u64, problem: &str) -> Error;
+
+    /// Damage of a position block: the genome does not read `kmer` at this coded position.
+    fn misplaced(&self, number: u64, codec: &KmerCodec, kmer: u64, position: u64) -> Error {
+        let (kmer, base) = (codec.decode(kmer), position >> 1);
+        self.block_damage(number, &format!("places {kmer} at base {base}, where the genome reads otherwise"))
+    }
+}

@@ -1,0 +1,110 @@
+//! Walks the k-mers of a page of super-k-mers in the order of the index: for dumps, the seed order and checks.
+
+use crate::dictionary::superkmers::crowd::{CROWDED, Crowd, forged_crowd};
+use crate::dictionary::superkmers::entry::{Entry, for_each_kmer_of};
+use crate::dictionary::superkmers::search::{PageView, Query};
+
+/// What a page has of one minimizer.
+pub(super) enum MinimizerEntries<'a> {
+    /// Its entries, ascending by range and context.
+    Few(&'a [Entry]),
+    /// So many that its k-mers are stored one by one.
+    Crowd(Crowd),
+}
+
+impl PageView<'_> {
+    /// Calls `each(key, entries)` for the minimizers of the page, ascending; `damage` makes an error of a sentence.
+    ///
+    /// # Errors
+    /// What `each` and `damage` return.
+    pub(super) fn for_each_minimizer<E>(
+        &self,
+        damage: impl Fn(String) -> E,
+        mut each: impl FnMut(u64, MinimizerEntries<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let fields = self.fields();
+        let mut same = Vec::new();
+        for bucket in 0..self.shape.buckets {
+            let bucket_key = (self.number * fields.buckets_per_page + bucket as u64) << fields.remainder_bits;
+            let mut indices = self.bucket(bucket).peekable();
+            while let Some(index) = indices.next() {
+                let head = self.head(index);
+                let remainder = fields.remainder(head);
+                if self.range(head) == CROWDED {
+                    let crowd = self.crowd(self.context(index)).map_err(&damage)?;
+                    each(bucket_key | remainder, MinimizerEntries::Crowd(crowd))?;
+                    continue;
+                }
+                same.clear();
+                same.push(self.entry(index, head));
+                let is_same = |&index: &u32| fields.remainder(self.head(index)) == remainder;
+                while let Some(index) = indices.next_if(is_same) {
+                    same.push(self.entry(index, self.head(index)));
+                }
+                each(bucket_key | remainder, MinimizerEntries::Few(&same))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `each` for the distinct k-mers of the page, in the order of the index: the k-mer on the strand on which its
+    /// minimizer reads forward, its frequency, and the query that finds it again. `block` reads the payload of the block,
+    /// which only crowds need; `damage` makes an error of a sentence.
+    ///
+    /// # Errors
+    /// What `each`, `block` and `damage` return.
+    pub(super) fn for_each_kmer<E, B: AsRef<[u8]>>(
+        &self,
+        block: impl Fn() -> Result<B, E>,
+        damage: impl Fn(String) -> E,
+        mut each: impl FnMut(u64, u64, Query) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let minimizers = &self.fields().minimizers;
+        let (mut scratch, mut payload) = (Vec::new(), None);
+        self.for_each_minimizer(&damage, |key, entries| {
+            let minimizer = minimizers.minimizer_of_key(key);
+            match entries {
+                MinimizerEntries::Few(entries) => {
+                    let mut outcome = Ok(());
+                    for_each_kmer_of(minimizers, entries, &mut scratch, |offset, context, frequency| {
+                        if outcome.is_ok() {
+                            let kmer = minimizers.kmer(minimizer, context, offset);
+                            outcome = each(kmer, frequency, Query::of_offset(key, context, offset));
+                        }
+                    });
+                    outcome
+                }
+                MinimizerEntries::Crowd(crowd) => {
+                    let payload = match &payload {
+                        Some(payload) => payload,
+                        None => payload.insert(block()?),
+                    };
+                    self.for_each_kmer_of_crowd((key, minimizer), &crowd, payload.as_ref(), &damage, &mut each)
+                }
+            }
+        })
+    }
+
+    fn for_each_kmer_of_crowd<E>(
+        &self,
+        (key, minimizer): (u64, u64),
+        crowd: &Crowd,
+        block: &[u8],
+        damage: impl Fn(String) -> E,
+        mut each: impl FnMut(u64, u64, Query) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (fields, minimizers) = (self.fields(), &self.fields().minimizers);
+        if crowd.end > block.len() as u64 * 8 {
+            return Err(damage(forged_crowd()));
+        }
+        for row in 0..crowd.kmers {
+            let (offset, context) = fields.split_crowd_key(crowd.key(fields, block, row));
+            if offset > minimizers.flank() {
+                return Err(damage(forged_crowd()));
+            }
+            let kmer = minimizers.kmer(minimizer, context, offset);
+            each(kmer, crowd.row(block, row).0, Query::of_offset(key, context, offset))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! Reads dictionary pages and position blocks of an open index, checks each when it is first read, and keeps them in the
+//! one cache. Pages are cached together with their codec, so a page only ever meets the codec of its layout.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use memmap2::{Advice, Mmap};
+
+use crate::bundle::Manifest;
+use crate::dictionary::ByLayout;
+use crate::dictionary::codec::Codec;
+use crate::dictionary::page::Page;
+use crate::dictionary::sorted::SortedCodec;
+use crate::dictionary::source::Source;
+use crate::dictionary::superkmers::SuperKmerCodec;
+use crate::format::block::{self, Payload};
+use crate::format::catalog::{Catalog, PAGES_PER_RECORD, PageEntry, RecordKind};
+use crate::format::{Identity, POSITIONS};
+use crate::fs::map_read_only;
+use crate::index::cache::{CacheOptions, PageCache};
+use crate::memory::Budget;
+use crate::{Error, Result};
+
+/// The files of pages and blocks, whatever their layout.
+pub(crate) struct PageStore {
+    catalog: Catalog,
+    identity: Identity,
+    positions_path: PathBuf,
+    positions: Mmap,
+    /// Where pages and blocks begin, by record of the catalog.
+    page_index: Vec<OnceLock<Vec<PageEntry>>>,
+    /// A bit for each position block: whether its checksum was found right.
+    checked: Vec<AtomicU64>,
+    /// Pages of the dictionary.
+    pages: u64,
+    budget: Budget,
+}
+
+impl PageStore {
+    /// For the catalog of an index; maps the position blocks, and reads none.
+    pub(crate) fn open(folder: &Path, manifest: &Manifest, catalog: Catalog, budget: &Budget) -> Result<Self> {
+        let positions_path = folder.join(POSITIONS);
+        let file = File::open(&positions_path).map_err(|e| Error::io("open", &positions_path, e))?;
+        let positions = map_read_only(&file, &positions_path)?;
+        if positions.get(..block::FILE_HEADER as usize) != Some(&block::file_header()) {
+            return Err(Error::damaged(&positions_path, Some(0), "it does not begin as position blocks do"));
+        }
+        let pages = manifest.dictionary.pages();
+        Ok(Self {
+            catalog,
+            identity: manifest.identity,
+            positions_path,
+            positions,
+            page_index: (0..pages.div_ceil(PAGES_PER_RECORD as u64)).map(|_| OnceLock::new()).collect(),
+            checked: (0..pages.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
+            pages,
+            budget: budget.clone(),
+        })
+    }
+
+    /// The catalog of the index.
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Pages of the dictionary.
+    pub(crate) fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    /// Advises the system on how the position blocks will be read.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn advise(&self, advice: Advice) {
+        let _ = self.positions.advise(advice);
+    }
+
+    /// The file of position blocks.
+    pub(crate) fn positions(&self) -> &[u8] {
+        &self.positions
+    }
+
+    /// Reads the file of position blocks from its beginning to its end.
+    pub(crate) fn read_positions_in_order<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
+        #[cfg(target_os = "linux")]
+        self.advise(Advice::Sequential);
+        let outcome = read(&self.positions);
+        #[cfg(target_os = "linux")]
+        self.advise(Advice::Random);
+        outcome
+    }
+
+    /// Where a page and its block begin.
+    pub(crate) fn page_entry(&self, page: u64) -> Result<PageEntry> {
+        let record = page / PAGES_PER_RECORD as u64;
+        let slot = self
+            .page_index
+            .get(record as usize)
+            .ok_or_else(|| self.catalog.damage(format!("page {page} is past the last")))?;
+        let entries = match slot.get() {
+            Some(entries) => entries,
+            None => {
+                let entries = self.catalog.value(RecordKind::PageIndex, record)?.unwrap_or_default();
+                slot.get_or_init(|| entries)
+            }
+        };
+        entries
+            .get((page % PAGES_PER_RECORD as u64) as usize)
+            .copied()
+            .ok_or_else(|| self.catalog.damage(format!("page {page} has no entry in the page index")))
+    }
+
+    /// The payload of a position block, in the mapped file if it is not compressed; its checksum is checked on first use.
+    fn read_block(&self, number: u64) -> Result<Cow<'_, [u8]>> {
+        let damage = |offset, problem: String| Error::damaged(&self.positions_path, Some(offset), problem);
+        let entry = self.page_entry(number)?;
+        let bytes = usize::try_from(entry.block_at)
+            .ok()
+            .zip(usize::try_from(entry.block_bytes).ok())
+            .and_then(|(at, length)| self.positions.get(at..at.checked_add(length)?))
+            .ok_or_else(|| damage(entry.block_at, format!("position block {number} ends past the file")))?;
+        let (word, bit) = (&self.checked[(number / 64) as usize], 1 << (number % 64));
+        let is_unchecked = word.load(Ordering::Relaxed) & bit == 0;
+        if is_unchecked {
+            // All of it is read now, though only a part of it later.
+            self.will_need(entry.block_at as usize, bytes.len());
+        }
+        let payload = block::decode(bytes, number, is_unchecked.then_some(self.identity), self.budget.limit())
+            .map_err(|e| damage(entry.block_at, e))?;
+        if is_unchecked {
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
+        Ok(payload)
+    }
+
+    /// Advises the system to read a part of the position blocks at once, and not page by page as it is touched.
+    fn will_need(&self, at: usize, length: usize) {
+        #[cfg(target_os = "linux")]
+        let _ = self.positions.advise_range(Advice::WillNeed, at, length);
+    }
+
+    /// An error about position block `number`; `problem` continues "position block 3 ".
+    pub(crate) fn block_damage(&self, number: u64, problem: &str) -> Error {
+        let offset = self.page_entry(number).ok().map(|entry| entry.block_at);
+        Error::damaged(&self.positions_path, offset, format!("position block {number} {problem}"))
+    }
+}
+
+/// The codec of an index and its pages in memory.
+pub(crate) struct Pages<C: Codec> {
+    codec: C,
+    cache: PageCache<C::Shape>,
+}
+
+/// The dictionary of an index, whatever its layout.
+pub(crate) type Dictionary = ByLayout<Pages<SortedCodec>, Pages<SuperKmerCodec>>;
+
+impl<C: Codec> Pages<C> {
+    /// No page is read yet.
+    pub(crate) fn new(codec: C, manifest: &Manifest, options: &CacheOptions, budget: &Budget) -> Self {
+        let pages = manifest.dictionary.pages();
+        let page_bytes = manifest.actual.dictionary_bytes / pages.max(1);
+        Self { codec, cache: PageCache::new(options, pages, page_bytes, budget) }
+    }
+
+    pub(crate) fn codec(&self) -> &C {
+        &self.codec
+    }
+
+    pub(crate) fn cache(&self) -> &PageCache<C::Shape> {
+        &self.cache
+    }
+}
+
+/// Reads the pages of one layout and their blocks, through the cache.
+pub(crate) struct PageReader<'i, C: Codec> {
+    pub(crate) store: &'i PageStore,
+    pub(crate) pages: &'i Pages<C>,
+}
+
+impl<C: Codec> PageReader<'_, C> {
+    /// Reads a page from the catalog and checks it.
+    pub(crate) fn read_page(&self, number: u64) -> Result<Page<C::Shape>> {
+        let stored = self.store.catalog.page(number)?;
+        let shape = self
+            .pages
+            .codec
+            .parse(self.store.identity, &stored.bytes, number)
+            .map_err(|problem| self.store.catalog.damage_at(stored.at, problem))?;
+        Ok(Page::read(number, shape, stored.bytes))
+    }
+
+    /// A page that is not in the cache; kept there.
+    fn load_page(&self, number: u64) -> Result<Arc<Page<C::Shape>>> {
+        Ok(self.pages.cache.keep_page(self.read_page(number)?))
+    }
+}
+
+impl<C: Codec> Source<C::Shape> for PageReader<'_, C> {
+    #[inline]
+    fn with_page<T>(&self, number: u64, look: impl Fn(&Page<C::Shape>) -> T) -> Result<T> {
+        match self.pages.cache.with_page(number, |page| look(page)) {
+            Some(found) => Ok(found),
+            None => self.load_page(number).map(|page| look(&page)),
+        }
+    }
+
+    fn page(&self, number: u64) -> Result<Arc<Page<C::Shape>>> {
+        match self.pages.cache.with_page(number, Arc::clone) {
+            Some(page) => Ok(page),
+            None => self.load_page(number),
+        }
+    }
+
+    fn visit_page(&self, number: u64) -> Result<Arc<Page<C::Shape>>> {
+        match self.pages.cache.with_page(number, Arc::clone) {
+            Some(page) => Ok(page),
+            None => Ok(Arc::new(self.read_page(number)?)),
+        }
+    }
+
+    fn pages(&self) -> u64 {
+        self.store.pages
+    }
+
+    fn block(&self, number: u64) -> Result<Payload<'_>> {
+        if let Some(bytes) = self.pages.cache.block(number) {
+            return Ok(Payload::Unpacked(bytes));
+        }
+        Ok(match self.store.read_block(number)? {
+            Cow::Borrowed(bytes) => Payload::Mapped(bytes),
+            Cow::Owned(bytes) => Payload::Unpacked(self.pages.cache.keep_block(number, bytes)),
+        })
+    }
+
+    fn budget(&self) -> &Budget {
+        &self.store.budget
+    }
+
+    fn page_damage(&self, problem: String) -> Error {
+        self.store.catalog.damage(problem)
+    }
+
+    fn block_damage(&self, number: u64, problem: &str) -> Error {
+        self.store.block_damage(number, problem)
+    }
+}
