@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::align::{
-    Alignment, Library, SearchOptions, Trimmer, free_score, search_held, tandem_e_value, tandem_repeats,
+    Alignment, Library, SearchOptions, Trimmer, free_score, search_with_progress, tandem_e_value, tandem_repeats,
 };
 use crate::kmer::Strand;
 use crate::memory::Budget;
@@ -69,7 +69,7 @@ pub fn annotate(
     budget: &Budget,
     progress: &dyn Progress,
 ) -> Result<Vec<RepeatCopy>> {
-    let (found, _held) = search_held(index, library, &without_repetition(options), budget, progress)?;
+    let (found, _held) = search_with_progress(index, library, &without_repetition(options), budget, progress)?;
     let trimmer = Trimmer::new(index, library)?;
     Ok(numbered(resolve(found, options.max_e_value, |alignment, range| trimmer.trim(alignment, range))?))
 }
@@ -87,7 +87,8 @@ pub fn annotate_with_tandem_repeats(
     progress: &dyn Progress,
 ) -> Result<Vec<RepeatCopy>> {
     let (query_bases, families) = (library.bases(), library.len());
-    let (mut found, _found_held) = search_held(index, library, &without_repetition(options), budget, progress)?;
+    let (mut found, _found_held) =
+        search_with_progress(index, library, &without_repetition(options), budget, progress)?;
     let (repeats, _repeats_held) = tandem_repeats(index, options.max_e_value, budget, progress)?;
     let mut units = Vec::with_capacity(repeats.len());
     for repeat in repeats {
@@ -96,7 +97,7 @@ pub fn annotate_with_tandem_repeats(
         units.push(repeat.unit.len());
         found.push(Alignment { query, ..repeat.alignment });
     }
-    let trimmer = Trimmer::new(index, library)?.searched(query_bases);
+    let trimmer = Trimmer::new(index, library)?.with_query_bases(query_bases);
     let bases = index.contigs()?.iter().map(|contig| contig.length).sum();
     let mut copies = resolve(found, options.max_e_value, |alignment, range| {
         let mut rest = trimmer.trim(alignment, range)?;
@@ -120,7 +121,7 @@ pub fn annotate_with_tandem_repeats(
 /// What lies whole within a copy of the same sequence has nothing left when overlaps are resolved: no unit of a tandem repeat need be
 /// aligned with every unit of its consensus.
 fn without_repetition(options: &SearchOptions) -> SearchOptions {
-    SearchOptions { apart: true, ..options.clone() }
+    SearchOptions { skip_nested: true, ..options.clone() }
 }
 
 /// Copies by place, with their numbers.

@@ -9,7 +9,7 @@ use noodles_bgzf as bgzf;
 use crate::annotate::{Interval, Intervals};
 use crate::cli::{Settings, counted, grouped};
 use crate::fs::Output;
-use crate::genome::{Case, Record};
+use crate::genome::{Case, TwoBitSequence};
 use crate::index::OpenOptions;
 use crate::sequence::{BYTE_ORDER_MARK, MAX_HEADER, Region, Source, base_code};
 use crate::text::shortened;
@@ -240,7 +240,7 @@ fn mask_source(
 /// A contig that is masked as its letters come, and compared with that of the index.
 struct Masking<'a> {
     name: String,
-    contig: Record<'a>,
+    contig: TwoBitSequence<'a>,
     masked: &'a [Interval],
     at: u64,
     bases: u64,

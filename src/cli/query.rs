@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::align::{Library, SearchOptions, search_held};
+use crate::align::{Library, SearchOptions, search_with_progress};
 use crate::cli::Settings;
 use crate::cli::annotate::e_value;
 use crate::formats::{Format, push_number, push_position};
@@ -198,7 +198,7 @@ fn query_hits(
     output: &mut Output,
 ) -> Result<()> {
     let (library, _library_held) = Library::read(&Source::new(path), &settings.budget, &settings.progress)?;
-    let (mut hits, _hits_held) = search_held(index, &library, options, &settings.budget, &settings.progress)?;
+    let (mut hits, _hits_held) = search_with_progress(index, &library, options, &settings.budget, &settings.progress)?;
     settings.progress.clear();
     // What is equal in both stays in the order of the genome.
     hits.sort_by_key(|hit| (hit.query, std::cmp::Reverse(hit.score)));

@@ -437,7 +437,7 @@ impl Index {
     }
 
     /// Number of a region's contig and its packed record; the interval is checked.
-    pub(crate) fn region_record(&self, region: &Region) -> Result<(u32, crate::genome::Record<'_>)> {
+    pub(crate) fn region_record(&self, region: &Region) -> Result<(u32, crate::genome::TwoBitSequence<'_>)> {
         let number = self.locate(region)?;
         let contig = &self.contigs()?[number as usize];
         let record = self.genome.record_at(contig.record)?;

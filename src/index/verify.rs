@@ -417,7 +417,7 @@ struct GenomeCheck<'a> {
     index: &'a Index,
     contigs: &'a [Contig],
     /// The contig of the position before, which is mostly that of the next.
-    current: Option<(&'a Contig, crate::genome::Record<'a>)>,
+    current: Option<(&'a Contig, crate::genome::TwoBitSequence<'a>)>,
 }
 
 impl<'a> GenomeCheck<'a> {

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use crate::kmer::KmerCodec;
-use crate::sequence::base_code;
+use crate::sequence::{CODES, NO_BASE};
 
 /// The strand on which a k-mer reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -199,24 +199,13 @@ impl AsciiScanner {
 
     #[inline(always)]
     fn scan_strand<const ODD: bool>(&mut self, piece: &[u8], mut each: impl FnMut(u64, u64, bool)) {
-        const CODES: [u8; 256] = {
-            let mut codes = [4; 256];
-            let mut letter = 0;
-            while letter < 256 {
-                if let Some(code) = base_code(letter as u8) {
-                    codes[letter] = code as u8;
-                }
-                letter += 1;
-            }
-            codes
-        };
         let codec = self.codec;
         let (k, mask, top) = (codec.k, codec.mask, 2 * (codec.k - 1));
         let mut window = Window { forward: self.forward, reverse: self.reverse };
         let mut filled = self.filled;
         for (i, &letter) in piece.iter().enumerate() {
             let code = CODES[letter as usize];
-            if code > 3 {
+            if code == NO_BASE {
                 filled = 0;
                 continue;
             }
@@ -236,6 +225,7 @@ impl AsciiScanner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sequence::base_code;
 
     fn pack(bases: &[u8]) -> Vec<u8> {
         bases

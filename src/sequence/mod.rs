@@ -13,7 +13,7 @@ mod region;
 mod source;
 
 pub use base::{BASES, base_code};
-pub(crate) use base::{complement, letters, reverse_complement, reverse_complement_letters};
+pub(crate) use base::{CODES, NO_BASE, codes, complement, letters, reverse_complement, reverse_complement_letters};
 pub use feature::parse_bed_line;
 pub(crate) use feature::{Feature, FeatureFormat, FeatureParser, Line};
 pub(crate) use lines::Lines;
