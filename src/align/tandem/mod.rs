@@ -48,7 +48,7 @@ pub struct TandemRepeat {
 }
 
 impl TandemRepeat {
-    /// Name as of a sequence of a library: the unit and `Simple_repeat`, or for units of [`MIN_SATELLITE`] bases and more
+    /// Name as of a sequence of a library: the unit and `Simple_repeat`, or for units of 100 bases and more
     /// their length and `Satellite`.
     pub fn name(&self) -> String {
         match self.unit.len() {
