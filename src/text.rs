@@ -14,8 +14,8 @@ pub(crate) fn shortened(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a character controls the terminal: control characters (ESC among them), and those that change the direction or the
-/// line of the text around them (<https://www.unicode.org/reports/tr9/>).
+/// Whether a character controls the terminal: control characters (ESC among them), and those that change the direction
+/// or the line of the text around them (<https://www.unicode.org/reports/tr9/>).
 fn is_control(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')

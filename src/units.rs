@@ -1,4 +1,5 @@
-//! Numbers in messages, tables and reports read the same everywhere: sizes, counts, shares and dates, as people write them.
+//! Numbers in messages, tables and reports read the same everywhere: sizes, counts, shares and dates, as people write
+//! them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

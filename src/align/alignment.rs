@@ -28,8 +28,8 @@ pub struct Alignment {
     pub contig: u32,
     /// Bases of the contig.
     pub range: Range<u64>,
-    /// Score in eighths of a nat, with the scores for the alignment's own divergence and without what its composition alone
-    /// explains.
+    /// Score in eighths of a nat, with the scores for the alignment's own divergence and without what its composition
+    /// alone explains.
     pub score: i32,
     /// E-value: the number of alignments of at least this score that chance gives in the whole search.
     pub e_value: f64,
@@ -40,8 +40,8 @@ pub struct Alignment {
 }
 
 impl Alignment {
-    /// The order of alignments: contig, start, end, query, strand, range in the query. No two alignments of one search have
-    /// the same key.
+    /// The order of alignments: contig, start, end, query, strand, range in the query. No two alignments of one search
+    /// have the same key.
     pub fn place(&self) -> (u32, u64, u64, u32, Strand, u32, u32) {
         let (range, query) = (&self.range, &self.query_range);
         (self.contig, range.start, range.end, self.query, self.strand, query.start, query.end)
@@ -100,14 +100,14 @@ impl Counts {
         1.0 - f64::from(self.matches) / f64::from(columns.max(1))
     }
 
-    /// Distance of M. Kimura (J. Mol. Evol. 16 (1980) 111): substitutions a site, with an estimate of multiple ones. Infinite
-    /// if the two are as different as unrelated sequences.
+    /// Distance of M. Kimura (J. Mol. Evol. 16 (1980) 111): substitutions a site, with an estimate of multiple ones.
+    /// Infinite if the two are as different as unrelated sequences.
     pub fn kimura(&self) -> f64 {
         self.kimura_of(f64::from(self.transitions))
     }
 
-    /// As [`kimura`](Self::kimura), adjusted for CpG sites, which mutate about ten times as fast: one transition in a site
-    /// counts a tenth, two count as one, as in RepeatMasker's `calcDivergenceFromAlign.pl`.
+    /// As [`kimura`](Self::kimura), adjusted for CpG sites, which mutate about ten times as fast: one transition in a
+    /// site counts a tenth, two count as one, as in RepeatMasker's `calcDivergenceFromAlign.pl`.
     pub fn kimura_without_cpg(&self) -> f64 {
         let in_cpg = self.cpg_one_transition + 2 * self.cpg_two_transitions;
         let counted = CPG_TRANSITION_WEIGHT * f64::from(self.cpg_one_transition) + f64::from(self.cpg_two_transitions);

@@ -1,23 +1,25 @@
-//! Extension with gaps is the dearest step, so only segments in a chain that scores enough are extended, and clusters of them
-//! that no alignment can join are extended in parallel.
+//! Extension with gaps is the most expensive step, so only segments in a chain that scores enough are extended, and clusters
+//! of them that no alignment can join are extended in parallel.
 
 use std::ops::Range;
 
 use crate::align::score::Scoring;
 use crate::align::segments::Segment;
 
-/// Bases of the genome between two segments of a chain. The X-drop of an extension crosses about 30 unrelated bases; longer
-/// stretches between segments hold matches too short for a seed. Empirical, docs/annotation.md was measured with it.
+/// Bases of the genome between two segments of a chain. The X-drop of an extension crosses about 30 unrelated bases;
+/// longer stretches between segments contain matches too short for a seed. Empirical, docs/annotation.md was measured with
+/// it.
 const MAX_CHAIN_GAP: u32 = 300;
-/// Difference of the diagonals of two segments of a chain: the longest gap that the X-drop of an extension crosses, 40 bases.
+/// Difference of the diagonals of two segments of a chain: the longest gap that the X-drop of an extension crosses, 40
+/// bases.
 const MAX_DIAGONAL_SHIFT: u32 = 40;
 /// Segments before one that may precede it in a chain. It bounds the time in tandem repeats, which have many.
 const MAX_PREDECESSORS: usize = 32;
 /// Bases of the genome without a segment that no alignment crosses: several times what a chain does.
 const MIN_CLUSTER_DISTANCE: u32 = 2000;
 
-/// For segments of one target, sorted by entry and then by genome: whether each is in a chain that scores `min_score` or more.
-/// A chain ascends in genome and text alike; a change of the diagonal costs a gap.
+/// For segments of one target, sorted by entry and then by genome: whether each is in a chain that scores `min_score`
+/// or more. A chain ascends in genome and text alike; a change of the diagonal costs a gap.
 pub(crate) fn in_chain(segments: &[Segment], scoring: &Scoring, min_score: i32) -> Vec<bool> {
     // Best chain that ends with each segment, and best one that begins with it.
     let mut up_to: Vec<i32> = segments.iter().map(|s| s.score).collect();

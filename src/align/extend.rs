@@ -1,13 +1,13 @@
-//! Old copies have long gaps and bad stretches, so an extension follows affine gaps as long as the score stays near the best
-//! one: the X-drop of Z. Zhang, S. Schwartz, L. Wagner and W. Miller, J. Comput. Biol. 7 (2000) 203. A whole extension is one
-//! loop over vectors.
+//! Old copies have long gaps and bad stretches, so an extension follows affine gaps as long as the score stays near the
+//! best one: the X-drop of Z. Zhang, S. Schwartz, L. Wagner and W. Miller, J. Comput. Biol. 7 (2000) 203. A whole
+//! extension is one loop over vectors.
 
 use crate::align::alignment::Column;
 use crate::align::score::Scoring;
 use crate::sequence::NO_BASE;
 
-/// Cells of an antidiagonal that are computed, the width of the band: it holds paths up to 64 diagonals from its middle, and
-/// is two vectors of AVX-512.
+/// Cells of an antidiagonal that are computed, the width of the band: it includes paths up to 64 diagonals from its
+/// middle, and is two vectors of AVX-512.
 const LANES: usize = 64;
 /// Antidiagonals between two checks of the X-drop, and of the best cell.
 const BLOCK: usize = 32;
@@ -30,9 +30,9 @@ const QUERY_GAP_EXTENDS: u8 = 8;
 /// Lanes with one more on either side.
 type Front = [i16; LANES + 2];
 
-/// The dynamic programme on antidiagonals: a band of [`LANES`] cells. Each antidiagonal lies one step to the right of the last
-/// or one below, towards the side whose outermost cell scores better (H. Suzuki and M. Kasahara, BMC Bioinformatics 19 (2018)
-/// 45).
+/// The dynamic programme on antidiagonals: a band of [`LANES`] cells. Each antidiagonal lies one step to the right of
+/// the last or one below, towards the side whose outermost cell scores better (H. Suzuki and M. Kasahara, BMC
+/// Bioinformatics 19 (2018) 45).
 ///
 /// An extender keeps its tables for the next extension.
 #[derive(Default)]
@@ -114,7 +114,8 @@ impl Fronts {
         if bottom == top || bottom.max(top) < MIN_REACHABLE { !self.right } else { bottom > top }
     }
 
-    /// Subtracts the highest score of the last antidiagonal, which is returned, from all scores: they stay within 16 bits.
+    /// Subtracts the highest score of the last antidiagonal, which is returned, from all scores: they stay within 16
+    /// bits.
     #[inline(always)]
     fn rebase(&mut self) -> i16 {
         let highest = self.last().iter().fold(UNREACHABLE, |a, &b| a.max(b));
@@ -149,7 +150,8 @@ fn advance(
     fronts.right = right;
     let number = fronts.number;
     fronts.number += 1;
-    // Indices instead of moved arrays: a move would read vectors back across the store just made, which is as slow as the rest.
+    // Indices instead of moved arrays: a move would read vectors back across the store just made, which is as slow as
+    // the rest.
     let turned = [number % 3, (number + 2) % 3, (number + 1) % 3];
     let Ok([last, second, cells]) = fronts.cells.get_disjoint_mut(turned) else { return };
     let [even, odd] = &mut fronts.genome_gaps;
@@ -207,7 +209,8 @@ struct Swept {
 }
 
 impl Swept {
-    /// Records the scores of the last row and the last column of an antidiagonal. `row` and `column` are those of lane 0.
+    /// Records the scores of the last row and the last column of an antidiagonal. `row` and `column` are those of lane
+    /// 0.
     #[inline(always)]
     fn record_ends(
         &mut self,
@@ -328,9 +331,9 @@ impl LaneScores {
 }
 
 impl Extender {
-    /// Extends from the start of `query` and `genome`, both codes, until all scores are `drop` below the best. An alignment that
-    /// reaches the end of the query is preferred by `bonus`; the score that is returned is without it. Appends the columns to
-    /// `path`, from the origin outward.
+    /// Extends from the start of `query` and `genome`, both codes, until all scores are `drop` below the best. An
+    /// alignment that reaches the end of the query is preferred by `bonus`; the score that is returned is without it.
+    /// Appends the columns to `path`, from the origin outward.
     pub(crate) fn extend(
         &mut self,
         query: &[u8],
@@ -407,8 +410,8 @@ mod tests {
 
     const UNREACHABLE: i32 = i32::MIN / 2;
 
-    /// Best score of an alignment from the origin to any cell, or with `bonus` to the end of the query: all cells (O. Gotoh,
-    /// J. Mol. Biol. 162 (1982) 705).
+    /// Best score of an alignment from the origin to any cell, or with `bonus` to the end of the query: all cells (O.
+    /// Gotoh, J. Mol. Biol. 162 (1982) 705).
     fn gotoh(query: &[u8], genome: &[u8], scoring: &Scoring, bonus: Option<i32>) -> i32 {
         let (rows, columns) = (query.len() + 1, genome.len() + 1);
         let mut cells = vec![[UNREACHABLE; 3]; rows * columns];
@@ -416,23 +419,23 @@ mod tests {
         for row in 0..rows {
             for column in 0..columns {
                 let at = |row: usize, column: usize| cells[row * columns + column];
-                let most = |states: [i32; 3]| states[0].max(states[1]).max(states[2]);
+                let max = |states: [i32; 3]| states[0].max(states[1]).max(states[2]);
                 let mut here = [UNREACHABLE; 3];
                 if row == 0 && column == 0 {
                     here[0] = 0;
                 }
                 if row > 0 && column > 0 {
-                    here[0] = most(at(row - 1, column - 1)) + scoring.pair(query[row - 1], genome[column - 1]);
+                    here[0] = max(at(row - 1, column - 1)) + scoring.pair(query[row - 1], genome[column - 1]);
                 }
                 if row > 0 {
                     let above = at(row - 1, column);
-                    here[1] = (most(above) - scoring.open).max(above[1] - scoring.extend);
+                    here[1] = (max(above) - scoring.open).max(above[1] - scoring.extend);
                 }
                 if column > 0 {
                     let left = at(row, column - 1);
-                    here[2] = (most(left) - scoring.open).max(left[2] - scoring.extend);
+                    here[2] = (max(left) - scoring.open).max(left[2] - scoring.extend);
                 }
-                best = best.max(most(here) + if row == query.len() { bonus.unwrap_or(0) } else { 0 });
+                best = best.max(max(here) + if row == query.len() { bonus.unwrap_or(0) } else { 0 });
                 cells[row * columns + column] = here;
             }
         }

@@ -1,9 +1,10 @@
-//! A copy is a chain of segments with gaps between them. From the best part of each segment an alignment with gaps is extended
-//! both ways, and the segments that it covers are not extended again.
+//! A copy is a chain of segments with gaps between them. From the best part of each segment an alignment with gaps is
+//! extended both ways, and the segments that it covers are not extended again.
 //!
-//! Three dynamic programmes of this crate differ in what they need: this one extends pairs of sequences of any length with
-//! affine gaps from a cell outward, a band at a time (`extend`); `tandem` aligns with a unit that repeats without end, where
-//! every cell can follow the end of a row (`wraparound`); and `families` extends many copies at once with one consensus.
+//! Three dynamic programmes of this crate differ in their needs: this one extends pairs of sequences of any length
+//! with affine gaps from a cell outward, a band at a time (`extend`); `tandem` aligns with a unit that repeats without
+//! end, where every cell can follow the end of a row (`wraparound`); and `families` extends many copies at once with
+//! one consensus.
 
 use ahash::{AHashMap, AHashSet};
 
@@ -17,23 +18,23 @@ use crate::align::segments::Segment;
 use crate::align::target::Target;
 use crate::kmer::Strand;
 
-/// Score below the best at which an extension ends (eighths of a nat): it crosses about 30 unrelated bases, or a gap of 40.
-/// Higher joins more fragments and costs cells; empirical, docs/annotation.md was measured with it.
+/// Score below the best at which an extension ends (eighths of a nat): it crosses about 30 unrelated bases, or a gap of
+/// 40. Higher joins more fragments and costs cells; empirical, docs/annotation.md was measured with it.
 const X_DROP: i32 = 200;
-/// How much more likely an alignment ends at the end of its query than at any other base (eighths of a nat): e^8, about 3,000
-/// times. Empirical.
+/// How much more likely an alignment ends at the end of its query than at any other base (eighths of a nat): e^8, about
+/// 3,000 times. Empirical.
 const END_BONUS: i32 = 64;
-/// What the second extension of the ends adds to a score at most (eighths of a nat), seldom a tenth of it: alignments that
-/// lack more than this to the least score are not extended again.
+/// Largest gain of the second extension of the ends (eighths of a nat), seldom a tenth of a score: alignments
+/// that lack more than this to the least score are not extended again.
 const MAX_POLISHING_GAIN: i32 = 100;
-/// Bases of the query in the first step of an extension, and in the longest. Steps grow fourfold, so that short extensions
-/// read little and long ones take few steps.
+/// Bases of the query in the first step of an extension, and in the longest. Steps grow fourfold, so that short
+/// extensions read little and long ones take few steps.
 const FIRST_STEP: usize = 256;
 const MAX_STEP: usize = 4096;
 /// Bases of the genome that a step reads beyond those of the query, for insertions: twice the band of the extension.
 const STEP_MARGIN: usize = 128;
-/// Bases of the query before the best cell of an unfinished step at which the next one begins: the last columns of a step are
-/// chosen without what follows.
+/// Bases of the query before the best cell of an unfinished step at which the next one begins: the last columns of a
+/// step are chosen without what follows.
 const STEP_OVERLAP: usize = 24;
 /// Equal bases in a row at which the next step may begin: the path is certain there.
 const MIN_STEP_ANCHOR: usize = 4;
@@ -49,7 +50,7 @@ pub(crate) struct Aligner<'a> {
     scorings: &'a Scorings,
     /// Least score of an alignment that is reported.
     min_score: i32,
-    /// Start and end in the text of what is being aligned.
+    /// Start and end in the text of the current entry.
     bounds: (u32, u32),
     extender: Extender,
     query: Vec<u8>,
@@ -71,8 +72,9 @@ impl<'a> Aligner<'a> {
         }
     }
 
-    /// Alignments of a cluster of segments: of one entry of the text and one target, sorted by position in the genome. Only
-    /// segments in chains of `min_chain_score` are extended; with `skip_nested` none that an alignment covers in the genome.
+    /// Alignments of a cluster of segments: of one entry of the text and one target, sorted by position in the genome.
+    /// Only segments in chains of `min_chain_score` are extended; with `skip_nested` none that an alignment covers in
+    /// the genome.
     pub(crate) fn align(
         &mut self,
         target: &Target<'_>,
@@ -114,8 +116,8 @@ impl<'a> Aligner<'a> {
         paths.into_iter().map(|path| self.alignment(target, entry, &path)).collect()
     }
 
-    /// The alignment through the best part of a segment; `None` if it meets the same known path on both sides. `path_at` returns
-    /// the number of the known path through a cell.
+    /// The alignment through the best part of a segment; `None` if it meets the same known path on both sides.
+    /// `path_at` returns the number of the known path through a cell.
     fn path(
         &mut self,
         target: &Target<'_>,
@@ -202,8 +204,8 @@ impl<'a> Aligner<'a> {
         }
     }
 
-    /// Appends the columns of the best extension from a cell on, step by step. Stops if a step ends on a known path, and returns
-    /// that cell and the number of the path.
+    /// Appends the columns of the best extension from a cell on, step by step. Stops if a step ends on a known path,
+    /// and returns that cell and the number of the path.
     fn extend(
         &mut self,
         target: &Target<'_>,

@@ -1,5 +1,5 @@
-//! A library is read once into memory, with its cost known to the budget from the first sequence on: a file that does not
-//! fit fails early, with what the whole would need.
+//! A library is read once into memory, with its cost known to the budget from the first sequence on: a file that does
+//! not fit fails early, with what the whole would need.
 
 use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{SequenceReader, Source};
@@ -13,8 +13,8 @@ pub struct Library {
 }
 
 impl Library {
-    /// Reads FASTA or FASTQ; names are the first words of the headers. Gaps and stops (`-`, `.`, `*`) are left out, since
-    /// positions in a consensus count its bases. The memory is reserved from `budget` as the library grows.
+    /// Reads FASTA or FASTQ; names are the first words of the headers. Gaps and stops (`-`, `.`, `*`) are left out,
+    /// since positions in a consensus count its bases. The memory is reserved from `budget` as the library grows.
     ///
     /// # Errors
     /// As [`SequenceReader`]'s; [`Error::Input`] if two sequences have one name or there is no sequence;

@@ -1,10 +1,11 @@
 //! Low-complexity words occur everywhere by chance and would flood the seeds, so the table leaves them out.
 //!
-//! This check slides over a sequence with a window the size of a seed and costs a few operations a base. Finished alignments
-//! are corrected for their composition instead (`Scorings::composition_score`), and whole consensi are judged in `families`.
+//! This check slides over a sequence with a window the size of a seed and costs a few operations a base. Finished
+//! alignments are corrected for their composition instead (`Scorings::composition_score`), and whole consensi are
+//! judged in `families`.
 
-/// Recognises windows of low complexity: the score of DUST (A. Morgulis and others, J. Comput. Biol. 13 (2006) 1028) over a
-/// window of the span of a seed pattern, before its division by the number of triplets.
+/// Recognises windows of low complexity: the score of DUST (A. Morgulis and others, J. Comput. Biol. 13 (2006) 1028)
+/// over a window of the span of a seed pattern, before its division by the number of triplets.
 pub(crate) struct SlidingDust {
     /// Triplets of the window, in a ring.
     window: Vec<u8>,
@@ -14,9 +15,9 @@ pub(crate) struct SlidingDust {
     triplet: u8,
 }
 
-/// A window is of low complexity if its score exceeds the number of its triplets by more than this: a mean of about one equal
-/// pair for each triplet. DUST's own threshold is two pairs, over windows of 64 bases; empirical, docs/annotation.md was
-/// measured with it.
+/// A window is of low complexity if its score exceeds the number of its triplets by more than this: a mean of about one
+/// equal pair for each triplet. DUST's own threshold is two pairs, over windows of 64 bases; empirical,
+/// docs/annotation.md was measured with it.
 const SCORE_MARGIN: u32 = 2;
 
 impl SlidingDust {

@@ -1,16 +1,16 @@
-//! Repeats diverge, so a library is found in a genome by sensitive local alignment and not by equal k-mers: every copy of
-//! a query, on both strands, with its columns, divergence and E-value.
+//! Repeats diverge, so a library is found in a genome by sensitive local alignment and not by equal k-mers: every copy
+//! of a query, on both strands, with its columns, divergence and E-value.
 //!
 //! [`search`] has four steps. Each runs in parallel and returns the same result with any number of threads:
 //!
 //! 1. The words of the library under spaced patterns go into a table (`seeds`), without those of low complexity.
-//! 2. One scan of the genome looks up each of its words and extends each hit without gaps (`segments`, `ungapped`). No word
-//!    is dropped because it is frequent.
-//! 3. Segments that score well, alone or chained with others on nearby diagonals (`chain`), are extended with affine gaps
-//!    (`gapped`, `extend`), the best first. A segment on an alignment that is already known is not extended again.
-//! 4. Each alignment is rescored with the scores for its own divergence (`score`), and these set its ends: strict scores
-//!    place the ends of young copies exactly, mild ones reach the ends of old copies. An end at the end of the query is more
-//!    likely than any other.
+//! 2. One scan of the genome looks up each of its words and extends each hit without gaps (`segments`, `ungapped`). No
+//!    word is dropped because it is frequent.
+//! 3. Segments that score well, alone or chained with others on nearby diagonals (`chain`), are extended with affine
+//!    gaps (`gapped`, `extend`), the best first. A segment on an alignment that is already known is not extended again.
+//! 4. Each alignment is rescored with the scores for its own divergence (`score`), and these set its ends: strict
+//!    scores place the ends of young copies exactly, mild ones reach the ends of old copies. An end at the end of the
+//!    query is more likely than any other.
 //!
 //! Tandem repeats are found without a library ([`TandemRepeat`]).
 

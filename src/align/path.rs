@@ -45,8 +45,8 @@ impl Path {
         self.marks[self.marks.len() - 1]
     }
 
-    /// Whether a cell is within the ends of the path and at most `max_offset` diagonals off it. Between two marks the path may
-    /// be on any diagonal from that of the one to that of the other.
+    /// Whether a cell is within the ends of the path and at most `max_offset` diagonals off it. Between two marks the
+    /// path may be on any diagonal from that of the one to that of the other.
     pub(crate) fn passes(&self, text: u32, genome: u32, max_offset: u32) -> bool {
         let (text_end, genome_end) = self.end();
         if !(self.genome..genome_end).contains(&genome) || !(self.text..text_end).contains(&text) {

@@ -1,9 +1,9 @@
 //! Scores must rank copies of any age in one genome, so they are log-odds in one unit and not one fixed matrix.
 //!
-//! A score is the logarithm of how much likelier two bases are in a copy of a given divergence than by chance, in eighths of a
-//! nat: `ln(p(a,b) / (f(a) f(b)))`. Two thirds of the substitutions are transitions, and `f` is the base composition of the
-//! genome. Scores of different divergences can thus be compared, and a match of rare bases counts more than one of frequent
-//! bases. Gaps are affine. E-values after S. Karlin and S. F. Altschul, PNAS 87 (1990) 2264.
+//! A score is the logarithm of how much likelier two bases are in a copy of a given divergence than by chance, in
+//! eighths of a nat: `ln(p(a,b) / (f(a) f(b)))`. Two thirds of the substitutions are transitions, and `f` is the base
+//! composition of the genome. Scores of different divergences can thus be compared, and a match of rare bases counts
+//! more than one of frequent bases. Gaps are affine. E-values after S. Karlin and S. F. Altschul, PNAS 87 (1990) 2264.
 //!
 //! "Empirical" below means: chosen by hand, and the tables of docs/annotation.md were measured with it.
 
@@ -13,7 +13,8 @@ use crate::sequence::NO_BASE;
 /// Units of score in a nat: fine enough that λ of the rounded scores is within 5 % of that of the exact ones.
 pub const SCORE_UNITS: f64 = 8.0;
 
-/// Score of a pair in which one is not ACGT: half a nat below 0, so that nothing is aligned for its runs of N. Empirical.
+/// Score of a pair in which one is not ACGT: half a nat below 0, so that nothing is aligned for its runs of N.
+/// Empirical.
 const UNKNOWN_SCORE: i32 = -4;
 /// Share of transitions among substitutions: twice as many as transversions, about the ratio of human variation.
 const TRANSITION_SHARE: f64 = 2.0 / 3.0;
@@ -25,7 +26,8 @@ const MIN_BASE_SHARE: f64 = 0.05;
 const GAPS_PER_SUBSTITUTION: f64 = 0.02;
 /// Divergence of the youngest copies for which gaps get rarer with divergence.
 const MIN_GAP_DIVERGENCE: f64 = 0.02;
-/// Probability that a gap ends after each of its bases: the lengths are about geometric, with a mean of three. Empirical.
+/// Probability that a gap ends after each of its bases: the lengths are about geometric, with a mean of three.
+/// Empirical.
 const GAP_END: f64 = 0.35;
 /// Share of the log-odds of a gap that opening it costs: the full price breaks old copies at their gaps. Empirical.
 const GAP_OPEN_FACTOR: f64 = 0.85;
@@ -48,8 +50,9 @@ pub struct Scoring {
 }
 
 impl Scoring {
-    /// Scores for copies of which a share `divergence` (0 to 1) of the bases is substituted, in a genome with the shares
-    /// `composition` of T, C, A and G. A and T are counted together, as are C and G, so that both strands score the same.
+    /// Scores for copies of which a share `divergence` (0 to 1) of the bases is substituted, in a genome with the
+    /// shares `composition` of T, C, A and G. A and T are counted together, as are C and G, so that both strands score
+    /// the same.
     pub fn new(divergence: f64, composition: [f64; 4]) -> Self {
         let frequency = strand_composition(composition);
         let is_transition = |a: usize, b: usize| a ^ b == 1;
@@ -93,8 +96,8 @@ impl Scoring {
         self.open + (length as i32 - 1) * self.extend
     }
 
-    /// E-value: the expected number of alignments of at least this score by chance, if `query` bases are searched in `genome`
-    /// bases, both strands.
+    /// E-value: the expected number of alignments of at least this score by chance, if `query` bases are searched in
+    /// `genome` bases, both strands.
     pub fn e_value(&self, score: i32, query: u64, genome: u64) -> f64 {
         2.0 * self.k * query as f64 * genome as f64 * (-self.lambda * f64::from(score)).exp()
     }
@@ -121,8 +124,8 @@ fn pairs_of_bases() -> impl Iterator<Item = (usize, usize)> {
 const LAMBDA_STEPS: usize = 80;
 /// Largest λ that is searched, per unit of score: that of a score of one unit for a match of probability e^-10.
 const MAX_LAMBDA: f64 = 10.0;
-/// Terms of the series of K, and the term at which it may stop: the series converges geometrically, and K is needed to two
-/// digits.
+/// Terms of the series of K, and the term at which it may stop: the series converges geometrically, and K is needed to
+/// two digits.
 const MAX_TERMS: i32 = 60;
 const MIN_TERM: f64 = 1e-4;
 
@@ -175,14 +178,15 @@ fn greatest_divisor(a: i32, b: i32) -> i32 {
     if b == 0 { a } else { greatest_divisor(b, a % b) }
 }
 
-/// Divergences for which there are scores, as RepeatMasker has matrices for 14 to 25 %; closer than a copy's divergence can be
-/// estimated. The oldest copies that are found have about 30 %.
+/// Divergences for which there are scores, as RepeatMasker has matrices for 14 to 25 %; closer than a copy's divergence
+/// can be estimated. The oldest copies that are found have about 30 %.
 const DIVERGENCES: [f64; 7] = [0.02, 0.05, 0.09, 0.13, 0.17, 0.21, 0.26];
-/// Number of the divergence of the general scores: 21 %, mild enough for old copies and selective enough for a whole genome.
+/// Number of the divergence of the general scores: 21 %, mild enough for old copies and selective enough for a whole
+/// genome.
 const GENERAL: usize = 5;
 
-/// Pseudocounts: an alignment's divergence is estimated with this many pairs added, of which so many are substituted (16 %),
-/// since few columns say little.
+/// Pseudocounts: an alignment's divergence is estimated with 25 pairs added, 16 % of them substituted, since
+/// few columns estimate little.
 pub(crate) const PRIOR_PAIRS: f64 = 25.0;
 pub(crate) const PRIOR_SUBSTITUTIONS: f64 = 4.0;
 
@@ -210,8 +214,9 @@ impl Scorings {
         self.nearest(substituted / (f64::from(counts.pairs()) + PRIOR_PAIRS))
     }
 
-    /// The part of a score that the composition of the `matched` T, C, A and G alone explains: two runs of A, or of CA, match
-    /// whatever their origin. After P. Green's adjustment for complexity in cross_match, which RepeatMasker uses too.
+    /// The part of a score that the composition of the `matched` T, C, A and G alone explains: two runs of A, or of CA,
+    /// match whatever their origin. After P. Green's adjustment for complexity in cross_match, which RepeatMasker uses
+    /// too.
     pub(crate) fn composition_score(&self, matched: [u32; 4]) -> i32 {
         let all = f64::from(matched.iter().sum::<u32>());
         let gain = |(&count, expected): (&u32, f64)| match f64::from(count) {
@@ -230,7 +235,8 @@ impl Scorings {
     }
 }
 
-/// The counts of the columns of an alignment with a sequence of a library, and its score with the scores for its divergence.
+/// The counts of the columns of an alignment with a sequence of a library, and its score with the scores for its
+/// divergence.
 pub(crate) fn score_columns(query: &[u8], genome: &[u8], columns: &[Column], scorings: &Scorings) -> (Counts, i32) {
     let counts = Counts::of(query, genome, columns);
     let scoring = scorings.fitting(&counts);
@@ -245,8 +251,8 @@ pub(crate) fn score_columns(query: &[u8], genome: &[u8], columns: &[Column], sco
     (counts, score - scorings.composition_score([t, c, a, g]))
 }
 
-/// Calls `each` after every column with the number of columns so far, those of bases of query and genome, and the score of the
-/// column.
+/// Calls `each` after every column with the number of columns so far, those of bases of query and genome, and the score
+/// of the column.
 pub(crate) fn each_column(
     query: &[u8],
     genome: &[u8],

@@ -1,4 +1,5 @@
-//! The search itself: it charges memory, runs the steps over windows and clusters in parallel, and orders what they find.
+//! The search itself: it charges memory, runs the steps over windows and clusters in parallel, and orders what they
+//! find.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +20,7 @@ use crate::align::undetectable::undetectable;
 use crate::memory::{Budget, Component, Reservation};
 use crate::{Error, Index, Progress, Result, Silent};
 
-/// What a search looks for.
+/// The parameters of a search.
 #[derive(Debug, Clone)]
 pub struct SearchOptions {
     /// Report alignments with an E-value of at most this, over the whole search. The default of 1e-3 expects one false
@@ -29,8 +30,8 @@ pub struct SearchOptions {
     pub max_divergence: f64,
     /// Search these ranges only, each as if it were a contig; `None` searches the whole genome.
     pub within: Option<Vec<ContigRange>>,
-    /// Skip a segment if an alignment of the same sequence and strand already covers it in the genome. Otherwise every unit
-    /// of a tandem repeat is aligned with every unit of its consensus.
+    /// Skip a segment if an alignment of the same sequence and strand already covers it in the genome. Otherwise every
+    /// unit of a tandem repeat is aligned with every unit of its consensus.
     pub skip_nested: bool,
 }
 
@@ -40,7 +41,7 @@ impl Default for SearchOptions {
     }
 }
 
-/// Bases of the genome that one thread scans at a time: enough windows for all threads, each large beside its margins.
+/// Bases of the genome that one thread scans at a time: enough windows for all threads, each much larger than its margins.
 const WINDOW: u32 = 1 << 20;
 /// Bases on either side of a window into which segments extend. Few segments without gaps are longer.
 const MARGIN: u32 = 1 << 12;
@@ -54,8 +55,8 @@ const PURPOSE: &str = "a search";
 
 /// Searches the genome for the sequences of a library. Returns alignments by contig, start, end, query, strand.
 ///
-/// Uses memory for the seed table (about 30 bytes for each base of both strands of the library, and buffers of the threads),
-/// for the segments and for the alignments.
+/// Uses memory for the seed table (about 30 bytes for each base of both strands of the library, and buffers of the
+/// threads), for the segments and for the alignments.
 ///
 /// # Errors
 /// [`Error::Memory`] if the budget is too small; [`Error::Usage`] if the library has more than 2^30 bases;
@@ -116,7 +117,7 @@ struct Thresholds {
     alignment: i32,
 }
 
-/// Segments of one window, with the number of their target and what the budget is charged for them.
+/// Segments of one window, with the number of their target and the reservation of their memory.
 type WindowSegments = (u32, Vec<Segment>, Reservation);
 
 /// One search.
@@ -133,7 +134,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The segments of all windows that a chain may hold, in the order of the windows.
+    /// The segments of all windows that may be in a chain, in the order of the windows.
     fn scan(&self) -> Result<Vec<WindowSegments>> {
         let seeds = SeedTable::new(&self.text);
         let windows: Vec<(u32, u32)> = (0..)
@@ -164,7 +165,7 @@ impl Search<'_> {
             .collect()
     }
 
-    /// The segments of seeds that end in a window, without those that no chain can hold.
+    /// The segments of seeds that end in a window, without those that cannot be in a chain.
     fn scan_window(
         &self,
         target: &Target<'_>,
@@ -246,8 +247,8 @@ impl Search<'_> {
     }
 }
 
-/// The segments of all windows, each once, sorted by entry of the text, target and position; each with the number of its
-/// target.
+/// The segments of all windows, each once, sorted by entry of the text, target and position; each with the number of
+/// its target.
 fn sorted_segments(windows: Vec<WindowSegments>) -> (Vec<(u32, Segment)>, Vec<Reservation>) {
     let mut held = Vec::new();
     let mut all = Vec::with_capacity(windows.iter().map(|(_, segments, _)| segments.len()).sum());

@@ -1,9 +1,9 @@
-//! Old copies share few exact words with their consensus, so seeds are spaced words that also let transitions pass. The words
-//! of the library are kept in a table and the genome is scanned once.
+//! Old copies share few exact words with their consensus, so seeds are spaced words that also let transitions pass. The
+//! words of the library are kept in a table and the genome is scanned once.
 //!
-//! A pattern (B. Ma, J. Tromp and M. Li, PatternHunter, Bioinformatics 18 (2002) 440) requires equal bases at some positions,
-//! two purines or two pyrimidines at others (L. Noé and G. Kucherov, YASS, Nucleic Acids Res. 33 (2005) W540), and nothing at
-//! the rest.
+//! A pattern (B. Ma, J. Tromp and M. Li, PatternHunter, Bioinformatics 18 (2002) 440) requires equal bases at some
+//! positions, two purines or two pyrimidines at others (L. Noé and G. Kucherov, YASS, Nucleic Acids Res. 33 (2005)
+//! W540), and nothing at the rest.
 
 use rayon::prelude::*;
 
@@ -138,8 +138,8 @@ pub(crate) fn min_span() -> u32 {
     patterns().iter().map(|pattern| pattern.span).min().unwrap_or(0)
 }
 
-/// Bits of a slot's number in a table for a text of this many codes: eight slots or more for each code, so that most words of
-/// a genome meet an empty one; 2^16 to 2^24 slots, the most being 4 MiB, the size of a cache.
+/// Bits of a slot's number in a table for a text of this many codes: eight slots or more for each code, so that most
+/// words of a genome meet an empty one; 2^16 to 2^24 slots, the most being 4 MiB, the size of a cache.
 fn slot_bits(text: usize) -> u32 {
     (usize::BITS - text.leading_zeros() + 3).clamp(16, 24)
 }

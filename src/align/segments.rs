@@ -1,5 +1,5 @@
-//! Most seed hits are chance. Extending each without gaps, many at a time, discards those for little and leaves segments that
-//! are worth a chain or an alignment.
+//! Most seed hits are chance. Extending each without gaps, many at a time, discards those for little and leaves
+//! segments that are worth a chain or an alignment.
 
 use crate::align::library_text::LibraryText;
 use crate::align::score::Scoring;
@@ -13,7 +13,8 @@ use crate::sequence::NO_BASE;
 const UNGAPPED_X_DROP: i32 = 80;
 /// Bases of the genome that are looked up before their hits are read, so that the prefetches have time.
 const BATCH: usize = 512;
-/// Bases on either side of a seed that are looked at first: two steps of the extension, within which most chance hits end.
+/// Bases on either side of a seed that are compared first: two steps of the extension, within which most chance hits
+/// end.
 const FIRST_COLUMNS: usize = 56;
 /// Hits that are extended together.
 const HITS: usize = 1 << 10;
@@ -73,7 +74,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Appends the segments of the seeds that end in `genome[from..to]`, with `start` added to their positions in the genome.
+    /// Appends the segments of the seeds that end in `genome[from..to]`, with `start` added to their positions in the
+    /// genome.
     pub(crate) fn scan(&mut self, genome: &[u8], from: usize, to: usize, start: u32, out: &mut Vec<Segment>) {
         self.genome.fill(genome);
         let seeds = self.seeds;

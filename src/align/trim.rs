@@ -1,4 +1,5 @@
-//! If two annotations overlap, one of them is cut. The rest is an alignment of its own, with its own columns, score and E-value.
+//! If two annotations overlap, one of them is cut. The rest is an alignment of its own, with its own columns, score and
+//! E-value.
 
 use std::ops::Range;
 
@@ -36,7 +37,8 @@ impl<'a> Trimmer<'a> {
         Self { query_bases, ..self }
     }
 
-    /// The part of an alignment within a range of its contig, without gaps at its ends; `None` if no pair of bases is left.
+    /// The part of an alignment within a range of its contig, without gaps at its ends; `None` if no pair of bases is
+    /// left.
     ///
     /// # Errors
     /// [`crate::Error::Damaged`].

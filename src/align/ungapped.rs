@@ -1,13 +1,14 @@
-//! Nearly all seed hits end within a few columns, so the extension without gaps decides the speed of a search: both sequences
-//! are packed with two bits a base, 28 columns are compared at once, and four at a time are scored by a table.
+//! Nearly all seed hits end within a few columns, so the extension without gaps decides the speed of a search: both
+//! sequences are packed with two bits a base, 28 columns are compared at once, and four at a time are scored by a
+//! table.
 
 use crate::align::score::Scoring;
 use crate::sequence::NO_BASE;
 
 /// Bases before the first and after the last that read as gaps: more than one comparison looks beyond an end.
 const PAD: usize = 64;
-/// Columns compared at once: what a word of 64 bits holds of a sequence that may start at any of the four bases of a byte,
-/// in whole groups.
+/// Columns compared at once: a word of 64 bits has 32 bases, of which up to three come before the first column, and
+/// columns are scored in whole groups.
 const COLUMNS: usize = 28;
 /// Columns scored by one entry of a table of 256.
 const GROUP: usize = 4;
@@ -62,7 +63,8 @@ impl PackedCodes {
         crate::memory::system::prefetch(&self.gaps, (at + PAD) / 8);
     }
 
-    /// At least 28 bases from `at - PAD` on, and marks of at least 56 positions without a base, the first in the lowest bits.
+    /// At least 28 bases from `at - PAD` on, and marks of at least 56 positions without a base, the first in the lowest
+    /// bits.
     #[inline(always)]
     fn read(&self, at: usize) -> (u64, u64) {
         (word(&self.bases, at / 4) >> (2 * (at % 4)), word(&self.gaps, at / 8) >> (at % 8))
@@ -130,9 +132,9 @@ impl UngappedExtender {
         }
     }
 
-    /// The best of the first `max_columns` columns, up to a gap or the X-drop. `columns` returns the kinds of the 28 columns
-    /// after a number of columns, the nearest in the lowest bits or, leftward, in the highest of 56, and how many of them
-    /// come before a gap.
+    /// The best of the first `max_columns` columns, up to a gap or the X-drop. `columns` returns the kinds of the 28
+    /// columns after a number of columns, the nearest in the lowest bits or, leftward, in the highest of 56, and how
+    /// many of them come before a gap.
     #[inline(always)]
     fn extend(&self, leftward: bool, max_columns: usize, columns: impl Fn(usize) -> (u64, usize)) -> UngappedExtent {
         let steps = if leftward { &self.left } else { &self.right };

@@ -1,8 +1,9 @@
-//! The bases to mask come as an annotation of any size and order. They are merged while they are read, in bounded memory.
+//! The bases to mask come as an annotation of any size and order. They are merged while they are read, in bounded
+//! memory.
 //!
-//! The sorted lists are our own: rangemap keeps ranges in a B-tree, whose nodes use more memory than a list and cannot be
-//! charged to a budget before they are allocated, and a bit for each base (fixedbitset) needs memory for the whole genome,
-//! whatever the annotation.
+//! The sorted lists are our own: rangemap keeps ranges in a B-tree, whose nodes use more memory than a list and cannot
+//! be charged to a budget before they are allocated, and a bit for each base (fixedbitset) needs memory for the whole
+//! genome, whatever the annotation.
 
 use std::ops::Range;
 use std::path::Path;
@@ -61,8 +62,8 @@ fn halves(id: u64) -> [u32; 2] {
 /// First capacity of a list, in items.
 const FIRST_ITEMS: usize = 1 << 12;
 
-/// A sorted list without duplicates. Items are appended; a full list is sorted and merged in place, and grows by half unless
-/// that halved it. So its capacity is at most one and a half times the items that were pushed.
+/// A sorted list without duplicates. Items are appended; a full list is sorted and merged in place, and grows by half
+/// unless that halved it. So its capacity is at most one and a half times the items that were pushed.
 struct MergedList<T> {
     items: Vec<T>,
     held: Reservation,
@@ -112,12 +113,12 @@ pub(crate) struct Intervals {
 }
 
 impl Intervals {
-    /// Reads an annotation: BED, GFF3, GTF, `.out` or TSV, detected by its rows. The intervals are the union of all features,
-    /// except that of a feature whose parts are all of the type `match_part` only the parts count.
+    /// Reads an annotation: BED, GFF3, GTF, `.out` or TSV, detected by its rows. The intervals are the union of all
+    /// features, except that of a feature whose parts are all of the type `match_part` only the parts count.
     ///
     /// # Errors
-    /// [`Error::Input`] with the line, if it cannot be read or is not within a contig of the index; [`Error::Memory`], which
-    /// names what the whole file needs; [`Error::Io`]; [`Error::Damaged`].
+    /// [`Error::Input`] with the line, if it cannot be read or is not within a contig of the index; [`Error::Memory`],
+    /// which names what the whole file needs; [`Error::Io`]; [`Error::Damaged`].
     pub(crate) fn read(index: &Index, path: &Path) -> Result<Self> {
         let mut reading = Reading::new(index);
         let mut lines = Lines::open(&Source::new(path), index.budget())?;

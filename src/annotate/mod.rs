@@ -1,8 +1,9 @@
-//! A search finds alignments that overlap and fragments of copies; an annotation assigns each base to one copy of one repeat.
+//! A search finds alignments that overlap and fragments of copies; an annotation assigns each base to one copy of one
+//! repeat.
 //!
-//! [`annotate`] searches, then resolves overlaps best first: of two alignments that overlap, the one with the better score
-//! keeps the shared bases and the other is cut to the rest. Fragments of one copy that a deletion, an insertion or a copy of
-//! another family separates get one number. Tandem repeats compete with families.
+//! [`annotate`] searches, then resolves overlaps best first: of two alignments that overlap, the one with the better
+//! score keeps the shared bases and the other is cut to the rest. Fragments of one copy that a deletion, an insertion
+//! or a copy of another family separates get one number. Tandem repeats compete with families.
 
 mod copy;
 mod intervals;
@@ -52,8 +53,8 @@ pub fn annotate(
     Ok(numbered(resolve(found, options.max_e_value, |alignment, range| trimmer.trim(alignment, range))?))
 }
 
-/// As [`annotate`], with the tandem repeats of the genome, which the library need not have: simple repeats and satellites. Each
-/// array with a copy is added to the library as a sequence, so that copies refer to it as to others.
+/// As [`annotate`], with the tandem repeats of the genome, which the library need not have: simple repeats and
+/// satellites. Each array with a copy is added to the library as a sequence, so that copies refer to it as to others.
 ///
 /// # Errors
 /// As [`search`](crate::align::search)'s.
@@ -95,8 +96,8 @@ pub fn annotate_with_tandem_repeats(
     Ok(numbered(copies))
 }
 
-/// Nested alignments of a sequence with itself have no bases left after overlaps are resolved, so they are not made: a unit of a
-/// tandem repeat would be aligned with every unit of its consensus.
+/// Nested alignments of a sequence with itself have no bases left after overlaps are resolved, so they are not made: a
+/// unit of a tandem repeat would be aligned with every unit of its consensus.
 fn without_nested(options: &SearchOptions) -> SearchOptions {
     SearchOptions { skip_nested: true, ..options.clone() }
 }
@@ -108,7 +109,8 @@ fn numbered(mut copies: Vec<Alignment>) -> Vec<RepeatCopy> {
     copies.into_iter().zip(ids).map(|(alignment, id)| RepeatCopy { id, alignment }).collect()
 }
 
-/// Cuts alignments, best first, so that none overlaps another. The rest of one is kept if its E-value is at most `max_e_value`.
+/// Cuts alignments, best first, so that none overlaps another. The rest of one is kept if its E-value is at most
+/// `max_e_value`.
 fn resolve(
     mut found: Vec<Alignment>,
     max_e_value: f64,

@@ -1,5 +1,5 @@
-//! Reports and comparisons need numbers of bounded size, not millions of copies: sums by class and family, by divergence and
-//! length of the copies, and along the contigs.
+//! Reports and comparisons need numbers of bounded size, not millions of copies: sums by class and family, by
+//! divergence and length of the copies, and along the contigs.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,8 @@ pub struct FamilySummary {
     pub fragments: u64,
     /// Bases of the genome.
     pub bases: u64,
-    /// Mean CpG-adjusted Kimura distance in per cent, weighted by bases; a fragment with an infinite distance counts 100.
+    /// Mean CpG-adjusted Kimura distance in per cent, weighted by bases; a fragment with an infinite distance counts
+    /// 100.
     pub divergence: f64,
 }
 

@@ -1,7 +1,7 @@
-//! To compare genomes across databases, contigs carry the digests by which they are known elsewhere: MD5, the M5 tag of SAM
-//! headers (SAM specification, 1.3.2), and the GA4GH refget digest (sha512t24u:
-//! <https://samtools.github.io/hts-specs/refget.html>). Both are of the letters as read, in upper case, without line ends and
-//! with U as T: a genome spelled as RNA has the digests of its DNA.
+//! To compare genomes across databases, contigs carry the digests by which they are known elsewhere: MD5, the M5 tag of
+//! SAM headers (SAM specification, 1.3.2), and the GA4GH refget digest (sha512t24u:
+//! <https://samtools.github.io/hts-specs/refget.html>). Both are of the letters as read, in upper case, without line
+//! ends and with U as T: a genome spelled as RNA has the digests of its DNA.
 
 use std::ops::Range;
 
@@ -9,7 +9,6 @@ use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
-use sha2::digest::Output;
 
 use crate::Result;
 use crate::genome::twobit::{Case, OtherLetters, TwoBitSequence};
@@ -24,7 +23,8 @@ pub struct ContigDigest {
     pub md5: [u8; 16],
     /// The first 24 bytes of SHA-512.
     pub sha512t24: [u8; 24],
-    /// Letters that are neither A, C, G, T nor N. The packed genome stores them as N, the digests are of the letters read.
+    /// Letters that are neither A, C, G, T nor N. The packed genome stores them as N, the digests are of the letters
+    /// read.
     pub other_letters: u64,
 }
 
@@ -56,14 +56,15 @@ impl RefgetDigester {
         self.sha512.update(&self.upper);
     }
 
-    /// The digest of the letters so far: the first 24 bytes of their SHA-512. The next letters belong to another contig.
+    /// The digest of the letters so far: the first 24 bytes of their SHA-512. The next letters belong to another
+    /// contig.
     pub(crate) fn finish(&mut self) -> [u8; 24] {
         cut(&self.sha512.finalize_reset())
     }
 }
 
-/// Digests of `contigs` contigs, in order, on the current rayon pool. `sequence` returns each from the packed genome; `others`,
-/// ascending, are the letters that it stores as N.
+/// Digests of `contigs` contigs, in order, on the current rayon pool. `sequence` returns each from the packed genome;
+/// `others`, ascending, are the letters that it stores as N.
 pub(crate) fn digest_contigs<'a>(
     contigs: usize,
     sequence: impl Fn(usize) -> Result<TwoBitSequence<'a>> + Sync,
@@ -71,11 +72,8 @@ pub(crate) fn digest_contigs<'a>(
 ) -> Result<Vec<ContigDigest>> {
     let first_of = |number: usize| others.partition_point(|run| (run.contig as usize) < number);
     let digest = |number: usize| {
-        let letters = Letters { sequence: sequence(number)?, others: &others[first_of(number)..first_of(number + 1)] };
-        // Two tasks, so that a genome of one contig keeps two threads busy.
-        let (md5, sha512) = rayon::join(|| letters.digest::<md5::Md5>(), || letters.digest::<sha2::Sha512>());
-        let other_letters = letters.others.iter().map(|run| u64::from(run.length)).sum();
-        Ok(ContigDigest { md5: cut(&md5), sha512t24: cut(&sha512), other_letters })
+        let others = &others[first_of(number)..first_of(number + 1)];
+        Ok(Letters { sequence: sequence(number)?, others }.digest())
     };
     (0..contigs).into_par_iter().map(digest).collect()
 }
@@ -87,14 +85,20 @@ struct Letters<'a> {
 }
 
 impl Letters<'_> {
-    fn digest<D: Digest>(&self) -> Output<D> {
-        let (mut digest, mut piece) = (D::new(), Vec::new());
+    /// Both digests, in one pass.
+    fn digest(&self) -> ContigDigest {
+        let (mut md5, mut sha512, mut piece) = (md5::Md5::new(), sha2::Sha512::new(), Vec::new());
         let length = self.sequence.length();
         for start in (0..length).step_by(PIECE as usize) {
             self.unpack(start..length.min(start + PIECE), &mut piece);
-            digest.update(&piece);
+            md5.update(&piece);
+            sha512.update(&piece);
         }
-        digest.finalize()
+        ContigDigest {
+            md5: cut(&md5.finalize()),
+            sha512t24: cut(&sha512.finalize()),
+            other_letters: self.others.iter().map(|run| u64::from(run.length)).sum(),
+        }
     }
 
     /// Replaces `piece` with a range of the letters.
@@ -156,7 +160,10 @@ mod tests {
         /// A packed contig, with its N and other letters, has the digests of its text.
         #[test]
         fn of_the_letters(
-            contigs in prop::collection::vec("[ACGTacgt]{0,200}|[ACGTNnRrYy]{0,90}|(N{1,40}R{1,40}[acgt]{0,40}){0,4}", 0..12),
+            contigs in prop::collection::vec(
+                "[ACGTacgt]{0,200}|[ACGTNnRrYy]{0,90}|(N{1,40}R{1,40}[acgt]{0,40}){0,4}",
+                0..12,
+            ),
             part in 1usize..100,
         ) {
             let letters: Vec<&[u8]> = contigs.iter().map(|c| c.as_bytes()).collect();

@@ -1,5 +1,5 @@
-//! The packed genome is useful without any index: contigs, the .2bit file with their bases, and the digests by which they are
-//! known elsewhere.
+//! The packed genome is useful without any index: contigs, the .2bit file with their bases, and the digests by which
+//! they are known elsewhere.
 //!
 //! All intervals are 0-based and half-open.
 

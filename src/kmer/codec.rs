@@ -1,5 +1,5 @@
-//! The layout of an index follows from how k-mers map to integers, so all of it is in one type: encoding, canonical form and
-//! mixer.
+//! The layout of an index follows from how k-mers map to integers, so all of it is in one type: encoding, canonical
+//! form and mixer.
 
 use crate::kmer::strand::Strand;
 use crate::sequence::{BASES, base_code};

@@ -1,5 +1,5 @@
-//! Adjacent k-mers share most bases, so an index of many of them is smaller if it stores them as super-k-mers: runs of k-mers
-//! that have one minimizer.
+//! Adjacent k-mers share most bases, so an index of many of them is smaller if it stores them as super-k-mers: runs of
+//! k-mers that have one minimizer.
 
 use std::ops::Range;
 
@@ -7,8 +7,8 @@ use crate::Result;
 use crate::kmer::codec::{KmerCodec, low_mask, odd_inverse, reverse_complement_word};
 use crate::kmer::scan::{BLOCK, LANES, big_endian};
 
-/// The minimizers of k-mers: of the m-mers of a k-mer, the one with the smallest hash (M. Roberts et al., Bioinformatics 20,
-/// 2004; S. Schleimer et al., SIGMOD 2003).
+/// The minimizers of k-mers: of the m-mers of a k-mer, the one with the smallest hash (M. Roberts et al.,
+/// Bioinformatics 20, 2004; S. Schleimer et al., SIGMOD 2003).
 ///
 /// m is odd, so that no m-mer is its own reverse complement, and a k-mer and its reverse complement have the same
 /// minimizer at the same bases. If the smallest hash occurs more than once in a k-mer, the minimizer is the first of
@@ -24,7 +24,8 @@ pub(crate) struct Minimizers {
 /// Adjacent k-mers that have the same minimizer at the same bases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SuperKmer {
-    /// Key of the minimizer: its hash multiplied by [`KEY`], since minimizers have small hashes and keys should be even.
+    /// Key of the minimizer: its hash multiplied by [`KEY`], since minimizers have small hashes and keys should be
+    /// even.
     pub(crate) key: u64,
     /// First base of the minimizer.
     pub(crate) at: u64,
@@ -55,8 +56,8 @@ struct Block {
 }
 
 impl Minimizers {
-    /// Minimizers of `m` bases for k-mers of `k` bases. m is odd, at most 25, and 1 to 16 less than k, so that a context has at
-    /// most 64 bits and a hash leaves space for an offset.
+    /// Minimizers of `m` bases for k-mers of `k` bases. m is odd, at most 25, and 1 to 16 less than k, so that a
+    /// context has at most 64 bits and a hash leaves space for an offset.
     ///
     /// # Errors
     /// A sentence, if m and k do not fit.
@@ -95,8 +96,8 @@ impl Minimizers {
         self.minimizer.kmer_of_hash(key.wrapping_mul(self.key_inverse) & self.minimizer.hash_mask)
     }
 
-    /// Calls `each` for the super-k-mers of the bases `range` of packed sequence, in order; `at` counts from the start of
-    /// `packed`.
+    /// Calls `each` for the super-k-mers of the bases `range` of packed sequence, in order; `at` counts from the start
+    /// of `packed`.
     #[inline(always)]
     pub(crate) fn scan_packed(&self, packed: &[u8], range: Range<u64>, mut each: impl FnMut(SuperKmer)) {
         struct Open {
@@ -272,8 +273,9 @@ fn bases_at(packed: &[u8], start: u64) -> u64 {
     big_endian(packed, at) << shift | next >> (8 - shift)
 }
 
-/// Hashes `count` m-mers from base `start` on and finds the minimum of every `span` neighbours: hash and, below it, index in
-/// the block, so that the first of equal hashes is the smallest. Returns the index of the result in `block.minima`.
+/// Hashes `count` m-mers from base `start` on and finds the minimum of every `span` neighbours: hash and, below it,
+/// index in the block, so that the first of equal hashes is the smallest. Returns the index of the result in
+/// `block.minima`.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512dq+avx512vl", "x86_64+avx2+bmi2"))]
 fn window_minima(codec: &KmerCodec, packed: &[u8], start: u64, span: usize, block: &mut Block, count: usize) -> usize {
     codec.hash_windows::<true>(packed, start, &mut block.hashes, &mut block.strands, count);
@@ -294,8 +296,8 @@ fn window_minima(codec: &KmerCodec, packed: &[u8], start: u64, span: usize, bloc
     outcome
 }
 
-/// Finds the minimizers of at most [`KMERS`] k-mers: hash, bases before it, whether it reads on its reverse strand. One loop
-/// over lanes is one vector operation; each lane is a k-mer.
+/// Finds the minimizers of at most [`KMERS`] k-mers: hash, bases before it, whether it reads on its reverse strand. One
+/// loop over lanes is one vector operation; each lane is a k-mer.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512dq+avx512vl", "x86_64+avx2+bmi2"))]
 fn minimizers_of(minimizer: &KmerCodec, codec: &KmerCodec, kmers: &[u64], found: &mut [(u64, u32, bool); KMERS]) {
     let flank = codec.k - minimizer.k;

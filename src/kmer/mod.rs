@@ -1,5 +1,5 @@
-//! Everything in an index is looked up by k-mers as integers: encoding, strands, the canonical form, an invertible mixer,
-//! minimizers, and scanning of packed and ASCII bases.
+//! Everything in an index is looked up by k-mers as integers: encoding, strands, the canonical form, an invertible
+//! mixer, minimizers, and scanning of packed and ASCII bases.
 //!
 //! A base is two bits as in UCSC's .2bit files: T=0, C=1, A=2, G=3, so the complement is `xor 2`. A k-mer of k bases
 //! (1 to 32) is a `u64` with its first base in the highest of the 2k bits used.

@@ -1,5 +1,5 @@
-//! Hashing the k-mers of a genome is the inner loop of a build: eight are hashed side by side in the lanes of vectors. Text is
-//! scanned base by base, since pieces of it arrive in any length.
+//! Hashing the k-mers of a genome is the inner loop of a build: eight are hashed side by side in the lanes of vectors.
+//! Text is scanned base by base, since pieces of it arrive in any length.
 
 use std::ops::Range;
 
@@ -56,7 +56,8 @@ impl KmerCodec {
         }
     }
 
-    /// Hashes and strands of the `count` k-mers that start at base `start` and after it. Up to [`LANES`] - 1 more are written.
+    /// Hashes and strands of the `count` k-mers that start at base `start` and after it. Up to [`LANES`] - 1 more are
+    /// written.
     #[inline(always)]
     pub(crate) fn hash_windows<const ODD: bool>(
         &self,

@@ -1,5 +1,5 @@
-//! Workers format what they look up, so that the one writer only copies. Rows must not depend on where batches were cut, so
-//! results at the ends of a batch are joined with those of its neighbours.
+//! Workers format what they look up, so that the one writer only copies. Rows must not depend on where batches were
+//! cut, so results at the ends of a batch are joined with those of its neighbours.
 
 use std::io::Write;
 use std::ops::Range;
@@ -118,8 +118,8 @@ fn fill(
     }
 }
 
-/// Formats the runs of a part. A run at an end of the part that is not an end of the sequence is kept for the writer, which
-/// joins it with its other half.
+/// Formats the runs of a part. A run at an end of the part that is not an end of the sequence is kept for the writer,
+/// which joins it with its other half.
 fn runs(part: &Part, starts: &[u64], frequencies: &[u64], rows: &dyn Rows, answer: &mut Answer) {
     let mut all = starts.iter().copied().zip(frequencies.iter().copied()).peekable();
     let mut is_first = true;

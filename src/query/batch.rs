@@ -1,4 +1,5 @@
-//! A long sequence is cut and short ones are joined, so that batches have one size. Parts remember what they are part of.
+//! A long sequence is cut and short ones are joined, so that batches have one size. Parts remember what they are part
+//! of.
 
 /// A part of a sequence, or all of it.
 pub(super) struct Part {

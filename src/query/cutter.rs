@@ -1,4 +1,5 @@
-//! One reader feeds all workers, so cutting does nothing but copy bases; a sequence of any length passes in bounded memory.
+//! One reader feeds all workers, so cutting does nothing but copy bases; a sequence of any length passes in bounded
+//! memory.
 
 use crate::genome::Case;
 use crate::memory::Budget;
@@ -10,7 +11,8 @@ use crate::{Index, Progress, Result};
 
 /// Bases of a region that are unpacked at a time.
 const UNPACKED: u64 = 1 << 16;
-/// Bases of a batch for each of its parts, at least: many short sequences end a batch early, since parts use memory too.
+/// Bases of a batch for each of its parts, at least: many short sequences end a batch early, since parts use memory
+/// too.
 const MIN_BASES_PER_PART: usize = 16;
 
 /// Cuts sequences into parts and collects parts in batches.

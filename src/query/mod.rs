@@ -1,7 +1,7 @@
 //! Users ask an index for the k-mers of sequences and regions; the answer streams, whatever the length of the input.
 //!
-//! One thread reads the input and cuts it into batches (`cutter`), the pool looks up and formats them (`answers`), and one
-//! thread writes them in input order (`pipeline`). The bytes of all batches in flight are bounded.
+//! One thread reads the input and cuts it into batches (`cutter`), the pool looks up and formats them (`answers`), and
+//! one thread writes them in input order (`pipeline`). The bytes of all batches in flight are bounded.
 
 mod answers;
 mod batch;

@@ -1,8 +1,8 @@
-//! Input, work and output overlap, and their memory must stay bounded: one thread makes batches, the pool works on them, and
-//! one thread writes the results in order.
+//! Input, work and output overlap, and their memory must stay bounded: one thread makes batches, the pool works on
+//! them, and one thread writes the results in order.
 //!
-//! A batch is charged before it is made, and until its result is written. A slow writer blocks the workers, and they block the
-//! reader.
+//! A batch is charged before it is made, and until its result is written. A slow writer blocks the workers, and they
+//! block the reader.
 
 use parking_lot::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -11,8 +11,8 @@ use crate::memory::buffers::Window;
 use crate::memory::{Budget, Component, Reservation};
 use crate::{Error, Result};
 
-/// Bytes of batches in flight: a quarter of the budget, and no more than keep all threads, reader and writer busy with batches
-/// of `batch_bytes`.
+/// Bytes of batches in flight: a quarter of the budget, and no more than keep all threads, reader and writer busy with
+/// batches of `batch_bytes`.
 pub(crate) fn max_in_flight(budget: &Budget, batch_bytes: u64) -> u64 {
     let threads = rayon::current_num_threads() as u64;
     (budget.limit() / 4).min((threads + 4).saturating_mul(batch_bytes))
@@ -78,8 +78,8 @@ fn receive<T>(receiver: &Mutex<Receiver<Batch<T>>>) -> Option<Batch<T>> {
     receiver.lock().recv().ok()
 }
 
-/// Runs `read` and `write` on threads of their own and as many workers as the pool has threads, each made by `worker`. At most
-/// `max_bytes` are in flight. A worker resizes the batch's charge to the bytes of its result.
+/// Runs `read` and `write` on threads of their own and as many workers as the pool has threads, each made by `worker`.
+/// At most `max_bytes` are in flight. A worker resizes the batch's charge to the bytes of its result.
 ///
 /// # Errors
 /// The first of a worker, else that of `write`, else that of `read`.
@@ -166,15 +166,15 @@ mod tests {
 
     const BATCH: u64 = 1000;
 
-    /// Runs 200 batches whose writer stops at the first until `expected` are read, and some time more. Returns how many were
-    /// read by then.
-    fn read_while_the_writer_stands(budget: &Budget, most: u64, expected: u64) -> u64 {
+    /// Runs 200 batches whose writer stops at the first until `expected` are read, and some time more. Returns how many
+    /// were read by then.
+    fn read_while_the_writer_waits(budget: &Budget, max_bytes: u64, expected: u64) -> u64 {
         let (read, stood) = (AtomicU64::new(0), AtomicU64::new(0));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().expect("a pool");
         let outcome = pool.install(|| {
             in_batches(
                 budget,
-                most,
+                max_bytes,
                 |feed: &mut Feed<u64>| {
                     for number in 0..200 {
                         let charge = feed.admit(BATCH);
@@ -210,8 +210,8 @@ mod tests {
 
     #[test]
     fn read_ahead_shrinks_with_the_budget_and_nothing_waits_for_ever() {
-        let check = |budget: &Budget, most, expected| {
-            assert_eq!(read_while_the_writer_stands(budget, most, expected), expected, "{most} B in flight");
+        let check = |budget: &Budget, max_bytes, expected| {
+            assert_eq!(read_while_the_writer_waits(budget, max_bytes, expected), expected, "{max_bytes} B in flight");
         };
         let plenty = Budget::new(1 << 30);
         check(&plenty, 64 * BATCH, 64);

@@ -16,12 +16,13 @@ use crate::{Index, Progress, Result};
 const MAX_SUMMARY_BATCH: u64 = 4 << 20;
 /// The same with rows of k-mers: formatting dominates, and memory would be charged long before it is filled.
 const MAX_ROWS_BATCH: u64 = 1 << 18;
-/// Least bases of a batch, below which the cost of handing it over shows; and the size from which on a known input is divided
-/// so that every thread has a batch soon.
+/// Least bases of a batch, below which the cost of handing it over shows; and the size from which on a known input is
+/// divided so that every thread has a batch soon.
 const MIN_BATCH: u64 = 1 << 14;
 const MIN_DIVIDED_BATCH: u64 = 1 << 18;
 
-/// Bytes for each base of a batch: the base, its hash (later its frequency), its start, and its entry among the look-ups.
+/// Bytes for each base of a batch: the base, its hash (later its frequency), its start, and its entry among the
+/// look-ups.
 const BYTES_PER_BASE: u64 = 1 + 8 + 8 + 16;
 /// Bytes of a row of a k-mer or a run: an estimate, corrected once the rows are formatted.
 const BYTES_PER_ROW: u64 = 32;
@@ -36,12 +37,12 @@ pub enum Sequences<'a> {
     RegionStream(&'a mut (dyn Iterator<Item = Result<Region>> + Send)),
 }
 
-/// Looks up all k-mers of `sequences` and writes the rows of `detail`, in input order. `batch_size` is the most bases that are
-/// looked up together; without it the size follows from input and budget.
+/// Looks up all k-mers of `sequences` and writes the rows of `detail`, in input order. `batch_size` is the most bases
+/// that are looked up together; without it the size follows from input and budget.
 ///
 /// # Errors
-/// [`Error::Input`](crate::Error::Input) for input that cannot be read; [`Error::NotInIndex`](crate::Error::NotInIndex) for
-/// regions outside the genome; [`Error::Io`](crate::Error::Io); [`Error::Damaged`](crate::Error::Damaged).
+/// [`Error::Input`](crate::Error::Input) for input that cannot be read; [`Error::NotInIndex`](crate::Error::NotInIndex)
+/// for regions outside the genome; [`Error::Io`](crate::Error::Io); [`Error::Damaged`](crate::Error::Damaged).
 pub fn query_sequences(
     index: &Index,
     sequences: Sequences<'_>,

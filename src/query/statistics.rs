@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// A summary of the k-mers of one sequence. Frequencies are those in the indexed genome; 0 for k-mers that are not stored.
+/// A summary of the k-mers of one sequence. Frequencies are those in the indexed genome; 0 for k-mers that are not
+/// stored.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SequenceStatistics {
     /// Name of the sequence, or the region.
@@ -53,7 +54,8 @@ impl Default for Median {
 }
 
 impl Tally {
-    /// Counts frequencies. If they are `whole`, all of a sequence, no histogram is needed: many short sequences are cheap.
+    /// Counts frequencies. If they are `whole`, all of a sequence, no histogram is needed: many short sequences are
+    /// cheap.
     pub(crate) fn of(frequencies: &[u64], whole: bool) -> Self {
         let mut tally = Self { kmers: frequencies.len() as u64, ..Self::default() };
         for &frequency in frequencies {

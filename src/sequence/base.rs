@@ -1,7 +1,8 @@
-//! One code for bases in the whole program, that of .2bit, so that packed sequence is compared and complemented as it is.
+//! One code for bases in the whole program, that of .2bit, so that packed sequence is compared and complemented as it
+//! is.
 
-/// Two-bit code of an ASCII base of either case, or `None` for anything but ACGT and U, the T of RNA: T=0, C=1, A=2, G=3,
-/// as in .2bit, so that the complement is `xor 2`.
+/// Two-bit code of an ASCII base of either case, or `None` for anything but ACGT and U, the T of RNA: T=0, C=1, A=2,
+/// G=3, as in .2bit, so that the complement is `xor 2`.
 #[inline]
 pub const fn base_code(ascii: u8) -> Option<u64> {
     match ascii {
@@ -52,8 +53,8 @@ pub(crate) fn reverse_complement(codes: &[u8]) -> impl Iterator<Item = u8> + '_ 
     codes.iter().rev().map(|&code| complement(code))
 }
 
-/// The reverse complement of upper-case letters; anything but ACGT stays as it is. Letters have their own function because
-/// codes lose what is not ACGT.
+/// The reverse complement of upper-case letters; anything but ACGT stays as it is. Letters have their own function
+/// because codes lose what is not ACGT.
 pub(crate) fn reverse_complement_letters(letters: &[u8]) -> Vec<u8> {
     let other = |&letter: &u8| match letter {
         b'A' => b'T',

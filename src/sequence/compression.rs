@@ -1,5 +1,5 @@
-//! Genomes are published compressed, in several codecs and often as many concatenated streams. All are decoded in memory that
-//! the budget knows of.
+//! Genomes are published compressed, in several codecs and often as many concatenated streams. All are decoded in
+//! memory that the budget knows of.
 //!
 //! A file is a sequence of streams of one codec, with nothing but zeros between and after them.
 
@@ -24,17 +24,19 @@ pub(crate) enum Codec {
     Xz,
 }
 
-/// Bytes of the start of a stream that [`Codec::of`] and [`Codec::memory`] need at most: the headers of an xz stream and of
-/// its first block.
+/// Bytes of the start of a stream that [`Codec::of`] and [`Codec::memory`] need at most: the headers of an xz stream
+/// and of its first block.
 pub(crate) const STREAM_START: usize = 12 + 1024;
 
 /// Memory of a decoder besides its window (bytes): an upper bound for the tables and buffers of libzstd and liblzma.
 const DECODER: u64 = 1 << 20;
-/// Memory of a bzip2 decoder by its manual, 4 bytes for each byte of a block (bytes for each of its nine sizes of 100,000).
+/// Memory of a bzip2 decoder by its manual, 4 bytes for each byte of a block (bytes for each of its nine sizes of
+/// 100,000).
 const BZIP2_BLOCK: u64 = 400_000;
 
 impl Codec {
-    /// The codec of a stream with this start. A zstd file may begin with a skippable frame (RFC 8878, 3.1.2), as pzstd's do.
+    /// The codec of a stream with this start. A zstd file may begin with a skippable frame (RFC 8878, 3.1.2), as
+    /// pzstd's do.
     pub(crate) fn of(start: &[u8]) -> Option<Self> {
         match start {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),

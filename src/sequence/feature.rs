@@ -13,7 +13,8 @@ pub(crate) enum FeatureFormat {
     Out,
     /// GFF3, GTF and GFF2 (<https://github.com/The-Sequence-Ontology/Specifications/blob/master/gff3.md>).
     Gff,
-    /// BED of three columns or more (<https://samtools.github.io/hts-specs/BEDv1.pdf>), bedGraph, and the TSV of `annotate`.
+    /// BED of three columns or more (<https://samtools.github.io/hts-specs/BEDv1.pdf>), bedGraph, and the TSV of
+    /// `annotate`.
     Bed,
 }
 
@@ -95,7 +96,7 @@ impl FeatureParser {
     /// Reads a line without its end. A line that starts with `#` is a row of a contig if `is_contig` knows its name.
     ///
     /// # Errors
-    /// A sentence on what is wrong with the line.
+    /// A sentence on the problem of the line.
     pub(crate) fn line<'l>(&mut self, line: &'l str, is_contig: impl Fn(&str) -> bool) -> Result<Line<'l>, String> {
         if self.format.is_none() && line.starts_with("##gff-version") {
             self.named = Some(FeatureFormat::Gff);
@@ -135,11 +136,11 @@ impl FeatureParser {
     }
 }
 
-/// Reads a line of BED (0-based, half-open); `None` for a comment, a `track` or `browser` line and a blank line. A line that
-/// begins with `#` is a row if `is_contig` knows the name and its second and third columns are numbers.
+/// Reads a line of BED (0-based, half-open); `None` for a comment, a `track` or `browser` line and a blank line. A line
+/// that begins with `#` is a row if `is_contig` knows the name and its second and third columns are numbers.
 ///
 /// # Errors
-/// A sentence on what is wrong with the line.
+/// A sentence on the problem of the line.
 pub fn parse_bed_line(line: &str, is_contig: impl Fn(&str) -> bool) -> Result<Option<Region>, String> {
     if is_header(Some(FeatureFormat::Bed), line, &is_contig) {
         return Ok(None);

@@ -1,4 +1,5 @@
-//! Users give files of other formats by mistake. A message that names the format and a tool that converts it saves a search.
+//! Users give files of other formats by mistake. A message that names the format and a tool that converts it saves a
+//! search.
 
 /// A format: offset of its mark, the mark, its name, and the remedy.
 type Foreign = (usize, &'static [u8], &'static str, &'static str);

@@ -1,4 +1,5 @@
-//! Formats are detected by several bytes, and a pipe may return one at a time: `BufRead` alone cannot look that far ahead.
+//! Formats are detected by several bytes, and a pipe may return one at a time: `BufRead` alone cannot look that far
+//! ahead.
 
 use std::io::{self, BufRead, Read};
 
@@ -18,7 +19,8 @@ impl<R: Read> Input<R> {
         Self { inner, buffer: vec![0; capacity].into(), start: 0, end: 0 }
     }
 
-    /// The next bytes, without consuming them: `count` (at most the capacity) or more, fewer only at the end of the input.
+    /// The next bytes, without consuming them: `count` (at most the capacity) or more, fewer only at the end of the
+    /// input.
     pub(crate) fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
         if self.start + count > self.buffer.len() {
             self.buffer.copy_within(self.start..self.end, 0);

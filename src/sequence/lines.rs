@@ -81,8 +81,8 @@ impl Lines {
         Ok(Some((self.number, &self.line)))
     }
 
-    /// The items that `parse` returns for lines, without those for which it returns `None`. Its second argument turns a problem
-    /// into an error that names the line.
+    /// The items that `parse` returns for lines, without those for which it returns `None`. Its second argument turns a
+    /// problem into an error that names the line.
     pub(crate) fn parsed<T>(
         mut self,
         mut parse: impl FnMut(&[u8], &dyn Fn(String) -> Error) -> Result<Option<T>>,

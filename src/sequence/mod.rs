@@ -1,5 +1,5 @@
-//! Input is the part of the program that users control, so it is read in bounded memory and refused with the line and a remedy
-//! if it is wrong: FASTA and FASTQ of any size in any compression, base codes, regions, rows of features.
+//! Input is the part of the program that users control, so it is read in bounded memory and refused with the line and a
+//! remedy if it is wrong: FASTA and FASTQ of any size in any compression, base codes, regions, rows of features.
 //!
 //! All intervals inside the program are 0-based and half-open.
 

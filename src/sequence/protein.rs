@@ -1,5 +1,5 @@
-//! Protein in place of nucleotides is a common mistake, and most of its letters are valid nucleotide codes: without a check, an
-//! index of it would be built.
+//! Protein in place of nucleotides is a common mistake, and most of its letters are valid nucleotide codes: without a
+//! check, an index of it would be built.
 
 /// Letters from the start of a record that are counted: more than most proteins have.
 const SAMPLE: u64 = 10_000;
@@ -11,7 +11,8 @@ const MAX_NUCLEOTIDES_PER_OTHER: u64 = 20;
 const MIN_LETTERS: u64 = 3;
 const MIN_KINDS: u32 = 2;
 
-/// The letters of no nucleotide code, A the lowest bit: E, F, I, J, L, O, P, Q, Z. X is not one, since masked sequence has it.
+/// The letters of no nucleotide code, A the lowest bit: E, F, I, J, L, O, P, Q, Z. X is not one, since masked sequence
+/// has it.
 const PROTEIN_ONLY: u32 = {
     let (letters, mut mask, mut at) = (b"EFIJLOPQZ", 0, 0);
     while at < letters.len() {

@@ -1,10 +1,11 @@
-//! Genomes come in every spelling of FASTA and FASTQ, and a wrong one must be named with its line before it becomes a wrong
-//! index. One reader serves builds, queries and libraries.
+//! Genomes come in every spelling of FASTA and FASTQ, and a wrong one must be named with its line before it becomes a
+//! wrong index. One reader serves builds, queries and libraries.
 //!
-//! It is our own because no crate has its properties. needletail grows its buffer to a whole record, a chromosome of 1 Gb
-//! included, outside the budget, and reads FASTQ with four lines per record only; noodles-fastq has both limits too.
-//! noodles-fasta streams a sequence, but does not check its letters, reports no line of a problem, and takes a carriage return
-//! at the end of its buffer for a base. None skips byte order marks between concatenated files or refuses protein.
+//! It is our own because no crate has its properties. needletail grows its buffer to a whole record, a chromosome of 1
+//! Gb included, outside the budget, and reads FASTQ with four lines per record only; noodles-fastq has both limits too.
+//! noodles-fasta streams a sequence, but does not check its letters, reports no line of a problem, and takes a carriage
+//! return at the end of its buffer for a base. None skips byte order marks between concatenated files or refuses
+//! protein.
 
 use std::io::{BufRead, Read};
 
@@ -34,8 +35,8 @@ pub struct RecordHead {
     pub line: u64,
 }
 
-/// Reads FASTA or FASTQ record by record and piece by piece, in constant memory. The format is detected by the first byte that
-/// is not a line end; a UTF-8 byte order mark is skipped.
+/// Reads FASTA or FASTQ record by record and piece by piece, in constant memory. The format is detected by the first
+/// byte that is not a line end; a UTF-8 byte order mark is skipped.
 ///
 /// Lines end with LF or CRLF. U is read as T. A FASTQ record may have several lines of sequence, and then of qualities
 /// (P. J. A. Cock and others, Nucleic Acids Res. 38 (2010) 1767).
@@ -135,13 +136,13 @@ impl SequenceReader {
         })
     }
 
-    /// The header of the next record; the rest of the current record is skipped. `None` at the end. FASTA records without name
-    /// and sequence are skipped ([`report_skipped`](Self::report_skipped)).
+    /// The header of the next record; the rest of the current record is skipped. `None` at the end. FASTA records
+    /// without name and sequence are skipped ([`report_skipped`](Self::report_skipped)).
     ///
     /// # Errors
-    /// [`Error::Input`] for a header without a name, with a name that is not UTF-8, with a NUL byte, of more
-    /// than 64 KiB; for a malformed record, one of protein, a carriage return within a line, and a compressed stream that
-    /// is truncated or damaged; [`Error::Io`] if the system fails.
+    /// [`Error::Input`] for a header without a name, with a name that is not UTF-8, with a NUL byte, of more than 64
+    /// KiB; for a malformed record, one of protein, a carriage return within a line, and a compressed stream that is
+    /// truncated or damaged; [`Error::Io`] if the system fails.
     pub fn next_record(&mut self) -> Result<Option<RecordHead>> {
         loop {
             while self.next_bases()?.is_some() {}
@@ -193,7 +194,8 @@ impl SequenceReader {
         }
     }
 
-    /// The next piece of the record's bases, without line ends and blanks: letters, `-`, `*` and `.`. `None` at its end.
+    /// The next piece of the record's bases, without line ends and blanks: letters, `-`, `*` and `.`. `None` at its
+    /// end.
     ///
     /// # Errors
     /// As [`next_record`](Self::next_record); [`Error::Input`] also for a byte that is not a letter of a sequence.
@@ -247,8 +249,8 @@ impl SequenceReader {
         self.wrong(self.record.line, problem)
     }
 
-    /// The first byte of the next line, without consuming it. A byte order mark before it is skipped: files that begin with one
-    /// may have been concatenated.
+    /// The first byte of the next line, without consuming it. A byte order mark before it is skipped: files that begin
+    /// with one may have been concatenated.
     fn next_byte(&mut self) -> Result<Option<u8>> {
         let failed = |e| self.source.read_error(self.line, e);
         if self.input.fill_buf().map_err(failed)?.first() == BYTE_ORDER_MARK.first()
@@ -352,7 +354,8 @@ impl SequenceReader {
             }
             if qualities > letters || !several_lines && qualities < letters {
                 let problem = format!(
-                    "the FASTQ record that begins at line {begin} has {letters} bases and {qualities} qualities up to here"
+                    "the FASTQ record that begins at line {begin} has {letters} bases and {qualities} qualities up to \
+                     here"
                 );
                 return Err(self.wrong(line, problem));
             }
@@ -361,8 +364,8 @@ impl SequenceReader {
         Ok(())
     }
 
-    /// Appends the buffered part of the current line to the piece, without the end of the line. False at the end of the input,
-    /// where a line ends too.
+    /// Appends the buffered part of the current line to the piece, without the end of the line. False at the end of the
+    /// input, where a line ends too.
     fn read_part(&mut self) -> Result<bool> {
         let buffer = self.input.fill_buf().map_err(|e| self.source.read_error(self.line, e))?;
         if buffer.is_empty() {
@@ -379,8 +382,8 @@ impl SequenceReader {
         if self.carriage_return || memchr::memchr(b'\r', part).is_some() {
             let kept = part.iter().rposition(|&byte| byte != b'\r').map_or(0, |last| last + 1);
             if self.carriage_return && kept > 0 || memchr::memchr(b'\r', &part[..kept]).is_some() {
-                let problem = "a carriage return stands within the line, as where lines end in the way of the classic Mac OS; \
-                               write LF line ends with `tr '\\r' '\\n'`";
+                let problem = "a carriage return stands within the line, as where lines end in the way of the classic \
+                               Mac OS; write LF line ends with `tr '\\r' '\\n'`";
                 return Err(self.wrong(self.line, problem));
             }
             self.carriage_return |= kept < part.len();

@@ -19,14 +19,14 @@ pub enum RegionError {
     /// No contig has this name; [`nearest_names`](crate::sequence::nearest_names) finds similar ones.
     #[error("there is no contig {:?}", shortened(.0))]
     UnknownContig(String),
-    /// A sentence on what is wrong with the interval.
+    /// A sentence on the problem of the interval.
     #[error("{0}")]
     Interval(String),
 }
 
-/// Reads a region as samtools does: `chr1`, `chr1:1,001-2,000` (1-based, both ends included), `chr1:500-` and `chr1:500`
-/// (to the end), `chr1:-50` (from the start). An end past the contig is moved to its end. `{name}` and `{name}:1-5` are for
-/// contigs whose names have colons.
+/// Reads a region as samtools does: `chr1`, `chr1:1,001-2,000` (1-based, both ends included), `chr1:500-` and
+/// `chr1:500` (to the end), `chr1:-50` (from the start). An end past the contig is moved to its end. `{name}` and
+/// `{name}:1-5` are for contigs whose names have colons.
 ///
 /// `length` returns the bases of a contig.
 ///

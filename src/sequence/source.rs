@@ -42,8 +42,8 @@ impl Source {
         Self { budget: Some(budget.clone()), ..self.clone() }
     }
 
-    /// The same source; its sequences are named with the stem of the file and `_` before their names: `chr1` of `hap1.fa.gz`
-    /// is `hap1_chr1`. Blanks in the name of the file become `_` too.
+    /// The same source; its sequences are named with the stem of the file and `_` before their names: `chr1` of
+    /// `hap1.fa.gz` is `hap1_chr1`. Blanks in the name of the file become `_` too.
     ///
     /// # Errors
     /// [`Error::Usage`] for a source without a stem ([`Source::stem`]).

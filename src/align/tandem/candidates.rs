@@ -1,5 +1,6 @@
-//! Aligning a whole genome with itself at every period is out of reach. Exact words that recur at one distance show where a
-//! tandem repeat may lie and what its period is, at the cost of one pass (G. Benson, Nucleic Acids Res. 27 (1999) 573).
+//! Aligning a whole genome with itself at every period is out of reach. Exact words that recur at one distance show
+//! where a tandem repeat may lie and what its period is, at the cost of one pass (G. Benson, Nucleic Acids Res. 27
+//! (1999) 573).
 
 use crate::align::tandem::wraparound::MAX_CELLS;
 use crate::align::target::Target;
@@ -7,18 +8,19 @@ use crate::sequence::NO_BASE;
 
 /// Longest period in bases, Tandem Repeats Finder's.
 pub const MAX_PERIOD: usize = 2000;
-/// Bases of a word. In random sequence a word recurs within [`MAX_PERIOD`] bases with a probability of 39 %, at any distance.
+/// Bases of a word. In random sequence a word recurs within [`MAX_PERIOD`] bases with a probability of 39 %, at any
+/// distance.
 const WORD: usize = 6;
-/// Least score of a candidate, in bases in words that recur at one distance. Lower finds more short and old arrays and costs
-/// alignments; empirical, docs/annotation.md was measured with it.
+/// Least score of a candidate, in bases in words that recur at one distance. Lower finds more short and old arrays and
+/// costs alignments; empirical, docs/annotation.md was measured with it.
 const MIN_RECURRING: i32 = 14;
 /// Scores of a run count fifths of a base, so that the cost of a gap is a whole number.
 const FIFTHS: i32 = 5;
 /// Cost of each base between recurring words, in fifths of a base: a gap of more than 15 bases ends a run of one word.
 /// Empirical.
 const GAP_COST: i32 = 2;
-/// Share of the period (in fifths) that a run spans at least: dispersed copies share single words, a tandem repeat recurs for
-/// about a unit.
+/// Share of the period (in fifths) that a run spans at least: dispersed copies share single words, a tandem repeat
+/// recurs for about a unit.
 const MIN_SPAN_FIFTHS: usize = 2;
 /// Candidates before one that are checked for covering it: those that start nearby.
 const MAX_COVERING: usize = 16;

@@ -1,9 +1,10 @@
 //! Simple repeats, minisatellites and satellites are in no library of transposons, so they are found without one.
 //!
-//! After G. Benson (Tandem repeats finder, Nucleic Acids Res. 27 (1999) 573): words that recur at one distance show where a
-//! repeat may lie and its period (`candidates`). The range is aligned with its unit (`wraparound`), first as the unit is read
-//! there, then with the consensus of its copies. The alignment is then scored as others are, less a free score for the bases
-//! of the unit, which were chosen to match: so E-values are comparable, and tandem repeats compete with families.
+//! After G. Benson (Tandem repeats finder, Nucleic Acids Res. 27 (1999) 573): words that recur at one distance show
+//! where a repeat may lie and its period (`candidates`). The range is aligned with its unit (`wraparound`), first as
+//! the unit is read there, then with the consensus of its copies. The alignment is then scored as others are, less a
+//! free score for the bases of the unit, which were chosen to match: so E-values are comparable, and tandem repeats
+//! compete with families.
 
 mod candidates;
 mod wraparound;
@@ -27,7 +28,8 @@ const MIN_SCORE: i32 = 50;
 const MIN_COPIES_TENTHS: usize = 19;
 /// Rounds in which the unit is replaced by the consensus of its copies. Few arrays change after the second.
 const MAX_ROUNDS: usize = 3;
-/// Tenths of a candidate that a repeat with more recurring words covers, so that it is the same array at another period.
+/// Tenths of a candidate that a repeat with more recurring words covers, so that it is the same array at another
+/// period.
 const COVERED_TENTHS: u64 = 9;
 /// Bases of the shortest unit that is called a satellite.
 const MIN_SATELLITE: usize = 100;
@@ -62,8 +64,8 @@ impl TandemRepeat {
     }
 }
 
-/// Every tandem repeat with an E-value of at most `max_e_value` and a unit of at most [`MAX_PERIOD`] bases, by position. They
-/// may overlap.
+/// Every tandem repeat with an E-value of at most `max_e_value` and a unit of at most [`MAX_PERIOD`] bases, by
+/// position. They may overlap.
 ///
 /// # Errors
 /// [`crate::Error::Memory`] if the budget is too small; [`crate::Error::Damaged`].
@@ -165,7 +167,8 @@ impl Search<'_> {
         Ok(repeats)
     }
 
-    /// The best alignment of a candidate with its repeated unit, without free score and E-value, and the bases of the unit.
+    /// The best alignment of a candidate with its repeated unit, without free score and E-value, and the bases of the
+    /// unit.
     fn align(&self, target: &Target<'_>, candidate: Candidate) -> Option<(usize, TandemRepeat)> {
         let margin = candidate.margin();
         let first = candidate.from.saturating_sub(margin);
@@ -218,8 +221,8 @@ pub(crate) fn free_score(unit: usize) -> i32 {
     (SCORE_UNITS * 4f64.ln() * unit as f64).round() as i32
 }
 
-/// E-value: the expected number of arrays by chance, in this many bases, that have units of this many bases and at least this
-/// score.
+/// E-value: the expected number of arrays by chance, in this many bases, that have units of this many bases and at
+/// least this score.
 pub(crate) fn tandem_e_value(score: i32, unit: usize, bases: u64) -> f64 {
     bases as f64 * unit as f64 * (-f64::from(score) / SCORE_UNITS).exp()
 }

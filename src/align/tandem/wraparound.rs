@@ -1,5 +1,6 @@
-//! A tandem repeat has no fixed number of copies, so a sequence is aligned with its unit as if that repeated without end: each
-//! row of the dynamic programme continues at its start (V. Fischetti, G. Landau, J. Schmidt and P. Sellers, CPM 1992, 111).
+//! A tandem repeat has no fixed number of copies, so a sequence is aligned with its unit as if that repeated without
+//! end: each row of the dynamic programme continues at its start (V. Fischetti, G. Landau, J. Schmidt and P. Sellers,
+//! CPM 1992, 111).
 
 use crate::align::alignment::Column;
 use crate::sequence::NO_BASE;
@@ -70,8 +71,8 @@ fn next_row(rows: &mut Rows, code: u8, trace: &mut [u8]) -> i32 {
     for ((((score, from), &diagonal), &above), &pair) in cells {
         (*score, *from) = cell(diagonal, above, pair);
     }
-    // Gaps in the genome continue from the end of a unit to the start of the next. Gaps of up to 1, 3, 7 ... bases are tried in
-    // turn, each step doubling their length; if a step changes nothing, longer gaps do not either.
+    // Gaps in the genome continue from the end of a unit to the start of the next. Gaps of up to 1, 3, 7 ... bases are
+    // tried in turn, each step doubling their length; if a step changes nothing, longer gaps do not either.
     let highest = scores.iter().fold(0, |a, &b| a.max(b));
     let mut shift = 1;
     while shift < period && highest + shift as i32 * GAP > 0 {
@@ -144,8 +145,8 @@ pub(super) fn align_with_unit(codes: &[u8], unit: &[u8]) -> Option<UnitAlignment
     Some(UnitAlignment { score: best, start, end: cell.0 + 1, phase, columns })
 }
 
-/// The majority of the copies at each position of the unit. A position that most copies lack is removed, and a base that most
-/// have between two positions is inserted.
+/// The majority of the copies at each position of the unit. A position that most copies lack is removed, and a base
+/// that most have between two positions is inserted.
 pub(super) fn consensus(codes: &[u8], unit: &[u8], path: &UnitAlignment) -> Vec<u8> {
     // Bases and gaps at each position, and the first base inserted before it.
     let mut votes = vec![[0u32; 5]; unit.len()];
@@ -173,13 +174,13 @@ pub(super) fn consensus(codes: &[u8], unit: &[u8], path: &UnitAlignment) -> Vec<
     }
     let mut chosen = Vec::with_capacity(unit.len() + 1);
     for ((votes, between), &own) in votes.iter().zip(&between).zip(unit) {
-        let most = |votes: &[u32]| votes.iter().copied().max().unwrap_or(0);
+        let max = |votes: &[u32]| votes.iter().copied().max().unwrap_or(0);
         if 2 * between.iter().sum::<u32>() > votes.iter().sum() {
-            chosen.extend((0..4).find(|&base| between[usize::from(base)] == most(between)));
+            chosen.extend((0..4).find(|&base| between[usize::from(base)] == max(between)));
         }
         // The base of the unit wins a tie.
-        let first = (0..5).find(|&base| votes[usize::from(base)] == most(votes)).unwrap_or(own);
-        let best = if votes[usize::from(own)] == most(votes) { own } else { first };
+        let first = (0..5).find(|&base| votes[usize::from(base)] == max(votes)).unwrap_or(own);
+        let best = if votes[usize::from(own)] == max(votes) { own } else { first };
         if best < NO_BASE {
             chosen.push(best);
         }

@@ -1,15 +1,16 @@
-//! Every part of the program reads bases from one packed file, a quarter of the size of the text, that other tools read too.
+//! Every part of the program reads bases from one packed file, a quarter of the size of the text, that other tools read
+//! too.
 //!
-//! The layout is UCSC's .2bit (<https://genome.ucsc.edu/FAQ/FAQformat.html#format7>): two bits a base (T=0, C=1, A=2, G=3),
-//! four to a byte, the first in the highest bits, and lists of the runs of N and of lower case. Version 0 has 32-bit offsets;
-//! version 1, written if a file grows past 4 GiB, has 64-bit ones.
+//! The layout is UCSC's .2bit (<https://genome.ucsc.edu/FAQ/FAQformat.html#format7>): two bits a base (T=0, C=1, A=2,
+//! G=3), four to a byte, the first in the highest bits, and lists of the runs of N and of lower case. Version 0 has
+//! 32-bit offsets; version 1, written if a file grows past 4 GiB, has 64-bit ones.
 //!
-//! Limits of .2bit: letters other than ACGT are stored as N ([`TwoBitSummary::others`] lists them); a contig has at most
-//! 2^32-1 bases; a name has at most 255 bytes, so a longer one is cut and made unique by `~` and the contig's number (the
-//! catalog keeps it whole).
+//! Limits of .2bit: letters other than ACGT are stored as N ([`TwoBitSummary::others`] lists them); a contig has at
+//! most 2^32-1 bases; a name has at most 255 bytes, so a longer one is cut and made unique by `~` and the contig's
+//! number (the catalog keeps it whole).
 //!
-//! Reader and writer are our own: the reader works on the map without allocation and survives damage, the writer takes bases
-//! as they arrive and computes the digest of the genome in the same pass.
+//! Reader and writer are our own: the reader works on the map without allocation and survives damage, the writer takes
+//! bases as they arrive and computes the digest of the genome in the same pass.
 
 mod layout;
 mod pack;
@@ -71,7 +72,7 @@ mod tests {
                 let expected: Vec<u8> = bases
                     .iter()
                     .map(|b| match b.to_ascii_uppercase() {
-                        u @ (b'A' | b'C' | b'G' | b'T') => if b.is_ascii_lowercase() { u.to_ascii_lowercase() } else { u },
+                        b'A' | b'C' | b'G' | b'T' => *b,
                         _ => if b.is_ascii_lowercase() { b'n' } else { b'N' },
                     })
                     .collect();
@@ -88,7 +89,8 @@ mod tests {
                     all[run.start as usize..run.end as usize].fill(b'B');
                     all
                 });
-                let is_base: Vec<u8> = expected.iter().map(|b| if b"ACGTacgt".contains(b) { b'B' } else { b'N' }).collect();
+                let kind = |b: &u8| if b"ACGTacgt".contains(b) { b'B' } else { b'N' };
+                let is_base: Vec<u8> = expected.iter().map(kind).collect();
                 prop_assert_eq!(runs, is_base);
                 hashed.extend(bases.to_ascii_uppercase());
                 hashed.push(b'\n');

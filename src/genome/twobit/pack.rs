@@ -21,8 +21,8 @@ pub(super) fn pack_eight(word: u64, lower: bool) -> Option<[u8; 2]> {
     Some(((by_four | by_four >> 24) as u16).to_be_bytes())
 }
 
-/// Appends the packed bases of the run of ACGT, of either case, at the start of `ascii`. Returns its length in bases. The last
-/// byte is filled with T.
+/// Appends the packed bases of the run of ACGT, of either case, at the start of `ascii`. Returns its length in bases.
+/// The last byte is filled with T.
 pub(crate) fn pack_run(ascii: &[u8], packed: &mut Vec<u8>) -> usize {
     packed.reserve(ascii.len() / 4 + 1);
     let (eights, _) = ascii.as_chunks::<8>();

@@ -1,5 +1,5 @@
-//! The genome of an open index is read in place: the file is mapped, and only the bases that are asked for are unpacked. No
-//! damaged byte leads to a read out of bounds.
+//! The genome of an open index is read in place: the file is mapped, and only the bases that are asked for are
+//! unpacked. No damaged byte leads to a read out of bounds.
 
 use std::fs::File;
 use std::ops::Range;
@@ -127,8 +127,8 @@ pub struct TwoBitSequence<'a> {
     packed: &'a [u8],
 }
 
-/// Blocks of bases, as .2bit calls its runs of N and of lower case. A damaged file may have any, so each is cut at the end of
-/// the contig.
+/// Blocks of bases, as .2bit calls its runs of N and of lower case. A damaged file may have any, so each is cut at the
+/// end of the contig.
 #[derive(Debug, Clone, Copy)]
 struct Blocks<'a> {
     starts: &'a [u8],
@@ -264,8 +264,8 @@ impl<'a> TwoBitSequence<'a> {
         }
     }
 
-    /// Appends the codes of `range`, cut at the end of the contig: those of [`base_code`](crate::sequence::base_code), and
-    /// [`NO_BASE`] for N.
+    /// Appends the codes of `range`, cut at the end of the contig: those of [`base_code`](crate::sequence::base_code),
+    /// and [`NO_BASE`] for N.
     pub(crate) fn codes(&self, range: Range<u64>, out: &mut Vec<u8>) {
         let range = range.start.min(self.length())..range.end.min(self.length());
         let first = out.len();

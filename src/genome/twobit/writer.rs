@@ -25,8 +25,8 @@ pub struct TwoBitSummary {
     pub records: Vec<u64>,
     /// Runs of letters that are neither ACGT nor N and are stored as N, ascending.
     pub others: Vec<OtherLetters>,
-    /// BLAKE3 over the upper-case letters of each contig, U as T, each followed by a line end: independent of line breaks,
-    /// case, and the spelling as RNA.
+    /// BLAKE3 over the upper-case letters of each contig, U as T, each followed by a line end: independent of line
+    /// breaks, case, and the spelling as RNA.
     pub digest: blake3::Hash,
 }
 
@@ -50,8 +50,8 @@ struct Stored {
     dna_bytes: u64,
 }
 
-/// Writes a .2bit file as bases arrive. Memory grows with the number of contigs, with the runs of the current one, and with
-/// [`TwoBitSummary::others`].
+/// Writes a .2bit file as bases arrive. Memory grows with the number of contigs, with the runs of the current one, and
+/// with [`TwoBitSummary::others`].
 pub struct TwoBitWriter {
     path: PathBuf,
     /// Bytes of a file from which on offsets have 64 bits.
