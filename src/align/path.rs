@@ -1,5 +1,4 @@
-//! The same alignment is met from many segments, so a path finds quickly whether a cell
-//! lies on it.
+//! The same alignment is met from many segments, so a path finds quickly whether a cell lies on it.
 
 use crate::align::alignment::Column;
 

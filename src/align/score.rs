@@ -24,7 +24,7 @@ const MIN_CONSERVED: f64 = 0.2;
 const MIN_BASE_SHARE: f64 = 0.05;
 /// Gaps of one kind for each substitution: one gap for 25 substitutions, half of them insertions. Empirical.
 const GAPS_PER_SUBSTITUTION: f64 = 0.02;
-/// Divergence of the youngest copies for which gaps get rarer with divergence.
+/// Least divergence for the rate of gaps: younger copies have gaps as often.
 const MIN_GAP_DIVERGENCE: f64 = 0.02;
 /// Probability that a gap ends after each of its bases: the lengths are about geometric, with a mean of three.
 /// Empirical.
@@ -180,7 +180,7 @@ fn greatest_divisor(a: i32, b: i32) -> i32 {
 
 /// Divergences for which there are scores, as RepeatMasker has matrices for 14 to 25 %; closer than a copy's divergence
 /// can be estimated. The oldest copies that are found have about 30 %.
-const DIVERGENCES: [f64; 7] = [0.02, 0.05, 0.09, 0.13, 0.17, 0.21, 0.26];
+const SCORED_DIVERGENCES: [f64; 7] = [0.02, 0.05, 0.09, 0.13, 0.17, 0.21, 0.26];
 /// Number of the divergence of the general scores: 21 %, mild enough for old copies and selective enough for a whole
 /// genome.
 const GENERAL: usize = 5;
@@ -190,7 +190,7 @@ const GENERAL: usize = 5;
 pub(crate) const PRIOR_PAIRS: f64 = 25.0;
 pub(crate) const PRIOR_SUBSTITUTIONS: f64 = 4.0;
 
-/// Scores for each of [`DIVERGENCES`].
+/// Scores for each of [`SCORED_DIVERGENCES`].
 pub(crate) struct Scorings {
     all: Vec<Scoring>,
     /// Shares of T, C, A and G that they are for.
@@ -199,7 +199,7 @@ pub(crate) struct Scorings {
 
 impl Scorings {
     pub(crate) fn new(composition: [f64; 4]) -> Self {
-        let all = DIVERGENCES.iter().map(|&d| Scoring::new(d, composition)).collect();
+        let all = SCORED_DIVERGENCES.iter().map(|&d| Scoring::new(d, composition)).collect();
         Self { all, frequency: strand_composition(composition) }
     }
 
@@ -229,8 +229,8 @@ impl Scorings {
     /// The scores for the divergence nearest to this one.
     pub(crate) fn nearest(&self, divergence: f64) -> &Scoring {
         let distance = |d: f64| (d - divergence).abs();
-        let best =
-            (0..DIVERGENCES.len()).min_by(|&a, &b| distance(DIVERGENCES[a]).total_cmp(&distance(DIVERGENCES[b])));
+        let best = (0..SCORED_DIVERGENCES.len())
+            .min_by(|&a, &b| distance(SCORED_DIVERGENCES[a]).total_cmp(&distance(SCORED_DIVERGENCES[b])));
         &self.all[best.unwrap_or(0)]
     }
 }

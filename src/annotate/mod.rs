@@ -25,7 +25,7 @@ pub use summary::{
     summarize,
 };
 
-/// Least score of the rest of an alignment that was cut (eighths of a nat): 15 nats, about 20 equal bases. Without it,
+/// Least score of the rest of an alignment that was cut (eighths of a nat): 15 nats, 11 to 13 equal bases. Without it,
 /// slivers between better copies remain; empirical, docs/annotation.md was measured with it.
 const MIN_REST_SCORE: i32 = 120;
 /// Bases of a contig between two fragments of a copy that no other copy accounts for, at most.
