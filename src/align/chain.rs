@@ -1,5 +1,5 @@
-//! Extension with gaps is the most expensive step, so only segments in a chain that scores enough are extended, and clusters
-//! of them that no alignment can join are extended in parallel.
+//! Extension with gaps is the most expensive step, so only segments in a chain that scores enough are extended, and
+//! clusters of them that no alignment can join are extended in parallel.
 
 use std::ops::Range;
 
@@ -7,8 +7,8 @@ use crate::align::score::Scoring;
 use crate::align::segments::Segment;
 
 /// Bases of the genome between two segments of a chain. The X-drop of an extension crosses about 30 unrelated bases;
-/// longer stretches between segments contain matches too short for a seed. Empirical, docs/annotation.md was measured with
-/// it.
+/// longer stretches between segments contain matches too short for a seed. Empirical, docs/annotation.md was measured
+/// with it.
 const MAX_CHAIN_GAP: u32 = 300;
 /// Difference of the diagonals of two segments of a chain: the longest gap that the X-drop of an extension crosses, 40
 /// bases.

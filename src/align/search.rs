@@ -41,7 +41,8 @@ impl Default for SearchOptions {
     }
 }
 
-/// Bases of the genome that one thread scans at a time: enough windows for all threads, each much larger than its margins.
+/// Bases of the genome that one thread scans at a time: enough windows for all threads, each much larger than its
+/// margins.
 const WINDOW: u32 = 1 << 20;
 /// Bases on either side of a window into which segments extend. Few segments without gaps are longer.
 const MARGIN: u32 = 1 << 12;
