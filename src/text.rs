@@ -1,29 +1,29 @@
-//! Text of users in messages: names of any length and any letters, as a terminal can show them.
+//! Names from input appear in messages. They may have any length and any letters, and must not control the terminal.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Letters of a name in a message, at most: a line of a terminal holds it and the sentence around it.
-const SHOWN: usize = 80;
+/// Letters of a name in a message: with the sentence around it, it fits two lines of a terminal.
+const MAX_SHOWN: usize = 80;
 
-/// A name as a message quotes it; of a long one, the beginning.
+/// A name for a message; only the start of a long one.
 pub(crate) fn shortened(name: &str) -> Cow<'_, str> {
-    match name.char_indices().nth(SHOWN) {
+    match name.char_indices().nth(MAX_SHOWN) {
         None => name.into(),
         Some((end, _)) => format!("{}… ({} bytes)", &name[..end], name.len()).into(),
     }
 }
 
-/// Whether a terminal acts on a character instead of showing it: controls (ESC among them), and what changes the direction or
-/// the line of the text around it (<https://www.unicode.org/reports/tr9/>).
-fn acts(letter: char) -> bool {
+/// Whether a character controls the terminal: control characters (ESC among them), and those that change the direction
+/// or the line of the text around them (<https://www.unicode.org/reports/tr9/>).
+fn is_control(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Text that a terminal shows as it is: all that it would act on, but for `kept`, is written as `\u{1b}`.
+/// Text that is safe on a terminal: characters that would control it, except `kept`, are escaped as in `\u{1b}`.
 pub(crate) fn printable<'t>(text: &'t str, kept: &[char]) -> Cow<'t, str> {
-    let strange = |letter: char| acts(letter) && !kept.contains(&letter);
+    let strange = |letter: char| is_control(letter) && !kept.contains(&letter);
     if !text.contains(strange) {
         return text.into();
     }
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_acts_on_is_escaped() {
+    fn control_characters_are_escaped() {
         assert!(matches!(printable("chr1 é\u{4E2D}", &[]), Cow::Borrowed(_)));
         assert_eq!(
             printable("a\u{1b}[31m\u{9b}\u{7f}\u{202e}\n\tb", &['\n', '\t']),
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn long_names_are_shortened_between_letters() {
-        assert_eq!(shortened(&"é".repeat(SHOWN)), "é".repeat(SHOWN));
-        assert_eq!(shortened(&"é".repeat(SHOWN + 1)), format!("{}… (162 bytes)", "é".repeat(SHOWN)));
+        assert_eq!(shortened(&"é".repeat(MAX_SHOWN)), "é".repeat(MAX_SHOWN));
+        assert_eq!(shortened(&"é".repeat(MAX_SHOWN + 1)), format!("{}… (162 bytes)", "é".repeat(MAX_SHOWN)));
     }
 }

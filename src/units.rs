@@ -1,10 +1,11 @@
-//! How numbers, sizes and times are read and written, the same in every message and output.
+//! Numbers in messages, tables and reports read the same everywhere: sizes, counts, shares and dates, as people write
+//! them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::{Error, Result};
 
-/// Bytes as people write them: `1.5 GiB`.
+/// Bytes with one decimal and a binary unit: `1.5 GiB`.
 pub fn human_bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {
@@ -12,7 +13,7 @@ pub fn human_bytes(bytes: u64) -> String {
     }
     let mut value = bytes as f64 / 1024.0;
     let mut unit = 0;
-    // 1023.95 would print as 1024.0 of the smaller unit.
+    // 1023.95 would be printed as 1024.0 of the smaller unit.
     while value >= 1023.95 && unit + 1 < UNITS.len() {
         value /= 1024.0;
         unit += 1;
@@ -23,7 +24,7 @@ pub fn human_bytes(bytes: u64) -> String {
 /// Reads a size of the command line: plain bytes, or K, M, G, T as powers of 1024 (`512M`, `1.5G`, `64KiB`).
 ///
 /// # Errors
-/// A sentence that says what a size looks like.
+/// A sentence with the form of a size.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     let wrong = || format!("{text:?} is not a size; write bytes or a number with K, M, G or T, such as 512M or 1.5G");
     let lower = text.trim().to_ascii_lowercase();
@@ -46,7 +47,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     }
 }
 
-/// A number with thousands apart, as people read it.
+/// A number with commas between groups of three digits.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() * 4 / 3);
@@ -59,7 +60,7 @@ pub(crate) fn grouped(number: u64) -> String {
     out
 }
 
-/// So many of something, named in the singular: `1 contig`, `1,200 families`.
+/// A number of things whose singular is `one`: `1 contig`, `1,200 families`.
 pub(crate) fn counted(number: u64, one: &str) -> String {
     let many = match one.strip_suffix('y') {
         _ if number == 1 => one.to_owned(),
@@ -69,7 +70,12 @@ pub(crate) fn counted(number: u64, one: &str) -> String {
     format!("{} {many}", grouped(number))
 }
 
-/// Bases as people read them: `812 b`, `6.1 kb`, `100.3 Mb`.
+/// The share of a part in the whole, in per cent; 0 if the whole is 0.
+pub(crate) fn per_cent(part: u64, whole: u64) -> f64 {
+    100.0 * part as f64 / whole.max(1) as f64
+}
+
+/// Bases with three or four digits and a unit: `812 b`, `6.1 kb`, `100.3 Mb`.
 pub(crate) fn human(bases: u64) -> String {
     match bases {
         0..1000 => format!("{bases} b"),
@@ -79,11 +85,11 @@ pub(crate) fn human(bases: u64) -> String {
     }
 }
 
-/// Seconds since 1970 that a bundle is stamped with: `SOURCE_DATE_EPOCH`
-/// (<https://reproducible-builds.org/specs/source-date-epoch/>) where that is set, else now.
+/// The time stamp of a bundle in seconds since 1970: `SOURCE_DATE_EPOCH`
+/// (<https://reproducible-builds.org/specs/source-date-epoch/>) if that is set, else now.
 ///
 /// # Errors
-/// [`Error::Usage`] when it is set to anything but such a number: a bundle would not be what was asked for.
+/// [`Error::Usage`] if it is set to anything but a whole number: the bundle would not be reproducible.
 pub(crate) fn time_stamp() -> Result<u64> {
     let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH") else {
         return Ok(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()));
@@ -93,7 +99,7 @@ pub(crate) fn time_stamp() -> Result<u64> {
     })
 }
 
-/// Whether the same bytes are wanted at any time: nothing that was measured may be in them.
+/// Whether output must be reproducible, so that it may contain nothing that was measured.
 pub(crate) fn is_reproducible() -> bool {
     std::env::var_os("SOURCE_DATE_EPOCH").is_some()
 }
@@ -133,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_as_people_read_them() {
+    fn numbers_with_units() {
         assert_eq!((&grouped(1_234_567)[..], &grouped(12)[..]), ("1,234,567", "12"));
         assert_eq!(human(999), "999 b");
         assert_eq!(human(6_100), "6.1 kb");

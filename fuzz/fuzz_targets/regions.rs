@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 use reprise::Index;
-use reprise::sequence::feature::parse_bed_line;
+use reprise::sequence::parse_bed_line;
 use reprise::dictionary::LayoutKind;
 use reprise_fuzz::{bundle, file, open, plant};
 

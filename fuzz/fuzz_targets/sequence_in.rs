@@ -5,9 +5,8 @@
 use std::io::Write;
 
 use libfuzzer_sys::fuzz_target;
-use reprise::genome::twobit::{Case, TwoBit, TwoBitWriter};
-use reprise::sequence::reader::SequenceReader;
-use reprise::sequence::source::Source;
+use reprise::genome::{Case, TwoBit, TwoBitWriter};
+use reprise::sequence::{SequenceReader, Source};
 use reprise_fuzz::{file, folder, genome, plant};
 
 fn seeds() -> Vec<Vec<u8>> {

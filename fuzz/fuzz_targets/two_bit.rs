@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use reprise::genome::twobit::{Case, TwoBit, TwoBitWriter};
+use reprise::genome::{Case, TwoBit, TwoBitWriter};
 use reprise_fuzz::{file, folder, plant};
 
 fn seeds() -> Vec<Vec<u8>> {

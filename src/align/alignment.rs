@@ -1,7 +1,19 @@
+//! An alignment as users get it: where it lies, how its columns differ, and what follows from them.
+
 use std::ops::Range;
 
-use crate::align::Column;
 use crate::kmer::Strand;
+
+/// A column of an alignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Column {
+    /// A base of each.
+    Pair,
+    /// A base of the genome against a gap.
+    Genome,
+    /// A base of the query against a gap.
+    Query,
+}
 
 /// A local alignment of a query with the genome.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,30 +28,32 @@ pub struct Alignment {
     pub contig: u32,
     /// Bases of the contig.
     pub range: Range<u64>,
-    /// Score, in eighths of a nat, of the scores that fit the alignment's own divergence, without what composition alone explains.
+    /// Score in eighths of a nat, with the scores for the alignment's own divergence and without what its composition
+    /// alone explains.
     pub score: i32,
-    /// How many alignments of at least this score chance is expected to give in the whole search.
+    /// E-value: the number of alignments of at least this score that chance gives in the whole search.
     pub e_value: f64,
-    /// What the columns hold.
+    /// Columns by kind.
     pub counts: Counts,
     /// The columns in the order of the genome's forward strand.
     pub operations: Vec<Operation>,
 }
 
 impl Alignment {
-    /// What alignments are sorted by: contig, start, end, query, strand, place in the query. No two that a search gives are equal in it.
+    /// The order of alignments: contig, start, end, query, strand, range in the query. No two alignments of one search
+    /// have the same key.
     pub fn place(&self) -> (u32, u64, u64, u32, Strand, u32, u32) {
         let (range, query) = (&self.range, &self.query_range);
         (self.contig, range.start, range.end, self.query, self.strand, query.start, query.end)
     }
 
-    /// Bytes that it takes in memory.
+    /// Bytes in memory.
     pub fn bytes(&self) -> u64 {
         (size_of::<Self>() + self.operations.capacity() * size_of::<Operation>()) as u64
     }
 }
 
-/// What the columns of an alignment hold.
+/// The columns of an alignment, counted by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Columns of two equal bases.
@@ -48,15 +62,15 @@ pub struct Counts {
     pub transitions: u32,
     /// Columns of a purine and a pyrimidine.
     pub transversions: u32,
-    /// Columns of which one base is not ACGT.
+    /// Columns in which one base is not ACGT.
     pub unknown: u32,
-    /// CpG of the query of which both columns hold two bases.
+    /// CpG sites of the query whose two bases are both aligned with a base.
     pub cpg_sites: u32,
     /// Those of them in which one base is a transition.
     pub cpg_one_transition: u32,
     /// Those of them in which both bases are transitions.
     pub cpg_two_transitions: u32,
-    /// Gaps in the query: runs of bases that the genome has and the query has not.
+    /// Gaps in the query: runs of bases that only the genome has.
     pub insertions: u32,
     /// Their bases.
     pub inserted: u32,
@@ -66,34 +80,37 @@ pub struct Counts {
     pub deleted: u32,
 }
 
+/// What one transition in a CpG site counts in the adjusted distance: RepeatMasker's tenth.
+const CPG_TRANSITION_WEIGHT: f64 = 0.1;
+
 impl Counts {
     /// Columns of two bases of ACGT.
     pub fn pairs(&self) -> u32 {
         self.matches + self.transitions + self.transversions
     }
 
-    /// Substitutions for each pair.
+    /// Share of the pairs that is substituted, 0 to 1.
     pub fn substituted(&self) -> f64 {
         f64::from(self.transitions + self.transversions) / f64::from(self.pairs().max(1))
     }
 
-    /// Share of the columns that are no match, gaps by their bases.
+    /// Share of the columns that is not a match, 0 to 1; a gap counts its bases.
     pub fn difference(&self) -> f64 {
         let columns = self.pairs() + self.inserted + self.deleted;
         1.0 - f64::from(self.matches) / f64::from(columns.max(1))
     }
 
-    /// Distance after M. Kimura (J. Mol. Evol. 16 (1980) 111): substitutions a site, those that hide others counted.
-    /// Infinite where the two are as different as chance makes them.
+    /// Distance of M. Kimura (J. Mol. Evol. 16 (1980) 111): substitutions a site, with an estimate of multiple ones.
+    /// Infinite if the two are as different as unrelated sequences.
     pub fn kimura(&self) -> f64 {
         self.kimura_of(f64::from(self.transitions))
     }
 
-    /// The same where CpG decays ten times as fast as other bases: a transition in one counts a tenth, two in one CpG count as one, as
-    /// RepeatMasker's landscapes have it.
+    /// As [`kimura`](Self::kimura), adjusted for CpG sites, which mutate about ten times as fast: one transition in a
+    /// site counts a tenth, two count as one, as in RepeatMasker's `calcDivergenceFromAlign.pl`.
     pub fn kimura_without_cpg(&self) -> f64 {
         let in_cpg = self.cpg_one_transition + 2 * self.cpg_two_transitions;
-        let counted = 0.1 * f64::from(self.cpg_one_transition) + f64::from(self.cpg_two_transitions);
+        let counted = CPG_TRANSITION_WEIGHT * f64::from(self.cpg_one_transition) + f64::from(self.cpg_two_transitions);
         self.kimura_of(f64::from(self.transitions.saturating_sub(in_cpg)) + counted)
     }
 
@@ -107,13 +124,13 @@ impl Counts {
         if first <= 0.0 || second <= 0.0 { f64::INFINITY } else { 0.0 - 0.5 * first.ln() - 0.25 * second.ln() }
     }
 
-    /// Counts columns of codes; `path` takes them one after another from `query` and `genome`.
+    /// Counts the columns `path` of two sequences of codes.
     pub(crate) fn of(query: &[u8], genome: &[u8], path: &[Column]) -> Self {
         const C: u8 = 1;
         const G: u8 = 3;
         let mut counts = Self::default();
         let (mut q, mut g) = (0, 0);
-        // Code of the base of the query in the column before, and whether it was a transition, where the column was a pair.
+        // If the column before was a pair: the base of the query, and whether it was a transition.
         let mut before = None;
         let mut last = Column::Pair;
         for &column in path {
@@ -159,27 +176,27 @@ impl Counts {
     }
 }
 
-/// Columns of one kind in a row.
+/// Consecutive columns of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Operation {
-    /// What the columns are.
+    /// Their kind.
     pub kind: OperationKind,
-    /// How many.
+    /// Their number.
     pub length: u32,
 }
 
 /// A kind of columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OperationKind {
-    /// A base of each, equal or not.
+    /// A base of each, equal or different.
     Pair,
-    /// Bases of the genome that the query has not.
+    /// A base of the genome against a gap.
     Insertion,
-    /// Bases of the query that the genome has not.
+    /// A base of the query against a gap.
     Deletion,
 }
 
-/// Runs of columns.
+/// Columns as runs of one kind.
 pub(crate) fn operations(path: &[Column]) -> Vec<Operation> {
     let mut runs: Vec<Operation> = Vec::new();
     for column in path {
@@ -200,10 +217,10 @@ pub(crate) fn operations(path: &[Column]) -> Vec<Operation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::align::score::CODES;
+    use crate::sequence::codes;
 
     fn counts(rows: [&str; 2]) -> Counts {
-        let codes = |row: &str| row.bytes().filter(|&c| c != b'-').map(|c| CODES[usize::from(c)]).collect::<Vec<_>>();
+        let codes = |row: &str| codes(row.replace('-', "").as_bytes()).collect::<Vec<_>>();
         let path: Vec<Column> = rows[0]
             .bytes()
             .zip(rows[1].bytes())
@@ -240,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_different_as_chance_has_no_distance() {
+    fn unrelated_sequences_have_no_distance() {
         assert_eq!(counts(["AAAA", "CCCC"]).kimura(), f64::INFINITY);
         assert_eq!(counts(["", ""]).kimura(), 0.0);
     }

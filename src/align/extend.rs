@@ -1,48 +1,43 @@
-//! Alignment with affine gaps from a fixed cell outward, as long as the score stays near the best one: the X-drop of Z. Zhang,
-//! S. Schwartz, L. Wagner and W. Miller, J. Comput. Biol. 7 (2000) 203.
+//! Old copies have long gaps and bad stretches, so an extension follows affine gaps as long as the score stays near the
+//! best one: the X-drop of Z. Zhang, S. Schwartz, L. Wagner and W. Miller, J. Comput. Biol. 7 (2000) 203. A whole
+//! extension is one loop over vectors.
 
-use crate::align::Scoring;
-use crate::align::score::GAP_CODE;
+use crate::align::alignment::Column;
+use crate::align::score::Scoring;
+use crate::sequence::NO_BASE;
 
-/// A column of an alignment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Column {
-    /// A base of each.
-    Pair,
-    /// A base of the genome against a gap.
-    Genome,
-    /// A base of the query against a gap.
-    Query,
-}
-
-/// Cells of an antidiagonal that are looked at: paths that leave the middle by up to so many diagonals either way.
+/// Cells of an antidiagonal that are computed, the width of the band: it includes paths up to 64 diagonals from its
+/// middle, and is two vectors of AVX-512.
 const LANES: usize = 64;
-/// Antidiagonals between two looks at whether the best score is still near.
+/// Antidiagonals between two checks of the X-drop, and of the best cell.
 const BLOCK: usize = 32;
-/// A score that no path has. What cannot be reached stays near it or below.
-const NEVER: i16 = -20_000;
-/// Whether a score may be that of a path.
-const POSSIBLE: i16 = -8_000;
-/// Code and score of what lies beyond the ends.
+/// Score of cells that no path reaches; so low that sums of a block stay within 16 bits and below [`MIN_REACHABLE`].
+const UNREACHABLE: i16 = -20_000;
+/// Least score of a cell that a path reaches.
+const MIN_REACHABLE: i16 = -8_000;
+/// Code of positions beyond the ends of a sequence, and the score of a pair with one.
 const OUTSIDE: u8 = 8;
 const OUTSIDE_SCORE: i8 = -100;
+/// Largest absolute score of a pair of bases: below that of a pair outside.
+const MAX_PAIR_SCORE: i32 = 99;
 
-// Trace of a cell: where its score comes from, and whether its two gap states go on or open.
+// Trace of a cell: where its score comes from, and whether its two gaps extend a gap or open one.
 const FROM_GENOME_GAP: u8 = 1;
 const FROM_QUERY_GAP: u8 = 2;
-const GENOME_GAP_GOES_ON: u8 = 4;
-const QUERY_GAP_GOES_ON: u8 = 8;
+const GENOME_GAP_EXTENDS: u8 = 4;
+const QUERY_GAP_EXTENDS: u8 = 8;
 
 /// Lanes with one more on either side.
 type Front = [i16; LANES + 2];
 
-/// The dynamic programme on antidiagonals: a band of [`LANES`] cells, each antidiagonal one step to the right or down from the last, towards the side whose
-/// outermost cell scores better (H. Suzuki and M. Kasahara, BMC Bioinformatics 19 (2018) 45).
+/// The dynamic programme on antidiagonals: a band of [`LANES`] cells. Each antidiagonal lies one step to the right of
+/// the last or one below, towards the side whose outermost cell scores better (H. Suzuki and M. Kasahara, BMC
+/// Bioinformatics 19 (2018) 45).
 ///
-/// Its tables are kept for the next extension.
+/// An extender keeps its tables for the next extension.
 #[derive(Default)]
 pub(crate) struct Extender {
-    /// Query backwards and genome, with what is outside around them.
+    /// The query backwards, and the genome, each between positions outside.
     query: Vec<u8>,
     genome: Vec<u8>,
     trace: Vec<[u8; LANES]>,
@@ -50,19 +45,19 @@ pub(crate) struct Extender {
     rows: Vec<i32>,
 }
 
-/// How an extension ended.
+/// The end of an extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Extent {
     /// Score of its best cell.
     pub(crate) score: i32,
-    /// Bases of query and genome up to there.
+    /// Bases of query and genome up to that cell.
     pub(crate) query: usize,
     pub(crate) genome: usize,
-    /// Whether cells near the best score were left at the end of either sequence.
+    /// Whether a path near the best score met the end of either sequence, so that more bases may extend it.
     pub(crate) cut: bool,
 }
 
-/// Scores as lanes take them.
+/// Scores in the widths of the lanes.
 #[derive(Clone, Copy)]
 struct LaneScores {
     /// Of two equal A or T, and of two equal C or G.
@@ -71,10 +66,10 @@ struct LaneScores {
     transversion: i8,
     unknown: i8,
     open: i16,
-    further: i16,
+    extend: i16,
 }
 
-/// What an antidiagonal is computed from and leaves.
+/// The last antidiagonals, from which the next one is computed.
 struct Fronts {
     /// Cells of the last three antidiagonals, at their number modulo 3.
     cells: [Front; 3],
@@ -90,17 +85,56 @@ struct Fronts {
 }
 
 impl Fronts {
+    /// The antidiagonal of the origin, in the middle lane.
+    fn at_origin() -> Self {
+        let unreachable = [UNREACHABLE; LANES + 2];
+        let mut fronts = Self {
+            cells: [unreachable; 3],
+            genome_gaps: [unreachable; 2],
+            query_gaps: [unreachable; 2],
+            best: [UNREACHABLE; LANES],
+            best_step: [0; LANES],
+            number: 0,
+            right: false,
+        };
+        fronts.cells[0][LANES / 2 + 1] = 0;
+        fronts
+    }
+
+    #[inline(always)]
     fn last(&self) -> &Front {
         &self.cells[self.number % 3]
     }
+
+    /// Whether the next antidiagonal lies to the right: towards the better end of the band, else alternately.
+    #[inline(always)]
+    fn goes_right(&self) -> bool {
+        let last = self.last();
+        let (bottom, top) = (last[LANES], last[1]);
+        if bottom == top || bottom.max(top) < MIN_REACHABLE { !self.right } else { bottom > top }
+    }
+
+    /// Subtracts the highest score of the last antidiagonal, which is returned, from all scores: they stay within 16
+    /// bits.
+    #[inline(always)]
+    fn rebase(&mut self) -> i16 {
+        let highest = self.last().iter().fold(UNREACHABLE, |a, &b| a.max(b));
+        let Self { cells, genome_gaps, query_gaps, .. } = self;
+        for front in cells.iter_mut().chain(genome_gaps).chain(query_gaps) {
+            for score in front {
+                *score = score.saturating_sub(highest);
+            }
+        }
+        highest
+    }
 }
 
-/// The lanes of a front from 0, 1 or 2 on.
+/// The lanes of a front, shifted by 0, 1 or 2.
 fn lanes(front: &Front, from: usize) -> &[i16; LANES] {
-    front[from.min(2)..].first_chunk().unwrap_or(&[NEVER; LANES])
+    front[from.min(2)..].first_chunk().unwrap_or(&[UNREACHABLE; LANES])
 }
 
-/// Computes an antidiagonal one step to the right or down, number `step` of its block, from the bases of its rows and columns.
+/// Computes the next antidiagonal, number `step` of its block, from the bases of its rows and columns.
 #[inline(always)]
 fn advance(
     fronts: &mut Fronts,
@@ -110,20 +144,21 @@ fn advance(
     right: bool,
     step: i16,
 ) {
-    let LaneScores { same, transition, transversion, unknown, open, further } = scores;
+    let LaneScores { same, transition, transversion, unknown, open, extend } = scores;
     let [weak, strong] = same;
     let (now, before) = (usize::from(right), usize::from(fronts.right));
     fronts.right = right;
     let number = fronts.number;
     fronts.number += 1;
-    // Turning the arrays instead would read back what was just written in other pieces, which takes as long as the rest.
+    // Indices instead of moved arrays: a move would read vectors back across the store just made, which is as slow as
+    // the rest.
     let turned = [number % 3, (number + 2) % 3, (number + 1) % 3];
     let Ok([last, second, cells]) = fronts.cells.get_disjoint_mut(turned) else { return };
     let [even, odd] = &mut fronts.genome_gaps;
     let (genome_gaps, next_genome_gaps) = if number.is_multiple_of(2) { (even, odd) } else { (odd, even) };
     let [even, odd] = &mut fronts.query_gaps;
     let (query_gaps, next_query_gaps) = if number.is_multiple_of(2) { (even, odd) } else { (odd, even) };
-    // Copies, so that nothing seems to be written while it is read.
+    // Copies, so that the compiler sees no aliasing and uses vectors.
     let (above, above_gap) = (*lanes(last, 1 + now), *lanes(genome_gaps, 1 + now));
     let (left, left_gap) = (*lanes(last, now), *lanes(query_gaps, now));
     let diagonal = *lanes(second, now + before);
@@ -141,13 +176,13 @@ fn advance(
         pair = if both >= OUTSIDE { OUTSIDE_SCORE } else { pair };
 
         let opened = above[l].saturating_sub(open);
-        let gone_on = above_gap[l].saturating_sub(further);
-        genome_gap[l] = opened.max(gone_on);
-        bits[l] = if gone_on > opened { GENOME_GAP_GOES_ON } else { 0 };
+        let extended = above_gap[l].saturating_sub(extend);
+        genome_gap[l] = opened.max(extended);
+        bits[l] = if extended > opened { GENOME_GAP_EXTENDS } else { 0 };
         let opened = left[l].saturating_sub(open);
-        let gone_on = left_gap[l].saturating_sub(further);
-        query_gap[l] = opened.max(gone_on);
-        bits[l] |= if gone_on > opened { QUERY_GAP_GOES_ON } else { 0 };
+        let extended = left_gap[l].saturating_sub(extend);
+        query_gap[l] = opened.max(extended);
+        bits[l] |= if extended > opened { QUERY_GAP_EXTENDS } else { 0 };
 
         let paired = diagonal[l].saturating_add(i16::from(pair));
         score[l] = paired.max(genome_gap[l]).max(query_gap[l]);
@@ -164,16 +199,66 @@ fn advance(
     *trace = bits;
 }
 
-/// What the cells of an extension hold.
+/// The best cells of an extension.
 struct Swept {
     best: i32,
     best_cell: (i32, i32),
-    /// Value, score and cell of the best end at the end of the query, where such ends have a bonus.
+    /// If ends at the end of the query have a bonus: value with the bonus, score and cell of the best of them.
     at_end: Option<(i32, i32, (i32, i32))>,
     cut: bool,
 }
 
-/// Computes the cells of an extension, antidiagonal by antidiagonal, from the padded sequences, and leaves their traces.
+impl Swept {
+    /// Records the scores of the last row and the last column of an antidiagonal. `row` and `column` are those of lane
+    /// 0.
+    #[inline(always)]
+    fn record_ends(
+        &mut self,
+        (row, column): (i32, i32),
+        (rows, columns): (i32, i32),
+        (drop, bonus): (i32, Option<i32>),
+        score_of: impl Fn(i32) -> i32,
+    ) {
+        let bottom = row - rows;
+        if (0..LANES as i32).contains(&bottom) && (0..=columns).contains(&(column + bottom)) {
+            let score = score_of(bottom);
+            self.cut |= bonus.is_none() && score >= self.best - drop;
+            if let Some(bonus) = bonus
+                && self.at_end.is_none_or(|(value, ..)| score + bonus > value)
+            {
+                self.at_end = Some((score + bonus, score, (rows, column + bottom)));
+            }
+        }
+        let side = columns - column;
+        if (0..LANES as i32).contains(&side) && (0..=rows).contains(&(row - side)) {
+            self.cut |= score_of(side) >= self.best - drop;
+        }
+    }
+
+    /// Records the best cell of a block that starts at antidiagonal `first`, of equal ones the nearest to the origin.
+    #[inline(always)]
+    fn record_best(&mut self, fronts: &Fronts, base: i32, first: usize, row_of_lane: &[i32]) {
+        let highest = fronts.best.iter().fold(UNREACHABLE, |a, &b| a.max(b));
+        if base + i32::from(highest) > self.best {
+            self.best = base + i32::from(highest);
+            let lanes = || fronts.best.iter().zip(&fronts.best_step);
+            let nearest = lanes().fold(i16::MAX, |a, (&score, &step)| if score == highest { a.min(step) } else { a });
+            let lane = lanes().position(|(&score, &step)| score == highest && step == nearest).unwrap_or(0);
+            let step = first + nearest as usize;
+            let cell_row = row_of_lane.get(step).map_or(0, |row| row - lane as i32);
+            self.best_cell = (cell_row, step as i32 - cell_row);
+        }
+    }
+}
+
+/// The codes of the lanes from `at` on in a padded sequence; all outside beyond its ends.
+#[inline(always)]
+fn lane_codes(codes: &[u8], at: i32) -> &[u8; LANES] {
+    let at = at.max(0) as usize;
+    codes.get(at..at + LANES).and_then(|lanes| lanes.first_chunk()).unwrap_or(&[OUTSIDE; LANES])
+}
+
+/// Computes the cells of an extension, antidiagonal by antidiagonal, from the padded sequences, and fills their traces.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
 fn sweep(
     extender: &mut Extender,
@@ -183,116 +268,72 @@ fn sweep(
     bonus: Option<i32>,
 ) -> Swept {
     let Extender { query, genome, trace, rows: row_of_lane } = extender;
-    let outside = [OUTSIDE; LANES];
-    let middle = LANES / 2;
-    let never = [NEVER; LANES + 2];
-    let mut fronts = Fronts {
-        cells: [never; 3],
-        genome_gaps: [never; 2],
-        query_gaps: [never; 2],
-        best: [NEVER; LANES],
-        best_step: [0; LANES],
-        number: 0,
-        right: false,
-    };
-    fronts.cells[0][middle + 1] = 0;
+    let lanes = LANES as i32;
+    let mut fronts = Fronts::at_origin();
     trace.push([0; LANES]);
     // Row and column of lane 0.
-    let (mut row, mut column) = (middle as i32, -(middle as i32));
+    let (mut row, mut column) = (lanes / 2, -(lanes / 2));
     row_of_lane.push(row);
 
-    let (mut best, mut best_cell) = (0, (0, 0));
-    let mut at_end = bonus.filter(|_| rows == 0).map(|bonus| (bonus, 0, (0, 0)));
-    let mut cut = columns == 0 || rows == 0 && bonus.is_none();
+    let mut swept = Swept {
+        best: 0,
+        best_cell: (0, 0),
+        at_end: bonus.filter(|_| rows == 0).map(|bonus| (bonus, 0, (0, 0))),
+        cut: columns == 0 || rows == 0 && bonus.is_none(),
+    };
+    // The scores in `fronts` are less than the true ones by this.
     let mut base = 0;
     let mut alive = true;
     while alive {
-        fronts.best = [NEVER; LANES];
+        fronts.best = [UNREACHABLE; LANES];
         let first = row_of_lane.len();
         for step in 0..BLOCK {
-            // Both ends behind every lane: nothing is left to be looked at.
-            if row - LANES as i32 + 1 > rows || column > columns {
+            // Every lane is past one of the ends.
+            if row - lanes + 1 > rows || column > columns {
                 alive = false;
                 break;
             }
-            let last = fronts.last();
-            let (corner, other) = (last[LANES], last[1]);
-            let even = corner == other || corner.max(other) < POSSIBLE;
-            let right = if even { !fronts.right } else { corner > other };
+            let right = fronts.goes_right();
             if right {
                 column += 1
             } else {
                 row += 1
             }
-            // Cells of row 0 and above, and of column 0 and before, are outside as well; so are those behind the ends.
-            let from = (LANES as i32 + rows - row).max(0) as usize;
-            let query_lanes = query.get(from..from + LANES).and_then(|lanes| lanes.first_chunk());
-            let from = (LANES as i32 + column - 1).max(0) as usize;
-            let genome_lanes = genome.get(from..from + LANES).and_then(|lanes| lanes.first_chunk());
-            let bases = (query_lanes.unwrap_or(&outside), genome_lanes.unwrap_or(&outside));
+            // Row and column 0 are outside too, as is what lies past the ends.
+            let bases = (lane_codes(query, lanes + rows - row), lane_codes(genome, lanes + column - 1));
             let at = trace.len();
             trace.push([0; LANES]);
             advance(&mut fronts, &mut trace[at], bases, scores, right, step as i16);
             row_of_lane.push(row);
-
-            let value = |lane: i32| base + i32::from(fronts.last()[lane as usize + 1]);
-            let bottom = row - rows;
-            if (0..LANES as i32).contains(&bottom) && (0..=columns).contains(&(column + bottom)) {
-                let score = value(bottom);
-                cut |= bonus.is_none() && score >= best - drop;
-                if let Some(bonus) = bonus
-                    && at_end.is_none_or(|(value, ..)| score + bonus > value)
-                {
-                    at_end = Some((score + bonus, score, (rows, column + bottom)));
-                }
-            }
-            let side = columns - column;
-            if (0..LANES as i32).contains(&side) && (0..=rows).contains(&(row - side)) {
-                cut |= value(side) >= best - drop;
-            }
+            let score_of = |lane: i32| base + i32::from(fronts.last()[lane as usize + 1]);
+            swept.record_ends((row, column), (rows, columns), (drop, bonus), score_of);
         }
-        // Of equal ones the nearest to the origin.
-        let highest = fronts.best.iter().fold(NEVER, |a, &b| a.max(b));
-        if base + i32::from(highest) > best {
-            best = base + i32::from(highest);
-            let lanes = || fronts.best.iter().zip(&fronts.best_step);
-            let nearest = lanes().fold(i16::MAX, |a, (&score, &step)| if score == highest { a.min(step) } else { a });
-            let lane = lanes().position(|(&score, &step)| score == highest && step == nearest).unwrap_or(0);
-            let step = first + nearest as usize;
-            let cell_row = row_of_lane.get(step).map_or(0, |row| row - lane as i32);
-            best_cell = (cell_row, step as i32 - cell_row);
-        }
-        let highest = fronts.last().iter().fold(NEVER, |a, &b| a.max(b));
-        alive &= base + i32::from(highest) >= best - drop;
-        let Fronts { cells, genome_gaps, query_gaps, .. } = &mut fronts;
-        for front in cells.iter_mut().chain(genome_gaps).chain(query_gaps) {
-            for score in front {
-                *score = score.saturating_sub(highest);
-            }
-        }
-        base += i32::from(highest);
+        swept.record_best(&fronts, base, first, row_of_lane);
+        let highest = i32::from(fronts.rebase());
+        base += highest;
+        alive &= base >= swept.best - drop;
     }
-    Swept { best, best_cell, at_end, cut }
+    swept
 }
 
-impl Scoring {
-    fn lanes(&self) -> LaneScores {
-        let score = |a, b| self.pair(a, b).clamp(-99, 99) as i8;
-        LaneScores {
+impl LaneScores {
+    fn of(scoring: &Scoring) -> Self {
+        let score = |a, b| scoring.pair(a, b).clamp(-MAX_PAIR_SCORE, MAX_PAIR_SCORE) as i8;
+        Self {
             same: [score(0, 0), score(1, 1)],
             transition: score(0, 1),
             transversion: score(0, 2),
-            unknown: score(0, GAP_CODE),
-            open: self.open as i16,
-            further: self.extend as i16,
+            unknown: score(0, NO_BASE),
+            open: scoring.open as i16,
+            extend: scoring.extend as i16,
         }
     }
 }
 
 impl Extender {
-    /// Extends from before the first bases of `query` and `genome` until all scores are `drop` below the best. An alignment that reaches the end
-    /// of the query gets `bonus` when it is compared with one that does not; its score is without it. The columns are appended to
-    /// `path`, from the origin outward.
+    /// Extends from the start of `query` and `genome`, both codes, until all scores are `drop` below the best. An
+    /// alignment that reaches the end of the query is preferred by `bonus`; the score that is returned is without it.
+    /// Appends the columns to `path`, from the origin outward.
     pub(crate) fn extend(
         &mut self,
         query: &[u8],
@@ -302,7 +343,7 @@ impl Extender {
         bonus: Option<i32>,
         path: &mut Vec<Column>,
     ) -> Extent {
-        let scores = scoring.lanes();
+        let scores = LaneScores::of(scoring);
         let (rows, columns) = (query.len() as i32, genome.len() as i32);
         self.query.clear();
         self.query.extend_from_slice(&[OUTSIDE; LANES]);
@@ -326,7 +367,7 @@ impl Extender {
         Extent { score: best, query: cell.0, genome: cell.1, cut }
     }
 
-    /// Appends the columns that lead to a cell.
+    /// Appends the columns that lead to a cell, from the origin on.
     fn columns(&self, (mut row, mut column): (usize, usize), path: &mut Vec<Column>) {
         let first = path.len();
         let mut state = 0;
@@ -339,14 +380,14 @@ impl Extender {
             match state {
                 FROM_GENOME_GAP => {
                     path.push(Column::Query);
-                    if here & GENOME_GAP_GOES_ON == 0 {
+                    if here & GENOME_GAP_EXTENDS == 0 {
                         state = 0;
                     }
                     row -= 1;
                 }
                 FROM_QUERY_GAP => {
                     path.push(Column::Genome);
-                    if here & QUERY_GAP_GOES_ON == 0 {
+                    if here & QUERY_GAP_EXTENDS == 0 {
                         state = 0;
                     }
                     column -= 1;
@@ -367,41 +408,41 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const NEVER: i32 = i32::MIN / 2;
+    const UNREACHABLE: i32 = i32::MIN / 2;
 
-    /// Best score of an alignment from the origin to any cell, or with `bonus` to the end of the query: all cells (O. Gotoh, J. Mol. Biol. 162
-    /// (1982) 705).
+    /// Best score of an alignment from the origin to any cell, or with `bonus` to the end of the query: all cells (O.
+    /// Gotoh, J. Mol. Biol. 162 (1982) 705).
     fn gotoh(query: &[u8], genome: &[u8], scoring: &Scoring, bonus: Option<i32>) -> i32 {
         let (rows, columns) = (query.len() + 1, genome.len() + 1);
-        let mut cells = vec![[NEVER; 3]; rows * columns];
+        let mut cells = vec![[UNREACHABLE; 3]; rows * columns];
         let mut best = 0;
         for row in 0..rows {
             for column in 0..columns {
                 let at = |row: usize, column: usize| cells[row * columns + column];
-                let most = |states: [i32; 3]| states[0].max(states[1]).max(states[2]);
-                let mut here = [NEVER; 3];
+                let max = |states: [i32; 3]| states[0].max(states[1]).max(states[2]);
+                let mut here = [UNREACHABLE; 3];
                 if row == 0 && column == 0 {
                     here[0] = 0;
                 }
                 if row > 0 && column > 0 {
-                    here[0] = most(at(row - 1, column - 1)) + scoring.pair(query[row - 1], genome[column - 1]);
+                    here[0] = max(at(row - 1, column - 1)) + scoring.pair(query[row - 1], genome[column - 1]);
                 }
                 if row > 0 {
                     let above = at(row - 1, column);
-                    here[1] = (most(above) - scoring.open).max(above[1] - scoring.extend);
+                    here[1] = (max(above) - scoring.open).max(above[1] - scoring.extend);
                 }
                 if column > 0 {
                     let left = at(row, column - 1);
-                    here[2] = (most(left) - scoring.open).max(left[2] - scoring.extend);
+                    here[2] = (max(left) - scoring.open).max(left[2] - scoring.extend);
                 }
-                best = best.max(most(here) + if row == query.len() { bonus.unwrap_or(0) } else { 0 });
+                best = best.max(max(here) + if row == query.len() { bonus.unwrap_or(0) } else { 0 });
                 cells[row * columns + column] = here;
             }
         }
         best
     }
 
-    /// Score of columns, and the bases that they take.
+    /// Score of columns, and the bases in them.
     fn score(query: &[u8], genome: &[u8], path: &[Column], scoring: &Scoring) -> (i32, usize, usize) {
         let (mut score, mut q, mut g) = (0, 0, 0);
         for run in path.chunk_by(|a, b| a == b) {
@@ -438,7 +479,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn without_a_drop_all_cells_are_seen((query, genome) in related(), ends: bool, divergence in 0.02..0.3f64) {
+        fn without_a_drop_all_cells_are_searched((query, genome) in related(), ends: bool, divergence in 0.02..0.3f64) {
             let scoring = Scoring::new(divergence, [0.3, 0.2, 0.3, 0.2]);
             let bonus = ends.then_some(25);
             let mut path = Vec::new();

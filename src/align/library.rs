@@ -1,7 +1,7 @@
-use crate::align::score::{CODES, GAP_CODE};
-use crate::kmer::Strand;
+//! A library is read once into memory, with its cost known to the budget from the first sequence on: a file that does
+//! not fit fails early, with what the whole would need.
+
 use crate::memory::{Budget, Component, Reservation};
-use crate::sequence::reverse_complement;
 use crate::sequence::{SequenceReader, Source};
 use crate::{Error, Progress, Result};
 
@@ -13,12 +13,12 @@ pub struct Library {
 }
 
 impl Library {
-    /// Reads FASTA or FASTQ; names are the first words of the headers. Gaps and stops (`-`, `.`, `*`) are no bases and are
-    /// left out, as places of a consensus count its bases. What it takes is reserved from `budget` as it grows.
+    /// Reads FASTA or FASTQ; names are the first words of the headers. Gaps and stops (`-`, `.`, `*`) are left out,
+    /// since positions in a consensus count its bases. The memory is reserved from `budget` as the library grows.
     ///
     /// # Errors
-    /// As [`SequenceReader`]'s; [`Error::Input`] where two sequences have one name or there is no sequence;
-    /// [`Error::Memory`], which names what the whole is expected to take.
+    /// As [`SequenceReader`]'s; [`Error::Input`] if two sequences have one name or there is no sequence;
+    /// [`Error::Memory`], which names what the whole library is expected to need.
     pub fn read(source: &Source, budget: &Budget, progress: &dyn Progress) -> Result<(Self, Reservation)> {
         let mut library = Self::default();
         let mut seen = ahash::AHashSet::new();
@@ -27,7 +27,7 @@ impl Library {
             let bytes = bytes as u64;
             held.grow(bytes, "a library").map_err(|e| match (e, source.bytes_total()) {
                 (Error::Memory { what, needed, allowed }, Some(total)) => {
-                    // As large in memory, by what was read of it, as the file is.
+                    // Memory grows with the file in proportion to the bytes read.
                     let share = total as f64 / source.bytes_read().clamp(1, total.max(1)) as f64;
                     let whole = ((held.bytes() + bytes) as f64 * share) as u64;
                     Error::memory(what, needed.max(budget.used().saturating_sub(held.bytes()) + whole), allowed)
@@ -42,12 +42,12 @@ impl Library {
                 let problem = format!("two sequences are called {:?}; names must differ", head.name);
                 return Err(Error::input(source.path(), Some(head.line), problem));
             }
-            // Once in the set of those seen, and lists grow by doubling.
+            // Also in the set of names; lists grow by doubling.
             grow(&mut held, 2 * (head.name.len() + size_of::<String>() + size_of::<Vec<u8>>()))?;
             let mut sequence = Vec::new();
             while let Some(bases) = reader.next_bases()? {
                 if sequence.capacity() - sequence.len() < bases.len() {
-                    // The old one is there until the new one is filled.
+                    // The old allocation lives until the new one is filled.
                     let capacity = (2 * sequence.capacity()).max(sequence.len() + bases.len());
                     grow(&mut held, capacity)?;
                     let old = sequence.capacity() as u64;
@@ -69,19 +69,19 @@ impl Library {
         Ok((library, held))
     }
 
-    /// Adds a sequence of ASCII letters, of either case; what is not ACGT matches nothing.
+    /// Adds a sequence of ASCII letters, of either case; letters other than ACGT match nothing.
     pub fn push(&mut self, name: impl Into<String>, sequence: impl Into<Vec<u8>>) {
         self.names.push(name.into());
         self.sequences.push(sequence.into());
     }
 
-    /// Moves the sequences of another library behind those that are here.
+    /// Appends the sequences of another library.
     pub(crate) fn append(&mut self, mut other: Self) {
         self.names.append(&mut other.names);
         self.sequences.append(&mut other.sequences);
     }
 
-    /// Leaves out sequences that are not `kept`; gives the new number of each that is.
+    /// Removes the sequences that are not `kept`. Returns, for each old number, the new number of a sequence that is.
     pub(crate) fn retain(&mut self, kept: &[bool]) -> Vec<u32> {
         let numbers =
             kept.iter().scan(0, |next, &kept| Some(std::mem::replace(next, *next + u32::from(kept)))).collect();
@@ -97,7 +97,7 @@ impl Library {
         self.names.len()
     }
 
-    /// Whether there is none.
+    /// Whether there is no sequence.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
@@ -107,73 +107,20 @@ impl Library {
         self.sequences.iter().map(|s| s.len() as u64).sum()
     }
 
-    /// Bytes that it takes in memory.
+    /// Bytes in memory.
     pub fn bytes(&self) -> u64 {
         let names: usize = self.names.iter().map(|name| size_of_val(name) + name.capacity()).sum();
         let sequences: usize = self.sequences.iter().map(|letters| size_of_val(letters) + letters.capacity()).sum();
         (names + sequences) as u64
     }
 
-    /// Name of sequence `number`, from 0.
+    /// Name of sequence `number`, counted from 0.
     pub fn name(&self, number: usize) -> &str {
         &self.names[number]
     }
 
-    /// Letters of sequence `number`, from 0, as they were given.
+    /// Letters of sequence `number`, counted from 0, as they were read.
     pub fn sequence(&self, number: usize) -> &[u8] {
         &self.sequences[number]
-    }
-}
-
-/// Both strands of a library as one text of codes: a gap code, then each sequence with one behind it, then the same of the
-/// reverse complements, last sequence first.
-pub(crate) struct Text {
-    pub(crate) codes: Vec<u8>,
-    /// Start and end of each sequence on each strand, ascending.
-    entries: Vec<(u32, u32)>,
-    sequences: usize,
-}
-
-impl Text {
-    /// Most bases of a library, both strands.
-    pub(crate) const MOST: u64 = 1 << 31;
-
-    pub(crate) fn new(library: &Library) -> Self {
-        let mut codes = Vec::with_capacity(2 * (library.bases() as usize + library.len()) + 2);
-        let mut entries = Vec::with_capacity(2 * library.len());
-        codes.push(GAP_CODE);
-        let mut push = |codes: &mut Vec<u8>, sequence: &mut dyn Iterator<Item = u8>| {
-            let start = codes.len() as u32;
-            codes.extend(sequence);
-            entries.push((start, codes.len() as u32));
-            codes.push(GAP_CODE);
-        };
-        for sequence in &library.sequences {
-            push(&mut codes, &mut sequence.iter().map(|&letter| CODES[usize::from(letter)]));
-        }
-        for entry in (0..library.len()).rev() {
-            let forward: Vec<u8> = library.sequences[entry].iter().map(|&letter| CODES[usize::from(letter)]).collect();
-            push(&mut codes, &mut reverse_complement(&forward));
-        }
-        Self { codes, entries, sequences: library.len() }
-    }
-
-    /// The entry that holds a place in the text.
-    pub(crate) fn entry_at(&self, at: u32) -> usize {
-        self.entries.partition_point(|e| e.1 <= at)
-    }
-
-    /// Start and end of an entry in the text.
-    pub(crate) fn bounds(&self, entry: usize) -> (u32, u32) {
-        self.entries[entry]
-    }
-
-    /// Sequence and strand of an entry.
-    pub(crate) fn sequence(&self, entry: usize) -> (u32, Strand) {
-        if entry < self.sequences {
-            (entry as u32, Strand::Forward)
-        } else {
-            ((2 * self.sequences - 1 - entry) as u32, Strand::Reverse)
-        }
     }
 }

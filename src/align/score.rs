@@ -1,24 +1,38 @@
-//! Substitution scores and what they mean.
+//! Scores must rank copies of any age in one genome, so they are log-odds in one unit and not one fixed matrix.
 //!
 //! A score is the logarithm of how much likelier two bases are in a copy of a given divergence than by chance, in
-//! eighths of a nat: `ln(p(a,b) / (f(a) f(b)))`, where two thirds of the substitutions are transitions and `f` is the base composition of
-//! the genome. Scores of different divergences can so be compared, and a match of rare bases weighs more than one of frequent ones.
-//! Gaps are affine. E-values after S. Karlin and S. F. Altschul, PNAS 87 (1990) 2264.
+//! eighths of a nat: `ln(p(a,b) / (f(a) f(b)))`. Two thirds of the substitutions are transitions, and `f` is the base
+//! composition of the genome. Scores of different divergences can thus be compared, and a match of rare bases counts
+//! more than one of frequent bases. Gaps are affine. E-values after S. Karlin and S. F. Altschul, PNAS 87 (1990) 2264.
+//!
+//! "Empirical" below means: chosen by hand, and the tables of docs/annotation.md were measured with it.
 
-use std::sync::LazyLock;
+use crate::align::alignment::{Column, Counts};
+use crate::sequence::NO_BASE;
 
-use crate::align::Counts;
-
-/// Units of score in a nat.
+/// Units of score in a nat: fine enough that λ of the rounded scores is within 5 % of that of the exact ones.
 pub const SCORE_UNITS: f64 = 8.0;
 
-/// Code of anything but ACGT, and of the places between sequences.
-pub(crate) const GAP_CODE: u8 = 4;
-
-/// Score of a pair in which one is not ACGT.
-const UNKNOWN: i32 = -4;
-/// Share of transitions among substitutions.
-const TRANSITIONS: f64 = 2.0 / 3.0;
+/// Score of a pair in which one is not ACGT: half a nat below 0, so that nothing is aligned for its runs of N.
+/// Empirical.
+const UNKNOWN_SCORE: i32 = -4;
+/// Share of transitions among substitutions: twice as many as transversions, about the ratio of human variation.
+const TRANSITION_SHARE: f64 = 2.0 / 3.0;
+/// Least share of a base that is conserved, so that a match has a finite score at any divergence and composition.
+const MIN_CONSERVED: f64 = 0.2;
+/// Least share of each base in a genome, for the same reason.
+const MIN_BASE_SHARE: f64 = 0.05;
+/// Gaps of one kind for each substitution: one gap for 25 substitutions, half of them insertions. Empirical.
+const GAPS_PER_SUBSTITUTION: f64 = 0.02;
+/// Least divergence for the rate of gaps: younger copies have gaps as often.
+const MIN_GAP_DIVERGENCE: f64 = 0.02;
+/// Probability that a gap ends after each of its bases: the lengths are about geometric, with a mean of three.
+/// Empirical.
+const GAP_END: f64 = 0.35;
+/// Share of the log-odds of a gap that opening it costs: the full price breaks old copies at their gaps. Empirical.
+const GAP_OPEN_FACTOR: f64 = 0.85;
+/// Cost of each further base of a gap in nats: `-ln(1 - GAP_END)` is 0.43, rounded up to half a nat.
+const GAP_EXTENSION: f64 = 0.5;
 
 /// Scores for copies of one divergence in a genome of one composition.
 #[derive(Debug, Clone)]
@@ -36,10 +50,11 @@ pub struct Scoring {
 }
 
 impl Scoring {
-    /// Scores for copies of which a share `divergence` of the bases is substituted, in a genome with the shares `composition` of T, C, A
-    /// and G; A and T are counted together, as are C and G, so that both strands score the same.
+    /// Scores for copies of which a share `divergence` (0 to 1) of the bases is substituted, in a genome with the
+    /// shares `composition` of T, C, A and G. A and T are counted together, as are C and G, so that both strands score
+    /// the same.
     pub fn new(divergence: f64, composition: [f64; 4]) -> Self {
-        let frequency = usable(composition);
+        let frequency = strand_composition(composition);
         let is_transition = |a: usize, b: usize| a ^ b == 1;
         let weight = |transition: bool| -> f64 {
             pairs_of_bases()
@@ -47,8 +62,9 @@ impl Scoring {
                 .map(|(a, b)| frequency[a] * frequency[b])
                 .sum()
         };
-        let rate = [divergence * (1.0 - TRANSITIONS) / weight(false), divergence * TRANSITIONS / weight(true)];
-        let mut pairs = [UNKNOWN; 64];
+        let rate =
+            [divergence * (1.0 - TRANSITION_SHARE) / weight(false), divergence * TRANSITION_SHARE / weight(true)];
+        let mut pairs = [UNKNOWN_SCORE; 64];
         for a in 0..4 {
             let mut same = 1.0;
             for b in (0..4).filter(|&b| b != a) {
@@ -56,15 +72,14 @@ impl Scoring {
                 pairs[a << 3 | b] = (SCORE_UNITS * ratio.ln()).round() as i32;
                 same -= ratio * frequency[b];
             }
-            pairs[a << 3 | a] = (SCORE_UNITS * (same.max(0.2) / frequency[a]).ln()).round() as i32;
+            pairs[a << 3 | a] = (SCORE_UNITS * (same.max(MIN_CONSERVED) / frequency[a]).ln()).round() as i32;
         }
-        // A gap opens about once in 25 substitutions, and its length is about geometric.
-        let open = -(divergence.max(0.02) * 0.02).ln() - 0.35_f64.ln();
+        let open = -(divergence.max(MIN_GAP_DIVERGENCE) * GAPS_PER_SUBSTITUTION).ln() - GAP_END.ln();
         let (lambda, k) = karlin_altschul(&pairs, frequency);
         Self {
             pairs,
-            open: (SCORE_UNITS * open * 0.85).round() as i32,
-            extend: (SCORE_UNITS * 0.5).round() as i32,
+            open: (SCORE_UNITS * open * GAP_OPEN_FACTOR).round() as i32,
+            extend: (SCORE_UNITS * GAP_EXTENSION).round() as i32,
             lambda,
             k,
         }
@@ -76,26 +91,27 @@ impl Scoring {
         self.pairs[usize::from((a << 3 | b) & 63)]
     }
 
-    /// Cost of a gap of `length` bases.
+    /// Cost of a gap of `length` bases, 1 or more.
     pub fn gap(&self, length: u32) -> i32 {
         self.open + (length as i32 - 1) * self.extend
     }
 
-    /// How many alignments of at least this score chance is expected to give in a search of `query` against `genome` bases, both strands.
+    /// E-value: the expected number of alignments of at least this score by chance, if `query` bases are searched in
+    /// `genome` bases, both strands.
     pub fn e_value(&self, score: i32, query: u64, genome: u64) -> f64 {
         2.0 * self.k * query as f64 * genome as f64 * (-self.lambda * f64::from(score)).exp()
     }
 
-    /// The score that is expected `expected` times by chance: the inverse of [`e_value`](Self::e_value).
+    /// The score with this E-value, rounded up: the inverse of [`e_value`](Self::e_value).
     pub fn score_for(&self, expected: f64, query: f64, genome: f64) -> i32 {
         ((2.0 * self.k * query * genome / expected).max(1.0).ln() / self.lambda).ceil() as i32
     }
 }
 
-/// Shares as both strands together have them, none too small for a logarithm.
-fn usable([t, c, a, g]: [f64; 4]) -> [f64; 4] {
+/// Shares of T, C, A and G on both strands together, none too small for a logarithm.
+fn strand_composition([t, c, a, g]: [f64; 4]) -> [f64; 4] {
     let strong = c + g;
-    let share = (strong / (strong + a + t) / 2.0).clamp(0.05, 0.45);
+    let share = (strong / (strong + a + t) / 2.0).clamp(MIN_BASE_SHARE, 0.5 - MIN_BASE_SHARE);
     let share = if share.is_nan() { 0.25 } else { share };
     [0.5 - share, share, 0.5 - share, share]
 }
@@ -104,7 +120,16 @@ fn pairs_of_bases() -> impl Iterator<Item = (usize, usize)> {
     (0..4).flat_map(|a| (0..4).map(move |b| (a, b)))
 }
 
-/// λ and K of ungapped alignments; gaps as dear as ours change them little.
+/// Halvings of the interval in which λ is searched: below the precision of a double.
+const LAMBDA_STEPS: usize = 80;
+/// Largest λ that is searched, per unit of score: that of a score of one unit for a match of probability e^-10.
+const MAX_LAMBDA: f64 = 10.0;
+/// Terms of the series of K, and the term at which it may stop: the series converges geometrically, and K is needed to
+/// two digits.
+const MAX_TERMS: i32 = 60;
+const MIN_TERM: f64 = 1e-4;
+
+/// λ and K of alignments without gaps, per unit of score; gaps as expensive as ours change them little.
 fn karlin_altschul(pairs: &[i32; 64], frequency: [f64; 4]) -> (f64, f64) {
     let (low, high) = pairs_of_bases()
         .map(|(a, b)| pairs[a << 3 | b])
@@ -116,8 +141,8 @@ fn karlin_altschul(pairs: &[i32; 64], frequency: [f64; 4]) -> (f64, f64) {
     let moment = |lambda: f64, weight: &dyn Fn(f64) -> f64| -> f64 {
         chance.iter().zip(low..).map(|(p, s)| p * weight(f64::from(s)) * (lambda * f64::from(s)).exp()).sum()
     };
-    let (mut below, mut above) = (0.0, 10.0);
-    for _ in 0..80 {
+    let (mut below, mut above) = (0.0, MAX_LAMBDA);
+    for _ in 0..LAMBDA_STEPS {
         let middle = (below + above) / 2.0;
         if moment(middle, &|_| 1.0) > 1.0 { above = middle } else { below = middle }
     }
@@ -127,7 +152,7 @@ fn karlin_altschul(pairs: &[i32; 64], frequency: [f64; 4]) -> (f64, f64) {
     let mut sums = vec![1.0];
     let mut offset = 0;
     let mut sigma = 0.0;
-    for k in 1..=60 {
+    for k in 1..=MAX_TERMS {
         let mut next = vec![0.0; sums.len() + chance.len() - 1];
         for (i, p) in sums.iter().enumerate() {
             for (j, q) in chance.iter().enumerate() {
@@ -139,7 +164,7 @@ fn karlin_altschul(pairs: &[i32; 64], frequency: [f64; 4]) -> (f64, f64) {
         let term: f64 =
             sums.iter().zip(offset..).map(|(p, s)| if s < 0 { p * (lambda * f64::from(s)).exp() } else { *p }).sum();
         sigma += term / f64::from(k);
-        if term < 1e-4 {
+        if term < MIN_TERM {
             break;
         }
     }
@@ -153,13 +178,19 @@ fn greatest_divisor(a: i32, b: i32) -> i32 {
     if b == 0 { a } else { greatest_divisor(b, a % b) }
 }
 
-/// Divergences for which there are scores.
-pub(crate) const DIVERGENCES: [f64; 7] = [0.02, 0.05, 0.09, 0.13, 0.17, 0.21, 0.26];
+/// Divergences for which there are scores, as RepeatMasker has matrices for 14 to 25 %; closer than a copy's divergence
+/// can be estimated. The oldest copies that are found have about 30 %.
+const SCORED_DIVERGENCES: [f64; 7] = [0.02, 0.05, 0.09, 0.13, 0.17, 0.21, 0.26];
+/// Number of the divergence of the general scores: 21 %, mild enough for old copies and selective enough for a whole
+/// genome.
+const GENERAL: usize = 5;
 
-/// Substitutions and pairs of an average copy that an alignment is taken together with.
-pub(crate) const AVERAGE: (f64, f64) = (4.0, 25.0);
+/// Pseudocounts: an alignment's divergence is estimated with 25 pairs added, 16 % of them substituted, since
+/// few columns estimate little.
+pub(crate) const PRIOR_PAIRS: f64 = 25.0;
+pub(crate) const PRIOR_SUBSTITUTIONS: f64 = 4.0;
 
-/// Scores for each of [`DIVERGENCES`].
+/// Scores for each of [`SCORED_DIVERGENCES`].
 pub(crate) struct Scorings {
     all: Vec<Scoring>,
     /// Shares of T, C, A and G that they are for.
@@ -168,24 +199,25 @@ pub(crate) struct Scorings {
 
 impl Scorings {
     pub(crate) fn new(composition: [f64; 4]) -> Self {
-        let all = DIVERGENCES.iter().map(|&d| Scoring::new(d, composition)).collect();
-        Self { all, frequency: usable(composition) }
+        let all = SCORED_DIVERGENCES.iter().map(|&d| Scoring::new(d, composition)).collect();
+        Self { all, frequency: strand_composition(composition) }
     }
 
-    /// For copies that are not known yet.
+    /// The scores for copies of unknown divergence.
     pub(crate) fn general(&self) -> &Scoring {
-        &self.all[DIVERGENCES.len() - 2]
+        &self.all[GENERAL]
     }
 
-    /// Those that fit what an alignment holds; few columns say little, and are taken together with some of an average copy.
+    /// The scores for the divergence of an alignment, estimated with pseudocounts.
     pub(crate) fn fitting(&self, counts: &Counts) -> &Scoring {
-        let substituted = f64::from(counts.transitions + counts.transversions) + AVERAGE.0;
-        self.nearest(substituted / (f64::from(counts.pairs()) + AVERAGE.1))
+        let substituted = f64::from(counts.transitions + counts.transversions) + PRIOR_SUBSTITUTIONS;
+        self.nearest(substituted / (f64::from(counts.pairs()) + PRIOR_PAIRS))
     }
 
-    /// How much of a score the composition of the `matched` T, C, A and G alone explains: two stretches of poly-A or of CA agree by being
-    /// so. After P. Green's adjustment for complexity in cross_match, which RepeatMasker's scores have too.
-    pub(crate) fn monotony(&self, matched: [u32; 4]) -> i32 {
+    /// The part of a score that the composition of the `matched` T, C, A and G alone explains: two runs of A, or of CA,
+    /// match whatever their origin. After P. Green's adjustment for complexity in cross_match, which RepeatMasker uses
+    /// too.
+    pub(crate) fn composition_score(&self, matched: [u32; 4]) -> i32 {
         let all = f64::from(matched.iter().sum::<u32>());
         let gain = |(&count, expected): (&u32, f64)| match f64::from(count) {
             0.0 => 0.0,
@@ -194,19 +226,61 @@ impl Scorings {
         (SCORE_UNITS * matched.iter().zip(self.frequency).map(gain).sum::<f64>()).round() as i32
     }
 
-    /// The nearest for copies with this share of substitutions.
+    /// The scores for the divergence nearest to this one.
     pub(crate) fn nearest(&self, divergence: f64) -> &Scoring {
         let distance = |d: f64| (d - divergence).abs();
-        let best =
-            (0..DIVERGENCES.len()).min_by(|&a, &b| distance(DIVERGENCES[a]).total_cmp(&distance(DIVERGENCES[b])));
+        let best = (0..SCORED_DIVERGENCES.len())
+            .min_by(|&a, &b| distance(SCORED_DIVERGENCES[a]).total_cmp(&distance(SCORED_DIVERGENCES[b])));
         &self.all[best.unwrap_or(0)]
     }
 }
 
-/// Codes of ASCII letters: T=0, C=1, A=2, G=3, anything else 4.
-pub(crate) static CODES: LazyLock<[u8; 256]> = LazyLock::new(|| {
-    std::array::from_fn(|letter| crate::sequence::base_code(letter as u8).map_or(GAP_CODE, |c| c as u8))
-});
+/// The counts of the columns of an alignment with a sequence of a library, and its score with the scores for its
+/// divergence.
+pub(crate) fn score_columns(query: &[u8], genome: &[u8], columns: &[Column], scorings: &Scorings) -> (Counts, i32) {
+    let counts = Counts::of(query, genome, columns);
+    let scoring = scorings.fitting(&counts);
+    let (mut score, mut matched) = (0, [0; 5]);
+    each_column(query, genome, columns, scoring, |i, (q, g), gained| {
+        score += gained;
+        if columns[i - 1] == Column::Pair && query[q - 1] == genome[g - 1] {
+            matched[usize::from(query[q - 1].min(NO_BASE))] += 1;
+        }
+    });
+    let [t, c, a, g, _] = matched;
+    (counts, score - scorings.composition_score([t, c, a, g]))
+}
+
+/// Calls `each` after every column with the number of columns so far, those of bases of query and genome, and the score
+/// of the column.
+pub(crate) fn each_column(
+    query: &[u8],
+    genome: &[u8],
+    columns: &[Column],
+    scoring: &Scoring,
+    mut each: impl FnMut(usize, (usize, usize), i32),
+) {
+    let (mut q, mut g) = (0, 0);
+    let mut last = Column::Pair;
+    for (i, &column) in (1..).zip(columns) {
+        let gained = match column {
+            Column::Pair => {
+                (q, g) = (q + 1, g + 1);
+                scoring.pair(query[q - 1], genome[g - 1])
+            }
+            gap => {
+                if gap == Column::Genome {
+                    g += 1
+                } else {
+                    q += 1
+                }
+                if gap == last { -scoring.extend } else { -scoring.open }
+            }
+        };
+        last = column;
+        each(i, (q, g), gained);
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -225,15 +299,15 @@ mod tests {
     }
 
     #[test]
-    fn what_composition_explains() {
+    fn score_of_the_composition() {
         let scorings = Scorings::new([0.25; 4]);
-        assert_eq!(scorings.monotony([25; 4]), 0);
-        assert_eq!(scorings.monotony([0; 4]), 0);
+        assert_eq!(scorings.composition_score([25; 4]), 0);
+        assert_eq!(scorings.composition_score([0; 4]), 0);
         // A hundred A: ln 4 each, all that a match scores but for the substitutions. Half of it for two bases.
-        assert_eq!(scorings.monotony([0, 0, 100, 0]), (800.0 * 4f64.ln()).round() as i32);
-        assert_eq!(scorings.monotony([0, 50, 50, 0]), (800.0 * 2f64.ln()).round() as i32);
+        assert_eq!(scorings.composition_score([0, 0, 100, 0]), (800.0 * 4f64.ln()).round() as i32);
+        assert_eq!(scorings.composition_score([0, 50, 50, 0]), (800.0 * 2f64.ln()).round() as i32);
         // As the genome has it, as far as both strands together do.
-        assert_eq!(Scorings::new([0.4, 0.1, 0.4, 0.1]).monotony([40, 10, 40, 10]), 0);
+        assert_eq!(Scorings::new([0.4, 0.1, 0.4, 0.1]).composition_score([40, 10, 40, 10]), 0);
     }
 
     #[test]

@@ -1,11 +1,14 @@
+//! If two annotations overlap, one of them is cut. The rest is an alignment of its own, with its own columns, score and
+//! E-value.
+
 use std::ops::Range;
 
-use crate::align::gapped::scored;
-use crate::align::score::{CODES, Scorings};
-use crate::align::{Alignment, Column, Library, OperationKind, composition, operations, pieces};
+use crate::align::alignment::{Alignment, Column, OperationKind, operations};
+use crate::align::library::Library;
+use crate::align::score::{Scorings, score_columns};
+use crate::align::target::{self, composition, targets};
 use crate::kmer::Strand;
-use crate::sequence::Region;
-use crate::sequence::reverse_complement;
+use crate::sequence::{Region, codes, reverse_complement};
 use crate::{Index, Result};
 
 /// Cuts alignments of a search over a whole genome.
@@ -13,8 +16,9 @@ pub struct Trimmer<'a> {
     index: &'a Index,
     library: &'a Library,
     scorings: Scorings,
+    /// Size of the search, for E-values.
     query_bases: u64,
-    bases: u64,
+    target_bases: u64,
 }
 
 impl<'a> Trimmer<'a> {
@@ -23,24 +27,24 @@ impl<'a> Trimmer<'a> {
     /// # Errors
     /// [`crate::Error::Damaged`].
     pub fn new(index: &'a Index, library: &'a Library) -> Result<Self> {
-        let pieces = pieces(index, None)?;
-        let bases = pieces.iter().map(|p| u64::from(p.length())).sum();
-        let scorings = Scorings::new(composition(&pieces));
-        Ok(Self { index, library, scorings, query_bases: library.bases(), bases })
+        let targets = targets(index, None)?;
+        let scorings = Scorings::new(composition(&targets));
+        Ok(Self { index, library, scorings, query_bases: library.bases(), target_bases: target::bases(&targets) })
     }
 
-    /// The same where the search was for the first sequences of the library, of so many bases.
-    pub(crate) fn searched(self, query_bases: u64) -> Self {
+    /// A trimmer for a search that was for `query_bases` bases of the library only.
+    pub(crate) fn with_query_bases(self, query_bases: u64) -> Self {
         Self { query_bases, ..self }
     }
 
-    /// The part of an alignment within a range of its contig, without gaps at its ends; `None` where no pair of bases is left.
+    /// The part of an alignment within a range of its contig, without gaps at its ends; `None` if no pair of bases is
+    /// left.
     ///
     /// # Errors
     /// [`crate::Error::Damaged`].
     pub fn trim(&self, alignment: &Alignment, range: Range<u64>) -> Result<Option<Alignment>> {
         let mut columns = Vec::new();
-        // Bases of genome and query, the latter as the genome's forward strand has them, before the first column that stays.
+        // Bases of genome and query before the column, both in the direction of the genome's forward strand.
         let (mut g, mut q) = (0u64, 0u32);
         let mut first = None;
         let (mut last, mut kept) = ((0, 0), 0);
@@ -71,25 +75,35 @@ impl<'a> Trimmer<'a> {
             Strand::Forward => alignment.query_range.start + first_q..alignment.query_range.start + last.1,
             Strand::Reverse => alignment.query_range.end - last.1..alignment.query_range.end - first_q,
         };
-        let name = self.index.contigs()?[alignment.contig as usize].name.clone();
-        let (_, record) = self.index.region_record(&Region { contig: name, range: range.clone() })?;
-        let mut genome = Vec::new();
-        record.codes(range.clone(), &mut genome);
-        let letters =
-            &self.library.sequence(alignment.query as usize)[query_range.start as usize..query_range.end as usize];
-        let mut query: Vec<u8> = letters.iter().map(|&letter| CODES[usize::from(letter)]).collect();
-        if alignment.strand == Strand::Reverse {
-            query = reverse_complement(&query).collect();
-        }
-        let (counts, score) = scored(&query, &genome, &columns, &self.scorings);
+        let genome = self.genome_codes(alignment.contig, range.clone())?;
+        let query = self.query_codes(alignment, &query_range);
+        let (counts, score) = score_columns(&query, &genome, &columns, &self.scorings);
         Ok(Some(Alignment {
             query_range,
             range,
             score,
-            e_value: self.scorings.general().e_value(score, self.query_bases, self.bases),
+            e_value: self.scorings.general().e_value(score, self.query_bases, self.target_bases),
             counts,
             operations: operations(&columns),
             ..alignment.clone()
         }))
+    }
+
+    fn genome_codes(&self, contig: u32, range: Range<u64>) -> Result<Vec<u8>> {
+        let name = self.index.contigs()?[contig as usize].name.clone();
+        let (_, sequence) = self.index.region_record(&Region { contig: name, range: range.clone() })?;
+        let mut genome = Vec::new();
+        sequence.codes(range, &mut genome);
+        Ok(genome)
+    }
+
+    /// The codes of a range of an alignment's query, on the strand of the alignment.
+    fn query_codes(&self, alignment: &Alignment, range: &Range<u32>) -> Vec<u8> {
+        let letters = &self.library.sequence(alignment.query as usize)[range.start as usize..range.end as usize];
+        let forward: Vec<u8> = codes(letters).collect();
+        match alignment.strand {
+            Strand::Forward => forward,
+            Strand::Reverse => reverse_complement(&forward).collect(),
+        }
     }
 }

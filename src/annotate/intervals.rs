@@ -1,3 +1,11 @@
+//! The bases to mask come as an annotation of any size and order. They are merged while they are read, in bounded
+//! memory.
+//!
+//! The sorted lists are our own: rangemap keeps ranges in a B-tree, whose nodes use more memory than a list and cannot
+//! be charged to a budget before they are allocated, and a bit for each base (fixedbitset) needs memory for the whole
+//! genome, whatever the annotation.
+
+use std::ops::Range;
 use std::path::Path;
 
 use twox_hash::XxHash3_64;
@@ -6,7 +14,7 @@ use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{Feature, FeatureFormat, FeatureParser, Line, Lines, Source};
 use crate::{Error, Index, Result};
 
-/// Bases of a contig, which has less than 2^32.
+/// A range of a contig, which has less than 2^32 bases: 12 bytes, since annotations have millions of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Interval {
     /// Number of the contig, from 0.
@@ -17,7 +25,7 @@ pub(crate) struct Interval {
 }
 
 impl Interval {
-    /// Takes in an interval that begins no earlier, if the two touch.
+    /// Extends over an interval that starts no earlier, if the two touch; else returns false.
     fn join(&mut self, next: &Self) -> bool {
         let touches = self.contig == next.contig && next.start <= self.end;
         if touches {
@@ -27,22 +35,22 @@ impl Interval {
     }
 }
 
-/// A feature that is masked unless all its parts are matches.
+/// A feature with an ID, which is masked unless all its parts are matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Whole {
-    /// [`hash`] of its ID, in two halves so that nothing is between the fields.
+    /// [`hash`] of its ID, in two halves so that the struct has no padding.
     id: [u32; 2],
     interval: Interval,
 }
 
-/// A feature that others name as their parent: [`hash`] of its ID, and whether any of them is no `match_part`.
+/// A feature that others name as their parent: [`hash`] of its ID, and whether any of them is not a `match_part`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Parent {
     id: u64,
     has_others: bool,
 }
 
-/// What IDs are compared by: two of a billion are alike with a probability of 3 in 100.
+/// IDs are compared by their hashes: with a billion of them, two are equal by chance with a probability of 3 %.
 fn hash(id: &str) -> u64 {
     XxHash3_64::oneshot(id.as_bytes())
 }
@@ -51,24 +59,24 @@ fn halves(id: u64) -> [u32; 2] {
     [(id >> 32) as u32, id as u32]
 }
 
-/// Items that a list has room for at first.
+/// First capacity of a list, in items.
 const FIRST_ITEMS: usize = 1 << 12;
 
-/// A sorted list without duplicates. What comes is appended; when the list is full, it is sorted and merged where it lies,
-/// and grows by half where that did not halve it. So its room is at most one and a half times the items that came.
-struct Merged<T> {
+/// A sorted list without duplicates. Items are appended; a full list is sorted and merged in place, and grows by half
+/// unless that halved it. So its capacity is at most one and a half times the items that were pushed.
+struct MergedList<T> {
     items: Vec<T>,
     held: Reservation,
-    /// Takes the later of two neighbours into the earlier one, or returns false.
+    /// Merges the later of two neighbours into the earlier one, or returns false.
     join: fn(&mut T, &T) -> bool,
 }
 
-impl<T: Ord> Merged<T> {
+impl<T: Ord> MergedList<T> {
     fn new(budget: &Budget, join: fn(&mut T, &T) -> bool) -> Self {
         Self { items: Vec::new(), held: budget.hold(Component::Input), join }
     }
 
-    /// Bytes for so many items, at most.
+    /// Most bytes of a list of this many items.
     fn bytes_for(items: u64) -> u64 {
         (items + items / 2 + FIRST_ITEMS as u64).saturating_mul(size_of::<T>() as u64)
     }
@@ -85,7 +93,7 @@ impl<T: Ord> Merged<T> {
             let capacity = self.items.capacity();
             if self.items.len() >= capacity / 2 {
                 let more = (capacity / 2).max(FIRST_ITEMS);
-                self.held.grow((more * size_of::<T>()) as u64, WHAT)?;
+                self.held.grow((more * size_of::<T>()) as u64, PURPOSE)?;
                 self.items.reserve_exact(capacity + more - self.items.len());
             }
         }
@@ -94,23 +102,23 @@ impl<T: Ord> Merged<T> {
     }
 }
 
-/// What the memory is for, in an error.
-const WHAT: &str = "the intervals of an annotation";
+/// What errors name as the user of the memory.
+const PURPOSE: &str = "the intervals of an annotation";
 
 /// The bases that an annotation covers.
 pub(crate) struct Intervals {
-    merged: Merged<Interval>,
+    merged: MergedList<Interval>,
     /// Rows of the annotation that are features.
     pub(crate) rows: u64,
 }
 
 impl Intervals {
-    /// Reads an annotation: BED, GFF3, GTF, `.out` or TSV, known by its rows. What is covered is the union of all
-    /// features; one whose parts are all of the type `match_part` is where its parts are, and not between them.
+    /// Reads an annotation: BED, GFF3, GTF, `.out` or TSV, detected by its rows. The intervals are the union of all
+    /// features, except that of a feature whose parts are all of the type `match_part` only the parts count.
     ///
     /// # Errors
-    /// [`Error::Input`] with the line that cannot be read, or that is of no contig of the index or past its end;
-    /// [`Error::Memory`], which names what the whole of the file needs; [`Error::Io`]; [`Error::Damaged`].
+    /// [`Error::Input`] with the line, if it cannot be read or is not within a contig of the index; [`Error::Memory`],
+    /// which names what the whole file needs; [`Error::Io`]; [`Error::Damaged`].
     pub(crate) fn read(index: &Index, path: &Path) -> Result<Self> {
         let mut reading = Reading::new(index);
         let mut lines = Lines::open(&Source::new(path), index.budget())?;
@@ -138,7 +146,7 @@ impl Intervals {
         reading.finish()
     }
 
-    /// Those of one contig, ascending; none touches another.
+    /// The intervals of a contig, ascending; none touches another.
     pub(crate) fn of_contig(&self, number: u32) -> &[Interval] {
         let all = &self.merged.items[..];
         let first = all.partition_point(|interval| interval.contig < number);
@@ -146,17 +154,44 @@ impl Intervals {
     }
 }
 
+/// How masked bases are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mask {
+    /// In lower case.
+    Soft,
+    /// As N.
+    Hard,
+}
+
+impl Mask {
+    /// Masks the letters of a range of a contig within the contig's intervals. Returns the number of masked bases.
+    pub(crate) fn apply(self, letters: &mut [u8], range: Range<u64>, intervals: &[Interval]) -> u64 {
+        let mut bases = 0;
+        let from = intervals.partition_point(|interval| u64::from(interval.end) <= range.start);
+        for interval in intervals[from..].iter().take_while(|interval| u64::from(interval.start) < range.end) {
+            let (start, end) = (u64::from(interval.start).max(range.start), u64::from(interval.end).min(range.end));
+            let part = &mut letters[(start - range.start) as usize..(end - range.start) as usize];
+            bases += part.len() as u64;
+            match self {
+                Self::Soft => part.make_ascii_lowercase(),
+                Self::Hard => part.fill(b'N'),
+            }
+        }
+        bases
+    }
+}
+
 /// An annotation that is being read.
 struct Reading {
     budget: Budget,
-    intervals: Merged<Interval>,
-    wholes: Merged<Whole>,
-    parents: Merged<Parent>,
-    /// Rows, those with an ID, and parents named, all of the file.
+    intervals: MergedList<Interval>,
+    wholes: MergedList<Whole>,
+    parents: MergedList<Parent>,
+    /// Numbers of rows, of rows with an ID, and of parents that are named.
     rows: u64,
     ids: u64,
-    named: u64,
-    /// Whether it does not fit the memory: from then on rows are only counted.
+    parent_names: u64,
+    /// Whether the memory is too small: from then on rows are only counted, for the error.
     failed: bool,
 }
 
@@ -164,9 +199,9 @@ impl Reading {
     fn new(index: &Index) -> Self {
         let budget = index.budget().clone();
         Self {
-            intervals: Merged::new(&budget, Interval::join),
-            wholes: Merged::new(&budget, |last, next| last == next),
-            parents: Merged::new(&budget, |last, next| {
+            intervals: MergedList::new(&budget, Interval::join),
+            wholes: MergedList::new(&budget, |last, next| last == next),
+            parents: MergedList::new(&budget, |last, next| {
                 let same = last.id == next.id;
                 last.has_others |= same && next.has_others;
                 same
@@ -174,7 +209,7 @@ impl Reading {
             budget,
             rows: 0,
             ids: 0,
-            named: 0,
+            parent_names: 0,
             failed: false,
         }
     }
@@ -185,7 +220,7 @@ impl Reading {
         self.ids += u64::from(id.is_some());
         let mut outcome = Ok(());
         for parent in feature.values("Parent") {
-            self.named += 1;
+            self.parent_names += 1;
             let parent = Parent { id: hash(&parent), has_others: feature.kind != "match_part" };
             if !self.failed && outcome.is_ok() {
                 outcome = self.parents.push(parent);
@@ -200,14 +235,14 @@ impl Reading {
         self.failed |= outcome.is_err();
     }
 
-    /// What all rows need, whatever they are.
+    /// The error that names the memory of all rows.
     fn error(self) -> Error {
-        let lists = Merged::<Interval>::bytes_for(self.rows)
-            + Merged::<Whole>::bytes_for(self.ids)
-            + Merged::<Parent>::bytes_for(self.named);
+        let lists = MergedList::<Interval>::bytes_for(self.rows)
+            + MergedList::<Whole>::bytes_for(self.ids)
+            + MergedList::<Parent>::bytes_for(self.parent_names);
         let limit = self.budget.limit();
         let own = self.intervals.held.bytes() + self.wholes.held.bytes() + self.parents.held.bytes();
-        Error::memory(WHAT, self.budget.used().saturating_sub(own).saturating_add(lists), limit)
+        Error::memory(PURPOSE, self.budget.used().saturating_sub(own).saturating_add(lists), limit)
     }
 
     fn finish(mut self) -> Result<Intervals> {

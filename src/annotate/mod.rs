@@ -1,9 +1,11 @@
-//! A library of repeats against the genome: which stretch is a copy of what.
+//! A search finds alignments that overlap and fragments of copies; an annotation assigns each base to one copy of one
+//! repeat.
 //!
-//! [`annotate`] searches, then resolves overlaps best first: of two alignments that overlap, the one that scores better keeps what both have
-//! and the other is cut to what is left of it. Fragments of one copy that a deletion, an insertion or a copy of another family parts are given one
-//! number. Tandem repeats take part as families do.
+//! [`annotate`] searches, then resolves overlaps best first: of two alignments that overlap, the one with the better
+//! score keeps the shared bases and the other is cut to the rest. Fragments of one copy that a deletion, an insertion
+//! or a copy of another family separates get one number. Tandem repeats compete with families.
 
+mod copy;
 mod intervals;
 mod summary;
 
@@ -11,19 +13,21 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::align::{
-    Alignment, Library, SearchOptions, Trimmer, free_score, search_held, tandem_e_value, tandem_repeats,
+    Alignment, Library, SearchOptions, Trimmer, free_score, search_with_progress, tandem_e_value, tandem_repeats,
 };
 use crate::kmer::Strand;
 use crate::memory::Budget;
 use crate::{Index, Progress, Result};
-pub(crate) use intervals::{Interval, Intervals};
+pub use copy::{RepeatCopy, family_and_class};
+pub(crate) use intervals::{Interval, Intervals, Mask};
 pub use summary::{
     AnnotationSummary, CLASSES_ALONG, ClassSummary, ContigDensity, DIVERGENCES, Density, FamilySummary, LENGTHS,
     summarize,
 };
 
-/// Score below which what is left of a cut alignment is dropped: 15 nats.
-const LEAST_REST: i32 = 120;
+/// Least score of the rest of an alignment that was cut (eighths of a nat): 15 nats, 11 to 13 equal bases. Without it,
+/// slivers between better copies remain; empirical, docs/annotation.md was measured with it.
+const MIN_REST_SCORE: i32 = 120;
 /// Bases of a contig between two fragments of a copy that no other copy accounts for, at most.
 const UNEXPLAINED: u64 = 150;
 /// Bases of the consensus that both of two fragments may have, and that may lie between them.
@@ -32,31 +36,6 @@ const MISSING: u32 = 1000;
 /// Fragments after one among which its continuation is looked for, and bases of the contig.
 const LOOK_AHEAD: usize = 50;
 const REACH: u64 = 30_000;
-
-/// A copy of a repeat, or a fragment of one.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RepeatCopy {
-    /// Number of the copy, from 1, in the order of the genome; fragments of one copy have the same.
-    pub id: u64,
-    /// Where it lies and how it differs from the consensus.
-    pub alignment: Alignment,
-}
-
-impl RepeatCopy {
-    /// Bytes that it takes in memory.
-    pub fn bytes(&self) -> u64 {
-        (size_of::<Self>() - size_of::<Alignment>()) as u64 + self.alignment.bytes()
-    }
-}
-
-/// Name and class of a sequence called `name#class/family`; what has no class is `Unknown`.
-pub fn family_and_class(name: &str) -> (&str, &str) {
-    match name.split_once('#') {
-        Some((family, class)) if !class.is_empty() => (family, class),
-        Some((family, _)) => (family, "Unknown"),
-        None => (name, "Unknown"),
-    }
-}
 
 /// Every copy of the repeats of a library, by contig and start; none overlaps another.
 ///
@@ -69,13 +48,13 @@ pub fn annotate(
     budget: &Budget,
     progress: &dyn Progress,
 ) -> Result<Vec<RepeatCopy>> {
-    let (found, _held) = search_held(index, library, &without_repetition(options), budget, progress)?;
+    let (found, _held) = search_with_progress(index, library, &without_nested(options), budget, progress)?;
     let trimmer = Trimmer::new(index, library)?;
     Ok(numbered(resolve(found, options.max_e_value, |alignment, range| trimmer.trim(alignment, range))?))
 }
 
-/// The same with the tandem repeats of the genome, where they explain it better: simple repeats and satellites that the library need not
-/// hold. Each array is added to the library as a sequence, so that copies name it as they name others.
+/// As [`annotate`], with the tandem repeats of the genome, which the library need not have: simple repeats and
+/// satellites. Each array with a copy is added to the library as a sequence, so that copies refer to it as to others.
 ///
 /// # Errors
 /// As [`search`](crate::align::search)'s.
@@ -87,7 +66,7 @@ pub fn annotate_with_tandem_repeats(
     progress: &dyn Progress,
 ) -> Result<Vec<RepeatCopy>> {
     let (query_bases, families) = (library.bases(), library.len());
-    let (mut found, _found_held) = search_held(index, library, &without_repetition(options), budget, progress)?;
+    let (mut found, _found_held) = search_with_progress(index, library, &without_nested(options), budget, progress)?;
     let (repeats, _repeats_held) = tandem_repeats(index, options.max_e_value, budget, progress)?;
     let mut units = Vec::with_capacity(repeats.len());
     for repeat in repeats {
@@ -96,7 +75,7 @@ pub fn annotate_with_tandem_repeats(
         units.push(repeat.unit.len());
         found.push(Alignment { query, ..repeat.alignment });
     }
-    let trimmer = Trimmer::new(index, library)?.searched(query_bases);
+    let trimmer = Trimmer::new(index, library)?.with_query_bases(query_bases);
     let bases = index.contigs()?.iter().map(|contig| contig.length).sum();
     let mut copies = resolve(found, options.max_e_value, |alignment, range| {
         let mut rest = trimmer.trim(alignment, range)?;
@@ -108,7 +87,7 @@ pub fn annotate_with_tandem_repeats(
         }
         Ok(rest)
     })?;
-    // Arrays that families explain are no part of the library that copies name.
+    // Arrays without a copy are removed from the library.
     let mut kept = vec![false; library.len()];
     kept[..families].fill(true);
     copies.iter().for_each(|copy| kept[copy.query as usize] = true);
@@ -117,27 +96,28 @@ pub fn annotate_with_tandem_repeats(
     Ok(numbered(copies))
 }
 
-/// What lies whole within a copy of the same sequence has nothing left when overlaps are resolved: no unit of a tandem repeat need be
-/// aligned with every unit of its consensus.
-fn without_repetition(options: &SearchOptions) -> SearchOptions {
-    SearchOptions { apart: true, ..options.clone() }
+/// Nested alignments of a sequence with itself have no bases left after overlaps are resolved, so they are not made: a
+/// unit of a tandem repeat would be aligned with every unit of its consensus.
+fn without_nested(options: &SearchOptions) -> SearchOptions {
+    SearchOptions { skip_nested: true, ..options.clone() }
 }
 
-/// Copies by place, with their numbers.
+/// Copies by position, with their numbers.
 fn numbered(mut copies: Vec<Alignment>) -> Vec<RepeatCopy> {
     copies.sort_unstable_by_key(Alignment::place);
     let ids = join(&copies);
     copies.into_iter().zip(ids).map(|(alignment, id)| RepeatCopy { id, alignment }).collect()
 }
 
-/// Cuts alignments so that none overlaps another, best first. What is left of one stays where chance gives it at most `max_e_value` times.
+/// Cuts alignments, best first, so that none overlaps another. The rest of one is kept if its E-value is at most
+/// `max_e_value`.
 fn resolve(
     mut found: Vec<Alignment>,
     max_e_value: f64,
     trim: impl Fn(&Alignment, Range<u64>) -> Result<Option<Alignment>>,
 ) -> Result<Vec<Alignment>> {
     found.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.place().cmp(&b.place())));
-    // End of what is taken by contig and start.
+    // Ends of the ranges that are taken, by contig and start.
     let mut taken: BTreeMap<(u32, u64), u64> = BTreeMap::new();
     let mut kept = Vec::new();
     for alignment in found {
@@ -149,7 +129,7 @@ fn resolve(
         }
         for range in free {
             if let Some(rest) = trim(&alignment, range)?
-                && rest.score >= LEAST_REST
+                && rest.score >= MIN_REST_SCORE
                 && rest.e_value <= max_e_value
             {
                 taken.insert((rest.contig, rest.range.start), rest.range.end);
@@ -240,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_better_one_keeps_what_both_have() {
+    fn the_better_alignment_keeps_shared_bases() {
         use Strand::Forward;
         let cut = |a: &Alignment, range: Range<u64>| -> Result<Option<Alignment>> {
             Ok(Some(Alignment { score: (range.end - range.start) as i32 * 8, range, ..a.clone() }))

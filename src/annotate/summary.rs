@@ -1,33 +1,38 @@
-//! What an annotation comes to: by class and family, by divergence and length of the copies, along the contigs.
+//! Reports and comparisons need numbers of bounded size, not millions of copies: sums by class and family, by
+//! divergence and length of the copies, and along the contigs.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::align::Library;
-use crate::annotate::{RepeatCopy, family_and_class};
+use crate::annotate::copy::{RepeatCopy, family_and_class};
 use crate::genome::Contig;
 
-/// Divergences are counted by whole per cent; the last count is of all above.
+/// Counts of divergences: one for each per cent below 50, and one for all above.
 pub const DIVERGENCES: usize = 51;
-/// Least length of each count of lengths but the first, five to a decade: the first is of all that are shorter.
+/// Lower limits of the counts of lengths in bases, five to a decade. A first count is of all shorter copies.
 pub const LENGTHS: [u64; 20] = [
     16, 25, 40, 63, 100, 158, 251, 398, 631, 1000, 1585, 2512, 3981, 6310, 10_000, 15_849, 25_119, 39_811, 63_096,
     100_000,
 ];
-/// Classes that are told apart along contigs; the others are taken together.
+/// Classes with a density of their own; the others are summed as one.
 pub const CLASSES_ALONG: usize = 8;
-/// Contigs along which density is told at most, the longest.
-const MOST_CONTIGS: usize = 100;
-/// Windows of all contigs at most, about.
-const MOST_WINDOWS: u64 = 5000;
+/// Contigs that have a density, the longest ones: more than a page can show.
+const MAX_CONTIGS: usize = 100;
+/// Bases of the shortest window: shorter ones show single copies.
+const MIN_WINDOW: u64 = 500;
+/// Per cent of a consensus that a full-length copy covers: the ends of true copies vary by a few bases.
+const FULL_LENGTH: u64 = 95;
+/// Windows of all contigs, about: as many as pixels of a wide screen.
+const MAX_WINDOWS: u64 = 5000;
 
-/// An annotation in numbers. Its size is bounded by the number of families, whatever the genome's.
+/// The numbers of an annotation. Their size grows with the number of families, not with the genome.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AnnotationSummary {
     /// Copies; one in several fragments counts once.
     pub copies: u64,
-    /// Stretches of the genome that are a copy or a part of one.
+    /// Ranges of the genome that are a copy or a part of one.
     pub fragments: u64,
     /// Bases of the genome in copies.
     pub bases: u64,
@@ -42,7 +47,7 @@ pub struct AnnotationSummary {
 /// The copies of a class.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClassSummary {
-    /// As the names of the library have it, such as `LTR/Gypsy`.
+    /// Name of the class as in the library, such as `LTR/Gypsy`.
     pub class: String,
     /// Families with copies.
     pub families: u64,
@@ -52,15 +57,15 @@ pub struct ClassSummary {
     pub fragments: u64,
     /// Bases of the genome.
     pub bases: u64,
-    /// Bases by Kimura distance of their fragment from the consensus, CpG adjusted: [`DIVERGENCES`] counts.
+    /// Bases by the CpG-adjusted Kimura distance of their fragment from the consensus: [`DIVERGENCES`] counts.
     pub bases_by_divergence: Vec<u64>,
     /// Copies by mean divergence of their bases.
     pub copies_by_divergence: Vec<u64>,
-    /// Copies by bases of the genome: a count more than [`LENGTHS`] has.
+    /// Copies by their bases: one count more than [`LENGTHS`] has.
     pub copies_by_length: Vec<u64>,
 }
 
-/// The copies of a family; tandem repeats of one unit are one.
+/// The copies of a family; tandem repeats with one unit are a family.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FamilySummary {
     /// Its name.
@@ -77,7 +82,8 @@ pub struct FamilySummary {
     pub fragments: u64,
     /// Bases of the genome.
     pub bases: u64,
-    /// Mean Kimura distance in per cent, CpG adjusted, weighted by bases; a fragment as different as chance makes them counts 100.
+    /// Mean CpG-adjusted Kimura distance in per cent, weighted by bases; a fragment with an infinite distance counts
+    /// 100.
     pub divergence: f64,
 }
 
@@ -86,7 +92,7 @@ pub struct FamilySummary {
 pub struct Density {
     /// Bases of a window; the last one of a contig may be shorter.
     pub window: u64,
-    /// What is told apart: classes by falling bases, and `other` for the rest of them.
+    /// Classes by falling bases, the last of which is `other` if there are more.
     pub classes: Vec<String>,
     /// The longest contigs, in the order of the genome.
     pub contigs: Vec<ContigDensity>,
@@ -101,13 +107,13 @@ pub struct ContigDensity {
     pub name: String,
     /// Its bases.
     pub length: u64,
-    /// For each class, bases in each window.
+    /// Bases in each window, for each class.
     pub bases: Vec<Vec<u64>>,
 }
 
-/// A copy while its fragments are put together.
+/// The sums of the fragments of a copy.
 #[derive(Clone, Default)]
-struct Whole {
+struct CopySums {
     family: u32,
     bases: u64,
     /// Bases of the consensus.
@@ -116,7 +122,7 @@ struct Whole {
     weighted: f64,
 }
 
-/// Number of the count that a divergence in per cent belongs to.
+/// Index of the count of a divergence in per cent.
 fn divergence_count(per_cent: f64) -> usize {
     (per_cent.max(0.0) as usize).min(DIVERGENCES - 1)
 }
@@ -126,12 +132,12 @@ fn divergence(copy: &RepeatCopy) -> f64 {
     (100.0 * copy.alignment.counts.kimura_without_cpg()).min(100.0)
 }
 
-/// Sums up copies as [`annotate`](super::annotate) gives them.
+/// Summarises the copies that [`annotate`](crate::annotate::annotate) returns.
 pub fn summarize(copies: &[RepeatCopy], library: &Library, contigs: &[Contig]) -> AnnotationSummary {
     let mut summary = AnnotationSummary::default();
-    let mut wholes: Vec<Whole> = Vec::new();
+    let mut wholes: Vec<CopySums> = Vec::new();
     let mut classes: BTreeMap<&str, ClassSummary> = BTreeMap::new();
-    // By name: tandem repeats of one unit are sequences of the library each.
+    // By name, since every tandem repeat is a sequence of the library.
     let mut families: BTreeMap<&str, FamilySummary> = BTreeMap::new();
     let class_of = |query: u32| family_and_class(library.name(query as usize)).1;
     for copy in copies {
@@ -169,7 +175,7 @@ pub fn summarize(copies: &[RepeatCopy], library: &Library, contigs: &[Contig]) -
         summary.bases += bases;
         let number = copy.id as usize;
         if number > wholes.len() {
-            wholes.resize(number, Whole::default());
+            wholes.resize(number, CopySums::default());
         }
         let whole = &mut wholes[number - 1];
         whole.family = a.query;
@@ -182,12 +188,12 @@ pub fn summarize(copies: &[RepeatCopy], library: &Library, contigs: &[Contig]) -
         if let Some(class) = classes.get_mut(class_of(whole.family)) {
             class.copies += 1;
             class.copies_by_divergence[divergence_count(whole.weighted / whole.bases as f64)] += 1;
-            class.copies_by_length[LENGTHS.partition_point(|&least| least <= whole.bases)] += 1;
+            class.copies_by_length[LENGTHS.partition_point(|&min| min <= whole.bases)] += 1;
         }
         if let Some(family) = families.get_mut(library.name(whole.family as usize)) {
             let length = library.sequence(whole.family as usize).len() as u64;
             family.copies += 1;
-            family.full_length_copies += u64::from(whole.covered * 20 >= length * 19);
+            family.full_length_copies += u64::from(100 * whole.covered >= FULL_LENGTH * length);
         }
     }
     for family in families.values_mut() {
@@ -204,6 +210,7 @@ pub fn summarize(copies: &[RepeatCopy], library: &Library, contigs: &[Contig]) -
     summary
 }
 
+/// The density of the classes, which are by falling bases, along the longest contigs.
 fn density<'a>(
     copies: &[RepeatCopy],
     contigs: &[Contig],
@@ -213,7 +220,7 @@ fn density<'a>(
     let mut shown: Vec<usize> = (0..contigs.len()).filter(|&i| contigs[i].length > 0).collect();
     let all = shown.len();
     shown.sort_by_key(|&i| (std::cmp::Reverse(contigs[i].length), i));
-    shown.truncate(MOST_CONTIGS);
+    shown.truncate(MAX_CONTIGS);
     shown.sort_unstable();
     let window = window(shown.iter().map(|&i| contigs[i].length).sum());
     let mut names: Vec<String> = classes.iter().take(CLASSES_ALONG).map(|c| c.class.clone()).collect();
@@ -222,7 +229,7 @@ fn density<'a>(
     }
     let last = names.len().saturating_sub(1);
     let row: BTreeMap<&str, usize> = (0..).zip(classes).map(|(i, c)| (&c.class[..], last.min(i))).collect();
-    let mut told: BTreeMap<usize, ContigDensity> = shown
+    let mut densities: BTreeMap<usize, ContigDensity> = shown
         .into_iter()
         .map(|i| {
             let Contig { name, length, .. } = &contigs[i];
@@ -232,7 +239,7 @@ fn density<'a>(
         .collect();
     for copy in copies {
         let a = &copy.alignment;
-        let (Some(contig), Some(&row)) = (told.get_mut(&(a.contig as usize)), row.get(class_of(a.query))) else {
+        let (Some(contig), Some(&row)) = (densities.get_mut(&(a.contig as usize)), row.get(class_of(a.query))) else {
             continue;
         };
         for number in a.range.start / window..a.range.end.div_ceil(window) {
@@ -240,14 +247,14 @@ fn density<'a>(
             contig.bases[row][number as usize] += end - start;
         }
     }
-    let contigs_left_out = (all - told.len()) as u64;
-    Density { window, classes: names, contigs: told.into_values().collect(), contigs_left_out }
+    let contigs_left_out = (all - densities.len()) as u64;
+    Density { window, classes: names, contigs: densities.into_values().collect(), contigs_left_out }
 }
 
-/// A round number of bases such that there are not too many windows.
+/// A round number of bases, 1, 2 or 5 times a power of ten, such that there are about [`MAX_WINDOWS`] windows at most.
 fn window(bases: u64) -> u64 {
-    let least = bases.div_ceil(MOST_WINDOWS).max(500);
-    (2..).flat_map(|decade| [1, 2, 5].map(|first| first * 10u64.pow(decade))).find(|&n| n >= least).unwrap_or(least)
+    let min = bases.div_ceil(MAX_WINDOWS).max(MIN_WINDOW);
+    (2..).flat_map(|decade| [1, 2, 5].map(|first| first * 10u64.pow(decade))).find(|&n| n >= min).unwrap_or(min)
 }
 
 #[cfg(test)]
@@ -311,15 +318,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_is_bounded() {
+    fn the_density_is_bounded() {
         let contigs: Vec<Contig> = (0..1000).map(|i| contig(&i.to_string(), 3_000_000 + i)).collect();
         let mut library = Library::default();
         (0..20).for_each(|i| library.push(format!("f{i}#class{i}"), "ACGT"));
         let copies: Vec<RepeatCopy> = (0..20).map(|i| copy(u64::from(i) + 1, i, 900, 0..1000, 0)).collect();
         let density = summarize(&copies, &library, &contigs).density;
-        assert_eq!((density.contigs.len(), density.contigs_left_out), (MOST_CONTIGS, 900));
+        assert_eq!((density.contigs.len(), density.contigs_left_out), (MAX_CONTIGS, 900));
         let windows: usize = density.contigs.iter().map(|c| c.bases[0].len()).sum();
-        assert!(windows <= MOST_WINDOWS as usize + MOST_CONTIGS, "{windows}");
+        assert!(windows <= MAX_WINDOWS as usize + MAX_CONTIGS, "{windows}");
         assert_eq!(density.classes.len(), CLASSES_ALONG);
         assert_eq!(density.contigs[0].bases.iter().map(|b| b[0]).sum::<u64>(), 20_000);
         let nothing = summarize(&[], &library, &[]);

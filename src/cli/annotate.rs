@@ -184,7 +184,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
             grouped(copies),
             grouped(fragments),
             grouped(bases),
-            100.0 * bases as f64 / genome_bases.max(1) as f64
+            crate::units::per_cent(bases, genome_bases)
         ));
     }
     Ok(())

@@ -17,7 +17,7 @@ use crate::genome::Contig;
 use crate::index::OpenOptions;
 use crate::memory::{Budget, available_threads};
 use crate::sequence::letters;
-use crate::units::parse_size;
+use crate::units::{parse_size, per_cent};
 use crate::{Error, Index, Progress, Result};
 
 #[derive(Debug, Args)]
@@ -226,7 +226,7 @@ fn summarize(summary: &FamiliesSummary, settings: &Settings) -> Result<()> {
              copies, {like_flanks} with like flanks, {tandem_arrays} tandem arrays, {simple} simple repeats, {genes} of genes, {} never drafts",
             grouped(summary.families),
             grouped(summary.copies),
-            100.0 * summary.bases as f64 / summary.genome_bases.max(1) as f64,
+            per_cent(summary.bases, summary.genome_bases),
             grouped(summary.genome_bases),
             grouped(summary.drafts),
             summary.rounds,

@@ -1,15 +1,14 @@
 use std::io::{BufRead, BufReader, Write};
 use std::num::NonZeroUsize;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use noodles_bgzf as bgzf;
 
-use crate::annotate::{Interval, Intervals};
+use crate::annotate::{Interval, Intervals, Mask};
 use crate::cli::{Settings, counted, grouped};
 use crate::fs::Output;
-use crate::genome::{Case, Record};
+use crate::genome::{Case, TwoBitSequence};
 use crate::index::OpenOptions;
 use crate::sequence::{BYTE_ORDER_MARK, MAX_HEADER, Region, Source, base_code};
 use crate::text::shortened;
@@ -42,6 +41,12 @@ pub(crate) struct LetterArguments {
     /// Bases on a line
     #[arg(long, value_name = "N", default_value = "60")]
     pub(crate) width: NonZeroUsize,
+}
+
+impl LetterArguments {
+    fn mask(&self) -> Mask {
+        if self.hard { Mask::Hard } else { Mask::Soft }
+    }
 }
 
 /// Bases written at a time.
@@ -120,7 +125,7 @@ fn write_masked(index: &Index, masked: &Intervals, arguments: &LetterArguments, 
             let (_, record) = index.region_record(&Region { contig: contig.name.clone(), range: range.clone() })?;
             letters.clear();
             record.bases(range.clone(), case, &mut letters);
-            bases += mask_letters(&mut letters, range, own, arguments.hard);
+            bases += arguments.mask().apply(&mut letters, range, own);
             let mut rest = &letters[..];
             while !rest.is_empty() {
                 let (line, others) = rest.split_at(rest.len().min(width - column));
@@ -138,19 +143,6 @@ fn write_masked(index: &Index, masked: &Intervals, arguments: &LetterArguments, 
         }
     }
     Ok(bases)
-}
-
-/// Masks the letters of a range where intervals of its contig are; gives how many.
-fn mask_letters(letters: &mut [u8], range: Range<u64>, masked: &[Interval], hard: bool) -> u64 {
-    let mut bases = 0;
-    let from = masked.partition_point(|interval| u64::from(interval.end) <= range.start);
-    for interval in masked[from..].iter().take_while(|interval| u64::from(interval.start) < range.end) {
-        let (start, end) = (u64::from(interval.start).max(range.start), u64::from(interval.end).min(range.end));
-        let part = &mut letters[(start - range.start) as usize..(end - range.start) as usize];
-        bases += part.len() as u64;
-        if hard { part.fill(b'N') } else { part.make_ascii_lowercase() }
-    }
-    bases
 }
 
 /// Where in a FASTA its reader is.
@@ -240,7 +232,7 @@ fn mask_source(
 /// A contig that is masked as its letters come, and compared with that of the index.
 struct Masking<'a> {
     name: String,
-    contig: Record<'a>,
+    contig: TwoBitSequence<'a>,
     masked: &'a [Interval],
     at: u64,
     bases: u64,
@@ -287,7 +279,7 @@ impl<'a> Masking<'a> {
             letters.make_ascii_uppercase();
         }
         self.at = range.end;
-        self.bases += mask_letters(letters, range, self.masked, arguments.hard);
+        self.bases += arguments.mask().apply(letters, range, self.masked);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::align::{Library, SearchOptions, search_held};
+use crate::align::{Library, SearchOptions, search_with_progress};
 use crate::cli::Settings;
 use crate::cli::annotate::e_value;
 use crate::formats::{Format, push_number, push_position};
@@ -15,7 +15,7 @@ use crate::index::{CacheOptions, OpenOptions};
 use crate::kmer::{KmerError, MAX_K};
 use crate::memory::buffers::Buffer;
 use crate::memory::{HugePages, numa_nodes};
-use crate::query::{Charge, Detail, Sequences, in_batches, most_under_way, query_sequences};
+use crate::query::{Charge, Detail, Sequences, in_batches, max_in_flight, query_sequences};
 use crate::sequence::{Lines, Region, Source, parse_bed_line};
 use crate::units::{human_bytes, parse_size};
 use crate::{Error, Index, Result, formats};
@@ -198,7 +198,7 @@ fn query_hits(
     output: &mut Output,
 ) -> Result<()> {
     let (library, _library_held) = Library::read(&Source::new(path), &settings.budget, &settings.progress)?;
-    let (mut hits, _hits_held) = search_held(index, &library, options, &settings.budget, &settings.progress)?;
+    let (mut hits, _hits_held) = search_with_progress(index, &library, options, &settings.budget, &settings.progress)?;
     settings.progress.clear();
     // What is equal in both stays in the order of the genome.
     hits.sort_by_key(|hit| (hit.query, std::cmp::Reverse(hit.score)));
@@ -230,42 +230,24 @@ impl Typed {
 
 /// The first word of each line that is not blank.
 fn listed_kmers<'i>(index: &'i Index, path: &Path) -> Result<impl Iterator<Item = Result<Typed>> + Send + use<'i>> {
-    let mut lines = Lines::open(&Source::new(path), index.budget())?;
-    let path = path.to_owned();
-    Ok(std::iter::from_fn(move || {
-        loop {
-            let (number, line) = match lines.next() {
-                Ok(line) => line?,
-                Err(e) => return Some(Err(e)),
-            };
-            if let Some(word) = line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()) {
-                let typed = Typed::read(index, word);
-                return Some(typed.map_err(|e| Error::input(&path, Some(number), e.to_string())));
-            }
-        }
+    let lines = Lines::open(&Source::new(path), index.budget())?;
+    Ok(lines.parsed(move |line, in_line| {
+        let word = line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty());
+        word.map(|word| Typed::read(index, word).map_err(|e| in_line(e.to_string()))).transpose()
     }))
 }
 
 /// The regions of a BED file, which lie in the index.
 fn bed_regions<'i>(index: &'i Index, path: &Path) -> Result<impl Iterator<Item = Result<Region>> + Send + use<'i>> {
-    let mut lines = Lines::open(&Source::new(path), index.budget())?;
+    let lines = Lines::open(&Source::new(path), index.budget())?;
     index.contigs()?;
-    let path = path.to_owned();
-    Ok(std::iter::from_fn(move || {
-        loop {
-            let (number, line) = match lines.next() {
-                Ok(line) => line?,
-                Err(e) => return Some(Err(e)),
-            };
-            let in_line = |problem: String| Error::input(&path, Some(number), problem);
-            let region = parse_bed_line(&String::from_utf8_lossy(line), |name| index.has_contig(name));
-            if let Some(region) = region.map_err(in_line).transpose() {
-                return Some(region.and_then(|region| match index.locate(&region) {
-                    Ok(_) => Ok(region),
-                    Err(Error::NotInIndex { problem, .. }) => Err(in_line(problem)),
-                    Err(e) => Err(e),
-                }));
-            }
+    Ok(lines.parsed(move |line, in_line| {
+        let region = parse_bed_line(&String::from_utf8_lossy(line), |name| index.has_contig(name)).map_err(in_line)?;
+        let Some(region) = region else { return Ok(None) };
+        match index.locate(&region) {
+            Ok(_) => Ok(Some(region)),
+            Err(Error::NotInIndex { problem, .. }) => Err(in_line(problem)),
+            Err(e) => Err(e),
         }
     }))
 }
@@ -296,7 +278,7 @@ fn query_kmers(
     let bytes = size as u64 * BYTES_PER_KMER + positions;
     in_batches(
         budget,
-        most_under_way(budget, bytes),
+        max_in_flight(budget, bytes),
         |feed| {
             let mut kmers = kmers.peekable();
             while kmers.peek().is_some() {

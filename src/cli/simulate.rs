@@ -112,7 +112,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         grouped(bases as u64),
         insertions.len(),
         simulation.families.len(),
-        100.0 * covered as f64 / bases as f64
+        crate::units::per_cent(covered as u64, bases as u64)
     ));
     Ok(())
 }

@@ -1,15 +1,15 @@
-//! The contigs of a genome: their names, lengths and places in it.
+//! Positions in an index are offsets in the whole genome; contigs translate them to names and back.
 
 use serde::{Deserialize, Serialize};
 
-/// One contig as the catalog keeps it.
+/// One contig, as stored in the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contig {
     /// Name: the first word of the FASTA header.
     pub name: String,
     /// The rest of the header.
     pub description: String,
-    /// Bases.
+    /// Number of bases.
     pub length: u64,
     /// Global offset of its first base: the bases of all contigs before it.
     pub start: u64,
@@ -18,7 +18,7 @@ pub struct Contig {
 }
 
 impl Contig {
-    /// Number of the contig of a genome in which a global offset lies.
+    /// Number of the contig at a global offset.
     pub(crate) fn number_at(contigs: &[Self], offset: u64) -> usize {
         contigs.partition_point(|contig| contig.start <= offset).saturating_sub(1)
     }

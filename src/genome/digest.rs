@@ -1,21 +1,19 @@
-//! The digests by which contigs are known elsewhere: MD5, as the M5 tag of SAM headers (SAM specification, 1.3.2), and the
-//! GA4GH refget digest (sha512t24u: <https://samtools.github.io/hts-specs/refget.html>). Both are of the letters as read, in
-//! upper case, without line ends and with U as T: those of a genome spelled as RNA are those of its DNA.
-
-mod lanes;
+//! To compare genomes across databases, contigs carry the digests by which they are known elsewhere: MD5, the M5 tag of
+//! SAM headers (SAM specification, 1.3.2), and the GA4GH refget digest (sha512t24u:
+//! <https://samtools.github.io/hts-specs/refget.html>). Both are of the letters as read, in upper case, without line
+//! ends and with U as T: a genome spelled as RNA has the digests of its DNA.
 
 use std::ops::Range;
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
-use lanes::{BlockHash, LANES, LEAST, Md5, Sha512, has_vectors};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::Digest;
 
 use crate::Result;
-use crate::genome::{Case, Record};
+use crate::genome::twobit::{Case, OtherLetters, TwoBitSequence};
 
-/// Bases that are unpacked at a time.
+/// Bases that are unpacked at a time: they stay in the first cache.
 const PIECE: u64 = 1 << 13;
 
 /// Digests of a contig's letters.
@@ -25,7 +23,8 @@ pub struct ContigDigest {
     pub md5: [u8; 16],
     /// The first 24 bytes of SHA-512.
     pub sha512t24: [u8; 24],
-    /// Letters that are neither A, C, G, T nor N; the packed genome keeps them as N, the digests are of what was read.
+    /// Letters that are neither A, C, G, T nor N. The packed genome stores them as N, the digests are of the letters
+    /// read.
     pub other_letters: u64,
 }
 
@@ -41,20 +40,7 @@ impl ContigDigest {
     }
 }
 
-/// A run of one letter that the packed genome keeps as N though it is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OtherLetters {
-    /// Number of the contig.
-    pub contig: u32,
-    /// First base in the contig.
-    pub start: u32,
-    /// Bases.
-    pub length: u32,
-    /// The letter, in upper case.
-    pub letter: u8,
-}
-
-/// Takes the letters of a contig in pieces, of any case; gives the first 24 bytes of their SHA-512.
+/// The refget digest of letters of any case that arrive in pieces.
 #[derive(Default)]
 pub(crate) struct RefgetDigester {
     sha512: sha2::Sha512,
@@ -62,6 +48,7 @@ pub(crate) struct RefgetDigester {
 }
 
 impl RefgetDigester {
+    /// Appends letters.
     pub(crate) fn update(&mut self, letters: &[u8]) {
         self.upper.clear();
         self.upper.extend_from_slice(letters);
@@ -69,111 +56,61 @@ impl RefgetDigester {
         self.sha512.update(&self.upper);
     }
 
-    /// The digest; the next letters begin another contig.
+    /// The digest of the letters so far: the first 24 bytes of their SHA-512. The next letters belong to another
+    /// contig.
     pub(crate) fn finish(&mut self) -> [u8; 24] {
         cut(&self.sha512.finalize_reset())
     }
 }
 
-/// Digests of `contigs` contigs, in order, on the current rayon pool: `record` finds them in the packed genome, and
-/// `others`, ascending, are the letters that it does not hold.
+/// Digests of `contigs` contigs, in order, on the current rayon pool. `sequence` returns each from the packed genome;
+/// `others`, ascending, are the letters that it stores as N.
 pub(crate) fn digest_contigs<'a>(
     contigs: usize,
-    record: impl Fn(usize) -> Result<Record<'a>> + Sync,
+    sequence: impl Fn(usize) -> Result<TwoBitSequence<'a>> + Sync,
     others: &[OtherLetters],
 ) -> Result<Vec<ContigDigest>> {
-    let of_contig = |number: usize| {
-        let at = |number: usize| others.partition_point(|run| (run.contig as usize) < number);
-        &others[at(number)..at(number + 1)]
+    let first_of = |number: usize| others.partition_point(|run| (run.contig as usize) < number);
+    let digest = |number: usize| {
+        let others = &others[first_of(number)..first_of(number + 1)];
+        Ok(Letters { sequence: sequence(number)?, others }.digest())
     };
-    let letters = |number| Ok((record(number)?, of_contig(number)));
-    // The longest first, so that those side by side are of about one length.
-    let lengths: Vec<u64> = (0..contigs).map(|number| Ok(record(number)?.length())).collect::<Result<_>>()?;
-    let mut order: Vec<usize> = (0..contigs).collect();
-    order.sort_by_key(|&number| std::cmp::Reverse(lengths[number]));
-    // Apart, so that few contigs keep two threads busy.
-    let (md5, sha512) =
-        rayon::join(|| digest_all::<Md5, 16>(&order, letters), || digest_all::<Sha512, 24>(&order, letters));
-    let other_letters = |number| of_contig(number).iter().map(|run| u64::from(run.length)).sum();
-    let all = md5?.into_iter().zip(sha512?).enumerate();
-    Ok(all.map(|(i, (md5, sha512t24))| ContigDigest { md5, sha512t24, other_letters: other_letters(i) }).collect())
+    (0..contigs).into_par_iter().map(digest).collect()
 }
 
-/// Digests by number of the contigs that `order` is the order of.
-fn digest_all<'a, H: BlockHash, const N: usize>(
-    order: &[usize],
-    letters: impl Fn(usize) -> Result<(Record<'a>, &'a [OtherLetters])> + Sync,
-) -> Result<Vec<[u8; N]>> {
-    let some = |numbers: &[usize]| {
-        let all: Vec<_> = numbers.iter().map(|&number| letters(number)).collect::<Result<_>>()?;
-        Ok(digest_side_by_side::<H, N>(&all))
-    };
-    let digests: Vec<Vec<[u8; N]>> = order.par_chunks(LANES).map(some).collect::<Result<_>>()?;
-    let mut all = vec![[0; N]; order.len()];
-    for (&number, digest) in order.iter().zip(digests.into_iter().flatten()) {
-        all[number] = digest;
-    }
-    Ok(all)
+/// The letters of a contig as they were read, in upper case.
+struct Letters<'a> {
+    sequence: TwoBitSequence<'a>,
+    others: &'a [OtherLetters],
 }
 
-/// Digests of up to [`LANES`] contigs.
-fn digest_side_by_side<H: BlockHash, const N: usize>(contigs: &[(Record<'_>, &[OtherLetters])]) -> Vec<[u8; N]> {
-    let mut states = [H::START; LANES];
-    let mut pieces: [Vec<u8>; LANES] = Default::default();
-    let mut at = [0; LANES];
-    let whole = |at: u64, length: u64| ((length - at).min(PIECE) as usize) / H::BLOCK * H::BLOCK;
-    if has_vectors() {
-        loop {
-            let left: [usize; LANES] =
-                std::array::from_fn(|l| contigs.get(l).map_or(0, |c| whole(at[l], c.0.length())));
-            let bytes = left.iter().copied().filter(|&bytes| bytes > 0).min().unwrap_or(0);
-            if left.iter().filter(|&&bytes| bytes > 0).count() < LEAST {
-                break;
-            }
-            for (l, contig) in contigs.iter().enumerate().filter(|(l, _)| left[*l] > 0) {
-                unpack(contig, at[l]..at[l] + bytes as u64, &mut pieces[l]);
-                at[l] += bytes as u64;
-            }
-            // A lane that has no message repeats its last one in vain.
-            let before = states;
-            pieces.iter_mut().for_each(|piece| piece.resize(bytes, 0));
-            H::blocks_of_lanes(&mut states, &pieces.each_ref().map(Vec::as_slice));
-            for l in (0..LANES).filter(|&l| left[l] == 0) {
-                states[l] = before[l];
-            }
+impl Letters<'_> {
+    /// Both digests, in one pass.
+    fn digest(&self) -> ContigDigest {
+        let (mut md5, mut sha512, mut piece) = (md5::Md5::new(), sha2::Sha512::new(), Vec::new());
+        let length = self.sequence.length();
+        for start in (0..length).step_by(PIECE as usize) {
+            self.unpack(start..length.min(start + PIECE), &mut piece);
+            md5.update(&piece);
+            sha512.update(&piece);
+        }
+        ContigDigest {
+            md5: cut(&md5.finalize()),
+            sha512t24: cut(&sha512.finalize()),
+            other_letters: self.others.iter().map(|run| u64::from(run.length)).sum(),
         }
     }
-    let mut piece = Vec::new();
-    let ended = contigs.iter().enumerate().map(|(l, contig)| {
-        let (mut state, mut at, length) = (states[l], at[l], contig.0.length());
-        loop {
-            let bytes = whole(at, length);
-            if bytes == 0 {
-                break;
-            }
-            unpack(contig, at..at + bytes as u64, &mut piece);
-            H::blocks(&mut state, &piece);
-            at += bytes as u64;
-        }
-        unpack(contig, at..length, &mut piece);
-        H::pad(&mut piece, length);
-        H::blocks(&mut state, &piece);
-        let mut bytes = H::digest(&state);
-        std::array::from_fn(|_| bytes.next().unwrap_or_default())
-    });
-    ended.collect()
-}
 
-/// The letters of a part of a contig.
-fn unpack(contig: &(Record<'_>, &[OtherLetters]), range: Range<u64>, piece: &mut Vec<u8>) {
-    let (record, others) = contig;
-    piece.clear();
-    record.bases(range.clone(), Case::Upper, piece);
-    let first = others.partition_point(|run| u64::from(run.start) + u64::from(run.length) <= range.start);
-    for run in others[first..].iter().take_while(|run| u64::from(run.start) < range.end) {
-        let from = u64::from(run.start).max(range.start) - range.start;
-        let to = (u64::from(run.start) + u64::from(run.length)).min(range.end) - range.start;
-        piece[from as usize..to as usize].fill(run.letter);
+    /// Replaces `piece` with a range of the letters.
+    fn unpack(&self, range: Range<u64>, piece: &mut Vec<u8>) {
+        piece.clear();
+        self.sequence.bases(range.clone(), Case::Upper, piece);
+        let first = self.others.partition_point(|run| u64::from(run.start) + u64::from(run.length) <= range.start);
+        for run in self.others[first..].iter().take_while(|run| u64::from(run.start) < range.end) {
+            let from = u64::from(run.start).max(range.start) - range.start;
+            let to = (u64::from(run.start) + u64::from(run.length)).min(range.end) - range.start;
+            piece[from as usize..to as usize].fill(run.letter);
+        }
     }
 }
 
@@ -220,10 +157,13 @@ mod tests {
     }
 
     proptest! {
-        /// What was packed, with its runs of N and the letters beside them, is digested as the letters themselves are.
+        /// A packed contig, with its N and other letters, has the digests of its text.
         #[test]
         fn of_the_letters(
-            contigs in prop::collection::vec("[ACGTacgt]{0,200}|[ACGTNnRrYy]{0,90}|(N{1,40}R{1,40}[acgt]{0,40}){0,4}", 0..12),
+            contigs in prop::collection::vec(
+                "[ACGTacgt]{0,200}|[ACGTNnRrYy]{0,90}|(N{1,40}R{1,40}[acgt]{0,40}){0,4}",
+                0..12,
+            ),
             part in 1usize..100,
         ) {
             let letters: Vec<&[u8]> = contigs.iter().map(|c| c.as_bytes()).collect();

@@ -1,4 +1,5 @@
-//! The packed genome, usable without any index: the 2bit file, contigs and their digests.
+//! The packed genome is useful without any index: contigs, the .2bit file with their bases, and the digests by which
+//! they are known elsewhere.
 //!
 //! All intervals are 0-based and half-open.
 
@@ -7,7 +8,7 @@ mod digest;
 mod twobit;
 
 pub use contig::Contig;
-pub use digest::{ContigDigest, OtherLetters};
+pub use digest::ContigDigest;
 pub(crate) use digest::{RefgetDigester, digest_contigs};
-pub use twobit::{Case, Record, TwoBit, TwoBitSummary, TwoBitWriter};
+pub use twobit::{Case, OtherLetters, TwoBit, TwoBitSequence, TwoBitSummary, TwoBitWriter};
 pub(crate) use twobit::{TEMPORARY_SUFFIXES, pack_run};

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::format::catalog::{DIGESTS_PER_RECORD, RecordKind};
-use crate::genome::{Case, Contig, ContigDigest, Record, TwoBit};
+use crate::genome::{Case, Contig, ContigDigest, TwoBit, TwoBitSequence};
 use crate::index::contigs::ContigTable;
 use crate::index::open::Index;
 use crate::memory::Component;
@@ -115,7 +115,7 @@ impl Index {
     }
 
     /// Number of a region's contig and its packed record; the interval and its bases are checked.
-    pub(crate) fn region_record(&self, region: &Region) -> Result<(u32, Record<'_>)> {
+    pub(crate) fn region_record(&self, region: &Region) -> Result<(u32, TwoBitSequence<'_>)> {
         let number = self.locate(region)?;
         let contig = &self.contigs()?[number as usize];
         let twobit = self.genome.twobit();

@@ -1,15 +1,18 @@
+//! Adjacent k-mers share most bases, so an index of many of them is smaller if it stores them as super-k-mers: runs of
+//! k-mers that have one minimizer.
+
 use std::ops::Range;
 
 use crate::Result;
-use crate::kmer::scan::{BLOCK, LANES, big_endian, reverse_complement_word};
-use crate::kmer::{KmerCodec, low_mask, odd_inverse};
+use crate::kmer::codec::{KmerCodec, low_mask, odd_inverse, reverse_complement_word};
+use crate::kmer::scan::{BLOCK, LANES, big_endian};
 
-/// The minimizers of k-mers: of the m-mers of a k-mer, the one with the smallest hash (M. Roberts et al., Bioinformatics 20,
-/// 2004; S. Schleimer et al., SIGMOD 2003).
+/// The minimizers of k-mers: of the m-mers of a k-mer, the one with the smallest hash (M. Roberts et al.,
+/// Bioinformatics 20, 2004; S. Schleimer et al., SIGMOD 2003).
 ///
 /// m is odd, so that no m-mer is its own reverse complement, and a k-mer and its reverse complement have the same
-/// minimizer at the same bases. Where the smallest hash occurs more than once in a k-mer, the first of them on the k-mer's
-/// stored strand is the one.
+/// minimizer at the same bases. If the smallest hash occurs more than once in a k-mer, the minimizer is the first of
+/// them on the k-mer's stored strand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Minimizers {
     kmer: KmerCodec,
@@ -18,10 +21,11 @@ pub(crate) struct Minimizers {
     key_inverse: u64,
 }
 
-/// Neighbouring k-mers that have one minimizer at one place.
+/// Adjacent k-mers that have the same minimizer at the same bases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SuperKmer {
-    /// Key of the minimizer: its hash spread out anew, since small hashes are preferred.
+    /// Key of the minimizer: its hash multiplied by [`KEY`], since minimizers have small hashes and keys should be
+    /// even.
     pub(crate) key: u64,
     /// First base of the minimizer.
     pub(crate) at: u64,
@@ -40,19 +44,23 @@ const KEY: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Bits of an index in a block, below the hash.
 const INDEX_BITS: u32 = BLOCK.ilog2();
 
-/// K-mers whose minimizers are found side by side.
+/// K-mers whose minimizers are searched together, four vectors of lanes.
 const KMERS: usize = 32;
 
 /// Hashes, strands and window minima of a block of m-mers.
 struct Block {
     hashes: [u64; BLOCK],
     strands: [u64; BLOCK],
-    /// Minima of windows of one width and of the next; one of them holds the outcome.
+    /// Minima of windows of one width and of the next, in turn.
     minima: [[i64; BLOCK]; 2],
 }
 
 impl Minimizers {
-    /// Minimizers of `m` bases, for k-mers of `k`: m is odd and has 1 to 16 bases less than k.
+    /// Minimizers of `m` bases for k-mers of `k` bases. m is odd, at most 25, and 1 to 16 less than k, so that a
+    /// context has at most 64 bits and a hash leaves space for an offset.
+    ///
+    /// # Errors
+    /// A sentence, if m and k do not fit.
     pub(crate) fn new(k: u32, m: u32) -> Result<Self, String> {
         if m.is_multiple_of(2) || m >= k || k - m > 16 || m > 25 {
             return Err(format!("minimizers of {m} bases do not go with k-mers of {k}"));
@@ -88,8 +96,8 @@ impl Minimizers {
         self.minimizer.kmer_of_hash(key.wrapping_mul(self.key_inverse) & self.minimizer.hash_mask)
     }
 
-    /// Calls `each` for the super-k-mers of the bases `range` of packed sequence, in order; `at` counts from the start of
-    /// `packed`.
+    /// Calls `each` for the super-k-mers of the bases `range` of packed sequence, in order; `at` counts from the start
+    /// of `packed`.
     #[inline(always)]
     pub(crate) fn scan_packed(&self, packed: &[u8], range: Range<u64>, mut each: impl FnMut(SuperKmer)) {
         struct Open {
@@ -131,7 +139,7 @@ impl Minimizers {
                         emit(before, start + first as u64 - 1);
                     }
                 }
-                // Of equal hashes the first is the minimum, so another lies behind it.
+                // The minimum is the first of equal hashes, so others lie after it.
                 let others = &block.hashes[index + 1..next + flank];
                 if let Some(open) = &mut open {
                     open.tied |= others.iter().fold(false, |tied, &other| tied | (other == hash));
@@ -235,7 +243,7 @@ impl Minimizers {
         minimizer_of(&self.minimizer, &self.kmer, kmer)
     }
 
-    /// The super-k-mer of one k-mer by itself, and its context.
+    /// The super-k-mer of a single k-mer, and its context.
     #[inline]
     pub(crate) fn kmer_alone(&self, kmer: u64) -> (SuperKmer, u64) {
         let (hash, offset, reverse) = self.of_kmer(kmer);
@@ -265,8 +273,9 @@ fn bases_at(packed: &[u8], start: u64) -> u64 {
     big_endian(packed, at) << shift | next >> (8 - shift)
 }
 
-/// Hashes `count` m-mers from base `start` on and finds the minimum of every `span` neighbours: hash and, below it, index in
-/// the block, so that the first of equal hashes is the smallest. Gives which of `block.minima` holds them.
+/// Hashes `count` m-mers from base `start` on and finds the minimum of every `span` neighbours: hash and, below it,
+/// index in the block, so that the first of equal hashes is the smallest. Returns the index of the result in
+/// `block.minima`.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512dq+avx512vl", "x86_64+avx2+bmi2"))]
 fn window_minima(codec: &KmerCodec, packed: &[u8], start: u64, span: usize, block: &mut Block, count: usize) -> usize {
     codec.hash_windows::<true>(packed, start, &mut block.hashes, &mut block.strands, count);
@@ -287,8 +296,8 @@ fn window_minima(codec: &KmerCodec, packed: &[u8], start: u64, span: usize, bloc
     outcome
 }
 
-/// Finds the minimizers of at most [`KMERS`] k-mers: hash, bases before it, whether it reads on its reverse strand. One loop
-/// over lanes is one vector operation; each lane is a k-mer.
+/// Finds the minimizers of at most [`KMERS`] k-mers: hash, bases before it, whether it reads on its reverse strand. One
+/// loop over lanes is one vector operation; each lane is a k-mer.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512dq+avx512vl", "x86_64+avx2+bmi2"))]
 fn minimizers_of(minimizer: &KmerCodec, codec: &KmerCodec, kmers: &[u64], found: &mut [(u64, u32, bool); KMERS]) {
     let flank = codec.k - minimizer.k;

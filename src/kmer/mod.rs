@@ -1,4 +1,5 @@
-//! K-mers as integers: encoding, strands, the canonical form, the invertible mixer, and iteration over packed bases.
+//! Everything in an index is looked up by k-mers as integers: encoding, strands, the canonical form, an invertible
+//! mixer, minimizers, and scanning of packed and ASCII bases.
 //!
 //! A base is two bits as in UCSC's .2bit files: T=0, C=1, A=2, G=3, so the complement is `xor 2`. A k-mer of k bases
 //! (1 to 32) is a `u64` with its first base in the highest of the 2k bits used.
@@ -6,250 +7,20 @@
 //! **Canonical form.** A k-mer and its reverse complement are one k-mer. For odd k the strand is chosen by the middle
 //! base: of the two strands exactly one has T or C there, so that base needs one bit and the canonical code has 2k-1
 //! bits. For even k it is the smaller of the two codes, with 2k bits; a palindrome is its own reverse complement and
-//! counts as forward. Users never see this choice: whatever leaves the program is spelled as the lexicographically
-//! smaller strand, as Jellyfish and KMC print k-mers.
+//! counts as forward. Users never see this choice: output has the lexicographically smaller strand, as Jellyfish
+//! and KMC print k-mers.
 //!
 //! **Mixer.** The canonical code goes through an invertible mixer (xor-shift and odd multiply modulo 2^n, in the way
 //! of the SplitMix64 finalizer), which spreads real genomes evenly. The mixed value is called the *hash* everywhere;
-//! it is a bijection, so no k-mer is lost and [`KmerCodec::unmix`] gives it back.
+//! it is a bijection, and [`KmerCodec::unmix`] inverts it.
 
+mod codec;
 mod minimizer;
 mod scan;
+mod strand;
 
+pub(crate) use codec::low_mask;
+pub use codec::{KmerCodec, KmerError, MAX_K};
 pub(crate) use minimizer::{Minimizers, SuperKmer};
-pub use scan::{AsciiScanner, Strand};
-
-use crate::sequence::{BASES, base_code};
-use crate::text::shortened;
-use crate::{Error, Result};
-
-/// Largest k: 32 bases fill a `u64`.
-pub const MAX_K: u32 = 32;
-
-const MULTIPLIERS: [u64; 2] = [0xBF58_476D_1CE4_E5B9, 0x94D0_49BB_1331_11EB];
-
-/// Why a text is not a k-mer of the length asked for.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KmerError {
-    /// The text has another length.
-    #[error("k-mer {:?} has {found} letters and the index has k {k}", shortened(text))]
-    Length {
-        /// The text.
-        text: String,
-        /// Its number of letters.
-        found: usize,
-        /// k of the index.
-        k: u32,
-    },
-    /// A letter is not one of ACGT.
-    #[error("k-mer {:?} has {letter:?} at letter {at}; only A, C, G and T are k-mer letters", shortened(text))]
-    Letter {
-        /// The text.
-        text: String,
-        /// The letter.
-        letter: char,
-        /// Its place, counted from 1.
-        at: usize,
-    },
-}
-
-/// Encodes, canonicalises and mixes k-mers of one length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KmerCodec {
-    k: u32,
-    hash_bits: u32,
-    mask: u64,
-    hash_mask: u64,
-    shift: u32,
-    inverse: [u64; 2],
-}
-
-impl KmerCodec {
-    /// A codec for k-mers of `k` bases.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] when k is not from 1 to 32.
-    pub fn new(k: u32) -> Result<Self> {
-        if !(1..=MAX_K).contains(&k) {
-            return Err(Error::Usage(format!("k is {k}; give -k a number from 1 to {MAX_K}")));
-        }
-        let hash_bits = if k % 2 == 1 { 2 * k - 1 } else { 2 * k };
-        Ok(Self {
-            k,
-            hash_bits,
-            mask: low_mask(2 * k),
-            hash_mask: low_mask(hash_bits),
-            shift: hash_bits.div_ceil(2),
-            inverse: MULTIPLIERS.map(odd_inverse),
-        })
-    }
-
-    /// Bases in a k-mer.
-    #[inline]
-    pub fn k(&self) -> u32 {
-        self.k
-    }
-
-    /// Bits of a canonical code and of a hash: 2k-1 for odd k, 2k for even k.
-    #[inline]
-    pub fn hash_bits(&self) -> u32 {
-        self.hash_bits
-    }
-
-    /// Reverse complement of a k-mer code.
-    #[inline]
-    pub fn reverse_complement(&self, kmer: u64) -> u64 {
-        scan::reverse_complement_word(kmer) >> (64 - 2 * self.k)
-    }
-
-    /// Canonical code of a k-mer given as both strands, and the strand on which it reads forward.
-    #[inline(always)]
-    fn canonical_of<const ODD: bool>(&self, forward: u64, reverse: u64) -> (u64, bool) {
-        if ODD {
-            let is_reverse = (forward >> self.k) & 1 == 1;
-            let chosen = if is_reverse { reverse } else { forward };
-            // The high bit of the middle base is 0 by choice: close the gap.
-            let low = chosen & ((1u64 << self.k) - 1);
-            (low | ((chosen >> self.k >> 1) << self.k), is_reverse)
-        } else {
-            let is_reverse = reverse < forward;
-            (if is_reverse { reverse } else { forward }, is_reverse)
-        }
-    }
-
-    /// Mixes a canonical code into a hash; a bijection on `hash_bits` bits.
-    #[inline(always)]
-    pub fn mix(&self, code: u64) -> u64 {
-        let mut x = code;
-        for multiplier in MULTIPLIERS {
-            x ^= x >> self.shift;
-            x = x.wrapping_mul(multiplier) & self.hash_mask;
-        }
-        x ^ (x >> self.shift)
-    }
-
-    /// The canonical code that [`mix`](Self::mix) turns into `hash`.
-    #[inline]
-    pub fn unmix(&self, hash: u64) -> u64 {
-        // An xor-shift by half of the width or more undoes itself.
-        let mut x = hash ^ (hash >> self.shift);
-        for inverse in [self.inverse[1], self.inverse[0]] {
-            x = x.wrapping_mul(inverse) & self.hash_mask;
-            x ^= x >> self.shift;
-        }
-        x
-    }
-
-    /// Hash of a k-mer code (either strand) and the strand on which the code reads relative to the stored form.
-    #[inline]
-    pub fn hash(&self, kmer: u64) -> (u64, Strand) {
-        let reverse = self.reverse_complement(kmer);
-        let (code, is_reverse) = if self.k % 2 == 1 {
-            self.canonical_of::<true>(kmer, reverse)
-        } else {
-            self.canonical_of::<false>(kmer, reverse)
-        };
-        (self.mix(code), Strand::from_reverse(is_reverse))
-    }
-
-    /// The k-mer code, on its stored strand, that has this hash.
-    #[inline]
-    pub fn kmer_of_hash(&self, hash: u64) -> u64 {
-        let code = self.unmix(hash);
-        if self.k % 2 == 1 {
-            let low = code & ((1u64 << self.k) - 1);
-            low | ((code >> self.k) << self.k << 1)
-        } else {
-            code
-        }
-    }
-
-    /// Encodes ASCII of either case.
-    ///
-    /// # Errors
-    /// [`KmerError`] when the length is not k or a letter is not one of ACGT.
-    pub fn encode(&self, ascii: &[u8]) -> Result<u64, KmerError> {
-        let text = || String::from_utf8_lossy(ascii).into_owned();
-        if ascii.len() != self.k as usize {
-            return Err(KmerError::Length {
-                text: text(),
-                found: String::from_utf8_lossy(ascii).chars().count(),
-                k: self.k,
-            });
-        }
-        let mut kmer = 0;
-        for (at, &letter) in ascii.iter().enumerate() {
-            match base_code(letter) {
-                Some(code) => kmer = (kmer << 2) | code,
-                None => {
-                    let prefix = String::from_utf8_lossy(&ascii[..at]).chars().count();
-                    return Err(KmerError::Letter {
-                        letter: text().chars().nth(prefix).unwrap_or('\u{FFFD}'),
-                        text: text(),
-                        at: prefix + 1,
-                    });
-                }
-            }
-        }
-        Ok(kmer)
-    }
-
-    /// Appends the k upper-case letters of a k-mer code.
-    pub fn decode_into(&self, kmer: u64, out: &mut Vec<u8>) {
-        for i in (0..self.k).rev() {
-            out.push(BASES[((kmer >> (2 * i)) & 3) as usize]);
-        }
-    }
-
-    /// The k upper-case letters of a k-mer code.
-    pub fn decode(&self, kmer: u64) -> String {
-        let mut out = Vec::with_capacity(self.k as usize);
-        self.decode_into(kmer, &mut out);
-        out.iter().map(|&b| b as char).collect()
-    }
-
-    /// Rank of a k-mer code among all k-mers in the order of their letters (A < C < G < T).
-    #[inline]
-    pub fn lexicographic_rank(&self, kmer: u64) -> u64 {
-        // T 00 -> 11, C 01 -> 01, A 10 -> 00, G 11 -> 10
-        const LOW: u64 = 0x5555_5555_5555_5555;
-        let high = (kmer >> 1) & LOW;
-        let low = kmer & LOW;
-        let rank_low = !high & LOW;
-        let rank_high = !(high ^ low) & LOW;
-        ((rank_high << 1) | rank_low) & self.mask
-    }
-
-    /// The k-mer code of a [`lexicographic_rank`](Self::lexicographic_rank).
-    #[inline]
-    pub fn kmer_of_rank(&self, rank: u64) -> u64 {
-        const LOW: u64 = 0x5555_5555_5555_5555;
-        let high = (rank >> 1) & LOW;
-        let low = rank & LOW;
-        (((!low & LOW) << 1) | (high ^ low)) & self.mask
-    }
-
-    /// The code of the lexicographically smaller strand: the spelling that users see.
-    #[inline]
-    pub fn printed_strand(&self, kmer: u64) -> u64 {
-        let reverse = self.reverse_complement(kmer);
-        if self.lexicographic_rank(reverse) < self.lexicographic_rank(kmer) { reverse } else { kmer }
-    }
-}
-
-/// The low `bits` bits set, for 0 to 64 bits.
-#[inline]
-pub(crate) const fn low_mask(bits: u32) -> u64 {
-    if bits >= 64 { u64::MAX } else { (1u64 << bits) - 1 }
-}
-
-/// Inverse of an odd number modulo 2^64 (and so modulo every smaller power of two), by Newton's iteration.
-const fn odd_inverse(odd: u64) -> u64 {
-    let mut x = odd; // right in the low 3 bits
-    let mut i = 0;
-    while i < 5 {
-        x = x.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(x)));
-        i += 1;
-    }
-    x
-}
+pub use scan::AsciiScanner;
+pub use strand::Strand;

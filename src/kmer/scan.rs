@@ -1,47 +1,15 @@
+//! Hashing the k-mers of a genome is the inner loop of a build: eight are hashed side by side in the lanes of vectors.
+//! Text is scanned base by base, since pieces of it arrive in any length.
+
 use std::ops::Range;
 
-use crate::kmer::KmerCodec;
-use crate::sequence::base_code;
+use crate::kmer::codec::{KmerCodec, reverse_complement_word};
+use crate::sequence::{CODES, NO_BASE};
 
-/// The strand on which a k-mer reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Strand {
-    /// As the sequence is written.
-    Forward,
-    /// On the reverse complement.
-    Reverse,
-}
-
-impl Strand {
-    /// `Reverse` when true.
-    #[inline]
-    pub fn from_reverse(is_reverse: bool) -> Self {
-        if is_reverse { Self::Reverse } else { Self::Forward }
-    }
-
-    /// Whether this is the reverse strand.
-    #[inline]
-    pub fn is_reverse(self) -> bool {
-        self == Self::Reverse
-    }
-
-    /// `+` or `-`.
-    #[inline]
-    pub fn symbol(self) -> char {
-        if self.is_reverse() { '-' } else { '+' }
-    }
-
-    /// The strand of a strand: reverse of reverse is forward.
-    #[inline]
-    pub fn relative_to(self, other: Strand) -> Self {
-        Self::from_reverse(self.is_reverse() != other.is_reverse())
-    }
-}
-
-/// K-mers hashed at a time, a multiple of [`LANES`].
+/// K-mers hashed at a time, a multiple of [`LANES`]: their hashes take 4 KiB of the first cache.
 pub(crate) const BLOCK: usize = 512;
 
-/// K-mers hashed side by side; one loop over lanes is one vector operation where the machine has them.
+/// K-mers hashed side by side: a loop over lanes is one vector operation of AVX-512, or two of AVX2.
 pub(crate) const LANES: usize = 8;
 
 impl KmerCodec {
@@ -74,7 +42,7 @@ impl KmerCodec {
         strands: &mut [u64; LANES],
     ) {
         let [high, low] = window;
-        // The reverse complement of the window: its words change places.
+        // The reverse complement of the window swaps its words.
         let (reverse_high, reverse_low) = (reverse_complement_word(low), reverse_complement_word(high));
         let unused = 64 - 2 * self.k;
         for lane in 0..LANES {
@@ -88,6 +56,8 @@ impl KmerCodec {
         }
     }
 
+    /// Hashes and strands of the `count` k-mers that start at base `start` and after it. Up to [`LANES`] - 1 more are
+    /// written.
     #[inline(always)]
     pub(crate) fn hash_windows<const ODD: bool>(
         &self,
@@ -110,7 +80,7 @@ impl KmerCodec {
     }
 }
 
-/// Hashes `count` k-mers, with the widest vectors that the machine has.
+/// [`KmerCodec::hash_windows`], compiled for the widest vectors of the machine.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512dq+avx512vl", "x86_64+avx2+bmi2"))]
 fn hash_block(
     codec: &KmerCodec,
@@ -142,16 +112,7 @@ pub(crate) fn big_endian(bytes: &[u8], at: usize) -> u64 {
     }
 }
 
-/// Reverse complement of the 32 bases of a word.
-#[inline(always)]
-pub(crate) const fn reverse_complement_word(word: u64) -> u64 {
-    let mut x = word;
-    x = ((x >> 2) & 0x3333_3333_3333_3333) | ((x & 0x3333_3333_3333_3333) << 2);
-    x = ((x >> 4) & 0x0F0F_0F0F_0F0F_0F0F) | ((x & 0x0F0F_0F0F_0F0F_0F0F) << 4);
-    x.swap_bytes() ^ 0xAAAA_AAAA_AAAA_AAAA
-}
-
-/// Both strands of the k-mer that ends at the base read last.
+/// Both strands of the k-mer that ends at the last base.
 #[derive(Clone, Copy, Default)]
 struct Window {
     forward: u64,
@@ -166,12 +127,13 @@ impl Window {
     }
 }
 
-/// Hashes of the k-mers of a sequence that arrives in ASCII pieces; anything but ACGT breaks k-mers.
+/// Hashes the k-mers of a sequence that arrives in ASCII pieces. No k-mer has anything but ACGT.
 #[derive(Debug, Clone)]
 pub struct AsciiScanner {
     codec: KmerCodec,
     forward: u64,
     reverse: u64,
+    /// Bases since the last that was not ACGT, up to k.
     filled: u32,
     at: u64,
 }
@@ -182,12 +144,12 @@ impl AsciiScanner {
         Self { codec, forward: 0, reverse: 0, filled: 0, at: 0 }
     }
 
-    /// Bases seen so far.
+    /// Bases scanned so far.
     pub fn position(&self) -> u64 {
         self.at
     }
 
-    /// Goes on with the next piece; calls `each(start, hash, is_reverse)` for each k-mer that ends in it.
+    /// Scans the next piece; calls `each(start, hash, is_reverse)` for each k-mer that ends in it.
     #[inline]
     pub fn scan(&mut self, piece: &[u8], each: impl FnMut(u64, u64, bool)) {
         if self.codec.k % 2 == 1 {
@@ -199,24 +161,13 @@ impl AsciiScanner {
 
     #[inline(always)]
     fn scan_strand<const ODD: bool>(&mut self, piece: &[u8], mut each: impl FnMut(u64, u64, bool)) {
-        const CODES: [u8; 256] = {
-            let mut codes = [4; 256];
-            let mut letter = 0;
-            while letter < 256 {
-                if let Some(code) = base_code(letter as u8) {
-                    codes[letter] = code as u8;
-                }
-                letter += 1;
-            }
-            codes
-        };
         let codec = self.codec;
         let (k, mask, top) = (codec.k, codec.mask, 2 * (codec.k - 1));
         let mut window = Window { forward: self.forward, reverse: self.reverse };
         let mut filled = self.filled;
         for (i, &letter) in piece.iter().enumerate() {
             let code = CODES[letter as usize];
-            if code > 3 {
+            if code == NO_BASE {
                 filled = 0;
                 continue;
             }
@@ -236,6 +187,7 @@ impl AsciiScanner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sequence::{base_code, reverse_complement_letters};
 
     fn pack(bases: &[u8]) -> Vec<u8> {
         bases
@@ -244,18 +196,6 @@ mod tests {
                 four.iter()
                     .enumerate()
                     .fold(0, |byte, (i, &b)| byte | (base_code(b).expect("ACGT") as u8) << (6 - 2 * i))
-            })
-            .collect()
-    }
-
-    fn reverse_complement(text: &[u8]) -> Vec<u8> {
-        text.iter()
-            .rev()
-            .map(|b| match b {
-                b'A' => b'T',
-                b'C' => b'G',
-                b'G' => b'C',
-                _ => b'A',
             })
             .collect()
     }
@@ -312,11 +252,11 @@ mod tests {
             let codec = KmerCodec::new(k).expect("k in range");
             for seed in 1..200 {
                 let text = random_bases(seed * 977, k as usize);
-                let other = reverse_complement(&text);
+                let other = reverse_complement_letters(&text);
                 let (a, b) = (codec.encode(&text).expect("ACGT"), codec.encode(&other).expect("ACGT"));
                 assert_eq!(codec.reverse_complement(a), b);
                 assert_eq!(codec.hash(a).0, codec.hash(b).0);
-                assert!(codec.hash(a).0 <= super::super::low_mask(codec.hash_bits()));
+                assert!(codec.hash(a).0 <= crate::kmer::low_mask(codec.hash_bits()));
                 let smaller = text.clone().min(other.clone());
                 assert_eq!(codec.decode(codec.printed_strand(a)).as_bytes(), smaller);
                 assert_eq!(codec.kmer_of_rank(codec.lexicographic_rank(a)), a);
@@ -340,7 +280,7 @@ mod tests {
         for k in 9..=32 {
             let codec = KmerCodec::new(k).expect("k in range");
             for i in 0..1000u64 {
-                let code = i.wrapping_mul(0x9E37_79B9_7F4A_7C15) & super::super::low_mask(codec.hash_bits());
+                let code = i.wrapping_mul(0x9E37_79B9_7F4A_7C15) & crate::kmer::low_mask(codec.hash_bits());
                 assert_eq!(codec.unmix(codec.mix(code)), code);
             }
         }
@@ -353,7 +293,7 @@ mod tests {
         assert!(message.contains("'N' at letter 4"), "{message}");
         let message = codec.encode("ACGé".as_bytes()).expect_err("é").to_string();
         assert!(message.contains("'é' at letter 4"), "{message}");
-        assert!(matches!(codec.encode(b"ACGT"), Err(super::super::KmerError::Length { found: 4, k: 5, .. })));
+        assert!(matches!(codec.encode(b"ACGT"), Err(crate::kmer::KmerError::Length { found: 4, k: 5, .. })));
         assert!(KmerCodec::new(0).is_err() && KmerCodec::new(33).is_err());
     }
 }

@@ -1,7 +1,8 @@
-//! Batches on their way: one thread makes them, the pool works on them, one thread writes what they become, in order.
+//! Input, work and output overlap, and their memory must stay bounded: one thread makes batches, the pool works on
+//! them, and one thread writes the results in order.
 //!
-//! All that is under way is bounded in bytes: a batch is charged before it is made, and until what it became is written.
-//! So a writer that does not get on holds up the workers, and they hold up whoever reads.
+//! A batch is charged before it is made, and until its result is written. A slow writer blocks the workers, and they
+//! block the reader.
 
 use parking_lot::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -10,7 +11,14 @@ use crate::memory::buffers::ReorderBuffer;
 use crate::memory::{Budget, Component, Reservation};
 use crate::{Error, Result};
 
-/// Items that are worked on together.
+/// Bytes of batches in flight: a quarter of the budget, and no more than keep all threads, reader and writer busy with
+/// batches of `batch_bytes`.
+pub(crate) fn max_in_flight(budget: &Budget, batch_bytes: u64) -> u64 {
+    let threads = rayon::current_num_threads() as u64;
+    (budget.limit() / 4).min((threads + 4).saturating_mul(batch_bytes))
+}
+
+/// Items that are processed together.
 pub(crate) struct Batch<T> {
     /// From 0, in the order in which they were made.
     pub(crate) id: u64,
@@ -18,47 +26,47 @@ pub(crate) struct Batch<T> {
     pub(crate) charge: Charge,
 }
 
-/// What a batch is charged: to all that is under way, and to the budget.
+/// The memory of a batch: a part of the bytes in flight, and of the budget.
 pub(crate) struct Charge {
-    // Given back first, so that whoever waits for the other finds it free.
+    // Dropped first: a thread that gets `in_flight` then finds this free.
     held: Reservation,
-    under_way: Reservation,
+    in_flight: Reservation,
 }
 
 impl Charge {
-    /// Changes it to what there really is.
+    /// Changes both to the bytes in use.
     pub(crate) fn resize(&mut self, bytes: u64) {
         self.held.resize(bytes);
-        self.under_way.resize(bytes);
+        self.in_flight.resize(bytes);
     }
 
-    /// What the budget is charged.
+    /// Bytes of the budget.
     pub(crate) fn held(&self) -> u64 {
         self.held.bytes()
     }
 
-    /// Changes what the budget is charged to what is there now; under way is still what it may become.
+    /// Changes the bytes of the budget to those in use; those in flight stay at what the batch may grow to.
     pub(crate) fn hold(&mut self, bytes: u64) {
         self.held.resize(bytes);
     }
 }
 
-/// Where the batches come from.
+/// The entrance of the batches.
 pub(crate) struct Feed<T> {
     sender: Sender<Batch<T>>,
-    under_way: Budget,
+    in_flight: Budget,
     budget: Budget,
     next: u64,
 }
 
 impl<T> Feed<T> {
-    /// Waits until `bytes` more may be under way. A batch that is larger than what may is let in alone.
+    /// Waits until `bytes` more may be in flight. A batch that is larger than the limit passes alone.
     pub(crate) fn admit(&self, bytes: u64) -> Charge {
-        let under_way = self.under_way.wait(Component::Batches, bytes);
-        Charge { under_way, held: self.budget.wait(Component::Batches, bytes) }
+        let in_flight = self.in_flight.wait(Component::Batches, bytes);
+        Charge { in_flight, held: self.budget.wait(Component::Batches, bytes) }
     }
 
-    /// Sends off the next batch; false when nobody works on batches any more.
+    /// Sends the next batch; false if the workers have stopped.
     pub(crate) fn send(&mut self, items: T, charge: Charge) -> bool {
         let id = self.next;
         self.next += 1;
@@ -71,13 +79,13 @@ fn receive<T>(receiver: &Mutex<Receiver<Batch<T>>>) -> Option<Batch<T>> {
 }
 
 /// Runs `read` and `write` on threads of their own and as many workers as the pool has threads, each made by `worker`.
-/// `most` is the bytes under way. A worker leaves in the batch's charge what its result takes.
+/// At most `max_bytes` are in flight. A worker resizes the batch's charge to the bytes of its result.
 ///
 /// # Errors
 /// The first of a worker, else that of `write`, else that of `read`.
 pub(crate) fn in_batches<I, O, W>(
     budget: &Budget,
-    most: u64,
+    max_bytes: u64,
     read: impl FnOnce(&mut Feed<I>) -> Result<()> + Send,
     worker: impl Fn() -> W + Sync,
     write: impl FnOnce(&mut dyn Iterator<Item = O>) -> Result<()> + Send,
@@ -88,9 +96,9 @@ where
     W: FnMut(u64, I, &mut Charge) -> Result<O>,
 {
     let (sender, receiver) = channel();
-    let mut feed = Feed { sender, under_way: Budget::new(most), budget: budget.clone(), next: 0 };
-    // What waits here is charged already; the bound keeps one worker from running ahead of another.
-    let window = ReorderBuffer::new(most / 2);
+    let mut feed = Feed { sender, in_flight: Budget::new(max_bytes), budget: budget.clone(), next: 0 };
+    // Results that wait here are charged already; the bound keeps workers together.
+    let window = ReorderBuffer::new(max_bytes / 2);
     let failure = Mutex::new(None);
     std::thread::scope(|scope| {
         let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
@@ -99,7 +107,7 @@ where
         let writer = spawn("writer")
             .spawn_scoped(scope, || {
                 let _closing = window.close_on_drop();
-                // A charge goes when the item after it is asked for: then it is written.
+                // A charge ends when the next item is requested: then its own is written.
                 let mut charged = None;
                 write(&mut std::iter::from_fn(|| {
                     drop(charged.take());
@@ -110,7 +118,7 @@ where
             })
             .map_err(start_error)?;
         {
-            // Both ends go when the workers have ended, by a panic too, so that neither thread waits for ever.
+            // Dropped when the workers end, by a panic too, so that neither thread waits for ever.
             let receiver = Mutex::new(receiver);
             let _closing = window.close_on_drop();
             rayon::scope(|scope| {
@@ -131,7 +139,7 @@ where
                                 }
                             }
                         }
-                        // Whatever is still read is taken off the reader's hands, so that it comes to its end.
+                        // Receive all that the reader still sends, so that it ends.
                         if window.is_closed() {
                             while receive(&receiver).is_some() {}
                         }
@@ -158,15 +166,15 @@ mod tests {
 
     const BATCH: u64 = 1000;
 
-    /// Runs 200 batches whose writer stops at the first until `expected` are read, and some time more; gives how many were
-    /// read by then.
-    fn read_while_the_writer_stands(budget: &Budget, most: u64, expected: u64) -> u64 {
+    /// Runs 200 batches whose writer stops at the first until `expected` are read, and some time more. Returns how many
+    /// were read by then.
+    fn read_while_the_writer_waits(budget: &Budget, max_bytes: u64, expected: u64) -> u64 {
         let (read, stood) = (AtomicU64::new(0), AtomicU64::new(0));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().expect("a pool");
         let outcome = pool.install(|| {
             in_batches(
                 budget,
-                most,
+                max_bytes,
                 |feed: &mut Feed<u64>| {
                     for number in 0..200 {
                         let charge = feed.admit(BATCH);
@@ -202,17 +210,17 @@ mod tests {
 
     #[test]
     fn read_ahead_shrinks_with_the_budget_and_nothing_waits_for_ever() {
-        let check = |budget: &Budget, most, expected| {
-            assert_eq!(read_while_the_writer_stands(budget, most, expected), expected, "{most} B under way");
+        let check = |budget: &Budget, max_bytes, expected| {
+            assert_eq!(read_while_the_writer_waits(budget, max_bytes, expected), expected, "{max_bytes} B in flight");
         };
         let plenty = Budget::new(1 << 30);
         check(&plenty, 64 * BATCH, 64);
         check(&plenty, 16 * BATCH, 16);
         check(&plenty, 2 * BATCH, 2);
-        // One batch is larger than all that may be under way: one at a time.
+        // One batch is larger than the limit: one at a time.
         check(&plenty, BATCH / 2, 1);
         assert_eq!(plenty.peak(), 64 * BATCH);
-        // The budget of the run has the last word.
+        // The budget of the run limits it too.
         let tight = Budget::new(5 * BATCH + 500);
         check(&tight, 64 * BATCH, 5);
         assert_eq!((tight.free(), tight.peak()), (5 * BATCH + 500, 5 * BATCH));

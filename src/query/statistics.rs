@@ -1,21 +1,24 @@
+//! A sequence is summarised from parts that were counted separately, and its median must be exact.
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// The k-mers of one sequence, summed up. Frequencies are those of the indexed genome; 0 for k-mers not stored.
+/// A summary of the k-mers of one sequence. Frequencies are those in the indexed genome; 0 for k-mers that are not
+/// stored.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SequenceStatistics {
     /// Name of the sequence, or the region.
     pub name: String,
     /// Bases.
     pub length: u64,
-    /// K-mers without a break.
+    /// K-mers: windows of k bases that are all ACGT.
     pub kmers: u64,
     /// K-mers that are stored in the index.
     pub found: u64,
     /// K-mers that occur twice or more in the genome.
     pub repeated: u64,
-    /// Mean frequency of all k-mers; 0 where there are none.
+    /// Mean frequency of all k-mers; 0 if there is none.
     pub mean_frequency: f64,
     /// Median frequency of all k-mers, the lower of two.
     pub median_frequency: u64,
@@ -23,6 +26,7 @@ pub struct SequenceStatistics {
     pub max_frequency: u64,
 }
 
+/// Frequencies below this are counted in an array, others in a map: most k-mers of any genome, in 32 KiB.
 const DENSE: usize = 1 << 12;
 
 /// Counts of one sequence, or a part of one.
@@ -36,6 +40,7 @@ pub(crate) struct Tally {
     median: Median,
 }
 
+/// The median of one part, or the counts from which that of several parts follows.
 #[derive(Debug)]
 enum Median {
     Known(u64),
@@ -49,7 +54,8 @@ impl Default for Median {
 }
 
 impl Tally {
-    /// Counts frequencies; `whole` when they are all of the sequence, which makes many short ones cheap.
+    /// Counts frequencies. If they are `whole`, all of a sequence, no histogram is needed: many short sequences are
+    /// cheap.
     pub(crate) fn of(frequencies: &[u64], whole: bool) -> Self {
         let mut tally = Self { kmers: frequencies.len() as u64, ..Self::default() };
         for &frequency in frequencies {
@@ -98,6 +104,7 @@ impl Tally {
         }
     }
 
+    /// The summary of a sequence of `length` bases.
     pub(crate) fn statistics(&self, name: String, length: u64) -> SequenceStatistics {
         let median = match &self.median {
             Median::Known(median) => *median,

@@ -7,7 +7,7 @@ use crate::families::LeftOut;
 use crate::report::chart::{escape, shortened};
 use crate::report::plots::{Series, drawings};
 use crate::report::{DetectSummary, Run, chart};
-use crate::units::{grouped, human, human_bytes};
+use crate::units::{grouped, human, human_bytes, per_cent};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -57,10 +57,6 @@ pub fn report_page(summary: &DetectSummary, spectrum: &[(u64, u64)]) -> String {
         "<script type=\"application/json\" id=\"density\">{data}</script>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n"
     );
     out
-}
-
-fn per_cent(part: u64, whole: u64) -> f64 {
-    100.0 * part as f64 / whole.max(1) as f64
 }
 
 fn headline(out: &mut String, summary: &DetectSummary) {

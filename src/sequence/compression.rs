@@ -1,4 +1,7 @@
-//! Compressed input: streams of one codec, one after another, with nothing but zeros between and after them.
+//! Genomes are published compressed, in several codecs and often as many concatenated streams. All are decoded in
+//! memory that the budget knows of.
+//!
+//! A file is a sequence of streams of one codec, with nothing but zeros between and after them.
 
 use std::io::{self, BufRead, Read};
 use std::path::PathBuf;
@@ -9,10 +12,10 @@ use crate::Error;
 use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::input::Input;
 
-/// What is in front of a decoder.
+/// Input of a decoder.
 pub(crate) type Raw = Input<Box<dyn Read + Send>>;
 
-/// A way to compress, known by how its streams begin.
+/// A compression codec, detected by the first bytes of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Codec {
     Gzip,
@@ -21,17 +24,19 @@ pub(crate) enum Codec {
     Xz,
 }
 
-/// Bytes of the start of a stream that [`Codec::of`] and [`Codec::memory`] may look at: the headers of an xz stream and
-/// of its first block.
+/// Bytes of the start of a stream that [`Codec::of`] and [`Codec::memory`] need at most: the headers of an xz stream
+/// and of its first block.
 pub(crate) const STREAM_START: usize = 12 + 1024;
 
-/// Memory of a decoder beside its window (bytes): tables and block buffers of libzstd and liblzma stay below.
+/// Memory of a decoder besides its window (bytes): an upper bound for the tables and buffers of libzstd and liblzma.
 const DECODER: u64 = 1 << 20;
-/// Memory that bzip2 decompresses a block in, by its manual (bytes for each of its nine sizes): 4 bytes a byte of 100,000.
+/// Memory of a bzip2 decoder by its manual, 4 bytes for each byte of a block (bytes for each of its nine sizes of
+/// 100,000).
 const BZIP2_BLOCK: u64 = 400_000;
 
 impl Codec {
-    /// The codec whose streams begin so. A zstd file may begin with a skippable frame (RFC 8878, 3.1.2), as pzstd's do.
+    /// The codec of a stream with this start. A zstd file may begin with a skippable frame (RFC 8878, 3.1.2), as
+    /// pzstd's do.
     pub(crate) fn of(start: &[u8]) -> Option<Self> {
         match start {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
@@ -53,7 +58,7 @@ impl Codec {
         }
     }
 
-    /// Bytes that a decoder of the stream that begins so takes.
+    /// Bytes of memory of a decoder for a stream with this start.
     fn memory(self, start: &[u8]) -> u64 {
         match self {
             // A window of 32 KiB; the buffers of the input cover it.
@@ -69,7 +74,7 @@ impl Codec {
             Self::Gzip => Decoder::Gzip(flate2::bufread::GzDecoder::new(input)),
             Self::Zstd => {
                 let mut decoder = zstd::Decoder::with_buffer(input)?.single_frame();
-                // The largest of a 64-bit machine: what a frame takes was reserved.
+                // The largest: the memory of a frame was reserved.
                 decoder.window_log_max(31)?;
                 Decoder::Zstd(decoder)
             }
@@ -141,19 +146,19 @@ impl Read for Decoder {
     }
 }
 
-/// What compressed streams hold. Errors that are no damage of a stream are [`Error`]s within those of `io`.
+/// The decoded bytes of compressed streams. Errors other than damage of a stream are an [`Error`] inside that of `io`.
 pub(crate) struct Decompressed {
     codec: Codec,
-    /// None once the last stream has ended.
+    /// `None` after the last stream.
     decoder: Option<Decoder>,
     path: PathBuf,
-    /// Bytes that were read of the compressed file.
+    /// Bytes read of the compressed file.
     read: Arc<AtomicU64>,
     held: Option<Reservation>,
 }
 
 impl Decompressed {
-    /// Streams of `codec`, of which `input` begins with one; what decoders take is reserved from `budget`.
+    /// The streams of `codec` in `input`; the memory of decoders is reserved from `budget`.
     pub(crate) fn new(
         codec: Codec,
         input: Raw,
@@ -167,7 +172,7 @@ impl Decompressed {
         Ok(streams)
     }
 
-    /// Begins the stream that `input` begins with.
+    /// Begins the stream at the start of `input`.
     fn begin(&mut self, mut input: Raw) -> io::Result<()> {
         let memory = self.codec.memory(input.peek(STREAM_START)?);
         if let Some(held) = &mut self.held
@@ -180,8 +185,7 @@ impl Decompressed {
         Ok(())
     }
 
-    /// Begins the stream that follows the last one, if any does. Zeros are no part of a stream: tapes and some mirrors fill
-    /// blocks with them.
+    /// Begins the next stream, if there is one, after any zeros: tapes and some mirrors fill blocks with them.
     fn next_stream(&mut self, mut input: Raw) -> io::Result<()> {
         loop {
             let start = input.peek(STREAM_START)?;

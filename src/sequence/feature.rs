@@ -1,24 +1,27 @@
+//! Annotations come in many formats and under any file name, so the format is detected from the rows.
+
 use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
 
-use crate::sequence::Region;
+use crate::sequence::region::Region;
 
-/// How a file of features is written; what its rows hold says which, and a file's name where they fit two.
+/// The format of a file of features, detected from its rows, and from the file's name if a row fits two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FeatureFormat {
     /// RepeatMasker's `.out` (<https://www.repeatmasker.org/webrepeatmaskerhelp.html>).
     Out,
     /// GFF3, GTF and GFF2 (<https://github.com/The-Sequence-Ontology/Specifications/blob/master/gff3.md>).
     Gff,
-    /// BED of three columns or more (<https://samtools.github.io/hts-specs/BEDv1.pdf>), bedGraph, and the TSV of `annotate`.
+    /// BED of three columns or more (<https://samtools.github.io/hts-specs/BEDv1.pdf>), bedGraph, and the TSV of
+    /// `annotate`.
     Bed,
 }
 
 /// Columns of GFF; in GFF2 the last may be missing.
 const GFF_COLUMNS: usize = 9;
 
-/// What a message says of the formats that are read.
+/// The part of a message that lists the formats.
 const READ: &str = "the formats are BED, bedGraph, GFF3, GTF, RepeatMasker's .out and the TSV of `reprise annotate`, plain or compressed";
 
 /// A feature of one row.
@@ -26,7 +29,7 @@ const READ: &str = "the formats are BED, bedGraph, GFF3, GTF, RepeatMasker's .ou
 pub(crate) struct Feature<'l> {
     /// Name of the contig as the row has it: escaped, in GFF3.
     pub(crate) contig: &'l str,
-    /// Bases in the contig.
+    /// Bases of the contig, 0-based and half-open.
     pub(crate) range: Range<u64>,
     /// Type and attributes, in GFF.
     pub(crate) kind: &'l str,
@@ -34,7 +37,7 @@ pub(crate) struct Feature<'l> {
 }
 
 impl Feature<'_> {
-    /// The contig as a region; in GFF3 a name has `%` and two digits for some letters, in GTF it is as it is.
+    /// The feature as a region. GFF3 escapes some letters of a name with `%` and two digits, GTF does not.
     pub(crate) fn region(&self, format: FeatureFormat, is_contig: impl Fn(&str) -> bool) -> Region {
         let name = match format {
             FeatureFormat::Gff => Some(unescaped(self.contig)).filter(|name| is_contig(name)),
@@ -50,22 +53,23 @@ impl Feature<'_> {
     }
 }
 
-/// What a line is.
+/// A line of a file of features.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line<'l> {
     /// A comment, a header or a blank line.
     Header,
-    /// Only sequence follows.
+    /// The end of the features; only sequence follows.
     End,
+    /// A row.
     Feature(Feature<'l>),
 }
 
 /// Reads the lines of a file of features.
 #[derive(Debug)]
 pub(crate) struct FeatureParser {
-    /// What the file's name says, or its first line.
+    /// Format by the file's name or its first line.
     named: Option<FeatureFormat>,
-    /// What the first row said.
+    /// Format of the first row.
     format: Option<FeatureFormat>,
 }
 
@@ -84,15 +88,15 @@ impl FeatureParser {
         Self { named, format: None }
     }
 
-    /// The format, once there was a row.
+    /// The format; `None` before the first row.
     pub(crate) fn format(&self) -> Option<FeatureFormat> {
         self.format
     }
 
-    /// Reads a line without its end. `is_contig` tells a row of a contig called `#x` from a comment.
+    /// Reads a line without its end. A line that starts with `#` is a row of a contig if `is_contig` knows its name.
     ///
     /// # Errors
-    /// A sentence on what is wrong with the line.
+    /// A sentence on the problem of the line.
     pub(crate) fn line<'l>(&mut self, line: &'l str, is_contig: impl Fn(&str) -> bool) -> Result<Line<'l>, String> {
         if self.format.is_none() && line.starts_with("##gff-version") {
             self.named = Some(FeatureFormat::Gff);
@@ -124,7 +128,7 @@ impl FeatureParser {
         }
     }
 
-    /// The format that a row fits; of two, the one that the file's name says.
+    /// The format that a row fits; of two, that of the file's name.
     fn fitting(&self, line: &str, is_contig: &impl Fn(&str) -> bool) -> Option<FeatureFormat> {
         let all = [FeatureFormat::Out, FeatureFormat::Gff, FeatureFormat::Bed];
         let fit = |format: &FeatureFormat| fits(*format, line, is_contig);
@@ -132,11 +136,11 @@ impl FeatureParser {
     }
 }
 
-/// Reads a line of BED (0-based, half-open); `None` for a comment, a `track` or `browser` line and a blank line. A line that
-/// begins with `#` is a row where `is_contig` knows the name and its second and third column are numbers.
+/// Reads a line of BED (0-based, half-open); `None` for a comment, a `track` or `browser` line and a blank line. A line
+/// that begins with `#` is a row if `is_contig` knows the name and its second and third columns are numbers.
 ///
 /// # Errors
-/// A sentence on what is wrong with the line.
+/// A sentence on the problem of the line.
 pub fn parse_bed_line(line: &str, is_contig: impl Fn(&str) -> bool) -> Result<Option<Region>, String> {
     if is_header(Some(FeatureFormat::Bed), line, &is_contig) {
         return Ok(None);
@@ -145,7 +149,7 @@ pub fn parse_bed_line(line: &str, is_contig: impl Fn(&str) -> bool) -> Result<Op
     Ok(Some(Region { contig: contig.to_owned(), range }))
 }
 
-/// Whether a line is a row of a format beyond doubt.
+/// Whether a line is certainly a row of a format.
 fn fits(format: FeatureFormat, line: &str, is_contig: &impl Fn(&str) -> bool) -> bool {
     let fits = match format {
         FeatureFormat::Out => {
@@ -202,7 +206,7 @@ fn is_header(format: Option<FeatureFormat>, line: &str, is_contig: &impl Fn(&str
     }
 }
 
-/// Contig, start and end of a row of BED as they are written: between tabs where there are any, since names may hold blanks then.
+/// Contig, start and end of a row of BED as text: between tabs if it has any, since names may then have blanks.
 fn bed_columns(line: &str) -> Option<(&str, &str, &str)> {
     let mut tabs = line.split('\t');
     if let (Some(contig), Some(start), Some(end)) = (tabs.next(), tabs.next(), tabs.next()) {
@@ -252,7 +256,7 @@ fn feature(format: FeatureFormat, line: &str) -> Result<Feature<'_>, String> {
     }
 }
 
-/// Undoes the `%` and two digits of GFF3.
+/// Decodes the `%` and two digits of GFF3.
 fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return text.into();
@@ -270,7 +274,7 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     String::from_utf8_lossy(&out).into_owned().into()
 }
 
-/// What a file is that begins with this line, where that is plain to see.
+/// The name of the format of a file with this first line, if it is a known other one.
 fn foreign(line: &str) -> Option<&'static str> {
     let fields: Vec<&str> = line.splitn(13, '\t').collect();
     let is_number = |column: usize| fields.get(column).is_some_and(|field| is_digits(field));

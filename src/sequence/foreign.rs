@@ -1,13 +1,13 @@
-//! Files that are no text of a sequence, known by their first bytes: users give them by mistake, and a message that names the
-//! format and what reads it saves them a search.
+//! Users give files of other formats by mistake. A message that names the format and a tool that converts it saves a
+//! search.
 
-/// A format: where its mark stands, the mark, its name, and what to do.
+/// A format: offset of its mark, the mark, its name, and the remedy.
 type Foreign = (usize, &'static [u8], &'static str, &'static str);
 
-/// Bytes of the start of a file within which every mark lies: that of tar ends at byte 265.
+/// Bytes of the start of a file that have all marks: that of tar ends at byte 265.
 pub(crate) const MARKS: usize = 512;
 
-/// What nothing is read from, be it sequence or a list.
+/// Archives and codecs that are not read at all.
 const PACKED: &[Foreign] = &[
     (0, b"PK\x03\x04", "a zip archive", "unpack it with `unzip`"),
     (0, b"PK\x05\x06", "an empty zip archive", "pack it again"),
@@ -21,7 +21,7 @@ const PACKED: &[Foreign] = &[
     (257, b"ustar  \0", "a tar archive", "unpack it with `tar -xf`"),
 ];
 
-/// What holds sequence, or should, in another form than FASTA and FASTQ.
+/// Files that are given as sequence but are neither FASTA nor FASTQ.
 const OTHERS: &[Foreign] = &[
     (0, b"BAM\x01", "BAM", "write its sequences with `samtools fasta`"),
     (0, b"CRAM", "CRAM", "write its sequences with `samtools fasta`"),
@@ -68,7 +68,7 @@ const UTF_16: &str = "UTF-16 text or no text at all";
 const TO_UTF_8: &str = "convert text with `iconv -f UTF-16 -t UTF-8`";
 const TWICE: &str = "compressed twice";
 
-/// Name and remedy of a packed format that nothing is read from.
+/// Name and remedy of an archive or codec that is not read.
 pub(crate) fn packed(start: &[u8]) -> Option<(&'static str, &'static str)> {
     find(PACKED, start)
 }

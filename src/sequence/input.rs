@@ -1,6 +1,12 @@
+//! Formats are detected by several bytes, and a pipe may return one at a time: `BufRead` alone cannot look that far
+//! ahead.
+
 use std::io::{self, BufRead, Read};
 
-/// A buffered reader that can look at several of the next bytes, however few at a time the system hands out.
+/// The start of UTF-8 text of Windows programs.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A buffered reader that can look at several of the next bytes, however few the system returns at a time.
 pub(crate) struct Input<R> {
     inner: R,
     buffer: Box<[u8]>,
@@ -13,7 +19,8 @@ impl<R: Read> Input<R> {
         Self { inner, buffer: vec![0; capacity].into(), start: 0, end: 0 }
     }
 
-    /// The next bytes, which stay: `count` (at most the capacity) or more, fewer only where the input ends.
+    /// The next bytes, without consuming them: `count` (at most the capacity) or more, fewer only at the end of the
+    /// input.
     pub(crate) fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
         if self.start + count > self.buffer.len() {
             self.buffer.copy_within(self.start..self.end, 0);
@@ -28,7 +35,7 @@ impl<R: Read> Input<R> {
         Ok(self.buffered())
     }
 
-    /// What was read and not consumed.
+    /// The bytes that were read and not consumed.
     pub(crate) fn buffered(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
@@ -59,7 +66,7 @@ impl<R: Read> BufRead for Input<R> {
 mod tests {
     use super::*;
 
-    /// Hands out one byte at a time.
+    /// Returns one byte at a time.
     struct Drops<'a>(&'a [u8]);
 
     impl Read for Drops<'_> {
@@ -70,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_in_view_stay() {
+    fn peeked_bytes_stay() {
         let mut input = Input::new(Drops(b"ACGTTGCA"), 4);
         assert_eq!(input.peek(3).expect("memory"), b"ACG");
         input.consume(2);

@@ -1,17 +1,20 @@
+//! Lists, regions and annotations are lines of text of any number; a line that is not text must not use all memory.
+
 use std::io::{BufRead, BufReader, Read};
 
 use memchr::memchr;
 
 use crate::memory::{Budget, Component, Reservation};
-use crate::sequence::{BYTE_ORDER_MARK, Source};
+use crate::sequence::input::BYTE_ORDER_MARK;
+use crate::sequence::source::Source;
 use crate::{Error, Result};
 
-/// Bytes of a line, at most: a thousand times what a row of k-mers, regions or features needs, and little beside any budget.
+/// Most bytes of a line: a thousand times those of a row of k-mers, regions or features, and little in any budget.
 const MAX_LINE: usize = 1 << 20;
-/// Bytes of a line that memory is reserved for at once.
+/// Bytes that are reserved for the first line.
 const SHORT_LINE: usize = 1 << 12;
 
-/// The lines of a text input, compressed or not, one at a time: what is held does not grow with the file.
+/// The lines of a text input, compressed or not, one at a time: memory does not grow with the file.
 pub(crate) struct Lines {
     source: Source,
     reader: BufReader<Box<dyn Read + Send>>,
@@ -77,6 +80,27 @@ impl Lines {
         }
         Ok(Some((self.number, &self.line)))
     }
+
+    /// The items that `parse` returns for lines, without those for which it returns `None`. Its second argument turns a
+    /// problem into an error that names the line.
+    pub(crate) fn parsed<T>(
+        mut self,
+        mut parse: impl FnMut(&[u8], &dyn Fn(String) -> Error) -> Result<Option<T>>,
+    ) -> impl Iterator<Item = Result<T>> {
+        let path = self.source.path().to_owned();
+        std::iter::from_fn(move || {
+            loop {
+                let (number, line) = match self.next() {
+                    Ok(line) => line?,
+                    Err(e) => return Some(Err(e)),
+                };
+                let in_line = |problem| Error::input(&path, Some(number), problem);
+                if let Some(item) = parse(line, &in_line).transpose() {
+                    return Some(item);
+                }
+            }
+        })
+    }
 }
 
 #[cfg(test)]
@@ -98,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_with_numbers_and_without_their_ends() {
+    fn lines_have_numbers_and_no_ends() {
         let all = read(b"\xef\xbb\xbfa b\r\n\nlast").expect("lines");
         assert_eq!(all, [(1, b"a b".to_vec()), (2, Vec::new()), (3, b"last".to_vec())]);
         assert!(read(b"").expect("no line").is_empty());
@@ -107,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_line_is_refused_with_its_number() {
+    fn lines_that_are_not_text_are_refused_with_their_number() {
         let long = [&b"a\n"[..], &vec![b'x'; MAX_LINE + 1], b"\n"].concat();
         for (bytes, says) in
             [(&long[..], "line 2: the line has more than 1048576 bytes"), (b"a\rb\n", "carriage return")]

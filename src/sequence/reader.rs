@@ -1,39 +1,33 @@
+//! Genomes come in every spelling of FASTA and FASTQ, and a wrong one must be named with its line before it becomes a
+//! wrong index. One reader serves builds, queries and libraries.
+//!
+//! It is our own because no crate has its properties. needletail grows its buffer to a whole record, a chromosome of 1
+//! Gb included, outside the budget, and reads FASTQ with four lines per record only; noodles-fastq has both limits too.
+//! noodles-fasta streams a sequence, but does not check its letters, reports no line of a problem, and takes a carriage
+//! return at the end of its buffer for a base. None skips byte order marks between concatenated files or refuses
+//! protein.
+
 use std::io::{BufRead, Read};
 
-use crate::sequence::input::Input;
-use crate::sequence::{Source, foreign};
+use crate::sequence::foreign;
+use crate::sequence::input::{BYTE_ORDER_MARK, Input};
+use crate::sequence::protein::ProteinCheck;
+use crate::sequence::source::Source;
 use crate::{Error, Notice, Progress, Result};
 
-/// Bases handed out at a time, about.
+/// Bases returned at a time, about.
 const PIECE: usize = 1 << 16;
 
-/// Buffer of a reader, in bytes; a piece has at most as many bases more than [`PIECE`].
+/// Buffer of a reader, in bytes: a piece exceeds [`PIECE`] by at most as many bases.
 const BUFFER: usize = 1 << 17;
 
-/// Longest header line, in bytes. Those of assemblies have some hundred; what is read ahead of a build is bounded by it.
+/// Longest header line, in bytes: those of assemblies have a few hundred. It bounds the memory of records read ahead.
 pub(crate) const MAX_HEADER: usize = 1 << 16;
-
-/// Letters of a record, from its start, that tell whether it is protein: enough for any domain, soon counted.
-const PROTEIN_SAMPLE: u64 = 10_000;
-
-/// Letters that no nucleotide code has make up a third of most proteins (E 7 %, F 4 %, I 6 %, L 10 %, P 5 %, Q 4 % of
-/// UniProtKB/Swiss-Prot) and nothing of nucleotides; from one in this many on, a record is refused.
-const PROTEIN_SHARE: u64 = 20;
-
-/// The same letters, A the lowest bit: E, F, I, J, L, O, P, Q, Z. X is none of them, because masked sequence has it.
-const PROTEIN_ONLY: u32 = {
-    let (letters, mut mask, mut at) = (b"EFIJLOPQZ", 0, 0);
-    while at < letters.len() {
-        mask |= 1 << (letters[at] - b'A');
-        at += 1;
-    }
-    mask
-};
 
 /// The header of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordHead {
-    /// The first word of the header, behind the prefix that the source has.
+    /// The first word of the header, with the prefix of the source before it.
     pub name: String,
     /// The rest of the header, without the blanks around it.
     pub description: String,
@@ -41,8 +35,8 @@ pub struct RecordHead {
     pub line: u64,
 }
 
-/// Reads FASTA or FASTQ record by record and piece by piece, so that memory grows with nothing that is read. The format
-/// is known by the first byte that is not a line end; a UTF-8 byte order mark is skipped.
+/// Reads FASTA or FASTQ record by record and piece by piece, in constant memory. The format is detected by the first
+/// byte that is not a line end; a UTF-8 byte order mark is skipped.
 ///
 /// Lines end with LF or CRLF. U is read as T. A FASTQ record may have several lines of sequence, and then of qualities
 /// (P. J. A. Cock and others, Nucleic Acids Res. 38 (2010) 1767).
@@ -70,15 +64,15 @@ pub struct SequenceReader {
     line: u64,
     /// Whether the next byte is the first of its line.
     at_line_start: bool,
-    /// Whether the bytes of the line that were read end with a carriage return.
+    /// Whether the part of the line read so far ends with a carriage return.
     carriage_return: bool,
     piece: Vec<u8>,
-    record: RecordCounts,
-    /// Empty records that were skipped, and the line of the first.
+    record: RecordState,
+    /// Line of the first empty record that was skipped, and their number.
     skipped: Option<(u64, u64)>,
 }
 
-/// Where in a record the next line is.
+/// The part of a record to which the next line belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     /// Between records.
@@ -88,26 +82,22 @@ enum Part {
     Qualities,
 }
 
-/// What was read of the record in hand.
+/// The current record, as far as it was read.
 #[derive(Debug, Clone, Copy, Default)]
-struct RecordCounts {
+struct RecordState {
     /// Line of the header.
     line: u64,
     letters: u64,
     /// Whether they are on several lines.
     several_lines: bool,
-    /// Letters looked at for whether they are of a protein, and those that are.
-    sampled: u64,
-    protein_only: u64,
-    /// Which those were, as in [`PROTEIN_ONLY`].
-    kinds: u32,
+    protein: ProteinCheck,
 }
 
 impl SequenceReader {
-    /// Opens a source and looks at its first bytes.
+    /// Opens a source and detects its format.
     ///
     /// # Errors
-    /// As [`Source::open`]; [`Error::Input`] when it is neither FASTA nor FASTQ.
+    /// As [`Source::open`]; [`Error::Input`] if it is neither FASTA nor FASTQ.
     pub fn open(source: &Source) -> Result<Self> {
         let mut input = Input::new(source.open()?, BUFFER);
         let failed = |line| move |e| source.read_error(line, e);
@@ -141,18 +131,18 @@ impl SequenceReader {
             at_line_start: true,
             carriage_return: false,
             piece: Vec::new(),
-            record: RecordCounts::default(),
+            record: RecordState::default(),
             skipped: None,
         })
     }
 
-    /// The next record's header; what is left of the record before is skipped. `None` at the end. A FASTA record without
-    /// name and sequence is skipped ([`report_skipped`](Self::report_skipped)).
+    /// The header of the next record; the rest of the current record is skipped. `None` at the end. FASTA records
+    /// without name and sequence are skipped ([`report_skipped`](Self::report_skipped)).
     ///
     /// # Errors
-    /// [`Error::Input`] for a header without a name, with a name that is not UTF-8, with a NUL byte, of more
-    /// than 64 KiB; for a malformed record, one of protein, a carriage return within a line, and a compressed stream that
-    /// is cut short or damaged; [`Error::Io`] when the system fails.
+    /// [`Error::Input`] for a header without a name, with a name that is not UTF-8, with a NUL byte, of more than 64
+    /// KiB; for a malformed record, one of protein, a carriage return within a line, and a compressed stream that is
+    /// truncated or damaged; [`Error::Io`] if the system fails.
     pub fn next_record(&mut self) -> Result<Option<RecordHead>> {
         loop {
             while self.next_bases()?.is_some() {}
@@ -172,7 +162,7 @@ impl SequenceReader {
                 }
             }
             self.read_header()?;
-            self.record = RecordCounts { line, ..RecordCounts::default() };
+            self.record = RecordState { line, ..RecordState::default() };
             let header = self.piece[1..].trim_ascii();
             if header.is_empty() {
                 if !self.is_fastq {
@@ -204,10 +194,11 @@ impl SequenceReader {
         }
     }
 
-    /// The next piece of the record's bases, without line ends and blanks; letters, `-`, `*` and `.` only. `None` at its end.
+    /// The next piece of the record's bases, without line ends and blanks: letters, `-`, `*` and `.`. `None` at its
+    /// end.
     ///
     /// # Errors
-    /// As [`next_record`](Self::next_record), and [`Error::Input`] for a byte that is no letter of a sequence.
+    /// As [`next_record`](Self::next_record); [`Error::Input`] also for a byte that is not a letter of a sequence.
     pub fn next_bases(&mut self) -> Result<Option<&[u8]>> {
         self.piece.clear();
         while self.part == Part::Sequence && self.piece.len() < PIECE {
@@ -258,8 +249,8 @@ impl SequenceReader {
         self.wrong(self.record.line, problem)
     }
 
-    /// The first byte of the next line, which stays; a byte order mark before it is skipped: files that begin with one may
-    /// have been joined.
+    /// The first byte of the next line, without consuming it. A byte order mark before it is skipped: files that begin
+    /// with one may have been concatenated.
     fn next_byte(&mut self) -> Result<Option<u8>> {
         let failed = |e| self.source.read_error(self.line, e);
         if self.input.fill_buf().map_err(failed)?.first() == BYTE_ORDER_MARK.first()
@@ -270,7 +261,7 @@ impl SequenceReader {
         Ok(self.input.fill_buf().map_err(failed)?.first().copied())
     }
 
-    /// Skips what is blank before a line that is not, or before the end.
+    /// Skips blanks and blank lines.
     fn skip_blank_lines(&mut self) -> Result<()> {
         while let Some(&blank @ (b'\n' | b'\r' | b' ' | b'\t')) =
             self.input.fill_buf().map_err(|e| self.source.read_error(self.line, e))?.first()
@@ -282,7 +273,7 @@ impl SequenceReader {
         Ok(())
     }
 
-    /// Replaces the piece with the next line, its mark included.
+    /// Replaces the piece with the next line, with its `>` or `@`.
     fn read_header(&mut self) -> Result<()> {
         self.piece.clear();
         let line = self.line;
@@ -298,15 +289,15 @@ impl SequenceReader {
         Ok(())
     }
 
-    /// Appends what the line in hand has of letters, or a part of them.
+    /// Appends the letters of the current line, or a part of them.
     fn read_letters(&mut self) -> Result<()> {
         let start = self.piece.len();
         let line = self.line;
         let follows = self.at_line_start && self.record.letters > 0;
         self.read_part()?;
-        let (letters_only, with_u) = look(&self.piece[start..]);
+        let (letters_only, with_u) = survey(&self.piece[start..]);
         if !letters_only {
-            // Blanks at the end of a line or within it, as old libraries have them.
+            // Old libraries have blanks within lines and at their ends.
             self.piece.extract_if(start.., |byte| matches!(byte, b' ' | b'\t')).for_each(drop);
             let strange = |&&byte: &&u8| !(byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'*' | b'.'));
             if let Some(&byte) = self.piece[start..].iter().find(strange) {
@@ -321,42 +312,27 @@ impl SequenceReader {
         let record = &mut self.record;
         record.letters += letters.len() as u64;
         record.several_lines |= follows && !letters.is_empty();
-        if record.sampled < PROTEIN_SAMPLE {
-            let sample = &letters[..letters.len().min((PROTEIN_SAMPLE - record.sampled) as usize)];
-            record.sampled += sample.len() as u64;
-            for letter in sample {
-                let kind = PROTEIN_ONLY & 1u32.checked_shl(u32::from((letter | 0x20).wrapping_sub(b'a'))).unwrap_or(0);
-                record.kinds |= kind;
-                record.protein_only += u64::from(kind != 0);
-            }
-            if record.sampled == PROTEIN_SAMPLE {
-                self.check_protein()?;
-            }
+        if record.protein.count(letters) {
+            self.check_protein()?;
         }
         Ok(())
     }
 
-    /// Refuses what looks like protein.
+    /// Refuses a record that looks like protein.
     fn check_protein(&self) -> Result<()> {
-        let RecordCounts { line, sampled, protein_only, kinds, .. } = self.record;
-        // Three letters, and not of one kind: inosine, I, is in primers, and a typing error is none.
-        if protein_only < 3 || kinds.count_ones() < 2 || protein_only * PROTEIN_SHARE < sampled {
-            return Ok(());
+        match self.record.protein.problem() {
+            Some(problem) => Err(self.wrong(self.record.line, problem)),
+            None => Ok(()),
         }
-        let problem = format!(
-            "the record that begins here looks like protein: {protein_only} of its first {sampled} letters are no \
-             nucleotides (E, F, I, J, L, O, P, Q, Z); give nucleotide sequence"
-        );
-        Err(self.wrong(line, problem))
     }
 
     /// Reads the line with `+` and as many qualities as the record has letters: on one line where those are on one.
     fn read_qualities(&mut self) -> Result<()> {
-        // What stands behind the '+' is the name again.
+        // After the '+' the name is repeated.
         while self.read_part()? && !self.at_line_start {
             self.piece.clear();
         }
-        let RecordCounts { line: begin, letters, several_lines, .. } = self.record;
+        let RecordState { line: begin, letters, several_lines, .. } = self.record;
         let mut qualities = 0;
         while qualities < letters {
             let line = self.line;
@@ -378,7 +354,8 @@ impl SequenceReader {
             }
             if qualities > letters || !several_lines && qualities < letters {
                 let problem = format!(
-                    "the FASTQ record that begins at line {begin} has {letters} bases and {qualities} qualities up to here"
+                    "the FASTQ record that begins at line {begin} has {letters} bases and {qualities} qualities up to \
+                     here"
                 );
                 return Err(self.wrong(line, problem));
             }
@@ -387,7 +364,7 @@ impl SequenceReader {
         Ok(())
     }
 
-    /// Appends to the piece what is buffered of the line in hand, without the end of the line; false at the end of the
+    /// Appends the buffered part of the current line to the piece, without the end of the line. False at the end of the
     /// input, where a line ends too.
     fn read_part(&mut self) -> Result<bool> {
         let buffer = self.input.fill_buf().map_err(|e| self.source.read_error(self.line, e))?;
@@ -405,8 +382,8 @@ impl SequenceReader {
         if self.carriage_return || memchr::memchr(b'\r', part).is_some() {
             let kept = part.iter().rposition(|&byte| byte != b'\r').map_or(0, |last| last + 1);
             if self.carriage_return && kept > 0 || memchr::memchr(b'\r', &part[..kept]).is_some() {
-                let problem = "a carriage return stands within the line, as where lines end in the way of the classic Mac OS; \
-                               write LF line ends with `tr '\\r' '\\n'`";
+                let problem = "a carriage return stands within the line, as where lines end in the way of the classic \
+                               Mac OS; write LF line ends with `tr '\\r' '\\n'`";
                 return Err(self.wrong(self.line, problem));
             }
             self.carriage_return |= kept < part.len();
@@ -421,11 +398,8 @@ impl SequenceReader {
     }
 }
 
-/// How UTF-8 text of Windows programs begins.
-pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// Whether every byte is an ASCII letter, and whether one of them is U; a loop that the compiler turns into vector code.
-fn look(bases: &[u8]) -> (bool, bool) {
+/// Whether every byte is an ASCII letter, and whether one of them is U. The loop compiles to vector code.
+fn survey(bases: &[u8]) -> (bool, bool) {
     bases.iter().fold((true, false), |(all, with_u), &byte| {
         let lower = byte | 0x20;
         (all & (lower.wrapping_sub(b'a') < 26), with_u | (lower == b'u'))

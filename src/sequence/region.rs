@@ -1,3 +1,5 @@
+//! Regions are typed as samtools users type them, on genomes whose contig names may have colons.
+
 use std::ops::Range;
 
 use crate::text::shortened;
@@ -7,29 +9,29 @@ use crate::text::shortened;
 pub struct Region {
     /// Name of the contig.
     pub contig: String,
-    /// Bases in the contig.
+    /// Bases of the contig.
     pub range: Range<u64>,
 }
 
-/// Why a text is no region of an index.
+/// The reason why a text is not a region of an index.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegionError {
-    /// No contig has this name; the nearest are those of [`nearest_names`].
+    /// No contig has this name; [`nearest_names`](crate::sequence::nearest_names) finds similar ones.
     #[error("there is no contig {:?}", shortened(.0))]
     UnknownContig(String),
-    /// A sentence on what is wrong with the interval.
+    /// A sentence on the problem of the interval.
     #[error("{0}")]
     Interval(String),
 }
 
-/// Reads a region as samtools does: `chr1`, `chr1:1,001-2,000` (1-based, both ends included), `chr1:500-` and `chr1:500`
-/// (to the end), `chr1:-50` (from the start). An end past the contig is that of the contig. `{name}` and `{name}:1-5` name
-/// contigs whose names have colons.
+/// Reads a region as samtools does: `chr1`, `chr1:1,001-2,000` (1-based, both ends included), `chr1:500-` and
+/// `chr1:500` (to the end), `chr1:-50` (from the start). An end past the contig is moved to its end. `{name}` and
+/// `{name}:1-5` are for contigs whose names have colons.
 ///
 /// `length` returns the bases of a contig.
 ///
 /// # Errors
-/// [`RegionError`]: an unknown contig, an interval that begins past its contig, and a text that has two readings.
+/// [`RegionError`]: an unknown contig, an interval that starts past its contig, or a text with two readings.
 pub fn parse_region(text: &str, length: impl Fn(&str) -> Option<u64>) -> Result<Region, RegionError> {
     let wrong = |problem: String| Err(RegionError::Interval(format!("{:?} {problem}", shortened(text))));
     let split = text.rsplit_once(':');
@@ -68,12 +70,12 @@ pub fn parse_region(text: &str, length: impl Fn(&str) -> Option<u64>) -> Result<
     }
 }
 
-/// First and last base of an interval as it is typed behind the colon; `None` where it is none.
+/// First and last base, counted from 1, of an interval as typed after the colon; `None` if it is not one.
 fn typed_interval(text: &str) -> Option<(u64, u64)> {
     let number = |text: &str| {
         let is_number = text.starts_with(|first: char| first.is_ascii_digit())
             && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b',');
-        // More digits than a number has are past the end of every contig.
+        // A number that does not fit is past the end of every contig.
         is_number.then(|| text.replace(',', "").parse().unwrap_or(u64::MAX))
     };
     match text.split_once('-') {
@@ -83,61 +85,6 @@ fn typed_interval(text: &str) -> Option<(u64, u64)> {
         Some((start, "")) => Some((number(start)?, u64::MAX)),
         Some((start, end)) => Some((number(start)?, number(end)?)),
     }
-}
-
-/// Bytes of a name above which it is near to no other.
-const MAX_NEAR: usize = 256;
-/// Edits between a name and one that is near to it, at most.
-const MAX_EDITS: usize = 2;
-
-/// Up to three of `names` that someone who typed `unknown` may have meant.
-pub fn nearest_names<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let plain = |name: &str| {
-        let lower = name.to_lowercase();
-        lower.strip_prefix("chr").unwrap_or(&lower).chars().collect::<Vec<char>>()
-    };
-    if unknown.len() > MAX_NEAR {
-        return Vec::new();
-    }
-    let wanted = plain(unknown);
-    let mut near: Vec<(usize, &str)> = Vec::new();
-    for name in names.filter(|name| name.len() <= MAX_NEAR) {
-        let candidate = plain(name);
-        let longest = wanted.len().max(candidate.len());
-        if let Some(distance) = few_edits(&wanted, &candidate).filter(|distance| distance * 2 <= longest) {
-            near.push((distance, name));
-            near.sort();
-            near.truncate(3);
-        }
-    }
-    near.into_iter().map(|(_, name)| name).collect()
-}
-
-/// Edits that make one text the other, where [`MAX_EDITS`] are enough: a band of the whole table.
-fn few_edits(a: &[char], b: &[char]) -> Option<usize> {
-    const WIDTH: usize = 2 * MAX_EDITS + 1;
-    if a.len().abs_diff(b.len()) > MAX_EDITS {
-        return None;
-    }
-    // Cell d of row i is that of column i + d - MAX_EDITS.
-    let mut row: [usize; WIDTH] = std::array::from_fn(|d| d.checked_sub(MAX_EDITS).unwrap_or(WIDTH));
-    for (i, x) in a.iter().enumerate() {
-        let above = row;
-        for d in 0..WIDTH {
-            let deleted = above.get(d + 1).map_or(WIDTH, |cell| cell + 1);
-            let inserted = if d == 0 { WIDTH } else { row[d - 1] + 1 };
-            let matched = match (i + d).checked_sub(MAX_EDITS) {
-                Some(column) => b.get(column).map_or(WIDTH, |y| above[d] + usize::from(x != y)),
-                None => WIDTH,
-            };
-            row[d] = match (i + 1 + d).checked_sub(MAX_EDITS) {
-                Some(0) => i + 1,
-                Some(column) if column <= b.len() => matched.min(deleted).min(inserted),
-                _ => WIDTH,
-            };
-        }
-    }
-    Some(row[b.len() + MAX_EDITS - a.len()]).filter(|&edits| edits <= MAX_EDITS)
 }
 
 #[cfg(test)]
@@ -213,39 +160,5 @@ mod tests {
         }
         let long = range(&"x".repeat(60_000)).expect_err("unknown").to_string();
         assert!(long.len() < 200, "{long}");
-    }
-
-    #[test]
-    fn near_names() {
-        let names = ["chrI", "chrII", "chrIII", "chrMt", "scaffold_77"];
-        assert_eq!(nearest_names("ii", names.into_iter()), ["chrII", "chrI", "chrIII"]);
-        assert_eq!(nearest_names("scafold_77", names.into_iter()), ["scaffold_77"]);
-        assert!(nearest_names("completely_else", names.into_iter()).is_empty());
-        let long = ["n".repeat(60_000), "n".repeat(60_001)];
-        assert!(nearest_names(&long[0], long.iter().map(String::as_str)).is_empty());
-    }
-
-    #[test]
-    fn a_band_finds_few_edits() {
-        let table = |a: &[char], b: &[char]| {
-            let mut row: Vec<usize> = (0..=b.len()).collect();
-            for (i, x) in a.iter().enumerate() {
-                let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-                for (j, y) in b.iter().enumerate() {
-                    let next = (diagonal + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
-                    diagonal = std::mem::replace(&mut row[j + 1], next);
-                }
-            }
-            row[b.len()]
-        };
-        // Every pair of texts of up to five letters of two.
-        let texts: Vec<Vec<char>> =
-            (1..64u32).map(|n| (0..n.ilog2()).map(|bit| if n >> bit & 1 == 1 { 'x' } else { 'y' }).collect()).collect();
-        for a in &texts {
-            for b in &texts {
-                let all = table(a, b);
-                assert_eq!(few_edits(a, b), (all <= MAX_EDITS).then_some(all), "{a:?} {b:?}");
-            }
-        }
     }
 }

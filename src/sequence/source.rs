@@ -1,3 +1,5 @@
+//! Every input may be a file, a pipe or standard input, plain or compressed; commands see one kind of source.
+
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -12,7 +14,7 @@ use crate::sequence::foreign;
 use crate::sequence::input::Input;
 use crate::{Error, Result};
 
-/// Where text is read from: a file or standard input, plain or compressed with gzip, bgzip, zstd, bzip2 or xz.
+/// An input: a file or standard input, plain or compressed with gzip, bgzip, zstd, bzip2 or xz.
 #[derive(Debug, Clone)]
 pub struct Source {
     path: PathBuf,
@@ -21,12 +23,12 @@ pub struct Source {
     prefix: Option<Arc<str>>,
 }
 
-/// Buffer in front of a decoder, in bytes: few system calls a megabyte.
+/// Buffer in front of a decoder, in bytes: four system calls for a megabyte.
 const BUFFER: usize = 1 << 18;
 
-/// Ends of file names of compressed files.
+/// Suffixes of compressed files.
 const COMPRESSED: [&str; 5] = [".gz", ".bgz", ".zst", ".bz2", ".xz"];
-/// Ends of file names of sequence formats.
+/// Suffixes of sequence formats.
 const FORMATS: [&str; 7] = [".fa", ".fasta", ".fna", ".fas", ".ffn", ".fastq", ".fq"];
 
 impl Source {
@@ -35,16 +37,16 @@ impl Source {
         Self { path: PathBuf::from(path.as_ref()), read: Arc::default(), budget: None, prefix: None }
     }
 
-    /// The same source; what undoing its compression takes is reserved from `budget`.
+    /// The same source; the memory of its decoder is reserved from `budget`.
     pub fn within(&self, budget: &Budget) -> Self {
         Self { budget: Some(budget.clone()), ..self.clone() }
     }
 
-    /// The same source; the names of its sequences are read with the name of the file and `_` before them: `chr1` of
+    /// The same source; its sequences are named with the stem of the file and `_` before their names: `chr1` of
     /// `hap1.fa.gz` is `hap1_chr1`. Blanks in the name of the file become `_` too.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a source that has no name ([`Source::stem`]).
+    /// [`Error::Usage`] for a source without a stem ([`Source::stem`]).
     pub fn with_prefixed_names(&self) -> Result<Self> {
         let stem = self.stem().ok_or_else(|| {
             let problem = "has no file name to put before the names of its sequences; give a regular file";
@@ -55,7 +57,7 @@ impl Source {
         Ok(Self { prefix: Some(prefix.into()), ..self.clone() })
     }
 
-    /// What stands before each name.
+    /// The prefix of the names; empty unless they are prefixed.
     pub(crate) fn prefix(&self) -> &str {
         self.prefix.as_deref().unwrap_or_default()
     }
@@ -65,8 +67,8 @@ impl Source {
         &self.path
     }
 
-    /// The name of the file without its folders and without `.fa.gz` and the like. `None` for what has no name of its own:
-    /// standard input, pipes, devices.
+    /// The name of the file without its folders and without `.fa.gz` and the like. `None` for standard input, pipes and
+    /// devices.
     pub fn stem(&self) -> Option<OsString> {
         let descriptor = ["/dev/fd", "/dev/stdin", "/proc"].iter().any(|place| self.path.starts_with(place));
         let other = std::fs::metadata(&self.path).is_ok_and(|m| !m.is_file() && !m.is_dir());
@@ -91,17 +93,17 @@ impl Source {
         self.read.load(Ordering::Relaxed)
     }
 
-    /// Bytes of the file, before decompression; `None` for standard input and what is not a plain file.
+    /// Bytes of the file, before decompression; `None` for anything but a plain file.
     pub fn bytes_total(&self) -> Option<u64> {
         let metadata = std::fs::metadata(&self.path).ok()?;
         (!self.is_stdin() && metadata.is_file()).then_some(metadata.len())
     }
 
-    /// Opens the source and undoes its compression, which is known by its first bytes.
+    /// Opens the source and decodes it; the compression is detected by the first bytes.
     ///
     /// # Errors
-    /// [`Error::Io`] when it cannot be opened; [`Error::Input`] when it is a folder or packed in a way that is not read;
-    /// [`Error::Memory`] when the budget is too small for its compression.
+    /// [`Error::Io`] if it cannot be opened; [`Error::Input`] if it is a folder or has a compression that is not read;
+    /// [`Error::Memory`] if the budget is too small for its decoder.
     pub fn open(&self) -> Result<Box<dyn Read + Send>> {
         let raw: Box<dyn Read + Send> = if self.is_stdin() {
             Box::new(io::stdin())
@@ -139,7 +141,7 @@ impl Source {
         }
     }
 
-    /// Turns an error met while reading into one of the system or one of the input.
+    /// Turns an I/O error into an error of the system, or of the input at a line.
     pub(crate) fn read_error(&self, line: u64, error: io::Error) -> Error {
         let error = match error.downcast::<Error>() {
             Ok(known) => return known,
@@ -158,8 +160,7 @@ impl Source {
     }
 }
 
-/// A plain file. Where it grows, shrinks or is written to meanwhile, what was read of it is neither what it was nor what
-/// it is.
+/// A plain file that must not change while it is read: else its contents are neither the old nor the new ones.
 struct Unchanged {
     path: PathBuf,
     file: File,
@@ -183,7 +184,7 @@ impl Read for Unchanged {
     }
 }
 
-/// Counts the bytes that go through.
+/// Counts the bytes that are read.
 struct Counted<R> {
     inner: R,
     read: Arc<AtomicU64>,

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::Result;
 use crate::builder::bin_counts::BinCounts;
 use crate::builder::layout_steps::{LayoutInput, LayoutPlan, LayoutSteps, PassContext};
 use crate::builder::passes::run_passes;
@@ -18,7 +19,6 @@ use crate::dictionary::Shape;
 use crate::kmer::low_mask;
 use crate::memory::Component;
 use crate::memory::system::AnonymousMap;
-use crate::Result;
 
 /// The bins and records of a sorted dictionary.
 struct SortedSteps {

@@ -26,7 +26,7 @@ use crate::index::OpenOptions;
 use crate::memory::{Component, Reservation, resident_memory};
 use crate::report::{DetectSummary, GenomeFacts, Run, StepRun, report_page, report_plots};
 use crate::sequence::Source;
-use crate::units::{human_bytes, is_reproducible, time_stamp, utc};
+use crate::units::{human_bytes, is_reproducible, per_cent, time_stamp, utc};
 use crate::{Error, Index, Notice, Progress, Result, builder};
 use record::{Folder, RECORD};
 
@@ -558,7 +558,7 @@ fn tell(summary: &DetectSummary, folder: &Path, settings: &Settings) -> Result<(
         serde_json::to_string_pretty(summary).map_err(|e| Error::io("write", "the summary", e.into()))?
     } else {
         let DetectSummary { genome, annotation, run, .. } = summary;
-        let share = |bases: u64| 100.0 * bases as f64 / genome.bases.max(1) as f64;
+        let share = |bases: u64| per_cent(bases, genome.bases);
         let mut text = format!(
             "{}: {} bases in {}\n  repeats          {:.2} % of the bases: {} of {}",
             folder.display(),

@@ -370,7 +370,7 @@ fn all_alignments(index: &Index, families: &mut [Working], budget: &Budget) -> R
         }
     }
     if !library.is_empty() {
-        let options = SearchOptions { apart: true, max_e_value: MAX_E_VALUE, ..SearchOptions::default() };
+        let options = SearchOptions { skip_nested: true, max_e_value: MAX_E_VALUE, ..SearchOptions::default() };
         let found = search(index, &library, &options, budget)?;
         alignments.extend(found.into_iter().map(|a| Alignment { query: numbers[a.query as usize], ..a }));
     }

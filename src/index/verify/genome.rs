@@ -1,7 +1,7 @@
 //! Compares an index with the bases of its genome: the positions of k-mers, and the digests of contigs.
 
 use crate::Result;
-use crate::genome::{Contig, ContigDigest, Record, digest_contigs};
+use crate::genome::{Contig, ContigDigest, TwoBitSequence, digest_contigs};
 use crate::index::open::Index;
 use crate::kmer::Strand;
 
@@ -10,7 +10,7 @@ pub(super) struct GenomeReader<'a> {
     index: &'a Index,
     contigs: &'a [Contig],
     /// The contig of the position before, which is mostly that of the next.
-    current: Option<(&'a Contig, Record<'a>)>,
+    current: Option<(&'a Contig, TwoBitSequence<'a>)>,
 }
 
 impl<'a> GenomeReader<'a> {

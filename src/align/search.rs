@@ -1,0 +1,263 @@
+//! The search itself: it charges memory, runs the steps over windows and clusters in parallel, and orders what they
+//! find.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use rayon::prelude::*;
+
+use crate::align::alignment::Alignment;
+use crate::align::chain;
+use crate::align::gapped::Aligner;
+use crate::align::library::Library;
+use crate::align::library_text::LibraryText;
+use crate::align::score::Scorings;
+use crate::align::seeds::SeedTable;
+use crate::align::segments::{Scanner, Segment};
+use crate::align::target::{self, ContigRange, Target, composition, targets};
+use crate::align::undetectable::undetectable;
+use crate::memory::{Budget, Component, Reservation};
+use crate::{Error, Index, Progress, Result, Silent};
+
+/// The parameters of a search.
+#[derive(Debug, Clone)]
+pub struct SearchOptions {
+    /// Report alignments with an E-value of at most this, over the whole search. The default of 1e-3 expects one false
+    /// alignment in a thousand searches.
+    pub max_e_value: f64,
+    /// Report alignments of which at most this share of the pairs of bases is substituted, 0 to 1.
+    pub max_divergence: f64,
+    /// Search these ranges only, each as if it were a contig; `None` searches the whole genome.
+    pub within: Option<Vec<ContigRange>>,
+    /// Skip a segment if an alignment of the same sequence and strand already covers it in the genome. Otherwise every
+    /// unit of a tandem repeat is aligned with every unit of its consensus.
+    pub skip_nested: bool,
+}
+
+impl Default for SearchOptions {
+    fn default() -> Self {
+        Self { max_e_value: 1e-3, max_divergence: 1.0, within: None, skip_nested: false }
+    }
+}
+
+/// Bases of the genome that one thread scans at a time: enough windows for all threads, each much larger than its
+/// margins.
+const WINDOW: u32 = 1 << 20;
+/// Bases on either side of a window into which segments extend. Few segments without gaps are longer.
+const MARGIN: u32 = 1 << 12;
+/// Bases of the genome in which chance gives one segment of the lowest score that is kept. Lower keeps older copies and
+/// costs memory and time; empirical, docs/annotation.md was measured with it.
+const BASES_PER_WEAK_SEGMENT: f64 = 30.0;
+/// Bases of the genome in which chance gives one chain that is aligned with gaps; empirical as above.
+const BASES_PER_CHAIN: f64 = 3000.0;
+/// What errors name as the user of the memory.
+const PURPOSE: &str = "a search";
+
+/// Searches the genome for the sequences of a library. Returns alignments by contig, start, end, query, strand.
+///
+/// Uses memory for the seed table (about 30 bytes for each base of both strands of the library, and buffers of the
+/// threads), for the segments and for the alignments.
+///
+/// # Errors
+/// [`Error::Memory`] if the budget is too small; [`Error::Usage`] if the library has more than 2^30 bases;
+/// [`Error::NotInIndex`] for ranges that are not in the genome; [`Error::Damaged`].
+pub fn search(index: &Index, library: &Library, options: &SearchOptions, budget: &Budget) -> Result<Vec<Alignment>> {
+    search_with_progress(index, library, options, budget, &Silent).map(|(found, _)| found)
+}
+
+/// As [`search`], with progress and the reservation for the alignments.
+pub(crate) fn search_with_progress(
+    index: &Index,
+    library: &Library,
+    options: &SearchOptions,
+    budget: &Budget,
+    progress: &dyn Progress,
+) -> Result<(Vec<Alignment>, Reservation)> {
+    let text_bytes = LibraryText::bytes(library);
+    if text_bytes > LibraryText::MAX_BYTES {
+        return Err(Error::Usage("a library has at most 2^30 bases; split it".to_owned()));
+    }
+    let targets = targets(index, options.within.as_deref())?;
+    let threads = rayon::current_num_threads() as u64;
+    let scanner_bytes = Scanner::bytes(text_bytes as usize, (WINDOW + 2 * MARGIN) as usize) + u64::from(WINDOW) * 4;
+    let _text_held = budget.reserve(Component::Seeds, text_bytes, PURPOSE)?;
+    let seed_bytes = SeedTable::bytes(text_bytes as usize) + threads * scanner_bytes;
+    let seeds_held = budget.reserve(Component::Seeds, seed_bytes, PURPOSE)?;
+
+    let scorings = Scorings::new(composition(&targets));
+    let (query_bases, target_bases) = (library.bases(), target::bases(&targets));
+    let score_for = |expected, bases| scorings.general().score_for(expected, query_bases as f64, bases);
+    let thresholds = Thresholds {
+        segment: score_for(1.0, BASES_PER_WEAK_SEGMENT),
+        chain: score_for(1.0, BASES_PER_CHAIN),
+        alignment: score_for(options.max_e_value, target_bases as f64),
+    };
+    let text = LibraryText::new(library);
+    let search = Search { targets, text, scorings, thresholds, query_bases, target_bases, options, budget, progress };
+
+    if let Some(notice) = undetectable(library, &search.scorings, thresholds.alignment, thresholds.chain) {
+        progress.notice(&notice);
+    }
+    progress.phase("scan", Some(target_bases));
+    let found = search.scan()?;
+    drop(seeds_held);
+    let (segments, _segments_held) = sorted_segments(found);
+    progress.phase("align", Some(segments.len() as u64));
+    search.align(&segments)
+}
+
+/// Least scores of the steps.
+#[derive(Clone, Copy)]
+struct Thresholds {
+    /// Of a segment that is kept.
+    segment: i32,
+    /// Of a chain of segments that is aligned with gaps.
+    chain: i32,
+    /// Of an alignment that is reported.
+    alignment: i32,
+}
+
+/// Segments of one window, with the number of their target and the reservation of their memory.
+type WindowSegments = (u32, Vec<Segment>, Reservation);
+
+/// One search.
+struct Search<'a> {
+    targets: Vec<Target<'a>>,
+    text: LibraryText,
+    scorings: Scorings,
+    thresholds: Thresholds,
+    query_bases: u64,
+    target_bases: u64,
+    options: &'a SearchOptions,
+    budget: &'a Budget,
+    progress: &'a dyn Progress,
+}
+
+impl Search<'_> {
+    /// The segments of all windows that may be in a chain, in the order of the windows.
+    fn scan(&self) -> Result<Vec<WindowSegments>> {
+        let seeds = SeedTable::new(&self.text);
+        let windows: Vec<(u32, u32)> = (0..)
+            .zip(&self.targets)
+            .flat_map(|(number, target)| (0..target.length()).step_by(WINDOW as usize).map(move |from| (number, from)))
+            .collect();
+        let scanners = Mutex::new(Vec::new());
+        let (done, charged) = (AtomicU64::new(0), AtomicU64::new(0));
+        let (general, min_score) = (self.scorings.general(), self.thresholds.segment);
+        windows
+            .par_iter()
+            .map(|&(number, from)| {
+                let target = &self.targets[number as usize];
+                let idle = scanners.lock().pop();
+                let (mut scanner, mut codes) =
+                    idle.unwrap_or_else(|| (Scanner::new(&self.text, &seeds, general, min_score), Vec::new()));
+                let to = from.saturating_add(WINDOW).min(target.length());
+                let segments = self.scan_window(target, from..to, &mut scanner, &mut codes);
+                scanners.lock().push((scanner, codes));
+                // Once here and once in the list of all.
+                let bytes = (2 * segments.len() * size_of::<(u32, Segment)>()) as u64;
+                let part = (done.fetch_add(1, Ordering::Relaxed), windows.len() as u64);
+                let before = charged.fetch_add(bytes, Ordering::Relaxed);
+                let held = self.budget.reserve_part(Component::Batches, bytes, PURPOSE, before, part)?;
+                self.progress.advance(u64::from(to - from));
+                Ok((number, segments, held))
+            })
+            .collect()
+    }
+
+    /// The segments of seeds that end in a window, without those that cannot be in a chain.
+    fn scan_window(
+        &self,
+        target: &Target<'_>,
+        window: Range<u32>,
+        scanner: &mut Scanner<'_>,
+        codes: &mut Vec<u8>,
+    ) -> Vec<Segment> {
+        let Range { start: from, end: to } = window;
+        let first = from.saturating_sub(MARGIN);
+        target.codes(first..to.saturating_add(MARGIN).min(target.length()), codes);
+        let mut segments = Vec::new();
+        scanner.scan(codes, (from - first) as usize, (to - first) as usize, first, &mut segments);
+        segments.sort_unstable();
+        segments.dedup();
+        // Near a border the rest of a chain may be in the next window.
+        let inner_start = if from == 0 { 0 } else { from + MARGIN };
+        let inner = inner_start..if to == target.length() { to } else { to - MARGIN };
+        let in_chain = chain::in_chain(&segments, self.scorings.general(), self.thresholds.chain);
+        let mut in_chain = in_chain.iter();
+        segments.retain(|s| in_chain.next() == Some(&true) || !inner.contains(&s.genome));
+        segments.shrink_to_fit();
+        segments
+    }
+
+    /// Aligns the clusters of sorted segments.
+    fn align(&self, segments: &[(u32, Segment)]) -> Result<(Vec<Alignment>, Reservation)> {
+        let aligners = Mutex::new(Vec::new());
+        let clusters = chain::clusters(segments);
+        let (done, charged) = (AtomicU64::new(0), AtomicU64::new(0));
+        let parts: Vec<(Vec<Alignment>, Reservation)> = clusters
+            .par_iter()
+            .filter_map(|cluster| {
+                let idle = aligners.lock().pop();
+                let mut aligner =
+                    idle.unwrap_or_else(|| Aligner::new(&self.text, &self.scorings, self.thresholds.alignment));
+                let alignments = self.align_cluster(&segments[cluster.clone()], &mut aligner);
+                aligners.lock().push(aligner);
+                self.progress.advance(cluster.len() as u64);
+                let part = (done.fetch_add(1, Ordering::Relaxed), clusters.len() as u64);
+                if alignments.is_empty() {
+                    return None;
+                }
+                // The structs are once here and once in the list of all.
+                let structs = alignments.len() * size_of::<Alignment>();
+                let bytes = alignments.iter().map(Alignment::bytes).sum::<u64>() + structs as u64;
+                let before = charged.fetch_add(bytes, Ordering::Relaxed);
+                let held = self.budget.reserve_part(Component::Alignments, bytes, PURPOSE, before, part);
+                Some(held.map(|held| (alignments, held)))
+            })
+            .collect::<Result<_>>()?;
+        let mut found = Vec::with_capacity(parts.iter().map(|(alignments, _)| alignments.len()).sum());
+        let mut parts_held = Vec::with_capacity(parts.len());
+        for (alignments, held) in parts {
+            found.extend(alignments);
+            parts_held.push(held);
+        }
+        found.par_sort_unstable_by(|a: &Alignment, b| a.place().cmp(&b.place()));
+        let bytes = found.iter().map(Alignment::bytes).sum();
+        drop(parts_held);
+        let mut held = self.budget.hold(Component::Alignments);
+        held.resize(bytes);
+        Ok((found, held))
+    }
+
+    /// The alignments of a cluster that are significant and not too diverged.
+    fn align_cluster(&self, cluster: &[(u32, Segment)], aligner: &mut Aligner<'_>) -> Vec<Alignment> {
+        let Some((number, _)) = cluster.first() else { return Vec::new() };
+        let target = &self.targets[*number as usize];
+        let segments = cluster.iter().map(|&(_, segment)| segment);
+        let SearchOptions { max_e_value, max_divergence, skip_nested, .. } = *self.options;
+        let mut alignments = aligner.align(target, segments, self.thresholds.chain, skip_nested);
+        for alignment in &mut alignments {
+            let general = self.scorings.general();
+            alignment.e_value = general.e_value(alignment.score, self.query_bases, self.target_bases);
+        }
+        alignments.retain(|a| a.e_value <= max_e_value && a.counts.substituted() <= max_divergence);
+        alignments.shrink_to_fit();
+        alignments
+    }
+}
+
+/// The segments of all windows, each once, sorted by entry of the text, target and position; each with the number of
+/// its target.
+fn sorted_segments(windows: Vec<WindowSegments>) -> (Vec<(u32, Segment)>, Vec<Reservation>) {
+    let mut held = Vec::new();
+    let mut all = Vec::with_capacity(windows.iter().map(|(_, segments, _)| segments.len()).sum());
+    for (number, segments, reservation) in windows {
+        held.push(reservation);
+        all.extend(segments.into_iter().map(|s| (number, s)));
+    }
+    all.par_sort_unstable_by_key(|&(target, s): &(u32, Segment)| (s.entry, target, s.genome, s.text, s.length));
+    all.dedup();
+    (all, held)
+}

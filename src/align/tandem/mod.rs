@@ -1,0 +1,250 @@
+//! Simple repeats, minisatellites and satellites are in no library of transposons, so they are found without one.
+//!
+//! After G. Benson (Tandem repeats finder, Nucleic Acids Res. 27 (1999) 573): words that recur at one distance show
+//! where a repeat may lie and its period (`candidates`). The range is aligned with its unit (`wraparound`), first as
+//! the unit is read there, then with the consensus of its copies. The alignment is then scored as others are, less a
+//! free score for the bases of the unit, which were chosen to match: so E-values are comparable, and tandem repeats
+//! compete with families.
+
+mod candidates;
+mod wraparound;
+
+use rayon::prelude::*;
+
+use crate::align::alignment::{Alignment, Counts, operations};
+use crate::align::score::{SCORE_UNITS, Scorings, each_column};
+use crate::align::target::{self, Target, composition, targets};
+use crate::kmer::Strand;
+use crate::memory::{Budget, Component, Reservation};
+use crate::sequence::{NO_BASE, letters};
+use crate::{Index, Progress, Result};
+pub use candidates::MAX_PERIOD;
+use candidates::{CHUNK, Candidate, candidates};
+use wraparound::{align_with_unit, consensus};
+
+/// Least score of an alignment with the unit, Tandem Repeats Finder's.
+const MIN_SCORE: i32 = 50;
+/// Least number of copies of a unit, in tenths: nearly two, so that one gap in the second does not count.
+const MIN_COPIES_TENTHS: usize = 19;
+/// Rounds in which the unit is replaced by the consensus of its copies. Few arrays change after the second.
+const MAX_ROUNDS: usize = 3;
+/// Tenths of a candidate that a repeat with more recurring words covers, so that it is the same array at another
+/// period.
+const COVERED_TENTHS: u64 = 9;
+/// Bases of the shortest unit that is called a satellite.
+const MIN_SATELLITE: usize = 100;
+/// Bytes of a thread that scans besides a chunk of codes: runs of all periods and the last position of each word.
+const SCAN_BYTES: u64 = 1 << 16;
+/// What errors name as the user of the memory.
+const PURPOSE: &str = "tandem repeats";
+
+/// A tandem repeat.
+#[derive(Debug, Clone)]
+pub struct TandemRepeat {
+    /// Its unit as ASCII, in the rotation that sorts first.
+    pub unit: Vec<u8>,
+    /// The repeated units that the array is aligned with, as ASCII.
+    pub array: Vec<u8>,
+    /// The alignment of the whole of `array`, on the forward strand; its query is 0.
+    pub alignment: Alignment,
+}
+
+impl TandemRepeat {
+    /// Name as of a sequence of a library: the unit and `Simple_repeat`, or for units of 100 bases and more
+    /// their length and `Satellite`.
+    pub fn name(&self) -> String {
+        match self.unit.len() {
+            0..MIN_SATELLITE => format!("({})n#Simple_repeat", String::from_utf8_lossy(&self.unit)),
+            period => format!("tandem-{period}#Satellite"),
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        (self.unit.capacity() + self.array.capacity() + 2 * size_of::<Vec<u8>>()) as u64 + self.alignment.bytes()
+    }
+}
+
+/// Every tandem repeat with an E-value of at most `max_e_value` and a unit of at most [`MAX_PERIOD`] bases, by
+/// position. They may overlap.
+///
+/// # Errors
+/// [`crate::Error::Memory`] if the budget is too small; [`crate::Error::Damaged`].
+pub(crate) fn tandem_repeats(
+    index: &Index,
+    max_e_value: f64,
+    budget: &Budget,
+    progress: &dyn Progress,
+) -> Result<(Vec<TandemRepeat>, Reservation)> {
+    let targets = targets(index, None)?;
+    let scorings = Scorings::new(composition(&targets));
+    let search = Search { bases: target::bases(&targets), targets, scorings, max_e_value, budget };
+    let threads = rayon::current_num_threads() as u64;
+    let scanning = budget.reserve(Component::Seeds, threads * (u64::from(CHUNK) + SCAN_BYTES), PURPOSE)?;
+    let found: Vec<(usize, Candidate)> = search
+        .targets
+        .par_iter()
+        .enumerate()
+        .flat_map_iter(|(number, target)| candidates(target).into_iter().map(move |c| (number, c)))
+        .collect();
+    drop(scanning);
+    let list_bytes = (found.capacity() * size_of::<(usize, Candidate)>()) as u64;
+    let _found_held = budget.reserve(Component::Seeds, list_bytes, PURPOSE)?;
+    let groups = groups(&found);
+    progress.phase("tandem", Some(found.len() as u64));
+    let repeats: Vec<(TandemRepeat, Reservation)> = groups
+        .par_iter()
+        .map(|group| {
+            progress.advance(group.len() as u64);
+            search.align_group(group)
+        })
+        .collect::<Result<Vec<_>>>()?
+        .into_iter()
+        .flatten()
+        .collect();
+    let (mut repeats, reservations): (Vec<_>, Vec<_>) = repeats.into_iter().unzip();
+    repeats.sort_unstable_by(|a: &TandemRepeat, b| {
+        (a.alignment.place(), a.unit.len(), &a.unit).cmp(&(b.alignment.place(), b.unit.len(), &b.unit))
+    });
+    // An array is found at its period and at multiples of it.
+    repeats.dedup_by(|b, a| a.alignment.place() == b.alignment.place());
+    let bytes = repeats.iter().map(TandemRepeat::bytes).sum();
+    drop(reservations);
+    let mut held = budget.hold(Component::Alignments);
+    held.resize(bytes);
+    Ok((repeats, held))
+}
+
+/// Candidates, sorted by target and start, in groups that overlap.
+fn groups(candidates: &[(usize, Candidate)]) -> Vec<&[(usize, Candidate)]> {
+    let mut end = (0, 0);
+    candidates
+        .chunk_by(|(target, candidate), (next_target, next)| {
+            end = if end.0 == *target { (*target, end.1.max(candidate.to)) } else { (*target, candidate.to) };
+            next_target == target && next.from < end.1
+        })
+        .collect()
+}
+
+/// One search for tandem repeats.
+struct Search<'a> {
+    targets: Vec<Target<'a>>,
+    scorings: Scorings,
+    bases: u64,
+    max_e_value: f64,
+    budget: &'a Budget,
+}
+
+impl Search<'_> {
+    /// The significant repeats of candidates that overlap, best candidate first.
+    fn align_group(&self, group: &[(usize, Candidate)]) -> Result<Vec<(TandemRepeat, Reservation)>> {
+        let mut group = group.to_vec();
+        group.sort_unstable_by_key(|(_, c)| (std::cmp::Reverse(c.score), *c));
+        let mut repeats: Vec<(TandemRepeat, Reservation)> = Vec::new();
+        for (number, candidate) in group {
+            let target = &self.targets[number];
+            let start = target.range.start + u64::from(candidate.from);
+            let end = target.range.start + u64::from(candidate.to);
+            let is_covered = repeats.iter().any(|(repeat, _)| {
+                let by = &repeat.alignment.range;
+                10 * by.end.min(end).saturating_sub(by.start.max(start)) >= COVERED_TENTHS * (end - start)
+            });
+            if is_covered {
+                continue;
+            }
+            // One at a time proceeds, however little memory there is.
+            let working = self.budget.wait(Component::Seeds, candidate.alignment_bytes());
+            let found = self.align(target, candidate);
+            drop(working);
+            let Some((unit, mut repeat)) = found else { continue };
+            let alignment = &mut repeat.alignment;
+            alignment.score -= free_score(unit);
+            alignment.e_value = tandem_e_value(alignment.score, unit, self.bases);
+            if alignment.e_value <= self.max_e_value {
+                let held = self.budget.reserve(Component::Alignments, repeat.bytes(), PURPOSE)?;
+                repeats.push((repeat, held));
+            }
+        }
+        Ok(repeats)
+    }
+
+    /// The best alignment of a candidate with its repeated unit, without free score and E-value, and the bases of the
+    /// unit.
+    fn align(&self, target: &Target<'_>, candidate: Candidate) -> Option<(usize, TandemRepeat)> {
+        let margin = candidate.margin();
+        let first = candidate.from.saturating_sub(margin);
+        let mut codes = Vec::new();
+        target.codes(first..target.length().min(candidate.to.saturating_add(margin)), &mut codes);
+        let middle = (candidate.from + candidate.to).saturating_sub(candidate.period) / 2;
+        let middle = middle.saturating_sub(first) as usize;
+        let mut unit = primitive(codes.get(middle..middle + candidate.period as usize)?).to_vec();
+        if unit.contains(&NO_BASE) {
+            return None;
+        }
+        let mut path = align_with_unit(&codes, &unit)?;
+        for _ in 0..MAX_ROUNDS {
+            let better = primitive(&consensus(&codes, &unit, &path)).to_vec();
+            if better == unit {
+                break;
+            }
+            unit = better;
+            path = align_with_unit(&codes, &unit)?;
+        }
+        if path.score < MIN_SCORE || 10 * path.unit_bases() < MIN_COPIES_TENTHS * unit.len() {
+            return None;
+        }
+        let query: Vec<u8> = unit.iter().copied().cycle().skip(path.phase).take(path.unit_bases()).collect();
+        let genome = &codes[path.start..path.end];
+        let counts = Counts::of(&query, genome, &path.columns);
+        let mut score = 0;
+        let scoring = self.scorings.fitting(&counts);
+        each_column(&query, genome, &path.columns, scoring, |_, _, gained| score += gained);
+        let start = target.range.start + u64::from(first);
+        let rotations = (0..unit.len()).map(|i| letters(&[&unit[i..], &unit[..i]].concat()).collect::<Vec<u8>>());
+        let smallest = rotations.min()?;
+        let alignment = Alignment {
+            query: 0,
+            strand: Strand::Forward,
+            query_range: 0..query.len() as u32,
+            contig: target.contig,
+            range: start + path.start as u64..start + path.end as u64,
+            score,
+            e_value: 0.0,
+            counts,
+            operations: operations(&path.columns),
+        };
+        Some((unit.len(), TandemRepeat { unit: smallest, array: letters(&query).collect(), alignment }))
+    }
+}
+
+/// The score of a unit of this many bases that was chosen to match: two bits a base.
+pub(crate) fn free_score(unit: usize) -> i32 {
+    (SCORE_UNITS * 4f64.ln() * unit as f64).round() as i32
+}
+
+/// E-value: the expected number of arrays by chance, in this many bases, that have units of this many bases and at
+/// least this score.
+pub(crate) fn tandem_e_value(score: i32, unit: usize, bases: u64) -> f64 {
+    bases as f64 * unit as f64 * (-f64::from(score) / SCORE_UNITS).exp()
+}
+
+/// The shortest sequence of which a unit is a repetition.
+fn primitive(unit: &[u8]) -> &[u8] {
+    let divides = |d: usize| unit.len().is_multiple_of(d) && unit[d..].iter().zip(unit).all(|(a, b)| a == b);
+    (1..=unit.len()).find(|&d| divides(d)).map_or(unit, |d| &unit[..d])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(text: &str) -> Vec<u8> {
+        crate::sequence::codes(text.as_bytes()).collect()
+    }
+
+    #[test]
+    fn a_unit_is_no_repetition_of_a_shorter_one() {
+        assert_eq!(primitive(&codes("ACACAC")), codes("AC"));
+        assert_eq!(primitive(&codes("ACACA")), codes("ACACA"));
+        assert_eq!(primitive(&codes("A")), codes("A"));
+    }
+}
