@@ -23,8 +23,8 @@
 //! | [`builder`] | plan, passes, sort, encode | all above |
 //! | [`index`] | an open index: look up, batch, walk, cache, verify | all above but `fs`, `builder` |
 //! | [`query`] | sequences and regions to rows, in batches | `memory`, `sequence`, `genome`, `index` |
-//! | [`align`] | library against genome, tandem repeats | `memory`, `sequence`, `genome`, `kmer`, `index` |
-//! | [`annotate`] | copies of a library, resolved and joined | `memory`, `sequence`, `genome`, `kmer`, `index`, `align` |
+//! | [`align`] | library against genome, tandems | `memory`, `sequence`, `genome`, `kmer`, `index` |
+//! | [`annotate`] | copies, resolved and joined | `memory`, `sequence`, `genome`, `kmer`, `index`, `align` |
 //! | [`families`] | discovery, refinement, classes | `memory`, `sequence`, `genome`, `kmer`, `index`, `query`, `align` |
 //! | [`simulate`] | genomes with known repeats | `sequence` |
 //! | [`formats`] | results, one file a format | `fs`, `genome`, `kmer`, `query`, `align`, `annotate`, `families` |

@@ -1,5 +1,5 @@
-//! The structure of `src/`: the two module tables are true, no files import each other in a circle, no function is long.
-//! Tables and diagrams that nothing checks are soon wrong.
+//! The structure of `src/`: the two module tables are true, no files import each other in a circle, no function is
+//! long. Tables and diagrams that nothing checks are soon wrong.
 
 #[path = "architecture/imports.rs"]
 mod imports;
@@ -28,7 +28,8 @@ struct TableRow {
     uses: BTreeSet<String>,
 }
 
-/// The rows of the table of modules in a file. The last column names modules, or is `all above` or `all above but` some.
+/// The rows of the table of modules in a file. The last column names modules, or is `all above` or `all above but`
+/// some.
 fn table(file: &str) -> Vec<TableRow> {
     let text = fs::read_to_string(root().join(file)).expect("the file can be read");
     let lines = text.lines().map(|line| line.trim_start_matches("//!").trim());
@@ -83,8 +84,8 @@ fn the_tables_of_modules_are_true() {
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
 }
 
-/// Compares the last column with what the code imports, and checks that it only names rows above. The modules of the first
-/// row are for all, so no other row names them.
+/// Compares the last column with what the code imports, and checks that it only names rows above. The modules of the
+/// first row are for all, so no other row names them.
 fn check_uses(
     file: &str,
     rows: &[TableRow],

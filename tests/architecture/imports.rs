@@ -1,5 +1,5 @@
-//! Which file of `src/` imports which items of which other. Files are split into tokens, not compiled: an import is a `use`
-//! or a path that begins with `crate`, `self`, `super`, a child module or a name that a `use` brought.
+//! Which file of `src/` imports which items of which other. Files are split into tokens, not compiled: an import is a
+//! `use` or a path that begins with `crate`, `self`, `super`, a child module or a name that a `use` brought.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
