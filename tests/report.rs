@@ -1,4 +1,4 @@
-//! The report of `detect` in a browser: what it shows, sorts, filters and zooms.
+//! Opens the report of `detect` in a browser, sorts, filters and zooms.
 
 mod common;
 
@@ -14,7 +14,7 @@ fn chromium() -> Option<Command> {
     common::one_of(&["chromium", "chromium-browser", "google-chrome"])
 }
 
-/// What the reader saw in a window of some width.
+/// The results of the script that operates the page, in a window of some width.
 fn seen(chromium: &mut Command, at: &Path, width: u32, dark: bool) -> serde_json::Value {
     let report = fs::read_to_string(at.join("out/report.html")).expect("written");
     let watch =
