@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{
-    PLAIN, Ran, Random, bytes_of, each_case, ended, fasta, faulty, has_faults, listing, repetitive_genome, resumed,
-    run, signal, stopped,
+    PLAIN, Ran, Random, bytes_of, each_case, fasta, faulty, has_faults, listing, repetitive_genome, resumed, run,
+    signal, stopped,
 };
 
 /// Flags that take a number, a size, a share or a list of them, of every command, with the arguments that it needs.
