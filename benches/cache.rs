@@ -18,7 +18,7 @@ use reprise::Index;
 use reprise::index::{CacheOptions, OpenOptions};
 use reprise::memory::Budget;
 
-/// K-mers of each page that take turns.
+/// K-mers of each page, looked up in turn.
 const KMERS: usize = 64;
 /// Look-ups a thread.
 const LOOKUPS: usize = 400_000;
@@ -106,7 +106,7 @@ fn some_kmers(index: &Index, page: u64) -> Result<Vec<u64>, Failure> {
     Ok(kmers)
 }
 
-/// Page numbers, their ranks shuffled so that those asked for most do not lie together.
+/// Page numbers with shuffled ranks, so that frequent ones are not neighbours.
 fn zipf(pages: u64, length: usize, seed: u64) -> Vec<u32> {
     let mut order: Vec<u32> = (0..pages as u32).collect();
     let mut random = Random(7);
@@ -129,7 +129,7 @@ fn zipf(pages: u64, length: usize, seed: u64) -> Vec<u32> {
         .collect()
 }
 
-/// Looks up the pages of a trace; gives the longest that one took.
+/// Looks up the pages of a trace; returns the longest time of a look-up.
 fn look_up(index: &Index, trace: &[u32], kmers: &[Vec<u64>]) -> Result<Duration, Failure> {
     let mut longest = Duration::ZERO;
     let mut before = Instant::now();
@@ -143,22 +143,22 @@ fn look_up(index: &Index, trace: &[u32], kmers: &[Vec<u64>]) -> Result<Duration,
     Ok(longest)
 }
 
-/// Time on processors of this process so far, in steps of 10 ms; 0 where there is no `/proc`.
+/// CPU time of this process so far, in steps of 10 ms; 0 if there is no `/proc`.
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
     fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
-/// The share of hits of an LRU cache that holds `room` pages.
-fn ideal_lru(trace: &[u32], room: usize) -> f64 {
+/// The share of hits of an LRU cache of `capacity` pages.
+fn ideal_lru(trace: &[u32], capacity: usize) -> f64 {
     let (mut last, mut by_age) = (BTreeMap::new(), BTreeMap::new());
     let mut hits = 0;
     for (now, &page) in trace.iter().enumerate() {
         if let Some(before) = last.insert(page, now) {
             by_age.remove(&before);
             hits += 1;
-        } else if last.len() > room
+        } else if last.len() > capacity
             && let Some((_, oldest)) = by_age.pop_first()
         {
             last.remove(&oldest);

@@ -13,7 +13,7 @@ use criterion::{BatchSize, Criterion, SamplingMode, Throughput};
 use reprise::genome::{TwoBit, TwoBitWriter};
 use reprise::kmer::{AsciiScanner, KmerCodec};
 
-/// Bases that come in one piece, as from a reader.
+/// Bases in a piece, as from a reader.
 const PIECE: usize = 1 << 16;
 
 fn main() -> Result<(), Failure> {
@@ -39,10 +39,10 @@ fn pack(path: &Path, ascii: &[u8]) -> reprise::Result<u64> {
     Ok(writer.finish()?.bases)
 }
 
-/// ASCII to the packed genome on disk, its digest included.
+/// ASCII to the packed genome on disk, with its digest.
 fn packing(criterion: &mut Criterion, folder: &Path) -> Result<(), Failure> {
     let upper = genome(if measuring() { 16 << 20 } else { 1 << 16 }, 1);
-    // A stretch of lower case in every 1,000 bases, as a soft mask has.
+    // Lower case in every 1,000 bases, as a soft mask has.
     let mut masked = upper.clone();
     masked.chunks_mut(1000).for_each(|chunk| {
         let from = chunk.len() / 3;
@@ -96,7 +96,7 @@ fn iteration(criterion: &mut Criterion, folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// FASTA to a published index; syncing it to the disk is part of it.
+/// FASTA to a published index, with the syncs to disk.
 fn builds(criterion: &mut Criterion, folder: &Path) -> Result<(), Failure> {
     let bases = if measuring() { 4 << 20 } else { 1 << 17 };
     let fasta = folder.join("genome.fa");

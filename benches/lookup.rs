@@ -14,7 +14,7 @@ use reprise::Index;
 use reprise::index::{CacheOptions, OpenOptions};
 use reprise::memory::Budget;
 
-/// K-mers that single look-ups take turns in: more cache lines than a processor's cache holds.
+/// K-mers of single look-ups, in turn: more cache lines than fit a processor's cache.
 const KMERS: usize = 1 << 20;
 /// K-mers in a batch.
 const BATCH: usize = 100_000;
@@ -41,7 +41,8 @@ fn main() -> Result<(), Failure> {
         let index = Index::open_with(&target, &options, &Budget::new(u64::MAX))?;
         let manifest = index.manifest();
         eprintln!(
-            "index k{k}: {} bases, {} k-mers that occur {min_frequency} times or more, {} positions, {} MB, built in {:.1} s",
+            "index k{k}: {} bases, {} k-mers that occur {min_frequency} times or more, {} positions, {} MB, \
+             built in {:.1} s",
             manifest.genome.bases,
             manifest.actual.stored_kmers,
             manifest.actual.positions,
@@ -144,7 +145,7 @@ fn single(criterion: &mut Criterion, index: &Index, kmers: &[u64]) -> Result<(),
     Ok(())
 }
 
-/// Batches on one thread; its buffers are kept. Then the same without asking for memory ahead.
+/// Batches on one thread with reused buffers. Then the same without prefetching.
 fn batches(criterion: &mut Criterion, index: &Index, kmers: &[u64]) -> Result<(), Failure> {
     let batches: Vec<&[u64]> = match kmers.chunks_exact(BATCH).collect::<Vec<_>>() {
         whole if whole.is_empty() => vec![kmers],
@@ -161,8 +162,8 @@ fn batches(criterion: &mut Criterion, index: &Index, kmers: &[u64]) -> Result<()
             frequencies[frequencies.len() - 1]
         })
     });
-    // The same k-mers, page after page too, but each waits for its own memory: what a batch gains over this is what asking
-    // for memory ahead gives, less the time to sort by page, which this is spared.
+    // The same k-mers, also page after page, but each waits for memory: the gain of a batch over this is the gain of
+    // prefetching, less the time to sort by page.
     let ordered: Vec<Vec<u64>> = batches
         .iter()
         .map(|batch| {

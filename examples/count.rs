@@ -1,4 +1,4 @@
-//! Prints how often k-mers occur in an indexed genome and where they lie first:
+//! Prints the frequency and the first positions of k-mers in an indexed genome:
 //!
 //! ```text
 //! cargo run --release -- demo -o /tmp/x
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let index = Index::open(folder)?;
     let contigs = index.contigs()?;
     for kmer in arguments {
-        // Either strand will do: a k-mer and its reverse complement are one.
+        // Either strand works, because a k-mer and its reverse complement are one.
         let code = index.encode(kmer.as_bytes())?;
         let mut first: Vec<Position> = Vec::with_capacity(SHOWN);
         // Some k-mers occur a million times, so the list is not collected.
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         })?;
         print!("{kmer}\t{frequency}");
         for position in first {
-            // 0-based start of the k-mer, and the strand on which it reads as it was typed.
+            // 0-based start of the k-mer, and the strand on which it reads as given.
             print!("\t{}:{}:{}", contigs[position.contig as usize].name, position.start, position.strand.symbol());
         }
         println!();

@@ -1,5 +1,5 @@
 //! Prints, as bedGraph, the share of repeated k-mers in every window along an indexed genome: a map of its repeats.
-//! Threads look up batches of k-mers side by side.
+//! Threads look up batches of k-mers in parallel.
 //!
 //! ```text
 //! cargo run --release -- demo -o /tmp/x
@@ -16,13 +16,13 @@ use reprise::index::BatchLookup;
 /// One window of a contig: contig number, 0-based start, end.
 type Window = (usize, u64, u64);
 
-/// Share of the k-mers that begin in the window and occur twice or more in the genome; `None` where it has no k-mer.
+/// Share of the k-mers that begin in the window and occur twice or more in the genome; `None` if it has no k-mer.
 fn share(index: &Index, batch: &mut BatchLookup<'_>, window: Window) -> reprise::Result<Option<f64>> {
     let contig = &index.contigs()?[window.0];
     // The last k-mers that begin in the window reach k-1 bases past it.
     let end = (window.2 + u64::from(index.k()) - 1).min(contig.length);
     let bases = index.bases(&contig.name, window.1..end)?;
-    // What holds an N is no k-mer, and encode() says so.
+    // encode() fails for k-mers with N.
     let kmers: Vec<u64> = bases.as_bytes().windows(index.k() as usize).filter_map(|w| index.encode(w).ok()).collect();
     let repeated = batch.frequencies(&kmers)?.iter().filter(|&&frequency| frequency > 1).count();
     Ok((!kmers.is_empty()).then(|| repeated as f64 / kmers.len() as f64))
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         })
         .collect();
 
-    // An index is shared by all threads; each has a BatchLookup, and so buffers, of its own.
+    // All threads share an index; each has its own BatchLookup with buffers.
     let shares = windows
         .par_iter()
         .map_init(|| index.batch(), |batch, &window| share(&index, batch, window))

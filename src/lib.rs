@@ -4,22 +4,32 @@
 //! is this sequence, which k-mers are repeated most. It is a folder of four files (a *bundle*) that many processes read
 //! at once, from a read-only mount too, and that nothing ever changes.
 //!
-//! # The rooms, in the order in which data passes through them
+//! # Modules, in the order in which data passes through them
 //!
-//! | module | holds | may use |
+//! All may use the modules of the first row; of the others a module uses only those above it. A test compares the table
+//! with the code.
+//!
+//! | module | holds | uses |
 //! |---|---|---|
-//! | [`sequence`] | FASTA and FASTQ in, contigs, the 2-bit packed genome with N and soft-mask runs, regions, features | `memory` |
-//! | [`kmer`] | encoding, canonical form, the invertible mixer, minimizers, iteration over packed and ASCII sequence | `sequence` |
-//! | [`memory`] | the one budget and its reservations, the monitor and the report of what the process really uses, huge-page slots, bounded hand-over in order | – |
-//! | [`store`] | the bundle on disk: catalog, dictionary pages, position blocks, manifest, checksums, publishing | the above |
-//! | [`build`] | estimate and plan, partition passes, sort, encode | the above |
-//! | [`index`] | an open index: one k-mer, batches, positions, walks, seeds, the genome's bases, the cache, verify | the above but `build` |
-//! | [`align`] | a library of sequences against the genome: seeds, extension, alignments with columns and E-values | `index` and above |
-//! | [`annotate`] | copies of a library's repeats: overlaps resolved, fragments joined, summed up; what others annotated | `align` and above |
-//! | [`query`] | what users ask: sequences, regions, statistics | `index` and above |
-//! | [`repeats`] | families of repeats: candidates, discovery and refinement | `index` and above |
-//! | [`output`] | rows, drawings, the report, complete-or-not-at-all files | plain types of `query` |
-//! | [`cli`] | one file a command | everything |
+//! | `error`, `progress`, [`units`], [`random`], `text` | errors, progress, text, random numbers |  |
+//! | [`fs`] | files that appear whole or not at all, locks, injected faults |  |
+//! | [`memory`] | the budget, what the process uses, buffers, the system |  |
+//! | [`sequence`] | FASTA and FASTQ, bases, regions, features | `fs`, `memory`, `format` |
+//! | [`genome`] | the packed genome (2bit), contigs, their digests | `fs`, `memory`, `sequence` |
+//! | [`kmer`] | codes, canonical form, mixer, minimizers, scanning | `sequence` |
+//! | [`format`] | catalog, checksums, positions, blocks | `fs`, `memory`, `genome`, `kmer`, `dictionary`, `bundle` |
+//! | [`dictionary`] | layouts of k-mers: encode and search pages | `memory`, `kmer`, `format` |
+//! | [`bundle`] | manifest, draft, checkpoint, publishing | `fs`, `memory`, `genome`, `format`, `dictionary` |
+//! | [`builder`] | plan, passes, sort, encode | all above |
+//! | [`index`] | an open index: look up, batch, walk, cache, verify | all above but `fs`, `builder` |
+//! | [`query`] | sequences and regions to rows, in batches | `memory`, `sequence`, `genome`, `index` |
+//! | [`align`] | library against genome, tandems | `memory`, `sequence`, `genome`, `kmer`, `index` |
+//! | [`annotate`] | copies, resolved and joined | `memory`, `sequence`, `genome`, `kmer`, `index`, `align` |
+//! | [`families`] | discovery, refinement, classes | `memory`, `sequence`, `genome`, `kmer`, `index`, `query`, `align` |
+//! | [`simulate`] | genomes with known repeats | `sequence` |
+//! | [`formats`] | results, one file a format | `fs`, `genome`, `kmer`, `query`, `align`, `annotate`, `families` |
+//! | [`report`] | the page of `detect` and its plots | `bundle`, `annotate`, `families`, `formats` |
+//! | [`cli`] | one file a command | all above |
 //!
 //! FASTA → packed genome → k-mer partitions → dictionary pages and position blocks → open index → rows.
 //!

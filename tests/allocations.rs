@@ -1,4 +1,4 @@
-//! Proves that hot paths allocate nothing for each item: an allocator that counts, and loops over many items.
+//! Tests that hot paths allocate nothing per item, with an allocator that counts and loops over many items.
 
 mod common;
 
@@ -83,7 +83,7 @@ fn hot_paths_allocate_nothing_per_item() {
         target
     };
 
-    // Encoding: what a build of four times the k-mers allocates more is by page, not by k-mer.
+    // Encoding: a build of four times the k-mers allocates more per page, not per k-mer.
     let quarter = write("quarter.fa", &bases[..150_000]);
     let whole = write("whole.fa", &bases);
     build(&quarter, "warm.reprise", 15);
@@ -128,13 +128,13 @@ fn hot_paths_allocate_nothing_per_item() {
         assert_eq!(allocations(positions), 0, "positions, k {k}");
         assert_eq!(allocations(batch), 0, "a batch with the buffers of the one before, k {k}");
     }
-    // One that is over leaves its buffers to the next.
+    // The next one reuses the buffers.
     let kmers: Vec<u64> = (0..20_000).map(|i| index.encode(&bases[i * 20..i * 20 + 15]).expect("ACGT")).collect();
     let again = || index.batch().frequencies(&kmers).expect("found").iter().sum::<u64>();
     again();
     assert_eq!(allocations(again), 0, "another batch");
 
-    // Queries: what four times the bases take more is by batch.
+    // Queries: four times the bases allocate more per batch, not per base.
     let query = |path: &std::path::Path, detail| {
         let source = Source::new(path);
         let mut out = std::io::sink();

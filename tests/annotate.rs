@@ -16,7 +16,7 @@ struct Plant {
 type Planted = (&'static str, u64, u64, &'static str, &'static str, u64, u64, u64);
 
 const COPIES: [Planted; 5] = [
-    // A host that a guest on the other strand parts.
+    // A host with a guest on the other strand in it.
     ("chr;1", 1000, 2200, "+", "host", 0, 1200, 1),
     ("chr;1", 2200, 2900, "-", "guest;odd=name,1", 0, 700, 2),
     ("chr;1", 2900, 3700, "+", "host", 1200, 2000, 1),
@@ -49,13 +49,13 @@ fn plant() -> Plant {
     Plant { folder, genome }
 }
 
-/// Ends of exact copies go on by chance where the next bases agree.
+/// Exact copies extend by chance if the next bases agree.
 fn near(found: &str, wanted: u64) -> bool {
     found.parse::<u64>().is_ok_and(|found| found.abs_diff(wanted) <= 8)
 }
 
 #[test]
-fn copies_are_told_in_every_format() {
+fn every_format_has_every_copy() {
     let plant = plant();
     let at = plant.folder.path();
     let tsv = run(at, &["annotate", "g.reprise", "--library", "lib.fa"]).fine();
@@ -128,14 +128,14 @@ fn hits_of_sequences_are_listed_as_paf() {
 }
 
 #[test]
-fn what_is_left_of_a_copy_is_told_only_where_chance_does_not_give_it() {
+fn the_rest_of_a_cut_copy_needs_an_e_value_of_its_own() {
     let mut random = Random(12);
     let better = random.bases(500);
     let tail = random.bases(60);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = folder.path();
     for (length, copies) in [(14, 1), (60, 2)] {
-        // A relative of the family, and the bases that only it goes on with.
+        // A relative of the family, and bases that only it has behind them.
         let mut relative = better.clone();
         (0..120).for_each(|_| relative[random.below(500)] = b"ACGT"[random.below(4)]);
         relative.extend_from_slice(&tail[..length]);
@@ -154,7 +154,7 @@ fn what_is_left_of_a_copy_is_told_only_where_chance_does_not_give_it() {
 }
 
 #[test]
-fn the_same_whatever_the_threads() {
+fn threads_change_nothing() {
     let plant = plant();
     let annotate = |threads: &str| {
         run(plant.folder.path(), &["annotate", "g.reprise", "--library", "lib.fa", "-q", "-t", threads]).fine().out
@@ -162,7 +162,8 @@ fn the_same_whatever_the_threads() {
     assert_eq!(annotate("1"), annotate("3"));
 }
 
-/// The genome with what a BED file names in lower case or, `hard`, as N; its own lower case only where it is to be kept.
+/// The genome with the ranges of a BED file in lower case or, if `hard`, as N; its own lower case stays only with
+/// `keep`.
 fn masked(genome: &[Contig], bed: &str, hard: bool, keep: bool) -> Vec<Contig> {
     let mut genome = genome.to_vec();
     for contig in &mut genome {
@@ -181,7 +182,7 @@ fn masked(genome: &[Contig], bed: &str, hard: bool, keep: bool) -> Vec<Contig> {
 }
 
 #[test]
-fn the_genome_is_masked_where_copies_are() {
+fn copies_are_masked() {
     let plant = plant();
     let at = plant.folder.path();
     run(at, &["annotate", "g.reprise", "--library", "lib.fa", "-o", "a", "-q"]).fine();
@@ -210,7 +211,7 @@ fn the_genome_is_masked_where_copies_are() {
 }
 
 #[test]
-fn wrong_lines_say_what_is_wrong() {
+fn wrong_lines_are_named() {
     let plant = plant();
     let at = plant.folder.path();
     let annotate = |arguments: &[&str]| run(at, &[&["annotate", "g.reprise"], arguments].concat());
@@ -227,7 +228,7 @@ fn wrong_lines_say_what_is_wrong() {
 
 fn unpacked(path: &std::path::Path) -> String {
     let bytes = std::fs::read(path).expect("written");
-    // What tells bgzip from gzip: an extra field of six bytes, BC; and the block without data at the end.
+    // bgzip differs from gzip by an extra field of six bytes, BC, and an empty block at the end.
     assert_eq!((&bytes[..4], &bytes[10..16]), (&[31, 139, 8, 4][..], &[6, 0, b'B', b'C', 2, 0][..]));
     assert!(bytes.ends_with(&[27, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0]));
     let mut text = String::new();
@@ -261,7 +262,7 @@ fn compressed_formats_are_indexed_for_tabix() {
     annotate(&["-o", "z", "--formats", "bed", "--bgzip"]).failed(2, &["z.bed.gz", "--force"]);
     annotate(&["--formats", "bed", "--bgzip"]).failed(2, &["--bgzip", "-o PREFIX"]);
     annotate(&["-o", "y", "--formats", "tsv", "--bgzip"]).failed(2, &["--bgzip", "gff3"]);
-    // What was compressed masks as well.
+    // A compressed file masks as well.
     let masked = |annotation| run(at, &["mask", "g.reprise", "--annotation", annotation]).fine().out;
     assert_eq!(masked("z.gff3.gz"), masked("a.bed"));
 }
@@ -280,14 +281,14 @@ fn contigs_beyond_the_bins_of_tbi_have_csi() {
     if let Some(found) = lines_of(folder.path(), "tabix", &["far.bed.gz", "a:2,999,999,500-2,999,999,600"]) {
         assert_eq!(found, rows[1..2]);
     }
-    // Lines out of order are no index.
+    // Unsorted lines cannot be indexed.
     let mut tabix = Tabix::create(&folder.path().join("wrong.gz"), false, Columns::Bed, 100).expect("created");
     tabix.write(b"a\t5\t10\n").expect("written");
     assert!(tabix.write(b"a\t2\t10\n").is_err());
 }
 
 #[test]
-fn the_original_is_masked_as_it_is_written() {
+fn masking_the_original_keeps_its_layout() {
     let plant = plant();
     let at = plant.folder.path();
     run(at, &["annotate", "g.reprise", "--library", "lib.fa", "-o", "a", "-q"]).fine();
@@ -295,7 +296,7 @@ fn the_original_is_masked_as_it_is_written() {
     genome[1].letters[3] = b'r';
     genome[1].letters[1150] = b'n';
     let layout = common::Text { width: 37, line_end: "\r\n", final_line_end: false, empty_lines: false, blank: "\t " };
-    // The index has N for other letters.
+    // The index stores other letters as N.
     std::fs::write(at.join("odd.fa"), fasta(&genome, &layout)).expect("written");
     run(at, &["build-index", "odd.fa", "-q"]).fine();
     let bed = std::fs::read_to_string(at.join("a.bed")).expect("written");
@@ -314,7 +315,7 @@ fn the_original_is_masked_as_it_is_written() {
     assert_eq!(streamed.fine().out, expected(false, false));
     mask(&["odd.fa", "-o", "m.fa.gz"]).fine();
     assert_eq!(unpacked(&at.join("m.fa.gz")), expected(false, false));
-    // Blanks within lines are no bases, and stay.
+    // Blanks within lines are not bases and stay.
     let spaced = |fasta: &str| {
         let line = |line: &str| match line.starts_with('>') {
             true => line.to_owned(),
@@ -327,7 +328,7 @@ fn the_original_is_masked_as_it_is_written() {
     let dump = |index: &str| run(at, &["dump", index]).fine().out;
     assert_eq!(dump("odd.reprise"), dump("spaced.reprise"));
     assert_eq!(mask(&["odd.fa", "--hard"]).fine().out, spaced(&expected(true, false)));
-    // Another genome, a contig that is cut, one that is there twice, one that is not in the index.
+    // Another genome, a cut contig, a repeated one, one that the index does not have.
     mask(&["g.fa"]).failed(3, &["g.fa, line", "chr2 is not the sequence"]);
     let wrong = |name: &str, content: &str, says: &[&str]| {
         std::fs::write(at.join(name), content).expect("written");
@@ -343,7 +344,7 @@ fn the_original_is_masked_as_it_is_written() {
 }
 
 #[test]
-fn tandem_repeats_are_found_as_such() {
+fn tandem_repeats_are_found() {
     let mut random = Random(4711);
     let mut letters = random.bases(3000);
     // Unit, copies, share of the bases that are changed (per mille), name, term.
@@ -357,7 +358,7 @@ fn tandem_repeats_are_found_as_such() {
         for &base in unit.iter().cycle().take(unit.len() * copies) {
             match random.below(1000) {
                 x if x < changed => letters.push(b"ACGT"[random.below(4)]),
-                // A base too many or too few now and then.
+                // An occasional insertion or deletion.
                 x if x < changed + changed / 10 => letters.extend([base, base]),
                 x if x < changed + changed / 5 => {}
                 _ => letters.push(base),
@@ -366,7 +367,7 @@ fn tandem_repeats_are_found_as_such() {
         places.push((from as u64, letters.len() as u64));
         letters.extend(random.bases(2000));
     }
-    // A family with a tail of A is one copy, and its tail no repeat of its own.
+    // A family with a poly-A tail is one copy; its tail is not a tandem repeat.
     let mut family = random.bases(600);
     family.extend([b'A'; 30]);
     let copy = letters.len() as u64;
@@ -451,7 +452,7 @@ fn names_of_any_length_and_letters_survive_every_format() {
     let gff3 = read("a.gff3");
     assert!(gff3.bytes().all(|byte| byte == b'\n' || byte == b'\t' || (b' '..0x7F).contains(&byte)));
     lines_of(at, "gt", &["gff3validator", "a.gff3"]);
-    // GFF3 alone escapes what other readers take for a comment.
+    // Only GFF3 escapes names that other readers take for a comment.
     let masked = run(at, &["mask", "g.reprise", "--annotation", "a.gff3"]).fine().out;
     let lower = |text: &str| {
         text.lines().filter(|l| !l.starts_with('>')).flat_map(str::chars).filter(char::is_ascii_lowercase).count()
@@ -487,7 +488,7 @@ fn a_hundred_thousand_contigs() {
     assert!(lower.count().abs_diff(3 * 300) < 3 * 16);
 }
 
-/// What a mask of the simulated genome gets right: sensitivity and precision over its bases, places of other repeats left out.
+/// Sensitivity and precision of a mask of the simulated genome, over its bases without those of other repeats.
 fn rates(predicted: &[(String, usize, usize)], truth: &str, lengths: &[(String, usize)]) -> (f64, f64) {
     let mut bases: std::collections::HashMap<&str, Vec<u8>> =
         lengths.iter().map(|(name, length)| (&name[..], vec![0; *length])).collect();

@@ -1,4 +1,4 @@
-//! Annotations, lists and tables as others write them, and what is printed of names that are hostile to readers.
+//! Reads annotations, lists and tables that other programs write, and prints names that break careless readers.
 
 mod common;
 
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use common::{Contig, PLAIN, Ran, Random, command, ended, fasta, gzip, lines_of, run, text};
 use tempfile::TempDir;
 
-/// Names that readers of annotations take for something else.
+/// Names that readers of annotations mistake for headers or comments.
 const NAMES: [&str; 9] = ["track", "browser", "track1", "#x", "##FASTA", "a;b", "a%3Bb", "x:1-5", "chr1"];
 
 /// A genome of these contigs, 3,000 random bases each, and its index.
@@ -27,7 +27,7 @@ fn mask(at: &Path, name: &str, annotation: impl AsRef<[u8]>) -> Ran {
     run(at, &["mask", "g.reprise", "--annotation", name])
 }
 
-/// Bases of lower case in a FASTA: contig, start and end of each run.
+/// Runs of lower case in a FASTA: contig, start and end of each.
 fn lower_case(fasta: &str) -> Vec<(String, usize, usize)> {
     let mut runs: Vec<(String, usize, usize)> = Vec::new();
     for record in fasta.split('>').skip(1) {
@@ -47,13 +47,13 @@ fn run_of(name: &str, start: usize, end: usize) -> (String, usize, usize) {
 }
 
 #[test]
-fn what_is_masked_is_the_union_of_all_features() {
+fn the_union_of_all_features_is_masked() {
     let (folder, _) = genome(&["chr1"]);
     let at = folder.path();
     let row = |kind: &str, start: usize, end: usize, attributes: &str| {
         format!("chr1\tsome\t{kind}\t{start}\t{end}\t.\t+\t.\t{attributes}\n")
     };
-    // As LTRharvest and LTR_FINDER write elements: what has parts is an element from end to end.
+    // LTRharvest and LTR_FINDER write elements with parts: the whole element is masked.
     let element = [
         row("repeat_region", 201, 1210, "ID=r1"),
         row("target_site_duplication", 201, 205, "Parent=r1"),
@@ -63,7 +63,7 @@ fn what_is_masked_is_the_union_of_all_features() {
     ]
     .concat();
     assert_eq!(lower_case(&mask(at, "a.gff3", &element).fine().out), [run_of("chr1", 200, 1210)]);
-    // A match is where its parts are, whichever come first; one with another part too is a whole.
+    // A match is masked at its parts, in any order; a match with another kind of part is masked whole.
     let parts = [
         row("match_part", 11, 20, "ID=p1;Parent=m1"),
         row("repeat", 11, 40, "ID=m1"),
@@ -82,7 +82,7 @@ fn what_is_masked_is_the_union_of_all_features() {
 }
 
 #[test]
-fn formats_are_known_by_content_whatever_their_name() {
+fn formats_are_recognized_by_content() {
     let (folder, _) = genome(&["chr1"]);
     let at = folder.path();
     let out = "   SW   perc perc perc  query      position in query\nscore   div. del. ins.  sequence\n\n\
@@ -134,7 +134,7 @@ fn rows_that_cannot_be_read_are_errors_of_their_line() {
     ] {
         mask(at, name, annotation).failed(3, &[name, says]);
     }
-    // What has rows and masks nothing is told; what has none is as it should be.
+    // Rows that mask nothing are a warning; a file without rows is not.
     let empty = mask(at, "a.bed", "chr1\t5\t5\n").fine();
     assert_eq!(empty.err, "warning: a.bed has 1 row and masks nothing\n");
     for nothing in ["", "# nothing\n\n", "There were no repetitive sequences detected in g.fa\n", "##gff-version 3\n"] {
@@ -143,7 +143,7 @@ fn rows_that_cannot_be_read_are_errors_of_their_line() {
 }
 
 #[test]
-fn names_that_look_like_headers_come_back_from_every_format() {
+fn names_that_look_like_headers_survive_every_format() {
     let (folder, contigs) = genome(&NAMES);
     let at = folder.path();
     // A copy in each contig.
@@ -172,7 +172,7 @@ fn names_that_look_like_headers_come_back_from_every_format() {
     run(at, &["query", "g.reprise", "g.fa", "--format", "bedgraph", "-o", "all.bedgraph"]).fine();
     let all = run(at, &["mask", "g.reprise", "--annotation", "all.bedgraph"]).fine().out;
     assert_eq!(lower_case(&all).iter().map(|run| &run.0[..]).collect::<Vec<_>>(), NAMES);
-    // Rows of contigs that the index has not are comments behind a #, as others write them.
+    // Rows of contigs that are not in the index are comments if they begin with #.
     let comments = mask(at, "c.bed", "#y\t1\t2\n#track\t1\t2\ntrack name=x\nbrowser position chr1:1-2\nchr1\t0\t1\n");
     assert_eq!(lower_case(&comments.fine().out), [run_of("chr1", 0, 1)]);
     for name in ["track", "#x"] {
@@ -256,7 +256,7 @@ fn redirected(at: &Path, arguments: &[&str], redirection: &str) -> Ran {
 }
 
 #[test]
-fn results_that_nobody_can_get_are_an_error() {
+fn lost_results_are_an_error() {
     let (folder, _) = genome(&["chr1"]);
     let at = folder.path();
     std::fs::write(at.join("a.bed"), "chr1\t0\t9\n").expect("written");
@@ -285,7 +285,7 @@ fn results_that_nobody_can_get_are_an_error() {
                 "{arguments:?}"
             );
         }
-        // What is thrown away on purpose is not lost, whichever way the device was opened.
+        // Output to /dev/null is not lost, however the device was opened.
         assert_eq!(redirected(at, arguments, ">/dev/null").code, 0, "{arguments:?}");
         assert_eq!(redirected(at, arguments, "1<>/dev/null").code, 0, "{arguments:?}");
         if Path::new("/dev/full").exists() {
@@ -294,7 +294,7 @@ fn results_that_nobody_can_get_are_an_error() {
             assert!(full.err.contains("No space left"), "{}", full.err);
         }
     }
-    // Where nothing is printed, nothing is lost.
+    // A command that prints nothing loses nothing.
     assert_eq!(redirected(at, &["build-index", "g.fa", "--force", "-q"], ">&-").code, 0);
     assert_eq!(redirected(at, &["query", "g.reprise", "g.fa", "-q", "-o", "rows.tsv"], ">&-").code, 0);
     assert_eq!(redirected(at, &["spectrum", "g.reprise"], ">&- 2>&-").code, 1);
@@ -336,7 +336,7 @@ fn outputs_are_named_as_files_can_be() {
 }
 
 #[test]
-fn no_terminal_gets_what_it_would_act_on() {
+fn a_terminal_gets_no_control_characters() {
     let hostile = "a\u{1b}[31m\u{9b}b\u{202e}";
     let (folder, _) = genome(&[hostile, "chr1"]);
     let at = folder.path();
@@ -365,13 +365,13 @@ fn no_terminal_gets_what_it_would_act_on() {
     }
     let one_line = run(at, &["mask", "g.reprise", "--annotation", &file]).fine();
     assert_eq!(one_line.err, format!("warning: {shown}\\u{{a}}.bed has 1 row and masks nothing\n"));
-    // Files and pipes get names as they are.
+    // Files and pipes get names unchanged.
     let rows = run(at, &["query", "g.reprise", "g.fa"]).fine().out;
     assert!(rows.lines().nth(1).is_some_and(|row| row.starts_with(&format!("{hostile}\t"))), "{rows:?}");
 }
 
 #[test]
-fn json_is_printed_where_it_is_asked_for() {
+fn json_is_printed_if_requested() {
     let (folder, contigs) = genome(&["chr1"]);
     let at = folder.path();
     std::fs::write(at.join("a.bed"), "chr1\t0\t9\nchr1\t5\t20\n").expect("written");

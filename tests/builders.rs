@@ -1,13 +1,14 @@
-//! Several builders of one index, and readers of one that is replaced: none harms another, and each says what it met.
+//! Several builds of one index at once, and readers of an index that is replaced: none disturbs another, and each
+//! reports what it found.
 
 mod common;
 
 use std::path::Path;
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
 
 use common::{
-    Oracle, PLAIN, bytes_of, command, each_case, ended, fasta, faulty, has_faults, listing, repetitive_genome, run,
+    Oracle, PLAIN, bytes_of, command, each_case, ended, fasta, faulty, has_faults, listing, repetitive_genome, resumed,
+    run, signal, stopped, wait_until,
 };
 use reprise::Index;
 
@@ -22,34 +23,9 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-fn state(child: &Child) -> Option<char> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).ok()?;
-    stat.rsplit_once(") ")?.1.chars().next()
-}
-
-/// A child that has stopped itself.
-fn stopped(mut command: Command) -> Child {
-    let child = command.spawn().expect("the program starts");
-    waits_for(&child, |state| state == 'T');
-    child
-}
-
-fn waits_for(child: &Child, is_so: impl Fn(char) -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !state(child).is_some_and(&is_so) {
-        assert!(Instant::now() < deadline, "the program is in another state: {:?}", state(child));
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-fn send(child: &Child, signal: &str) {
-    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill is there");
-    assert!(sent.success());
-}
-
-/// The second builder says who builds and leaves; the first does not notice.
+/// The second build names the process of the first and fails; the first is not disturbed.
 #[test]
-fn the_second_builder_says_who_builds() {
+fn the_second_build_names_the_first() {
     if !has_faults() {
         return;
     }
@@ -63,12 +39,11 @@ fn the_second_builder_says_who_builds() {
             run(at, &BUILD).failed(1, &says);
             run(at, &[&BUILD[..], &["--resume"]].concat()).failed(1, &says);
         } else {
-            // Before it has the lock, another one may come first.
+            // Before the first has the lock, another build may take it.
             run(at, &BUILD).fine();
             std::fs::remove_dir_all(at.join("g.reprise")).expect("there");
         }
-        send(&first, "-CONT");
-        ended(first).fine();
+        resumed(first).fine();
         run(at, &["verify", "g.reprise"]).fine();
         assert_eq!(listing(at), ["g.fa", "g.reprise", "other.fa"]);
         std::fs::remove_dir_all(at.join("g.reprise")).expect("there");
@@ -77,25 +52,21 @@ fn the_second_builder_says_who_builds() {
     println!("{cases} builds met while they ran");
 }
 
-/// `--wait` takes the index that was built meanwhile where it is the one that was asked for.
+/// `--wait` uses the index that was built meanwhile if it has the requested genome and parameters.
 #[test]
-fn the_second_builder_waits() {
+fn the_second_build_waits() {
     if !has_faults() {
         return;
     }
     let folder = folder();
     let at = folder.path();
     let lock_is_waited_for = |second: &Child| {
-        // Locks that are waited for are listed with an arrow.
-        let deadline = Instant::now() + Duration::from_secs(60);
+        // The system lists processes that wait for a lock with an arrow.
         let waits = || {
             let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
             locks.lines().any(|l| l.contains("->") && l.split_whitespace().any(|w| w == second.id().to_string()))
         };
-        while !waits() {
-            assert!(Instant::now() < deadline, "nobody waits");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        wait_until(waits, || "nobody waits".to_owned());
     };
     for (more, code, says) in [
         (&["--wait"][..], 0, "is there, of this genome"),
@@ -105,8 +76,7 @@ fn the_second_builder_waits() {
         let first = stopped(faulty(at, &BUILD, "stop any 30"));
         let second = command(at, &[&BUILD[..], more].concat()).spawn().expect("the program starts");
         lock_is_waited_for(&second);
-        send(&first, "-CONT");
-        ended(first).fine();
+        resumed(first).fine();
         let second = ended(second);
         assert_eq!(second.code, code, "{more:?}: {}", second.err);
         assert!(second.err.contains("g.reprise is being built (process "), "{}", second.err);
@@ -115,12 +85,12 @@ fn the_second_builder_waits() {
         assert_eq!(listing(at), ["g.fa", "g.reprise", "other.fa"]);
         std::fs::remove_dir_all(at.join("g.reprise")).expect("there");
     }
-    // The one that is waited for dies: then there is something to sweep and all to do.
+    // The first build dies: the second removes its files and builds.
     let first = stopped(faulty(at, &BUILD, "stop any 30"));
     let second = command(at, &[&BUILD[..], &["--wait"]].concat()).spawn().expect("the program starts");
     lock_is_waited_for(&second);
     let dead = first.id().to_string();
-    send(&first, "-KILL");
+    signal(&first, "KILL");
     let second = ended(second).fine();
     assert!(second.err.contains("did not end (process ") && second.err.contains(&dead), "{}", second.err);
     drop(first.wait_with_output());
@@ -128,9 +98,9 @@ fn the_second_builder_waits() {
     println!("4 builds waited for");
 }
 
-/// Many at once: with `--wait` all end well, without it one does, and the others say why not.
+/// Many at once: with `--wait` all succeed, without it one does, and the others report why.
 #[test]
-fn many_builders_at_once() {
+fn many_builds_at_once() {
     let folder = folder();
     let at = folder.path();
     let whole = {
@@ -162,7 +132,7 @@ fn many_builders_at_once() {
     println!("9 rounds of 8 builders at once");
 }
 
-/// Where there are no locks, a build warns, and does no harm to another one.
+/// On a file system without locks a build warns and does not harm another one.
 #[test]
 fn without_locks_a_build_warns() {
     if !has_faults() {
@@ -186,15 +156,14 @@ fn without_locks_a_build_warns() {
             std::fs::remove_dir_all(at.join("g.reprise")).expect("there");
         }
     }
-    send(&first, "-CONT");
-    let first = ended(first);
-    // It finds the index of the second one in its place.
+    let first = resumed(first);
+    // The first finds the index of the second at the target.
     assert_eq!((first.code, first.err.contains("exists already")), (2, true), "{}", first.err);
-    // Whether the one that was killed still runs cannot be told.
+    // Without a lock it is unknown whether the killed build still runs.
     assert_eq!(hidden(), 1);
 }
 
-/// Readers of an index that is replaced finish on the old one, and opening never meets half of each.
+/// Readers of a replaced index finish on the old one, and opening never sees a mixture of both.
 #[test]
 fn readers_of_an_index_that_is_replaced() {
     let folder = folder();
@@ -209,7 +178,7 @@ fn readers_of_an_index_that_is_replaced() {
         })
     };
     let old = Index::open(&target).expect("an index");
-    // In the cache is nothing yet, so all of it is read from files that have lost their name.
+    // The cache is empty, so everything is read from files that have lost their name.
     let replace =
         |genome: &str| run(at, &["build-index", genome, "-o", "g.reprise", "-k", "11", "--force", "-q"]).fine();
     replace("other.fa");
@@ -243,7 +212,7 @@ fn readers_of_an_index_that_is_replaced() {
     assert!(opened >= 12);
 }
 
-/// A signal ends a build at any of its calls and leaves nothing of it.
+/// A signal ends a build at any of its system calls and leaves no files.
 #[test]
 fn signals_end_a_build_and_leave_nothing() {
     if !has_faults() {
@@ -259,7 +228,7 @@ fn signals_end_a_build_and_leave_nothing() {
         std::fs::create_dir(&at).expect("the folder is new");
         let arguments = ["build-index", "../g.fa", "-o", "g.reprise", "-k", "11", "-q"];
         let ran = ended(faulty(&at, &arguments, &format!("{signal} any {n}")).spawn().expect("the program starts"));
-        // While it gives the index its name no signal ends it.
+        // No signal ends a build while it renames the index to its target.
         if listing(&at) == ["g.reprise"] {
             assert!(ran.code == 0 || ran.code == *code, "{signal} {n}: {}", ran.err);
             run(&at, &["verify", "g.reprise"]).fine();
@@ -275,9 +244,9 @@ fn signals_end_a_build_and_leave_nothing() {
     println!("{} builds ended by signals", cases.len());
 }
 
-/// The test above under a parent that ignores these signals, as `nohup` and shells without job control do.
+/// The previous test with a parent that ignores these signals, as `nohup` and shells without job control do.
 #[test]
-fn what_the_parent_of_the_tests_ignores_does_not_matter() {
+fn signals_that_the_parent_ignores_do_not_matter() {
     if !has_faults() {
         return;
     }
@@ -288,7 +257,7 @@ fn what_the_parent_of_the_tests_ignores_does_not_matter() {
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
-/// With `--resume` a signal leaves what is finished.
+/// With `--resume` a signal leaves the finished pages.
 #[test]
 fn a_signal_leaves_what_can_be_resumed() {
     if !has_faults() {
@@ -309,8 +278,8 @@ fn a_signal_leaves_what_can_be_resumed() {
     assert_eq!(listing(at), ["g.fa", "g.reprise", "other.fa"]);
 }
 
-/// What else is being made goes too: outputs, the genome of a dry run, the folder of the demo. A signal that whoever
-/// started the program had ignored is ignored.
+/// Signals also remove outputs, the genome of a dry run, and the folder of the demo. A signal that the parent ignores
+/// is ignored.
 #[test]
 fn signals_leave_no_temporary_files() {
     if !has_faults() {
@@ -343,7 +312,7 @@ fn signals_leave_no_temporary_files() {
             assert!(ran.code == 143 || ran.code == 0, "{arguments:?} {n}: {}", ran.err);
             ended_by_it += usize::from(ran.code == 143);
             if let Ok(text) = std::fs::read(at.join("out.tsv")) {
-                // It had its name when the signal came, so it is whole.
+                // It was renamed before the signal came, so it is complete.
                 assert!(Some(text) == whole, "{arguments:?} {n}");
                 std::fs::remove_file(at.join("out.tsv")).expect("there");
             }

@@ -1,4 +1,5 @@
-//! Candidates in a genome of which every copy is known: what comes out is there, aligns, and is the same on any number of threads.
+//! Candidates in a genome in which every copy is known: pairs exist and align, and any number of threads finds the
+//! same.
 
 mod common;
 
@@ -6,8 +7,8 @@ use std::path::Path;
 
 use common::{Contig, PLAIN, Random, fasta, reverse_complement, run};
 
-/// Copies of three families, a third of their bases never the same in two: contig, start, end of each; with a microsatellite and a
-/// tandem repeat.
+/// A genome with copies of three families, `per_cent` diverged, a microsatellite and a tandem repeat; and the contig,
+/// start and end of each copy.
 fn genome(seed: u64, per_cent: usize) -> (Vec<Contig>, Vec<(usize, usize, usize)>) {
     let mut random = Random(seed);
     let families: Vec<Vec<u8>> = [1200, 400, 700].iter().map(|&length| random.bases(length)).collect();
@@ -48,7 +49,7 @@ fn index(at: &Path, contigs: &[Contig]) {
 
 /// One row of PAF.
 struct Row {
-    /// Contig, start, end of either place.
+    /// Contig, start, end of either region.
     places: [(usize, usize, usize); 2],
     reverse: bool,
     matches: usize,
@@ -79,7 +80,8 @@ fn rows(text: &str, contigs: &[Contig]) -> Vec<Row> {
     text.lines().map(row).collect()
 }
 
-/// Holds a row to the genome: its columns give both places, its matches are matches, and both places have the seed.
+/// Checks a row against the genome: its columns lead to both regions, its matches match, and both regions have the
+/// seed.
 fn check(row: &Row, contigs: &[Contig], mismatches: usize) {
     let [(a, from, to), (b, start, end)] = row.places;
     let mut query = contigs[a].letters[from..to].to_vec();
@@ -140,9 +142,9 @@ fn every_copy_is_in_a_pair_and_every_pair_is_true() {
             let (share, _) = covered(&found, &contigs, std::slice::from_ref(copy));
             assert!(share > 0.9, "{share} of {copy:?} at {per_cent} %");
         }
-        // Ends that go on by chance; arrays are not compared with themselves.
+        // Ends extend by chance; arrays are not compared with themselves.
         assert!(beside < 40 * copies.len(), "{beside} bases beside copies");
-        // What is covered is left alone: a handful of pairs for each copy, not one for each seed.
+        // Covered regions are skipped: a few pairs for each copy, not one for each seed.
         assert!(found.len() < 20 * copies.len(), "{} pairs", found.len());
         std::fs::remove_dir_all(at.join("genome.reprise")).expect("removed");
     }
@@ -182,7 +184,7 @@ fn mismatches_and_patterns_find_what_exact_seeds_do_not() {
     assert!(with_third(&["--seed-mismatches", "1"], 1) > 0);
     let patterns = ["--spaced", "0000011111111", "--spaced", "1111100000111", "--spaced", "1111111111000"];
     assert!(with_third(&patterns, 5) > 0);
-    // What does not fit is told.
+    // Wrong patterns are errors.
     run(at, &["candidates", "genome.reprise", "--spaced", "111"]).failed(2, &["13 letters"]);
     run(at, &["candidates", "genome.reprise", "--spaced", "1000000111111"]).failed(2, &["at most 5"]);
     assert_eq!(run(at, &["candidates", "genome.reprise", "--spaced", "11a"]).code, 2);
@@ -211,7 +213,7 @@ fn threads_and_memory_change_nothing_and_the_summary_agrees() {
     assert_eq!(summary["bases"], (share * bases as f64).round() as usize + beside);
     assert!(summary["low_complexity"].as_u64() > Some(0) && summary["candidates"].as_u64() > Some(0));
 
-    // Flags rule what comes out.
+    // Flags change the output.
     let long = rows(&of(&["--min-length", "600"]).fine().out, &contigs);
     let short = |row: &Row| row.places.iter().any(|(_, start, end)| end - start < 600);
     assert!(!long.is_empty() && !long.iter().any(short) && found.iter().any(short));

@@ -1,5 +1,5 @@
-//! What is claimed of the sequences of real libraries, whose names give their classes: from the sequence alone, and with copies in
-//! random places between target sites of random length, which should bear out no superfamily.
+//! Classifies the sequences of real libraries, whose names have their classes: from the sequence alone, and with copies
+//! between target sites of random length, which must not lead to a superfamily.
 
 mod common;
 
@@ -10,7 +10,7 @@ use common::{Random, data};
 use reprise::families::{AROUND, CopyEnds, classify};
 use reprise::sequence::base_code;
 
-/// What a class of a library is by the signs that are looked for.
+/// The order of a class of a library.
 fn order(class: &str) -> &str {
     match class.split('/').next().unwrap_or("") {
         "LTR" | "Evirus" => "LTR",
@@ -22,9 +22,9 @@ fn order(class: &str) -> &str {
     }
 }
 
-/// Claims by true order: of the sequence alone and with copies.
+/// Claimed classes by true order: from the sequence alone and with copies.
 fn claims(file: &str, seed: u64) -> Option<BTreeMap<(String, &'static str), [u64; 2]>> {
-    // One of the libraries has lines that are no FASTA.
+    // One of the libraries has lines that are not FASTA.
     let mut text = String::new();
     let opened = std::fs::File::open(data(file)?).expect("there");
     match file.ends_with(".gz") {
@@ -74,8 +74,8 @@ fn claims(file: &str, seed: u64) -> Option<BTreeMap<(String, &'static str), [u64
 }
 
 #[test]
-fn what_is_claimed_of_known_libraries_is_nearly_always_so() {
-    // Of the LTR elements of rice many are solitary repeats or cut.
+fn claims_about_known_libraries_are_nearly_always_right() {
+    // Many LTR elements of rice are solitary repeats or fragments.
     for (file, ltr) in [("libraries/drosophila_canonical_v10.2.fa", Some(0.9)), ("libraries/rice_6.9.5.fa.gz", None)] {
         let Some(table) = claims(file, 9) else { continue };
         for column in 0..2 {

@@ -1,6 +1,6 @@
-//! Kills a build at every call that writes, and in the middle of every write; then looks at what is there: no index or
-//! the whole one, nothing that could be taken for one, and a next build that goes on or begins anew and gives the bytes of
-//! one that nothing disturbed.
+//! Kills a build at every system call that writes, and within every write. Afterwards there must be no index or a
+//! complete one, nothing that could be mistaken for one, and a next build, resumed or new, must make the bytes of an
+//! undisturbed build.
 
 mod common;
 
@@ -16,7 +16,7 @@ use reprise::Index;
 const TARGET: &str = "g.reprise";
 const BUILDING: &str = ".g.reprise.building";
 
-/// A genome, and what a build of it that nothing disturbs gives.
+/// A genome and the files of an undisturbed build of it.
 struct Bench {
     folder: tempfile::TempDir,
     arguments: Vec<&'static str>,
@@ -35,7 +35,7 @@ impl Bench {
         let case = first.case("whole");
         let calls = calls(&case, &first.arguments);
         let bench = Self { calls, whole: bytes_of(&case.join(TARGET)), ..first };
-        // Passes change nothing, but without several of them nothing would be kept.
+        // Passes do not change the bytes, but only builds of several passes keep pages.
         let one = bench.case("one-pass");
         common::run(&one, &bench.arguments).fine();
         assert!(bytes_of(&one.join(TARGET)) == bench.whole);
@@ -43,7 +43,7 @@ impl Bench {
         bench
     }
 
-    /// A folder of its own.
+    /// A new folder.
     fn case(&self, name: &str) -> PathBuf {
         let at = self.folder.path().join(name);
         std::fs::create_dir(&at).expect("the folder is new");
@@ -62,7 +62,7 @@ impl Bench {
         assert_eq!(output.status.signal(), Some(9), "{faults}: {:?} {said}", output.status.code());
     }
 
-    /// Builds to the end; what was said.
+    /// Builds to the end; returns the messages.
     #[track_caller]
     fn completes(&self, at: &Path, more: &[&str]) -> String {
         let mut arguments = [&self.arguments[..], more].concat();
@@ -73,7 +73,7 @@ impl Bench {
         ran.err
     }
 
-    /// Nothing in the folder of a build that was killed can be taken for an index, unless it is a whole one.
+    /// Checks that the folder of a killed build has nothing that could be mistaken for an index, unless it is complete.
     fn has_no_half_index(&self, at: &Path) {
         let building = at.join(BUILDING);
         assert!(Index::open(&building).is_err());
@@ -83,7 +83,7 @@ impl Bench {
     }
 }
 
-/// Kills at every call and in every write and resumes; each eighth time begins anew.
+/// Kills at every call and in every write and resumes; every eighth time it starts a new build.
 fn every_call(layout: &'static str, k: &'static str) {
     if !has_faults() {
         return;
@@ -113,7 +113,7 @@ fn every_call(layout: &'static str, k: &'static str) {
     });
     let [resumed, swept, published] = [resumed, swept, published].map(AtomicUsize::into_inner);
     println!(
-        "{layout}: {} kills at calls, {writes} in writes; then {resumed} builds went on, {swept} began anew, {published} \
+        "{layout}: {} kills at calls, {writes} in writes; then {resumed} builds resumed, {swept} started anew, {published} \
          were published",
         bench.calls.len()
     );
@@ -130,9 +130,9 @@ fn super_kmers_killed_at_every_call() {
     every_call("super-kmers", "31");
 }
 
-/// Builds that are killed again and again while they go on come to the same end.
+/// Resumed builds that are killed again and again make the same bytes.
 #[test]
-fn killed_again_while_going_on() {
+fn killed_again_while_resuming() {
     if !has_faults() {
         return;
     }
@@ -151,9 +151,9 @@ fn killed_again_while_going_on() {
     println!("{} builds killed three times", cases.len());
 }
 
-/// What was left is gone on with only where it is of the same genome and parameters, and whole.
+/// A build resumes only complete pages of the same genome and parameters.
 #[test]
-fn what_is_left_of_another_build_is_swept() {
+fn files_of_another_build_are_removed() {
     if !has_faults() {
         return;
     }
@@ -167,7 +167,7 @@ fn what_is_left_of_another_build_is_swept() {
     };
     let same = left("same");
     assert!(bench.completes(&same, &["--resume"]).contains("goes on"));
-    // Threads and memory are no parameters.
+    // Threads and memory are not parameters.
     let other_way = left("other-way");
     let arguments = [&bench.arguments[..bench.arguments.len() - 2], &["-t", "1", "--max-memory", "40M", "--resume"]];
     common::run(&other_way, &arguments.concat()).fine();
@@ -197,8 +197,8 @@ fn what_is_left_of_another_build_is_swept() {
     assert!(bytes_of(&other_genome.join(TARGET)) != bench.whole);
 }
 
-/// A build that replaces an index is killed at each of its last calls: the one from before or the new one is there, whole.
-/// Where two names cannot be exchanged there is a moment with neither; then the next build puts the old one back.
+/// Kills a build that replaces an index at each of its last calls: the old index or the new one is there, complete. If
+/// the file system cannot exchange two names, neither may be; then the next build restores the old one.
 #[test]
 fn killed_while_it_replaces_an_index() {
     if !has_faults() {
@@ -233,7 +233,7 @@ fn killed_while_it_replaces_an_index() {
         };
         seen.lock().expect("no panic").insert((!no_exchange.is_empty(), state));
         if killed {
-            // Without --force the index from before, put back if need be, stays.
+            // Without --force the old index stays, restored if necessary.
             let output = bench.build(&at, &[], "");
             assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
             if state != "new" {

@@ -1,6 +1,6 @@
-//! Proves that damage is found: whatever is cut off, flipped, zeroed or exchanged in an index, `verify` says so, and every
-//! public way to ask it gives an error of exit code 4 that names the file, or the right answer. Nothing panics, nothing asks
-//! for more memory than it may have.
+//! Tests that damage is found: whatever is truncated, flipped, zeroed or exchanged in an index, `verify` reports it,
+//! and every public function returns an error of exit code 4 that names the file, or the right answer. Nothing panics
+//! or allocates more than the budget.
 
 #[path = "common/allocations.rs"]
 mod allocations;
@@ -30,7 +30,7 @@ static ALLOCATOR: allocations::Largest = allocations::Largest;
 /// A k of either layout: k-mers one by one, and super-k-mers.
 const KS: [u32; 2] = [13, 31];
 
-/// An index, a copy to damage, and what it should say.
+/// An index, a copy to damage, and the right answers.
 struct Bench {
     folder: tempfile::TempDir,
     sound: PathBuf,
@@ -50,14 +50,14 @@ fn build(folder: &Path, name: &str, contigs: &[Contig], k: u32, layout: Option<L
     target
 }
 
-/// How closely a damaged copy is looked at.
+/// How thoroughly a damaged copy is checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Look {
-    /// Opened only: the damage has to be found by that.
+    /// Opened only, which has to find the damage.
     Open,
-    /// Asked everything but all k-mers.
+    /// All queries but a dump of all k-mers.
     Glance,
-    /// Asked everything, then verified, which has to find it.
+    /// All queries, then `verify`, which has to find the damage.
     All,
 }
 
@@ -71,7 +71,7 @@ impl Bench {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let sound = build(folder.path(), "sound", contigs, k, layout);
         let copy = copy_index(&sound, &folder.path().join("copy"));
-        // The truth is what the index says, which is what the genome's text says.
+        // The answers of the sound index agree with the text of the genome.
         let oracle = Oracle::new(contigs, k as usize);
         let index = Index::open(&sound).expect("the index opens");
         let mut distinct = 0;
@@ -96,7 +96,7 @@ impl Bench {
         std::fs::read(self.sound.join(name)).expect("a file of the index")
     }
 
-    /// Puts `bytes` in place of a file of the copy, looks, and puts the file back.
+    /// Replaces a file of the copy by `bytes`, checks, and restores the file.
     fn with(&self, name: &str, bytes: &[u8], what: &str) {
         let path = self.copy.join(name);
         std::fs::write(&path, bytes).expect("written");
@@ -104,7 +104,7 @@ impl Bench {
         std::fs::copy(self.sound.join(name), &path).expect("copied");
     }
 
-    /// Puts `part` at byte `at` of a file of the copy, looks, and puts back what was there. `sound` is the whole file.
+    /// Writes `part` at byte `at` of a file of the copy, checks, and restores the bytes. `sound` is the whole file.
     fn patch(&self, name: &str, sound: &[u8], at: usize, part: &[u8], look: Look, what: &str) {
         let file = File::options().write(true).open(self.copy.join(name)).expect("opened");
         file.write_all_at(part, at as u64).expect("written");
@@ -112,7 +112,7 @@ impl Bench {
         file.write_all_at(&sound[at..at + part.len()], at as u64).expect("written");
     }
 
-    /// Looks at the copy, which differs from the sound index.
+    /// Checks the copy, which differs from the sound index.
     fn check(&self, look: Look, what: &str) {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let errors = match look {
@@ -140,7 +140,7 @@ impl Bench {
         }
     }
 
-    /// Asserts that no case failed; all that did are listed.
+    /// Asserts that no case failed, and lists those that did.
     fn finish(&self, name: &str) {
         let failures = self.failures.borrow();
         println!("{name}: {} cases, of which {} change no answer", self.cases.get(), self.harmless.get());
@@ -150,7 +150,7 @@ impl Bench {
     }
 }
 
-/// Every file cut short at every 512 bytes, and so at every 4 KiB, and lengthened.
+/// Every file truncated at every multiple of 512 bytes, and lengthened.
 #[test]
 fn truncated_files() {
     for k in KS {
@@ -170,7 +170,7 @@ fn truncated_files() {
     }
 }
 
-/// Every bit of the manifest, each by itself.
+/// Every bit of the manifest, one at a time.
 #[test]
 fn every_bit_of_the_manifest() {
     for k in KS {
@@ -184,7 +184,7 @@ fn every_bit_of_the_manifest() {
     }
 }
 
-/// Flips every bit of these bytes of a file, each by itself.
+/// Flips every bit of these bytes of a file, one at a time.
 fn every_bit(bench: &Bench, name: &str, sound: &[u8], bytes: impl IntoIterator<Item = usize>) {
     for at in bytes.into_iter().filter(|&at| at < sound.len()) {
         for bit in 0..8 {
@@ -194,7 +194,7 @@ fn every_bit(bench: &Bench, name: &str, sound: &[u8], bytes: impl IntoIterator<I
     }
 }
 
-/// Every bit of the catalog's header, of the branches of its trees, of where its leaves keep what, and of the headers of
+/// Every bit of the catalog's header, of the branches of its trees, of the offsets in its leaves, and of the headers of
 /// dictionary pages.
 #[test]
 fn every_bit_of_the_metadata_of_the_catalog() {
@@ -244,13 +244,13 @@ fn every_bit_of_the_metadata_of_the_genome() {
     for k in KS {
         let bench = Bench::new(k, 600);
         let bytes = bench.read("sequence.2bit");
-        // Four contigs: header, names and offsets, and of each record length and runs; the genome between them too.
+        // Four contigs: header, names, offsets, lengths and runs of each record, and the bases between them.
         every_bit(&bench, "sequence.2bit", &bytes, 0..bytes.len());
         bench.finish("bits of the genome");
     }
 }
 
-/// One flipped bit at thousands of seeded places of the files of a larger index.
+/// One flipped bit at thousands of seeded positions in the files of a larger index.
 #[test]
 fn flipped_bits() {
     for k in KS {
@@ -269,7 +269,7 @@ fn flipped_bits() {
     }
 }
 
-/// Ranges of zeros, of ones, of noise, and of what belongs elsewhere in the file: lost, torn and exchanged blocks.
+/// Ranges of zeros, ones, noise, and bytes from elsewhere in the file: lost, torn and exchanged blocks.
 #[test]
 fn overwritten_ranges() {
     for k in KS {
@@ -279,7 +279,7 @@ fn overwritten_ranges() {
             let bytes = bench.read(name);
             for number in 0..160 {
                 let length = (1 << random.below(14)).min(bytes.len() / 2);
-                // Half of them as a disk or a memory page would lose them.
+                // Half of them are whole disk blocks or memory pages.
                 let aligned = |at: usize| if number % 2 == 0 { at / length * length } else { at };
                 let at = aligned(random.below(bytes.len() - length));
                 let (part, what) = match number / 2 % 4 {
@@ -300,7 +300,7 @@ fn overwritten_ranges() {
     }
 }
 
-/// Puts files of another index in the place of those of the first, one by one and all but one.
+/// Replaces files of the index by those of another, one at a time and all but one.
 fn swap(bench: &Bench, other: &Path, names: &[&str]) {
     for name in names {
         let bytes = std::fs::read(other.join(name)).expect("a file of the index");
@@ -311,7 +311,7 @@ fn swap(bench: &Bench, other: &Path, names: &[&str]) {
         for name in FILES.iter().filter(|&&name| name != one) {
             std::fs::copy(other.join(name), bench.copy.join(name)).expect("copied");
         }
-        // The truth is that of the one file that stayed, or that of the others: no answer can be both.
+        // Answers may be those of either index, but not of a mixture.
         if let Ok(index) = open(&bench.copy) {
             named(&bench.copy, index.verify(Depth::Full, &Silent).expect_err("verify did not find it"));
             let manifest = |folder: &Path| Manifest::read(folder).expect("sound");
@@ -337,14 +337,14 @@ fn swapped_files() {
     }
 }
 
-/// Files of another index whose files have the same lengths, so that only what they hold tells them apart.
+/// Files of another index of the same lengths, so that only their content differs.
 #[test]
 fn swapped_files_of_the_same_length() {
     for layout in [LayoutKind::SortedDictionary, LayoutKind::SuperKmers] {
         let twin = |seed: u64| [Contig::new("chr1", Random(seed).bases(700))];
         let files = ["catalog.redb", "positions.blk", "sequence.2bit"];
         let bench = Bench::of(&twin(1), 31, Some(layout));
-        // Super-k-mers of one genome are more than those of another: look for one with as many.
+        // Genomes differ in their number of super-k-mers: find one with as many.
         let other = (2..200)
             .map(|seed| build(bench.folder.path(), &format!("other{seed}"), &twin(seed), 31, Some(layout)))
             .find(|other| {

@@ -1,4 +1,4 @@
-//! `reprise detect`: the same as the single commands, once and for each part only when it must be.
+//! `reprise detect` makes the files of the single commands, and makes again only those whose inputs changed.
 
 mod common;
 
@@ -26,7 +26,7 @@ const OUT: [&str; 9] = [
     "summary.json",
 ];
 
-/// Two families in two contigs, of which the names try to get out of what holds them.
+/// Two families in two contigs, with names that contain markup.
 fn genome() -> Vec<Contig> {
     let mut random = Random(5);
     let mut contigs = vec![Contig::new("chr<1>&\"", random.bases(9000)), Contig::new("chr2", random.bases(6000))];
@@ -50,24 +50,24 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// The bytes of every file of a folder but of the index in it.
+/// The bytes of every file of a folder, without the index in it.
 fn bytes(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let names = listing(folder).into_iter().filter(|name| folder.join(name).is_file());
     names.map(|name| (name.clone(), fs::read(folder.join(&name)).expect("there"))).collect()
 }
 
-/// Which file each name is: one that was made again is another.
+/// The inode of each file: one that was made again has another.
 fn files(folder: &Path) -> BTreeMap<&'static str, u64> {
     OUT.iter().filter_map(|&name| Some((name, fs::metadata(folder.join(name)).ok()?.ino()))).collect()
 }
 
-/// Names of what was made again.
+/// Names of files that were made again.
 fn made_again(before: &BTreeMap<&'static str, u64>, after: &BTreeMap<&'static str, u64>) -> Vec<&'static str> {
     after.iter().filter(|(name, file)| before.get(*name) != Some(file)).map(|(name, _)| *name).collect()
 }
 
 #[test]
-fn it_gives_what_the_single_commands_give() {
+fn detect_writes_the_files_of_the_single_commands() {
     let folder = folder();
     let at = folder.path();
     let summary = run(at, &["detect", "g.fa", "-o", "out", "-t", "2", "--json"]).fine();
@@ -85,7 +85,7 @@ fn it_gives_what_the_single_commands_give() {
         assert!(fs::read(at.join(name)).expect("there") == fs::read(out.join(name)).expect("there"), "{name}");
     }
 
-    // What the summary tells is what the files hold.
+    // The summary agrees with the files.
     let summary = summary.json();
     let bed = fs::read_to_string(out.join("repeats.bed")).expect("there");
     let spans = bed.lines().map(|line| line.split('\t').collect::<Vec<_>>());
@@ -111,12 +111,12 @@ fn it_gives_what_the_single_commands_give() {
     assert!(!page.contains("<1>") && page.contains("chr&lt;1&gt;&amp;&quot;"), "names are text");
     assert!(page.contains("Repeat landscape") && page.contains("family-1"));
 
-    // On one thread and with less memory the bytes are the same.
+    // One thread and less memory make the same bytes.
     run(at, &["detect", "g.fa", "-o", "one", "-t", "1", "--max-memory", "128M", "-q"]).fine();
     assert_eq!(differing(&out, &at.join("one")), Vec::<String>::new());
 }
 
-/// Names of files that differ, `steps.json` left out: it names the index.
+/// Names of files that differ, without `steps.json`, which names the index.
 fn differing(one: &Path, other: &Path) -> Vec<String> {
     let (one, other) = (bytes(one), bytes(other));
     assert!(one.keys().eq(other.keys()), "{:?} {:?}", one.keys(), other.keys());
@@ -125,7 +125,7 @@ fn differing(one: &Path, other: &Path) -> Vec<String> {
 }
 
 #[test]
-fn each_part_is_made_again_only_when_it_must_be() {
+fn only_steps_whose_inputs_changed_run_again() {
     let folder = folder();
     let at = folder.path();
     let out = at.join("out");
@@ -145,7 +145,7 @@ fn each_part_is_made_again_only_when_it_must_be() {
     assert_eq!(detect(&["--substitution-rate", "1e-8"]).0, ["report.html", "summary.json"]);
     assert_eq!(detect(&["--hard"]).0, ["masked.fa.gz", "report.html", "summary.json"]);
     assert!(detect(&["--hard"]).0.is_empty());
-    // Other limits, the same copies: what follows from the annotation stays.
+    // Other limits, the same copies: files made from the annotation stay.
     assert_eq!(
         detect(&["--hard", "--max-e-value", "1e-4"]).0,
         ["repeats.bed", "repeats.gff3", "repeats.out", "report.html", "summary.json"]
@@ -155,18 +155,18 @@ fn each_part_is_made_again_only_when_it_must_be() {
     assert_eq!(table.lines().count(), 2, "{table}");
     assert_eq!(detect(&["--min-copies", "10", "--force"]).0, OUT);
 
-    // A file that somebody changed is theirs.
+    // A file that a user changed is not overwritten.
     let curated = "> mine\nACGT\n";
     fs::write(out.join("families.fa"), curated).expect("written");
     run(at, &["detect", "g.fa", "-o", "out"]).failed(2, &["families.fa exists already", "--force"]);
     assert_eq!(fs::read_to_string(out.join("families.fa")).expect("there"), curated);
     fs::remove_file(out.join("families.fa")).expect("there");
     run(at, &["detect", "g.fa", "-o", "out", "-q"]).fine();
-    // One that is gone is made again, with what it belongs to, and nothing else.
+    // A missing file is made again with the others of its step, and nothing else.
     fs::remove_file(out.join("repeats.out")).expect("there");
     assert_eq!(detect(&[]).0, ["repeats.bed", "repeats.gff3", "repeats.out"]);
 
-    // Another genome of the same name: all of it, the index too.
+    // Another genome of the same name: everything, with the index.
     let mut other = genome();
     other[1].letters.truncate(9000);
     fs::write(at.join("g.fa"), fasta(&other, &PLAIN)).expect("written");
@@ -175,7 +175,7 @@ fn each_part_is_made_again_only_when_it_must_be() {
 }
 
 #[test]
-fn tandem_repeats_are_annotated_and_masked_where_that_is_asked_for() {
+fn tandem_repeats_are_annotated_and_masked_if_requested() {
     let folder = folder();
     let at = folder.path();
     let mut contigs = genome();
@@ -206,7 +206,7 @@ fn tandem_repeats_are_annotated_and_masked_where_that_is_asked_for() {
 }
 
 #[test]
-fn an_index_that_is_there_is_used() {
+fn an_existing_index_is_used() {
     let folder = folder();
     let at = folder.path();
     run(at, &["build-index", "g.fa", "-k", "9"]).fine();
@@ -218,7 +218,7 @@ fn an_index_that_is_there_is_used() {
     run(at, &["detect", "g.reprise", "-q"]).fine();
     assert!(differing(&at.join("g.repeats"), &at.join("given")).is_empty());
 
-    // One that lacks repeated k-mers, or is of another genome, is not.
+    // An index without repeated k-mers, or of another genome, is not.
     run(at, &["build-index", "g.fa", "--max-frequency", "5", "--force"]).fine();
     run(at, &["detect", "g.fa", "-o", "filtered", "-q"]).fine();
     assert!(at.join("filtered/genome.reprise").exists());
@@ -230,14 +230,14 @@ fn an_index_that_is_there_is_used() {
         let read = |folder: &str| fs::read(at.join(folder).join(name)).expect("there");
         assert!(read("other") == read("filtered") && read("other") == read("given"), "{name}");
     }
-    // Nothing is repeated here: empty files, and a page.
+    // A genome without repeats: empty files and a page.
     let ran = run(at, &["detect", "h.fa", "-o", "nothing"]).fine();
     assert!(ran.out.contains("0.00 % of the bases: 0 copies of 0 families"), "{}", ran.out);
     assert_eq!(fs::read(at.join("nothing/families.fa")).expect("there"), b"");
 }
 
 #[test]
-fn given_libraries_are_searched_beside_the_families_or_alone() {
+fn given_libraries_are_searched_with_the_families_or_alone() {
     let folder = folder();
     let at = folder.path();
     run(at, &["detect", "g.fa", "-o", "out", "-q"]).fine();
@@ -276,7 +276,7 @@ fn given_libraries_are_searched_beside_the_families_or_alone() {
 }
 
 #[test]
-fn what_cannot_be_done_is_told_before_anything_is() {
+fn errors_are_reported_before_any_work() {
     let folder = folder();
     let at = folder.path();
     run(at, &["detect", "-", "-o", "out"]).failed(2, &["standard input"]);
@@ -288,7 +288,7 @@ fn what_cannot_be_done_is_told_before_anything_is() {
     run(at, &["detect", "g.fa", "-o", "out"]).failed(2, &["repeats.bed exists already"]);
     assert_eq!(fs::read_to_string(at.join("out/repeats.bed")).expect("there"), "mine\n");
 
-    // Another run works there.
+    // Another run uses the folder.
     let lock = fs::File::create(at.join("out/.detect.lock")).expect("made");
     lock.lock().expect("locked");
     run(at, &["detect", "g.fa", "-o", "out", "--force"]).failed(1, &["out is being built", "--wait"]);
@@ -305,13 +305,13 @@ fn what_cannot_be_done_is_told_before_anything_is() {
 }
 
 #[test]
-fn a_run_that_is_killed_at_any_rename_goes_on() {
+fn a_run_that_is_killed_at_any_rename_resumes() {
     if !has_faults() {
         return;
     }
     let folder = folder();
     let at = folder.path();
-    // The index is killed everywhere in tests of its own.
+    // Other tests kill the build of the index at every call.
     run(at, &["build-index", "g.fa", "-q"]).fine();
     let arguments = ["detect", "../g.reprise", "-o", "out", "-q", "-t", "2"];
     let case = |name: &str| {
@@ -333,18 +333,18 @@ fn a_run_that_is_killed_at_any_rename_goes_on() {
         if fault.starts_with("kill") {
             assert_eq!(status.signal(), Some(9), "{fault}");
         } else {
-            // The signal may come to the thread that heeds it a little later than it is sent.
+            // The thread that handles signals may receive it a little later.
             assert!(matches!(status.code(), Some(143 | 0)), "{fault}: {status:?}");
             assert!(listing(&out).iter().all(|name| !name.starts_with('.')), "{:?}", listing(&out));
         }
-        // What has its name is whole.
+        // Files under their final name are complete.
         let there = files(&out);
         for name in there.keys() {
             assert!(fs::read(out.join(name)).expect("there") == whole[*name], "{fault}: {name}");
         }
         run(&case, &arguments).fine();
         assert!(bytes(&out) == whole, "{fault}: {:?}", listing(&out));
-        // Steps that were done stay: of those in hand when it ended there is one.
+        // Finished steps stay; only the step that was running is repeated.
         let again = made_again(&there, &files(&out));
         let step = |name: &str| match name {
             "families.fa" | "families.stk" | "families.tsv" => 0,

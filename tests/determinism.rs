@@ -1,6 +1,6 @@
-//! Proves that the bytes of an index depend on the genome and the parameters alone: not on threads, not on memory, not
-//! on the number of passes. And that the forms kept for giant genomes (wide positions, 64-bit offsets) give the same
-//! answers as the usual ones.
+//! Tests that the bytes of an index depend on the genome and the parameters alone, not on threads, memory or the number
+//! of passes, and that the formats for giant genomes (wide positions, 64-bit offsets) give the same answers as the
+//! usual ones.
 
 mod common;
 
@@ -19,7 +19,7 @@ fn read(index: &Path, name: &str) -> Vec<u8> {
     std::fs::read(index.join(name)).expect("a file of the index")
 }
 
-/// Builds with the program; gives passes, or `None` when the memory was too small.
+/// Builds with the program; returns the number of passes, or `None` if the memory was too small.
 fn build(folder: &Path, name: &str, what: &[&str], threads: &str, memory: u64) -> Option<u64> {
     let memory = memory.to_string();
     let arguments = ["build-index", "genome.fa", "-o", name, "-t", threads, "--max-memory", &memory, "--json"];
@@ -30,19 +30,19 @@ fn build(folder: &Path, name: &str, what: &[&str], threads: &str, memory: u64) -
     }
 }
 
-/// The same four files, byte for byte, for 1, 2 and 8 threads, with the least memory that does and with plenty.
+/// The same four files, byte for byte, for 1, 2 and 8 threads, with the least sufficient memory and with plenty.
 #[test]
 fn bytes_depend_on_the_genome_alone() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = folder.path();
-    // The last are super-k-mers, which take so little that passes need a larger genome.
+    // The last are super-k-mers, which need so little memory that several passes need a larger genome.
     for (k, least, bases) in [("13", "2", BASES), ("31", "2", BASES), ("31", "1", 10 * BASES)] {
         std::fs::write(at.join("genome.fa"), fasta(&repetitive_genome(1, bases), &PLAIN)).expect("written");
         let what = ["-k", k, "--min-frequency", least];
         let first = format!("k{k}-{least}");
         assert_eq!(build(at, &first, &what, "2", 1 << 30), Some(1));
         for threads in ["1", "2", "8"] {
-            // The least that does, to half a megabyte, then a little more, then plenty.
+            // The least sufficient memory, to half a megabyte, then a little more, then plenty.
             let name = format!("k{k}-t{threads}-least");
             let least = (8..256u64)
                 .map(|halves| halves << 19)
@@ -92,7 +92,7 @@ impl Bench {
     }
 }
 
-/// Everything an index says: k-mers with frequencies and positions in its order, spectrum, seeds, contigs, bases.
+/// All contents of an index: k-mers with frequencies and positions in its order, spectrum, seeds, contigs, bases.
 fn answers(folder: &Path) -> String {
     use std::fmt::Write;
     let index = Index::open(folder).expect("the index opens");

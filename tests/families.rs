@@ -1,4 +1,4 @@
-//! Families found in simulated genomes whose repeats are known.
+//! Finds families in simulated genomes whose repeats are known.
 
 mod common;
 
@@ -22,8 +22,9 @@ fn diverged(random: &mut Random, bases: &[u8], per_cent: usize) -> Vec<u8> {
     copy
 }
 
-/// Families of `(length, copies, divergence in per cent)` in a genome of three contigs, a third of the copies cut short; with a
-/// duplication of 9,000 bases and a tandem repeat, neither of which is a family. Gives the genome and the consensus sequences.
+/// A genome of three contigs with families of `(length, copies, divergence in per cent)`, a third of the copies
+/// truncated, and with a duplication of 9,000 bases and a tandem repeat, neither of which is a family; and the
+/// consensus sequences.
 fn genome(seed: u64, families: &[(usize, usize, usize)]) -> (Vec<Contig>, Vec<Vec<u8>>) {
     let mut random = Random(seed);
     let truth: Vec<Vec<u8>> = families.iter().map(|&(length, ..)| random.bases(length)).collect();
@@ -78,7 +79,7 @@ fn shared(one: &[u8], other: &[u8]) -> f64 {
 }
 
 #[test]
-fn every_family_is_found_once_and_whole() {
+fn every_family_is_found_once_and_complete() {
     let families = [(3000, 12, 12), (700, 25, 18), (5200, 9, 8), (1400, 16, 22), (320, 30, 15)];
     let folder = tempfile::tempdir().expect("a temporary folder");
     for seed in [1, 2] {
@@ -87,7 +88,7 @@ fn every_family_is_found_once_and_whole() {
         let found = records(&run(folder.path(), &["families", "genome.reprise"]).fine().out);
         assert_eq!(found.len(), truth.len(), "{:?}", found.iter().map(|(header, _)| header).collect::<Vec<_>>());
         for (consensus, family) in truth.iter().zip(&families) {
-            // 97 % of the bases right give 0.7 of the windows.
+            // If 97 % of the bases are right, 0.7 of the 12-mers are.
             let whole = |mine: &[u8]| shared(consensus, mine) > 0.6 && shared(mine, consensus) > 0.55;
             assert_eq!(found.iter().filter(|(_, mine)| whole(mine)).count(), 1, "seed {seed}: {family:?}");
         }
@@ -109,7 +110,7 @@ fn the_same_bytes_for_any_number_of_threads() {
     assert_eq!(of("2", &[]), one);
     assert_eq!(of("8", &["--low-memory"]), one);
 
-    // A budget is kept, or the error says so; it never changes what is found.
+    // A budget is kept or the command fails; it never changes the families.
     let ran: Vec<_> = ["18M", "20M", "22M", "26M", "64M"]
         .map(|most| run(at, &["families", "genome.reprise", "-t", "2", "--max-memory", most]))
         .into_iter()
@@ -119,12 +120,12 @@ fn the_same_bytes_for_any_number_of_threads() {
     }
     assert!(ran[0].code == 5 && ran[4].code == 0);
 
-    // What the flags ask for is kept.
+    // Flags limit the families.
     let long = records(&of("2", &["--min-length", "700"]));
     assert!(!long.is_empty() && long.iter().all(|(_, bases)| bases.len() >= 700));
     assert_eq!(records(&of("2", &["--max-families", "1"])).len(), 1);
     assert!(records(&of("2", &["--min-copies", "18"])).len() < records(&one).len());
-    // In samples the same families are found, with copies of the whole genome.
+    // Samples find the same families, with copies in the whole genome.
     let sampled = of("2", &["--sample", "32K"]);
     assert_eq!(of("1", &["--sample", "32K"]), sampled);
     let (whole, sampled) = (records(&one), records(&sampled));
@@ -163,7 +164,8 @@ fn formats_stockholm_and_the_summary_agree() {
     let stockholm = std::fs::read_to_string(at.join("f.stk")).expect("written");
     let blocks: Vec<&str> = stockholm.split_terminator("//\n").collect();
     assert_eq!(blocks.len(), families.len());
-    // The headers of REPrise: the most frequent k-mer of the consensus and its frequency, as `query` and the other formats have it.
+    // Headers of REPrise have the most frequent k-mer of the consensus and its frequency, as `query` and other formats
+    // print it.
     let k = run(at, &["info", "genome.reprise", "--json"]).fine().json()["parameters"]["k"].as_u64().expect("a number")
         as usize;
     let oracle = common::Oracle::new(&contigs, k);
@@ -195,7 +197,7 @@ fn formats_stockholm_and_the_summary_agree() {
 }
 
 #[test]
-fn without_repeats_there_is_no_family_and_too_little_memory_is_told() {
+fn without_repeats_there_is_no_family_and_too_little_memory_is_an_error() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = folder.path();
     index(at, &genome(4, &[]).0);
@@ -204,7 +206,7 @@ fn without_repeats_there_is_no_family_and_too_little_memory_is_told() {
     assert_eq!(ran.code, 5, "{}", ran.err);
 }
 
-/// A stretch that reads without a stop: codons but TAA, TAG and TGA.
+/// An open reading frame: random codons without TAA, TAG and TGA.
 fn open_frame(random: &mut Random, codons: usize) -> Vec<u8> {
     let mut bases = b"ATG".to_vec();
     while bases.len() < 3 * codons {
@@ -216,7 +218,7 @@ fn open_frame(random: &mut Random, codons: usize) -> Vec<u8> {
     bases
 }
 
-/// A gene that another one became: most third bases of codons may change, few others, and there is no stop.
+/// A paralogue of a gene: most third bases of codons may change, few others, and there is no stop codon.
 fn paralogue(random: &mut Random, gene: &[u8]) -> Vec<u8> {
     let mut bases = gene.to_vec();
     for at in 3..bases.len() {
@@ -232,7 +234,7 @@ fn paralogue(random: &mut Random, gene: &[u8]) -> Vec<u8> {
     bases
 }
 
-/// A genome of one contig in which pieces lie apart, in random order and on either strand.
+/// A genome of one contig with pieces in random order, on either strand, and random bases between them.
 fn scattered(random: &mut Random, mut pieces: Vec<Vec<u8>>) -> Contig {
     for at in (1..pieces.len()).rev() {
         pieces.swap(at, random.below(at + 1));
@@ -248,7 +250,7 @@ fn scattered(random: &mut Random, mut pieces: Vec<Vec<u8>>) -> Contig {
 }
 
 #[test]
-fn genes_are_no_transposons_but_what_decays_is() {
+fn genes_are_not_transposons_but_decayed_families_are() {
     let mut random = Random(8);
     let gene = open_frame(&mut random, 600);
     let element = open_frame(&mut random, 600);
@@ -264,12 +266,12 @@ fn genes_are_no_transposons_but_what_decays_is() {
 }
 
 #[test]
-fn terminal_repeats_that_lie_alone_are_told_from_the_inside() {
+fn solitary_terminal_repeats_are_separated_from_the_interior() {
     let mut random = Random(9);
     let repeat = [b"TG".to_vec(), random.bases(300), b"CA".to_vec()].concat();
     let inside = random.bases(3000);
     let element = [&repeat[..], &inside, &repeat].concat();
-    // Of the first element nine copies lie whole, of the second two; nothing of the third lies alone.
+    // The first element has nine complete copies, the second two; the third has no solitary repeats.
     let [second, third] = [400, 350].map(|length| (random.bases(length), random.bases(2500)));
     let whole = |(repeat, inside): &(Vec<u8>, Vec<u8>)| [&repeat[..], inside, repeat].concat();
     let mut pieces: Vec<Vec<u8>> = (0..9).map(|_| diverged(&mut random, &element, 4)).collect();
@@ -308,7 +310,7 @@ fn terminal_repeats_that_lie_alone_are_told_from_the_inside() {
 }
 
 #[test]
-fn old_copies_are_found_beside_young_duplicates() {
+fn old_copies_are_found_next_to_young_duplicates() {
     let mut random = Random(10);
     let element = random.bases(1800);
     // Three nearly equal copies in a row, and four old ones.
@@ -321,7 +323,7 @@ fn old_copies_are_found_beside_young_duplicates() {
     }
     let mut pieces = vec![row];
     pieces.extend((0..4).map(|_| diverged(&mut random, &element, 14)));
-    // Three duplicates of a long place, of which a piece lies in a fourth: they are found too, as long families.
+    // Three duplicates of a long region, and a piece of it in a fourth position: they are found too, as long families.
     let place = random.bases(7000);
     pieces.extend((0..3).map(|_| diverged(&mut random, &place, 2)));
     pieces.push(place[3000..3600].to_vec());

@@ -1,17 +1,17 @@
-//! Makes every call of a small build fail once: disk full, failing syncs and renames, short writes, interrupted calls; and
-//! changes the input while it is read. Each time: the right exit code, one sentence, the target untouched, nothing left,
-//! and a next build that succeeds.
+//! Makes every system call of a small build fail once (disk full, failing syncs and renames, short writes, interrupted
+//! calls) and changes the input while it is read. Each time the exit code is right, the error is one sentence, the
+//! target is untouched, no file is left, and the next build succeeds.
 
 mod common;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{
     Contig, FILES, PLAIN, Ran, bytes_of, calls, each_case, ended, fasta, faulty, gzip, has_faults, listing,
-    repetitive_genome, run,
+    repetitive_genome, resumed, run, stopped,
 };
 
 const TARGET: &str = "g.reprise";
@@ -20,7 +20,7 @@ fn genome() -> Vec<Contig> {
     repetitive_genome(6, 70_000)
 }
 
-/// A folder with a genome, and how it is built.
+/// A folder with a genome, and the arguments of its build.
 struct Bench {
     folder: tempfile::TempDir,
     arguments: Vec<&'static str>,
@@ -35,7 +35,7 @@ impl Bench {
         Self { folder, arguments }
     }
 
-    /// A folder of its own.
+    /// A new folder.
     fn case(&self, name: &str) -> PathBuf {
         let at = self.folder.path().join(name);
         std::fs::create_dir(&at).expect("the folder is new");
@@ -46,7 +46,7 @@ impl Bench {
         ended(faulty(at, &[&self.arguments[..], more].concat(), faults).spawn().expect("the program starts"))
     }
 
-    /// Builds without faults; how many calls of each kind that took.
+    /// Builds without faults and counts the calls of each kind.
     fn whole(&self, at: &Path) -> (Vec<Vec<u8>>, BTreeMap<String, usize>) {
         let mut kinds = BTreeMap::new();
         for kind in calls(at, &self.arguments) {
@@ -71,7 +71,7 @@ fn every_call_fails_once(layout: &'static str, k: &'static str) {
         assert!(kinds.contains_key(kind), "no {kind}: {kinds:?}");
     }
     let mut cases = every(&kinds);
-    // Who held the lock before is only to be told.
+    // The previous owner of the lock is only read for a message.
     cases.retain(|case| *case != ("read", 1));
     let failed = std::sync::atomic::AtomicUsize::new(0);
     each_case(&cases, |number, &(kind, n)| {
@@ -85,7 +85,7 @@ fn every_call_fails_once(layout: &'static str, k: &'static str) {
         let onwards = if fault == "ENOSPC" { "+" } else { "" };
         let ran = bench.build(&at, &[], &format!("{fault} {kind} {n}{onwards}"));
         if kind == "remove" && ran.code == 0 {
-            // The index is done, and what could not be removed waits for the next build to sweep it.
+            // The index is complete; the next build removes the files that could not be removed.
             assert!(ran.err.is_empty() || ran.err.starts_with("warning: "), "{}", ran.err);
             assert!(bytes_of(&at.join(TARGET)) == whole);
             std::fs::remove_dir_all(at.join(TARGET)).expect("there");
@@ -116,9 +116,10 @@ fn super_kmers_every_call_fails_once() {
     every_call_fails_once("super-kmers", "31");
 }
 
-/// An index that is to be replaced stays as it is whichever of the last syncs and renames fails, whether names can be exchanged or not.
+/// The old index stays whichever of the last syncs and renames fails, whether the file system can exchange names or
+/// not.
 #[test]
-fn an_index_stays_where_its_replacement_fails() {
+fn an_index_stays_if_its_replacement_fails() {
     if !has_faults() {
         return;
     }
@@ -127,7 +128,7 @@ fn an_index_stays_where_its_replacement_fails() {
     let (syncs, renames) = (kinds["sync"], kinds["rename"]);
     let mut cases = Vec::new();
     for no_exchange in ["", "EINVAL rename 3;"] {
-        // A call that one fault strikes is not counted by the next.
+        // A call that fails by one fault is not counted for the next.
         let more = usize::from(!no_exchange.is_empty());
         cases.extend((syncs - 5..=syncs).map(|n| format!("{no_exchange}EIO sync {n}")));
         cases.extend((renames..=renames + more).map(|n| format!("{no_exchange}EIO rename {n}")));
@@ -147,7 +148,7 @@ fn an_index_stays_where_its_replacement_fails() {
     println!("{} replacements that failed", cases.len());
 }
 
-/// Calls that move fewer bytes than they were given, and calls that a signal interrupts, change nothing.
+/// Short reads and writes, and calls that a signal interrupts, change nothing.
 #[test]
 fn short_and_interrupted_calls_change_nothing() {
     if !has_faults() {
@@ -158,7 +159,7 @@ fn short_and_interrupted_calls_change_nothing() {
         let bench = Bench::new(layout, k);
         let (whole, kinds) = bench.whole(&bench.case("whole"));
         let all: usize = kinds.values().sum();
-        // Interrupted calls are made again, so each that follows counts one more.
+        // Interrupted calls are repeated, so each later call has a higher number.
         let interrupted = |first: usize| {
             let faults: Vec<_> = (first..2 * all).step_by(2).map(|n| format!("EINTR any {n}")).collect();
             faults.join(";")
@@ -178,7 +179,7 @@ fn short_and_interrupted_calls_change_nothing() {
     println!("{cases} runs of short or interrupted calls");
 }
 
-/// An output that is there stays as it is where a call fails, and nothing is left of the new one.
+/// If a call fails, an existing output stays and no file of the new one is left.
 #[test]
 fn outputs_are_complete_or_as_before() {
     if !has_faults() {
@@ -213,7 +214,7 @@ fn outputs_are_complete_or_as_before() {
     println!("{cases} outputs that failed");
 }
 
-/// No room in the temporary folder, or no such folder.
+/// No space in the temporary folder, or no such folder.
 #[test]
 fn no_space_in_the_temporary_folder() {
     if !has_faults() {
@@ -246,7 +247,7 @@ fn no_space_in_the_temporary_folder() {
     println!("{cases} commands without room in the temporary folder");
 }
 
-/// Few open files are enough, also for a genome in many.
+/// Few open files suffice, also for a genome in many files.
 #[test]
 fn sixty_four_open_files_are_enough() {
     let folder = common::quick_folder();
@@ -272,7 +273,8 @@ fn sixty_four_open_files_are_enough() {
     limited(&["verify".to_owned(), TARGET.to_owned()]).fine();
 }
 
-/// Input that grows, shrinks or is written to while it is read is told; input that only loses its name is read to its end.
+/// Input that grows, shrinks or is written to while it is read is an error; input that only loses its name is read to
+/// its end.
 #[test]
 fn input_that_changes_while_it_is_read() {
     if !has_faults() {
@@ -297,31 +299,18 @@ fn input_that_changes_while_it_is_read() {
         for (what, change) in changes {
             let path = at.join(name);
             std::fs::write(&path, bytes).expect("written");
-            // The first call reads who held the lock before.
-            let child = faulty(at, &["build-index", name, "-o", TARGET, "-q"], "stop read 2").spawn().expect("starts");
-            let deadline = Instant::now() + Duration::from_secs(60);
-            let stat = || std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
-            while !stat().contains(") T ") {
-                assert!(Instant::now() < deadline, "it does not stop: {}", stat());
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            // Times of files are no finer than the clock of the system.
+            // The first call reads the previous owner of the lock.
+            let child = stopped(faulty(at, &["build-index", name, "-o", TARGET, "-q"], "stop read 2"));
+            // Times of files are as coarse as the clock of the system.
             std::thread::sleep(Duration::from_millis(20));
             change(&path, bytes);
-            assert!(
-                Command::new("kill")
-                    .args(["-CONT", &child.id().to_string()])
-                    .status()
-                    .expect("kill is there")
-                    .success()
-            );
-            let ran = ended(child);
+            let ran = resumed(child);
             if what == "vanishes" {
                 ran.fine();
                 run(at, &["verify", TARGET]).fine();
                 std::fs::remove_dir_all(at.join(TARGET)).expect("there");
             } else {
-                // A compressed stream that was cut may be told as that.
+                // A truncated compressed stream may be reported as such.
                 assert!(ran.err.contains("changed while it was read") || ran.err.contains("truncated"), "{}", ran.err);
                 assert!(what == "shrinks" || ran.err.contains("changed"), "{what}: {}", ran.err);
                 ran.failed(3, &[name]);

@@ -1,7 +1,6 @@
-//! Files that somebody made who knows the format and recomputes every checksum: lengths of 2^63, counts that overflow, places
-//! outside, pages of noise. Answers may be wrong then, since no checksum is a signature; but nothing panics, runs on without
-//! end or asks for more memory than it may have, and what is an error has exit code 4, or 5 for memory, or 3 where a forged name
-//! of a contig is not the one that is asked for.
+//! Forged files with recomputed checksums: lengths of 2^63, counts that overflow, offsets outside, pages of noise.
+//! Answers may be wrong, since a checksum is not a signature; but nothing panics, hangs or allocates more than the
+//! budget, and errors have exit code 4, or 5 for memory, or 3 if a forged name of a contig is not the requested one.
 
 #[path = "common/allocations.rs"]
 mod allocations;
@@ -42,13 +41,13 @@ const SEEDS: u8 = 4;
 const SEQUENCE: u8 = 5;
 const DIGESTS: u8 = 6;
 
-// What checksums are of.
+// Kinds of checked bytes.
 const PAGE: u64 = 1;
 const BLOCK: u64 = 2;
 const RECORD: u64 = 3;
 const CHUNK: u64 = 4;
 
-/// Numbers that break what believes them.
+/// Numbers that break code that trusts them.
 const EXTREMES: [u64; 12] =
     [0, 1, 2, 255, 1 << 16, 1 << 31, u32::MAX as u64, 1 << 40, 1 << 56, 1 << 63, u64::MAX - 1, u64::MAX];
 
@@ -97,7 +96,7 @@ impl Forge {
         value.expect("there").value()[8..].to_vec()
     }
 
-    /// Puts a record or page into the copy, under the checksum that it should have.
+    /// Writes a record or page into the copy, with a right checksum.
     fn put(&self, table: Table, payload: &[u8]) {
         let database = Database::open(self.copy.join("catalog.redb")).expect("opened");
         let transaction = database.begin_write().expect("a transaction");
@@ -114,7 +113,7 @@ impl Forge {
         transaction.commit().expect("committed");
     }
 
-    /// Makes the manifest one of the files as they are, after `change`.
+    /// Writes the manifest for the present files, after `change`.
     fn seal(&self, change: impl FnOnce(&mut Value)) {
         let mut manifest = Manifest::read(&self.sound).expect("sound");
         for (name, digest) in &mut manifest.files {
@@ -123,7 +122,7 @@ impl Forge {
         }
         let mut tree = serde_json::to_value(&manifest).expect("a tree");
         change(&mut tree);
-        // What is no manifest any more is damage of the usual kind.
+        // A file that is no manifest any more is ordinary damage.
         let Ok(mut manifest) = serde_json::from_value::<Manifest>(tree) else { return };
         manifest.blake3 = String::new();
         let text = |manifest: &Manifest| serde_json::to_string_pretty(manifest).expect("text") + "\n";
@@ -131,7 +130,7 @@ impl Forge {
         std::fs::write(self.copy.join("manifest.json"), text(&manifest)).expect("written");
     }
 
-    /// Asks the copy everything.
+    /// Runs all queries on the copy.
     fn ask(&mut self, what: &str) {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let allowed = |outcome: Result<()>| {
@@ -194,7 +193,7 @@ enum Table {
     Record(u8, u64),
 }
 
-/// Copies of `bytes` in which bytes, half words and words at some places are extremes, and `noise` copies with bits flipped.
+/// Copies of `bytes` with extreme bytes, half words and words at some offsets, and `noise` copies with flipped bits.
 fn mutations(bytes: &[u8], places: impl Iterator<Item = usize>, noise: usize) -> Vec<Vec<u8>> {
     let mut random = Random(bytes.len() as u64);
     let mut all = Vec::new();
@@ -226,7 +225,7 @@ fn mutations(bytes: &[u8], places: impl Iterator<Item = usize>, noise: usize) ->
     all
 }
 
-/// Every number of the manifest, as it is and with the catalog agreeing; and texts that name other files.
+/// Every number of the manifest, with and without the catalog agreeing, and texts that name other files.
 #[test]
 fn manifests() {
     fn leaves(value: &mut Value, path: String, out: &mut Vec<String>) {
@@ -279,7 +278,7 @@ fn manifests() {
     }
 }
 
-/// Records of contigs, of where pages are, of the spectrum, of seeds and of the genome's checksums.
+/// Records of contigs, page offsets, the spectrum, seeds, and the checksums of the genome.
 #[test]
 fn records() {
     for k in KS {
@@ -294,7 +293,7 @@ fn records() {
         for kind in [CONTIGS, PAGE_INDEX, SPECTRUM, SEQUENCE, DIGESTS] {
             forge.forge(Table::Record(kind, 0), [endless.clone(), Vec::new()]);
         }
-        // Contigs of lengths and places of anybody's choice.
+        // Contigs of arbitrary lengths and offsets.
         let contigs = Manifest::read(&forge.sound).expect("sound").genome.contigs;
         let mut forged = Vec::new();
         for length in EXTREMES {
@@ -306,7 +305,7 @@ fn records() {
         let long_name = ("x".repeat(1 << 20), "y\0\x1b[2J".to_owned(), 0u64, 0u64, 0u64);
         forged.push(postcard::to_stdvec(&vec![long_name; contigs as usize]).expect("bytes"));
         forge.forge(Table::Record(CONTIGS, 0), forged);
-        // Blocks anywhere.
+        // Blocks at arbitrary offsets.
         let mut forged = Vec::new();
         for at in EXTREMES {
             for length in EXTREMES {
@@ -320,7 +319,7 @@ fn records() {
     }
 }
 
-/// Dictionary pages whose every number is another.
+/// Dictionary pages with every number replaced.
 #[test]
 fn pages() {
     for k in KS {
@@ -352,7 +351,7 @@ fn blocks() {
             }
         }
         for (number, mut forged) in all.into_iter().enumerate() {
-            // The page index says how long it is.
+            // The page index has its length.
             forged.resize(block.len() - 8, 0);
             let sum = forge.sum(&forged, BLOCK, 0);
             let file = [&file[..16], &sum, &forged, &file[end..]].concat();
@@ -365,7 +364,7 @@ fn blocks() {
     }
 }
 
-/// The packed genome: counts of runs, lengths, places.
+/// The packed genome: counts of runs, lengths, offsets.
 #[test]
 fn genomes() {
     for k in KS {
@@ -386,7 +385,7 @@ fn genomes() {
     }
 }
 
-/// The file of the store: its header, and the branches of its trees under checksums that are right.
+/// The catalog file: its header, and the branches of its trees with right checksums.
 #[test]
 fn stores() {
     for k in KS {
@@ -411,7 +410,8 @@ fn stores() {
     }
 }
 
-/// `verify` tells a seed that is no repeated k-mer, and totals that are not those of the pages, whatever the checksums say.
+/// `verify` reports a seed that is not a repeated k-mer, and totals that differ from the pages, even if checksums are
+/// right.
 #[test]
 fn verify_compares_all_with_all() {
     for k in KS {
@@ -422,7 +422,7 @@ fn verify_compares_all_with_all() {
             assert!(error.to_string().contains(says) && error.exit_code() == 4, "{error}");
             forge.restore();
         };
-        // Runs, then of each its frequency and its first k-mer: all seeds of that frequency are the next k-mers.
+        // Runs, each with its frequency and its first k-mer: all seeds of that frequency are the next k-mers.
         let mut seeds = forge.payload(Table::Record(SEEDS, 0));
         let runs = u32::from_le_bytes(seeds[..4].try_into().expect("four bytes")) as usize;
         seeds[4 + 20 * (runs - 1) + 8] ^= 1;

@@ -71,7 +71,8 @@ fn the_golden_indexes_of_format_1_answer() {
     }
 }
 
-/// The program still writes format 1 byte for byte; in the manifest all but its own version, and so its digests.
+/// The program still writes format 1 byte for byte, except its version in the manifest and the digests that follow from
+/// it.
 #[test]
 fn the_golden_indexes_are_what_the_program_writes() {
     let scratch = tempfile::tempdir().expect("a temporary folder");

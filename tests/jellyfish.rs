@@ -1,5 +1,5 @@
-//! Proves that `dump` and `spectrum` say what Jellyfish says, on a genome made from a seed and, where the data are
-//! there, on Escherichia coli K-12 MG1655.
+//! Tests that `dump` and `spectrum` print what Jellyfish prints, on a seeded genome and, if the data are there, on
+//! Escherichia coli K-12 MG1655.
 //!
 //! Jellyfish must be on PATH.
 
@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use common::{PLAIN, data, fasta, repetitive_genome, tool};
 
-/// What a program writes to its standard output.
+/// The standard output of a program.
 fn output_of(command: &mut Command) -> Vec<u8> {
     let output = command.stderr(Stdio::inherit()).output().expect("the program starts");
     assert!(output.status.success(), "{command:?}: {}", output.status);

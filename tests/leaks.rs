@@ -1,5 +1,5 @@
-//! A thousand opens and closes leave nothing behind: no descriptor, no map, no memory. Alone in its process, so that nothing
-//! else opens files meanwhile.
+//! A thousand opens and closes leak no descriptor, map or memory. The test is alone in its process, so that no other
+//! test opens files meanwhile.
 
 mod common;
 
@@ -39,7 +39,7 @@ fn a_thousand_opens_leave_nothing() {
         build_index(&[Source::new(&genome)], &target, &options, &Budget::new(1 << 28), &Silent).expect("built");
         targets.push(target);
     }
-    // One that is damaged, so that opens that fail are closed too.
+    // A damaged one, because failing opens must close everything too.
     let damaged = common::copy_index(&targets[0], &folder.path().join("damaged"));
     let bytes = fs::read(damaged.join("sequence.2bit")).expect("read");
     fs::write(damaged.join("sequence.2bit"), [&[0; 4], &bytes[4..]].concat()).expect("written");
@@ -70,6 +70,6 @@ fn a_thousand_opens_leave_nothing() {
     assert_eq!((after.0, after.1), (before.0, before.1));
     assert_eq!(after.1, 0);
     assert_eq!(budget.used(), 0, "all that was reserved is given back");
-    // What a thousand leaked indexes would hold at the least is their tables and a page: more than this by far.
+    // A thousand leaked indexes would keep at least their tables and a page each, far more than this.
     assert!(after.2 < before.2 + (2 << 10), "{before:?} {after:?}");
 }

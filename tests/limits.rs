@@ -1,14 +1,14 @@
-//! Proves that limits hold: numbers of the command line at the ends of their ranges, limits that a shell or a scheduler
-//! sets (`ulimit`, signals), and that the memory that an error names is enough.
+//! Tests limits: numbers of the command line at the ends of their ranges, limits that a shell or a scheduler sets
+//! (`ulimit`, signals), and that the memory that an error names suffices.
 
 mod common;
 
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use common::{
-    PLAIN, Ran, Random, bytes_of, each_case, ended, fasta, faulty, has_faults, listing, repetitive_genome, run,
+    PLAIN, Ran, Random, bytes_of, each_case, fasta, faulty, has_faults, listing, repetitive_genome, resumed, run,
+    signal, stopped,
 };
 
 /// Flags that take a number, a size, a share or a list of them, of every command, with the arguments that it needs.
@@ -117,7 +117,7 @@ fn numbers_at_the_ends_of_their_ranges_are_used_or_refused() {
         }
     }
     each_case(&cases, |_, (needs, given)| {
-        // Each in a folder of its own.
+        // Each in a new folder.
         let here = tempfile::tempdir().expect("a folder");
         for name in ["g.fa", "lib.fa", "a.bed", "g.reprise"] {
             std::os::unix::fs::symlink(at.join(name), here.path().join(name)).expect("a link");
@@ -131,7 +131,7 @@ fn numbers_at_the_ends_of_their_ranges_are_used_or_refused() {
     println!("{} numbers tried", cases.len());
 }
 
-/// What could not be opened is refused before anything is done, and replaces nothing.
+/// Parameters of an index that could not be opened are refused before any work, and nothing is replaced.
 #[test]
 fn an_index_that_could_not_be_opened_is_not_built() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -151,7 +151,7 @@ fn an_index_that_could_not_be_opened_is_not_built() {
     }
 }
 
-/// The size that an error names as the least, as `--max-memory` reads it.
+/// The least size that an error names, as `--max-memory` reads it.
 #[track_caller]
 fn least_named(ran: &Ran) -> String {
     let named = ran.err.split_once("needs at least ").expect("the least is named").1;
@@ -159,7 +159,7 @@ fn least_named(ran: &Ran) -> String {
     format!("{}{}", words.next().expect("a number"), words.next().expect("a unit"))
 }
 
-/// Runs a command with little memory, then with what its error names, and so on; gives how often it failed.
+/// Runs a command with little memory, then with what its error names, and so on; returns how often it failed.
 #[track_caller]
 fn tries(at: &Path, arguments: &[&str]) -> usize {
     let mut memory = "1M".to_owned();
@@ -175,15 +175,15 @@ fn tries(at: &Path, arguments: &[&str]) -> usize {
 }
 
 #[test]
-fn the_memory_that_an_error_names_is_enough() {
+fn the_memory_that_an_error_names_suffices() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
-    // Of its families many copies, so that alignments take memory.
+    // Many copies of each family, so that alignments need memory.
     run(at, &["simulate", "-q", "--bases", "1500000", "--families", "6", "-o", "s"]).fine();
     std::fs::copy(at.join("s/genome.fa"), at.join("g.fa")).expect("there");
     std::fs::copy(at.join("s/library.fa"), at.join("lib.fa")).expect("there");
     run(at, &["build-index", "g.fa", "-q"]).fine();
-    // Many contigs, some of them with lower case and other letters.
+    // Many contigs, some with lower case and other letters.
     let mut random = Random(3);
     let mut contig = |i: usize| {
         let bases = String::from_utf8(random.bases(50)).expect("bases");
@@ -217,7 +217,7 @@ fn the_memory_that_an_error_names_is_enough() {
     });
 }
 
-/// The program in a shell that sets limits first.
+/// Runs the program in a shell that sets limits first.
 fn limited(at: &Path, limits: &str, arguments: &[&str]) -> std::process::Output {
     Command::new("sh")
         .args(["-c", &format!("{limits} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_reprise")])
@@ -227,7 +227,7 @@ fn limited(at: &Path, limits: &str, arguments: &[&str]) -> std::process::Output 
         .expect("sh starts")
 }
 
-/// Whatever a job may have of addresses, a command does its work or says that it cannot.
+/// With any limit of address space a command succeeds or reports an error.
 #[test]
 fn limits_of_memory_end_no_command_by_a_signal() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -263,7 +263,7 @@ fn limits_of_memory_end_no_command_by_a_signal() {
     println!("{} commands under a limit", cases.len());
 }
 
-/// A file that grows past the limit is a full disk, not the end of the process.
+/// A file that grows past the limit fails as on a full disk; the process is not killed.
 #[test]
 fn a_limit_of_the_size_of_files_leaves_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -285,7 +285,7 @@ fn a_limit_of_the_size_of_files_leaves_nothing() {
     }
 }
 
-/// Job schedulers warn by these before they kill.
+/// Job schedulers send these before they kill.
 #[test]
 fn signals_of_job_schedulers_end_a_build_and_leave_nothing() {
     if !has_faults() {
@@ -294,40 +294,28 @@ fn signals_of_job_schedulers_end_a_build_and_leave_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
     std::fs::write(at.join("g.fa"), fasta(&repetitive_genome(5, 60_000), &PLAIN)).expect("written");
-    for (signal, code) in [("XCPU", 128 + 24), ("USR1", 128 + 10), ("USR2", 128 + 12)] {
+    for (name, code) in [("XCPU", 128 + 24), ("USR1", 128 + 10), ("USR2", 128 + 12)] {
         for n in [5, 20, 40] {
             let build = ["build-index", "g.fa", "-o", "g.reprise", "-k", "11"];
-            let child = faulty(at, &build, &format!("stop any {n}")).spawn().expect("the program starts");
-            let stat = format!("/proc/{}/stat", child.id());
-            let is_stopped = || std::fs::read_to_string(&stat).is_ok_and(|text| text.contains(") T "));
-            let deadline = Instant::now() + Duration::from_secs(60);
-            while !is_stopped() {
-                assert!(Instant::now() < deadline, "the build does not stop at call {n}");
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            for signal in [signal, "CONT"] {
-                let id = child.id().to_string();
-                assert!(
-                    Command::new("kill").args([&format!("-{signal}"), &id]).status().expect("kill is there").success()
-                );
-            }
-            let ran = ended(child);
-            assert_eq!(ran.code, code, "{signal}: {}", ran.err);
-            assert!(ran.err.contains(&format!("ended by SIG{signal}")), "{}", ran.err);
+            let child = stopped(faulty(at, &build, &format!("stop any {n}")));
+            signal(&child, name);
+            let ran = resumed(child);
+            assert_eq!(ran.code, code, "{name}: {}", ran.err);
+            assert!(ran.err.contains(&format!("ended by SIG{name}")), "{}", ran.err);
             assert_eq!(listing(at), ["g.fa"]);
         }
     }
 }
 
-/// What all steps need is checked before the first.
+/// The memory that all steps need is checked before the first.
 #[test]
-fn detect_says_what_it_needs_before_it_begins() {
+fn detect_reports_the_memory_it_needs_before_it_begins() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
     std::fs::write(at.join("g.fa"), fasta(&repetitive_genome(5, 9_000_000), &PLAIN)).expect("written");
     run(at, &["detect", "g.fa", "-o", "d", "--max-memory", "64M"]).failed(5, &["detect", "needs at least"]);
     assert_eq!(listing(at), ["g.fa"]);
-    // The same of an index, whose manifest says what it is of.
+    // The same for an index, whose manifest has the size of its genome.
     run(at, &["build-index", "g.fa", "-q", "--max-memory", "64M"]).fine();
     run(at, &["detect", "g.reprise", "-o", "d", "--max-memory", "64M"]).failed(5, &["detect", "needs at least"]);
     assert_eq!(listing(at), ["g.fa", "g.reprise"]);

@@ -1,4 +1,4 @@
-//! `reprise list`: every index below a folder, in any state, whatever else lies there.
+//! `reprise list` finds every index below a folder, in any state, among any other files.
 
 mod common;
 
@@ -10,7 +10,7 @@ use std::path::Path;
 use common::{Bench, command, copy_index, ended, skip};
 use serde_json::{Value, json};
 
-/// `g.reprise` in a folder with a family of folders beside it.
+/// `g.reprise` in a folder with other folders next to it.
 fn lab() -> Bench {
     let bench = Bench::new(31, 3_000, 9, &[]);
     let at = bench.at();
@@ -76,7 +76,7 @@ fn indexes_are_listed_by_path() {
 }
 
 #[test]
-fn every_state_is_told() {
+fn every_state_is_reported() {
     let bench = lab();
     let at = bench.at().join("lab");
     let whole = at.join("a/b.reprise");
@@ -99,11 +99,11 @@ fn every_state_is_told() {
     let newer = copy("newer");
     let text = manifest(&newer).replace("\"format_version\": 1", "\"format_version\": 7, \"new\": true");
     fs::write(newer.join("manifest.json"), text).expect("written");
-    // Builds that were killed, early and late.
+    // Builds that were killed early and late.
     fs::create_dir(at.join(".early.reprise.building-77-1a2b")).expect("made");
     fs::create_dir_all(at.join(".late.reprise.building")).expect("made");
     copy(".late.reprise.building/bundle");
-    // What is none of ours.
+    // Files that are not indexes.
     fs::create_dir_all(at.join("web/app")).expect("made");
     fs::write(at.join("web/manifest.json"), "{\"name\": \"a web application\"}").expect("written");
     fs::write(at.join("web/app/manifest.json"), "none").expect("written");
@@ -151,10 +151,10 @@ fn every_state_is_told() {
 }
 
 #[test]
-fn links_lead_to_indexes_and_not_in_circles() {
+fn links_are_followed_but_not_in_circles() {
     let bench = lab();
     let at = bench.at();
-    // An index by another name, folders above and beside, one outside, nothing.
+    // An index under another name, parent and sibling folders, one outside, nothing.
     symlink("a/b.reprise", at.join("lab/current")).expect("linked");
     symlink("..", at.join("lab/a/up")).expect("linked");
     symlink("../../a", at.join("lab/a/deep/around")).expect("linked");
@@ -179,16 +179,16 @@ fn links_lead_to_indexes_and_not_in_circles() {
     assert_eq!(rows(&bench, "linked lab").len(), expected.len());
 }
 
-/// A folder that may not be read is a warning, and the rest is listed.
+/// An unreadable folder is a warning, and the rest is listed.
 #[test]
-fn folders_that_may_not_be_read() {
+fn unreadable_folders_are_warnings() {
     let bench = lab();
     let at = bench.at();
     fs::set_permissions(at, fs::Permissions::from_mode(0o755)).expect("changed");
     fs::set_permissions(at.join("lab/a/deep"), fs::Permissions::from_mode(0o000)).expect("changed");
     let mut list = command(at, &["list", "lab", "--json"]);
     if fs::read_dir(at.join("lab/a/deep")).is_ok() {
-        // Root may read all: as somebody else, then.
+        // Root may read everything, so run as another user.
         list.uid(65_534).gid(65_534);
     }
     let ran = match list.spawn() {
@@ -202,7 +202,7 @@ fn folders_that_may_not_be_read() {
     assert_eq!(states(&ran.json_lines()), [("lab/a/b.reprise", "whole"), ("lab/z all", "whole")]);
 }
 
-/// What a file name may hold does not break the table.
+/// No file name breaks the table.
 #[test]
 fn names_with_tabs_and_line_ends() {
     let bench = lab();

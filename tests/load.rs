@@ -1,5 +1,5 @@
-//! Eight processes ask one index at once, two threads each, within 128 MB each: every answer is right, and together they take
-//! less than 1 GB.
+//! Eight processes query one index at once, two threads each, within 128 MB each: every answer is right, and together
+//! they use less than 1 GB.
 
 mod common;
 
@@ -10,7 +10,7 @@ use common::{Bench, PLAIN, Random, fasta, text};
 
 const PROCESSES: usize = 8;
 
-/// Most bytes of anonymous memory that a process had, as the system tells; 0 once it has ended.
+/// Peak of anonymous memory of a process in bytes, as the system counts it; 0 once it has ended.
 #[cfg(target_os = "linux")]
 fn resident(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
@@ -18,7 +18,7 @@ fn resident(process: u32) -> u64 {
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) << 10
 }
 
-/// Questions, and what the index answers when one process alone asks.
+/// Queries, and the answers to a single process.
 fn questions(bench: &Bench, k: usize) -> Vec<(Vec<String>, String)> {
     let mut random = Random(6);
     let sorted = bench.oracle.sorted();
@@ -47,7 +47,7 @@ fn questions(bench: &Bench, k: usize) -> Vec<(Vec<String>, String)> {
     ]
 }
 
-/// Rounds of eight processes; gives how many ran, and the most memory that eight had at once.
+/// Rounds of eight processes; returns how many ran, and the most memory that eight used at once.
 #[cfg(target_os = "linux")]
 fn load(at: &Path, questions: &[(Vec<String>, String)], until: impl Fn(usize) -> bool) -> (usize, u64) {
     let (mut ran, mut most) = (0, 0);

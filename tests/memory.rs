@@ -1,5 +1,5 @@
-//! Proves that memory is promised and kept: what the system counts stays within `--max-memory`, what is reported adds up,
-//! too little is told with the least that would do, and results do not depend on any of it.
+//! Tests the memory budget: what the system counts stays within `--max-memory`, reports add up, errors name the least
+//! sufficient memory, and results do not depend on any of it.
 
 #![cfg(target_os = "linux")]
 
@@ -21,7 +21,7 @@ const MIB: u64 = 1 << 20;
 fn peak_of(child: &Child) -> u64 {
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
-    // A process that has ended and was not waited for has no such line.
+    // A zombie process has no such line.
     while let Some(kilobytes) = std::fs::read_to_string(&status).ok().and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
         line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
@@ -32,7 +32,7 @@ fn peak_of(child: &Child) -> u64 {
     peak
 }
 
-/// Runs the program with its output in files, so that it never waits for this one; gives its peak too.
+/// Runs the program with its output in files, so that it never waits for a reader; returns its peak too.
 fn watched(at: &Path, arguments: &[&str]) -> (Ran, u64) {
     let file = |name: &str| std::fs::File::create(at.join(name)).expect("created");
     let mut command = command(at, arguments);
@@ -48,7 +48,7 @@ fn bytes(value: &Value) -> i64 {
     value.as_i64().unwrap_or_else(|| panic!("{value} is a number of bytes"))
 }
 
-/// Whether all sums of a report are right and little is unaccounted.
+/// Asserts that all sums of a report are right and little is unaccounted.
 #[track_caller]
 fn adds_up(what: &str, report: &Value) {
     let components = report["components"].as_object().expect("components");
@@ -71,7 +71,7 @@ fn report(at: &Path) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// Of the size of a bacterium's, with repeats.
+/// A genome of the size of a bacterium's, with repeats.
 fn write_genome(at: &Path, bases: usize) {
     std::fs::write(at.join("g.fa"), fasta(&repetitive_genome(33, bases), &PLAIN)).expect("written");
 }
@@ -98,7 +98,7 @@ fn every_command_keeps_its_budget_and_its_report_adds_up() {
             &["demo", "--bases", "1000000"],
         ],
     );
-    // What finds repeats takes longer.
+    // Commands that find repeats take longer.
     run(at, &["simulate", "-o", "sim", "--bases", "250000", "--families", "4", "-q"]).fine();
     run(at, &["build-index", "sim/genome.fa", "-o", "r.reprise", "-q"]).fine();
     run(at, &["annotate", "r.reprise", "--library", "sim/library.fa", "-o", "a", "-q"]).fine();
@@ -138,7 +138,7 @@ fn keep_their_budgets(at: &Path, commands: &[&[&str]]) {
     }
 }
 
-/// The number of MiB that a message names as the least.
+/// The least number of MiB that a message names.
 #[track_caller]
 fn least_named(ran: &Ran) -> u64 {
     assert_eq!(ran.code, 5, "{}", ran.err);
@@ -149,7 +149,7 @@ fn least_named(ran: &Ran) -> u64 {
 }
 
 #[test]
-fn too_little_memory_is_told_with_the_least_that_does() {
+fn an_error_names_the_least_sufficient_memory() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
     write_genome(at, 2_000_000);
@@ -175,9 +175,9 @@ fn too_little_memory_is_told_with_the_least_that_does() {
     }
 }
 
-/// One k-mer that fills the genome leaves nothing to share out to passes.
+/// A genome of one k-mer cannot be divided into passes.
 #[test]
-fn a_crowded_kmer_is_refused_where_it_does_not_fit() {
+fn a_crowded_kmer_is_refused_if_it_does_not_fit() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
     std::fs::write(at.join("g.fa"), format!(">a\n{}\n", "A".repeat(3_000_000))).expect("written");
@@ -191,9 +191,10 @@ fn a_crowded_kmer_is_refused_where_it_does_not_fit() {
     }
 }
 
-/// Few k-mers are stored, so there are few pages, and the records of one do not fit a pass: it is made over several.
+/// If few k-mers are stored there are few pages, and the records of a page that do not fit one pass are made in
+/// several.
 #[test]
-fn pages_that_do_not_fit_a_pass_are_made_over_several() {
+fn pages_that_do_not_fit_a_pass_are_made_in_several() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
     let mut random = Random(8);
@@ -228,9 +229,9 @@ fn pages_that_do_not_fit_a_pass_are_made_over_several() {
     }
 }
 
-/// A build that is killed while a page is made over several passes goes on before that page.
+/// A build that is killed while a page is made in several passes resumes before that page.
 #[test]
-fn a_page_made_over_several_passes_is_made_anew_when_a_build_goes_on() {
+fn a_resumed_build_repeats_a_page_of_several_passes() {
     if !has_faults() {
         return;
     }
@@ -252,7 +253,7 @@ fn a_page_made_over_several_passes_is_made_anew_when_a_build_goes_on() {
     }
 }
 
-/// The sample behind the estimate is of distinct k-mers: those that fill the genome take no more than others.
+/// The estimate samples distinct k-mers, so frequent ones need no more memory than others.
 #[test]
 fn a_sample_of_few_kmers_keeps_the_budget() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -334,14 +335,14 @@ fn a_time_series_is_written() {
     }
     assert!(all.iter().any(|row| row[1] != "0"));
 
-    // It is a result like others, and tells of commands that failed too.
+    // It is written like other results, for failing commands too.
     run(at, &["verify", "g.reprise", "--monitor-memory", "series.tsv"]).failed(2, &["series.tsv", "exists"]);
     run(at, &["query", "g.reprise", "none.fa", "--monitor-memory", "failed.tsv"]).failed(1, &["none.fa"]);
     assert!(!rows("failed.tsv").is_empty());
 }
 
 #[test]
-fn info_says_what_looking_up_takes() {
+fn info_prints_the_memory_of_look_ups() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
     write_genome(at, 1_000_000);
@@ -365,7 +366,7 @@ fn info_says_what_looking_up_takes() {
 struct Group(std::path::PathBuf);
 
 impl Group {
-    /// One that allows so many bytes, where this process may make such.
+    /// A cgroup with a limit in bytes, if this process may create one.
     fn of(bytes: u64) -> Option<Self> {
         let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
         let path = |hierarchy: &str| {
@@ -392,7 +393,7 @@ impl Drop for Group {
 }
 
 #[test]
-fn a_cgroup_of_little_more_than_the_budget_is_enough() {
+fn a_cgroup_of_little_more_than_the_budget_suffices() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
     write_genome(at, 12_000_000);
@@ -415,7 +416,7 @@ fn a_cgroup_of_little_more_than_the_budget_is_enough() {
     }
 }
 
-/// Runs a command that has more to say than its budget holds; gives its output.
+/// Runs a command whose output is larger than its budget; returns the output.
 #[track_caller]
 fn keeps(at: &Path, arguments: &[&str], mebibytes: u64) -> String {
     let memory = format!("{mebibytes}M");

@@ -1,12 +1,12 @@
-//! A slice of what `tools/fuzz_command_line` does at length: mutated inputs, flags and values for every command, none of which may end
-//! in a panic, a hang, another exit code than those of the contract, or leave a temporary file.
+//! A short run of `tools/fuzz_command_line`: mutated inputs, flags and values for every command must not end in a
+//! panic, a hang or an undocumented exit code, nor leave a temporary file.
 
 mod common;
 
 use common::{quick_folder, tool};
 
 #[test]
-fn mutated_inputs_end_in_an_exit_code_of_the_contract() {
+fn mutated_inputs_end_in_a_documented_exit_code() {
     let Some(mut python) = tool("python3") else { return };
     let folder = quick_folder();
     let output = python
@@ -19,5 +19,5 @@ fn mutated_inputs_end_in_an_exit_code_of_the_contract() {
         .expect("python3 starts");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("300 cases; all ended well"), "{said}");
+    assert!(said.contains("300 cases; none failed"), "{said}");
 }

@@ -1,5 +1,5 @@
-//! Proves that an index answers as the text of its genome does: for random and hostile genomes, every k at which the
-//! codes change their form, every filter, and every way FASTA is written and compressed.
+//! Compares an index with the text of its genome: random and hostile genomes, every k at which codes change their
+//! width, every filter, and every way in which FASTA is written and compressed.
 
 mod common;
 
@@ -17,7 +17,7 @@ use reprise::{Error, Index, Silent};
 
 const KS: [u32; 7] = [1, 2, 3, 15, 16, 31, 32];
 
-/// How the bytes of a genome reach the program.
+/// Compression of a genome.
 #[derive(Debug, Clone, Copy)]
 enum Packing {
     Plain,
@@ -38,7 +38,7 @@ fn place(position: &Position) -> Place {
     (position.contig, position.start, position.strand.symbol())
 }
 
-/// The letters that an index gives back: case kept, anything but ACGT as N.
+/// The letters that an index stores: case kept, anything but ACGT as N.
 fn kept_letters(letters: &[u8]) -> String {
     let keep = |&b: &u8| match (b.to_ascii_uppercase(), b.is_ascii_lowercase()) {
         (b'A' | b'C' | b'G' | b'T', _) => char::from(b),
@@ -59,7 +59,7 @@ fn as_dna(contigs: &[Contig]) -> Vec<Contig> {
     contigs.iter().map(contig).collect()
 }
 
-/// Builds an index from the bytes of a FASTA file and compares everything it says with the genome's text.
+/// Builds an index from the bytes of a FASTA file and compares all its answers with the text of the genome.
 fn check(contigs: &[Contig], bytes: &[u8], options: &BuildOptions) {
     let contigs = &as_dna(contigs)[..];
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -101,8 +101,8 @@ fn check(contigs: &[Contig], bytes: &[u8], options: &BuildOptions) {
     check_totals(contigs, &oracle, &index, keeps, limit);
     check_bases(contigs, &index);
 
-    // Every k-mer of the genome on both strands, and many that are absent: all there are for a small k, else neighbours
-    // of present ones and random ones.
+    // Every k-mer of the genome on both strands, and many absent ones: all for a small k, else neighbours of present
+    // ones and random ones.
     let mut random = Random(bases ^ k as u64);
     let mut asked: Vec<Vec<u8>> = Vec::new();
     for kmer in oracle.kmers.keys() {
@@ -176,7 +176,7 @@ fn check(contigs: &[Contig], bytes: &[u8], options: &BuildOptions) {
     assert_eq!(index.spectrum().expect("a sound index"), oracle.spectrum());
 }
 
-/// All positions, or an even sample of `size` of them: the first, and then every so many, give or take one.
+/// Checks that positions are all, or an even sample of `size`: the first, and then one at nearly equal steps.
 fn check_positions(positions: &[Place], all: &[Place], size: u64, kmer: &[u8]) {
     assert_eq!(positions.len() as u64, size, "positions of {}", text(kmer));
     if positions.len() == all.len() {
@@ -264,13 +264,13 @@ enum Stretch {
     Broken(String),
     /// A sequence followed by its reverse complement: the k-mer across the middle is a palindrome for every even k.
     Palindrome(u64, usize),
-    /// The last bases so far once more.
+    /// A copy of the last bases so far.
     Again(usize),
     /// The reverse complement of the last bases so far.
     Turned(usize),
     /// A short unit many times.
     Tandem(u64, usize, usize),
-    /// What comes before in lower case.
+    /// The preceding bases in lower case.
     Lower(usize),
 }
 
@@ -343,10 +343,11 @@ fn genome() -> impl Strategy<Value = Vec<Contig>> {
 }
 
 fn options() -> impl Strategy<Value = BuildOptions> {
-    let k = prop_oneof![8 => prop::sample::select(&KS[..]).prop_map(Some), 2 => (1u32..=32).prop_map(Some), 1 => Just(None)];
+    let edges = prop::sample::select(&KS[..]).prop_map(Some);
+    let k = prop_oneof![8 => edges, 2 => (1u32..=32).prop_map(Some), 1 => Just(None)];
     let max_frequency = prop_oneof![3 => Just(None), 1 => (2u64..30).prop_map(Some)];
     let max_positions = prop_oneof![3 => Just(None), 2 => (1u64..12).prop_map(Some)];
-    // Super-k-mers where they can be, or k-mers one by one although they could be.
+    // Super-k-mers if possible, or single k-mers although super-k-mers are possible.
     let layout = prop_oneof![3 => Just(None), 1 => Just(Some(LayoutKind::SortedDictionary))];
     (k, 1u64..=2, max_frequency, max_positions, layout).prop_map(
         |(k, min_frequency, max_frequency, max_positions, layout)| BuildOptions {
@@ -372,8 +373,13 @@ fn written() -> impl Strategy<Value = (Text, Packing)> {
 }
 
 proptest! {
-    // The seed is fixed, so that a failure is found again.
-    #![proptest_config(ProptestConfig { cases: 160, failure_persistence: None, rng_seed: RngSeed::Fixed(20), ..ProptestConfig::default() })]
+    // The seed is fixed, so that failures are reproducible.
+    #![proptest_config(ProptestConfig {
+        cases: 160,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(20),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn random_genomes((contigs, options, (text, packing)) in (genome(), options(), written())) {
@@ -457,7 +463,7 @@ fn hostile_genomes_at_every_k() {
     }
 }
 
-/// One k-mer of the greatest length, alone in the whole range of hashes.
+/// One k-mer of the greatest length, the only one in the whole range of hashes.
 #[test]
 fn one_kmer_of_the_greatest_k() {
     let contigs = [Contig::new("just", Random(7).bases(32))];
@@ -467,7 +473,7 @@ fn one_kmer_of_the_greatest_k() {
     }
 }
 
-/// Minimizers with hundreds of neighbourhoods, whose k-mers lie apart.
+/// Minimizers in hundreds of contexts, whose k-mers are stored individually.
 #[test]
 fn crowded_minimizers() {
     let mut random = Random(3);
@@ -480,7 +486,7 @@ fn crowded_minimizers() {
             letters.extend(unit);
         }
     }
-    // Some neighbourhoods twice.
+    // Some contexts twice.
     letters.extend_from_within(..20_000);
     let contigs = [Contig::new("crowded", letters)];
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -578,7 +584,7 @@ fn several_files() {
     assert_eq!(index.spectrum().expect("a sound index"), oracle.spectrum());
 }
 
-/// The oracle itself, by hand: what all else here rests on.
+/// The oracle itself against results by hand, because all other tests depend on it.
 #[test]
 fn the_oracle_is_right() {
     let contigs = [Contig::new("a", "acgTACGNT"), Contig::new("b", "GTTTT")];

@@ -1,4 +1,4 @@
-//! What an index says of where it comes from: files, digests, time; and whether it is of a genome.
+//! The provenance of an index: files, digests, time; and whether it belongs to a genome.
 
 mod common;
 
@@ -40,7 +40,7 @@ fn folder() -> (tempfile::TempDir, Vec<Contig>) {
 }
 
 #[test]
-fn contigs_have_the_digests_that_others_give_them() {
+fn contigs_have_standard_digests() {
     let (folder, genome) = folder();
     let at = folder.path();
     let mut expected = "#name\tlength\tmd5\trefget\n".to_owned();
@@ -141,9 +141,9 @@ fn the_manifest_names_what_was_indexed() {
     assert_ne!(info("other.reprise")["blake3"], first["blake3"]);
 }
 
-/// The one thing that two builds may differ in is the time, and `SOURCE_DATE_EPOCH` settles that.
+/// Two builds differ only in the time, which `SOURCE_DATE_EPOCH` fixes.
 #[test]
-fn the_time_stamp_is_all_that_a_build_adds() {
+fn builds_differ_only_in_the_time_stamp() {
     let (folder, _) = folder();
     let at = folder.path();
     let build = |name: &str, epoch: Option<&str>| {
@@ -180,7 +180,7 @@ fn the_time_stamp_is_all_that_a_build_adds() {
 }
 
 #[test]
-fn a_genome_is_known_again() {
+fn a_genome_is_recognized() {
     let (folder, genome) = folder();
     let at = folder.path();
     let check = |name: &str| run(at, &["info", "g.reprise", "--check", name]);
@@ -195,7 +195,7 @@ fn a_genome_is_known_again() {
     let said = check("g.fa").fine().out;
     assert_eq!(said, "g.reprise: of this genome, 9,004 bases in 5 contigs\n");
     assert_eq!(json("g.fa", 0), json!([]));
-    // As someone else keeps it.
+    // Another copy of the genome, written differently.
     let mut kept = genome.clone();
     for contig in &mut kept {
         contig.letters.make_ascii_uppercase();
@@ -275,7 +275,7 @@ fn a_genome_is_known_again() {
     assert_eq!(run(at, &["info", "g.reprise", "--check", "g.fa", "--memory"]).code, 2);
 }
 
-/// Thousands of contigs under other names and in another order are known by their bases.
+/// Thousands of contigs under other names and in another order are recognized by their bases.
 #[test]
 fn many_other_names() {
     let many = |prefix: &str| -> Vec<Contig> {

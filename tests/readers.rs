@@ -1,5 +1,5 @@
-//! What is promised to those who read an index: any number at once, where nothing can be written and as anybody who may see
-//! it; nothing is locked, written or touched; and an index that is replaced meanwhile is read to the end as it was.
+//! Guarantees for readers of an index: any number at once, on read-only media and as any user; nothing is locked or
+//! written; and an index that is replaced meanwhile is read to the end as it was.
 
 mod common;
 
@@ -19,7 +19,7 @@ fn bench() -> Bench {
     Bench::new(4, 20_000, K, &["--min-frequency", "1"])
 }
 
-/// What the system tells of the index's folder and files, but for the time of the last look.
+/// Metadata of the index's folder and files, without the time of the last access.
 fn state(index: &Path) -> Vec<(PathBuf, [u64; 2], u32, [i64; 4])> {
     let all = FILES.iter().map(|name| index.join(name)).chain([index.to_owned()]);
     all.map(|path| {
@@ -29,7 +29,7 @@ fn state(index: &Path) -> Vec<(PathBuf, [u64; 2], u32, [i64; 4])> {
     .collect()
 }
 
-/// Every command that reads an index, and what it should print where that is known.
+/// Every command that reads an index, with its output if that is known.
 fn commands(bench: &Bench) -> Vec<(Vec<String>, Option<String>)> {
     let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let rows: String = bench.genome.iter().map(|c| bench.oracle.row(&c.name, &c.letters, 1)).collect();
@@ -44,7 +44,7 @@ fn commands(bench: &Bench) -> Vec<(Vec<String>, Option<String>)> {
     ]
 }
 
-/// Many processes at once; nothing of the index changes, nothing appears beside it.
+/// Many processes at once; nothing in the index changes, and no file appears next to it.
 #[test]
 fn many_processes_leave_no_trace() {
     let bench = bench();
@@ -66,11 +66,11 @@ fn many_processes_leave_no_trace() {
     println!("{count} processes");
 }
 
-/// As nobody, in a folder and with files that nobody may write to.
+/// As user nobody, with a folder and files that are read-only for it.
 #[test]
 fn readers_without_write_permission() {
     let bench = bench();
-    // Where anybody can reach it.
+    // In a folder that any user can reach.
     let program = bench.at().join("reprise");
     fs::copy(env!("CARGO_BIN_EXE_reprise"), &program).expect("copied");
     let index = bench.at().join("g.reprise");
@@ -87,7 +87,7 @@ fn readers_without_write_permission() {
         let mut command = Command::new(&program);
         command.args(&words).current_dir(bench.at()).stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Modes bind everybody but root.
+        // Modes bind all users but root.
         if is_root {
             command.uid(65_534).gid(65_534);
         }
@@ -95,7 +95,7 @@ fn readers_without_write_permission() {
         assert!(out.is_none_or(|out| out == ran.out), "{words:?}");
     }
     assert_eq!(state(&index), before);
-    // For the folder to go.
+    // So that the folder can be removed.
     fs::set_permissions(&index, Permissions::from_mode(0o755)).expect("set");
     fs::set_permissions(bench.at(), Permissions::from_mode(0o755)).expect("set");
 }
@@ -121,7 +121,7 @@ fn a_read_only_mount() {
     }
 }
 
-/// An open index holds no lock and no way to write, and heeds no lock of anybody's.
+/// An open index has no lock and no writable descriptor, and opens under the locks of others.
 #[test]
 #[cfg(target_os = "linux")]
 fn nothing_is_locked() {
@@ -154,7 +154,7 @@ fn nothing_is_locked() {
     }
 }
 
-/// A reader goes on with the index that it opened while another takes its place, in its process and in others.
+/// A reader continues with the index that it opened while another replaces it, in its process and in others.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_replaced_index_is_read_to_the_end() {

@@ -1,4 +1,4 @@
-//! Refinement on simulated genomes: from poor drafts to whole families, the same whatever the threads.
+//! Refinement on simulated genomes: poor drafts become complete families, the same for any number of threads.
 
 mod common;
 
@@ -49,7 +49,7 @@ fn letters(codes: &[u8]) -> Vec<u8> {
     codes.iter().map(|&code| BASES[usize::from(code)]).collect()
 }
 
-/// Share of the words of 12 bases of one sequence that the other has, on the better strand.
+/// Share of the 12-mers of one sequence that the other has, on the better strand.
 fn shared(of: &[u8], with: &[u8]) -> f64 {
     let known: BTreeSet<&[u8]> = with.windows(12).collect();
     let turned = reverse_complement(of);
@@ -57,7 +57,7 @@ fn shared(of: &[u8], with: &[u8]) -> f64 {
     count(of).max(count(&turned)) as f64 / of.len().saturating_sub(11).max(1) as f64
 }
 
-/// Whether a family is the planted one: nine in ten words of each are in the other.
+/// Whether a family is the planted one: each has nine tenths of the 12-mers of the other.
 fn is_whole(family: &[u8], planted: &[u8]) -> bool {
     shared(family, planted) > 0.9 && shared(planted, family) > 0.9
 }
@@ -74,7 +74,7 @@ fn options(seed: u64) -> SimulationOptions {
 }
 
 #[test]
-fn families_are_whole_again_from_two_hundred_bases_of_their_middle() {
+fn families_are_completed_from_two_hundred_bases_of_their_middle() {
     for seed in [1, 2] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let simulation = Simulation::new(&options(seed));
@@ -100,7 +100,7 @@ fn families_are_whole_again_from_two_hundred_bases_of_their_middle() {
 }
 
 #[test]
-fn pieces_become_one_family_and_what_is_no_family_is_left_out() {
+fn pieces_become_one_family_and_false_drafts_are_rejected() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let simulation = Simulation::new(&SimulationOptions { others: 4, ..options(3) });
     let index = indexed(folder.path(), &simulation);
@@ -113,7 +113,7 @@ fn pieces_become_one_family_and_what_is_no_family_is_left_out() {
             drafts.push(draft(&mut random, &planted.consensus[start..start + length]));
         }
     }
-    // Duplicated stretches, twice in the genome, and tandem arrays, each in one place.
+    // Segmental duplications of two copies, and tandem arrays at one position each.
     let mut others = 0;
     for copy in simulation.copies.iter().filter(|copy| copy.range.len() > 400) {
         if copy.origin == Origin::Duplication || copy.origin == Origin::Tandem {
@@ -139,9 +139,9 @@ fn pieces_become_one_family_and_what_is_no_family_is_left_out() {
     );
 }
 
-/// An element between terminal repeats is one where two whole copies have it, though its beginning lies in many more places.
+/// Two complete copies are enough for an element with terminal repeats, even if its beginning has many more copies.
 #[test]
-fn two_whole_copies_between_terminal_repeats_stay_whole_beside_many_fragments() {
+fn two_complete_copies_of_an_element_outweigh_many_fragments() {
     let mut random = Random::new(11);
     let mut bases = |n: usize| -> Vec<u8> { (0..n).map(|_| BASES[random.below(4)]).collect() };
     let repeat = bases(500);
@@ -220,7 +220,7 @@ fn the_same_bytes_for_any_number_of_threads_and_a_table_near_the_truth() {
         assert!(!row.tandem);
         assert_eq!(row.class == "LTR", planted.terminal > 0, "{}", planted.name);
     }
-    // Bytes of an alignment: every row reads in the genome what it says.
+    // Every row of an alignment has the bases of the genome at its position.
     let text = String::from_utf8(alignments).expect("ASCII");
     let mut checked = 0;
     for line in text.lines().filter(|line| line.starts_with("chr")) {

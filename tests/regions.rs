@@ -1,4 +1,4 @@
-//! Regions as they are typed, held against samtools.
+//! Compares how regions are read with samtools.
 
 mod common;
 
@@ -18,7 +18,7 @@ fn genome(at: &Path) -> Index {
     Index::open(at.join("g.reprise")).expect("sound")
 }
 
-/// The bases of a region as samtools prints them; `None` where it has none.
+/// The bases of a region as samtools prints them, or `None`.
 fn samtools(at: &Path, region: &str) -> Option<String> {
     let output = tool("samtools")?.args(["faidx", "g.fa", region]).current_dir(at).output().expect("it starts");
     let bases: String = text(&output.stdout).lines().filter(|line| !line.starts_with('>')).collect();
@@ -53,7 +53,7 @@ fn regions_are_those_of_samtools() {
     for region in &typed {
         let ours = index.region(region).map(|region| index.bases(&region.contig, region.range).expect("bases"));
         match (ours, samtools(at, region)) {
-            // Samtools takes it for ambiguous although the second reading is no interval.
+            // Samtools reports an ambiguity although the second reading is not an interval.
             (Ok(bases), None) if region == "c:x" => assert_eq!(bases.len(), 50),
             (Ok(bases), theirs) => {
                 assert_eq!(Some(bases), theirs, "{region}");
@@ -67,7 +67,7 @@ fn regions_are_those_of_samtools() {
 }
 
 #[test]
-fn what_is_no_region_is_said_at_once() {
+fn wrong_regions_are_errors_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
     drop(genome(at));
@@ -79,7 +79,7 @@ fn what_is_no_region_is_said_at_once() {
     query("chrr1:1-5").failed(3, &["did you mean chr1"]);
     assert!(query("chr1:190-1000").fine().out.contains("\nchr1:190-200\t11\t"));
     assert!(query("{a:1-5}:-3").fine().out.contains("\na:1-5:1-3\t3\t"));
-    // A name of any length is looked at in no time, and not printed whole.
+    // A name of any length is checked fast, and printed shortened.
     let long = "x".repeat(60_000);
     for region in [long.clone(), format!("{long}:1-5"), format!("{{{long}}}:1-5"), format!("chr1:{long}")] {
         let ran = query(&region).failed(3, &["xxx…"]);
@@ -90,7 +90,7 @@ fn what_is_no_region_is_said_at_once() {
 }
 
 #[test]
-fn names_longer_than_any_are_near_to_none() {
+fn very_long_names_are_similar_to_none() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
     let name = "n".repeat(60_000);

@@ -1,4 +1,4 @@
-// Does in the report what a reader does, and writes what is seen then in place of the page.
+// Operates the report as a reader does, and then replaces the page by what it saw, as JSON.
 addEventListener("load", () => {
   const seen = {};
   const all = selector => [...document.querySelectorAll(selector)];
@@ -45,9 +45,9 @@ addEventListener("load", () => {
   seen.second = shown();
   seen.drawn = all("#zoom path").length;
   seen.wrong = wrong;
-  const told = document.createElement("pre");
-  told.id = "told";
+  const results = document.createElement("pre");
+  results.id = "results";
   // As JSON without what HTML has its own way of writing.
-  told.textContent = JSON.stringify(seen).replace(/[<>&]/g, c => "\\u00" + c.charCodeAt(0).toString(16));
-  document.body.replaceChildren(told);
+  results.textContent = JSON.stringify(seen).replace(/[<>&]/g, c => "\\u00" + c.charCodeAt(0).toString(16));
+  document.body.replaceChildren(results);
 });

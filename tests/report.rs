@@ -1,4 +1,4 @@
-//! The report of `detect` in a browser: what it shows, sorts, filters and zooms.
+//! Opens the report of `detect` in a browser, sorts, filters and zooms.
 
 mod common;
 
@@ -14,7 +14,7 @@ fn chromium() -> Option<Command> {
     common::one_of(&["chromium", "chromium-browser", "google-chrome"])
 }
 
-/// What the reader saw in a window of some width.
+/// The results of the script that operates the page, in a window of some width.
 fn seen(chromium: &mut Command, at: &Path, width: u32, dark: bool) -> serde_json::Value {
     let report = fs::read_to_string(at.join("out/report.html")).expect("written");
     let watch =
@@ -41,9 +41,9 @@ fn seen(chromium: &mut Command, at: &Path, width: u32, dark: bool) -> serde_json
         .output()
         .expect("it runs");
     let page = String::from_utf8_lossy(&output.stdout).into_owned();
-    let told = page.split_once("<pre id=\"told\">").and_then(|(_, rest)| rest.split_once("</pre>"));
-    let (told, _) = told.unwrap_or_else(|| panic!("the script failed: {page}\n{output:?}"));
-    serde_json::from_str(told).expect("JSON")
+    let results = page.split_once("<pre id=\"results\">").and_then(|(_, rest)| rest.split_once("</pre>"));
+    let (results, _) = results.unwrap_or_else(|| panic!("the script failed: {page}\n{output:?}"));
+    serde_json::from_str(results).expect("JSON")
 }
 
 #[test]

@@ -6,12 +6,11 @@ mod common;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use common::{
     Contig, FILES, PLAIN, Ran, bytes_of, calls, command, ended, fasta, faulty, has_faults, listing, quick_folder,
-    repetitive_genome, run, skip,
+    repetitive_genome, resumed, run, skip, stopped,
 };
 
 const TARGET: &str = "g.reprise";
@@ -31,24 +30,6 @@ fn folder() -> tempfile::TempDir {
         fs::write(folder.path().join("precious").join(name), "years of work").expect("written");
     }
     folder
-}
-
-/// Waits until a child has stopped itself.
-fn waits_for_stop(child: &Child) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let stat = || fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
-    while !stat().contains(") T ") {
-        assert!(Instant::now() < deadline, "it does not stop: {}", stat());
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// Lets a child that has stopped itself go on to its end.
-#[track_caller]
-fn goes_on(child: Child) -> Ran {
-    let sent = Command::new("kill").args(["-CONT", &child.id().to_string()]).status().expect("kill is there");
-    assert!(sent.success());
-    ended(child)
 }
 
 /// Files that a careless sweep would delete.
@@ -340,10 +321,9 @@ fn a_file_that_comes_meanwhile_stays() {
     let at = folder.path();
     run(at, &BUILD).fine();
     let force = ["build-index", "g.fa", "-o", TARGET, "-k", "11", "-q", "--force"];
-    let child = faulty(at, &force, "stop rename 1").spawn().expect("the program starts");
-    waits_for_stop(&child);
+    let child = stopped(faulty(at, &force, "stop rename 1"));
     fs::write(at.join(TARGET).join("notes.txt"), "mine").expect("written");
-    let ran = goes_on(child);
+    let ran = resumed(child);
     let kept = [at.join(TARGET).join("notes.txt"), at.join(BUILDING).join("bundle/notes.txt")];
     assert!(kept.iter().any(|path| fs::read(path).is_ok_and(|text| text == b"mine")), "{ran:?}");
 }
@@ -511,18 +491,16 @@ fn a_file_that_came_meanwhile_is_not_replaced() {
     let folder = folder();
     let at = folder.path();
     run(at, &BUILD).fine();
-    let child = faulty(at, &["dump", TARGET, "-o", "rows.tsv"], "stop sync 1").spawn().expect("the program starts");
-    waits_for_stop(&child);
+    let child = stopped(faulty(at, &["dump", TARGET, "-o", "rows.tsv"], "stop sync 1"));
     fs::write(at.join("rows.tsv"), "first").expect("written");
-    goes_on(child).failed(2, &["rows.tsv exists already"]);
+    resumed(child).failed(2, &["rows.tsv exists already"]);
     assert_eq!(fs::read(at.join("rows.tsv")).expect("there"), b"first");
     assert_eq!(listing(at), ["g.fa", TARGET, "lib.fa", "other.fa", "precious", "rows.tsv"]);
     // Without an atomic rename of the file system the answer is the same.
     fs::remove_file(at.join("rows.tsv")).expect("there");
-    let child = faulty(at, &["dump", TARGET, "-o", "rows.tsv"], "EINVAL rename 1;stop sync 1").spawn().expect("starts");
-    waits_for_stop(&child);
+    let child = stopped(faulty(at, &["dump", TARGET, "-o", "rows.tsv"], "EINVAL rename 1;stop sync 1"));
     fs::write(at.join("rows.tsv"), "first").expect("written");
-    goes_on(child).failed(2, &["rows.tsv exists already"]);
+    resumed(child).failed(2, &["rows.tsv exists already"]);
     ended(faulty(at, &["dump", TARGET, "-o", "more.tsv"], "EINVAL rename 1").spawn().expect("starts")).fine();
 }
 
@@ -672,11 +650,10 @@ fn detect_sweeps_nothing_that_is_still_written() {
     for name in ["repeats.bed", "mine.tsv"] {
         let path = format!("out/{name}");
         let dump = ["dump", TARGET, "-o", &path];
-        let child = faulty(at, &dump, "stop sync 1").spawn().expect("the program starts");
-        waits_for_stop(&child);
+        let child = stopped(faulty(at, &dump, "stop sync 1"));
         let ran = detect(at, &[]);
         assert!(ran.code == 0, "{ran:?}");
-        let ran = goes_on(child);
+        let ran = resumed(child);
         if name == "mine.tsv" {
             ran.fine();
             assert!(at.join("out/mine.tsv").exists());

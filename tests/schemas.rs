@@ -1,5 +1,5 @@
-//! Every JSON that the program prints is as its schema says, every schema is of something that it prints, and the schemas are tight: a
-//! member that is missing, misspelt or new fails.
+//! Validates every JSON output against its schema, checks that every schema is used, and that schemas are strict: a
+//! missing, misspelt or new member fails.
 
 mod common;
 
@@ -33,7 +33,7 @@ impl Retrieve for Beside {
     }
 }
 
-/// All schemas by name, `query-kmer-row` for `query-kmer-row.schema.json`, and those that something was checked by.
+/// All schemas by name, `query-kmer-row` for `query-kmer-row.schema.json`, and the names of those that were used.
 struct Schemas {
     all: BTreeMap<String, Value>,
     used: RefCell<BTreeSet<String>>,
@@ -52,7 +52,7 @@ impl Schemas {
         jsonschema::options().with_retriever(Beside).build(schema).expect("a schema")
     }
 
-    /// Asserts that all values are as a schema says.
+    /// Asserts that all values are valid by a schema.
     #[track_caller]
     fn check(&self, name: &str, values: &[Value]) {
         let validator = self.validator(name);
@@ -68,7 +68,7 @@ impl Schemas {
 
 /// Every JSON output of the program.
 #[test]
-fn every_json_output_is_as_its_schema_says() {
+fn every_json_output_is_valid() {
     let schemas = Schemas::read();
     let bench = Bench::new(41, 30_000, 11, &[]);
     let at = bench.at();
@@ -123,13 +123,13 @@ fn every_json_output_is_as_its_schema_says() {
     let runs = Ran { code: 0, out: String::from_utf8(runs).expect("UTF-8"), err: String::new() };
     schemas.check("query-run-row", &runs.json_lines());
 
-    // Memory, on standard error and in a file, with a plan and without.
+    // Memory reports, on standard error and in a file, with a plan and without.
     let ran_with_report = ran("build-index g.fa -o m.reprise -q --json --memory-report");
     schemas.check("memory-report", &[serde_json::from_str(&ran_with_report.err).expect("JSON")]);
     ran("verify g.reprise --json --memory-report=memory.json");
     schemas.check("memory-report", &[parsed(&at.join("memory.json"))]);
 
-    // Repeats, of a genome that has some of many kinds.
+    // Repeats, in a genome with many kinds.
     object("simulate-summary", "simulate -o sim --seed 7 --bases 150000 --families 5 --divergence 1-12 --json");
     ran("build-index sim/genome.fa -o r.reprise -q");
     rows("annotate-row", "annotate r.reprise --library sim/library.fa --formats jsonl");
@@ -169,7 +169,7 @@ fn every_part<'s>(schema: &'s Value, each: &mut impl FnMut(&'s Value)) {
 }
 
 #[test]
-fn schemas_are_valid_and_tight() {
+fn schemas_are_valid_and_strict() {
     let schemas = Schemas::read();
     assert!(schemas.all.len() >= 23);
     for (name, schema) in &schemas.all {

@@ -1,4 +1,4 @@
-//! A library against a genome in which every copy is known.
+//! Searches a genome in which every copy is known for a library.
 
 mod common;
 
@@ -15,7 +15,7 @@ use reprise::{Index, Silent};
 /// A planted copy: contig, start, end, query, strand, start and end in the query.
 type Copy = (u32, u64, u64, u32, Strand, u32, u32);
 
-/// Bases with a share of them substituted, two transitions to a transversion, and some short gaps.
+/// A copy with a share of its bases substituted, two transitions to a transversion, and some short gaps.
 fn diverged(random: &mut Random, bases: &[u8], per_mille: usize) -> Vec<u8> {
     let mut out = Vec::new();
     for &base in bases {
@@ -159,7 +159,7 @@ fn columns_are_those_of_the_bases() {
 }
 
 #[test]
-fn threads_and_stretches_change_nothing() {
+fn threads_and_regions_change_nothing() {
     let plant = plant(6, 100);
     let all = found(&plant, &SearchOptions::default());
     for threads in [1, 3] {
@@ -167,7 +167,7 @@ fn threads_and_stretches_change_nothing() {
         assert_eq!(pool.install(|| found(&plant, &SearchOptions::default())), all);
     }
     assert!(all.is_sorted_by_key(|a| a.place()));
-    // A stretch that ends between two copies holds the copies before it; one that ends within a copy cuts it.
+    // A region that ends between two copies has the copies before it; one that ends within a copy cuts it.
     let copy = &plant.copies[3];
     let middle = (copy.1 + copy.2) / 2;
     let within =
@@ -183,7 +183,7 @@ fn threads_and_stretches_change_nothing() {
 }
 
 #[test]
-fn units_of_a_tandem_repeat_are_aligned_apart_where_asked() {
+fn units_of_a_tandem_repeat_are_aligned_separately_if_requested() {
     let mut random = Random(9);
     let unit = random.bases(60);
     let mut letters = random.bases(3000);
@@ -215,7 +215,7 @@ fn too_little_memory_is_an_error() {
     assert_eq!(error.exit_code(), 5);
 }
 
-/// Bases of which all but a few are one of two.
+/// Bases of which most are one of two letters.
 fn of_two(random: &mut Random, [first, second]: [u8; 2], length: usize) -> Vec<u8> {
     let letter = |random: &mut Random| match random.below(100) {
         0..60 => first,
@@ -226,7 +226,7 @@ fn of_two(random: &mut Random, [first, second]: [u8; 2], length: usize) -> Vec<u
 }
 
 #[test]
-fn stretches_of_few_letters_are_no_copies_of_each_other() {
+fn low_complexity_sequences_do_not_match_each_other() {
     let mut random = Random(41);
     let mut genome = Vec::new();
     for _ in 0..60 {
@@ -235,7 +235,7 @@ fn stretches_of_few_letters_are_no_copies_of_each_other() {
     }
     let mut library = Library::default();
     library.push("rich in A and C", of_two(&mut random, *b"AC", 600));
-    // What is rich in A and C and indeed copied is found.
+    // A real copy that is rich in A and C is found.
     let element = of_two(&mut random, *b"AC", 500);
     library.push("element", element.clone());
     genome.extend(diverged(&mut random, &element, 60));
@@ -250,7 +250,7 @@ fn stretches_of_few_letters_are_no_copies_of_each_other() {
 }
 
 #[test]
-fn nothing_is_found_where_there_is_nothing() {
+fn a_genome_without_copies_has_no_alignments() {
     let mut plant = plant(8, 100);
     plant.library = Library::default();
     assert!(found(&plant, &SearchOptions::default()).is_empty());

@@ -1,4 +1,4 @@
-//! `reprise simulate`: what it writes is whole, true and the same each time.
+//! `reprise simulate` writes complete and true files, the same each time.
 
 mod common;
 
@@ -47,7 +47,7 @@ fn the_truth_is_true_and_the_bytes_are_the_same() {
         words += read.windows(12).count();
         shared += read.windows(12).filter(|word| known.contains(word)).count();
     }
-    // Of words of 12 bases 28 % are unchanged at 10 % divergence, and by chance one in thousands.
+    // At 10 % divergence 28 % of 12-mers are unchanged; by chance one in thousands matches.
     assert!(words > 40_000 && shared * 4 > words, "{shared} of {words}");
     for row in summary.lines().skip(1) {
         let fields: Vec<&str> = row.split('\t').collect();

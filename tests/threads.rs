@@ -1,4 +1,4 @@
-//! Proves that `-t` is kept: the threads of the program are counted by name while it runs.
+//! Tests that `-t` is kept, by counting the threads of the program by name while it runs.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use common::Random;
 
-/// Threads that mostly wait, beside the main one and the `-t` workers; docs/architecture.md lists them. There are two
-/// syncers, and no progress where standard error is no terminal.
+/// Threads that mostly wait, without the main one and the `-t` workers; docs/architecture.md lists them. There are two
+/// syncers, and no progress if standard error is not a terminal.
 const HELPERS: [&str; 5] = ["reader", "writer", "syncer", "monitor", "signals"];
 
 /// Names of the threads of a process now, and how many have each.
 fn threads(child: &Child) -> BTreeMap<String, usize> {
     let mut names = BTreeMap::new();
-    // The process may be about to end: then there is nothing to count.
+    // The process may be ending: then there is nothing to count.
     for task in fs::read_dir(format!("/proc/{}/task", child.id())).into_iter().flatten().flatten() {
         if let Ok(name) = fs::read_to_string(task.path().join("comm")) {
             *names.entry(name.trim().to_owned()).or_default() += 1;
@@ -27,8 +27,8 @@ fn threads(child: &Child) -> BTreeMap<String, usize> {
     names
 }
 
-/// Runs the program, feeds it `input` in pieces, the last ones only when all workers were seen, and looks at its threads all
-/// the while.
+/// Runs the program, writes `input` to it in pieces, the last ones only when all workers were seen, and counts its
+/// threads meanwhile.
 fn check(arguments: &[&str], threads_allowed: usize, input: &[u8]) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_reprise"))
         .args(arguments)
@@ -45,20 +45,20 @@ fn check(arguments: &[&str], threads_allowed: usize, input: &[u8]) {
         let is_known = |name: &str| name == "reprise" || name.starts_with("worker-") || HELPERS.contains(&name);
         assert!(now.keys().all(|name| is_known(name)), "{arguments:?}: {now:?}");
         assert!(now.values().sum::<usize>() <= 1 + threads_allowed + 6, "{arguments:?}: {now:?}");
-        // Each worker has a name of its own; a thread that has just begun bears that of the one that started it.
+        // Each worker has its own name; a new thread still has the name of the thread that started it.
         workers.extend(now.keys().filter(|name| name.starts_with("worker-")).cloned());
         let working = now.keys().filter(|name| name.starts_with("worker-")).count();
         seen = seen.max(working);
         assert!(working <= threads_allowed, "{arguments:?}: {now:?}");
         working
     };
-    // A process that has just begun still bears the name of this one.
+    // A new process still has the name of this one.
     while !threads(&child).contains_key("reprise") {
         std::thread::yield_now();
     }
     let (first, last) = input.split_at(input.len() / 2);
     stdin.write_all(first).expect("reads");
-    // The pipe is open, so the program cannot be done.
+    // The pipe is open, so the program cannot have ended.
     let deadline = Instant::now() + Duration::from_secs(60);
     while look(&child) < threads_allowed && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(1));
@@ -80,7 +80,7 @@ fn check(arguments: &[&str], threads_allowed: usize, input: &[u8]) {
 }
 
 #[test]
-fn no_more_threads_work_than_were_asked_for() {
+fn no_more_threads_work_than_requested() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name).to_str().expect("is text").to_owned();
     let mut fasta = b">c\n".to_vec();

@@ -1,6 +1,6 @@
 //! Random genomes and their indexes, for all benchmarks.
 
-// Each benchmark uses a part of this.
+// Each benchmark uses only some of this.
 #![allow(dead_code)]
 
 use std::fs::File;
@@ -37,7 +37,7 @@ impl Random {
     }
 }
 
-/// Random bases of which about a fifth are copies of 50 repeat families, a base in ten changed.
+/// Random bases; about a fifth are copies of 50 repeat families, 10 % diverged.
 pub fn genome(bases: usize, seed: u64) -> Vec<u8> {
     let mut random = Random(seed);
     let mut out: Vec<u8> = (0..bases).map(|_| b"ACGT"[random.below(4)]).collect();
@@ -82,7 +82,7 @@ pub fn measuring() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
-/// The genome to measure on: C. elegans where it is found, else 20 Mb of seeded sequence.
+/// The genome to measure: C. elegans if it is found, else 20 Mb of seeded sequence.
 pub fn find_genome(folder: &Path) -> Result<PathBuf, Failure> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     let data = std::env::var_os("REPRISE_DATA").map_or(beside, PathBuf::from);

@@ -1,13 +1,11 @@
-//! Families as FASTA, as REPrise's `.reprof`, as a table and as JSON lines.
-
-use std::fmt::Write;
+//! The formats of a library of families, and the numbers of a search for them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::families::{FamilyStatistics, LeftOut};
-use crate::formats::json_line;
+use crate::formats::{fasta, jsonl, tsv};
 
-/// What a search for families came to, and what was left out and why.
+/// The numbers of a search for families: what it found, what it rejected and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FamiliesSummary {
     /// Families found.
@@ -20,7 +18,7 @@ pub struct FamiliesSummary {
     pub genome_bases: u64,
     /// Drafts that discovery made.
     pub drafts: u64,
-    /// Stretches of too few copies, or in one place only, of which no draft was made.
+    /// Candidates with too few copies, or all in one place, that made no draft.
     pub drafts_left_out: u64,
     /// Rounds of refinement.
     pub rounds: u64,
@@ -34,8 +32,8 @@ pub enum FamilyFormat {
     /// FASTA with `>family_id#class length= copies= full_length= divergence= seed=`, as RepeatMasker takes it.
     #[default]
     Fasta,
-    /// FASTA with the headers of REPrise's `.reprof`: `seedfreq` and `Seed` are the most frequent k-mer of the consensus, `elementfreq`
-    /// the copies.
+    /// FASTA with the headers of REPrise's `.reprof`: `seedfreq` and `Seed` are the most frequent k-mer of the
+    /// consensus, `elementfreq` the copies.
     Reprof,
     /// A row for each family, without its consensus.
     Tsv,
@@ -43,70 +41,13 @@ pub enum FamilyFormat {
     JsonLines,
 }
 
-/// Bases in a line of FASTA.
-const WIDTH: usize = 80;
-
 /// The text of families in a format.
 pub fn families(families: &[FamilyStatistics], format: FamilyFormat) -> Vec<u8> {
-    let mut text = String::new();
     match format {
-        FamilyFormat::JsonLines => {
-            let mut out = Vec::new();
-            families.iter().for_each(|family| json_line(&mut out, family));
-            return out;
-        }
-        FamilyFormat::Fasta => {
-            for f in families {
-                let _ = writeln!(
-                    text,
-                    ">{}#{} length={} copies={} full_length={} divergence={:.2} seed={}",
-                    f.name, f.class, f.length, f.copies, f.full_length_copies, f.divergence, f.seed
-                );
-                lines(&mut text, &f.consensus);
-            }
-        }
-        FamilyFormat::Reprof => {
-            for (number, f) in families.iter().enumerate() {
-                let _ = writeln!(
-                    text,
-                    ">R={number}, seedfreq={}, elementfreq={}, length={}, Seed={}",
-                    f.kmer_frequency, f.copies, f.length, f.kmer
-                );
-                lines(&mut text, &f.consensus);
-            }
-        }
-        FamilyFormat::Tsv => {
-            text.push_str(
-                "#name\tclass\tlength\tcopies\tfull_length_copies\tbases\tdivergence\tseed\tkmer\tkmer_frequency\ttandem\tterminal_repeat\tevidence\n",
-            );
-            for f in families {
-                let _ = writeln!(
-                    text,
-                    "{}\t{}\t{}\t{}\t{}\t{}\t{:.2}\t{}\t{}\t{}\t{}\t{}\t{}",
-                    f.name,
-                    f.class,
-                    f.length,
-                    f.copies,
-                    f.full_length_copies,
-                    f.bases,
-                    f.divergence,
-                    f.seed,
-                    f.kmer,
-                    f.kmer_frequency,
-                    f.tandem,
-                    f.terminal_repeat,
-                    f.evidence
-                );
-            }
-        }
-    }
-    text.into_bytes()
-}
-
-fn lines(text: &mut String, letters: &str) {
-    for line in letters.as_bytes().chunks(WIDTH) {
-        text.extend(line.iter().map(|&letter| char::from(letter)));
-        text.push('\n');
+        FamilyFormat::Fasta => fasta::families(families),
+        FamilyFormat::Reprof => fasta::reprof(families),
+        FamilyFormat::Tsv => tsv::families(families),
+        FamilyFormat::JsonLines => jsonl::families(families),
     }
 }
 

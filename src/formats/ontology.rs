@@ -1,11 +1,13 @@
-//! Classes of repeats as libraries name them, as terms of the Sequence Ontology (<http://www.sequenceontology.org>).
+//! GFF3 needs terms of the Sequence Ontology (<http://www.sequenceontology.org>), but every library names its classes
+//! after its own system. This module maps one to the other.
 //!
-//! Terms are those of orders, which every version of the ontology has. The systems of names: RepeatMasker and Dfam
-//! (`LTR/ERVK`, `DNA/hAT-Ac`), the three letters of Wicker et al. (Nat. Rev. Genet. 8 (2007) 973; `RLC`, `DTA`), EDTA (`DNA/DTA`,
-//! `MITE/DTT`, `TIR/hAT`), REXdb (`Class_I::LTR::Ty1_copia::Ale`), MCHelper (`CLASSI/LTR/COPIA`), HiTE, REPET (`RLX-comp`), and the
-//! names of the ontology itself.
+//! Terms are those of orders, which every version of the ontology has. The systems: RepeatMasker and Dfam (`LTR/ERVK`,
+//! `DNA/hAT-Ac`), the three letters of Wicker et al. (Nat. Rev. Genet. 8 (2007) 973; `RLC`, `DTA`), EDTA (`DNA/DTA`,
+//! `MITE/DTT`, `TIR/hAT`), REXdb (`Class_I::LTR::Ty1_copia::Ale`), MCHelper (`CLASSI/LTR/COPIA`), HiTE, REPET
+//! (`RLX-comp`), and the names of the ontology itself.
 
-/// What decides wherever it is a word of a class: it may stand under another order (`DNA/Helitron`, `LINE/Penelope`).
+/// Words that decide wherever they occur in a class, because libraries list them under other orders (`DNA/Helitron`,
+/// `LINE/Penelope`).
 const DECISIVE: &[(&str, &[&str])] = &[
     ("helitron", &["helitron", "rc"]),
     ("MITE", &["mite", "mites"]),
@@ -14,7 +16,7 @@ const DECISIVE: &[(&str, &[&str])] = &[
     ("retrotransposon", &["dirs", "ngaro", "viper"]),
 ];
 
-/// Orders, satellites and what is like them: the first part of a class that begins so.
+/// Orders and satellites: names with which a part of a class begins.
 const ORDERS: &[(&str, &[&str])] = &[
     ("LTR_retrotransposon", &["ltr"]),
     ("non_LTR_retrotransposon", &["nonltr", "non_ltr", "non-ltr"]),
@@ -36,7 +38,7 @@ const ORDERS: &[(&str, &[&str])] = &[
     ("low_complexity_region", &["low_complexity"]),
 ];
 
-/// What is copied of genes: the whole of a part of a class, since elements are named after them too.
+/// Genes that are copied: names that are a whole part of a class, because elements are named after genes too.
 const GENES: &[(&str, &[&str])] = &[
     ("rRNA", &["rrna", "rdna"]),
     ("tRNA", &["trna"]),
@@ -46,7 +48,7 @@ const GENES: &[(&str, &[&str])] = &[
     ("ncRNA", &["rna", "ncrna"]),
 ];
 
-/// Superfamilies that stand alone or under a class.
+/// Superfamilies, as the only part of a class or under an order.
 const SUPERFAMILIES: &[(&str, &[&str])] = &[
     (
         "LTR_retrotransposon",
@@ -121,7 +123,7 @@ const SUPERFAMILIES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Classes, where nothing below them is known.
+/// Classes without an order.
 const CLASSES: &[(&str, &[&str])] = &[
     (
         "retrotransposon",
@@ -131,15 +133,15 @@ const CLASSES: &[(&str, &[&str])] = &[
     ("transposable_element", &["te", "transposable_element", "transposon"]),
 ];
 
-/// Term of the Sequence Ontology for a family and its class. A `?` behind a part of a class is the doubt of whoever classified
-/// it, and no other class.
+/// Term of the Sequence Ontology for a family and its class. A `?` behind a part of a class marks it as doubtful and is
+/// ignored.
 pub(crate) fn ontology_term(family: &str, class: &str) -> &'static str {
     fn parts(class: &str) -> impl Iterator<Item = &str> {
         class.split(['/', ':', '|', ';', ',']).map(|part| part.trim_end_matches('?')).filter(|part| !part.is_empty())
     }
     let lower = class.to_ascii_lowercase();
     if parts(&lower).any(|part| part == "simple_repeat") {
-        // The length of the unit tells them apart, where the name has it: `(CA)n`.
+        // The unit in a name such as `(CA)n` shows its length; microsatellites have units below 10 bases.
         return match family.strip_prefix('(').and_then(|name| name.strip_suffix(")n")).map(str::len) {
             Some(..10) => "microsatellite",
             Some(_) => "minisatellite",
@@ -206,31 +208,35 @@ mod tests {
         for (term, classes) in [
             (
                 "LTR_retrotransposon",
-                "LTR LTR? LTR/Gypsy LTR/Copia? LTR/ERVK LTR/ERVL-MaLR LTR?/ERV? LTR/Caulimovirus LTR/RLC LTR/TRIM LTR/Pao \
-                 CLASSI/LTR/COPIA CLASSI/LTR/BELPAO CLASSI/TRIM Class_I/LTR/Ty3_gypsy/chromovirus Class_I::LTR::Ty1_copia::Ale \
-                 ClassI|LTR|Ty1/copia|Ale Class_I|LTR|Ty3/gypsy|non-chromovirus|OTA|Athila RLX RLG RLC-comp RLX_family1 \
-                 RXX-LARD Copia Gypsy HERV Gypsy_LTR_retrotransposon Bel_Pao_LTR_retrotransposon TRIM \
-                 Evirus/endogenous_retrovirus",
+                "LTR LTR? LTR/Gypsy LTR/Copia? LTR/ERVK LTR/ERVL-MaLR LTR?/ERV? LTR/Caulimovirus LTR/RLC LTR/TRIM \
+                 LTR/Pao CLASSI/LTR/COPIA CLASSI/LTR/BELPAO CLASSI/TRIM Class_I/LTR/Ty3_gypsy/chromovirus \
+                 Class_I::LTR::Ty1_copia::Ale ClassI|LTR|Ty1/copia|Ale \
+                 Class_I|LTR|Ty3/gypsy|non-chromovirus|OTA|Athila RLX RLG RLC-comp RLX_family1 RXX-LARD Copia Gypsy HERV Gypsy_LTR_retrotransposon \
+                 Bel_Pao_LTR_retrotransposon TRIM Evirus/endogenous_retrovirus",
             ),
             (
                 "LINE_element",
-                "LINE LINE/L1 LINE? LINE/RIL nonLTR/RIL RIL RIX L1 CR1-Zenon Class_I|LINE L1_LINE_retrotransposon LINE/I",
+                "LINE LINE/L1 LINE? LINE/RIL nonLTR/RIL RIL RIX L1 CR1-Zenon Class_I|LINE L1_LINE_retrotransposon \
+                 LINE/I",
             ),
             (
                 "SINE_element",
-                "SINE SINE/Alu SINE?/tRNA SINE/tRNA-RTE SINE2/tRNA SINE/5S RST RSX-comp CLASSI/SINE Alu tRNA_SINE_retrotransposon?",
+                "SINE SINE/Alu SINE?/tRNA SINE/tRNA-RTE SINE2/tRNA SINE/5S RST RSX-comp CLASSI/SINE Alu \
+                 tRNA_SINE_retrotransposon?",
             ),
             (
                 "DNA_transposon",
-                "DNA DNA? DNA/hAT-Ac DNA/TIR/hAT DNA/DTA DNA/TcMar-Tigger DNA/Crypton-V DNA/Maverick DNA/P DNA/CMC-EnSpm TIR/hAT \
-                 TIR/EnSpm_CACTA DTX DTX-incomp-chim DYC DMM DNAauto/CACTA DNAnona/MULEtir hAT hAT-Ac Tc1-Mariner Mutator CLASSII/TIR \
-                 CLASSII/TIR/TC1MARINER CLASSII/CRYPTON Class_II/Subclass_1/TIR/MuDR_Mutator Class_II|Subclass_1|TIR Class_II CLASSII \
+                "DNA DNA? DNA/hAT-Ac DNA/TIR/hAT DNA/DTA DNA/TcMar-Tigger DNA/Crypton-V DNA/Maverick DNA/P \
+                 DNA/CMC-EnSpm TIR/hAT TIR/EnSpm_CACTA DTX DTX-incomp-chim DYC DMM DNAauto/CACTA DNAnona/MULEtir hAT \
+                 hAT-Ac Tc1-Mariner Mutator CLASSII/TIR CLASSII/TIR/TC1MARINER CLASSII/CRYPTON \
+                 Class_II/Subclass_1/TIR/MuDR_Mutator Class_II|Subclass_1|TIR Class_II CLASSII \
                  Tc1_Mariner_TIR_transposon terminal_inverted_repeat_element DNA_transposon",
             ),
             ("MITE", "MITE MITE/DTT DNA/MITE TIR/MITE CLASSII/MITE DXX-MITE"),
             (
                 "helitron",
-                "RC/Helitron RC DNA/Helitron Helitron nonTIR/helitron DHH DHX-comp Class_II/Subclass_2/Helitron CLASSII/HELITRON Unknown/Helitron-2",
+                "RC/Helitron RC DNA/Helitron Helitron nonTIR/helitron DHH DHX-comp Class_II/Subclass_2/Helitron \
+                 CLASSII/HELITRON Unknown/Helitron-2",
             ),
             (
                 "non_LTR_retrotransposon",
@@ -238,7 +244,8 @@ mod tests {
             ),
             (
                 "retrotransposon",
-                "Retroposon Retroposon/SVA Retroposon/L1-dep LTR/DIRS CLASSI/DIRS RYD RXX Class_I CLASSI Class_I|pararetrovirus YR/unknown",
+                "Retroposon Retroposon/SVA Retroposon/L1-dep LTR/DIRS CLASSI/DIRS RYD RXX Class_I CLASSI \
+                 Class_I|pararetrovirus YR/unknown",
             ),
             ("satellite_DNA", "Satellite Satellite/centr Satellite/telo knob/knob180 satellite_DNA"),
             ("centromeric_repeat", "Cent/CentC centromeric_repeat"),
@@ -253,7 +260,8 @@ mod tests {
             ("ncRNA", "RNA"),
             (
                 "dispersed_repeat",
-                "Unknown Unspecified Other Other/composite UNCLASSIFIED noCat ARTEFACT Segmental repeat_region NA/NA XXX ? / #",
+                "Unknown Unspecified Other Other/composite UNCLASSIFIED noCat ARTEFACT Segmental repeat_region NA/NA \
+                 XXX ? / #",
             ),
         ] {
             for class in classes.split_ascii_whitespace() {
@@ -270,9 +278,12 @@ mod tests {
     /// Names of the ontology, as of 2024; genometools, which may be older, knows them all too.
     #[test]
     fn every_term_is_one_of_the_ontology() {
-        const TERMS: &str = "DNA_transposon LINE_element LTR_retrotransposon MITE SINE_element SRP_RNA centromeric_repeat \
-            dispersed_repeat helitron low_complexity_region microsatellite minisatellite ncRNA non_LTR_retrotransposon rRNA \
-            retrotransposon satellite_DNA scRNA snRNA subtelomere tRNA tandem_repeat telomeric_repeat transposable_element";
+        const TERMS: &str = "DNA_transposon LINE_element LTR_retrotransposon MITE SINE_element SRP_RNA \
+        centromeric_repeat \
+            dispersed_repeat helitron low_complexity_region microsatellite minisatellite ncRNA \
+            non_LTR_retrotransposon rRNA \
+            retrotransposon satellite_DNA scRNA snRNA subtelomere tRNA tandem_repeat telomeric_repeat \
+            transposable_element";
         for (term, _) in [DECISIVE, ORDERS, SUPERFAMILIES, GENES, CLASSES].concat() {
             assert!(TERMS.split_ascii_whitespace().any(|known| known == term), "{term}");
         }

@@ -1,3 +1,5 @@
+//! Alignments as PAF (<https://github.com/lh3/miniasm/blob/master/PAF.md>), which tools for long alignments read.
+
 use std::io::Write;
 
 use crate::align::{Alignment, Library, OperationKind};
@@ -5,24 +7,24 @@ use crate::families::AlignedPair;
 use crate::genome::Contig;
 use crate::kmer::KmerCodec;
 
-/// Appends an alignment as a line of PAF (<https://github.com/lh3/miniasm/blob/master/PAF.md>) with the score (`AS`), the E-value
-/// (`ev`), the share of columns that are no match (`dv`) and the columns (`cg`). Mapping quality is 255, missing: copies of a repeat
-/// are all as right.
+/// Appends an alignment as a line of PAF with the score (`AS`), the E-value (`ev`), the share of columns that do not
+/// match (`dv`) and the CIGAR (`cg`). Mapping quality is 255, missing, because no copy of a repeat is more correct than
+/// another.
 pub fn paf_row(alignment: &Alignment, library: &Library, contigs: &[Contig], out: &mut Vec<u8>) {
     let query = alignment.query as usize;
-    columns(alignment, library.name(query), library.sequence(query).len() as u64, contigs, out);
+    push_columns(alignment, library.name(query), library.sequence(query).len() as u64, contigs, out);
     out.push(b'\n');
 }
 
-/// Appends two places of the genome that align, in the same way, with the k-mer that led to them (`sd`).
+/// Appends an alignment of two regions of the genome in the same way, with the k-mer that seeded it (`sd`).
 pub fn pair_row(pair: &AlignedPair, codec: &KmerCodec, contigs: &[Contig], out: &mut Vec<u8>) {
     let first = &contigs[pair.alignment.query as usize];
-    columns(&pair.alignment, &first.name, first.length, contigs, out);
+    push_columns(&pair.alignment, &first.name, first.length, contigs, out);
     let _ = writeln!(out, "\tsd:Z:{}", codec.decode(pair.seed));
 }
 
-/// A line without its end.
-fn columns(a: &Alignment, name: &str, length: u64, contigs: &[Contig], out: &mut Vec<u8>) {
+/// Appends a line without its end.
+fn push_columns(a: &Alignment, name: &str, length: u64, contigs: &[Contig], out: &mut Vec<u8>) {
     let contig = &contigs[a.contig as usize];
     let columns = a.counts.pairs() + a.counts.unknown + a.counts.inserted + a.counts.deleted;
     // Writing into a Vec cannot fail.
@@ -44,7 +46,7 @@ fn columns(a: &Alignment, name: &str, length: u64, contigs: &[Contig], out: &mut
         a.counts.difference(),
     );
     for operation in &a.operations {
-        // PAF sees the genome as what the query was made from.
+        // CIGAR calls bases that only the genome has deletions of the query.
         let letter = match operation.kind {
             OperationKind::Pair => 'M',
             OperationKind::Insertion => 'D',

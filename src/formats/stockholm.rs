@@ -1,15 +1,19 @@
+//! Seed alignments of families in Stockholm format, from which Dfam and HMMER build models.
+
 use std::io::Write;
 
 use crate::families::{FamilyStatistics, SeedAlignment};
 
-/// Appends the seed alignment of a family in Stockholm format 1.0 as Dfam takes it: one block, `#=GC RF` with `x` for the columns
-/// of the consensus, rows named by contig, first and last base (1-based, last before first on the reverse strand).
+/// Appends the seed alignment of a family in Stockholm format 1.0 as Dfam reads it: one block, `#=GC RF` with `x` for
+/// the columns of the consensus, rows named by contig, first and last base (1-based, last before first on the reverse
+/// strand).
 pub fn stockholm(out: &mut Vec<u8>, family: &FamilyStatistics, alignment: &SeedAlignment) {
     let kind = match family.class.split('/').next().unwrap_or("") {
         "DNA" => "Interspersed_Repeat;Transposable_Element;Class_II_DNA_Transposition;Transposase",
         "Retroposon" => "Interspersed_Repeat;Transposable_Element;Class_I_Retrotransposition;LINE-dependent_Retroposon",
         "LTR" => {
-            "Interspersed_Repeat;Transposable_Element;Class_I_Retrotransposition;Retrotransposon;Long_Terminal_Repeat_Element"
+            "Interspersed_Repeat;Transposable_Element;Class_I_Retrotransposition;Retrotransposon;\
+             Long_Terminal_Repeat_Element"
         }
         "Satellite" => "Tandem_Repeat;Satellite",
         _ => "Interspersed_Repeat;Unknown",
@@ -17,7 +21,8 @@ pub fn stockholm(out: &mut Vec<u8>, family: &FamilyStatistics, alignment: &SeedA
     // Writing into a Vec cannot fail.
     let _ = write!(
         out,
-        "# STOCKHOLM 1.0\n#=GF ID    {}\n#=GF DE    {} bases, {} copies, {:.2} % diverged\n#=GF AU    reprise {}\n#=GF TP    {kind}\n#=GF SQ    {}\n",
+        "# STOCKHOLM 1.0\n#=GF ID    {}\n#=GF DE    {} bases, {} copies, {:.2} % diverged\n\
+         #=GF AU    reprise {}\n#=GF TP    {kind}\n#=GF SQ    {}\n",
         family.name,
         family.length,
         family.copies,
@@ -43,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_block_of_rows_of_one_width() {
+    fn an_alignment_is_one_block_of_rows_of_one_width() {
         let family = FamilyStatistics {
             name: "family-1".to_owned(),
             class: "Unknown",

@@ -1,3 +1,6 @@
+//! Annotations compressed with bgzip together with their index for tabix, so that browsers read a region of a large
+//! one. The index is made while lines are written, because it needs the position of each in the compressed file.
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +15,7 @@ use noodles_csi::binning_index::index::reference_sequence::index::{BinnedIndex, 
 use crate::fs::Output;
 use crate::{Error, Result};
 
-/// The columns of a format that say where a line belongs.
+/// The columns of a format that have the contig, start and end of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Columns {
     /// Contig, start from 0 and end are the first three.
@@ -21,9 +24,11 @@ pub enum Columns {
     Gff,
 }
 
-/// Bases of a contig that the bins of `.tbi` reach (<https://samtools.github.io/hts-specs/tabix.pdf>); `.csi` has it for longer ones.
-const TBI_REACH: u64 = 1 << 29;
-/// Depth of the bins of `.csi`: 2^14 times 8^7 bases, more than any contig has.
+/// Bases of the longest contig that the bins of `.tbi` cover (<https://samtools.github.io/hts-specs/tabix.pdf>).
+const MAX_TBI_CONTIG: u64 = 1 << 29;
+/// Bits of a position within the smallest bin, as in `.tbi`: 16 kb.
+const CSI_MIN_SHIFT: u8 = 14;
+/// Levels of bins of `.csi`: they cover 2^14 · 8^7 = 2^35 bases, more than any contig has.
 const CSI_DEPTH: u8 = 7;
 
 enum Bins {
@@ -31,8 +36,8 @@ enum Bins {
     Csi(Indexer<BinnedIndex>),
 }
 
-/// Lines compressed with bgzip, and their index for tabix beside them: the file's name with `.tbi`, or `.csi` where a contig is longer
-/// than 2^29 bases.
+/// A writer of lines compressed with bgzip and of their index: a file of the same name with `.tbi`, or `.csi` if a
+/// contig is longer than 2^29 bases.
 pub struct Tabix {
     lines: bgzf::io::Writer<Output>,
     index: Output,
@@ -43,16 +48,16 @@ pub struct Tabix {
 }
 
 impl Tabix {
-    /// Begins a file and its index for contigs of at most `longest` bases.
+    /// Creates a file and its index for contigs of at most `longest` bases.
     ///
     /// # Errors
     /// As [`Output::create`]'s.
     pub fn create(path: &Path, force: bool, columns: Columns, longest: u64) -> Result<Self> {
-        let far = longest > TBI_REACH;
+        let needs_csi = longest > MAX_TBI_CONTIG;
         let mut index = path.as_os_str().to_owned();
-        index.push(if far { ".csi" } else { ".tbi" });
-        let bins = match Indexer::new(14, CSI_DEPTH) {
-            Some(indexer) if far => Bins::Csi(indexer),
+        index.push(if needs_csi { ".csi" } else { ".tbi" });
+        let bins = match Indexer::new(CSI_MIN_SHIFT, CSI_DEPTH) {
+            Some(indexer) if needs_csi => Bins::Csi(indexer),
             _ => Bins::Tbi(Indexer::default()),
         };
         Ok(Self {
@@ -65,24 +70,24 @@ impl Tabix {
         })
     }
 
-    /// Writes whole lines, which are sorted by contig and start. In GFF those that begin with `#` are comments; in BED they are of
-    /// contigs that are called so.
+    /// Writes whole lines, which are sorted by contig and start. Lines of GFF that begin with `#` are comments; those
+    /// of BED are rows, because names of contigs may begin so.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn write(&mut self, text: &[u8]) -> Result<()> {
         text.split_inclusive(|&byte| byte == b'\n')
-            .try_for_each(|line| self.line(line))
+            .try_for_each(|line| self.write_line(line))
             .map_err(|e| Error::io("write", &self.path, e))
     }
 
-    fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        let before = self.lines.virtual_position();
+    fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
+        let line_start = self.lines.virtual_position();
         self.lines.write_all(line)?;
         if self.columns == Columns::Gff && line.starts_with(b"#") {
             return Ok(());
         }
-        let chunk = Chunk::new(before, self.lines.virtual_position());
+        let chunk = Chunk::new(line_start, self.lines.virtual_position());
         let invalid = || io::Error::new(io::ErrorKind::InvalidData, "a line has no contig, start and end");
         let fields: Vec<&[u8]> = line.split(|&byte| byte == b'\t').collect();
         let number = |column: usize| -> io::Result<usize> {
@@ -95,15 +100,15 @@ impl Tabix {
         };
         let position = |number: usize| Position::new(number).ok_or_else(invalid);
         let (contig, _) = self.names.insert_full(fields[0].into());
-        let place = Some((contig, position(start)?, position(end)?, true));
+        let context = Some((contig, position(start)?, position(end)?, true));
         let added = match &mut self.bins {
-            Bins::Tbi(indexer) => indexer.add_record(place, chunk),
-            Bins::Csi(indexer) => indexer.add_record(place, chunk),
+            Bins::Tbi(indexer) => indexer.add_record(context, chunk),
+            Bins::Csi(indexer) => indexer.add_record(context, chunk),
         };
         added.map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
     }
 
-    /// Writes what is left and gives both files their names.
+    /// Writes buffered lines and the index, and publishes both files together.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -111,7 +116,7 @@ impl Tabix {
         let Self { lines, mut index, path, columns, bins, names } = self;
         let contigs = names.len();
         let header = match columns {
-            // Else tabix takes rows of such contigs for comments.
+            // Tabix skips lines that begin with the comment prefix, # unless set.
             Columns::Bed if names.iter().any(|name| name.starts_with(b"#")) => {
                 Builder::bed().set_line_comment_prefix(0)
             }
@@ -122,12 +127,12 @@ impl Tabix {
         let written = match bins {
             Bins::Tbi(indexer) => {
                 let mut writer = noodles_tabix::io::Writer::new(&mut index);
-                writer.write_index(&built(indexer, header, contigs)).and_then(|()| writer.try_finish())
+                writer.write_index(&build(indexer, header, contigs)).and_then(|()| writer.try_finish())
             }
             Bins::Csi(indexer) => {
                 let mut writer = noodles_csi::io::Writer::new(&mut index);
                 writer
-                    .write_index(&built(indexer, header, contigs))
+                    .write_index(&build(indexer, header, contigs))
                     .and_then(|()| writer.into_inner().finish())
                     .map(drop)
             }
@@ -138,7 +143,7 @@ impl Tabix {
     }
 }
 
-fn built<I: reference_sequence::Index + Default>(
+fn build<I: reference_sequence::Index + Default>(
     indexer: Indexer<I>,
     header: Header,
     contigs: usize,

@@ -1,9 +1,13 @@
-//! Axes, colours and bars that all drawings share: SVG that stands alone, or in a page that holds `STYLE`, and reads in light and
-//! dark surroundings.
+//! Axes, colours and bars that all plots share. A plot is SVG for a page that has `STYLE`, or a file with the style in
+//! it, and is readable on light and dark backgrounds.
+//!
+//! SVG is written as text and not through `maud`, which writes HTML: it has no empty elements such as `<line/>`,
+//! without which a file is no XML. Every text from outside goes through `escape`; a test of the report puts markup into
+//! all names.
 
 use std::fmt::Write;
 
-/// The rules of all drawings. Everything is below the class `plot`, so that they touch nothing else of a page.
+/// The rules of all plots. All are below the class `plot`, so that they change nothing else of a page.
 pub(crate) const STYLE: &str = "\
 .plot { color: #1f2933; background: #ffffff; font: 13px system-ui, sans-serif; }
 .plot .grid { stroke: currentColor; opacity: .15; }
@@ -18,7 +22,7 @@ pub(crate) const STYLE: &str = "\
 }
 ";
 
-/// Room around what is drawn.
+/// Size of a plot and its margins, in pixels.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Frame {
     pub(crate) width: f64,
@@ -29,7 +33,7 @@ pub(crate) struct Frame {
     pub(crate) bottom: f64,
 }
 
-/// Where a mark on an axis is, as a share of it, and what it says (SVG text).
+/// A mark on an axis: its position as a share of the axis, 0 to 1, and its label (SVG text).
 pub(crate) type Tick = (f64, String);
 
 impl Default for Frame {
@@ -39,21 +43,22 @@ impl Default for Frame {
 }
 
 impl Frame {
-    /// Where a share of the horizontal axis is.
+    /// Position of a share of the horizontal axis.
     pub(crate) fn x(&self, share: f64) -> f64 {
         self.left + share * (self.width - self.left - self.right)
     }
 
-    /// Where a share of the vertical axis is.
+    /// Position of a share of the vertical axis.
     pub(crate) fn y(&self, share: f64) -> f64 {
         self.height - self.bottom - share * (self.height - self.top - self.bottom)
     }
 
-    /// Begins a drawing.
+    /// The beginning of a plot.
     pub(crate) fn begin(&self, title: &str, label: &str) -> String {
         let Self { width, height, left, .. } = self;
         format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">\n\
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
+             aria-label=\"{}\">\n\
              <text class=\"title\" x=\"{left}\" y=\"26\">{}</text>\n",
             escape(label),
             escape(title)
@@ -65,21 +70,16 @@ impl Frame {
         let (top, bottom, right) = (self.y(1.0), self.y(0.0), self.x(1.0));
         for (share, text) in x {
             let at = self.x(*share);
-            let _ = writeln!(
-                out,
-                r#"<line class="grid" x1="{at:.1}" y1="{top:.1}" x2="{at:.1}" y2="{bottom:.1}"/><text x="{at:.1}" y="{:.1}" text-anchor="middle">{text}</text>"#,
-                bottom + 19.0
-            );
+            let _ = write!(out, r#"<line class="grid" x1="{at:.1}" y1="{top:.1}" x2="{at:.1}" y2="{bottom:.1}"/>"#);
+            push_text(out, (at, bottom + 19.0), "middle", text);
+            out.push('\n');
         }
         for (share, text) in y {
             let at = self.y(*share);
-            let _ = writeln!(
-                out,
-                r#"<line class="grid" x1="{:.1}" y1="{at:.1}" x2="{right:.1}" y2="{at:.1}"/><text x="{:.1}" y="{:.1}" text-anchor="end">{text}</text>"#,
-                self.left,
-                self.left - 8.0,
-                at + 4.0
-            );
+            let left = self.left;
+            let _ = write!(out, r#"<line class="grid" x1="{left:.1}" y1="{at:.1}" x2="{right:.1}" y2="{at:.1}"/>"#);
+            push_text(out, (left - 8.0, at + 4.0), "end", text);
+            out.push('\n');
         }
         let _ = writeln!(
             out,
@@ -95,15 +95,15 @@ impl Frame {
         );
     }
 
-    /// Draws counts of several classes as bars on top of each other. `counts` are of equal lengths, one for each colour; `most` is
-    /// what the height of the frame stands for; `says` describes a bar by class, number of the count, and value.
+    /// Draws counts of several classes as stacked bars. `counts` has a list for each colour, all of one length; `max`
+    /// is the value at the top of the frame; `describe` makes the tooltip of a bar from class, column and value.
     pub(crate) fn stacked(
         &self,
         out: &mut String,
         counts: &[Vec<f64>],
         colours: &[String],
-        most: f64,
-        says: impl Fn(usize, usize, f64) -> String,
+        max: f64,
+        describe: impl Fn(usize, usize, f64) -> String,
     ) {
         let columns = counts.first().map_or(0, Vec::len);
         let mut below = vec![0.0; columns];
@@ -112,7 +112,7 @@ impl Frame {
             for (column, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0.0) {
                 let (left, right) =
                     (self.x(column as f64 / columns as f64), self.x((column + 1) as f64 / columns as f64));
-                let (low, high) = (self.y(below[column] / most), self.y((below[column] + count) / most));
+                let (low, high) = (self.y(below[column] / max), self.y((below[column] + count) / max));
                 below[column] += count;
                 let _ = writeln!(
                     out,
@@ -120,14 +120,14 @@ impl Frame {
                     left + 0.5,
                     right - left - 1.0,
                     low - high,
-                    escape(&says(class, column, count))
+                    escape(&describe(class, column, count))
                 );
             }
             out.push_str("</g>\n");
         }
     }
 
-    /// Names the classes beside their colours, in the row of the title, as many as there is room for.
+    /// Draws the legend in the line of the title, with as many classes as fit.
     pub(crate) fn legend_above(&self, out: &mut String, classes: &[String], colours: &[String]) {
         let mut x = self.left + 260.0;
         for (class, colour) in classes.iter().zip(colours) {
@@ -146,30 +146,29 @@ impl Frame {
         }
     }
 
-    /// Names the classes beside their colours, at the top right, one below the other.
+    /// Draws the legend at the top right, one class below the other.
     pub(crate) fn legend(&self, out: &mut String, classes: &[String], colours: &[String]) {
         for (row, (class, colour)) in classes.iter().zip(colours).enumerate() {
             let y = self.top + 6.0 + 18.0 * row as f64;
             let x = self.x(1.0);
-            let _ = writeln!(
-                out,
-                r#"<rect x="{:.1}" y="{:.1}" width="12" height="12" fill="{colour}"/><text x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
-                x - 12.0,
-                y,
-                x - 18.0,
-                y + 10.5,
-                escape(&shortened(class, 28))
-            );
+            let _ = write!(out, r#"<rect x="{:.1}" y="{y:.1}" width="12" height="12" fill="{colour}"/>"#, x - 12.0);
+            push_text(out, (x - 18.0, y + 10.5), "end", &escape(&shortened(class, 28)));
+            out.push('\n');
         }
     }
 }
 
-/// Ends a drawing.
+/// Appends a text at a position, of which `anchor` is the start, middle or end; `svg` is SVG text.
+pub(crate) fn push_text(out: &mut String, (x, y): (f64, f64), anchor: &str, svg: &str) {
+    let _ = write!(out, r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}">{svg}</text>"#);
+}
+
+/// The end of a plot.
 pub(crate) fn end(out: &mut String) {
     out.push_str("</svg>\n");
 }
 
-/// A drawing as a file of its own.
+/// A plot as a file of its own.
 pub(crate) fn standing_alone(svg: &str) -> String {
     match svg.split_once(">\n") {
         Some((head, rest)) => format!("{head}>\n<style>\n{STYLE}</style>\n{rest}"),
@@ -177,7 +176,7 @@ pub(crate) fn standing_alone(svg: &str) -> String {
     }
 }
 
-/// A power of ten.
+/// A power of ten as SVG text.
 pub(crate) fn power(decade: u32) -> String {
     match decade {
         0 => "1".to_owned(),
@@ -186,18 +185,18 @@ pub(crate) fn power(decade: u32) -> String {
     }
 }
 
-/// Marks from 0 to the end of an axis, at round numbers; gives the end, at or above `most`.
-pub(crate) fn linear(most: f64) -> (Vec<Tick>, f64) {
-    let most = if most > 0.0 { most } else { 1.0 };
-    let decade = 10f64.powi((most / 5.0).log10().floor() as i32);
-    let step = [1.0, 2.0, 5.0, 10.0].map(|f| f * decade).into_iter().find(|&s| s * 5.0 >= most).unwrap_or(most);
-    let steps = (most / step - 1e-9).ceil().max(1.0);
+/// Marks from 0 to the end of an axis, at round numbers, and the end, which is `max` or above.
+pub(crate) fn linear(max: f64) -> (Vec<Tick>, f64) {
+    let max = if max > 0.0 { max } else { 1.0 };
+    let decade = 10f64.powi((max / 5.0).log10().floor() as i32);
+    let step = [1.0, 2.0, 5.0, 10.0].map(|f| f * decade).into_iter().find(|&s| s * 5.0 >= max).unwrap_or(max);
+    let steps = (max / step - 1e-9).ceil().max(1.0);
     let decimals = (-step.log10().floor()).max(0.0) as usize;
     let ticks = (0..=steps as u32).map(|n| (f64::from(n) / steps, format!("{:.decimals$}", f64::from(n) * step)));
     (ticks.collect(), steps * step)
 }
 
-/// Text of XML and HTML, in quotes too.
+/// Text for XML, within quotes too.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -207,24 +206,32 @@ pub(crate) fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // Neither may hold them.
-            c if c.is_control() => out.push('\u{FFFD}'),
-            c => out.push(c),
+            c => out.push(allowed(c)),
         }
     }
     out
 }
 
-/// At most so many letters of a text.
-pub(crate) fn shortened(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most - 1).chain(['…']).collect()
+/// A character, or the replacement character for controls, which XML and HTML forbid.
+fn allowed(letter: char) -> char {
+    if letter.is_control() { '\u{FFFD}' } else { letter }
 }
 
-/// A colour for each class, as RepeatMasker writes them: a hue for each order, a shade for each of its superfamilies. All can be
-/// told from white and from black.
+/// A text without controls.
+pub(crate) fn visible(text: &str) -> String {
+    text.chars().map(allowed).collect()
+}
+
+/// A text without controls, of at most `max` letters.
+pub(crate) fn shortened(text: &str, max: usize) -> String {
+    if text.chars().count() <= max {
+        return visible(text);
+    }
+    text.chars().take(max - 1).map(allowed).chain(['…']).collect()
+}
+
+/// A colour for each class of RepeatMasker's names: a hue for each order, a shade for each of its superfamilies. All
+/// contrast with white and with black.
 pub(crate) fn colours(classes: &[String]) -> Vec<String> {
     let order = |class: &str| class.split(['/', '_', '?']).next().unwrap_or("").to_owned();
     (0..)
@@ -265,24 +272,24 @@ mod tests {
 
     #[test]
     fn axes_end_at_round_numbers() {
-        let says = |most| {
-            let (ticks, end) = linear(most);
+        let axis = |max| {
+            let (ticks, end) = linear(max);
             (ticks.iter().map(|(_, text)| text.clone()).collect::<Vec<_>>().join(" "), end)
         };
-        assert_eq!(says(0.43), ("0.0 0.1 0.2 0.3 0.4 0.5".to_owned(), 0.5));
-        assert_eq!(says(7.0), ("0 2 4 6 8".to_owned(), 8.0));
-        assert_eq!(says(100.0), ("0 20 40 60 80 100".to_owned(), 100.0));
-        assert_eq!(says(0.0).1, 1.0);
+        assert_eq!(axis(0.43), ("0.0 0.1 0.2 0.3 0.4 0.5".to_owned(), 0.5));
+        assert_eq!(axis(7.0), ("0 2 4 6 8".to_owned(), 8.0));
+        assert_eq!(axis(100.0), ("0 20 40 60 80 100".to_owned(), 100.0));
+        assert_eq!(axis(0.0).1, 1.0);
     }
 
     #[test]
-    fn texts_cannot_end_what_holds_them() {
+    fn texts_cannot_end_the_element_around_them() {
         assert_eq!(escape("<a href='x'>\"&\u{7}"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;\u{FFFD}");
         assert_eq!((shortened("abcdef", 6), shortened("abcdefg", 6)), ("abcdef".to_owned(), "abcde…".to_owned()));
     }
 
     #[test]
-    fn classes_are_told_apart() {
+    fn classes_have_different_colours() {
         let classes =
             ["LTR/Gypsy", "LTR/Copia", "LTR", "LINE/L1", "LINE/L2", "DNA/hAT", "Unknown", "other"].map(str::to_owned);
         let all = colours(&classes);

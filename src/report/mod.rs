@@ -1,105 +1,28 @@
-//! What a genome's repeats come to: `summary.json`, and the page and the drawings that are made from it.
+//! Results of `detect` for people: one page and its plots, all made from the numbers in `summary.json`.
 
 mod chart;
 mod page;
 mod plots;
-mod svg;
-
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
-use crate::annotate::AnnotationSummary;
-use crate::bundle::FileDigest;
-use crate::formats::FamiliesSummary;
+mod spectrum;
+mod summary;
 
 pub use page::report_page;
 pub use plots::{PLOTS, report_plots};
-pub use svg::spectrum_svg;
-
-/// All that is told of a run of `reprise detect`: `summary.json`, which `schema/detect-summary.schema.json` describes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DetectSummary {
-    /// Program and version.
-    pub written_by: String,
-    /// When, in UTC; `SOURCE_DATE_EPOCH` where that is set.
-    pub created: String,
-    /// The genome.
-    pub genome: GenomeFacts,
-    /// What the search for families came to; none where only a given library was used.
-    pub search: Option<FamiliesSummary>,
-    /// What the class of each family that was found rests on.
-    pub evidence: BTreeMap<String, String>,
-    /// Copies of the families.
-    pub annotation: AnnotationSummary,
-    /// Bases of the genome that the copies mask.
-    pub masked_bases: u64,
-    /// Substitutions a site and year, where given: it makes ages of divergences.
-    pub substitution_rate: Option<f64>,
-    /// What the run was told.
-    pub parameters: serde_json::Value,
-    /// The files, this one and the page left out.
-    pub files: BTreeMap<String, FileDigest>,
-    /// What was measured; none where `SOURCE_DATE_EPOCH` is set, so that the same input gives the same bytes.
-    pub run: Option<Run>,
-}
-
-/// The genome of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct GenomeFacts {
-    /// Names of its files.
-    pub name: String,
-    /// Bases of all contigs.
-    pub bases: u64,
-    /// Bases that are A, C, G or T.
-    pub acgt: u64,
-    /// Bases in lower case before anything was masked.
-    pub masked: u64,
-    /// Contigs.
-    pub contigs: u64,
-    /// Half of the bases are in contigs of this length or longer.
-    pub n50: u64,
-    /// Digest of the bases (BLAKE3), as `reprise info` prints it.
-    pub blake3: String,
-    /// k of the index.
-    pub k: u32,
-    /// Distinct k-mers.
-    pub distinct_kmers: u64,
-    /// Those of them that occur twice or more.
-    pub repeated_kmers: u64,
-}
-
-/// What a run took.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Run {
-    /// The steps, in order; of one that was there already, what it took when it was made.
-    pub steps: Vec<StepRun>,
-    /// Seconds of all steps.
-    pub seconds: f64,
-    /// Most bytes of memory that a step saw resident, mapped files included.
-    pub peak_memory_bytes: u64,
-}
-
-/// What a step took.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StepRun {
-    /// Its name.
-    pub name: String,
-    /// Wall time.
-    pub seconds: f64,
-    /// Threads that worked.
-    pub threads: u64,
-    /// Most bytes resident in the process up to its end.
-    pub peak_memory_bytes: u64,
-}
+pub use spectrum::spectrum_svg;
+pub use summary::{DetectSummary, GenomeFacts, Run, StepRun};
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::annotate::{ClassSummary, ContigDensity, DIVERGENCES, Density, FamilySummary, LENGTHS};
+    use std::collections::BTreeMap;
 
-    /// A genome of names that try to get out.
-    pub(crate) fn hostile() -> DetectSummary {
+    use super::*;
+    use crate::annotate::{
+        AnnotationSummary, ClassSummary, ContigDensity, DIVERGENCES, Density, FamilySummary, LENGTHS,
+    };
+    use crate::bundle::FileDigest;
+
+    /// A genome whose names contain markup.
+    fn hostile() -> DetectSummary {
         let name = "</script><img src=x onerror=alert(1)>\"'&";
         let mut summary = empty(name);
         summary.annotation = AnnotationSummary {
@@ -167,7 +90,7 @@ mod tests {
     fn names_stay_text() {
         let summary = hostile();
         let page = report_page(&summary, &[(2, 100), (7, 1)]);
-        // What is in the script block is JSON without a single <; outside, names are escaped.
+        // The script block is JSON without any <; outside of it, names are escaped.
         assert!(!page.contains("<img") && !page.contains("onerror=alert(1)>\""), "{page}");
         assert_eq!(page.matches("</script>").count(), page.matches("<script").count());
         let data = page.split("<script type=\"application/json\"").nth(1).and_then(|rest| rest.split_once('>'));
@@ -180,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_asks_nobody_for_anything() {
+    fn the_page_loads_nothing() {
         let page = report_page(&empty("g.fa"), &[(2, 100)]);
         let without = page.replace("http://www.w3.org/2000/svg", "");
         for word in ["http:", "https:", "url(", "@import", "<link", " src=", "fetch("] {
@@ -217,6 +140,6 @@ mod tests {
         let spectrum: Vec<(u64, u64)> = (2..50_000).map(|f| (f, 1 + 10_000_000 / (f * f))).collect();
         let page = report_page(&summary, &spectrum);
         assert!(page.len() < 2 << 20, "{} bytes", page.len());
-        assert!(page.contains("99,900"), "what is left out is told");
+        assert!(page.contains("99,900"), "the page reports what it leaves out");
     }
 }

@@ -1,248 +1,321 @@
-use std::fmt::Write;
+//! The page of `detect`: one HTML file that needs no network and no other file, so that it can be mailed and archived.
+//!
+//! Names come from users' files. `maud` escapes every text that is put into the page, so a forgotten call cannot let
+//! markup in; what is inserted as it is, is named: the style, the script, its data and the plots.
 
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde::Serialize;
 
 use crate::annotate::ContigDensity;
 use crate::families::LeftOut;
-use crate::report::chart::{escape, shortened};
-use crate::report::plots::{Series, drawings};
-use crate::report::{DetectSummary, Run, chart};
+use crate::report::chart::{self, shortened, visible};
+use crate::report::plots::{Series, plots};
+use crate::report::summary::{DetectSummary, Run};
 use crate::units::{grouped, human, human_bytes, per_cent};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
-/// Families in the table.
-const MOST_ROWS: usize = 500;
-/// Classes in the table.
-const MOST_CLASSES: usize = 200;
 
-/// What the script draws from.
+// Limits of tables and texts, so that the size of the page is bounded whatever the genome: about 2 MB.
+
+/// Rows in the table of families.
+const MAX_FAMILIES: usize = 500;
+/// Rows in the table of classes.
+const MAX_CLASSES: usize = 200;
+/// Letters of the name of the genome in titles, and in the list of what was run.
+const MAX_TITLE: usize = 200;
+const MAX_GENOME_NAME: usize = 300;
+/// Letters of a class in the table of classes, and of a family and a class in the table of families.
+const MAX_CLASS_NAME: usize = 80;
+const MAX_FAMILY_NAME: usize = 60;
+const MAX_FAMILY_CLASS: usize = 40;
+/// Letters of the parameters.
+const MAX_PARAMETERS: usize = 4000;
+
+/// The data from which the script draws one contig.
 #[derive(Serialize)]
-struct Drawn<'a> {
+struct DensityData<'a> {
     window: u64,
     colours: &'a [String],
     contigs: &'a [ContigDensity],
 }
 
-/// The report as one page that needs nothing else: no network, no other file. `spectrum` is as
-/// [`spectrum_svg`](crate::report::spectrum_svg) takes it. Its size is bounded, whatever the genome's.
+/// The report as one page. `spectrum` has rows (frequency, distinct k-mers), ascending, none 0. The size of the page is
+/// bounded, whatever the genome's.
 pub fn report_page(summary: &DetectSummary, spectrum: &[(u64, u64)]) -> String {
-    let series = Series::of(&summary.annotation.classes);
-    let mut out = String::new();
-    let name = escape(&shortened(&summary.genome.name, 200));
-    let _ = write!(
-        out,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>Repeats of {name}</title>\n<style>\n{}{STYLE}</style>\n</head>\n<body>\n\
-         <header>\n<h1>Repeats of {name}</h1>\n<p class=\"soft\">{}, {}</p>\n</header>\n",
-        chart::STYLE,
-        escape(&summary.written_by),
-        escape(&summary.created)
-    );
-    headline(&mut out, summary);
-    classes(&mut out, summary, &series);
-    plots(&mut out, summary, spectrum);
-    families(&mut out, summary, &series);
-    what_was_run(&mut out, summary);
-    let drawn = Drawn {
-        window: summary.annotation.density.window,
-        colours: &series.colours,
-        contigs: &summary.annotation.density.contigs,
+    let series = Series::new(&summary.annotation.classes);
+    let name = shortened(&summary.genome.name, MAX_TITLE);
+    let density = &summary.annotation.density;
+    let data = DensityData { window: density.window, colours: &series.colours, contigs: &density.contigs };
+    // A < could end the script element or begin a comment in it.
+    let data = serde_json::to_string(&data).unwrap_or_default().replace('<', "\\u003c");
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "Repeats of " (name) }
+                style { "\n" (PreEscaped(chart::STYLE)) (PreEscaped(STYLE)) }
+            }
+            body {
+                header {
+                    h1 { "Repeats of " (name) }
+                    p class="soft" { (visible(&summary.written_by)) ", " (visible(&summary.created)) }
+                }
+                (headline(summary))
+                (classes(summary, &series))
+                (pictures(summary, spectrum))
+                (families(summary, &series))
+                (what_was_run(summary))
+                script type="application/json" id="density" { (PreEscaped(data)) }
+                script { "\n" (PreEscaped(SCRIPT)) }
+            }
+        }
     };
-    // A < could end the block it stands in, or begin a comment.
-    let data = serde_json::to_string(&drawn).unwrap_or_default().replace('<', "\\u003c");
-    let _ = write!(
-        out,
-        "<script type=\"application/json\" id=\"density\">{data}</script>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n"
-    );
-    out
+    page.into_string() + "\n"
 }
 
-fn headline(out: &mut String, summary: &DetectSummary) {
+/// The numbers that are read first, as cards.
+fn headline(summary: &DetectSummary) -> Markup {
     let (genome, annotation) = (&summary.genome, &summary.annotation);
-    out.push_str("<div class=\"cards\">\n");
-    let mut card = |value: String, says: String| {
-        let _ = writeln!(out, "<div class=\"card\"><b>{}</b><span>{}</span></div>", escape(&value), escape(&says));
-    };
-    card(
-        format!("{:.2} %", per_cent(annotation.bases, genome.bases)),
-        format!("of the genome in repeats: {} bases", grouped(annotation.bases)),
-    );
-    card(human(genome.bases), format!("in {} contigs, N50 {}", grouped(genome.contigs), human(genome.n50)));
-    let families = annotation.families.len() as u64;
-    card(grouped(families), format!("families with copies, of {} classes", annotation.classes.len()));
-    card(grouped(annotation.copies), format!("copies in {} fragments", grouped(annotation.fragments)));
+    let mut cards = vec![
+        (
+            format!("{:.2} %", per_cent(annotation.bases, genome.bases)),
+            format!("of the genome in repeats: {} bases", grouped(annotation.bases)),
+        ),
+        (human(genome.bases), format!("in {} contigs, N50 {}", grouped(genome.contigs), human(genome.n50))),
+        (
+            grouped(annotation.families.len() as u64),
+            format!("families with copies, of {} classes", annotation.classes.len()),
+        ),
+        (grouped(annotation.copies), format!("copies in {} fragments", grouped(annotation.fragments))),
+    ];
     if genome.masked > 0 {
         let share = per_cent(genome.masked, genome.bases);
-        card(format!("{share:.2} %"), "in lower case before".to_owned());
+        cards.push((format!("{share:.2} %"), "in lower case before".to_owned()));
     }
-    card(
+    cards.push((
         format!("{:.1} %", per_cent(genome.repeated_kmers, genome.distinct_kmers)),
         format!("of {} distinct {}-mers occur twice or more", grouped(genome.distinct_kmers), genome.k),
-    );
-    out.push_str("</div>\n");
-}
-
-fn classes(out: &mut String, summary: &DetectSummary, series: &Series) {
-    let (annotation, bases) = (&summary.annotation, summary.genome.bases);
-    out.push_str("<h2>Classes</h2>\n<div class=\"share\" aria-hidden=\"true\">");
-    for (number, class) in annotation.classes.iter().enumerate().take(MOST_CLASSES) {
-        let _ = write!(
-            out,
-            "<i style=\"width:{:.3}%;background:{}\" title=\"{}\"></i>",
-            per_cent(class.bases, bases),
-            series.colour(number),
-            escape(&class.class)
-        );
-    }
-    out.push_str(
-        "</div>\n<p class=\"soft\">The bar is the whole genome.</p>\n<div class=\"table\"><table class=\"sorted\"><thead><tr>\
-         <th class=\"text\">Class</th><th>Families</th><th>Copies</th><th>Fragments</th><th>Bases</th><th>% of the genome</th>\
-         </tr></thead><tbody>\n",
-    );
-    for (number, class) in annotation.classes.iter().enumerate().take(MOST_CLASSES) {
-        let _ = writeln!(
-            out,
-            "<tr><td class=\"text\"><span class=\"key\" style=\"background:{}\"></span>{}</td>{}{}{}{}<td>{:.3}</td></tr>",
-            series.colour(number),
-            escape(&shortened(&class.class, 80)),
-            cell(class.families),
-            cell(class.copies),
-            cell(class.fragments),
-            cell(class.bases),
-            per_cent(class.bases, bases)
-        );
-    }
-    out.push_str("</tbody></table></div>\n");
-    left_out(out, annotation.classes.len(), MOST_CLASSES, "classes");
-}
-
-/// A number by which rows are sorted.
-fn cell(number: u64) -> String {
-    format!("<td data-v=\"{number}\">{}</td>", grouped(number))
-}
-
-fn left_out(out: &mut String, all: usize, shown: usize, what: &str) {
-    if all > shown {
-        let rest = grouped((all - shown) as u64);
-        let _ = writeln!(out, "<p class=\"soft\">{rest} more {what}, with fewer bases, are in summary.json.</p>");
-    }
-}
-
-fn plots(out: &mut String, summary: &DetectSummary, spectrum: &[(u64, u64)]) {
-    let density = &summary.annotation.density;
-    out.push_str("<h2>Pictures</h2>\n<div class=\"plots\">\n");
-    for (name, svg) in drawings(summary, spectrum) {
-        let says = match name {
-            "landscape.svg" => {
-                "Bases in copies by how far these have drifted from their consensus: what came lately is on the left."
+    ));
+    html! {
+        div class="cards" {
+            @for (value, meaning) in &cards {
+                div class="card" { b { (value) } span { (meaning) } }
             }
-            "ages.svg" => "How many copies there are of each age; fragments of one copy count once.",
-            "families.svg" => "The families with the most bases; copies × length of the consensus beside each.",
-            "lengths.svg" => "Bases of the genome that a copy takes, without what was inserted into it.",
-            "spectrum.svg" => "How many distinct k-mers occur how often in the genome.",
-            _ => "The full height of a contig is all of its bases.",
-        };
-        let wide = if name == "density.svg" { " class=\"wide\"" } else { "" };
-        let _ = writeln!(out, "<figure{wide}>\n{svg}<figcaption>{says}</figcaption>\n</figure>");
-        if name == "density.svg" && !density.contigs.is_empty() {
-            let _ = write!(
-                out,
-                "<figure class=\"wide script\">\n<div class=\"bar\"><label>Contig <select id=\"contig\"></select></label>\
-                 <button type=\"button\" data-move=\"in\">Closer</button><button type=\"button\" data-move=\"out\">Farther</button>\
-                 <button type=\"button\" data-move=\"left\" aria-label=\"to the left\">&#8592;</button>\
-                 <button type=\"button\" data-move=\"right\" aria-label=\"to the right\">&#8594;</button>\
-                 <button type=\"button\" data-move=\"all\">Whole contig</button><span class=\"soft\" id=\"shown\"></span></div>\n\
-                 <svg class=\"plot\" id=\"zoom\" viewBox=\"0 0 1150 206\" tabindex=\"0\" role=\"img\" \
-                 aria-label=\"Share of the bases in copies along one contig\"></svg>\n\
-                 <figcaption>Drag over a part to look closer. Windows of {} bases.{}</figcaption>\n</figure>\n",
-                grouped(density.window),
-                if density.contigs_left_out > 0 {
-                    format!(" {} shorter contigs are left out.", grouped(density.contigs_left_out))
-                } else {
-                    String::new()
-                }
-            );
         }
     }
-    out.push_str("</div>\n");
 }
 
-fn families(out: &mut String, summary: &DetectSummary, series: &Series) {
-    let annotation = &summary.annotation;
-    out.push_str(
-        "<h2>Families</h2>\n<div class=\"bar script\"><label>Show those with <input id=\"filter\" type=\"search\" \
-         placeholder=\"name or class\"></label></div>\n<div class=\"table tall\"><table class=\"sorted\" id=\"families\"><thead><tr>\
-         <th class=\"text\">Family</th><th class=\"text\">Class</th><th>Length</th><th>Copies</th><th>Full length</th>\
-         <th>Fragments</th><th>Bases</th><th>% of the genome</th><th>Divergence %</th><th class=\"text\">What the class rests on</th></tr></thead><tbody>\n",
-    );
-    for family in annotation.families.iter().take(MOST_ROWS) {
-        let class = annotation.classes.iter().position(|c| c.class == family.class).unwrap_or(usize::MAX);
-        // Of a given library nothing is known but what it says.
-        let evidence = escape(summary.evidence.get(&family.name).map_or("the library says so", |text| text));
-        let _ = writeln!(
-            out,
-            "<tr><td class=\"text\">{}</td><td class=\"text\"><span class=\"key\" style=\"background:{}\"></span>{}</td>{}{}{}{}{}<td>{:.3}</td><td>{:.1}</td><td class=\"text\" title=\"{evidence}\">{evidence}</td></tr>",
-            escape(&shortened(&family.name, 60)),
-            series.colour(class),
-            escape(&shortened(&family.class, 40)),
-            cell(family.length),
-            cell(family.copies),
-            cell(family.full_length_copies),
-            cell(family.fragments),
-            cell(family.bases),
-            per_cent(family.bases, summary.genome.bases),
-            family.divergence
-        );
+fn classes(summary: &DetectSummary, series: &Series) -> Markup {
+    let bases = summary.genome.bases;
+    let all = &summary.annotation.classes;
+    let shown = &all[..all.len().min(MAX_CLASSES)];
+    html! {
+        h2 { "Classes" }
+        div class="share" aria-hidden="true" {
+            @for (number, class) in shown.iter().enumerate() {
+                @let width = format!("{:.3}", per_cent(class.bases, bases));
+                i style={ "width:" (width) "%;background:" (series.colour(number)) } title=(visible(&class.class)) {}
+            }
+        }
+        p class="soft" { "The bar is the whole genome." }
+        div class="table" {
+            table class="sorted" {
+                thead {
+                    tr {
+                        th class="text" { "Class" }
+                        @for head in ["Families", "Copies", "Fragments", "Bases", "% of the genome"] { th { (head) } }
+                    }
+                }
+                tbody {
+                    @for (number, class) in shown.iter().enumerate() {
+                        tr {
+                            td class="text" { (key(series.colour(number))) (shortened(&class.class, MAX_CLASS_NAME)) }
+                            @for number in [class.families, class.copies, class.fragments, class.bases] {
+                                (cell(number))
+                            }
+                            td { (format!("{:.3}", per_cent(class.bases, bases))) }
+                        }
+                    }
+                }
+            }
+        }
+        (left_out(all.len(), MAX_CLASSES, "classes"))
     }
-    out.push_str("</tbody></table></div>\n");
-    left_out(out, annotation.families.len(), MOST_ROWS, "families");
 }
 
-fn what_was_run(out: &mut String, summary: &DetectSummary) {
-    out.push_str("<h2>What was run</h2>\n<dl>\n");
-    let mut row = |name: &str, value: &str| {
-        let _ = writeln!(out, "<dt>{}</dt><dd>{}</dd>", escape(name), escape(value));
-    };
-    row("program", &summary.written_by);
-    row("genome", &format!("{} (BLAKE3 of its bases {})", shortened(&summary.genome.name, 300), summary.genome.blake3));
-    row("parameters", &shortened(&summary.parameters.to_string(), 4000));
+/// A square in the colour of a class.
+fn key(colour: &str) -> Markup {
+    html! { span class="key" style={ "background:" (colour) } {} }
+}
+
+/// A cell with a number, by whose value the script sorts rows.
+fn cell(number: u64) -> Markup {
+    html! { td data-v=(number) { (grouped(number)) } }
+}
+
+fn left_out(all: usize, shown: usize, what: &str) -> Markup {
+    html! {
+        @if all > shown {
+            p class="soft" {
+                (grouped((all - shown) as u64)) " more " (what) ", with fewer bases, are in summary.json."
+            }
+        }
+    }
+}
+
+fn pictures(summary: &DetectSummary, spectrum: &[(u64, u64)]) -> Markup {
+    let density = &summary.annotation.density;
+    html! {
+        h2 { "Pictures" }
+        div class="plots" {
+            @for (name, svg) in plots(summary, spectrum) {
+                figure class=[(name == "density.svg").then_some("wide")] {
+                    (PreEscaped(svg))
+                    figcaption { (caption(name)) }
+                }
+                @if name == "density.svg" && !density.contigs.is_empty() {
+                    (zoom(density.window, density.contigs_left_out))
+                }
+            }
+        }
+    }
+}
+
+fn caption(plot: &str) -> &'static str {
+    match plot {
+        "landscape.svg" => {
+            "Bases in copies by how far these have drifted from their consensus: what came lately is on the left."
+        }
+        "ages.svg" => "How many copies there are of each age; fragments of one copy count once.",
+        "families.svg" => "The families with the most bases; copies × length of the consensus beside each.",
+        "lengths.svg" => "Bases of the genome that a copy takes, without what was inserted into it.",
+        "spectrum.svg" => "How many distinct k-mers occur how often in the genome.",
+        _ => "The full height of a contig is all of its bases.",
+    }
+}
+
+/// One contig that the script draws, with buttons to move along it.
+fn zoom(window: u64, contigs_left_out: u64) -> Markup {
+    html! {
+        figure class="wide script" {
+            div class="bar" {
+                label { "Contig " select id="contig" {} }
+                button type="button" data-move="in" { "Closer" }
+                button type="button" data-move="out" { "Farther" }
+                button type="button" data-move="left" aria-label="to the left" { "←" }
+                button type="button" data-move="right" aria-label="to the right" { "→" }
+                button type="button" data-move="all" { "Whole contig" }
+                span class="soft" id="shown" {}
+            }
+            svg class="plot" id="zoom" viewBox="0 0 1150 206" tabindex="0" role="img"
+                aria-label="Share of the bases in copies along one contig" {}
+            figcaption {
+                "Drag over a part to look closer. Windows of " (grouped(window)) " bases."
+                @if contigs_left_out > 0 { " " (grouped(contigs_left_out)) " shorter contigs are left out." }
+            }
+        }
+    }
+}
+
+fn families(summary: &DetectSummary, series: &Series) -> Markup {
+    let annotation = &summary.annotation;
+    let heads = ["Length", "Copies", "Full length", "Fragments", "Bases", "% of the genome", "Divergence %"];
+    html! {
+        h2 { "Families" }
+        div class="bar script" {
+            label { "Show those with " input id="filter" type="search" placeholder="name or class"; }
+        }
+        div class="table tall" {
+            table class="sorted" id="families" {
+                thead {
+                    tr {
+                        th class="text" { "Family" }
+                        th class="text" { "Class" }
+                        @for head in heads { th { (head) } }
+                        th class="text" { "What the class rests on" }
+                    }
+                }
+                tbody {
+                    @for family in annotation.families.iter().take(MAX_FAMILIES) {
+                        @let class = annotation.classes.iter().position(|c| c.class == family.class);
+                        // Families of a given library have no evidence but its word.
+                        @let evidence = summary.evidence.get(&family.name);
+                        @let evidence = visible(evidence.map_or("the library says so", String::as_str));
+                        tr {
+                            td class="text" { (shortened(&family.name, MAX_FAMILY_NAME)) }
+                            td class="text" {
+                                (key(series.colour(class.unwrap_or(usize::MAX))))
+                                (shortened(&family.class, MAX_FAMILY_CLASS))
+                            }
+                            @for number in [
+                                family.length, family.copies, family.full_length_copies, family.fragments, family.bases,
+                            ] {
+                                (cell(number))
+                            }
+                            td { (format!("{:.3}", per_cent(family.bases, summary.genome.bases))) }
+                            td { (format!("{:.1}", family.divergence)) }
+                            td class="text" title=(evidence) { (evidence) }
+                        }
+                    }
+                }
+            }
+        }
+        (left_out(annotation.families.len(), MAX_FAMILIES, "families"))
+    }
+}
+
+fn what_was_run(summary: &DetectSummary) -> Markup {
+    let genome = &summary.genome;
+    let mut rows = vec![
+        ("program".to_owned(), summary.written_by.clone()),
+        (
+            "genome".to_owned(),
+            format!("{} (BLAKE3 of its bases {})", shortened(&genome.name, MAX_GENOME_NAME), genome.blake3),
+        ),
+        ("parameters".to_owned(), shortened(&summary.parameters.to_string(), MAX_PARAMETERS)),
+    ];
     if let Some(search) = &summary.search {
         let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple, genes } = search.left_out;
-        row(
-            "families",
-            &format!(
-                "{} from {} drafts in {} rounds; left out: {} in other families, {} of too few copies, {} with like flanks, {} \
-                 tandem arrays, {} simple repeats, {} of genes",
-                grouped(search.families),
-                grouped(search.drafts),
-                search.rounds,
-                grouped(contained),
-                grouped(few_copies),
-                grouped(like_flanks),
-                grouped(tandem_arrays),
-                grouped(simple),
-                grouped(genes)
-            ),
+        let found = format!(
+            "{} from {} drafts in {} rounds; left out: {} in other families, {} of too few copies, {} with like \
+             flanks, {} tandem arrays, {} simple repeats, {} of genes",
+            grouped(search.families),
+            grouped(search.drafts),
+            search.rounds,
+            grouped(contained),
+            grouped(few_copies),
+            grouped(like_flanks),
+            grouped(tandem_arrays),
+            grouped(simple),
+            grouped(genes)
         );
+        rows.push(("families".to_owned(), found));
     }
     if let Some(rate) = summary.substitution_rate {
-        row("ages", &format!("Kimura distance over {rate:e} substitutions a site and year"));
+        rows.push(("ages".to_owned(), format!("Kimura distance over {rate:e} substitutions a site and year")));
     }
-    if let Some(Run { steps, seconds, peak_memory_bytes }) = &summary.run {
-        for step in steps {
-            let memory = human_bytes(step.peak_memory_bytes);
-            let threads = if step.threads == 1 { "thread" } else { "threads" };
-            row(
-                &step.name,
-                &format!("{:.1} s, {} {threads}, {memory} at the peak up to its end", step.seconds, step.threads),
-            );
+    rows.extend(summary.run.as_ref().map_or_else(Vec::new, run_rows));
+    let files = summary.files.iter();
+    rows.extend(files.map(|(name, f)| (name.clone(), format!("{} bytes, BLAKE3 {}", grouped(f.bytes), f.blake3))));
+    html! {
+        h2 { "What was run" }
+        dl {
+            @for (name, value) in &rows { dt { (visible(name)) } dd { (visible(value)) } }
         }
-        row("in all", &format!("{seconds:.1} s, {} at the peak", human_bytes(*peak_memory_bytes)));
     }
-    for (name, file) in &summary.files {
-        row(name, &format!("{} bytes, BLAKE3 {}", grouped(file.bytes), file.blake3));
-    }
-    out.push_str("</dl>\n");
+}
+
+/// Time and memory of each step and of the whole run.
+fn run_rows(run: &Run) -> Vec<(String, String)> {
+    let steps = run.steps.iter().map(|step| {
+        let memory = human_bytes(step.peak_memory_bytes);
+        let threads = if step.threads == 1 { "thread" } else { "threads" };
+        let text = format!("{:.1} s, {} {threads}, {memory} at the peak up to its end", step.seconds, step.threads);
+        (step.name.clone(), text)
+    });
+    let total = format!("{:.1} s, {} at the peak", run.seconds, human_bytes(run.peak_memory_bytes));
+    steps.chain([("in all".to_owned(), total)]).collect()
 }

@@ -1,26 +1,30 @@
+//! The plots of `detect`: repeat landscape, ages, lengths, families, density along the contigs and k-mer spectrum.
+
 use std::fmt::Write;
 
 use crate::annotate::{CLASSES_ALONG, ClassSummary, ContigDensity, DIVERGENCES, LENGTHS};
-use crate::report::chart::{Frame, Tick, escape, linear, shortened};
-use crate::report::svg::spectrum;
-use crate::report::{DetectSummary, chart};
+use crate::report::chart;
+use crate::report::chart::{Frame, Tick, escape, linear, push_text, shortened};
+use crate::report::spectrum::spectrum;
+use crate::report::summary::DetectSummary;
 use crate::units::{grouped, human};
 
-/// Families that are drawn.
-const MOST_FAMILIES: usize = 24;
-/// Contigs that are drawn, and windows of the longest.
-const MOST_LANES: usize = 24;
+/// Families that are drawn: as many rows as a screen shows.
+const MAX_FAMILIES: usize = 24;
+/// Contigs that are drawn: as many rows as a screen shows.
+const MAX_LANES: usize = 24;
+/// Windows of the longest contig that are drawn, about: four pixels each.
 const LANE_WINDOWS: usize = 240;
 
-/// A class of which there is a colour, and what is counted of it.
+/// The classes that have a colour of their own, with it.
 pub(crate) struct Series {
     pub(crate) names: Vec<String>,
     pub(crate) colours: Vec<String>,
 }
 
 impl Series {
-    /// The classes with most bases; the others are taken together.
-    pub(crate) fn of(classes: &[ClassSummary]) -> Self {
+    /// The classes with the most bases; all others share the last colour.
+    pub(crate) fn new(classes: &[ClassSummary]) -> Self {
         let mut names: Vec<String> = classes.iter().take(CLASSES_ALONG).map(|c| c.class.clone()).collect();
         if classes.len() > CLASSES_ALONG {
             names[CLASSES_ALONG - 1] = "other".to_owned();
@@ -29,12 +33,12 @@ impl Series {
         Self { names, colours }
     }
 
-    /// Colour of a class by its place among all classes.
+    /// Colour of a class by its number among all classes.
     pub(crate) fn colour(&self, class: usize) -> &str {
         self.colours.get(class.min(self.colours.len().saturating_sub(1))).map_or("#888888", String::as_str)
     }
 
-    /// Counts of every class as shares of `whole` in per cent, those of the others summed up.
+    /// Counts of each class that has a colour, times `scale`; those of the others are summed.
     fn counts(&self, classes: &[ClassSummary], of: impl Fn(&ClassSummary) -> &[u64], scale: f64) -> Vec<Vec<f64>> {
         let columns = classes.first().map_or(0, |c| of(c).len());
         let mut counts = vec![vec![0.0; columns]; self.names.len()];
@@ -52,21 +56,20 @@ fn highest(counts: &[Vec<f64>]) -> f64 {
     (0..columns).map(|column| counts.iter().map(|row| row[column]).sum::<f64>()).fold(0.0, f64::max)
 }
 
-/// Names of the files that [`report_plots`] is for.
+/// Names of the files of [`report_plots`].
 pub const PLOTS: [&str; 6] =
     ["landscape.svg", "families.svg", "density.svg", "ages.svg", "lengths.svg", "spectrum.svg"];
 
-/// The drawings, each as an SVG file of its own, with their names: repeat landscape, ages, lengths, families, density along the
-/// contigs and k-mer spectrum. `spectrum` is as [`spectrum_svg`](crate::report::spectrum_svg) takes it.
+/// The plots as SVG files, with their names. `spectrum` has rows (frequency, distinct k-mers), ascending, none 0.
 pub fn report_plots(summary: &DetectSummary, spectrum: &[(u64, u64)]) -> Vec<(&'static str, String)> {
-    drawings(summary, spectrum).into_iter().map(|(name, svg)| (name, chart::standing_alone(&svg))).collect()
+    plots(summary, spectrum).into_iter().map(|(name, svg)| (name, chart::standing_alone(&svg))).collect()
 }
 
-/// The drawings, to be put into a page.
-pub(crate) fn drawings(summary: &DetectSummary, rows: &[(u64, u64)]) -> Vec<(&'static str, String)> {
-    let series = Series::of(&summary.annotation.classes);
+/// The plots, for a page with their style.
+pub(crate) fn plots(summary: &DetectSummary, rows: &[(u64, u64)]) -> Vec<(&'static str, String)> {
+    let series = Series::new(&summary.annotation.classes);
     let title = format!("{}, k = {}", shortened(&summary.genome.name, 60), summary.genome.k);
-    let drawings = [
+    let plots = [
         landscape(summary, &series),
         families(summary, &series),
         density(summary, &series),
@@ -74,14 +77,14 @@ pub(crate) fn drawings(summary: &DetectSummary, rows: &[(u64, u64)]) -> Vec<(&'s
         lengths(summary, &series),
         spectrum(&title, rows),
     ];
-    PLOTS.into_iter().zip(drawings).collect()
+    PLOTS.into_iter().zip(plots).collect()
 }
 
 fn divergence_ticks() -> Vec<Tick> {
     (0..=5).map(|n| (f64::from(10 * n) / DIVERGENCES as f64, (10 * n).to_string())).collect()
 }
 
-/// The divergences of a count.
+/// The divergences that a column counts.
 fn divergences(column: usize) -> String {
     if column + 1 == DIVERGENCES { format!("{column} % and more") } else { format!("{column} to {} %", column + 1) }
 }
@@ -90,12 +93,12 @@ fn landscape(summary: &DetectSummary, series: &Series) -> String {
     let annotation = &summary.annotation;
     let share = 100.0 / summary.genome.bases.max(1) as f64;
     let counts = series.counts(&annotation.classes, |c| &c.bases_by_divergence, share);
-    let (ticks, most) = linear(highest(&counts));
+    let (ticks, max) = linear(highest(&counts));
     let frame = Frame::default();
     let mut out = frame.begin("Repeat landscape", "Share of the genome in copies, by divergence from the consensus");
     let x = divergence_ticks();
     frame.axes(&mut out, (&x, "Kimura distance from the consensus, CpG adjusted (%)"), (&ticks, "% of the genome"));
-    frame.stacked(&mut out, &counts, &series.colours, most, |class, column, value| {
+    frame.stacked(&mut out, &counts, &series.colours, max, |class, column, value| {
         format!("{}, {}: {value:.3} % of the genome", series.names[class], divergences(column))
     });
     frame.legend(&mut out, &series.names, &series.colours);
@@ -105,12 +108,12 @@ fn landscape(summary: &DetectSummary, series: &Series) -> String {
 
 fn ages(summary: &DetectSummary, series: &Series) -> String {
     let counts = series.counts(&summary.annotation.classes, |c| &c.copies_by_divergence, 1.0);
-    let (ticks, most) = linear(highest(&counts));
+    let (ticks, max) = linear(highest(&counts));
     let frame = Frame::default();
     let mut out = frame.begin("Insertion ages", "Copies by age");
     let (x, name) = match summary.substitution_rate {
         Some(rate) => {
-            // A copy and the sequence that was inserted differ by what happened to the copy alone.
+            // The consensus is the inserted sequence, so all substitutions happened in the copy: no factor of two.
             let millions = DIVERGENCES as f64 / 100.0 / rate / 1e6;
             let (ticks, end) = linear(millions * 0.98);
             let scale = end / millions;
@@ -123,7 +126,7 @@ fn ages(summary: &DetectSummary, series: &Series) -> String {
         ),
     };
     frame.axes(&mut out, (&x, &name), (&ticks, "copies"));
-    frame.stacked(&mut out, &counts, &series.colours, most, |class, column, value| {
+    frame.stacked(&mut out, &counts, &series.colours, max, |class, column, value| {
         format!("{}, {}: {value} copies", series.names[class], divergences(column))
     });
     frame.legend(&mut out, &series.names, &series.colours);
@@ -133,7 +136,7 @@ fn ages(summary: &DetectSummary, series: &Series) -> String {
 
 fn lengths(summary: &DetectSummary, series: &Series) -> String {
     let counts = series.counts(&summary.annotation.classes, |c| &c.copies_by_length, 1.0);
-    let (ticks, most) = linear(highest(&counts));
+    let (ticks, max) = linear(highest(&counts));
     let frame = Frame::default();
     let mut out = frame.begin("Lengths of copies", "Copies by length");
     let columns = LENGTHS.len() + 1;
@@ -143,7 +146,7 @@ fn lengths(summary: &DetectSummary, series: &Series) -> String {
         .map(|(i, least)| (f64::from(i + 1) / columns as f64, grouped(least)))
         .collect();
     frame.axes(&mut out, (&x, "bases of the genome"), (&ticks, "copies"));
-    frame.stacked(&mut out, &counts, &series.colours, most, |class, column, value| {
+    frame.stacked(&mut out, &counts, &series.colours, max, |class, column, value| {
         let range = match column {
             0 => format!("below {}", LENGTHS[0]),
             n if n == LENGTHS.len() => format!("{} and more", grouped(LENGTHS[n - 1])),
@@ -158,20 +161,20 @@ fn lengths(summary: &DetectSummary, series: &Series) -> String {
 
 fn families(summary: &DetectSummary, series: &Series) -> String {
     let annotation = &summary.annotation;
-    let shown = &annotation.families[..annotation.families.len().min(MOST_FAMILIES)];
+    let shown = &annotation.families[..annotation.families.len().min(MAX_FAMILIES)];
     let height = 44.0 + 62.0 + 17.0 * shown.len().max(4) as f64;
     let frame = Frame { left: 190.0, right: 120.0, height, ..Frame::default() };
     let share = 100.0 / summary.genome.bases.max(1) as f64;
-    let (ticks, most) = linear(shown.first().map_or(0.0, |f| f.bases as f64 * share));
+    let (ticks, max) = linear(shown.first().map_or(0.0, |f| f.bases as f64 * share));
     let mut out = frame.begin("Largest families", "Share of the genome of each of the largest families");
     frame.axes(&mut out, (&ticks, "% of the genome"), (&[], ""));
     for (row, family) in shown.iter().enumerate() {
         let y = frame.top + 17.0 * row as f64 + 2.0;
-        let width = family.bases as f64 * share / most * (frame.x(1.0) - frame.left);
+        let width = family.bases as f64 * share / max * (frame.x(1.0) - frame.left);
         let class = annotation.classes.iter().position(|c| c.class == family.class).unwrap_or(usize::MAX);
-        let _ = writeln!(
+        let _ = write!(
             out,
-            r#"<rect x="{:.1}" y="{y:.1}" width="{width:.1}" height="13" fill="{}"><title>{}</title></rect><text x="{:.1}" y="{:.1}" text-anchor="end">{}</text><text class="soft" font-size="11" x="{:.1}" y="{:.1}">{}</text>"#,
+            r#"<rect x="{:.1}" y="{y:.1}" width="{width:.1}" height="13" fill="{}"><title>{}</title></rect>"#,
             frame.left,
             series.colour(class),
             escape(&format!(
@@ -181,25 +184,27 @@ fn families(summary: &DetectSummary, series: &Series) -> String {
                 grouped(family.copies),
                 grouped(family.bases),
                 family.divergence
-            )),
-            frame.left - 8.0,
-            y + 11.0,
-            escape(&shortened(&family.name, 24)),
+            ))
+        );
+        push_text(&mut out, (frame.left - 8.0, y + 11.0), "end", &escape(&shortened(&family.name, 24)));
+        let _ = writeln!(
+            out,
+            r#"<text class="soft" font-size="11" x="{:.1}" y="{:.1}">{}</text>"#,
             frame.left + width + 6.0,
             y + 11.0,
-            escape(&shortened(&format!("{} × {}", grouped(family.copies), human(family.length)), 24)),
+            escape(&shortened(&format!("{} × {}", grouped(family.copies), human(family.length)), 24))
         );
     }
     chart::end(&mut out);
     out
 }
 
-/// Contigs below each other, each as long as it is beside the longest, with the share of each class window by window.
+/// Contigs below each other, with lengths to scale, and the share of each class in every window.
 fn density(summary: &DetectSummary, series: &Series) -> String {
     let density = &summary.annotation.density;
     let mut lanes: Vec<&ContigDensity> = density.contigs.iter().collect();
     lanes.sort_by_key(|contig| std::cmp::Reverse(contig.length));
-    lanes.truncate(MOST_LANES);
+    lanes.truncate(MAX_LANES);
     let longest = lanes.first().map_or(1, |contig| contig.length.max(1));
     let left_out = density.contigs.len() - lanes.len() + density.contigs_left_out as usize;
     // In the order of the genome.
@@ -218,21 +223,22 @@ fn density(summary: &DetectSummary, series: &Series) -> String {
     };
     let name = format!("{}; the full height of a contig is 100 %{rest}", unit.1);
     frame.axes(&mut out, (&ticks, &name), (&[], ""));
-    // Whole numbers of windows are drawn together.
+    // A column is a whole number of windows.
     let windows = longest.div_ceil(density.window.max(1)) as usize;
     let together = windows.div_ceil(LANE_WINDOWS).max(1);
     for (row, contig) in lanes.iter().enumerate() {
         let base = frame.top + (lane + gap) * row as f64 + lane;
         let width = contig.length as f64 / scale * (frame.x(1.0) - frame.left);
-        let _ = writeln!(
+        let _ = write!(
             out,
-            r#"<rect class="soft" x="{:.1}" y="{:.1}" width="{width:.1}" height="{lane}" fill="none" stroke="currentColor" stroke-width=".5"/><text x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
+            r#"<rect class="soft" x="{:.1}" y="{:.1}" width="{width:.1}" height="{lane}" "#,
             frame.left,
-            base - lane,
-            frame.left - 8.0,
-            base - lane / 2.0 + 4.0,
-            escape(&shortened(&contig.name, 18))
+            base - lane
         );
+        out.push_str(r#"fill="none" stroke="currentColor" stroke-width=".5"/>"#);
+        let name = escape(&shortened(&contig.name, 18));
+        push_text(&mut out, (frame.left - 8.0, base - lane / 2.0 + 4.0), "end", &name);
+        out.push('\n');
         let columns = contig.bases.first().map_or(0, |counts| counts.len().div_ceil(together));
         let mut below = vec![0.0; columns];
         for (counts, colour) in contig.bases.iter().zip(&series.colours) {

@@ -1,5 +1,4 @@
-//! An allocator that remembers the largest piece that anybody asked for, so that a length from a damaged file that is
-//! believed is seen.
+//! An allocator that remembers its largest allocation, which shows that code trusted a length from a damaged file.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,7 +34,7 @@ unsafe impl GlobalAlloc for Largest {
     }
 }
 
-/// Bytes of the largest piece so far.
+/// Bytes of the largest allocation so far.
 pub fn largest() -> u64 {
     LARGEST.load(Ordering::Relaxed) as u64
 }

@@ -1,6 +1,7 @@
-//! All that an index answers, asked for through every public path.
+//! Queries of every kind through every public function, to compare the answers of a damaged index with those of a sound
+//! one.
 
-// Each test file uses a part of this.
+// Each test file uses only some of this.
 #![allow(dead_code)]
 
 use reprise::formats::Format;
@@ -13,7 +14,7 @@ use std::path::Path;
 
 use super::Random;
 
-/// Bytes that an index may be opened with where it is asked here.
+/// Memory budget of an open index, in bytes.
 pub const BUDGET: u64 = 64 << 20;
 
 /// Opens an index with [`BUDGET`].
@@ -23,17 +24,17 @@ pub fn open(folder: &Path) -> Result<Index> {
     Index::open_with(folder, &options, &Budget::new(BUDGET))
 }
 
-/// What is asked: k-mers and regions that the genome holds, and such as it does not.
+/// Queries: k-mers and regions that are in the genome, and others.
 #[derive(Debug, Clone)]
 pub struct Questions {
     kmers: Vec<u64>,
     regions: Vec<Region>,
-    /// As they are typed.
+    /// Regions as a user types them.
     texts: Vec<String>,
 }
 
 impl Questions {
-    /// Questions to a sound index; `kmers` single ones.
+    /// Queries of a sound index, `kmers` of them for single k-mers.
     pub fn new(index: &Index, kmers: usize) -> Self {
         let mut random = Random(5);
         let mut stored = Vec::new();
@@ -103,7 +104,7 @@ impl Questions {
     }
 }
 
-/// What a sound index answers.
+/// The answers of a sound index.
 pub struct Truth {
     pub questions: Questions,
     answers: Vec<String>,
@@ -121,11 +122,10 @@ impl Truth {
         Self { questions, answers, dump }
     }
 
-    /// Asks a copy that may be damaged: every answer is an error of exit code 4 that names a file of the index, or right.
-    /// Gives the errors.
+    /// Queries a copy that may be damaged and returns the errors.
     ///
     /// # Panics
-    /// Where one is not.
+    /// If an answer is neither right nor an error of exit code 4 that names a file of the index.
     pub fn hold_against(&self, folder: &Path) -> Vec<Error> {
         self.look(folder, true)
     }
@@ -159,7 +159,7 @@ impl Truth {
     }
 }
 
-/// The error, which has exit code 4 and names the index or a file of it.
+/// Asserts that an error has exit code 4 and names the index or a file of it.
 #[track_caller]
 pub fn named(folder: &Path, error: Error) -> Error {
     let path = match &error {

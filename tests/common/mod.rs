@@ -1,7 +1,7 @@
-//! What the integration tests share: genomes made from a seed, an oracle that knows nothing of the crate's k-mer code,
-//! and the program as a child process.
+//! Shared by the integration tests: seeded genomes, an oracle that is independent of the crate's k-mer code, and the
+//! program as a child process.
 
-// Each test file uses a part of this.
+// Each test file uses only some of this.
 #![allow(dead_code)]
 
 use std::collections::HashMap;
@@ -10,6 +10,7 @@ use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// SplitMix64.
 pub struct Random(pub u64);
@@ -46,7 +47,7 @@ impl Contig {
     }
 }
 
-/// How FASTA is laid out.
+/// Layout of a FASTA file.
 #[derive(Debug, Clone, Copy)]
 pub struct Text {
     pub width: usize,
@@ -132,14 +133,14 @@ pub fn text(bases: &[u8]) -> String {
 /// (contig, start, strand on which the k-mer reads).
 pub type Place = (u32, u64, char);
 
-/// Every k-mer of a genome, found by looking at its text.
+/// Every k-mer of a genome, found in its text.
 pub struct Oracle {
     pub k: usize,
     /// Canonical text to places, ascending; the strand is that of the canonical text.
     pub kmers: HashMap<Vec<u8>, Vec<Place>>,
 }
 
-/// Starts of the k-mers of a sequence that no letter but ACGT breaks, with their text in upper case.
+/// Starts of the k-mers of a sequence that have only ACGT, with their text in upper case.
 pub fn windows(letters: &[u8], k: usize) -> Vec<(u64, Vec<u8>)> {
     let upper = letters.to_ascii_uppercase();
     let whole = |w: &[u8]| w.iter().all(|b| b"ACGT".contains(b));
@@ -193,7 +194,7 @@ impl Oracle {
         rows.into_iter().collect()
     }
 
-    /// What `dump --sort` prints for k-mers that occur at least `min_frequency` times.
+    /// The output of `dump --sort` for k-mers that occur at least `min_frequency` times.
     pub fn dump(&self, min_frequency: u64) -> String {
         let kept = self.sorted().into_iter().filter(|&(_, frequency)| frequency >= min_frequency);
         kept.map(|(kmer, frequency)| format!("{}\t{frequency}\n", text(kmer))).collect()
@@ -270,7 +271,7 @@ pub fn repetitive_genome(seed: u64, bases: usize) -> Vec<Contig> {
     contigs
 }
 
-/// What a run of the program left.
+/// Exit code and output of a run of the program.
 #[derive(Debug)]
 pub struct Ran {
     pub code: i32,
@@ -279,14 +280,14 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// Asserts that it ended well.
+    /// Asserts that it succeeded.
     #[track_caller]
     pub fn fine(self) -> Self {
         assert_eq!(self.code, 0, "{}", self.err);
         self
     }
 
-    /// Asserts that it failed with this code and one sentence that holds all of `says`.
+    /// Asserts that it failed with this code and one sentence that contains all of `says`.
     #[track_caller]
     pub fn failed(self, code: i32, says: &[&str]) -> Self {
         assert_eq!(self.code, code, "{}{}", self.out, self.err);
@@ -320,11 +321,13 @@ pub fn command<A: AsRef<OsStr>>(at: &Path, arguments: &[A]) -> Command {
     command
 }
 
-/// Undoes what the parent of the tests ignores: `nohup` ignores SIGHUP, a shell ignores SIGINT in what it starts with `&`.
+/// Restores signals that the parent of the tests ignores: `nohup` ignores SIGHUP, a shell ignores SIGINT in background
+/// jobs.
 fn default_signals(command: &mut Command) {
     let reset = || {
         for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
-            // SAFETY: `signal` may be called between fork and exec (POSIX lists it as async-signal-safe), and SIG_DFL installs no handler.
+            // SAFETY: `signal` may be called between fork and exec (POSIX lists it as async-signal-safe), and SIG_DFL
+            // installs no handler.
             #[allow(unsafe_code)]
             if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
                 return Err(std::io::Error::last_os_error());
@@ -339,7 +342,8 @@ fn default_signals(command: &mut Command) {
     }
 }
 
-/// A test, or a part of one, that cannot run here. `REPRISE_REQUIRE_TOOLS=1`, which CI sets, makes that a failure.
+/// Reports that a test, or a part of one, cannot run here. `REPRISE_REQUIRE_TOOLS=1`, which CI sets, makes that a
+/// failure.
 #[track_caller]
 pub fn skip(reason: &str) {
     assert!(!skips_fail(), "REPRISE_REQUIRE_TOOLS is set, and {reason}");
@@ -368,7 +372,7 @@ pub fn tool(program: &str) -> Option<Command> {
     one_of(&[program])
 }
 
-/// Lines that a program prints in folder `at`, which has to end well; `None` if it is not installed.
+/// Lines that a program prints in folder `at`, which has to succeed; `None` if it is not installed.
 #[track_caller]
 pub fn lines_of(at: &Path, program: &str, arguments: &[&str]) -> Option<Vec<String>> {
     let output = tool(program)?.args(arguments).current_dir(at).output().expect("the program starts");
@@ -376,8 +380,8 @@ pub fn lines_of(at: &Path, program: &str, arguments: &[&str]) -> Option<Vec<Stri
     Some(text(&output.stdout).lines().map(str::to_owned).collect())
 }
 
-/// A file of real data below `REPRISE_DATA`, else below `../shared/data` beside the checkout. Where there is neither folder, a machine
-/// has no data, and that alone fails no test.
+/// A file of real data below `REPRISE_DATA`, else below `../shared/data` next to the checkout. Without either folder
+/// the test is skipped, even if tools are required.
 #[track_caller]
 pub fn data(file: &str) -> Option<PathBuf> {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
@@ -419,7 +423,7 @@ pub fn run_with<A: AsRef<OsStr>>(at: &Path, arguments: &[A], input: &[u8]) -> Ra
     let mut child = command(at, arguments).stdin(Stdio::piped()).spawn().expect("the program starts");
     let mut stdin = child.stdin.take().expect("a pipe");
     std::thread::scope(|scope| {
-        // A program that stops reading has closed its end; what it says of that is checked by the caller.
+        // A program that stops reading has closed its end; the caller checks its messages.
         scope.spawn(move || drop(stdin.write_all(input)));
         ended(child)
     })
@@ -456,7 +460,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Of a genome of `bases` bases, with what else `build-index` is given.
+    /// With a genome of `bases` bases and more options for `build-index`.
     pub fn new(seed: u64, bases: usize, k: usize, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let genome = repetitive_genome(seed, bases);
@@ -481,19 +485,19 @@ impl Bench {
     }
 }
 
-/// The program with these arguments and faults of the system (`src/fs/faults.rs`), in passes of few records.
+/// The program with these arguments and injected faults (`src/fs/faults.rs`), in passes of few records.
 pub fn faulty<A: AsRef<OsStr>>(at: &Path, arguments: &[A], faults: &str) -> Command {
     let mut command = command(at, arguments);
     command.env("REPRISE_FAULT", faults).env("REPRISE_LARGE_PASS", "50000");
     command
 }
 
-/// A temporary folder in memory, where the system has that: a disk would have to sync thousands of times.
+/// A temporary folder in memory if the system has that, because thousands of syncs to a disk are slow.
 pub fn quick_folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary folder")
 }
 
-/// Whether the program can be made to meet faults: it cannot where it was built without debug assertions.
+/// Whether the program can inject faults: it cannot if it was built without debug assertions.
 #[track_caller]
 pub fn has_faults() -> bool {
     if !cfg!(debug_assertions) {
@@ -502,13 +506,47 @@ pub fn has_faults() -> bool {
     cfg!(debug_assertions)
 }
 
-/// The kinds of all calls that a run of the program makes, in order.
+/// The kinds of all file system calls of a run of the program, in order.
 pub fn calls<A: AsRef<OsStr>>(at: &Path, arguments: &[A]) -> Vec<String> {
     let log = at.join("calls.log");
     ended(faulty(at, arguments, "").env("REPRISE_FAULT_LOG", &log).spawn().expect("the program starts")).fine();
     let text = std::fs::read_to_string(&log).expect("written");
     std::fs::remove_file(log).expect("there");
     text.lines().map(str::to_owned).collect()
+}
+
+/// Waits until a condition is true, for at most a minute, and fails with `problem` otherwise.
+#[track_caller]
+pub fn wait_until(mut is_true: impl FnMut() -> bool, problem: impl Fn() -> String) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_true() {
+        assert!(Instant::now() < deadline, "{}", problem());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Starts a program with a fault `stop` and waits until it has stopped itself.
+#[track_caller]
+pub fn stopped(mut command: Command) -> Child {
+    let child = command.spawn().expect("the program starts");
+    let stat = || std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+    // Behind the name in parentheses is the state: T is stopped.
+    wait_until(|| stat().contains(") T "), || format!("the program does not stop: {}", stat()));
+    child
+}
+
+/// Sends a signal (`CONT`) to a child.
+#[track_caller]
+pub fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
+    assert!(sent.expect("kill is there").success());
+}
+
+/// Lets a stopped child run to its end.
+#[track_caller]
+pub fn resumed(child: Child) -> Ran {
+    signal(&child, "CONT");
+    ended(child)
 }
 
 /// Runs `each` for every case, a few at once; most of them wait for the disk.
