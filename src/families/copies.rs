@@ -1,4 +1,5 @@
-//! The copies of a family in the genome: where they lie, which alignments are one copy, and the columns of an alignment.
+//! The copies of a family in the genome: where they lie, which alignments are one copy, and the columns of an
+//! alignment.
 //!
 //! Refinement, classification and the statistics of families all read copies in these ways.
 
@@ -79,8 +80,8 @@ pub(crate) enum AlignedColumn {
     Insertion(u32, u8),
 }
 
-/// Calls `each` for every column of an alignment, consensus ascending, with a position among all contigs end to end: that
-/// of the base, or for a deletion that of the next base.
+/// Calls `each` for every column of an alignment, consensus ascending, with a position among all contigs end to end:
+/// that of the base, or for a deletion that of the next base.
 pub(crate) fn for_each_column(copy: &PlacedAlignment<'_>, bases: &Bases, mut each: impl FnMut(AlignedColumn, u64)) {
     let Alignment { operations, query_range, .. } = copy.alignment;
     let reverse = copy.is_reverse();

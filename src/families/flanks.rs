@@ -21,7 +21,8 @@ const ALIKE: usize = 6;
 /// The words of the bases before and behind a range.
 pub(crate) type Flanks = [BTreeSet<u32>; 2];
 
-/// The words of a range, each as the smaller of itself and its reverse complement; those with an unknown base are left out.
+/// The words of a range, each as the smaller of itself and its reverse complement; those with an unknown base are left
+/// out.
 pub(crate) fn words(bases: &Bases, range: Range<u64>) -> BTreeSet<u32> {
     let codes = &bases.codes()[range.start as usize..range.end as usize];
     let windows = codes.windows(WORD).filter(|w| w.iter().all(|c| c & UNKNOWN == 0));

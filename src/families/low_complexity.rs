@@ -1,11 +1,13 @@
 //! Sequence of low complexity, which resembles other sequence by chance and shows no common descent.
 //!
-//! Three related measures are kept elsewhere, since they measure other things: `candidates` the entropy of one k-mer, as
-//! RepeatScout does; `align` windows of the genome during a scan; `classify` runs of A, which are the mark of an RNA.
+//! Three related measures are kept elsewhere, since they measure other things: `candidates` the entropy of one k-mer,
+//! as RepeatScout does; `align` windows of the genome during a scan; `classify` runs of A, which are the mark of an
+//! RNA.
 
 use std::ops::RangeInclusive;
 
-/// Whether the bases that equal the one `period` bases on are at least `numerator / denominator` of all, for any period.
+/// Whether the bases that equal the one `period` bases on are at least `numerator / denominator` of all, for any
+/// period.
 fn is_periodic(codes: &[u8], periods: RangeInclusive<usize>, (numerator, denominator): (usize, usize)) -> bool {
     periods.into_iter().any(|period| {
         let pairs = codes.len().saturating_sub(period);
@@ -22,8 +24,8 @@ pub(crate) fn is_simple_repeat(consensus: &[u8]) -> bool {
     is_periodic(consensus, 1..=10, (3, 4))
 }
 
-/// Whether a terminal repeat, given as codes of which those above 3 are unknown, may be one by chance: nine tenths of it
-/// are of two bases, or four fifths repeat a unit of 1 to 4 bases. It is shorter than a consensus, and so the periods are.
+/// Whether a terminal repeat, given as codes (unknown if above 3), may be one by chance: nine tenths of it are of two
+/// bases, or four fifths repeat a unit of 1 to 4 bases. It is shorter than a consensus, and so the periods are.
 pub(crate) fn is_monotonous(codes: &[u8]) -> bool {
     let mut counts = [0; 4];
     codes.iter().filter(|code| **code < 4).for_each(|&code| counts[usize::from(code)] += 1);

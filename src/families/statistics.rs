@@ -1,5 +1,5 @@
-//! What a user reads of a family beside its consensus: copies, lengths, divergence, class, and a seed alignment of its best
-//! copies, from which profiles can be built.
+//! What a user reads of a family in addition to its consensus: copies, lengths, divergence, class, and a seed alignment
+//! of its best copies, from which profiles can be built.
 
 use std::collections::BTreeMap;
 
@@ -39,11 +39,13 @@ pub struct FamilyStatistics {
     pub full_length_copies: u64,
     /// Bases of the genome in its copies.
     pub bases: u64,
-    /// Mean Kimura distance of the copies from the consensus in per cent, transitions in CpG discounted, weighted by length.
+    /// Mean Kimura distance of the copies from the consensus in per cent, transitions in CpG discounted, weighted by
+    /// length.
     pub divergence: f64,
     /// Where the family began: contig:first-last, 1-based.
     pub seed: String,
-    /// K-mer of the consensus with the highest frequency in the index, the first of equals; empty if the consensus is shorter.
+    /// K-mer of the consensus with the highest frequency in the index, the first of equals; empty if the consensus is
+    /// shorter.
     pub kmer: String,
     /// Occurrences of that k-mer in the genome, both strands; 0 if the index does not hold it.
     pub kmer_frequency: u64,
@@ -60,8 +62,8 @@ pub struct FamilyStatistics {
 /// Copies aligned column by column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeedAlignment {
-    /// For each row contig, first and last base (1-based, both included; last before first on the reverse strand), and letters:
-    /// `-` if the copy lacks a base of the consensus, `.` if others have one more or the copy has ended.
+    /// For each row contig, first and last base (1-based, both included; last before first on the reverse strand), and
+    /// letters: `-` if the copy lacks a base of the consensus, `.` if others have one more or the copy has ended.
     pub rows: Vec<(String, Vec<u8>)>,
     /// `x` for a column of the consensus, `.` for one between two of them.
     pub reference: Vec<u8>,
@@ -139,11 +141,12 @@ fn most_frequent_kmer(batch: &mut BatchLookup<'_>, codec: &KmerCodec, consensus:
     Ok(best.map_or_else(Default::default, |(code, frequency)| (codec.decode(code), frequency)))
 }
 
-/// Aligns the best copies of each family column by column and calls `each` with each seed alignment, in order: one is in memory
-/// at a time.
+/// Aligns the best copies of each family column by column and calls `each` with each seed alignment, in order: one is
+/// in memory at a time.
 ///
 /// # Errors
-/// Those of `each`; [`Error::Memory`](crate::Error::Memory) and [`Error::Damaged`](crate::Error::Damaged) of the genome.
+/// Those of `each`; [`Error::Memory`](crate::Error::Memory) and [`Error::Damaged`](crate::Error::Damaged) of the
+/// genome.
 pub fn seed_alignments(
     index: &Index,
     families: &[RefinedFamily],

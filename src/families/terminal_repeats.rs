@@ -1,8 +1,9 @@
-//! Repeats at both ends of a consensus: what shows that it is an LTR element (direct repeats) or a DNA transposon (inverted
-//! repeats), and which part of such an element a family represents.
+//! Repeats at both ends of a consensus: what shows that it is an LTR element (direct repeats) or a DNA transposon
+//! (inverted repeats), and which part of such an element a family represents.
 //!
-//! Both kinds are found by the one dynamic program of this file. The programs of `align` do not fit: they begin anywhere and
-//! score in units of the composition of a genome, while terminal repeats begin near the ends of the consensus.
+//! Both kinds are found by the one dynamic program of this file. The programs of `align` do not fit: they begin
+//! anywhere and score in units of the composition of a genome, while terminal repeats begin near the ends of the
+//! consensus.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -17,7 +18,7 @@ pub enum ElementPart {
     /// All of it, as far as is known.
     #[default]
     Whole,
-    /// Its terminal repeat, of which more copies lie alone than with the internal part.
+    /// Its terminal repeat, if more copies of it lie alone than with the internal part.
     TerminalRepeat,
     /// What lies between two terminal repeats, without them.
     #[serde(rename = "inside")]
@@ -80,8 +81,8 @@ impl Path {
     }
 }
 
-/// The best alignment that begins within `slack` bases of both beginnings, in a band of `band` bases to either side of the
-/// diagonal.
+/// The best alignment that begins within `slack` bases of both beginnings, in a band of `band` bases to either side of
+/// the diagonal.
 fn align_from_beginnings(a: &[u8], b: &[u8], slack: usize, band: usize) -> Option<LocalAlignment> {
     let width = 2 * band + 1;
     let mut above = vec![Path::NONE; width + 2];
@@ -117,11 +118,11 @@ fn align_from_beginnings(a: &[u8], b: &[u8], slack: usize, band: usize) -> Optio
 
 /// The inverted repeats at the ends of a consensus: the second is the reverse complement of the first.
 pub(crate) fn inverted_repeats(consensus: &[u8]) -> Option<TerminalRepeats> {
-    /// Bases of the consensus at either end that are aligned: the longest inverted repeats, those of Mutator-like elements,
-    /// have several hundred.
+    /// Bases of the consensus at either end that are aligned: the longest inverted repeats, those of Mutator-like
+    /// elements, have several hundred.
     const MAX_LENGTH: usize = 500;
-    /// Least score. Some DNA transposons have shorter repeats, but so have many random sequences; what chance still gives
-    /// above this score is decided by target sites.
+    /// Least score. Some DNA transposons have shorter repeats, but so have many random sequences; what chance still
+    /// gives above this score is decided by target sites.
     const MIN_SCORE: i32 = 10;
     /// Least share of equal columns: each half of an element decays on its own.
     const MIN_IDENTITY: f64 = 0.75;
@@ -138,7 +139,8 @@ pub(crate) fn inverted_repeats(consensus: &[u8]) -> Option<TerminalRepeats> {
     Some(TerminalRepeats { first, second: length - b.end..length - b.start, score, identity })
 }
 
-/// Least bases of a direct repeat. LTRharvest (Ellinghaus et al. 2008) takes 100; alignments lose some bases of decayed ends.
+/// Least bases of a direct repeat. LTRharvest (Ellinghaus et al. 2008) takes 100; alignments lose some bases of decayed
+/// ends.
 const MIN_DIRECT: usize = 80;
 /// Least bases between two direct repeats: those that are nearer are units of a tandem repeat.
 const MIN_BETWEEN: usize = 100;

@@ -10,22 +10,22 @@ use crate::genome::Contig;
 use crate::kmer::Strand;
 use crate::sequence::complement;
 
-/// Bases to either side of an end that are looked at: the longest target site (12) at the largest offset (6), and 12 bases
-/// more that a consensus may have too many.
+/// Bases to either side of an end that are looked at: the longest target site (12) at the largest offset (6), and 12
+/// bases more that a consensus may have too many.
 pub const END_MARGIN: usize = 30;
 /// Bases of the consensus that a copy may lack at either end and still show where it was inserted.
 const MAX_MISSING: u32 = 10;
 /// Copies of a family that are looked at, the first by place: more hardly change a share.
 const MAX_COPIES: usize = 200;
-/// Bases of a flank that tell insertions from duplications: two random ones are equal once in 4^12 = 17 million.
+/// Bases of a flank that distinguish insertions from duplications: two random ones are equal once in 4^12 = 17 million.
 const FLANK: usize = 12;
 
 /// The code of A.
 const A: u8 = 2;
 
-/// Bases around both ends of a copy, as the consensus reads: codes 0 to 3 ([`base_code`](crate::sequence::base_code)), others
-/// if there is none. The first base of the copy is in the middle of `left`, the base behind its last one in the middle of
-/// `right`.
+/// Bases around both ends of a copy, as the consensus reads: codes 0 to 3 ([`base_code`](crate::sequence::base_code)),
+/// others if there is none. The first base of the copy is in the middle of `left`, the base behind its last one in the
+/// middle of `right`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyEnds {
     /// Around the first base.
@@ -91,15 +91,15 @@ impl CopyEnds {
         Some(end)
     }
 
-    /// Whether bases before the copy are repeated behind a run of A that ends at index `tail_end` of `right`: a target site
-    /// of a length of its own, as retrotransposition makes it.
+    /// Whether bases before the copy are repeated behind a run of A that ends at index `tail_end` of `right`: a target
+    /// site of a length of its own, as retrotransposition makes it.
     pub(super) fn has_own_site(&self, tail_end: usize) -> bool {
         /// Least bases of a site; those of LINEs and SINEs have 7 to 20.
         const MIN_LENGTH: usize = 7;
         /// Bases between the site and the copy, which the consensus may lack.
         const OFFSETS: RangeInclusive<usize> = 0..=3;
-        /// Last A of the tail that may be a part of the site, and bases behind the tail within which the site begins. Both
-        /// were tuned on the simulated genomes of docs/families.md.
+        /// Last A of the tail that may be a part of the site, and bases behind the tail within which the site begins.
+        /// Both were tuned on the simulated genomes of docs/families.md.
         const SHARED_A: usize = 4;
         const BEHIND_TAIL: usize = 14;
         let starts = tail_end.saturating_sub(SHARED_A)..(tail_end + BEHIND_TAIL).min(2 * END_MARGIN - MIN_LENGTH);
@@ -133,7 +133,7 @@ pub(crate) fn copy_ends(copies: &[Vec<&Alignment>], length: u32, bases: &Bases, 
     ends.take(MAX_COPIES).collect()
 }
 
-/// Copies of which no two have the same flanks: those came by duplication, not by insertion.
+/// One copy for each pair of flanks: others with the same flanks came by duplication, not by insertion.
 pub(super) fn with_distinct_flanks(copies: &[CopyEnds]) -> Vec<CopyEnds> {
     let mut seen = BTreeSet::new();
     let flanks =

@@ -1,4 +1,5 @@
-//! What was seen of a family, as a value of its own: a class is a claim, and the reader of a library can check its evidence.
+//! What was seen of a family, as a value of its own: a class is a claim, and the reader of a library can check its
+//! evidence.
 
 use std::fmt;
 
@@ -9,13 +10,13 @@ use crate::families::terminal_repeats::ElementPart;
 /// What was seen of a family.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Evidence {
-    /// Copies from end to end of which the flanks differ: those that were looked at.
+    /// Copies from end to end with different flanks: those that were examined.
     pub copies: u64,
     /// Which part of an element with terminal repeats the family represents, as copies of other extent show.
     pub part: ElementPart,
     /// The repeat at both ends, in one direction.
     pub direct_repeat: Option<TerminalRepeat>,
-    /// The repeat at both ends, of which one is the reverse complement of the other.
+    /// The repeat at both ends; one is the reverse complement of the other.
     pub inverted_repeat: Option<TerminalRepeat>,
     /// Whether the element begins with TG and ends with CA.
     pub tg_ca: bool,

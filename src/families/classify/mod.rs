@@ -1,5 +1,5 @@
-//! What a family is, as far as its consensus and the ends of its copies show it. Insertion leaves marks that need no other
-//! sequence to be read. Without such marks no class is claimed, and each claim comes with its evidence.
+//! What a family is, as far as its consensus and the ends of its copies show it. Insertion leaves marks that need no
+//! other sequence to be read. Without such marks no class is claimed, and each claim comes with its evidence.
 //!
 //! Signs and names are those of T. Wicker et al., Nat. Rev. Genet. 8 (2007) 973, and of RepeatMasker.
 
@@ -23,7 +23,7 @@ const G: u8 = 3;
 
 /// The class of a family without evidence of any.
 pub(crate) const UNKNOWN_CLASS: &str = "Unknown";
-/// The class of families of which most copies lie in rows.
+/// The class of families whose copies mostly lie in rows.
 pub(crate) const SATELLITE: &str = "Satellite";
 /// The class of elements with long terminal repeats.
 pub(crate) const LTR: &str = "LTR";
@@ -33,8 +33,8 @@ const LTR_SITES: RangeInclusive<u64> = 4..=6;
 /// Score of inverted repeats that show a DNA transposon without target sites: chance gives it once in some ten million
 /// families, since each further match is a quarter as likely.
 const LONE_INVERTED_SCORE: i32 = 18;
-/// Bases of an inverted repeat from which on an element with target sites of 9 bases is called a Mutator-like one. Others
-/// with such sites have shorter repeats.
+/// Bases of an inverted repeat from which on an element with target sites of 9 bases is called a Mutator-like one.
+/// Others with such sites have shorter repeats.
 const MIN_MULE_REPEAT: usize = 40;
 /// Fewest copies with a poly-A tail, or with target sites of their own, that show a copy of an RNA.
 const MIN_TAILS: usize = 3;
@@ -109,8 +109,8 @@ fn dna_transposon(consensus: &[u8], repeats: &TerminalRepeats, target: Option<&T
     })
 }
 
-/// Copies that end in poly-A, if half of all do, and their target sites, if a quarter of all copies have sites of lengths of
-/// their own. A copy of an RNA has both: its targets are cut with overhangs of any length.
+/// Copies that end in poly-A, if half of all do, and their target sites, if a quarter of all copies have sites of
+/// lengths of their own. A copy of an RNA has both: its targets are cut with overhangs of any length.
 fn poly_a(copies: &[CopyEnds]) -> (u64, Option<TargetSite>) {
     let turned: Vec<CopyEnds> = copies.iter().map(CopyEnds::turned).collect();
     for copies in [copies, &turned] {
@@ -125,7 +125,8 @@ fn poly_a(copies: &[CopyEnds]) -> (u64, Option<TargetSite>) {
     (0, None)
 }
 
-/// The bounds, up to three bases from `first` and `last`, of a part of the consensus that begins and ends with these bases.
+/// The bounds, up to three bases from `first` and `last`, of a part of the consensus that begins and ends with these
+/// bases.
 fn bounds_near(consensus: &[u8], first: usize, last: usize, begin: [u8; 2], end: [u8; 2]) -> Option<(usize, usize)> {
     /// Bases by which the end of a terminal repeat may be off: alignments of decayed ends lose or gain some.
     const MAX_OFFSET: usize = 3;
@@ -250,7 +251,7 @@ mod tests {
             ("DNA/hAT", "CAGGG", 14, Box::new(|r| codes(r, 8))),
             ("DNA/MULE-MuDR", "GAGAT", 110, Box::new(|r| codes(r, 9))),
             ("DNA", "GAGAT", 20, Box::new(|r| codes(r, 5))),
-            // No targets that can be told: the repeat has to be long.
+            // Target sites without a common length: the repeat has to be long.
             (
                 "DNA",
                 "GATTC",
@@ -296,7 +297,7 @@ mod tests {
         assert_eq!(evidence.poly_a, 12, "{evidence}");
         let other: Vec<CopyEnds> = copies.iter().map(CopyEnds::turned).collect();
         assert_eq!(classify(&turned(&element), false, &other).0, "Retroposon");
-        // A tail without targets is told, and no more claimed.
+        // A tail without targets is reported, but no class is claimed.
         let copies = inserted(&mut random, (12, &element), (0, 0), |_| Vec::new(), tail);
         let (class, evidence) = classify(&element, false, &copies);
         assert!(class == "Unknown" && evidence.poly_a == 12, "{class} {evidence}");

@@ -1,5 +1,5 @@
-//! Target site duplications: most transposons cut the target with overhangs of one length, so that their copies lie between
-//! equal bases of that length.
+//! Target site duplications: most transposons cut the target with overhangs of one length, so that their copies lie
+//! between equal bases of that length.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -60,8 +60,8 @@ impl Motif {
     }
 }
 
-/// The duplications on both sides of copies, unless chance explains them: many copies have the same length, and copies have
-/// different bases, or a motif that is known as a target.
+/// The duplications on both sides of copies, unless chance explains them: many copies have the same length, and copies
+/// have different bases, or a motif that is known as a target.
 pub(super) fn target_site(copies: &[CopyEnds]) -> Option<TargetSite> {
     if copies.len() < MIN_COPIES {
         return None;
@@ -77,7 +77,8 @@ pub(super) fn target_site(copies: &[CopyEnds]) -> Option<TargetSite> {
                 *sites.entry(site).or_default() += 1;
             }
         }
-        // A motif that all have may be a part of the element that the consensus lacks; so a place farther out does not count.
+        // A motif that all have may be a part of the element that the consensus lacks; so a place farther out does not
+        // count.
         let allow_motif = (left, right) == (0, 0);
         let Some((nats, site)) = assess(&sites, length, copies.len(), allow_motif, &frequencies) else { continue };
         if nats >= MIN_NATS && best.as_ref().is_none_or(|(most, _)| nats > *most) {

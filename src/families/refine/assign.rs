@@ -1,23 +1,24 @@
 //! Which alignment belongs to which family, and which families are contained in others.
 //!
-//! Related families align to each other's copies. Each round gives every alignment to the family that fits it best, so that
-//! a family grows over its own copies only.
+//! Related families align to each other's copies. Each round gives every alignment to the family that fits it best, so
+//! that a family grows over its own copies only.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::families::copies::PlacedAlignment;
 
-/// Bases of the genome that two alignments must share to count as overlapping: ends of alignments extend a little by chance.
+/// Bases of the genome that two alignments must share to count as overlapping: ends of alignments extend a little by
+/// chance.
 const MIN_OVERLAP: u64 = 20;
-/// Parts of an alignment of which better ones must cover this many for it to be lost: half of it.
+/// A family loses an alignment if better ones cover this many of its parts: half.
 const MIN_LOST_PARTS: u32 = Coverage::PARTS / 2;
-/// A family fits an overlap much better than another if its score for each base is at least this many times as high: a long
-/// alignment of a related family must not take the copies of a short draft. Tuned on the simulated genomes of
+/// A family fits an overlap much better than another if its score for each base is at least this many times as high: a
+/// long alignment of a related family must not take the copies of a short draft. Tuned on the simulated genomes of
 /// docs/families.md.
 const MUCH_BETTER: (i64, i64) = (6, 5);
 
-/// Parts of an alignment of which strong families must cover this many to explain it: three quarters.
+/// Strong families explain an alignment if they cover this many of its parts: three quarters.
 const MIN_EXPLAINED_PARTS: u32 = Coverage::PARTS / 4 * 3;
 /// Per cent of the copies of a weak family that strong ones explain if it is dropped.
 const MIN_EXPLAINED_COPIES: usize = 70;
@@ -28,8 +29,9 @@ const MIN_CONTAINED_PARTS: u32 = 52;
 const MIN_CONTAINED_BASES: u64 = 70;
 /// Per cent of a copy that an alignment of another family covers if it explains the copy.
 const MIN_COVERED_COPY: u64 = 80;
-/// Share of columns by which a copy may differ more from another family that explains it. Lower keeps both of two similar
-/// families, higher joins related ones. Tuned, as the four thresholds above, on the simulated genomes of docs/families.md.
+/// Share of columns by which a copy may differ more from another family that explains it. Lower keeps both of two
+/// similar families, higher joins related ones. Tuned, as the four thresholds above, on the simulated genomes of
+/// docs/families.md.
 const MAX_EXTRA_DIFFERENCE: f64 = 0.05;
 
 /// Which 64ths of a range are covered, one bit each: shares need not be more exact.
@@ -85,13 +87,14 @@ fn for_each_overlap(placed: &[PlacedAlignment<'_>], kept: &[bool], mut each: imp
 
 /// Which alignments are copies of a family, the best first, as numbers among all.
 pub(crate) struct Assignment {
-    /// For each family the alignments that no other family fits much better, and none of its own with a higher score covers.
+    /// For each family the alignments that no other family fits much better, and none of its own with a higher score
+    /// covers.
     pub(crate) candidate: Vec<Vec<usize>>,
     /// Those of them that no other family explains about as well with a higher score: each place has one.
     pub(crate) exclusive: Vec<Vec<usize>>,
 }
 
-/// Assigns the alignments of the families that are `kept`; a family loses those of which others cover half.
+/// Assigns the alignments of the families that are `kept`; a family loses an alignment if others cover half of it.
 pub(crate) fn assign(placed: &[PlacedAlignment<'_>], kept: &[bool]) -> Assignment {
     let mut fits_better = vec![Coverage::default(); placed.len()];
     let mut scores_higher = vec![Coverage::default(); placed.len()];
@@ -140,8 +143,8 @@ fn loser_of(placed: &[PlacedAlignment<'_>], i: usize, j: usize) -> (usize, bool)
     }
 }
 
-/// Weak families that strong ones explain: fewer than `min_copies` places are exclusively theirs, and families with enough
-/// such places cover most of their copies.
+/// Weak families that strong ones explain: fewer than `min_copies` places are exclusively theirs, and families with
+/// enough such places cover most of their copies.
 pub(crate) fn explained(
     placed: &[PlacedAlignment<'_>],
     kept: &[bool],
@@ -204,9 +207,9 @@ fn columns_of(copy: &PlacedAlignment<'_>, part: &Range<u64>) -> Range<u64> {
     u64::from(range.start) + columns(first)..u64::from(range.end) - columns(last)
 }
 
-/// For each family the one that contains it, if any: the other's copies cover 80 % of its consensus, and it explains most of
-/// its copies about as well. Of two that contain each other the longer is kept, then the one with more bases. Only an
-/// `accepted` family can contain an accepted one.
+/// For each family the one that contains it, if any: the other's copies cover 80 % of its consensus, and it explains
+/// most of its copies about as well. Of two that contain each other the longer is kept, then the one with more bases.
+/// Only an `accepted` family can contain an accepted one.
 pub(crate) fn contained(placed: &[PlacedAlignment<'_>], lengths: &[usize], accepted: &[bool]) -> Vec<Option<usize>> {
     let all = vec![true; lengths.len()];
     let mut totals = vec![0u64; lengths.len()];
@@ -253,7 +256,7 @@ mod tests {
 
     #[test]
     fn accepted_families_are_contained_in_accepted_ones_only() {
-        // Of 100 and 300 bases; the longer one has two copies of which the shorter one is a part.
+        // Consensi of 100 and 300 bases; both copies of the longer one contain a copy of the shorter one.
         let copy = |query: u32, start: u64, columns: Range<u32>| {
             let range = start..start + u64::from(columns.end - columns.start);
             let counts = Counts { matches: columns.end - columns.start, ..Counts::default() };

@@ -39,7 +39,7 @@ struct Insertion {
 }
 
 /// How much a copy's vote weighs: the log-odds that its base is the right one rather than a given other one (Jukes and
-/// Cantor 1969), in units of which six are a nat, so that integers are exact enough.
+/// Cantor 1969), in sixths of a nat, so that integers are exact enough.
 fn vote_weight(alignment: &Alignment) -> u32 {
     /// Bounds, so that one nearly equal copy outvotes two that differ by 25 %, and not three.
     const DIFFERENCES: (f64, f64) = (0.02, 0.5);
@@ -203,10 +203,10 @@ fn inserted_bases(insertions: &[Insertion], sum: u32) -> Vec<(u8, u8)> {
     }
 }
 
-/// Whether the copies' pairs of bases come from CG, whose methylated cytosines decay to thymine on either strand, rather than
-/// from the pair that most have: whether CG is likelier at the divergence that the two columns show.
+/// Whether the copies' pairs of bases come from CG, whose methylated cytosines decay to thymine on either strand,
+/// rather than from the pair that most have: whether CG is likelier at the divergence that the two columns show.
 fn was_cpg(pairs: &[u32; 5], first: &[u32; 5], second: &[u32; 5]) -> bool {
-    /// Fewest copies of which two, one with TG and one with CA, show decay.
+    /// Fewest copies that show decay: one with TG and one with CA may differ by chance.
     const MIN_COPIES: f64 = 3.0;
     /// Share of the copies that have CG, TG or CA: CG decays to nothing else by one change.
     const MIN_SHARE: f64 = 0.6;
@@ -215,8 +215,8 @@ fn was_cpg(pairs: &[u32; 5], first: &[u32; 5], second: &[u32; 5]) -> bool {
     const DECAYS: (f64, f64) = (0.05, 0.6);
     /// Bases and differing ones that are added to what was counted: a divergence of 30 % if nothing was.
     const PRIOR: (f64, f64) = (10.0, 1.0);
-    /// Nats by which decay must be likelier: decay is a parameter more than the plain model has (AIC, Akaike 1974, asks for
-    /// one), and CG is rare in genomes where it decays.
+    /// Nats by which decay must be likelier: decay is a parameter more than the plain model has (AIC, Akaike 1974, asks
+    /// for one), and CG is rare in genomes where it decays.
     const MIN_NATS: f64 = 2.0;
     let [cg, tg, ca, ta, other] = pairs.map(f64::from);
     let all = cg + tg + ca + ta + other;
@@ -242,9 +242,9 @@ fn was_cpg(pairs: &[u32; 5], first: &[u32; 5], second: &[u32; 5]) -> bool {
     decayed > best_plain + MIN_NATS
 }
 
-/// Per cent of the votes that the best base of a column has by chance, for so many copies: the expected largest of four equally
-/// likely counts (62 for two copies, 56, 53, 50 for five, 45 for seven, 41 for eleven, 37 for twenty), and two to seven more
-/// since alignment prefers columns that agree.
+/// Per cent of the votes that the best base of a column has by chance, for so many copies: the expected largest of four
+/// equally likely counts (62 for two copies, 56, 53, 50 for five, 45 for seven, 41 for eleven, 37 for twenty), and two
+/// to seven more since alignment prefers columns that agree.
 fn agreement_by_chance(depth: u32) -> f64 {
     match depth {
         0..=2 => 64.0,
@@ -257,7 +257,8 @@ fn agreement_by_chance(depth: u32) -> f64 {
     }
 }
 
-/// The part of a corrected consensus to keep: the stretch in which at least `min_depth` copies agree most beyond chance.
+/// The part of a corrected consensus to keep: the stretch in which at least `min_depth` copies agree most beyond
+/// chance.
 pub(super) fn supported(corrected: &Corrected, min_depth: u32) -> Range<usize> {
     /// Copies from which on the agreement of a column counts for what is usual.
     const MIN_USUAL_DEPTH: u32 = 3;
@@ -293,8 +294,8 @@ pub(super) fn supported(corrected: &Corrected, min_depth: u32) -> Range<usize> {
     kept
 }
 
-/// What is left of the part `kept` if it ends where three or more copies end together and fewer than three continue: those that
-/// continue share a place and not a repeat.
+/// What is left of the part `kept` if it ends where three or more copies end together and fewer than three continue:
+/// those that continue share a place and not a repeat.
 pub(super) fn within_common_ends(
     corrected: &Corrected,
     copies: &[PlacedAlignment<'_>],

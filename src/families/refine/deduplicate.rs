@@ -1,16 +1,16 @@
-//! Consensi that are the same sequence, found by the words that they share. Pieces of one family grow into the same sequence,
-//! and need not be searched for each: this costs little beside a search of the genome.
+//! Consensi that are the same sequence, found by the words that they share. Pieces of one family grow into the same
+//! sequence, and need not be searched for each: this costs little compared with a search of the genome.
 
 use std::collections::BTreeMap;
 
-/// Bases of a word: frequent enough in sequences of which 94 % of the bases are the same, rare in random ones.
+/// Bases of a word: frequent enough in sequences that are 94 % identical, rare in random ones.
 const WORD: usize = 12;
 /// Diagonals of two consensi that are counted together: insertions and deletions come between.
 const BAND: i64 = 32;
-/// Per cent of the words that a sequence has in common with one of which 94 % of the bases are the same: 0.94^12.
+/// Per cent of the words that a sequence has in common with one that is 94 % identical: 0.94^12.
 const MIN_SHARED: usize = 50;
-/// Bases of a part of a sequence, the most parts, and the per cent of them that must share a word. Half of the words alone
-/// would drop a family for a longer one that contains half of it.
+/// Bases of a part of a sequence, the most parts, and the per cent of them that must share a word. Half of the words
+/// alone would drop a family for a longer one that contains half of it.
 const PART: usize = 40;
 const MAX_PARTS: usize = 64;
 const MIN_SHARED_PARTS: usize = 90;
@@ -52,8 +52,8 @@ struct Shared {
 /// Diagonals of a consensus and another one, and whether that one is reversed: (other, reversed, band).
 type Diagonals = (u32, bool, i64);
 
-/// For each consensus the longer one, if any, that contains it nearly unchanged (about 94 % of the bases), on either strand; of
-/// equal ones the first is kept.
+/// For each consensus the longer one, if any, that contains it nearly unchanged (about 94 % of the bases), on either
+/// strand; of equal ones the first is kept.
 pub(super) fn find_containers(consensi: &[&[u8]]) -> Vec<Option<usize>> {
     let mut order: Vec<usize> = (0..consensi.len()).collect();
     order.sort_by_key(|&i| (std::cmp::Reverse(consensi[i].len()), i));

@@ -1,4 +1,4 @@
-//! Which consensi are families of transposons: those with copies in enough places of which the flanks differ, and that are
+//! Which consensi are families of transposons: those with copies in enough places whose flanks differ, and that are
 //! neither simple repeats, tandem arrays, duplicated parts of the genome nor families of genes.
 
 use std::ops::Range;
@@ -21,15 +21,15 @@ use crate::kmer::Strand;
 const MIN_DUPLICATION: u64 = 8000;
 /// Whole copies that show the internal part of an element, since its terminal repeat has enough copies.
 const MIN_INTERNAL_COPIES: usize = 2;
-/// Places of which flanks are compared, the longest: bounds the pairs.
+/// Places whose flanks are compared, the longest: bounds the pairs.
 const MAX_COMPARED: usize = 60;
-/// What was absorbed by a duplication needs this many times as many large places as lie in the copies of that duplication:
-/// three elsewhere for each within. Tuned on yeast, whose subtelomeric duplications contain each other.
+/// What was absorbed by a duplication needs this many times as many large places as lie in the copies of that
+/// duplication: three elsewhere for each within. Tuned on yeast, whose subtelomeric duplications contain each other.
 const PLACES_FOR_EACH_WITHIN: usize = 4;
 /// A large place covers one of this many bases of the consensus.
 const LARGE_PART: u64 = 4;
-/// Copies are a row if their place has this many per cent of the bases of the consensus: copies of a short repeat within the
-/// consensus are none.
+/// Copies are a row if their place has this many per cent of the bases of the consensus: copies of a short repeat
+/// within the consensus are none.
 const MIN_ROW: u64 = 150;
 
 /// What a family turns out to be.
@@ -126,7 +126,8 @@ pub(super) fn filter_family(
     Verdict::Accepted { tandem }
 }
 
-/// Where copies lie that cover half of a consensus or more, and the copies of the duplication that had absorbed the family.
+/// Where copies lie that cover half of a consensus or more, and the copies of the duplication that had absorbed the
+/// family.
 pub(super) fn duplication_of(
     family: &FamilyState,
     exclusive: &[usize],
@@ -169,7 +170,7 @@ fn loci(copies: &[Vec<&Alignment>], length: u64, bases: &Bases) -> Vec<Locus> {
     loci.into_iter().map(|(locus, _)| locus).collect()
 }
 
-/// Whether `min_loci` places of which the flanks differ cover half of the consensus. Copies of a duplication differ in no
+/// Whether `min_loci` places whose flanks differ cover half of the consensus. Copies of a duplication differ in no
 /// flanks, but a piece of one may lie elsewhere.
 fn have_different_flanks(loci: &[Locus], terminal_repeat: u64, length: u64, bases: &Bases, min_loci: usize) -> bool {
     let mut order: Vec<&Locus> = loci.iter().collect();

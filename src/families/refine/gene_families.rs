@@ -1,19 +1,20 @@
-//! Whether the copies of a family are genes of the genome. Selection keeps what genes code for, so that they differ at third
-//! bases of codons and have no stop codons.
+//! Whether the copies of a family are genes of the genome. Selection keeps what genes code for, so that they differ at
+//! third bases of codons and have no stop codons.
 
 use crate::families::bases::Bases;
 use crate::families::copies::{AlignedColumn, PlacedAlignment, for_each_column};
 
-/// Standard deviations above chance of differences at third bases of codons, from which on copies are genes if they have no
-/// stop codons. Chance gives 4 once in 30,000 families; simulated transposons stay below, families of genes of yeast and
-/// C. elegans have 4 to 30.
+/// Standard deviations above chance of differences at third bases of codons, from which on copies are genes if they
+/// have no stop codons. Chance gives 4 once in 30,000 families; simulated transposons stay below, families of genes of
+/// yeast and C. elegans have 4 to 30.
 const MIN_GENE_DEVIATIONS: f64 = 4.0;
 /// Standard deviations from which on much of a long consensus codes, whether or not it can be read: as high as few
 /// families of transposons get.
 const MIN_CODING_DEVIATIONS: f64 = 8.0;
 /// Share of the bases of the copies in their longest stretches without a stop codon, if they are genes.
 const MIN_OPEN: f64 = 0.9;
-/// Share of the copies that read without a stop codon in a window which a third of them reads through, if they are genes.
+/// Share of the copies that read without a stop codon in a window which a third of them reads through, if they are
+/// genes.
 const MIN_INTACT: f64 = 0.9;
 /// Fewest windows that a third of the copies reads through, and one of how many of all windows they are.
 const MIN_CODING_WINDOWS: usize = 3;
@@ -24,9 +25,9 @@ const PERIODS: usize = 8;
 /// Columns to either side of a column whose mean difference is usual there.
 const AROUND: usize = 24;
 
-/// Whether the copies are genes of a family, or a stretch of several genes: they differ at third bases more than at others, and
-/// nearly all copies read what any of them reads without a stop. Transposons that code for proteins differ so too if related
-/// ones are taken together, but many of their copies are decayed.
+/// Whether the copies are genes of a family, or a stretch of several genes: they differ at third bases more than at
+/// others, and nearly all copies read what any of them reads without a stop. Transposons that code for proteins differ
+/// so too if related ones are taken together, but many of their copies are decayed.
 pub(super) fn is_gene_family(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases) -> bool {
     let reading = OpenReading::of(consensus.len(), copies, bases);
     let is_open = reading.open >= MIN_OPEN
@@ -36,7 +37,8 @@ pub(super) fn is_gene_family(consensus: &[u8], copies: &[&PlacedAlignment<'_>], 
     is_open && third_base_deviations(consensus, copies, bases) >= MIN_GENE_DEVIATIONS
 }
 
-/// Whether copies differ at third bases so much more than at others that much of them codes, whether or not it is read still.
+/// Whether copies differ at third bases so much more than at others that much of them codes, whether or not it is read
+/// still.
 pub(super) fn is_coding(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases) -> bool {
     third_base_deviations(consensus, copies, bases) >= MIN_CODING_DEVIATIONS
 }
@@ -59,8 +61,8 @@ fn differences(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases)
     columns.iter().map(share).collect()
 }
 
-/// By how many standard deviations differences lie a multiple of three bases apart more often than by chance. Distances are
-/// those on the consensus, so that neither introns nor frames matter.
+/// By how many standard deviations differences lie a multiple of three bases apart more often than by chance. Distances
+/// are those on the consensus, so that neither introns nor frames matter.
 fn third_base_deviations(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases) -> f64 {
     let shares = differences(consensus, copies, bases);
     let mean = |columns: &[Option<f64>]| {
@@ -104,15 +106,15 @@ struct Window {
 }
 
 impl Window {
-    /// Columns of a window, and from one to the next. 300 random bases are free of stop codons in one of six frames once
-    /// in 20 windows.
+    /// Columns of a window, and from one to the next. 300 random bases are free of stop codons in one of six frames
+    /// once in 20 windows.
     const LENGTH: u32 = 300;
     const STEP: u32 = 100;
     /// Columns that a copy may lack at either end.
     const MAX_MISSING: u32 = 15;
     /// Bases of the codons at both ends, which may not be whole.
     const END_CODONS: usize = 6;
-    /// Fewest copies of which a third shows anything.
+    /// Fewest copies that show anything by a third of them.
     const MIN_COPIES: u32 = 3;
 
     fn is_coding(&self) -> bool {
@@ -156,8 +158,8 @@ impl OpenReading {
     }
 }
 
-/// The bases of a copy, on the forward strand, in the window from a column on, unless it lacks too much of it. `columns` are
-/// those in which the copy has a base, ascending, with its position.
+/// The bases of a copy, on the forward strand, in the window from a column on, unless it lacks too much of it.
+/// `columns` are those in which the copy has a base, ascending, with its position.
 fn codes_of_window<'b>(columns: &[(u32, u64)], from: u32, bases: &'b Bases) -> Option<&'b [u8]> {
     let to = from + Window::LENGTH;
     let first = columns.partition_point(|column| column.0 < from);

@@ -16,11 +16,13 @@ use crate::families::terminal_repeats::direct_repeats;
 const MANY_COPIES: usize = 20;
 /// Shortest consensus that can grow again, in bases, if families may be longer.
 const MIN_SEED: usize = 30;
-/// A family stays as it is if its ends move by fewer bases and fewer than one of this many bases change: not worth a search.
+/// A family stays as it is if its ends move by fewer bases and fewer than one of this many bases change: not worth a
+/// search.
 const MIN_MOVED: usize = 8;
 const MIN_CHANGED_PART: u64 = 300;
-/// A restored family grows as long as one of this many of its copies agree, so that it does not grow into the duplication
-/// that had absorbed it. Tuned, as the thresholds above, on the simulated genomes of docs/families.md and on yeast.
+/// A restored family grows as long as one of this many of its copies agree, so that it does not grow into the
+/// duplication that had absorbed it. Tuned, as the thresholds above, on the simulated genomes of docs/families.md and
+/// on yeast.
 const RESTORED_PART: usize = 3;
 
 /// A family after a round: itself, or its parts if it falls apart, or nothing if too few copies support any of it.
@@ -77,12 +79,12 @@ pub(super) fn grow_family(
     family.replaced_by(vec![family.with_consensus(consensus)])
 }
 
-/// Whether a consensus has terminal repeats, and two whole copies of it lie in places of which neither flank is like the
-/// other's: an element, however many copies a part of it has.
+/// Whether a consensus has terminal repeats, and two whole copies of it have neither flank in
+/// common: an element, however many copies a part of it has.
 fn is_bounded(consensus: &[u8], copies: &[PlacedAlignment<'_>], bases: &Bases) -> bool {
     /// Columns that a whole copy may lack at either end.
     const MAX_MISSING: u32 = 60;
-    /// Whole copies of which flanks are compared: bounds the pairs.
+    /// Whole copies whose flanks are compared: bounds the pairs.
     const MAX_WHOLE_COPIES: usize = 10;
     let is_whole = |copy: &&PlacedAlignment<'_>| {
         let range = &copy.alignment.query_range;
@@ -159,8 +161,8 @@ enum Side {
 /// Copies that reach an end of the consensus, by number, and where they continue.
 struct Reaching {
     cursors: Vec<(usize, Cursor)>,
-    /// Copies that cover half of the consensus, if there are enough: others may be copies of a terminal repeat, which continue
-    /// at its other end.
+    /// Copies that cover half of the consensus, if there are enough: others may be copies of a terminal repeat, which
+    /// continue at its other end.
     covering: Option<Vec<usize>>,
 }
 
@@ -194,8 +196,8 @@ impl Growth {
 }
 
 impl Ends<'_> {
-    /// Bases beyond the first and the last column kept, outward. The end that gains more grows first; the other one then
-    /// follows the copies that took part, so that neither terminal repeat grows into what lies beyond the other.
+    /// Bases beyond the first and the last column kept, outward. The end that gains more grows first; the other one
+    /// then follows the copies that took part, so that neither terminal repeat grows into what lies beyond the other.
     fn grow(&self) -> (Vec<u8>, Vec<u8>) {
         let (left, right) = (self.reaching(Side::Left), self.reaching(Side::Right));
         let (first, second) = (self.extend(&left, |_| true), self.extend(&right, |_| true));
@@ -208,7 +210,8 @@ impl Ends<'_> {
         }
     }
 
-    /// The growth of the end that gained less, over copies that followed the other growth or do not reach that end at all.
+    /// The growth of the end that gained less, over copies that followed the other growth or do not reach that end at
+    /// all.
     fn extend_again(&self, more: &Growth, at_more: &Reaching, less: Growth, at_less: &Reaching) -> Growth {
         if more.consensus.len() < Growth::LONG || less.consensus.is_empty() {
             return less;
@@ -287,8 +290,8 @@ impl Ends<'_> {
     }
 }
 
-/// The bases after which an extension is to end: where three or more copies end together and fewer than three continue, or
-/// where fewer than `min_agreeing` follow.
+/// The bases after which an extension ends: three or more copies end together there and fewer than three continue, or
+/// fewer than `min_agreeing` follow.
 fn common_end(extents: &[Extent], length: usize, min_agreeing: usize) -> usize {
     /// Bases within which copies end together: a little more than for alignments, whose ends are trimmed.
     const TOGETHER: usize = 15;

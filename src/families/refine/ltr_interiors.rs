@@ -1,5 +1,5 @@
-//! Internal parts of LTR elements with too few whole copies for a family of their own: what lies between two neighbouring
-//! copies of a terminal repeat, if it does so in two places that are not duplicates of each other.
+//! Internal parts of LTR elements with too few whole copies for a family of their own: what lies between two
+//! neighbouring copies of a terminal repeat, if it does so in two places that are not duplicates of each other.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -24,8 +24,8 @@ const MIN_REPEAT_COVERED: usize = 70;
 const MAX_STRETCHES: usize = 400;
 /// One of this many bases of a stretch may be unknown.
 const MAX_UNKNOWN_PART: usize = 20;
-/// Two stretches are alike if they share one of this many of the words of the shorter one: word of 9 bases are as frequent in
-/// copies that differ by 16 %, and far rarer in random sequence of this length.
+/// Two stretches are alike if they share one of this many of the words of the shorter one: word of 9 bases are as
+/// frequent in copies that differ by 16 %, and far rarer in random sequence of this length.
 const ALIKE: usize = 5;
 /// Stretches that a word may be in: more frequent ones are of other repeats.
 const WORD_HOLDERS: Range<usize> = 2..20;
@@ -33,8 +33,8 @@ const WORD_HOLDERS: Range<usize> = 2..20;
 /// A stretch of the genome between two copies of a terminal repeat, on their strand.
 type Stretch = (Range<u64>, Strand);
 
-/// Internal parts that have no family: between two copies each of one that is known, on one strand, in two places or more that
-/// are not duplicates of each other.
+/// Internal parts that have no family: between two copies each of one that is known, on one strand, in two places or
+/// more that are not duplicates of each other.
 pub(super) fn find_ltr_interiors(
     families: &[FamilyState],
     kept: &[bool],

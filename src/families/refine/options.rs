@@ -7,12 +7,12 @@ use crate::families::{Parameters, Scores};
 pub struct RefineOptions {
     /// Scores of the extension.
     pub scores: Scores,
-    /// Fewest places of a family of which the flanks differ.
+    /// Fewest places with different flanks that a family needs.
     pub min_copies: usize,
     /// Shortest consensus, in bases.
     pub min_length: usize,
-    /// Most rounds, of one search each, in which families grow; restored families have rounds of their own. With three or
-    /// four, large genomes have as many families for three quarters of the time (docs/families.md).
+    /// Most rounds, of one search each, in which families grow; restored families have rounds of their own. With three
+    /// or four, large genomes have as many families for three quarters of the time (docs/families.md).
     pub max_rounds: usize,
     /// Most copies that vote on a consensus, the best ones: more hardly change a majority and cost time.
     pub max_voters: usize,

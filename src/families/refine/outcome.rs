@@ -21,7 +21,7 @@ pub struct RefinedFamily {
 }
 
 impl RefinedFamily {
-    /// A family of which the copies are these of all alignments.
+    /// A family whose copies are these of all alignments.
     pub(super) fn new(family: FamilyState, mut copies: Vec<usize>, alignments: &[Alignment], tandem: bool) -> Self {
         copies.sort_unstable();
         let copies = copies.into_iter().map(|i| alignments[i].clone()).collect();
@@ -59,7 +59,7 @@ pub struct LeftOut {
     pub tandem_arrays: u64,
     /// Microsatellites and other sequence of low complexity.
     pub simple: u64,
-    /// Genes of the genome of which there are several: copies that differ at third bases of codons and have no stops.
+    /// Families of genes: their copies differ at third bases of codons and have no stops.
     pub genes: u64,
 }
 

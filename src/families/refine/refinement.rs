@@ -21,14 +21,14 @@ use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::letters;
 use crate::{Index, Progress, Result};
 
-/// E-value of the weakest copies that are looked at. Higher than that of an annotation, since the ends of doubtful copies
-/// show the ends of a family too.
+/// E-value of the weakest copies that are looked at. Higher than that of an annotation, since the ends of doubtful
+/// copies show the ends of a family too.
 const MAX_E_VALUE: f64 = 0.1;
 /// Rounds in which restored families grow, and how often any are restored: a duplication may contain a duplication.
 const RESTORED_ROUNDS: usize = 2;
 const MAX_RESTORATIONS: usize = 3;
-/// Bytes of an alignment without its operations: itself, its place, the shares of it that others cover, and its number in
-/// the lists of copies.
+/// Bytes of an alignment without its operations: itself, its place, the shares of it that others cover, and its number
+/// in the lists of copies.
 const BYTES_PER_ALIGNMENT: usize =
     size_of::<Alignment>() + size_of::<PlacedAlignment<'_>>() + 2 * size_of::<u64>() + 3 * size_of::<usize>();
 /// Bytes of a column of a consensus while its copies vote: votes, pairs, depth, and the corrected column.
@@ -96,8 +96,8 @@ impl<'a> Refinement<'a> {
         })
     }
 
-    /// Begins a round: all alignments of the families, by place. Those of unchanged families are known, the others come from
-    /// one search.
+    /// Begins a round: all alignments of the families, by place. Those of unchanged families are known, the others come
+    /// from one search.
     pub(super) fn align_families(&mut self) -> Result<Vec<Alignment>> {
         self.rounds += 1;
         self.progress.phase("refine", Some(self.families.len() as u64));
@@ -159,8 +159,8 @@ impl<'a> Refinement<'a> {
         Transition::Continue { added: released }
     }
 
-    /// Rejects families until all that are left are accepted: what a rejected one had is then the others'. Returns the verdicts
-    /// on those that were not rejected, and the families that the rejected ones had absorbed.
+    /// Rejects families until all that are left are accepted: what a rejected one had is then the others'. Returns the
+    /// verdicts on those that were not rejected, and the families that the rejected ones had absorbed.
     fn filter(&mut self, round: &mut Round<'_>) -> (Vec<Option<Verdict>>, Vec<FamilyState>) {
         let mut released = Vec::new();
         loop {
@@ -238,8 +238,8 @@ impl<'a> Refinement<'a> {
         Ok(self.families.par_iter().zip(&round.assignment.candidate).zip(&round.kept).map(work).collect())
     }
 
-    /// Ends a round: the families become what was made of each, and those added. Unchanged ones keep their alignments. Short
-    /// consensi and duplicates go.
+    /// Ends a round: the families become what was made of each, and those added. Unchanged ones keep their alignments.
+    /// Short consensi and duplicates go.
     pub(super) fn replace_families(
         &mut self,
         made: Vec<Vec<FamilyState>>,

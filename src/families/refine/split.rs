@@ -1,5 +1,6 @@
-//! Families that are several: a terminal repeat that mostly lies alone, an element that others lie next to, a duplicated part
-//! of the genome that contains an element. A family ends at columns where more copies end than continue.
+//! Families that are several: a terminal repeat that mostly lies alone, an element that others lie next to, a
+//! duplicated part of the genome that contains an element. A family ends at columns where more copies end than
+//! continue.
 
 use std::ops::Range;
 
@@ -12,15 +13,16 @@ use crate::families::terminal_repeats::{ElementPart, direct_repeats};
 
 /// Copies of a family that are looked at, evenly taken: the work grows with their square.
 const MAX_COPIES: usize = 2000;
-/// A copy continues across a column if it covers this many columns to either side: alignments extend less beyond a true end.
+/// A copy continues across a column if it covers this many columns to either side: alignments extend less beyond a true
+/// end.
 const MARGIN: u32 = 30;
 /// Columns within which two ends of parts are the same.
 const SAME_EDGE: u32 = 2 * MARGIN;
 /// A stretch of less than one of this many parts of the consensus is short: it is likelier to occur alone by chance.
 const SHORT_PART: u32 = 5;
-/// How many times more copies end together than whole copies contain the same stretch, if that is to be an end: of a stretch
-/// that is not short, and of a short one. Lower splits elements at their common fragments, higher joins a terminal repeat
-/// and its element. Both were tuned on the simulated genomes of docs/families.md.
+/// How many times more copies end together than whole copies contain the same stretch, if that is to be an end: of a
+/// stretch that is not short, and of a short one. Lower splits elements at their common fragments, higher joins a
+/// terminal repeat and its element. Both were tuned on the simulated genomes of docs/families.md.
 const OUTNUMBER: usize = 2;
 const OUTNUMBER_SHORT: usize = 8;
 
@@ -105,9 +107,9 @@ fn common_ends(copies: &[Range<u32>], length: u32) -> Vec<u32> {
     cuts
 }
 
-/// Whether ends of copies near a column, each with the other end of its copy, are an end of the family. A stretch that mostly
-/// lies alone, but within whole copies of the family too, is none unless other copies begin where it ends, or it outnumbers
-/// the whole copies by far.
+/// Whether ends of copies near a column, each with the other end of its copy, are an end of the family. A stretch that
+/// mostly lies alone, but within whole copies of the family too, is none unless other copies begin where it ends, or it
+/// outnumbers the whole copies by far.
 fn is_end_of_family(near: &[(u32, u32)], at: u32, opposite: &[(u32, u32)], copies: &[Range<u32>], length: u32) -> bool {
     let mut others: Vec<u32> = near.iter().map(|&(_, other)| other).collect();
     others.sort_unstable();
@@ -122,8 +124,9 @@ fn is_near(edges: &[u32], at: usize) -> bool {
     edges.iter().any(|edge| edge.abs_diff(at as u32) < SAME_EDGE)
 }
 
-/// Adds the inner ends of both terminal repeats if either is an edge, or if more copies of a terminal repeat lie alone than with
-/// the internal part. Copies that lie alone belong to either of the two, so that their ends are not common ends of one.
+/// Adds the inner ends of both terminal repeats if either is an edge, or if more copies of a terminal repeat lie alone
+/// than with the internal part. Copies that lie alone belong to either of the two, so that their ends are not common
+/// ends of one.
 fn add_lone_terminal_repeats(edges: &mut Vec<u32>, consensus: &[u8], spans: &[Range<u32>]) {
     let Some(repeats) = direct_repeats(consensus) else { return };
     let is_repeat = |span: &&Range<u32>| {
@@ -146,8 +149,8 @@ fn add_lone_terminal_repeats(edges: &mut Vec<u32>, consensus: &[u8], spans: &[Ra
     }
 }
 
-/// Adds the edge of the second terminal repeat to two neighbouring parts of which one is a terminal repeat and the other one
-/// contains it too.
+/// Adds the edge of the second terminal repeat between two neighbouring parts if one is a terminal repeat and the other
+/// one contains it too.
 fn add_second_repeats(edges: &mut Vec<u32>, consensus: &[u8]) {
     let mut at = 0;
     while at + 2 < edges.len() {
@@ -165,7 +168,7 @@ fn add_second_repeats(edges: &mut Vec<u32>, consensus: &[u8]) {
     }
 }
 
-/// The parts between edges; three of which the outer ones are alike are an element with terminal repeats.
+/// The parts between edges; three parts with like outer ones are an element with terminal repeats.
 fn named_parts(consensus: &[u8], edges: &[u32]) -> Vec<(Range<usize>, ElementPart)> {
     let mut parts: Vec<(Range<usize>, ElementPart)> =
         edges.windows(2).map(|edge| (edge[0] as usize..edge[1] as usize, ElementPart::Whole)).collect();

@@ -67,8 +67,8 @@ pub(crate) struct FamilyState {
     pub(crate) accepted: bool,
     /// Families that this one contains. They are restored if the filter rejects this one.
     pub(crate) absorbed: Vec<FamilyState>,
-    /// If it was absorbed by a duplication that had been restored itself: where the copies of that duplication lie, in bases
-    /// of all contigs end to end.
+    /// If it was absorbed by a duplication that had been restored itself: where the copies of that duplication lie, in
+    /// bases of all contigs end to end.
     pub(crate) source_duplication: Vec<Range<u64>>,
 }
 
