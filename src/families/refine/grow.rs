@@ -14,7 +14,7 @@ use crate::families::terminal_repeats::direct_repeats;
 
 /// Copies from which on three of them make an end, with fewer two: two of many may share an end by chance.
 const MANY_COPIES: usize = 20;
-/// Shortest consensus that can grow again, in bases, if families may be longer.
+/// Shortest consensus that grows again, in bases, unless families may be shorter.
 const MIN_SEED: usize = 30;
 /// A family stays as it is if its ends move by fewer bases and fewer than one of this many bases change: not worth a
 /// search.
@@ -79,8 +79,8 @@ pub(super) fn grow_family(
     family.replaced_by(vec![family.with_consensus(consensus)])
 }
 
-/// Whether a consensus has terminal repeats, and two whole copies of it have neither flank in
-/// common: an element, however many copies a part of it has.
+/// Whether a consensus has terminal repeats, and two whole copies of it have neither flank in common: an element,
+/// however many copies a part of it has.
 fn is_bounded(consensus: &[u8], copies: &[PlacedAlignment<'_>], bases: &Bases) -> bool {
     /// Columns that a whole copy may lack at either end.
     const MAX_MISSING: u32 = 60;
@@ -240,7 +240,7 @@ impl Ends<'_> {
 
     /// Where a copy continues beyond an end, if it reaches it.
     fn cursor(&self, copy: &PlacedAlignment<'_>, side: Side) -> Option<Cursor> {
-        /// Columns before the end at which a copy may end and still reach it: two hits of a seed may be as far apart.
+        /// Columns before the end at which a copy may end and still reach it: alignments of diverged copies lose some.
         const MAX_MISSING: u32 = 24;
         let range = &copy.alignment.query_range;
         let reverse = copy.is_reverse();
@@ -293,7 +293,7 @@ impl Ends<'_> {
 /// The bases after which an extension ends: three or more copies end together there and fewer than three continue, or
 /// fewer than `min_agreeing` follow.
 fn common_end(extents: &[Extent], length: usize, min_agreeing: usize) -> usize {
-    /// Bases within which copies end together: a little more than for alignments, whose ends are trimmed.
+    /// Bases within which copies end together: extensions overshoot by chance a little more than alignments.
     const TOGETHER: usize = 15;
     let mut ends: Vec<usize> = extents.iter().map(|extent| extent.consensus as usize).collect();
     ends.sort_unstable();

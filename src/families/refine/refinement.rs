@@ -65,7 +65,7 @@ pub(super) struct Round<'r> {
 
 /// What follows the decision of a round.
 pub(super) enum Transition {
-    /// The next round works on the families and on those added.
+    /// The round works on the families; those added join them in the next one.
     Continue { added: Vec<FamilyState> },
     /// The accepted families are final.
     Finish { verdicts: Vec<Option<Verdict>> },
