@@ -36,7 +36,7 @@ impl<'a> PlacedAlignment<'a> {
     }
 }
 
-/// The copies of one family from its alignments by place, each as its fragments by place.
+/// The copies of one family from its alignments by position, each as its fragments by position.
 pub(crate) fn join_copies<'a>(alignments: impl IntoIterator<Item = &'a Alignment>) -> Vec<Vec<&'a Alignment>> {
     let fragments: Vec<&Alignment> = alignments.into_iter().collect();
     let numbers = join_fragments(&fragments, &JoinParameters::FAMILY);

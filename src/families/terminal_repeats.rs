@@ -181,8 +181,8 @@ fn likely_distances(consensus: &[u8]) -> impl Iterator<Item = usize> {
     const WORD: usize = 11;
     /// Words at the beginning that are looked up: enough for a repeat of the least length behind the slack.
     const LOOKED_UP: usize = 200;
-    /// Places of one word that count: more are a tandem repeat.
-    const MAX_PLACES: usize = 4;
+    /// Positions of one word that count: more are a tandem repeat.
+    const MAX_POSITIONS: usize = 4;
     /// Fewest equal words at a distance, and most distances that are aligned. Both bound the time.
     const MIN_WORDS: usize = 3;
     const MAX_DISTANCES: usize = 4;
@@ -193,7 +193,7 @@ fn likely_distances(consensus: &[u8]) -> impl Iterator<Item = usize> {
     }
     let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
     for (at, letters) in consensus.windows(WORD).enumerate().skip(MIN_DIRECT + MIN_BETWEEN) {
-        for &first in begin.get(&word(letters)).into_iter().flatten().take(MAX_PLACES) {
+        for &first in begin.get(&word(letters)).into_iter().flatten().take(MAX_POSITIONS) {
             if at >= first + MIN_DIRECT + MIN_BETWEEN {
                 *counts.entry((at - first) / DISTANCE_BIN).or_default() += 1;
             }

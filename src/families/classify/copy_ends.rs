@@ -10,12 +10,12 @@ use crate::genome::Contig;
 use crate::kmer::Strand;
 use crate::sequence::complement;
 
-/// Bases to either side of an end that are looked at: the longest target site (12) at the largest offset (6), and 12
+/// Bases to either side of an end that are examined: the longest target site (12) at the largest offset (6), and 12
 /// bases more that a consensus may have too many.
 pub const END_MARGIN: usize = 30;
 /// Bases of the consensus that a copy may lack at either end and still show where it was inserted.
 const MAX_MISSING: u32 = 10;
-/// Copies of a family that are looked at, the first by place: more hardly change a share.
+/// Copies of a family that are examined, the first by position: more hardly change a share.
 const MAX_COPIES: usize = 200;
 /// Bases of a flank that distinguish insertions from duplications: two random ones are equal once in 4^12 = 17 million.
 const FLANK: usize = 12;
@@ -114,7 +114,7 @@ impl CopyEnds {
     }
 }
 
-/// The ends of the copies of a family that go from end to end, the first ones; each copy is its fragments by place.
+/// The ends of the copies of a family that go from end to end, the first ones; each copy is its fragments by position.
 pub(crate) fn copy_ends(copies: &[Vec<&Alignment>], length: u32, bases: &Bases, contigs: &[Contig]) -> Vec<CopyEnds> {
     let ends = copies.iter().filter_map(|fragments| {
         let (first, last) = (fragments.first()?, fragments.last()?);

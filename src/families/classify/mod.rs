@@ -156,7 +156,7 @@ mod tests {
         text.bytes().map(|letter| b"TCAG".iter().position(|&b| b == letter).expect("one of four") as u8).collect()
     }
 
-    /// Copies of `element` in places of their own, each between two of what `site` makes; `tail` comes behind the
+    /// Copies of `element` in loci of their own, each between two of what `site` makes; `tail` comes behind the
     /// element. Their consensus lacks `left` and `right` bases at its ends, or has some too many if these are negative.
     fn inserted(
         random: &mut Random,

@@ -77,8 +77,8 @@ pub(super) fn target_site(copies: &[CopyEnds]) -> Option<TargetSite> {
                 *sites.entry(site).or_default() += 1;
             }
         }
-        // A motif that all have may be a part of the element that the consensus lacks; so a place farther out does not
-        // count.
+        // A motif that all have may be a part of the element that the consensus lacks; so an offset farther out does
+        // not count.
         let allow_motif = (left, right) == (0, 0);
         let Some((nats, site)) = assess(&sites, length, copies.len(), allow_motif, &frequencies) else { continue };
         if nats >= MIN_NATS && best.as_ref().is_none_or(|(most, _)| nats > *most) {

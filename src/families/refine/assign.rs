@@ -90,7 +90,7 @@ pub(crate) struct Assignment {
     /// For each family the alignments that no other family fits much better, and none of its own with a higher score
     /// covers.
     pub(crate) candidate: Vec<Vec<usize>>,
-    /// Those of them that no other family explains about as well with a higher score: each place has one.
+    /// Those of them that no other family explains about as well with a higher score: each locus has one.
     pub(crate) exclusive: Vec<Vec<usize>>,
 }
 
@@ -143,8 +143,8 @@ fn loser_of(placed: &[PlacedAlignment<'_>], i: usize, j: usize) -> (usize, bool)
     }
 }
 
-/// Weak families that strong ones explain: fewer than `min_copies` places are exclusively theirs, and families with
-/// enough such places cover most of their copies.
+/// Weak families that strong ones explain: fewer than `min_copies` loci are exclusively theirs, and families with
+/// enough such loci cover most of their copies.
 pub(crate) fn explained(
     placed: &[PlacedAlignment<'_>],
     kept: &[bool],

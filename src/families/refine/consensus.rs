@@ -295,7 +295,7 @@ pub(super) fn supported(corrected: &Corrected, min_depth: u32) -> Range<usize> {
 }
 
 /// What is left of the part `kept` if it ends where three or more copies end together and fewer than three continue:
-/// those that continue share a place and not a repeat.
+/// those that continue share a longer interval and not a repeat.
 pub(super) fn within_common_ends(
     corrected: &Corrected,
     copies: &[PlacedAlignment<'_>],

@@ -1,4 +1,4 @@
-//! Which consensi are families of transposons: those with copies in enough places whose flanks differ, and that are
+//! Which consensi are families of transposons: those with copies in enough loci whose flanks differ, and that are
 //! neither simple repeats, tandem arrays, duplicated parts of the genome nor families of genes.
 
 use std::ops::Range;
@@ -21,14 +21,14 @@ use crate::kmer::Strand;
 const MIN_DUPLICATION: u64 = 8000;
 /// Whole copies that show the internal part of an element, since its terminal repeat has enough copies.
 const MIN_INTERNAL_COPIES: usize = 2;
-/// Places whose flanks are compared, the longest: bounds the pairs.
+/// Loci whose flanks are compared, the longest: bounds the pairs.
 const MAX_COMPARED: usize = 60;
-/// What was absorbed by a duplication needs this many times as many large places as lie in the copies of that
+/// What was absorbed by a duplication needs this many times as many large loci as lie in the copies of that
 /// duplication: three elsewhere for each within. Tuned on yeast, whose subtelomeric duplications contain each other.
-const PLACES_FOR_EACH_WITHIN: usize = 4;
-/// A large place covers one of this many bases of the consensus.
+const LOCI_FOR_EACH_WITHIN: usize = 4;
+/// A large locus covers one of this many bases of the consensus.
 const LARGE_PART: u64 = 4;
-/// Copies are a row if their place has this many per cent of the bases of the consensus: copies of a short repeat
+/// Copies are a row if their locus has this many per cent of the bases of the consensus: copies of a short repeat
 /// within the consensus are none.
 const MIN_ROW: u64 = 150;
 
@@ -71,7 +71,7 @@ impl Locus {
     }
 }
 
-/// Accepts or rejects a family by its exclusive copies, which come by place.
+/// Accepts or rejects a family by its exclusive copies, which come by position.
 pub(super) fn filter_family(
     family: &FamilyState,
     copies: &[&PlacedAlignment<'_>],
@@ -101,7 +101,7 @@ pub(super) fn filter_family(
     // What has the marks of a transposon is one, whatever it codes for.
     let class = || classify(&family.consensus, tandem, &copy_ends(&joined, length as u32, bases, contigs)).0;
     let large = || loci.iter().filter(|locus| locus.is_large(length));
-    // A long stretch that codes, in no more places than a family needs: a duplication with genes.
+    // A long stretch that codes, in no more loci than a family needs: a duplication with genes.
     if family.part == ElementPart::Whole
         && length >= MIN_DUPLICATION
         && large().count() <= min_loci
@@ -113,7 +113,7 @@ pub(super) fn filter_family(
     // What came with a duplication, and has few copies elsewhere, is a duplication as well.
     if !family.source_duplication.is_empty() {
         let within = large().filter(|locus| locus.lies_in(&family.source_duplication)).count();
-        if large().count() < (PLACES_FOR_EACH_WITHIN * within).max(min_loci) {
+        if large().count() < (LOCI_FOR_EACH_WITHIN * within).max(min_loci) {
             return Verdict::Rejected(Reason::LikeFlanks);
         }
     }
@@ -141,7 +141,7 @@ pub(super) fn duplication_of(
     family.source_duplication.iter().cloned().chain(copies.filter_map(|copy| genome_span(&copy, bases))).collect()
 }
 
-/// Copies by place, those in a row taken together. Short copies are left out, since they occur by chance.
+/// Copies by position, those in a row taken together. Short copies are left out, since they occur by chance.
 fn loci(copies: &[Vec<&Alignment>], length: u64, bases: &Bases) -> Vec<Locus> {
     /// Bases of the genome in a copy: one of four bases of the consensus, and no more than this many.
     const MIN_COPY_PART: u64 = 4;
@@ -170,7 +170,7 @@ fn loci(copies: &[Vec<&Alignment>], length: u64, bases: &Bases) -> Vec<Locus> {
     loci.into_iter().map(|(locus, _)| locus).collect()
 }
 
-/// Whether `min_loci` places whose flanks differ cover half of the consensus. Copies of a duplication differ in no
+/// Whether `min_loci` loci whose flanks differ cover half of the consensus. Copies of a duplication differ in no
 /// flanks, but a piece of one may lie elsewhere.
 fn have_different_flanks(loci: &[Locus], terminal_repeat: u64, length: u64, bases: &Bases, min_loci: usize) -> bool {
     let mut order: Vec<&Locus> = loci.iter().collect();

@@ -97,7 +97,7 @@ struct OpenReading {
     intact: f64,
 }
 
-/// A window of the consensus whose reading frame is looked at.
+/// A window of the consensus whose reading frame is examined.
 #[derive(Clone, Copy, Default)]
 struct Window {
     /// Copies that cover it, and those without a stop codon in it.

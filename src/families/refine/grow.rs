@@ -105,23 +105,23 @@ fn repeat_period(consensus: &[u8]) -> Option<usize> {
     const BIN: usize = 16;
     /// Bins of the shortest periods, which are not looked for: such consensi are simple repeats.
     const FIRST_BIN: usize = 3;
-    /// Places of a word that are paired: bounds the pairs.
-    const MAX_PLACES: usize = 20;
+    /// Positions of a word that are paired: bounds the pairs.
+    const MAX_POSITIONS: usize = 20;
     /// Per cent of the consensus that the period may be: the terminal repeats of an LTR element are farther apart.
     const MAX_PERIOD: usize = 60;
     /// Per cent of the words that recur one period on: a tenth of the bases of either unit may have changed.
     const MIN_RECURRING: usize = 30;
-    let mut places: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    let mut positions: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for (at, word) in consensus.windows(WORD).enumerate() {
         let key = word.iter().fold(0, |key, &code| key << 2 | u32::from(code & 3));
-        places.entry(key).or_default().push(at as u32);
+        positions.entry(key).or_default().push(at as u32);
     }
-    let repeated = || places.values().filter(|at| at.len() > 1);
+    let repeated = || positions.values().filter(|at| at.len() > 1);
     let length = consensus.len();
     let mut offsets = vec![0u32; length / BIN + 2];
     for at in repeated() {
-        for (i, &first) in at.iter().enumerate().take(MAX_PLACES) {
-            for &second in at[i + 1..].iter().take(MAX_PLACES) {
+        for (i, &first) in at.iter().enumerate().take(MAX_POSITIONS) {
+            for &second in at[i + 1..].iter().take(MAX_POSITIONS) {
                 offsets[(second - first) as usize / BIN] += 1;
             }
         }

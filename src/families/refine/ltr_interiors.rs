@@ -1,5 +1,5 @@
 //! Internal parts of LTR elements with too few whole copies for a family of their own: what lies between two
-//! neighbouring copies of a terminal repeat, if it does so in two places that are not duplicates of each other.
+//! neighbouring copies of a terminal repeat, if it does so in two loci that are not duplicates of each other.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -33,7 +33,7 @@ const WORD_HOLDERS: Range<usize> = 2..20;
 /// A stretch of the genome between two copies of a terminal repeat, on their strand.
 type Stretch = (Range<u64>, Strand);
 
-/// Internal parts that have no family: between two copies each of one that is known, on one strand, in two places or
+/// Internal parts that have no family: between two copies each of one that is known, on one strand, in two loci or
 /// more that are not duplicates of each other.
 pub(super) fn find_ltr_interiors(
     families: &[FamilyState],

@@ -10,7 +10,7 @@
 //!
 //! When nothing changes, families that are several are split (`split`), and internal parts of elements with few whole
 //! copies are searched (`ltr_interiors`). What is left is filtered (`filter`): a family of transposons has copies in
-//! enough places whose flanks differ. Families that a rejected one had absorbed are restored, and refined in the same
+//! enough loci whose flanks differ. Families that a rejected one had absorbed are restored, and refined in the same
 //! way.
 //!
 //! The phases are those of `state::Phase`, drawn in `docs/families.md`; `refinement` carries them out.

@@ -7,7 +7,7 @@ use crate::families::{Parameters, Scores};
 pub struct RefineOptions {
     /// Scores of the extension.
     pub scores: Scores,
-    /// Fewest places with different flanks that a family needs.
+    /// Fewest loci with different flanks that a family needs.
     pub min_copies: usize,
     /// Shortest consensus, in bases.
     pub min_length: usize,

@@ -14,7 +14,7 @@ pub struct RefinedFamily {
     pub seed: FamilyCopy,
     /// Which part of an element the family represents.
     pub part: ElementPart,
-    /// Its copies, by place; a copy in which something else lies has an alignment for each of its fragments.
+    /// Its copies, by position; a copy in which something else lies has an alignment for each of its fragments.
     pub copies: Vec<Alignment>,
     /// Whether most of its copies lie in rows, one behind the other.
     pub tandem: bool,
@@ -55,7 +55,7 @@ pub struct LeftOut {
     pub few_copies: u64,
     /// Copies with one flank: segmental duplications, plasmids, duplicates of an assembly.
     pub like_flanks: u64,
-    /// Tandem arrays in fewer places than a family needs copies.
+    /// Tandem arrays in fewer loci than a family needs copies.
     pub tandem_arrays: u64,
     /// Microsatellites and other sequence of low complexity.
     pub simple: u64,

@@ -21,14 +21,14 @@ use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::letters;
 use crate::{Index, Progress, Result};
 
-/// E-value of the weakest copies that are looked at. Higher than that of an annotation, since the ends of doubtful
+/// E-value of the weakest copies that are examined. Higher than that of an annotation, since the ends of doubtful
 /// copies show the ends of a family too.
 const MAX_E_VALUE: f64 = 0.1;
 /// Rounds in which restored families grow, and how often any are restored: a duplication may contain a duplication.
 const RESTORED_ROUNDS: usize = 2;
 const MAX_RESTORATIONS: usize = 3;
-/// Bytes of an alignment without its operations: itself, its place, the shares of it that others cover, and its number
-/// in the lists of copies.
+/// Bytes of an alignment without its operations: itself, its position, the shares of it that others cover, and its
+/// number in the lists of copies.
 const BYTES_PER_ALIGNMENT: usize =
     size_of::<Alignment>() + size_of::<PlacedAlignment<'_>>() + 2 * size_of::<u64>() + 3 * size_of::<usize>();
 /// Bytes of a column of a consensus while its copies vote: votes, pairs, depth, and the corrected column.
@@ -96,8 +96,8 @@ impl<'a> Refinement<'a> {
         })
     }
 
-    /// Begins a round: all alignments of the families, by place. Those of unchanged families are known, the others come
-    /// from one search.
+    /// Begins a round: all alignments of the families, by position. Those of unchanged families are known, the others
+    /// come from one search.
     pub(super) fn align_families(&mut self) -> Result<Vec<Alignment>> {
         self.rounds += 1;
         self.progress.phase("refine", Some(self.families.len() as u64));
@@ -123,7 +123,7 @@ impl<'a> Refinement<'a> {
         let mut kept: Vec<bool> = container.iter().map(Option::is_none).collect();
         absorb(&mut self.families, &container);
         let mut assignment = assign(&placed, &kept);
-        // Drafts of the first round have not grown yet, so that few places are theirs.
+        // Drafts of the first round have not grown yet, so that few loci are theirs.
         if self.rounds > 1 {
             let explained = explained(&placed, &kept, &assignment, self.options.min_copies);
             kept.iter_mut().zip(explained).for_each(|(kept, explained)| *kept &= !explained);
@@ -320,7 +320,7 @@ fn absorb(families: &mut [FamilyState], container: &[Option<usize>]) {
     }
 }
 
-/// All alignments of the families, by place: those of unchanged families as they were, the others from one search.
+/// All alignments of the families, by position: those of unchanged families as they were, the others from one search.
 fn all_alignments(index: &Index, families: &mut [FamilyState], budget: &Budget) -> Result<Vec<Alignment>> {
     let mut library = Library::default();
     let mut numbers = Vec::new();

@@ -11,7 +11,7 @@ use crate::families::refine::options::RefineOptions;
 use crate::families::refine::state::FamilyState;
 use crate::families::terminal_repeats::{ElementPart, direct_repeats};
 
-/// Copies of a family that are looked at, evenly taken: the work grows with their square.
+/// Copies of a family that are examined, evenly taken: the work grows with their square.
 const MAX_COPIES: usize = 2000;
 /// A copy continues across a column if it covers this many columns to either side: alignments extend less beyond a true
 /// end.
