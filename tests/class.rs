@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
 
 use common::{Random, data};
-use reprise::families::{AROUND, CopyEnds, classify};
+use reprise::families::{CopyEnds, END_MARGIN, classify};
 use reprise::sequence::base_code;
 
 /// The order of a class of a library.
@@ -45,20 +45,20 @@ fn claims(file: &str, seed: u64) -> Option<BTreeMap<(String, &'static str), [u64
     let mut table: BTreeMap<(String, &'static str), [u64; 2]> = BTreeMap::new();
     for (name, codes) in library {
         let class = name.split_once('#').map_or("other", |parts| parts.1);
-        if codes.len() < 2 * AROUND {
+        if codes.len() < 2 * END_MARGIN {
             continue;
         }
         let copies: Vec<CopyEnds> = (0..10)
             .map(|_| {
                 let site: Vec<u8> = (0..4 + random.below(5)).map(|_| random.below(4) as u8).collect();
                 let mut flank = |near: &[u8], before: bool| -> Vec<u8> {
-                    let mut flank: Vec<u8> = (0..AROUND - near.len()).map(|_| random.below(4) as u8).collect();
+                    let mut flank: Vec<u8> = (0..END_MARGIN - near.len()).map(|_| random.below(4) as u8).collect();
                     let at = if before { flank.len() } else { 0 };
                     flank.splice(at..at, near.iter().copied());
                     flank
                 };
-                let left = [flank(&site, true), codes[..AROUND].to_vec()].concat();
-                let right = [codes[codes.len() - AROUND..].to_vec(), flank(&site, false)].concat();
+                let left = [flank(&site, true), codes[..END_MARGIN].to_vec()].concat();
+                let right = [codes[codes.len() - END_MARGIN..].to_vec(), flank(&site, false)].concat();
                 CopyEnds { left: left.try_into().expect("both halves"), right: right.try_into().expect("both halves") }
             })
             .collect();

@@ -7,6 +7,7 @@
 
 mod copy;
 mod intervals;
+mod join;
 mod summary;
 
 use std::collections::BTreeMap;
@@ -15,11 +16,11 @@ use std::ops::Range;
 use crate::align::{
     Alignment, Library, SearchOptions, Trimmer, free_score, search_with_progress, tandem_e_value, tandem_repeats,
 };
-use crate::kmer::Strand;
 use crate::memory::Budget;
 use crate::{Index, Progress, Result};
 pub use copy::{RepeatCopy, family_and_class};
 pub(crate) use intervals::{Interval, Intervals, Mask};
+pub(crate) use join::{JoinParameters, join_fragments};
 pub use summary::{
     AnnotationSummary, CLASSES_ALONG, ClassSummary, ContigDensity, DIVERGENCES, Density, FamilySummary, LENGTHS,
     summarize,
@@ -28,14 +29,6 @@ pub use summary::{
 /// Least score of the rest of an alignment that was cut (eighths of a nat): 15 nats, 11 to 13 equal bases. Without it,
 /// slivers between better copies remain; empirical, docs/annotation.md was measured with it.
 const MIN_REST_SCORE: i32 = 120;
-/// Bases of a contig between two fragments of a copy that no other copy accounts for, at most.
-const UNEXPLAINED: u64 = 150;
-/// Bases of the consensus that both of two fragments may have, and that may lie between them.
-const SHARED: u32 = 40;
-const MISSING: u32 = 1000;
-/// Fragments after one among which its continuation is looked for, and bases of the contig.
-const LOOK_AHEAD: usize = 50;
-const REACH: u64 = 30_000;
 
 /// Every copy of the repeats of a library, by contig and start; none overlaps another.
 ///
@@ -105,8 +98,8 @@ fn without_nested(options: &SearchOptions) -> SearchOptions {
 /// Copies by position, with their numbers.
 fn numbered(mut copies: Vec<Alignment>) -> Vec<RepeatCopy> {
     copies.sort_unstable_by_key(Alignment::place);
-    let ids = join(&copies);
-    copies.into_iter().zip(ids).map(|(alignment, id)| RepeatCopy { id, alignment }).collect()
+    let numbers = join_fragments(&copies, &JoinParameters::ANNOTATION);
+    copies.into_iter().zip(numbers).map(|(alignment, number)| RepeatCopy { id: number as u64 + 1, alignment }).collect()
 }
 
 /// Cuts alignments, best first, so that none overlaps another. The rest of one is kept if its E-value is at most
@@ -157,61 +150,11 @@ fn free(taken: &BTreeMap<(u32, u64), u64>, contig: u32, range: &Range<u64>) -> V
     free
 }
 
-/// Numbers of copies that are sorted by place and do not overlap.
-fn join(copies: &[Alignment]) -> Vec<u64> {
-    // Bases of copies up to each, to tell what lies between two.
-    let mut covered = vec![0];
-    for copy in copies {
-        covered.push(covered[covered.len() - 1] + copy.range.end - copy.range.start);
-    }
-    let mut previous: Vec<Option<usize>> = vec![None; copies.len()];
-    for (i, copy) in copies.iter().enumerate() {
-        let next = (i + 1..copies.len().min(i + 1 + LOOK_AHEAD))
-            .take_while(|&j| copies[j].contig == copy.contig && copies[j].range.start - copy.range.end <= REACH)
-            .find(|&j| {
-                let between = copies[j].range.start - copy.range.end - (covered[j] - covered[i + 1]);
-                previous[j].is_none() && continues(copy, &copies[j], between)
-            });
-        if let Some(next) = next {
-            previous[next] = Some(i);
-        }
-    }
-    let (mut ids, mut last) = (Vec::with_capacity(copies.len()), 0);
-    for before in previous {
-        let id = match before {
-            Some(before) => ids[before],
-            None => {
-                last += 1;
-                last
-            }
-        };
-        ids.push(id);
-    }
-    ids
-}
-
-/// Whether a fragment goes on where another ends, with so many bases between them that no copy accounts for.
-fn continues(first: &Alignment, second: &Alignment, between: u64) -> bool {
-    let (end, start) = match first.strand {
-        Strand::Forward => (first.query_range.end, second.query_range.start),
-        Strand::Reverse => (second.query_range.end, first.query_range.start),
-    };
-    let missing = start.saturating_sub(end);
-    (first.query, first.strand) == (second.query, second.strand)
-        && end.saturating_sub(start) <= SHARED
-        && missing <= MISSING
-        && between <= UNEXPLAINED + u64::from(missing)
-        // Both have the consensus in the same order, and not the same part of it.
-        && match first.strand {
-            Strand::Forward => second.query_range.end > first.query_range.end,
-            Strand::Reverse => second.query_range.start < first.query_range.start,
-        }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::align::Counts;
+    use crate::kmer::Strand;
 
     fn copy(query: u32, strand: Strand, range: Range<u64>, query_range: Range<u32>, score: i32) -> Alignment {
         let (contig, e_value) = (0, 0.0);
@@ -235,20 +178,5 @@ mod tests {
             resolve(found, 1e-3, cut).expect("no error").into_iter().map(|a| (a.range, a.query)).collect();
         kept.sort_by_key(|(range, _)| range.start);
         assert_eq!(kept, [(100..200, 0), (200..300, 1), (300..500, 0), (500..600, 2)]);
-    }
-
-    #[test]
-    fn fragments_of_one_copy_have_one_number() {
-        use Strand::{Forward, Reverse};
-        let fragments = [
-            copy(0, Forward, 100..500, 0..400, 1),
-            copy(1, Reverse, 500..800, 50..350, 1),
-            copy(0, Forward, 800..1000, 405..600, 1),
-            // Another copy of the same: it begins anew.
-            copy(0, Forward, 1010..1400, 0..400, 1),
-            copy(1, Reverse, 9000..9300, 300..600, 1),
-            copy(1, Reverse, 9310..9500, 100..290, 1),
-        ];
-        assert_eq!(join(&fragments), [1, 2, 1, 3, 4, 4]);
     }
 }

@@ -6,21 +6,26 @@
 mod bases;
 mod candidates;
 mod classify;
+mod copies;
 mod discover;
 mod extension;
+mod flanks;
+mod low_complexity;
 mod refine;
 mod statistics;
+mod terminal_repeats;
 
 use std::ops::Range;
 
 pub use candidates::{
     AlignedPair, Candidate, CandidateBatch, CandidateOptions, CandidateStatistics, MOST_FREE, Occurrence, candidates,
 };
-pub use classify::{AROUND, CopyEnds, Evidence, TargetSite, Terminal, classify};
+pub use classify::{CopyEnds, END_MARGIN, Evidence, TargetSite, TerminalRepeat, classify};
 pub use discover::{Discovery, Parameters, discover, families_memory};
 pub use extension::Scores;
-pub use refine::{LeftOut, Part, RefineOptions, Refined, RefinedFamily, refine};
+pub use refine::{LeftOut, RefineOptions, Refined, RefinedFamily, refine};
 pub use statistics::{FamilyStatistics, SeedAlignment, seed_alignments, statistics};
+pub use terminal_repeats::ElementPart;
 
 use crate::kmer::Strand;
 

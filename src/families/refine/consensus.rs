@@ -1,195 +1,175 @@
-//! A consensus from the alignments of its copies: columns by majority, ends where the copies end, and on beyond them.
+//! A consensus from the alignments of its copies: columns by majority, ends at which the copies end.
 
 use std::ops::Range;
 
-use crate::align::{Alignment, OperationKind};
-use crate::families::bases::{Bases, UNKNOWN};
-use crate::families::refine::Placed;
-use crate::kmer::Strand;
+use crate::align::Alignment;
+use crate::families::bases::Bases;
+use crate::families::copies::{AlignedColumn, PlacedAlignment, for_each_column};
 
 const C: u8 = 1;
+const A: u8 = 2;
 const G: u8 = 3;
+const T: u8 = 0;
 /// Row of a column's votes that counts copies without a base there.
 const GAP: usize = 4;
-/// Copies end together where they end within this many columns.
-const TOGETHER: u32 = 12;
 
-/// A step along an alignment, in the direction of the consensus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// Column of the consensus, and the copy's base as the consensus reads; `UNKNOWN` where it has none of ACGT.
-    Pair(u32, u8),
-    /// The copy has no base in this column.
-    Deletion(u32),
-    /// A base of the copy before this column.
-    Insertion(u32, u8),
+/// Copies end together if they end within this many columns: alignments lose or gain as many by chance.
+pub(super) const COMMON_END: u32 = 12;
+/// Copies that end together and show the end of a family: two may do so by chance.
+pub(super) const MIN_COMMON_ENDS: usize = 3;
+
+/// Copies' bases in the columns of a consensus.
+struct Votes {
+    /// Weights of T, C, A, G and gap for each column.
+    columns: Vec<[u32; 5]>,
+    /// Copies that span each column.
+    depth: Vec<u32>,
+    /// Copies by their bases in each column and the next: CG, TG, CA, TA, others.
+    pairs: Vec<[u32; 5]>,
+    /// Inserted bases, ascending by the column before which they are.
+    insertions: Vec<Insertion>,
 }
 
-/// Calls `each` along an alignment, consensus ascending; with the position in the genome (all contigs end to end) of the base,
-/// or for a deletion of the base that comes next.
-pub(crate) fn walk(placed: &Placed<'_>, bases: &Bases, mut each: impl FnMut(Step, u64)) {
-    let Alignment { strand, operations, query_range, .. } = placed.alignment;
-    let reverse = *strand == Strand::Reverse;
-    let mut column = query_range.start;
-    let mut at = if reverse { placed.genome.end } else { placed.genome.start };
-    let codes = bases.codes();
-    let mut next = || {
-        let position = if reverse {
-            at -= 1;
-            at
-        } else {
-            at += 1;
-            at - 1
+/// Bases of one copy before a column.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Insertion {
+    column: u32,
+    weight: u32,
+    codes: Vec<u8>,
+}
+
+/// How much a copy's vote weighs: the log-odds that its base is the right one rather than a given other one (Jukes and
+/// Cantor 1969), in sixths of a nat, so that integers are exact enough.
+fn vote_weight(alignment: &Alignment) -> u32 {
+    /// Bounds, so that one nearly equal copy outvotes two that differ by 25 %, and not three.
+    const DIFFERENCES: (f64, f64) = (0.02, 0.5);
+    const UNITS_PER_NAT: f64 = 6.0;
+    let difference = alignment.counts.difference().clamp(DIFFERENCES.0, DIFFERENCES.1);
+    (UNITS_PER_NAT * (3.0 * (1.0 - difference) / difference).ln()).round().max(1.0) as u32
+}
+
+impl Votes {
+    fn count(length: usize, copies: &[PlacedAlignment<'_>], bases: &Bases) -> Self {
+        let mut votes = Self {
+            columns: vec![[0; 5]; length],
+            depth: vec![0; length],
+            pairs: vec![[0; 5]; length],
+            insertions: Vec::new(),
         };
-        let code = codes[position as usize];
-        let code = if code & UNKNOWN != 0 { UNKNOWN } else { (code & 3) ^ if reverse { 2 } else { 0 } };
-        (code, position)
-    };
-    let mut last = if reverse { placed.genome.end.saturating_sub(1) } else { placed.genome.start };
-    let mut run = |kind: OperationKind, length: u32| {
-        for _ in 0..length {
-            match kind {
-                OperationKind::Pair => {
-                    let (code, position) = next();
-                    each(Step::Pair(column, code), position);
-                    last = if reverse { position.saturating_sub(1) } else { position + 1 };
-                    column += 1;
-                }
-                OperationKind::Insertion => {
-                    let (code, position) = next();
-                    each(Step::Insertion(column, code), position);
-                    last = if reverse { position.saturating_sub(1) } else { position + 1 };
-                }
-                OperationKind::Deletion => {
-                    each(Step::Deletion(column), last);
-                    column += 1;
-                }
-            }
+        for copy in copies {
+            votes.add(copy, bases);
         }
-    };
-    if reverse {
-        operations.iter().rev().for_each(|o| run(o.kind, o.length));
-    } else {
-        operations.iter().for_each(|o| run(o.kind, o.length));
+        votes.insertions.sort_unstable();
+        votes
     }
-}
 
-/// What the copies say of a consensus.
-pub(crate) struct Vote {
-    /// The corrected consensus.
-    pub(crate) consensus: Vec<u8>,
-    /// For each of its bases the column of the old consensus that it is or that it comes before.
-    pub(crate) columns: Vec<u32>,
-    /// Copies that span each of its bases.
-    pub(crate) depth: Vec<u32>,
-    /// Per cent of what those copies vote with that goes to the base.
-    pub(crate) agreement: Vec<u8>,
-    /// Bases that changed, came or went.
-    pub(crate) changes: u32,
-}
-
-/// How much a copy's vote weighs: the logarithm of how much likelier its base is the right one than any other.
-fn weight(alignment: &Alignment) -> u32 {
-    let difference = alignment.counts.difference().clamp(0.02, 0.5);
-    (6.0 * (3.0 * (1.0 - difference) / difference).ln()).round().max(1.0) as u32
-}
-
-/// Corrects a consensus by what its copies have in each column.
-pub(crate) fn vote(consensus: &[u8], copies: &[Placed<'_>], bases: &Bases) -> Vote {
-    let length = consensus.len();
-    let mut votes = vec![[0u32; 5]; length];
-    let mut depth = vec![0u32; length];
-    // Of each column and the next: CG, what one and two decayed bases leave, and all.
-    let mut pairs = vec![[0u32; 5]; length];
-    // Inserted runs: column, weight, letters.
-    let mut runs: Vec<(u32, u32, Vec<u8>)> = Vec::new();
-    for copy in copies {
-        let weight = weight(copy.alignment);
+    fn add(&mut self, copy: &PlacedAlignment<'_>, bases: &Bases) {
+        let weight = vote_weight(copy.alignment);
         let range = &copy.alignment.query_range;
-        depth[range.start as usize..range.end as usize].iter_mut().for_each(|d| *d += 1);
-        let mut before: Option<u8> = None;
-        let mut run: Option<(u32, Vec<u8>)> = None;
-        walk(copy, bases, |step, _| {
-            match step {
-                Step::Insertion(column, code) => {
-                    run.get_or_insert_with(|| (column, Vec::new())).1.push(code);
-                    before = None;
+        self.depth[range.start as usize..range.end as usize].iter_mut().for_each(|depth| *depth += 1);
+        let mut previous: Option<u8> = None;
+        let mut inserted: Option<(u32, Vec<u8>)> = None;
+        for_each_column(copy, bases, |aligned, _| {
+            match aligned {
+                AlignedColumn::Insertion(column, code) => {
+                    inserted.get_or_insert_with(|| (column, Vec::new())).1.push(code);
+                    previous = None;
                     return;
                 }
-                Step::Deletion(column) => {
-                    votes[column as usize][GAP] += weight;
-                    before = None;
+                AlignedColumn::Deletion(column) => {
+                    self.columns[column as usize][GAP] += weight;
+                    previous = None;
                 }
-                Step::Pair(column, code) => {
+                AlignedColumn::Base(column, code) => {
                     if code < 4 {
-                        votes[column as usize][usize::from(code)] += weight;
-                        if let Some(first) = before {
-                            let count = &mut pairs[column as usize - 1];
-                            count[match (first, code) {
-                                (C, G) => 0,
-                                (0, G) => 1,
-                                (C, 2) => 2,
-                                (0, 2) => 3,
-                                _ => 4,
-                            }] += 1;
+                        self.columns[column as usize][usize::from(code)] += weight;
+                        if let Some(first) = previous {
+                            self.pairs[column as usize - 1][pair_kind(first, code)] += 1;
                         }
                     }
-                    before = (code < 4).then_some(code);
+                    previous = (code < 4).then_some(code);
                 }
             }
-            if let Some((column, letters)) = run.take() {
-                runs.push((column, weight, letters));
+            if let Some((column, codes)) = inserted.take() {
+                self.insertions.push(Insertion { column, weight, codes });
             }
         });
     }
-    runs.sort_unstable();
-
-    let mut out = Vote {
-        consensus: Vec::with_capacity(length + length / 16),
-        columns: Vec::with_capacity(length + length / 16),
-        depth: Vec::new(),
-        agreement: Vec::new(),
-        changes: 0,
-    };
-    let cpg: Vec<bool> =
-        (0..length).map(|at| at + 1 < length && was_cpg(&pairs[at], &votes[at], &votes[at + 1])).collect();
-    let mut runs = runs.as_slice();
-    for column in 0..length {
-        let sum: u32 = votes[column].iter().sum();
-        let here = runs.partition_point(|run| run.0 as usize <= column);
-        let (inserted, rest) = runs.split_at(here);
-        runs = rest;
-        for (code, share) in inserted_bases(inserted, sum) {
-            out.push(code, column, depth[column], share);
-            out.changes += 1;
-        }
-        if sum == 0 {
-            // Nothing covers it; ends are trimmed later.
-            out.push(consensus[column], column, 0, 0);
-            continue;
-        }
-        let share = |weight: u32| (100 * u64::from(weight) / u64::from(sum)) as u8;
-        let bases = &votes[column][..GAP];
-        let old = consensus[column];
-        let base = (0..4u8).max_by_key(|&base| (bases[usize::from(base)], base == old, !base)).unwrap_or(old);
-        if 2 * votes[column][GAP] > sum {
-            out.changes += 1;
-            continue;
-        }
-        let (base, support) = if cpg[column] {
-            (C, bases[usize::from(C)] + bases[0])
-        } else if column > 0 && cpg[column - 1] {
-            (G, bases[usize::from(G)] + bases[2])
-        } else {
-            (base, bases[usize::from(base)])
-        };
-        out.changes += u32::from(base != old);
-        out.push(base, column, depth[column], share(support));
-    }
-    out
 }
 
-impl Vote {
+/// The kind of a pair of bases in [`Votes::pairs`].
+fn pair_kind(first: u8, second: u8) -> usize {
+    match (first, second) {
+        (C, G) => 0,
+        (T, G) => 1,
+        (C, A) => 2,
+        (T, A) => 3,
+        _ => 4,
+    }
+}
+
+/// A consensus as its copies correct it.
+pub(super) struct Corrected {
+    pub(super) consensus: Vec<u8>,
+    /// For each of its bases the column of the old consensus that it is or before which it is inserted.
+    columns: Vec<u32>,
+    /// Copies that span each of its bases.
+    depth: Vec<u32>,
+    /// Per cent of the votes of those copies for the base.
+    agreement: Vec<u8>,
+    /// Bases that were changed, inserted or deleted.
+    pub(super) changes: u32,
+}
+
+/// Corrects a consensus by the majority of its copies in each column.
+pub(super) fn correct(consensus: &[u8], copies: &[PlacedAlignment<'_>], bases: &Bases) -> Corrected {
+    let length = consensus.len();
+    let votes = Votes::count(length, copies, bases);
+    let mut corrected = Corrected::with_capacity(length + length / 16);
+    let was_cpg: Vec<bool> = (0..length)
+        .map(|at| at + 1 < length && was_cpg(&votes.pairs[at], &votes.columns[at], &votes.columns[at + 1]))
+        .collect();
+    let mut insertions = votes.insertions.as_slice();
+    for column in 0..length {
+        let (counts, depth, old) = (&votes.columns[column], votes.depth[column], consensus[column]);
+        let sum: u32 = counts.iter().sum();
+        let here = insertions.partition_point(|insertion| insertion.column as usize <= column);
+        let (inserted, rest) = insertions.split_at(here);
+        insertions = rest;
+        for (code, share) in inserted_bases(inserted, sum) {
+            corrected.push(code, column, depth, share);
+            corrected.changes += 1;
+        }
+        if sum == 0 {
+            // No copy covers it; ends are cut later.
+            corrected.push(old, column, 0, 0);
+            continue;
+        }
+        if 2 * counts[GAP] > sum {
+            corrected.changes += 1;
+            continue;
+        }
+        let weight = |code: u8| counts[usize::from(code)];
+        let (base, support) = if was_cpg[column] {
+            (C, weight(C) + weight(T))
+        } else if column > 0 && was_cpg[column - 1] {
+            (G, weight(G) + weight(A))
+        } else {
+            let base = (0..4u8).max_by_key(|&base| (weight(base), base == old, !base)).unwrap_or(old);
+            (base, weight(base))
+        };
+        corrected.changes += u32::from(base != old);
+        corrected.push(base, column, depth, (100 * u64::from(support) / u64::from(sum)) as u8);
+    }
+    corrected
+}
+
+impl Corrected {
+    fn with_capacity(bases: usize) -> Self {
+        let (consensus, columns) = (Vec::with_capacity(bases), Vec::with_capacity(bases));
+        Self { consensus, columns, depth: Vec::new(), agreement: Vec::new(), changes: 0 }
+    }
+
     fn push(&mut self, code: u8, column: usize, depth: u32, agreement: u8) {
         self.consensus.push(code);
         self.columns.push(column as u32);
@@ -197,20 +177,20 @@ impl Vote {
         self.agreement.push(agreement);
     }
 
-    /// The old column that new base `at` stands for; the old end for the new end.
-    pub(crate) fn column(&self, at: usize, old: usize) -> u32 {
-        self.columns.get(at).copied().unwrap_or(old as u32)
+    /// The old column of new base `at`; the old end, `old_length`, for the new end.
+    pub(super) fn column(&self, at: usize, old_length: usize) -> u32 {
+        self.columns.get(at).copied().unwrap_or(old_length as u32)
     }
 }
 
-/// The bases to insert before a column, with per cent of the votes for each, where more than half of the weight has some.
-fn inserted_bases(runs: &[(u32, u32, Vec<u8>)], sum: u32) -> Vec<(u8, u8)> {
+/// The bases to insert before a column, with per cent of the votes for each, if more than half of the weight has some.
+fn inserted_bases(insertions: &[Insertion], sum: u32) -> Vec<(u8, u8)> {
     let mut bases = Vec::new();
     loop {
         let at = bases.len();
         let mut votes = [0u32; 4];
-        for (_, weight, letters) in runs {
-            if let Some(&code) = letters.get(at).filter(|&&code| code < 4) {
+        for Insertion { weight, codes, .. } in insertions {
+            if let Some(&code) = codes.get(at).filter(|&&code| code < 4) {
                 votes[usize::from(code)] += weight;
             }
         }
@@ -223,35 +203,49 @@ fn inserted_bases(runs: &[(u32, u32, Vec<u8>)], sum: u32) -> Vec<(u8, u8)> {
     }
 }
 
-/// Whether the copies' pairs of bases come from CG of which the cytosines, methylated, decay to thymine on either strand,
-/// rather than from the pair that most have: the likelier of the two, at the divergence that the columns around show.
+/// Whether the copies' pairs of bases come from CG, whose methylated cytosines decay to thymine on either strand,
+/// rather than from the pair that most have: whether CG is likelier at the divergence that the two columns show.
 fn was_cpg(pairs: &[u32; 5], first: &[u32; 5], second: &[u32; 5]) -> bool {
+    /// Fewest copies that show decay: one with TG and one with CA may differ by chance.
+    const MIN_COPIES: f64 = 3.0;
+    /// Share of the copies that have CG, TG or CA: CG decays to nothing else by one change.
+    const MIN_SHARE: f64 = 0.6;
+    /// Bounds of what a few copies can show: divergence of the copies, and decay of a cytosine.
+    const DIVERGENCES: (f64, f64) = (0.05, 0.3);
+    const DECAYS: (f64, f64) = (0.05, 0.6);
+    /// Bases and differing ones that are added to what was counted: a divergence of 30 % if nothing was.
+    const PRIOR: (f64, f64) = (10.0, 1.0);
+    /// Nats by which decay must be likelier: decay is a parameter more than the plain model has (AIC, Akaike 1974, asks
+    /// for one), and CG is rare in genomes where it decays.
+    const MIN_NATS: f64 = 2.0;
     let [cg, tg, ca, ta, other] = pairs.map(f64::from);
     let all = cg + tg + ca + ta + other;
-    if all < 3.0 || cg + tg + ca < 0.6 * all || tg == 0.0 || ca == 0.0 {
+    if all < MIN_COPIES || cg + tg + ca < MIN_SHARE * all || tg == 0.0 || ca == 0.0 {
         return false;
     }
-    // What other bases say of the divergence where decay has no part.
-    let transversions = |votes: &[u32; 5], like: [usize; 2]| {
+    // Bases that decay does not make show the divergence: two of three substitutions.
+    let transversions = |votes: &[u32; 5], like: [u8; 2]| {
         let sum: u32 = votes[..GAP].iter().sum();
-        let unlike: u32 = (0..4).filter(|b| !like.contains(b)).map(|b| votes[b]).sum();
+        let unlike: u32 = (0..4u8).filter(|b| !like.contains(b)).map(|b| votes[usize::from(b)]).sum();
         (f64::from(unlike), f64::from(sum.max(1)))
     };
-    let (a, n) = transversions(first, [0, 1]);
-    let (b, m) = transversions(second, [2, 3]);
-    let divergence = (3.0 * (a + b + 1.0) / (n + m + 10.0)).clamp(0.05, 0.3);
+    let (a, n) = transversions(first, [T, C]);
+    let (b, m) = transversions(second, [A, G]);
+    let divergence = (3.0 * (a + b + PRIOR.1) / (n + m + PRIOR.0)).clamp(DIVERGENCES.0, DIVERGENCES.1);
     let (same, transition) = ((1.0 - divergence).ln(), (divergence * 2.0 / 3.0).ln());
     let plain = |same_pairs: f64, one: f64, two: f64| {
         2.0 * same_pairs * same + one * (same + transition) + 2.0 * two * transition
     };
     let best_plain = plain(cg, tg + ca, ta).max(plain(tg, cg + ta, ca)).max(plain(ca, cg + ta, tg));
-    let decay = ((tg + ca + 2.0 * ta) / (2.0 * (cg + tg + ca + ta))).clamp(0.05, 0.6);
+    let decay = ((tg + ca + 2.0 * ta) / (2.0 * (cg + tg + ca + ta))).clamp(DECAYS.0, DECAYS.1);
     let decayed = 2.0 * cg * (1.0 - decay).ln() + (tg + ca) * (decay * (1.0 - decay)).ln() + 2.0 * ta * decay.ln();
-    decayed > best_plain + 2.0
+    decayed > best_plain + MIN_NATS
 }
 
-/// Per cent of the votes that the best base of a column has by chance, with the help of alignment, for so many copies.
-fn by_chance(depth: u32) -> f64 {
+/// Per cent of the votes that the best base of a column has by chance, for so many copies: the expected largest of four
+/// equally likely counts (62 for two copies, 56, 53, 50 for five, 45 for seven, 41 for eleven, 37 for twenty), and two
+/// to seven more since alignment prefers columns that agree.
+fn agreement_by_chance(depth: u32) -> f64 {
     match depth {
         0..=2 => 64.0,
         3 => 60.0,
@@ -263,22 +257,31 @@ fn by_chance(depth: u32) -> f64 {
     }
 }
 
-/// The part of a corrected consensus to keep: the stretch in which the copies, `least` or more, agree most beyond chance.
-pub(crate) fn supported(vote: &Vote, least: u32) -> Range<usize> {
-    let length = vote.consensus.len();
-    let mut deep: Vec<u8> = (0..length).filter(|&at| vote.depth[at] >= 3).map(|at| vote.agreement[at]).collect();
+/// The part of a corrected consensus to keep: the stretch in which at least `min_depth` copies agree most beyond
+/// chance.
+pub(super) fn supported(corrected: &Corrected, min_depth: u32) -> Range<usize> {
+    /// Copies from which on the agreement of a column counts for what is usual.
+    const MIN_USUAL_DEPTH: u32 = 3;
+    /// Per cent of the votes that are usual if no column has so many copies, and at least: copies of 30 % divergence.
+    const DEFAULT_USUAL: f64 = 90.0;
+    const MIN_USUAL: f64 = 70.0;
+    /// Score of a column with fewer copies, in per cent of votes as that of others. A column of three copies with an
+    /// agreement of 90 outweighs it: (90 - 60) / 2. A stretch with few copies may so lie within a family.
+    const SHALLOW: f64 = -15.0;
+    let length = corrected.consensus.len();
+    let deep = (0..length).filter(|&at| corrected.depth[at] >= MIN_USUAL_DEPTH);
+    let mut deep: Vec<u8> = deep.map(|at| corrected.agreement[at]).collect();
     deep.sort_unstable();
-    let usual = deep.get(deep.len() / 2).map_or(90.0, |&median| f64::from(median).max(70.0));
-    // The best-scoring stretch: a column scores what its copies agree more than half way from chance to what is usual.
+    let usual = deep.get(deep.len() / 2).map_or(DEFAULT_USUAL, |&median| f64::from(median).max(MIN_USUAL));
+    // The stretch with the highest sum: a column scores its agreement less half way from chance to what is usual.
     let (mut best, mut kept) = (0.0, 0..0);
     let (mut sum, mut from) = (0.0, 0);
     for at in 0..length {
-        let depth = vote.depth[at];
-        let score = if depth < least {
-            // A gap in what is known within a family.
-            -15.0
+        let depth = corrected.depth[at];
+        let score = if depth < min_depth {
+            SHALLOW
         } else {
-            f64::from(vote.agreement[at]) - (usual + by_chance(depth)) / 2.0
+            f64::from(corrected.agreement[at]) - (usual + agreement_by_chance(depth)) / 2.0
         };
         if sum <= 0.0 {
             (sum, from) = (0.0, at);
@@ -291,67 +294,61 @@ pub(crate) fn supported(vote: &Vote, least: u32) -> Range<usize> {
     kept
 }
 
-/// What is left of the part that is kept where three or more copies end together and fewer than three go on: those that go on share a
-/// place and not a repeat.
-pub(crate) fn within_common_ends(vote: &Vote, copies: &[Placed<'_>], kept: Range<usize>) -> Range<usize> {
+/// What is left of the part `kept` if it ends where three or more copies end together and fewer than three continue:
+/// those that continue share a longer interval and not a repeat.
+pub(super) fn within_common_ends(
+    corrected: &Corrected,
+    copies: &[PlacedAlignment<'_>],
+    kept: Range<usize>,
+) -> Range<usize> {
     let Range { mut start, mut end } = kept;
-    let ends = |side: fn(&Alignment) -> u32| {
+    let sorted = |side: fn(&Alignment) -> u32| {
         let mut ends: Vec<u32> = copies.iter().map(|copy| side(copy.alignment)).collect();
         ends.sort_unstable();
         ends
     };
-    let together = |ends: &[u32], at: u32| {
-        let low = ends.partition_point(|&e| e + TOGETHER < at);
-        ends.partition_point(|&e| e <= at + TOGETHER) - low
-    };
-    let place = |column: u32| vote.columns.partition_point(|&c| c < column);
-    let starts = ends(|a| a.query_range.start);
-    if let Some(&first) = starts.iter().find(|&&at| together(&starts, at) >= 3) {
-        let place = place(first);
-        if place > start + TOGETHER as usize && vote.depth[start..place - TOGETHER as usize].iter().all(|&d| d <= 2) {
-            start = place;
+    let is_common = |ends: &[u32], at: u32| ends_near(ends, at) >= MIN_COMMON_ENDS;
+    let base_at = |column: u32| corrected.columns.partition_point(|&c| c < column);
+    let few_span = |range: Range<usize>| corrected.depth[range].iter().all(|&d| (d as usize) < MIN_COMMON_ENDS);
+    let margin = COMMON_END as usize;
+    let starts = sorted(|a| a.query_range.start);
+    if let Some(&first) = starts.iter().find(|&&at| is_common(&starts, at)) {
+        let base = base_at(first);
+        if base > start + margin && few_span(start..base - margin) {
+            start = base;
         }
     }
-    let stops = ends(|a| a.query_range.end);
-    if let Some(&last) = stops.iter().rev().find(|&&at| together(&stops, at) >= 3) {
-        let place = place(last);
-        if place + (TOGETHER as usize) < end && vote.depth[place + TOGETHER as usize..end].iter().all(|&d| d <= 2) {
-            end = place;
+    let stops = sorted(|a| a.query_range.end);
+    if let Some(&last) = stops.iter().rev().find(|&&at| is_common(&stops, at)) {
+        let base = base_at(last);
+        if base + margin < end && few_span(base + margin..end) {
+            end = base;
         }
     }
     start..end.max(start)
 }
 
-/// Where a consensus falls apart: columns that hardly any copy spans though several cover either side, where two families were joined.
-pub(crate) fn seams(copies: &[Placed<'_>], length: usize) -> Vec<usize> {
+/// How many of the ascending ends lie near a column.
+fn ends_near(ends: &[u32], at: u32) -> usize {
+    ends.partition_point(|&e| e <= at + COMMON_END) - ends.partition_point(|&e| e + COMMON_END < at)
+}
+
+/// Columns at which two families were joined: hardly any copy spans them though several cover either side.
+pub(super) fn seams(copies: &[PlacedAlignment<'_>], length: usize) -> Vec<usize> {
+    /// A copy spans a column if it covers this many columns to either side: alignments extend less beyond a true end.
     const MARGIN: usize = 50;
+    /// Columns from the seam at which the copies of either side are counted.
     const SIDE: usize = 100;
-    // Copies that span each column with a margin, from differences.
-    let spanning = |margin: usize| {
-        let mut change = vec![0i32; length + 1];
-        for copy in copies {
-            let range = &copy.alignment.query_range;
-            let (from, to) = (range.start as usize + margin, (range.end as usize).saturating_sub(margin));
-            if from < to {
-                change[from] += 1;
-                change[to] -= 1;
-            }
-        }
-        let mut depth = 0;
-        change
-            .into_iter()
-            .map(|change| {
-                depth += change;
-                depth
-            })
-            .collect::<Vec<i32>>()
-    };
-    let (depth, spanned) = (spanning(0), spanning(MARGIN));
+    /// Fewest copies on either side, and how many times as many as span the column. Tuned on the simulated genomes of
+    /// docs/families.md.
+    const MIN_SIDE: i32 = 4;
+    const OUTNUMBER: i32 = 12;
+    let (depth, spanned) = (spanning(copies, length, 0), spanning(copies, length, MARGIN));
     let mut seams = Vec::new();
     let mut at = SIDE;
     while at + SIDE < length {
         let sides = depth[at - SIDE].min(depth[at + SIDE]);
-        if sides >= 4 && spanned[at] * 12 <= sides {
+        if sides >= MIN_SIDE && spanned[at] * OUTNUMBER <= sides {
             // The least spanned of the columns around.
             let seam = (at..(at + SIDE).min(length - SIDE)).min_by_key(|&i| (spanned[i], depth[i], i)).unwrap_or(at);
             seams.push(seam);
@@ -363,16 +360,23 @@ pub(crate) fn seams(copies: &[Placed<'_>], length: usize) -> Vec<usize> {
     seams
 }
 
-/// The position in the genome of the first base of a copy at or after a column, with the column; `None` where it ends before.
-pub(crate) fn anchor(copy: &Placed<'_>, bases: &Bases, column: u32) -> Option<(u32, u64)> {
-    let mut found = None;
-    walk(copy, bases, |step, position| {
-        if let Step::Pair(at, _) = step
-            && at >= column
-            && found.is_none()
-        {
-            found = Some((at, position));
+/// Copies that cover each column and `margin` columns to either side.
+fn spanning(copies: &[PlacedAlignment<'_>], length: usize, margin: usize) -> Vec<i32> {
+    let mut change = vec![0i32; length + 1];
+    for copy in copies {
+        let range = &copy.alignment.query_range;
+        let (from, to) = (range.start as usize + margin, (range.end as usize).saturating_sub(margin));
+        if from < to {
+            change[from] += 1;
+            change[to] -= 1;
         }
-    });
-    found
+    }
+    let mut depth = 0;
+    change
+        .into_iter()
+        .map(|change| {
+            depth += change;
+            depth
+        })
+        .collect()
 }

@@ -1,0 +1,79 @@
+//! What was seen of a family, as a value of its own: a class is a claim, and the reader of a library can check its
+//! evidence.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::families::terminal_repeats::ElementPart;
+
+/// What was seen of a family.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Evidence {
+    /// Copies from end to end with different flanks: those that were examined.
+    pub copies: u64,
+    /// Which part of an element with terminal repeats the family represents, as copies of other extent show.
+    pub part: ElementPart,
+    /// The repeat at both ends, in one direction.
+    pub direct_repeat: Option<TerminalRepeat>,
+    /// The repeat at both ends; one is the reverse complement of the other.
+    pub inverted_repeat: Option<TerminalRepeat>,
+    /// Whether the element begins with TG and ends with CA.
+    pub tg_ca: bool,
+    /// Bases of the target that are on both sides of a copy.
+    pub target_site: Option<TargetSite>,
+    /// Copies that end in a run of A (or begin with one of T).
+    pub poly_a: u64,
+}
+
+/// A repeat at both ends of a consensus.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TerminalRepeat {
+    /// Bases of the repeat at the beginning.
+    pub length: u64,
+    /// Columns that are equal, in per cent, to one decimal place.
+    pub identity: f64,
+}
+
+/// Duplications of the target.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TargetSite {
+    /// Bases; 0 if each copy has its own length of 7 or more.
+    pub length: u64,
+    /// Copies that have one.
+    pub copies: u64,
+    /// The motif that all of them have, if it is the same.
+    pub motif: Option<String>,
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut phrases = Vec::new();
+        match self.part {
+            ElementPart::Whole => {}
+            ElementPart::TerminalRepeat => phrases.push("terminal repeat of an element, mostly alone".to_owned()),
+            ElementPart::Internal => phrases.push("between terminal repeats".to_owned()),
+        }
+        if let Some(TerminalRepeat { length, identity }) = &self.direct_repeat {
+            phrases.push(format!("terminal repeats of {length} bases, {identity:.0} % alike"));
+        }
+        if let Some(TerminalRepeat { length, identity }) = &self.inverted_repeat {
+            phrases.push(format!("inverted terminal repeats of {length} bases, {identity:.0} % alike"));
+        }
+        if self.tg_ca {
+            phrases.push("TG...CA".to_owned());
+        }
+        if let Some(TargetSite { length, copies, motif }) = &self.target_site {
+            let site = match (length, motif) {
+                (_, Some(motif)) => motif.clone(),
+                (0, None) => "7 bases and more".to_owned(),
+                (length, None) => format!("{length} bases"),
+            };
+            phrases.push(format!("target sites of {site} in {copies} of {} copies", self.copies));
+        }
+        if self.poly_a > 0 {
+            phrases.push(format!("poly-A in {} of {} copies", self.poly_a, self.copies));
+        }
+        f.write_str(&if phrases.is_empty() { "-".to_owned() } else { phrases.join("; ") })
+    }
+}

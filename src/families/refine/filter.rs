@@ -1,0 +1,196 @@
+//! Which consensi are families of transposons: those with copies in enough loci whose flanks differ, and that are
+//! neither simple repeats, tandem arrays, duplicated parts of the genome nor families of genes.
+
+use std::ops::Range;
+
+use crate::align::Alignment;
+use crate::families::bases::Bases;
+use crate::families::classify::{SATELLITE, UNKNOWN_CLASS, classify, copy_ends};
+use crate::families::copies::{PlacedAlignment, covered_columns, genome_span, join_copies};
+use crate::families::flanks::{Flanks, both_alike, flanks};
+use crate::families::low_complexity::is_simple_repeat;
+use crate::families::refine::gene_families::{is_coding, is_gene_family};
+use crate::families::refine::options::RefineOptions;
+use crate::families::refine::outcome::Reason;
+use crate::families::refine::state::FamilyState;
+use crate::families::terminal_repeats::ElementPart;
+use crate::genome::Contig;
+use crate::kmer::Strand;
+
+/// Bases from which on a family may be a duplicated part of the genome with several genes; few transposons are longer.
+const MIN_DUPLICATION: u64 = 8000;
+/// Whole copies that show the internal part of an element, since its terminal repeat has enough copies.
+const MIN_INTERNAL_COPIES: usize = 2;
+/// Loci whose flanks are compared, the longest: bounds the pairs.
+const MAX_COMPARED: usize = 60;
+/// What was absorbed by a duplication needs this many times as many large loci as lie in the copies of that
+/// duplication: three elsewhere for each within. Tuned on yeast, whose subtelomeric duplications contain each other.
+const LOCI_FOR_EACH_WITHIN: usize = 4;
+/// A large locus covers one of this many bases of the consensus.
+const LARGE_PART: u64 = 4;
+/// Copies are a row if their locus has this many per cent of the bases of the consensus: copies of a short repeat
+/// within the consensus are none.
+const MIN_ROW: u64 = 150;
+
+/// What a family turns out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// A family; whether most of its copies lie in rows.
+    Accepted { tandem: bool },
+    /// No family of transposons.
+    Rejected(Reason),
+}
+
+/// Copies one behind the other on one strand.
+struct Locus {
+    genome: Range<u64>,
+    copies: usize,
+    /// What they cover of the consensus.
+    columns: Vec<Range<u32>>,
+}
+
+impl Locus {
+    fn bases(&self) -> u64 {
+        self.genome.end - self.genome.start
+    }
+
+    /// Whether it covers a quarter or more of a consensus of this length.
+    fn is_large(&self, length: u64) -> bool {
+        LARGE_PART * self.columns.iter().map(|columns| u64::from(columns.end - columns.start)).sum::<u64>() >= length
+    }
+
+    /// Whether it is several copies, one behind the other, and not of a short repeat within the consensus.
+    fn is_row(&self, length: u64) -> bool {
+        self.copies > 1 && 100 * self.bases() >= MIN_ROW * length
+    }
+
+    /// Whether more than half of it lies in one of these ranges.
+    fn lies_in(&self, ranges: &[Range<u64>]) -> bool {
+        let Range { start, end } = self.genome;
+        ranges.iter().any(|range| 2 * range.end.min(end).saturating_sub(range.start.max(start)) > end - start)
+    }
+}
+
+/// Accepts or rejects a family by its exclusive copies, which come by position.
+pub(super) fn filter_family(
+    family: &FamilyState,
+    copies: &[&PlacedAlignment<'_>],
+    bases: &Bases,
+    contigs: &[Contig],
+    options: &RefineOptions,
+) -> Verdict {
+    if is_simple_repeat(&family.consensus) {
+        return Verdict::Rejected(Reason::SimpleRepeat);
+    }
+    let length = family.consensus.len() as u64;
+    let joined = join_copies(copies.iter().map(|copy| copy.alignment));
+    let loci = loci(&joined, length, bases);
+    let all: usize = loci.iter().map(|locus| locus.copies).sum();
+    let in_rows: usize = loci.iter().filter(|locus| locus.is_row(length)).map(|locus| locus.copies).sum();
+    let tandem = 2 * in_rows > all;
+    let min_loci = match family.part {
+        ElementPart::Internal => options.min_copies.min(MIN_INTERNAL_COPIES),
+        ElementPart::Whole | ElementPart::TerminalRepeat => options.min_copies,
+    };
+    if loci.len() < min_loci {
+        return Verdict::Rejected(if tandem { Reason::TandemArray } else { Reason::FewCopies });
+    }
+    if !have_different_flanks(&loci, family.terminal_repeat, length, bases, min_loci) {
+        return Verdict::Rejected(Reason::LikeFlanks);
+    }
+    // What has the marks of a transposon is one, whatever it codes for.
+    let class = || classify(&family.consensus, tandem, &copy_ends(&joined, length as u32, bases, contigs)).0;
+    let large = || loci.iter().filter(|locus| locus.is_large(length));
+    // A long stretch that codes, in no more loci than a family needs: a duplication with genes.
+    if family.part == ElementPart::Whole
+        && length >= MIN_DUPLICATION
+        && large().count() <= min_loci
+        && is_coding(&family.consensus, copies, bases)
+        && class() == UNKNOWN_CLASS
+    {
+        return Verdict::Rejected(Reason::LikeFlanks);
+    }
+    // What came with a duplication, and has few copies elsewhere, is a duplication as well.
+    if !family.source_duplication.is_empty() {
+        let within = large().filter(|locus| locus.lies_in(&family.source_duplication)).count();
+        if large().count() < (LOCI_FOR_EACH_WITHIN * within).max(min_loci) {
+            return Verdict::Rejected(Reason::LikeFlanks);
+        }
+    }
+    if family.part == ElementPart::Whole
+        && is_gene_family(&family.consensus, copies, bases)
+        && matches!(class(), UNKNOWN_CLASS | SATELLITE)
+    {
+        return Verdict::Rejected(Reason::GeneFamily);
+    }
+    Verdict::Accepted { tandem }
+}
+
+/// Where copies lie that cover half of a consensus or more, and the copies of the duplication that had absorbed the
+/// family.
+pub(super) fn duplication_of(
+    family: &FamilyState,
+    exclusive: &[usize],
+    placed: &[PlacedAlignment<'_>],
+    bases: &Bases,
+) -> Vec<Range<u64>> {
+    let mut alignments: Vec<&Alignment> = exclusive.iter().map(|&i| placed[i].alignment).collect();
+    alignments.sort_unstable_by_key(|alignment| alignment.place());
+    let covers_half = |copy: &Vec<&Alignment>| 2 * covered_columns(copy) >= family.consensus.len();
+    let copies = join_copies(alignments).into_iter().filter(covers_half);
+    family.source_duplication.iter().cloned().chain(copies.filter_map(|copy| genome_span(&copy, bases))).collect()
+}
+
+/// Copies by position, those in a row taken together. Short copies are left out, since they occur by chance.
+fn loci(copies: &[Vec<&Alignment>], length: u64, bases: &Bases) -> Vec<Locus> {
+    /// Bases of the genome in a copy: one of four bases of the consensus, and no more than this many.
+    const MIN_COPY_PART: u64 = 4;
+    const MAX_MIN_COPY: u64 = 40;
+    /// Bases between two copies of a row: less than one of three bases of the consensus, within these bounds.
+    const ROW_GAP_PART: u64 = 3;
+    const ROW_GAPS: (u64, u64) = (20, 500);
+    let min_bases = (length / MIN_COPY_PART).min(MAX_MIN_COPY);
+    let row_gap = (length / ROW_GAP_PART).clamp(ROW_GAPS.0, ROW_GAPS.1);
+    let mut loci: Vec<(Locus, Strand)> = Vec::new();
+    for fragments in copies {
+        let (Some(genome), Some(first)) = (genome_span(fragments, bases), fragments.first()) else { continue };
+        if genome.end < genome.start + min_bases {
+            continue;
+        }
+        let columns = fragments.iter().map(|fragment| fragment.query_range.clone());
+        match loci.last_mut() {
+            Some((locus, strand)) if *strand == first.strand && genome.start < locus.genome.end + row_gap => {
+                locus.genome.end = locus.genome.end.max(genome.end);
+                locus.copies += 1;
+                locus.columns.extend(columns);
+            }
+            _ => loci.push((Locus { genome, copies: 1, columns: columns.collect() }, first.strand)),
+        }
+    }
+    loci.into_iter().map(|(locus, _)| locus).collect()
+}
+
+/// Whether `min_loci` loci whose flanks differ cover half of the consensus. Copies of a duplication differ in no
+/// flanks, but a piece of one may lie elsewhere.
+fn have_different_flanks(loci: &[Locus], terminal_repeat: u64, length: u64, bases: &Bases, min_loci: usize) -> bool {
+    let mut order: Vec<&Locus> = loci.iter().collect();
+    order.sort_by_key(|locus| (std::cmp::Reverse(locus.bases()), locus.genome.start));
+    let mut seen: Vec<(Flanks, Vec<&Range<u32>>)> = Vec::new();
+    for locus in order.into_iter().take(MAX_COMPARED) {
+        let flanks = flanks(&bases.around(&locus.genome, terminal_repeat), bases);
+        match seen.iter_mut().find(|(other, _)| both_alike(&flanks, other)) {
+            Some((_, columns)) => columns.extend(&locus.columns),
+            None => seen.push((flanks, locus.columns.iter().collect())),
+        }
+    }
+    if seen.len() < min_loci || seen.len() == loci.len().min(MAX_COMPARED) {
+        return seen.len() >= min_loci;
+    }
+    let mut depth = vec![0usize; length as usize];
+    for (_, columns) in seen {
+        let mut covered = vec![false; depth.len()];
+        columns.iter().for_each(|range| covered[range.start as usize..range.end as usize].fill(true));
+        depth.iter_mut().zip(covered).for_each(|(depth, covered)| *depth += usize::from(covered));
+    }
+    2 * depth.iter().filter(|&&depth| depth >= min_loci).count() as u64 >= length
+}

@@ -1,0 +1,163 @@
+//! Internal parts of LTR elements with too few whole copies for a family of their own: what lies between two
+//! neighbouring copies of a terminal repeat, if it does so in two loci that are not duplicates of each other.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::families::FamilyCopy;
+use crate::families::bases::{Bases, UNKNOWN};
+use crate::families::copies::PlacedAlignment;
+use crate::families::flanks::{flanks_differ, words};
+use crate::families::refine::assign::Assignment;
+use crate::families::refine::state::FamilyState;
+use crate::families::terminal_repeats::ElementPart;
+use crate::kmer::Strand;
+use crate::sequence::reverse_complement;
+
+/// Bases of an internal part: retrotransposons have up to about 15,000 between their repeats, non-autonomous ones few.
+const INTERIOR_LENGTHS: Range<u64> = 500..15_000;
+/// Bases of a terminal repeat; longer families are more likely whole elements.
+const REPEAT_LENGTHS: Range<usize> = 80..3000;
+/// Per cent of the terminal repeat that a copy covers if it bounds an element.
+const MIN_REPEAT_COVERED: usize = 70;
+/// Stretches between copies of one family that are compared, the shortest: bounds the pairs.
+const MAX_STRETCHES: usize = 400;
+/// One of this many bases of a stretch may be unknown.
+const MAX_UNKNOWN_PART: usize = 20;
+/// Two stretches are alike if they share one of this many of the words of the shorter one: word of 9 bases are as
+/// frequent in copies that differ by 16 %, and far rarer in random sequence of this length.
+const ALIKE: usize = 5;
+/// Stretches that a word may be in: more frequent ones are of other repeats.
+const WORD_HOLDERS: Range<usize> = 2..20;
+
+/// A stretch of the genome between two copies of a terminal repeat, on their strand.
+type Stretch = (Range<u64>, Strand);
+
+/// Internal parts that have no family: between two copies each of one that is known, on one strand, in two loci or
+/// more that are not duplicates of each other.
+pub(super) fn find_ltr_interiors(
+    families: &[FamilyState],
+    kept: &[bool],
+    placed: &[PlacedAlignment<'_>],
+    assignment: &Assignment,
+    bases: &Bases,
+) -> Vec<FamilyState> {
+    let explained = Explained::new(placed, assignment);
+    let mut found = Vec::new();
+    for (family, exclusive) in assignment.exclusive.iter().enumerate() {
+        let length = families[family].consensus.len();
+        if !kept[family] || !REPEAT_LENGTHS.contains(&length) {
+            continue;
+        }
+        let copies = exclusive.iter().map(|&i| &placed[i]);
+        let mut stretches = stretches_between(copies, length);
+        stretches.retain(|(range, _)| {
+            2 * explained.unexplained_bases(range) > range.end - range.start && is_known(bases, range)
+        });
+        stretches.sort_by_key(|(range, _)| (range.end - range.start, range.start));
+        stretches.truncate(MAX_STRETCHES);
+        let terminal_repeat = length as u64;
+        let ranges: Vec<&Range<u64>> = stretches.iter().map(|(range, _)| range).collect();
+        for which in representatives(&ranges, terminal_repeat, bases) {
+            let (genome, strand) = stretches[which].clone();
+            let consensus = read(bases, &genome, strand);
+            let seed = FamilyCopy { genome, strand, consensus: 0..consensus.len() as u32 };
+            let state = FamilyState::new(consensus, seed);
+            found.push(FamilyState { part: ElementPart::Internal, terminal_repeat, ..state });
+        }
+    }
+    found
+}
+
+/// What lies between neighbouring copies of a terminal repeat of `length` bases, on one contig and strand.
+fn stretches_between<'a>(copies: impl Iterator<Item = &'a PlacedAlignment<'a>>, length: usize) -> Vec<Stretch> {
+    let is_whole = |copy: &&PlacedAlignment<'_>| 100 * copy.alignment.query_range.len() >= MIN_REPEAT_COVERED * length;
+    let mut whole: Vec<&PlacedAlignment<'_>> = copies.filter(is_whole).collect();
+    whole.sort_unstable_by_key(|copy| copy.genome.start);
+    let between = whole.windows(2).filter(|pair| {
+        let distance = pair[1].genome.start.saturating_sub(pair[0].genome.end);
+        let (a, b) = (pair[0].alignment, pair[1].alignment);
+        a.contig == b.contig && a.strand == b.strand && INTERIOR_LENGTHS.contains(&distance)
+    });
+    between.map(|pair| (pair[0].genome.end..pair[1].genome.start, pair[0].alignment.strand)).collect()
+}
+
+/// Bases of the genome in the copies of all families.
+struct Explained {
+    /// Ascending, and may overlap.
+    ranges: Vec<Range<u64>>,
+    longest: u64,
+}
+
+impl Explained {
+    fn new(placed: &[PlacedAlignment<'_>], assignment: &Assignment) -> Self {
+        let mut ranges: Vec<Range<u64>> =
+            assignment.exclusive.iter().flatten().map(|&i| placed[i].genome.clone()).collect();
+        ranges.sort_unstable_by_key(|range| (range.start, range.end));
+        let longest = ranges.iter().map(|range| range.end - range.start).max().unwrap_or(0);
+        Self { ranges, longest }
+    }
+
+    /// Bases of a range in no copy.
+    fn unexplained_bases(&self, range: &Range<u64>) -> u64 {
+        let mut at = range.start;
+        let mut count = 0;
+        for other in &self.ranges[self.ranges.partition_point(|r| r.start + self.longest < range.start)..] {
+            if other.start >= range.end {
+                break;
+            }
+            count += other.start.saturating_sub(at).min(range.end - at);
+            at = at.max(other.end).min(range.end);
+        }
+        count + range.end - at
+    }
+}
+
+/// Whether nearly all bases of a range are known.
+fn is_known(bases: &Bases, range: &Range<u64>) -> bool {
+    let codes = &bases.codes()[range.start as usize..range.end as usize];
+    MAX_UNKNOWN_PART * codes.iter().filter(|&code| code & UNKNOWN != 0).count() <= codes.len()
+}
+
+/// The bases of a range as its strand reads; unknown ones are arbitrary.
+fn read(bases: &Bases, range: &Range<u64>, strand: Strand) -> Vec<u8> {
+    let codes = &bases.codes()[range.start as usize..range.end as usize];
+    let forward: Vec<u8> = codes.iter().map(|code| code & 3).collect();
+    match strand {
+        Strand::Forward => forward,
+        Strand::Reverse => reverse_complement(&forward).collect(),
+    }
+}
+
+/// The first of each set of ranges that share words, and whose flanks beyond the repeats around them differ.
+fn representatives(ranges: &[&Range<u64>], terminal_repeat: u64, bases: &Bases) -> Vec<usize> {
+    let mut holders: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    let mut word_counts = Vec::with_capacity(ranges.len());
+    for (number, &range) in ranges.iter().enumerate() {
+        let words = words(bases, range.clone());
+        word_counts.push(words.len());
+        words.into_iter().for_each(|word| holders.entry(word).or_default().push(number));
+    }
+    let mut shared: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+    for holders in holders.values().filter(|holders| WORD_HOLDERS.contains(&holders.len())) {
+        for (i, &a) in holders.iter().enumerate() {
+            holders[i + 1..].iter().for_each(|&b| *shared.entry((a, b)).or_default() += 1);
+        }
+    }
+    let mut in_set = vec![false; ranges.len()];
+    let mut first = Vec::new();
+    for (&(a, b), &count) in &shared {
+        if ALIKE * count < word_counts[a].min(word_counts[b]) || in_set[b] {
+            continue;
+        }
+        let around = |i: usize| bases.around(ranges[i], terminal_repeat);
+        if in_set[a] || flanks_differ(&around(a), &around(b), bases) {
+            if !in_set[a] {
+                first.push(a);
+            }
+            in_set[a] = true;
+            in_set[b] = true;
+        }
+    }
+    first
+}

@@ -1,0 +1,26 @@
+//! What users set of refinement; its other thresholds are constants of the step that uses them.
+
+use crate::families::{Parameters, Scores};
+
+/// How families are refined.
+#[derive(Debug, Clone)]
+pub struct RefineOptions {
+    /// Scores of the extension.
+    pub scores: Scores,
+    /// Fewest loci with different flanks that a family needs.
+    pub min_copies: usize,
+    /// Shortest consensus, in bases.
+    pub min_length: usize,
+    /// Most rounds, of one search each, in which families grow; restored families have rounds of their own. With three
+    /// or four, large genomes have as many families for three quarters of the time (docs/families.md).
+    pub max_rounds: usize,
+    /// Most copies that vote on a consensus, the best ones: more hardly change a majority and cost time.
+    pub max_voters: usize,
+}
+
+impl Default for RefineOptions {
+    fn default() -> Self {
+        let Parameters { scores, min_length, min_copies, .. } = Parameters::default();
+        Self { scores, min_copies, min_length, max_rounds: 5, max_voters: 120 }
+    }
+}

@@ -1,0 +1,344 @@
+//! The state machine of refinement: what a round reads, decides and hands to the next one.
+
+use rayon::prelude::*;
+
+use crate::align::{Alignment, Library, SearchOptions, search};
+use crate::families::Family;
+use crate::families::bases::Bases;
+use crate::families::copies::PlacedAlignment;
+use crate::families::refine::assign::{Assignment, assign, contained, explained};
+use crate::families::refine::deduplicate::find_containers;
+use crate::families::refine::filter::{Verdict, duplication_of, filter_family};
+use crate::families::refine::grow::grow_family;
+use crate::families::refine::ltr_interiors::find_ltr_interiors;
+use crate::families::refine::options::RefineOptions;
+use crate::families::refine::outcome::{LeftOut, Reason, Refined, RefinedFamily};
+use crate::families::refine::split::split_family;
+use crate::families::refine::state::{FamilyState, Phase, RoundResult};
+use crate::genome::Contig;
+use crate::memory::system::malloc_trim;
+use crate::memory::{Budget, Component, Reservation};
+use crate::sequence::letters;
+use crate::{Index, Progress, Result};
+
+/// E-value of the weakest copies that are examined. Higher than that of an annotation, since the ends of doubtful
+/// copies show the ends of a family too.
+const MAX_E_VALUE: f64 = 0.1;
+/// Rounds in which restored families grow, and how often any are restored: a duplication may contain a duplication.
+const RESTORED_ROUNDS: usize = 2;
+const MAX_RESTORATIONS: usize = 3;
+/// Bytes of an alignment without its operations: itself, its position, the shares of it that others cover, and its
+/// number in the lists of copies.
+const BYTES_PER_ALIGNMENT: usize =
+    size_of::<Alignment>() + size_of::<PlacedAlignment<'_>>() + 2 * size_of::<u64>() + 3 * size_of::<usize>();
+/// Bytes of a column of a consensus while its copies vote: votes, pairs, depth, and the corrected column.
+const BYTES_PER_COLUMN: u64 = 64;
+
+/// Refinement between two rounds.
+pub(super) struct Refinement<'a> {
+    index: &'a Index,
+    contigs: &'a [Contig],
+    bases: Bases,
+    options: &'a RefineOptions,
+    budget: &'a Budget,
+    progress: &'a dyn Progress,
+    /// Of the alignments, and of what is known of each during a round.
+    reservation: Reservation,
+    families: Vec<FamilyState>,
+    phase: Phase,
+    /// Rounds that were begun.
+    rounds: usize,
+    /// The last round in which families may grow.
+    last_growing_round: usize,
+    /// How often families were restored.
+    restorations: usize,
+    left_out: LeftOut,
+}
+
+/// What a round knows of the alignments of all families.
+pub(super) struct Round<'r> {
+    placed: Vec<PlacedAlignment<'r>>,
+    /// Families that no other contains or explains, and that are not rejected.
+    kept: Vec<bool>,
+    assignment: Assignment,
+}
+
+/// What follows the decision of a round.
+pub(super) enum Transition {
+    /// The round works on the families; those added join them in the next one.
+    Continue { added: Vec<FamilyState> },
+    /// The accepted families are final.
+    Finish { verdicts: Vec<Option<Verdict>> },
+}
+
+impl<'a> Refinement<'a> {
+    pub(super) fn new(
+        index: &'a Index,
+        drafts: Vec<Family>,
+        options: &'a RefineOptions,
+        budget: &'a Budget,
+        progress: &'a dyn Progress,
+    ) -> Result<Self> {
+        Ok(Self {
+            index,
+            bases: Bases::of(index)?,
+            contigs: index.contigs()?,
+            options,
+            budget,
+            progress,
+            reservation: budget.hold(Component::Batches),
+            families: drafts.into_iter().map(|draft| FamilyState::new(draft.consensus, draft.seed)).collect(),
+            phase: Phase::Growing,
+            rounds: 0,
+            last_growing_round: options.max_rounds,
+            restorations: 0,
+            left_out: LeftOut::default(),
+        })
+    }
+
+    /// Begins a round: all alignments of the families, by position. Those of unchanged families are known, the others
+    /// come from one search.
+    pub(super) fn align_families(&mut self) -> Result<Vec<Alignment>> {
+        self.rounds += 1;
+        self.progress.phase("refine", Some(self.families.len() as u64));
+        // The search can use the memory of the round before, and of discovery.
+        malloc_trim();
+        let known = self.families.iter().filter_map(|family| family.alignments.as_ref());
+        self.reservation.resize(bytes_of(known.flatten()));
+        let alignments = all_alignments(self.index, &mut self.families, self.budget)?;
+        let bytes = bytes_of(&alignments);
+        let more = bytes.saturating_sub(self.reservation.bytes());
+        self.reservation.grow(more, "the alignments of the families")?;
+        self.reservation.resize(bytes);
+        Ok(alignments)
+    }
+
+    /// Assigns alignments to families, and drops families that others contain or explain.
+    pub(super) fn assign_alignments<'r>(&mut self, alignments: &'r [Alignment]) -> Round<'r> {
+        let placed: Vec<PlacedAlignment<'_>> =
+            alignments.iter().map(|a| PlacedAlignment::new(a, self.contigs)).collect();
+        let lengths: Vec<usize> = self.families.iter().map(|family| family.consensus.len()).collect();
+        let accepted: Vec<bool> = self.families.iter().map(|family| family.accepted).collect();
+        let container = contained(&placed, &lengths, &accepted);
+        let mut kept: Vec<bool> = container.iter().map(Option::is_none).collect();
+        absorb(&mut self.families, &container);
+        let mut assignment = assign(&placed, &kept);
+        // Drafts of the first round have not grown yet, so that few loci are theirs.
+        if self.rounds > 1 {
+            let explained = explained(&placed, &kept, &assignment, self.options.min_copies);
+            kept.iter_mut().zip(explained).for_each(|(kept, explained)| *kept &= !explained);
+            assignment = assign(&placed, &kept);
+        }
+        self.left_out.contained += kept.iter().filter(|&&kept| !kept).count() as u64;
+        Round { placed, kept, assignment }
+    }
+
+    /// Enters the phase of this round, and does what concerns several families at once.
+    pub(super) fn enter_phase(&mut self, round: &mut Round<'_>) -> Transition {
+        self.phase = self.phase.next(RoundResult {
+            may_grow: self.rounds <= self.last_growing_round,
+            any_dropped: round.kept.iter().any(|&kept| !kept),
+            all_unchanged: self.families.iter().all(FamilyState::is_unchanged),
+        });
+        if self.phase == Phase::FindingInteriors {
+            let Round { placed, kept, assignment } = round;
+            let interiors = find_ltr_interiors(&self.families, kept, placed, assignment, &self.bases);
+            if !interiors.is_empty() {
+                return Transition::Continue { added: interiors };
+            }
+            self.phase = Phase::Filtering;
+        }
+        if self.phase != Phase::Filtering {
+            return Transition::Continue { added: Vec::new() };
+        }
+        let (verdicts, released) = self.filter(round);
+        if self.restorations == MAX_RESTORATIONS || released.is_empty() {
+            return Transition::Finish { verdicts };
+        }
+        self.begin_restoring(&released);
+        Transition::Continue { added: released }
+    }
+
+    /// Rejects families until all that are left are accepted: what a rejected one had is then the others'. Returns the
+    /// verdicts on those that were not rejected, and the families that the rejected ones had absorbed.
+    fn filter(&mut self, round: &mut Round<'_>) -> (Vec<Option<Verdict>>, Vec<FamilyState>) {
+        let mut released = Vec::new();
+        loop {
+            let verdicts = self.verdicts(round);
+            let rejected: Vec<(usize, Reason)> = verdicts
+                .iter()
+                .enumerate()
+                .filter_map(|(family, verdict)| match verdict {
+                    Some(Verdict::Rejected(reason)) => Some((family, *reason)),
+                    _ => None,
+                })
+                .collect();
+            if rejected.is_empty() {
+                return (verdicts, released);
+            }
+            for (family, reason) in rejected {
+                self.left_out.count(reason);
+                round.kept[family] = false;
+                let source_duplication = match self.restorations {
+                    0 => Vec::new(),
+                    _ => {
+                        let exclusive = &round.assignment.exclusive[family];
+                        duplication_of(&self.families[family], exclusive, &round.placed, &self.bases)
+                    }
+                };
+                let absorbed = self.families[family].absorbed.drain(..);
+                released.extend(
+                    absorbed.map(|family| FamilyState { source_duplication: source_duplication.clone(), ..family }),
+                );
+            }
+            round.assignment = assign(&round.placed, &round.kept);
+        }
+    }
+
+    /// The verdict on each family that is kept.
+    fn verdicts(&self, round: &Round<'_>) -> Vec<Option<Verdict>> {
+        let Round { placed, kept, assignment } = round;
+        self.families
+            .par_iter()
+            .zip(&assignment.exclusive)
+            .zip(kept)
+            .map(|((family, exclusive), kept)| {
+                let mut copies: Vec<&PlacedAlignment<'_>> = exclusive.iter().map(|&i| &placed[i]).collect();
+                copies.sort_unstable_by_key(|copy| copy.alignment.place());
+                kept.then(|| filter_family(family, &copies, &self.bases, self.contigs, self.options))
+            })
+            .collect()
+    }
+
+    fn begin_restoring(&mut self, released: &[FamilyState]) {
+        self.left_out.contained -= released.len() as u64;
+        self.phase = Phase::Restoring;
+        self.last_growing_round = self.rounds + RESTORED_ROUNDS;
+        self.restorations += 1;
+        self.families.iter_mut().for_each(|family| family.accepted = true);
+    }
+
+    /// What becomes of each family in this round, in parallel: nothing, itself, or several.
+    pub(super) fn work_on_families(&self, round: &Round<'_>) -> Result<Vec<Vec<FamilyState>>> {
+        // Votes and columns of one family a thread, and its dynamic program.
+        let longest = self.families.iter().map(|family| family.consensus.len()).max().unwrap_or(0);
+        let scratch = rayon::current_num_threads() as u64 * longest as u64 * BYTES_PER_COLUMN;
+        let _scratch = self.budget.reserve(Component::Batches, scratch, "the columns of the families")?;
+        let work = |((family, candidate), &kept): ((&FamilyState, &Vec<usize>), &bool)| {
+            self.progress.advance(1);
+            let copies: Vec<PlacedAlignment<'_>> = candidate.iter().map(|&i| round.placed[i].clone()).collect();
+            match self.phase {
+                _ if !kept => Vec::new(),
+                _ if family.accepted => vec![family.unchanged()],
+                Phase::Growing => grow_family(family, &copies, &self.bases, self.options),
+                Phase::Splitting(_) => split_family(family, &copies, self.options),
+                Phase::FindingInteriors | Phase::Filtering | Phase::Restoring => vec![family.unchanged()],
+            }
+        };
+        Ok(self.families.par_iter().zip(&round.assignment.candidate).zip(&round.kept).map(work).collect())
+    }
+
+    /// Ends a round: the families become what was made of each, and those added. Unchanged ones keep their alignments.
+    /// Short consensi and duplicates go.
+    pub(super) fn replace_families(
+        &mut self,
+        made: Vec<Vec<FamilyState>>,
+        alignments: Vec<Alignment>,
+        added: Vec<FamilyState>,
+    ) {
+        let mut found: Vec<Option<Vec<Alignment>>> =
+            made.iter().map(|parts| parts.iter().any(FamilyState::is_unchanged).then(Vec::new)).collect();
+        for alignment in alignments {
+            if let Some(found) = &mut found[alignment.query as usize] {
+                found.push(alignment);
+            }
+        }
+        let with_alignments = made.into_iter().zip(found).flat_map(|(parts, found)| {
+            parts.into_iter().map(move |part| FamilyState { alignments: found.clone(), ..part })
+        });
+        self.families = with_alignments.chain(added).collect();
+        let before = self.families.len();
+        self.families.retain(|family| family.consensus.len() >= self.options.min_length);
+        self.left_out.few_copies += (before - self.families.len()) as u64;
+        self.drop_duplicates();
+    }
+
+    /// Drops families that have grown into the same sequence as others.
+    fn drop_duplicates(&mut self) {
+        let consensi: Vec<&[u8]> = self.families.iter().map(|family| &family.consensus[..]).collect();
+        let mut container = find_containers(&consensi);
+        for (family, by) in container.iter_mut().enumerate() {
+            // An accepted family is dropped for accepted ones only.
+            *by = by.filter(|&by| self.families[family].accepted <= self.families[by].accepted);
+        }
+        absorb(&mut self.families, &container);
+        self.left_out.contained += container.iter().flatten().count() as u64;
+        let mut container = container.into_iter();
+        self.families.retain(|_| container.next() == Some(None));
+    }
+
+    /// The accepted families, those with the most bases in the genome first.
+    pub(super) fn finish(
+        self,
+        assignment: Assignment,
+        verdicts: Vec<Option<Verdict>>,
+        alignments: &[Alignment],
+    ) -> Refined {
+        let families = self.families.into_iter().zip(assignment.exclusive).zip(verdicts);
+        let accepted = families.filter_map(|((family, exclusive), verdict)| match verdict {
+            Some(Verdict::Accepted { tandem }) => Some(RefinedFamily::new(family, exclusive, alignments, tandem)),
+            _ => None,
+        });
+        let mut families: Vec<RefinedFamily> = accepted.collect();
+        families.sort_by_cached_key(|family| (std::cmp::Reverse(family.bases()), family.consensus.clone()));
+        // The last round only filters.
+        Refined { families, left_out: self.left_out, rounds: self.rounds - 1 }
+    }
+}
+
+impl Round<'_> {
+    pub(super) fn into_assignment(self) -> Assignment {
+        self.assignment
+    }
+}
+
+/// Bytes that alignments take during a round.
+fn bytes_of<'a>(alignments: impl IntoIterator<Item = &'a Alignment>) -> u64 {
+    alignments.into_iter().map(|a| (BYTES_PER_ALIGNMENT + size_of_val(&a.operations[..])) as u64).sum()
+}
+
+/// Hands families that others contain, and all that these have absorbed, to the outermost container.
+fn absorb(families: &mut [FamilyState], container: &[Option<usize>]) {
+    for (family, by) in container.iter().enumerate() {
+        let Some(mut by) = *by else { continue };
+        while let Some(next) = container[by] {
+            by = next;
+        }
+        let FamilyState { consensus, seed, absorbed, .. } = &mut families[family];
+        let (itself, absorbed) = (FamilyState::new(consensus.clone(), seed.clone()), std::mem::take(absorbed));
+        families[by].absorbed.extend(absorbed.into_iter().chain([itself]));
+    }
+}
+
+/// All alignments of the families, by position: those of unchanged families as they were, the others from one search.
+fn all_alignments(index: &Index, families: &mut [FamilyState], budget: &Budget) -> Result<Vec<Alignment>> {
+    let mut library = Library::default();
+    let mut numbers = Vec::new();
+    let mut alignments = Vec::new();
+    for (number, family) in (0..).zip(families) {
+        if let Some(known) = &mut family.alignments {
+            alignments.extend(known.drain(..).map(|alignment| Alignment { query: number, ..alignment }));
+        } else {
+            library.push(number.to_string(), letters(&family.consensus).collect::<Vec<u8>>());
+            numbers.push(number);
+        }
+    }
+    if !library.is_empty() {
+        let options = SearchOptions { skip_nested: true, max_e_value: MAX_E_VALUE, ..SearchOptions::default() };
+        let found = search(index, &library, &options, budget)?;
+        alignments.extend(found.into_iter().map(|a| Alignment { query: numbers[a.query as usize], ..a }));
+    }
+    // Those of unchanged families come family by family.
+    alignments.par_sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+    Ok(alignments)
+}

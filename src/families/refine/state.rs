@@ -1,0 +1,133 @@
+//! The states of refinement: of one family between two rounds, and of the whole, which decides what a round does.
+
+use std::ops::Range;
+
+use crate::align::Alignment;
+use crate::families::FamilyCopy;
+use crate::families::terminal_repeats::ElementPart;
+
+/// Most rounds in which families are split: parts of parts of a family are rare.
+const MAX_SPLIT_ROUNDS: u32 = 3;
+
+/// What a round does with the families. The transitions are drawn in `docs/families.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Consensi are corrected and grown.
+    Growing,
+    /// Families are split at the common ends of their copies, for the n-th time from 1. Parts do not grow any more.
+    Splitting(u32),
+    /// Internal parts of LTR elements are searched between copies of terminal repeats, once.
+    FindingInteriors,
+    /// Families that are no transposons are rejected.
+    Filtering,
+    /// Families that rejected ones had absorbed come back; the accepted ones stay as they are.
+    Restoring,
+}
+
+/// What a round has found before its phase is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RoundResult {
+    /// Whether the number of rounds allows another one in which families grow.
+    pub(crate) may_grow: bool,
+    /// Whether any family was absorbed or explained by others.
+    pub(crate) any_dropped: bool,
+    /// Whether the round before left every consensus as it was.
+    pub(crate) all_unchanged: bool,
+}
+
+impl Phase {
+    /// The phase after this one. Two transitions depend on what the phase itself finds: from `FindingInteriors` to
+    /// `Filtering` in the same round if there are none, and from `Filtering` to `Restoring` or to the end.
+    pub(crate) fn next(self, result: RoundResult) -> Self {
+        let RoundResult { may_grow, any_dropped, all_unchanged } = result;
+        match self {
+            Self::Growing | Self::Restoring if may_grow && (any_dropped || !all_unchanged) => Self::Growing,
+            Self::Growing | Self::Restoring => Self::Splitting(1),
+            Self::Splitting(times) if times < MAX_SPLIT_ROUNDS && !all_unchanged => Self::Splitting(times + 1),
+            Self::Splitting(_) => Self::FindingInteriors,
+            Self::FindingInteriors | Self::Filtering => Self::Filtering,
+        }
+    }
+}
+
+/// A family between two rounds.
+#[derive(Debug, Clone)]
+pub(crate) struct FamilyState {
+    /// Base codes 0 to 3, one a byte.
+    pub(crate) consensus: Vec<u8>,
+    /// The copy with which the family began.
+    pub(crate) seed: FamilyCopy,
+    /// Which part of an element the family represents.
+    pub(crate) part: ElementPart,
+    /// Bases of the terminal repeat on either side of an internal part; 0 for others.
+    pub(crate) terminal_repeat: u64,
+    /// The alignments of this very consensus, if the last round left it unchanged: it need not be searched again.
+    pub(crate) alignments: Option<Vec<Alignment>>,
+    /// Whether the filter accepted it before others were restored. It does not change any more.
+    pub(crate) accepted: bool,
+    /// Families that this one contains. They are restored if the filter rejects this one.
+    pub(crate) absorbed: Vec<FamilyState>,
+    /// If it was absorbed by a duplication that had been restored itself: where the copies of that duplication lie, in
+    /// bases of all contigs end to end.
+    pub(crate) source_duplication: Vec<Range<u64>>,
+}
+
+impl FamilyState {
+    pub(crate) fn new(consensus: Vec<u8>, seed: FamilyCopy) -> Self {
+        Self {
+            consensus,
+            seed,
+            part: ElementPart::Whole,
+            terminal_repeat: 0,
+            alignments: None,
+            accepted: false,
+            absorbed: Vec::new(),
+            source_duplication: Vec::new(),
+        }
+    }
+
+    /// Whether the last round left the consensus as it was.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.alignments.is_some()
+    }
+
+    /// What the family becomes; what it absorbed goes to the first of its parts.
+    pub(crate) fn replaced_by(&self, mut parts: Vec<Self>) -> Vec<Self> {
+        if let Some(first) = parts.first_mut() {
+            first.absorbed.clone_from(&self.absorbed);
+        }
+        parts
+    }
+
+    /// The same family with another consensus, of which nothing is known yet.
+    pub(crate) fn with_consensus(&self, consensus: Vec<u8>) -> Self {
+        Self { source_duplication: self.source_duplication.clone(), ..Self::new(consensus, self.seed.clone()) }
+    }
+
+    /// The same family with the alignments of this round, which the caller hands over when it distributes them.
+    pub(crate) fn unchanged(&self) -> Self {
+        Self { alignments: Some(Vec::new()), ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phases_follow_each_other_as_drawn() {
+        let result = |may_grow, any_dropped, all_unchanged| RoundResult { may_grow, any_dropped, all_unchanged };
+        let unchanged = result(true, false, true);
+        for growing in [Phase::Growing, Phase::Restoring] {
+            assert_eq!(growing.next(result(true, true, true)), Phase::Growing);
+            assert_eq!(growing.next(result(true, false, false)), Phase::Growing);
+            assert_eq!(growing.next(result(false, true, false)), Phase::Splitting(1));
+            assert_eq!(growing.next(unchanged), Phase::Splitting(1));
+        }
+        let changed = result(true, false, false);
+        assert_eq!(Phase::Splitting(1).next(changed), Phase::Splitting(2));
+        assert_eq!(Phase::Splitting(MAX_SPLIT_ROUNDS).next(changed), Phase::FindingInteriors);
+        assert_eq!(Phase::Splitting(1).next(unchanged), Phase::FindingInteriors);
+        assert_eq!(Phase::FindingInteriors.next(changed), Phase::Filtering);
+    }
+}
