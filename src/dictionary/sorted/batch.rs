@@ -74,7 +74,7 @@ impl Batch<SortedCodec> for SortedBatch {
 /// Groups hashes by page: by one counting sort if there are few pages, else by one over ranges of pages, each of which is
 /// then sorted.
 fn group(codec: &SortedCodec, pages: u64, hashes: &[u64], ends: &mut Buffer<u32>, entries: &mut Buffer<(u64, u32)>) {
-    let fields = &codec.fields;
+    let fields = codec.fields;
     let shift = bucket_shift(pages);
     let buckets = (pages >> shift) as usize + 1;
     ends.refit(buckets);
@@ -112,7 +112,7 @@ fn group(codec: &SortedCodec, pages: u64, hashes: &[u64], ends: &mut Buffer<u32>
 /// Looks up grouped entries, page after page. Chunks of them go through three steps, and while one is in its last,
 /// the next is in its second and the one after in its first: each step prefetches the memory that the next step needs.
 fn visit(codec: &SortedCodec, source: &impl Source<PageShape>, entries: &[(u64, u32)], out: &mut [u64]) -> Result<()> {
-    let fields = &codec.fields;
+    let fields = codec.fields;
     let mut rest = entries;
     let (mut located, mut touched) = (None, None);
     while let Some(&(hash, _)) = rest.first() {

@@ -3,7 +3,7 @@
 
 use crate::dictionary::codec;
 use crate::dictionary::sorted::frequency_code::{MAX_CODE_BITS, MAX_EXCEPTION_BITS, OVERFLOW_BYTES};
-use crate::dictionary::sorted::layout::{BUCKETS, Layout};
+use crate::dictionary::sorted::layout::{BUCKETS, Fields, Layout};
 use crate::format::bits::{self, PADDING};
 use crate::format::{ChecksumKind, Identity};
 
@@ -63,6 +63,8 @@ pub(crate) struct PageShape {
     pub(super) exceptions_at: usize,
     pub(super) overflows_at: usize,
     pub(super) groups: u64,
+    /// A copy of the codec's, near the numbers that a search needs with it.
+    pub(super) fields: Fields,
 }
 
 impl PageShape {
@@ -124,6 +126,7 @@ impl PageShape {
             exceptions_at,
             overflows_at,
             groups: groups as u64,
+            fields: layout.fields(),
         })
     }
 }

@@ -12,7 +12,7 @@ impl PageView<'_> {
     /// # Errors
     /// What `each` and `damage` return.
     pub(crate) fn read_list<E>(
-        &self,
+        self,
         block: &[u8],
         (at, frequency): (u64, u64),
         limit: u64,

@@ -64,20 +64,20 @@ impl SortedCodec {
 
 impl<'a> PageView<'a> {
     #[inline(always)]
-    fn u32_at(&self, at: usize) -> u32 {
+    fn u32_at(self, at: usize) -> u32 {
         bits::load(self.bytes, at) as u32
     }
 
     /// The entries among which `hash` is, if it is in this page at all.
     #[inline(always)]
-    pub(crate) fn bucket_of(&self, hash: u64) -> Bucket {
-        let fields = &self.codec.fields;
+    pub(crate) fn bucket_of(self, hash: u64) -> Bucket {
+        let fields = &self.shape.fields;
         self.bucket(fields.group_in_page(hash, self.number), fields.bucket(hash))
     }
 
     /// Entries in a bucket of a group, counted from the start of the page.
     #[inline(always)]
-    pub(super) fn bucket_count(&self, group: u64, bucket: u32) -> u32 {
+    pub(super) fn bucket_count(self, group: u64, bucket: u32) -> u32 {
         if !self.shape.is_narrow {
             return self.bucket(group, bucket).count;
         }
@@ -86,7 +86,7 @@ impl<'a> PageView<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn bucket(&self, group: u64, bucket: u32) -> Bucket {
+    pub(super) fn bucket(self, group: u64, bucket: u32) -> Bucket {
         let (shape, bytes) = (self.shape, self.bytes);
         let group = group as usize;
         if !shape.is_narrow {
@@ -116,13 +116,13 @@ impl<'a> PageView<'a> {
 
     /// First bit of an entry.
     #[inline(always)]
-    pub(super) fn entry_at(&self, slot: u32) -> u64 {
+    pub(super) fn entry_at(self, slot: u32) -> u64 {
         self.shape.entries_at as u64 * 8 + u64::from(slot) * u64::from(self.shape.entry_bits)
     }
 
     /// The frequency code of an entry.
     #[inline(always)]
-    pub(super) fn code(&self, slot: u32) -> u64 {
+    pub(super) fn code(self, slot: u32) -> u64 {
         // At most 16 bits: never more than one load.
         let at = self.entry_at(slot);
         (bits::load(self.bytes, (at >> 3) as usize) >> (at & 7)) & low_mask(self.shape.code_bits)
@@ -131,12 +131,12 @@ impl<'a> PageView<'a> {
     /// Compares the first four entries of a bucket without a branch on what it finds. `None` if that cannot decide: the
     /// bucket has more, or entries are too wide for one load.
     #[inline(always)]
-    pub(crate) fn probe(&self, bucket: Bucket, hash: u64) -> Option<Probed> {
+    pub(crate) fn probe(self, bucket: Bucket, hash: u64) -> Option<Probed> {
         let shape = self.shape;
         if bucket.count > PROBED || shape.entry_bits > MAX_LOADED_BITS {
             return None;
         }
-        let remainder = self.codec.fields.remainder(hash);
+        let remainder = self.shape.fields.remainder(hash);
         let (mask, code_mask) = (low_mask(shape.entry_bits), low_mask(shape.code_bits));
         let mut probed = Probed { is_found: false, slot: bucket.start, code: 0 };
         let mut at = self.entry_at(bucket.start);
@@ -153,21 +153,21 @@ impl<'a> PageView<'a> {
 
     /// Prefetches the counts of the group of `hash`.
     #[inline(always)]
-    pub(crate) fn prefetch_directory(&self, hash: u64) {
-        let group = self.codec.fields.group_in_page(hash, self.number) as usize;
+    pub(crate) fn prefetch_directory(self, hash: u64) {
+        let group = self.shape.fields.group_in_page(hash, self.number) as usize;
         prefetch(self.bytes, self.shape.counts_at + group * COUNT_BYTES);
     }
 
     /// Prefetches the first entry of a bucket.
     #[inline(always)]
-    pub(crate) fn prefetch_entries(&self, bucket: Bucket) {
+    pub(crate) fn prefetch_entries(self, bucket: Bucket) {
         prefetch(self.bytes, (self.entry_at(bucket.start) >> 3) as usize);
     }
 
     /// The slot of `hash` among the entries of its bucket, and its frequency code.
     #[inline(always)]
-    pub(crate) fn search(&self, bucket: Bucket, hash: u64) -> Option<(u32, u64)> {
-        let remainder = self.codec.fields.remainder(hash);
+    pub(crate) fn search(self, bucket: Bucket, hash: u64) -> Option<(u32, u64)> {
+        let remainder = self.shape.fields.remainder(hash);
         let (entry_bits, code_bits) = (self.shape.entry_bits, self.shape.code_bits);
         let slots = bucket.start..bucket.start.saturating_add(bucket.count);
         if entry_bits <= MAX_LOADED_BITS {
@@ -192,7 +192,7 @@ impl<'a> PageView<'a> {
 
     /// Frequency of a hash; 0 if it is not stored.
     #[inline(always)]
-    pub(crate) fn frequency(&self, hash: u64) -> u64 {
+    pub(crate) fn frequency(self, hash: u64) -> u64 {
         match self.search(self.bucket_of(hash), hash) {
             Some((slot, code)) => self.frequency_of(hash, slot, code),
             None => 0,
@@ -201,7 +201,7 @@ impl<'a> PageView<'a> {
 
     /// Frequency of the entry of `hash`, which was found at `slot`.
     #[inline(always)]
-    pub(crate) fn frequency_of(&self, hash: u64, slot: u32, code: u64) -> u64 {
+    pub(crate) fn frequency_of(self, hash: u64, slot: u32, code: u64) -> u64 {
         let value = match self.inline_value(code) {
             Some(value) => value,
             None => self.escaped_value(hash, slot),
@@ -211,12 +211,12 @@ impl<'a> PageView<'a> {
 
     /// The frequency above the minimum that a code stands for; `None` if it is an exception.
     #[inline(always)]
-    pub(crate) fn inline_value(&self, code: u64) -> Option<u64> {
+    pub(crate) fn inline_value(self, code: u64) -> Option<u64> {
         (code != low_mask(self.shape.code_bits)).then_some(code)
     }
 
     /// Frequency above the minimum of an exception.
-    pub(super) fn exception(&self, ordinal: u32) -> u64 {
+    pub(super) fn exception(self, ordinal: u32) -> u64 {
         let (shape, bytes) = (self.shape, self.bytes);
         let at = shape.exceptions_at as u64 * 8 + u64::from(ordinal) * u64::from(shape.exception_bits);
         let value = bits::read(bytes, at, shape.exception_bits);
@@ -236,7 +236,7 @@ impl<'a> PageView<'a> {
     }
 
     /// The sample of a group.
-    pub(super) fn sample(&self, group: u64) -> Sums {
+    pub(super) fn sample(self, group: u64) -> Sums {
         let shape = self.shape;
         let sample = (group >> shape.sample_shift) as usize;
         let first_group = (sample << shape.sample_shift) as u64;
@@ -248,7 +248,7 @@ impl<'a> PageView<'a> {
 
     /// Exceptions among the entries of these slots.
     #[inline]
-    fn exceptions_in(&self, slots: Range<u32>) -> u32 {
+    fn exceptions_in(self, slots: Range<u32>) -> u32 {
         if self.shape.code_bits > 1 {
             return slots.map(|slot| u32::from(self.inline_value(self.code(slot)).is_none())).sum();
         }
@@ -265,7 +265,7 @@ impl<'a> PageView<'a> {
 
     /// Of the samples before and after `slot` the nearer; the end of the page counts as one.
     #[inline]
-    fn nearest_sample(&self, group: u64, slot: u32) -> Sums {
+    fn nearest_sample(self, group: u64, slot: u32) -> Sums {
         let shape = self.shape;
         let before = self.sample(group);
         let next_group = ((group >> shape.sample_shift) + 1) << shape.sample_shift;
@@ -278,7 +278,7 @@ impl<'a> PageView<'a> {
     }
 
     /// Exceptions before the entry at `slot`, counted from the nearer sample.
-    fn ordinal(&self, group: u64, slot: u32) -> u32 {
+    fn ordinal(self, group: u64, slot: u32) -> u32 {
         let slot = slot.min(self.shape.entries);
         let from = self.nearest_sample(group, slot);
         if from.slot <= slot {
@@ -290,14 +290,14 @@ impl<'a> PageView<'a> {
 
     /// Frequency above the minimum of an entry whose code is the escape.
     #[cold]
-    fn escaped_value(&self, hash: u64, slot: u32) -> u64 {
-        self.exception(self.ordinal(self.codec.fields.group_in_page(hash, self.number), slot))
+    fn escaped_value(self, hash: u64, slot: u32) -> u64 {
+        self.exception(self.ordinal(self.shape.fields.group_in_page(hash, self.number), slot))
     }
 
     /// First bit, in the position block, of the list of the entry of `hash` at `slot`.
-    pub(crate) fn list_at(&self, hash: u64, slot: u32) -> u64 {
+    pub(crate) fn list_at(self, hash: u64, slot: u32) -> u64 {
         let slot = slot.min(self.shape.entries);
-        let group = self.codec.fields.group_in_page(hash, self.number);
+        let group = self.shape.fields.group_in_page(hash, self.number);
         let from = self.nearest_sample(group, slot);
         if from.slot <= slot {
             from.list_bits.saturating_add(self.list_bits(from.slot..slot, from.exceptions))
@@ -309,7 +309,7 @@ impl<'a> PageView<'a> {
     }
 
     /// Bits of the lists of these slots; `ordinal` is that of their first exception.
-    fn list_bits(&self, slots: Range<u32>, mut ordinal: u32) -> u64 {
+    fn list_bits(self, slots: Range<u32>, mut ordinal: u32) -> u64 {
         let mut sum = 0u64;
         for slot in slots {
             let value = match self.inline_value(self.code(slot)) {

@@ -19,7 +19,7 @@ impl PageView<'_> {
     /// # Errors
     /// What `each` and `damage` return.
     pub(crate) fn verify<E>(
-        &self,
+        self,
         damage: impl Fn(String) -> E,
         mut each: impl FnMut(u64, u64) -> Result<(), E>,
     ) -> Result<(), E> {

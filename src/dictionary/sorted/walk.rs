@@ -30,7 +30,7 @@ impl<'a> PageView<'a> {
 
     /// Frequency of the entry at `slot`; `ordinal` counts the exceptions so far.
     #[inline(always)]
-    fn next_frequency(&self, slot: u32, ordinal: &mut u32) -> u64 {
+    fn next_frequency(self, slot: u32, ordinal: &mut u32) -> u64 {
         let value = match self.inline_value(self.code(slot)) {
             Some(value) => value,
             None => {

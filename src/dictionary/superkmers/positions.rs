@@ -23,7 +23,7 @@ impl PageView<'_> {
     ///
     /// # Errors
     /// A sentence if the block does not have them; it continues "position block 3 ".
-    pub(super) fn entry_positions(&self, block: &[u8], entry: Match, mut each: impl FnMut(u64)) -> Result<(), String> {
+    pub(super) fn entry_positions(self, block: &[u8], entry: Match, mut each: impl FnMut(u64)) -> Result<(), String> {
         let Match { index, count } = entry;
         let rest = (count > 1).then(|| self.repeat(index)).filter(|repeat| repeat.0 == count);
         let list_at = rest.map_or(0, |repeat| repeat.1);
@@ -33,7 +33,7 @@ impl PageView<'_> {
     /// Calls `each` for the positions of an entry, of which all but the first are in the list at `list_at`.
     #[inline(always)]
     pub(super) fn positions_with_list(
-        &self,
+        self,
         block: &[u8],
         Match { index, count }: Match,
         list_at: u64,
@@ -64,7 +64,7 @@ impl PageView<'_> {
     /// # Errors
     /// A sentence if the block does not have them; it continues "position block 3 ".
     pub(super) fn crowd_positions(
-        &self,
+        self,
         block: &[u8],
         crowd: &Crowd,
         (frequency, list_at): (u64, u64),
@@ -89,7 +89,7 @@ impl PageView<'_> {
     /// # Errors
     /// What `each` and `source` return; damage.
     pub(super) fn for_each_position(
-        &self,
+        self,
         source: &impl Source<PageShape>,
         query: &Query,
         limit: u64,
@@ -120,7 +120,7 @@ impl PageView<'_> {
     }
 
     /// Calls `each` for all coded positions of the one k-mer of a query, in any order.
-    fn scan_positions(&self, source: &impl Source<PageShape>, query: &Query, mut each: impl FnMut(u64)) -> Result<()> {
+    fn scan_positions(self, source: &impl Source<PageShape>, query: &Query, mut each: impl FnMut(u64)) -> Result<()> {
         let flank = self.fields().minimizers.flank();
         let mut put = |minimizer| each(kmer_position(minimizer, query.low.into(), flank));
         let block = source.block(self.number)?;

@@ -102,18 +102,18 @@ impl SuperKmerCodec {
 
 impl<'a> PageView<'a> {
     #[inline(always)]
-    pub(super) fn fields(&self) -> &'a Fields {
+    pub(super) fn fields(self) -> &'a Fields {
         &self.codec.fields
     }
 
     /// Entries of the bucket of `key`.
     #[inline(always)]
-    pub(super) fn bucket_of(&self, key: u64) -> Range<u32> {
+    pub(super) fn bucket_of(self, key: u64) -> Range<u32> {
         self.bucket(self.fields().bucket_in_page(key, self.number))
     }
 
     #[inline(always)]
-    pub(super) fn bucket(&self, bucket: usize) -> Range<u32> {
+    pub(super) fn bucket(self, bucket: usize) -> Range<u32> {
         let (group, bucket) = (bucket / GROUP, bucket % GROUP);
         let first = bits::load(self.bytes, HEADER + 2 * group) as u16;
         let counts =
@@ -133,7 +133,7 @@ impl<'a> PageView<'a> {
 
     /// Entries of a bucket of a dense group.
     #[cold]
-    fn dense_bucket(&self, row: u64, bucket: usize) -> (u32, u32) {
+    fn dense_bucket(self, row: u64, bucket: usize) -> (u32, u32) {
         let row = usize::try_from(row).ok();
         let at = row.and_then(|row| self.shape.dense_at.checked_add(row.checked_mul(DENSE_BYTES)?));
         let starts = bits::load(self.bytes, at.unwrap_or(self.bytes.len()).saturating_add(4 * bucket));
@@ -142,7 +142,7 @@ impl<'a> PageView<'a> {
 
     /// Prefetches the directory of the bucket of `key`.
     #[inline(always)]
-    pub(super) fn prefetch_directory(&self, key: u64) {
+    pub(super) fn prefetch_directory(self, key: u64) {
         let group = self.fields().bucket_in_page(key, self.number) / GROUP;
         prefetch(self.bytes, HEADER + 2 * group);
         prefetch(self.bytes, self.shape.counts_at + COUNT_BYTES * group);
@@ -151,7 +151,7 @@ impl<'a> PageView<'a> {
     /// Prefetches where the entries of the bucket of `key` probably lie, because buckets of a group have about as many: so
     /// one look-up does not wait twice.
     #[inline(always)]
-    pub(super) fn prefetch_likely(&self, key: u64) {
+    pub(super) fn prefetch_likely(self, key: u64) {
         let (stride, bucket) = (self.fields().stride, self.fields().bucket_in_page(key, self.number));
         let (group, bucket) = (bucket / GROUP, bucket % GROUP);
         prefetch(self.bytes, self.shape.counts_at + COUNT_BYTES * group);
@@ -166,7 +166,7 @@ impl<'a> PageView<'a> {
 
     /// Prefetches the entries of a bucket; they lie on one line or two.
     #[inline(always)]
-    pub(super) fn prefetch_entries(&self, bucket: &Range<u32>) {
+    pub(super) fn prefetch_entries(self, bucket: &Range<u32>) {
         let stride = self.fields().stride;
         prefetch(self.bytes, self.shape.entries_at + bucket.start as usize * stride);
         prefetch(self.bytes, self.shape.entries_at + bucket.end as usize * stride - 1);
@@ -174,19 +174,19 @@ impl<'a> PageView<'a> {
 
     /// The first word of an entry.
     #[inline(always)]
-    pub(super) fn head(&self, index: u32) -> u64 {
+    pub(super) fn head(self, index: u32) -> u64 {
         bits::load(self.bytes, self.shape.entries_at + index as usize * self.fields().stride)
     }
 
     /// Code of the range of an entry.
     #[inline(always)]
-    pub(super) fn range(&self, head: u64) -> u64 {
+    pub(super) fn range(self, head: u64) -> u64 {
         head >> self.fields().remainder_bits & low_mask(Fields::RANGE_BITS)
     }
 
     /// Context of an entry; the number of its crowd if it stands for one.
     #[inline(always)]
-    pub(super) fn context(&self, index: u32) -> u64 {
+    pub(super) fn context(self, index: u32) -> u64 {
         let fields = self.fields();
         let head_bits = fields.remainder_bits + Fields::RANGE_BITS + fields.count_bits;
         let at = 8 * (self.shape.entries_at + index as usize * fields.stride) as u64 + u64::from(head_bits);
@@ -195,7 +195,7 @@ impl<'a> PageView<'a> {
 
     /// Occurrences of an entry.
     #[inline(always)]
-    fn count(&self, index: u32, head: u64) -> u64 {
+    fn count(self, index: u32, head: u64) -> u64 {
         let fields = self.fields();
         let code = head >> (fields.remainder_bits + Fields::RANGE_BITS) & low_mask(fields.count_bits);
         if code == low_mask(fields.count_bits) { self.repeat(index).0 } else { code + 1 }
@@ -203,7 +203,7 @@ impl<'a> PageView<'a> {
 
     /// The entry at `index`, which does not stand for a crowd.
     #[inline(always)]
-    pub(super) fn entry(&self, index: u32, head: u64) -> Entry {
+    pub(super) fn entry(self, index: u32, head: u64) -> Entry {
         let (low, high) = Fields::offsets(self.range(head));
         Entry {
             low,
@@ -218,7 +218,7 @@ impl<'a> PageView<'a> {
     /// Occurrences of an entry that is repeated, and first bit of the list of its further positions, counted from the end
     /// of the first positions.
     #[cold]
-    pub(super) fn repeat(&self, index: u32) -> (u64, u64) {
+    pub(super) fn repeat(self, index: u32) -> (u64, u64) {
         let (mut low, mut high) = (0, self.shape.repeats);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -233,7 +233,7 @@ impl<'a> PageView<'a> {
 
     /// A row of the table of repeats: entry, count, first bit of the list.
     #[inline(always)]
-    pub(super) fn repeat_row(&self, row: u32) -> (u32, u64, u64) {
+    pub(super) fn repeat_row(self, row: u32) -> (u32, u64, u64) {
         let shape = self.shape;
         let widths = [shape.index_bits, shape.repeat_count_bits, shape.list_bits];
         let mut at = 8 * shape.repeats_at as u64 + u64::from(row) * u64::from(widths.iter().sum::<u32>());
@@ -248,7 +248,7 @@ impl<'a> PageView<'a> {
     ///
     /// # Errors
     /// A sentence for a forged page.
-    pub(super) fn crowd(&self, number: u64) -> Result<Crowd, String> {
+    pub(super) fn crowd(self, number: u64) -> Result<Crowd, String> {
         let (shape, fields) = (self.shape, self.fields());
         let number = usize::try_from(number).ok().filter(|&n| n < shape.crowds as usize).ok_or_else(forged_crowd)?;
         let at = shape.crowds_at + number * CROWD_BYTES;
@@ -264,7 +264,7 @@ impl<'a> PageView<'a> {
     /// A sentence for a forged page.
     #[inline(always)]
     pub(super) fn search(
-        &self,
+        self,
         bucket: Range<u32>,
         query: &Query,
         mut each: impl FnMut(u32, u32, Match),
@@ -311,7 +311,7 @@ impl<'a> PageView<'a> {
     /// Calls `each(offset, count)` for what the entries of `bucket` have of the k-mers of a query.
     #[inline(always)]
     pub(super) fn counts(
-        &self,
+        self,
         source: &impl Source<PageShape>,
         bucket: Range<u32>,
         query: &Query,

@@ -136,7 +136,7 @@ impl PageView<'_> {
     /// # Errors
     /// A sentence on what does not fit.
     pub(super) fn verify(
-        &self,
+        self,
         block: &[u8],
         each: Option<impl FnMut(Query, &[u64])>,
         tally: impl FnMut(u64, u64),
@@ -154,7 +154,7 @@ impl PageView<'_> {
             return Err(wrong());
         }
         let mut checked = Checked {
-            page: *self,
+            page: self,
             block,
             each,
             tally,

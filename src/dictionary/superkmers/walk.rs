@@ -18,7 +18,7 @@ impl PageView<'_> {
     /// # Errors
     /// What `each` and `damage` return.
     pub(super) fn for_each_minimizer<E>(
-        &self,
+        self,
         damage: impl Fn(String) -> E,
         mut each: impl FnMut(u64, MinimizerEntries<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -54,7 +54,7 @@ impl PageView<'_> {
     /// # Errors
     /// What `each`, `block` and `damage` return.
     pub(super) fn for_each_kmer<E, B: AsRef<[u8]>>(
-        &self,
+        self,
         block: impl Fn() -> Result<B, E>,
         damage: impl Fn(String) -> E,
         mut each: impl FnMut(u64, u64, Query) -> Result<(), E>,
@@ -86,7 +86,7 @@ impl PageView<'_> {
     }
 
     fn for_each_kmer_of_crowd<E>(
-        &self,
+        self,
         (key, minimizer): (u64, u64),
         crowd: &Crowd,
         block: &[u8],
