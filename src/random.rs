@@ -1,4 +1,5 @@
-//! The one generator of random numbers, so that a seed gives the same bytes on every machine, and its mixing function.
+//! The generator of random numbers of the whole crate, so that a seed leads to the same bytes on every machine, and its
+//! mixing function.
 
 use std::ops::Range;
 
@@ -18,7 +19,7 @@ pub(crate) const fn mix(x: u64) -> u64 {
 pub struct Random(u64);
 
 impl Random {
-    /// A generator; equal seeds give equal numbers.
+    /// A generator; equal seeds lead to equal numbers.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -49,7 +50,7 @@ impl Random {
         (0..length).map(|_| b"ACGT"[self.below(4)]).collect()
     }
 
-    /// `length` letters A, C, G and T, of which `gc` per mille are G or C.
+    /// `length` letters A, C, G and T; `gc` per mille of them are G or C.
     pub(crate) fn bases_with_gc(&mut self, length: usize, gc: u64) -> Vec<u8> {
         let letter = |random: &mut Self| {
             let pair = if random.bits() % 1000 < gc { b"GC" } else { b"AT" };

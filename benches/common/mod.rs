@@ -19,7 +19,7 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Bytes of memory that a build in a benchmark may use.
 pub const MEMORY: u64 = 4 << 30;
 
-/// Random bases of which about a fifth are copies of 50 repeat families, a base in ten changed.
+/// Random bases; about a fifth of them are copies of 50 repeat families, a base in ten changed.
 pub fn genome(bases: usize, seed: u64) -> Vec<u8> {
     let mut random = Random::new(seed);
     let mut out: Vec<u8> = random.bases(bases);
@@ -64,7 +64,7 @@ pub fn measuring() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
-/// The genome to measure on: C. elegans where it is found, else 20 Mb of seeded sequence.
+/// The genome to measure on: C. elegans if its file exists, else 20 Mb of seeded sequence.
 pub fn find_genome(folder: &Path) -> Result<PathBuf, Failure> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     let data = std::env::var_os("REPRISE_DATA").map_or(beside, PathBuf::from);

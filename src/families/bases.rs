@@ -29,10 +29,11 @@ pub(crate) struct Bases {
 }
 
 impl Bases {
-    /// Unpacks the genome of an index and verifies its checksums.
+    /// Unpacks the genome of an index.
     ///
     /// # Errors
-    /// [`Error::Memory`](crate::Error::Memory) if the budget has no space for it; errors of reading the genome.
+    /// [`Error::Memory`](crate::Error::Memory) if the budget has no space for it;
+    /// [`Error::Damaged`](crate::Error::Damaged) and [`Error::Io`](crate::Error::Io) from the genome.
     pub(crate) fn of(index: &Index) -> Result<Self> {
         let contigs = index.contigs()?;
         let length = index.manifest().genome.bases;
@@ -123,7 +124,7 @@ impl Bases {
         self.starts[contig as usize]
     }
 
-    /// A range with a flank of so many bases to either side, within its contig.
+    /// A range with `flank` bases to either side, within its contig.
     pub(crate) fn around(&self, range: &Range<u64>, flank: u64) -> Range<u64> {
         let contig = self.contig_of(range.start);
         range.start.saturating_sub(flank).max(contig.start)..(range.end + flank).min(contig.end)

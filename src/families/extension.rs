@@ -1,9 +1,9 @@
 //! The extension kernel, which all steps that lengthen a consensus share: it grows a consensus base by base over all
 //! copies at once, as RepeatScout (Price, Jones and Pevzner 2005) and REPrise (Takeda and others 2024) do.
 //!
-//! Sixteen copies are the lanes of a group. A row of the dynamic program is one base of the consensus; its cells are the
-//! bases of each copy within the band. Every [`BLOCK`] rows the band of each copy is recentred on its best cell, so that
-//! insertions and deletions may add up to more than its width.
+//! Sixteen copies are the lanes of a group. A row of the dynamic program is one base of the consensus; its cells are
+//! the bases of each copy within the band. Every [`BLOCK`] rows the band of each copy is recentred on its best cell, so
+//! that insertions and deletions may add up to more than its width.
 
 use crate::families::bases::{UNKNOWN, USED};
 use crate::families::parameters::{MAX_BAND, MAX_QUIET_ROWS, Scores};
@@ -276,7 +276,7 @@ impl Group {
         self.shift[l] += off;
     }
 
-    /// Keeps the scores of a lane between [`UNREACHABLE`] and what 16 bits represent.
+    /// Keeps the scores of a lane between [`UNREACHABLE`] and the largest number of 16 bits.
     fn limit_scores(&mut self, l: usize, cells: usize) {
         let reduced_by = if self.best.0[l] > REBASE_ABOVE { REBASE_ABOVE } else { 0 };
         for cell in self.row.h[..cells].iter_mut().chain(&mut self.row.f[..cells]) {
@@ -307,7 +307,7 @@ impl Group {
         lanes.filter(|(cursor, extent)| cursor.is_some() && extent.consensus as usize + MAX_QUIET_ROWS >= rows).count()
     }
 
-    /// Sum over the lanes of what their scores were reduced by.
+    /// Sum of the score offsets of all lanes.
     fn total_offset(&self) -> i64 {
         self.score_offset.iter().map(|&offset| i64::from(offset)).sum()
     }
@@ -337,9 +337,9 @@ fn kernel_of(scores: &Scores) -> Kernel {
     }
 }
 
-/// Grows a consensus along the cursors of all copies: each row takes the base with the highest total score. It ends
-/// where the total, less `min_improvement` for each base, was best; growth stops early if fewer than `min_active` copies
-/// are active. Returns the consensus and the extent of each copy.
+/// Grows a consensus along the cursors of all copies: each row takes the base with the highest total score. It is cut
+/// to the length at which the total, less `min_improvement` for each base, was best. Growth stops if fewer than
+/// `min_active` copies are active. Returns the consensus and the extent of each copy.
 pub(crate) fn extend(codes: &[u8], cursors: &[Cursor], scores: &Scores, min_active: usize) -> (Vec<u8>, Vec<Extent>) {
     let kernel = kernel_of(scores);
     let mut groups: Vec<Group> = cursors.chunks(LANES).map(|cursors| Group::new(cursors, scores)).collect();
@@ -413,8 +413,8 @@ impl CopyCursor {
     }
 }
 
-/// How far each copy aligns to the consensus: the best path from its start. A copy ends once it is `drop` below its best
-/// score.
+/// How far each copy aligns to the consensus: the best path from its start. A copy ends once it is `drop` below its
+/// best score.
 pub(crate) fn follow(codes: &[u8], consensus: &[u8], copies: &[CopyCursor], scores: &Scores, drop: i16) -> Vec<Extent> {
     let kernel = kernel_of(scores);
     let mut extents = Vec::with_capacity(copies.len());
@@ -476,7 +476,8 @@ mod tests {
         }
     }
 
-    /// Copies of a family with substitutions and gaps between random bases, one strand or the other; and the cursors into them.
+    /// Copies of a family with substitutions and gaps between random bases, one strand or the other; and the cursors
+    /// into them.
     fn family(random: &mut Random, length: usize, copies: usize, per_cent: usize) -> (Vec<u8>, Vec<u8>, Vec<Cursor>) {
         let consensus: Vec<u8> = (0..length).map(|_| random.below(4) as u8).collect();
         let (mut genome, mut cursors) = (Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! Repeat families, found de novo in an indexed genome: consensus sequences, their copies and what they are.
+//! Repeat families, found de novo in an indexed genome: consensus sequences, their copies and their classes.
 //!
 //! [`find_families`] does all of it: discovery ends in *drafts*, each a consensus and the positions of some copies;
 //! refinement turns drafts into families that are whole, distinct and classified; statistics describe them.

@@ -1,10 +1,11 @@
-//! Every threshold of discovery, extension and candidates in one place, with its unit and its origin: who tunes the
-//! search, or asks why it found something, needs no other file.
+//! Every threshold of discovery, extension and candidates in one place, with its unit and its origin: to tune the
+//! search, or to explain a result, no other file is needed.
 //!
 //! What users set is a field of an options struct. The rest are constants, by the step that uses them. "Tuned" means
-//! tuned on the simulated genomes of `docs/families.md`, which lists what was tried.
+//! tuned on the simulated genomes of `docs/families.md`, which lists the alternatives.
 //!
-//! Scores are in units of a match (1 by default), bits are those of a chain of seeds: -log2 of how often chance makes it.
+//! Scores are in units of a match (1 by default), bits are those of a chain of seeds: -log2 of how often chance makes
+//! it.
 
 /// Scores of the extension of a consensus over its copies, and when an extension ends.
 ///
@@ -86,7 +87,8 @@ impl Default for DiscoverOptions {
 pub struct CandidateOptions {
     /// K-mers that differ from a seed in up to this many bases count as the seed; 0 to [`MAX_SEED_MISMATCHES`].
     pub seed_mismatches: u32,
-    /// Spaced seeds (Ma, Tromp and Li 2002): k-mers that equal a seed where a pattern is true count as the seed too. A
+    /// Spaced seeds (Ma, Tromp and Li 2002): k-mers that equal a seed in the bases for which a pattern is true count as
+    /// the seed too. A
     /// pattern has k entries, at most [`MAX_WILDCARDS`] of them false.
     pub patterns: Vec<Vec<bool>>,
     /// Occurrences of a seed on one strand that are nearer than this count as one, in bases.
@@ -115,9 +117,9 @@ impl Default for CandidateOptions {
     }
 }
 
-/// Most bases in which a k-mer may differ from a seed: each mismatch takes about 3k times as many look-ups.
+/// Most bases in which a k-mer may differ from a seed: each mismatch costs about 3k times as many look-ups.
 pub(crate) const MAX_SEED_MISMATCHES: u32 = 2;
-/// Most bases of a spaced pattern that are not compared: each takes four times as many look-ups.
+/// Most bases of a spaced pattern that are not compared: each costs four times as many look-ups.
 pub const MAX_WILDCARDS: usize = 5;
 
 // ---- Simple repeats (`bases`) ----
@@ -132,8 +134,9 @@ pub(crate) const SIMPLE_MISMATCH: i32 = -3;
 
 // ---- Spaced seeds and chains (`discover::seed_table`) ----
 
-/// The seed of a genome of up to so many bases: the heavier the larger the genome, so that a base meets only a few seeds
-/// by chance. The first pattern is PatternHunter's (Ma, Tromp and Li 2002); the others are of its kind, of weight 12 and 14.
+/// Spaced seeds, and the largest genome for each, in bases: the heavier the larger the genome, so that a base meets
+/// only a few seeds by chance. The first pattern is PatternHunter's (Ma, Tromp and Li 2002); the others are of its
+/// kind, of weight 12 and 14.
 pub(crate) const SEED_PATTERNS: [(u64, &str); 3] =
     [(30_000_000, "111010010100110111"), (120_000_000, "111010110100110111"), (u64::MAX, "1110110100101100110111")];
 /// Most positions of a seed that a search looks at, evenly taken: bounds the time that frequent seeds cost.
@@ -147,8 +150,8 @@ pub(crate) const MIN_INDEPENDENT_GAP: u32 = 8;
 /// Bits of a base between two overlapping hits: less than the two of another equal base, since a hit makes the next one
 /// more likely.
 pub(crate) const BITS_PER_SHARED_BASE: f32 = 0.5;
-/// Chance seeds a base meets up to which the thresholds in bits stand as they are: a genome of 10 Mb, on which they were
-/// tuned, has about six. Above, they grow by log2 of the ratio.
+/// Seeds that a base meets by chance up to which thresholds in bits are not raised: in a genome of 10 Mb, on which they
+/// were tuned, a base meets about six. Above, they are raised by log2 of the ratio.
 pub(crate) const TUNED_CHANCE_SEEDS: f32 = 8.0;
 
 // ---- Profile (`discover::profile`) ----
@@ -157,6 +160,7 @@ pub(crate) const TUNED_CHANCE_SEEDS: f32 = 8.0;
 pub(crate) const BIN: u64 = 32;
 /// Bases of the profile that one thread computes at a time; a multiple of a bin.
 pub(crate) const TILE: u64 = 1 << 15;
+const _: () = assert!(TILE.is_multiple_of(BIN));
 /// Bits of a chain that counts in the profile. With 13 there are more points and as many families; tuned.
 pub(crate) const MIN_PROFILE_BITS: f32 = 16.0;
 
@@ -173,15 +177,15 @@ pub(crate) const SAMPLE_GROWTH: u64 = 3;
 
 /// Points whose families are grown together. Fixed, so that results do not depend on threads.
 pub(crate) const MAX_POINTS: usize = 16;
-/// Points in one batch, and the copies of their families, are at least this many bases apart, so that two threads do not
-/// grow one family twice.
+/// Points in one batch, and the copies of their families, are at least this many bases from each other, so that two
+/// threads do not grow one family twice.
 pub(crate) const MIN_POINT_DISTANCE: u64 = 8000;
 /// Points that may be deferred while a batch is chosen: bounds the search for the last ones of a batch.
 pub(crate) const MAX_DEFERRED_POINTS: usize = 512;
 /// Bases to either side of a point in which its anchors are searched.
 pub(crate) const POINT_WINDOW: u64 = 256;
-/// Bins to either side of a point without enough anchors that are not tried: its window would be nearly the same, but for
-/// three bins at its edges.
+/// Bins to either side of a point without enough anchors that are not tried: its window would be nearly the same, but
+/// for three bins at its edges.
 pub(crate) const BINS_WITHOUT_ANCHORS: u64 = POINT_WINDOW / BIN - 3;
 /// Bins to either side of a point from which a family was grown that are not tried.
 pub(crate) const BINS_OF_POINT: u64 = 2;
@@ -192,7 +196,8 @@ pub(crate) const MIN_UNUSED_PART: u64 = 2;
 
 // ---- Anchors and core (`discover::anchors`, `discover::consensus`) ----
 
-/// Bits of a chain between the window of a point, or a core, and an anchor; tuned (with 11 more points, as many families).
+/// Bits of a chain between the window of a point, or a core, and an anchor; tuned (with 11 more points, as many
+/// families).
 pub(crate) const MIN_ANCHOR_BITS: f32 = 13.0;
 /// Anchors on opposite strands that are nearer than this, in bases, are one: a palindrome.
 pub(crate) const MIN_STRAND_DISTANCE: u64 = 64;
@@ -218,7 +223,8 @@ pub(crate) const CLOSEST_PART: u64 = 4;
 /// A copy belongs to the family if its divergence is at most this many times that of the closest copies, plus
 /// [`DIVERGENCE_ALLOWANCE`]. Higher joins related families, lower splits one family in two; tuned.
 pub(crate) const DIVERGENCE_FACTOR: f32 = 1.6;
-/// Divergence, as a share of bases, that any copy may have: young families would lose copies that differ by a few bases.
+/// Divergence, as a share of bases, that any copy may have: young families would lose copies that differ by a few
+/// bases.
 pub(crate) const DIVERGENCE_ALLOWANCE: f32 = 0.03;
 /// Times that a consensus is lengthened at most.
 pub(crate) const MAX_LENGTHENINGS: usize = 5;
@@ -238,20 +244,21 @@ pub(crate) const MAX_END_DISTANCE: u64 = 40;
 
 /// Most diagonals to either side of the middle of a band: bounds the state of sixteen copies, which is in the L1 cache.
 pub const MAX_BAND: usize = 24;
-/// Rows without a better score after which a copy no longer counts as active. Longer than [`Scores::stop_after`], so that
-/// a copy may cross an insertion.
+/// Rows without a better score after which a copy no longer counts as active. Longer than [`Scores::stop_after`], so
+/// that a copy may cross an insertion.
 pub(crate) const MAX_QUIET_ROWS: usize = 160;
 
 // ---- Candidates (`candidates`) ----
 
-/// Shannon's entropy of the bases of a k-mer below which it is of low complexity, in nats (RepeatScout; Price, Jones and
-/// Pevzner 2005).
+/// Shannon's entropy of the bases of a k-mer below which it is of low complexity, in nats (RepeatScout; Price, Jones
+/// and Pevzner 2005).
 pub(crate) const MIN_ENTROPY: f64 = 0.7;
 /// Batches that may be in flight while another is made. Fixed, so that results do not depend on threads.
 pub(crate) const BATCHES_IN_FLIGHT: u64 = 8;
 /// Fewest and most occurrences of a full batch.
 pub(crate) const BATCH_OCCURRENCES: (u64, u64) = (16, 1024);
-/// Bases of the genome for each occurrence in flight, at least: what lies near one is a small part of the genome.
+/// Bases of the genome for each occurrence in flight, at least, so that their surroundings are a small part of the
+/// genome.
 pub(crate) const MIN_BASES_PER_OCCURRENCE: u64 = 2000;
 /// Seeds after which a batch is sent, full or not.
 pub(crate) const MAX_BATCH_SEEDS: u64 = 4096;
@@ -267,5 +274,5 @@ pub(crate) const PAIR_DIVERGENCE: f64 = 0.15;
 pub(crate) const FIRST_STEP: usize = 512;
 /// See [`FIRST_STEP`].
 pub(crate) const STEP_GROWTH: usize = 4;
-/// A pair is known if so many tenths of both its sides are covered by earlier pairs.
+/// Tenths of both sides of a pair that earlier pairs must cover for it to be left out.
 pub(crate) const KNOWN_TENTHS: u64 = 9;

@@ -9,7 +9,7 @@ use crate::simulate::truth::TrueCopy;
 
 /// Bases of a target site duplication, which repeats the background after an insert.
 const TARGET_SITES: Range<usize> = 4..9;
-/// Fewest bases of the background: one n-th of the genome that was asked for, and this many.
+/// Fewest bases of the background: one n-th of the requested genome, and this many.
 const MIN_BACKGROUND_PART: usize = 4;
 const MIN_BACKGROUND: usize = 1000;
 /// Duplicated segments are inserted until their bases are one n-th of the share of the options: their sources are the

@@ -1,5 +1,5 @@
-//! What is inserted into the background of a simulated genome: families, and copies of them as they are in real genomes;
-//! tandem arrays and duplicated segments, which are no families and test that none are made of them.
+//! What is inserted into the background of a simulated genome: families, and copies of them as they are in real
+//! genomes; tandem arrays and duplicated segments, which are no families and test that none are made of them.
 
 use std::ops::Range;
 
@@ -27,8 +27,8 @@ const LINE_LENGTHS: Range<usize> = 2500..6000;
 const LTR_LENGTHS: Range<usize> = 4000..8000;
 const TERMINAL_LENGTHS: Range<usize> = 250..700;
 
-/// Random families like transposons, equally many of each class: short SINEs, DNA transposons and LINEs of medium length,
-/// and elements with long terminal repeats. `gc` is G and C per mille.
+/// Random families like transposons, equally many of each class: short SINEs, DNA transposons and LINEs of medium
+/// length, and elements with long terminal repeats. `gc` is G and C per mille.
 pub fn random_families(random: &mut Random, number: usize, gc: u64) -> Vec<Planted> {
     let family = |number: usize| {
         let (class, length, terminal) = match number % 4 {
@@ -46,11 +46,12 @@ pub fn random_families(random: &mut Random, number: usize, gc: u64) -> Vec<Plant
 
 /// Lowest and highest divergence of a copy, in bases per thousand: older copies cannot be distinguished from chance.
 const COPY_DIVERGENCE: (u64, u64) = (2, 300);
-/// Of 20 copies, so many are a lone terminal repeat, if the family has one.
+/// Copies in 20 that are a lone terminal repeat, if the family has one.
 const LONE_TERMINALS: usize = 4;
-/// Of 20 copies, so many are a lone terminal repeat or whole.
+/// Copies in 20 that are a lone terminal repeat or whole.
 const WHOLE_COPIES: usize = 8;
-/// Of 20 copies, so many are any of these or lack their start, as copies of LINEs do. The others are internal fragments.
+/// Copies in 20 that are any of these or lack their start, as most copies of LINEs do. The others are internal
+/// fragments.
 const TRUNCATED_COPIES: usize = 16;
 /// The share of the consensus, in twentieths, within which a truncated copy begins.
 const TRUNCATED_TWENTIETHS: usize = 17;
@@ -63,7 +64,7 @@ const MIN_OUTER_COPY: usize = 300;
 /// Fewest bases of a copy to either side of the one that it contains.
 const MIN_OUTER_SIDE: usize = 50;
 
-/// Of 5 tandem arrays, so many are microsatellites; the others are satellites.
+/// Tandem arrays in 5 that are microsatellites; the others are satellites.
 const MICROSATELLITES: usize = 4;
 /// Bases of the unit of a microsatellite, and of a satellite.
 const MICROSATELLITE_UNITS: Range<usize> = 2..7;

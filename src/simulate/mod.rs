@@ -1,11 +1,11 @@
-//! Genomes with repeats of which every copy is known: without them nobody can measure what a repeat finder finds. They
-//! serve tests, benchmarks and the command `simulate`.
+//! Genomes with repeats in which every copy is known: only there can the results of a repeat finder be measured. Tests,
+//! benchmarks and the command `simulate` make them.
 //!
 //! Families have whole, truncated and internal copies on either strand, between target site duplications, with
 //! substitutions and indels according to the family's age. Some copies contain another one, and of families with long
 //! terminal repeats some copies are a lone terminal repeat ([`inserts`], [`mutation`]). Tandem arrays and duplicated
-//! segments, which are no families, lie between them ([`assembly`]). The same options make the same bytes on any machine:
-//! all arithmetic is in integers.
+//! segments, which are no families, lie between them ([`assembly`]). The same options make the same bytes on any
+//! machine: all arithmetic is in integers.
 
 mod assembly;
 mod inserts;
@@ -27,7 +27,7 @@ use crate::random::Random;
 pub struct Simulation {
     /// Letters of each contig.
     pub contigs: Vec<Vec<u8>>,
-    /// The families of which copies were inserted.
+    /// The families whose copies were inserted.
     pub families: Vec<Planted>,
     /// Every interval of known origin, by contig and position.
     pub copies: Vec<TrueCopy>,
@@ -36,7 +36,7 @@ pub struct Simulation {
 impl Simulation {
     /// Makes a genome with random families.
     pub fn new(options: &SimulationOptions) -> Self {
-        // The families have a generator of their own, so that given ones leave the rest as it is.
+        // The families have a generator of their own, so that a library changes nothing else.
         let families = random_families(&mut Random::new(!options.seed), options.families, options.gc);
         Self::of(options, families)
     }

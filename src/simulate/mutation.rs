@@ -11,8 +11,8 @@ const INDEL_EXTENSION: u64 = 650_000;
 /// Most bases of an indel.
 const MAX_INDEL: usize = 30;
 
-/// Letters with `divergence` changed bases per thousand. Substitutions are two transitions to one transversion; insertions
-/// and deletions are equally frequent, and inserted letters are random.
+/// Letters with `divergence` changed bases per thousand. Substitutions are two transitions to one transversion;
+/// insertions and deletions are equally frequent, and inserted letters are random.
 pub(crate) fn mutated(random: &mut Random, letters: &[u8], divergence: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(letters.len() + letters.len() / 16);
     let mut at = 0;

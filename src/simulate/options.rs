@@ -1,4 +1,4 @@
-//! What users choose about a simulated genome, and what is in it by default.
+//! The options of a simulated genome and their defaults.
 
 /// What a genome is made of.
 #[derive(Debug, Clone)]
@@ -9,7 +9,7 @@ pub struct SimulationOptions {
     pub bases: usize,
     /// Contigs, of equal length.
     pub contigs: usize,
-    /// Families, unless they are given.
+    /// Random families; not used with a library.
     pub families: usize,
     /// Fewest and most insertions of a family; few are as likely as many (log-uniform).
     pub copies: (usize, usize),
@@ -19,7 +19,7 @@ pub struct SimulationOptions {
     pub repeats: usize,
     /// G and C of random sequence, per mille.
     pub gc: u64,
-    /// One copy in so many contains another one; 0 for none.
+    /// One copy in this many contains another one; 0 for none.
     pub nested: usize,
     /// Per cent of the genome in tandem arrays, and in duplicated segments, each; about.
     pub others: usize,

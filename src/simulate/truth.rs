@@ -1,8 +1,8 @@
-//! The truth about a simulated genome: what was inserted, and where.
+//! The truth about a simulated genome: the origin of every interval that was inserted.
 
 use std::ops::Range;
 
-/// An interval of the genome of which the origin is known.
+/// An interval of the genome whose origin is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrueCopy {
     /// Number of the contig, from 0.

@@ -1,8 +1,8 @@
-//! Candidates for repeats from the index alone: occurrences of frequent k-mers that align around them. Discovery finds more
-//! in less time; this shows what the index by itself gives, pair by pair.
+//! Candidates for repeats from the index alone: occurrences of frequent k-mers that align around them. Discovery finds
+//! more in less time; this shows what the index alone contains, pair by pair.
 //!
 //! One thread walks the seeds by falling frequency and makes batches ([`walk`]), the pool aligns their occurrences
-//! ([`pairs`]), and one thread takes the pairs, in order, and marks what they cover ([`coverage`]).
+//! ([`pairs`]), and one thread receives the pairs, in order, and marks the bases that they cover ([`coverage`]).
 
 mod candidate;
 mod coverage;
@@ -34,8 +34,8 @@ const MAX_BYTES_IN_FLIGHT: u64 = 16 << 20;
 /// order of their seeds. What a pair covers is not searched again. Pairs that were in flight meanwhile are left out if
 /// earlier ones cover most of both sides.
 ///
-/// Memory is that of the genome (a byte and two bits a base), of the dynamic program of each thread and of the batches in
-/// flight.
+/// Memory is that of the genome (a byte and two bits a base), of the dynamic program of each thread and of the batches
+/// in flight.
 ///
 /// # Errors
 /// Errors of `each`; [`Error::Usage`] for patterns that do not fit the index; [`Error::Memory`], [`Error::Damaged`] and
@@ -68,7 +68,7 @@ pub fn candidates(
     let (covered, receiver) = channel();
     let mut sink = PairSink { budget, contigs: index.contigs()?, written, covered, pairs: 0, each };
     let (mut statistics, mut pairs) = (CandidateStatistics::default(), 0);
-    let (walked, taken) = (&mut statistics, &mut pairs);
+    let (walked, passed_on) = (&mut statistics, &mut pairs);
     in_batches(
         budget,
         MAX_BYTES_IN_FLIGHT,
@@ -83,9 +83,9 @@ pub fn candidates(
         // The sink is dropped when this ends, and with it its end of the channel: the walk does not wait any longer.
         move |outputs| {
             for (id, aligned) in outputs {
-                sink.take(id, aligned)?;
+                sink.receive(id, aligned)?;
             }
-            *taken = sink.pairs;
+            *passed_on = sink.pairs;
             Ok(())
         },
     )?;
@@ -117,21 +117,21 @@ fn align_batch(aligner: &mut PairAligner<'_>, batch: &CandidateBatch, charge: &m
     Ok(aligned)
 }
 
-/// Takes the pairs of batches, in order.
+/// Receives the pairs of batches, in order.
 struct PairSink<'a, F> {
     budget: &'a Budget,
     contigs: &'a [Contig],
-    /// What the pairs that were taken cover: the coverage of the walk, up to the last batch.
+    /// The coverage of all pairs that were passed on.
     written: Coverage,
-    /// Passes on to the walk what each batch covers.
+    /// Sends the ranges that each batch covers to the walk.
     covered: Sender<CoveredRanges>,
     pairs: u64,
     each: F,
 }
 
 impl<F: FnMut(u64, Vec<AlignedPair>) -> Result<()>> PairSink<'_, F> {
-    /// Takes the pairs of a batch, but those of which earlier pairs cover both sides.
-    fn take(&mut self, id: u64, mut aligned: Vec<AlignedPair>) -> Result<()> {
+    /// Passes on the pairs of a batch, without those whose sides are both covered by earlier pairs.
+    fn receive(&mut self, id: u64, mut aligned: Vec<AlignedPair>) -> Result<()> {
         let mut ranges: Vec<Range<u64>> = Vec::new();
         aligned.retain(|AlignedPair { alignment: a, .. }| {
             let (first, second) = (self.contigs[a.query as usize].start, self.contigs[a.contig as usize].start);

@@ -38,7 +38,7 @@ struct Arm {
 }
 
 impl Start {
-    /// The range of the genome from so many bases to the left of the start to so many to the right, as the seed reads.
+    /// The range of the genome from `left` bases before the start to `right` bases after it, as the seed reads.
     fn span(self, left: usize, right: usize) -> Range<u64> {
         let (left, right) = (left as u64, right as u64);
         match self.strand {
@@ -63,9 +63,9 @@ impl Start {
 }
 
 impl<'a> PairAligner<'a> {
-    /// Bytes of the dynamic program of extensions of so many bases.
+    /// Bytes of the dynamic program of extensions of up to `max_extend` bases.
     pub(crate) fn bytes(max_extend: usize) -> u64 {
-        // Cells of the trace of a row, and what else is kept of it.
+        // Cells of the trace of a row, and its offset.
         const ROW: usize = 64 + 4;
         // Rows beyond the last base.
         const PADDING: usize = 64;
@@ -79,8 +79,8 @@ impl<'a> PairAligner<'a> {
         Self { index, bases, options, scoring, extender: Extender::default(), read, aligned, columns: Vec::new() }
     }
 
-    /// Adds the pairs of a candidate to `out`: its first occurrence with each other one, then the first of those that did
-    /// not align with each of the rest, up to [`MAX_CENTRES`] times.
+    /// Adds the pairs of a candidate to `out`: its first occurrence with each other one, then the first of those that
+    /// did not align with each of the rest, up to [`MAX_CENTRES`] times.
     ///
     /// # Errors
     /// [`Error::Damaged`](crate::Error::Damaged) and [`Error::Io`](crate::Error::Io) from the contigs of the index.

@@ -17,8 +17,8 @@ pub(crate) fn is_low_complexity(codec: &KmerCodec, kmer: u64) -> bool {
     -counts.iter().filter(|&&n| n > 0).map(|&n| share(n) * share(n).ln()).sum::<f64>() < MIN_ENTROPY
 }
 
-/// The k-mers that count as a seed: itself, those within the mismatches of the options, and those that a pattern does not
-/// distinguish from it.
+/// The k-mers that count as a seed: itself, those within the mismatches of the options, and those that a pattern does
+/// not distinguish from it.
 pub(crate) fn neighbours(kmer: u64, k: u32, options: &CandidateOptions) -> BTreeSet<u64> {
     let mut all = BTreeSet::from([kmer]);
     let mut last: Vec<u64> = vec![kmer];

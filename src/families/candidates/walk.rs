@@ -1,6 +1,6 @@
-//! The walk over the seeds by falling frequency, which makes batches of candidates. A batch depends on the coverage that
-//! all batches up to [`BATCHES_IN_FLIGHT`] before it left, however far the others are, so that results do not depend on
-//! threads.
+//! The walk over the seeds by falling frequency, which makes batches of candidates. A batch depends on the coverage
+//! that all batches up to [`BATCHES_IN_FLIGHT`] before it left, however far the others are, so that results do not
+//! depend on threads.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -47,7 +47,7 @@ struct PartialBatch {
 }
 
 impl SeedWalk<'_> {
-    /// Sends batches until the seeds end. `covered` receives what each batch covers, in their order.
+    /// Sends batches until the seeds end. `covered` receives the ranges that each batch covers, in order.
     ///
     /// # Errors
     /// [`Error::Damaged`](crate::Error::Damaged) and [`Error::Io`](crate::Error::Io) from the index.
@@ -112,7 +112,8 @@ impl SeedWalk<'_> {
         Ok(true)
     }
 
-    /// Waits for the oldest batch in flight and adds what it covers. Returns whether the batch came to its end.
+    /// Waits for the oldest batch in flight and adds the ranges that it covers. Returns false if the batches ended
+    /// early.
     fn finish_batch(&mut self, covered: &Receiver<CoveredRanges>) -> bool {
         let Ok((ranges, _held)) = covered.recv() else { return false };
         self.in_flight.pop_front();

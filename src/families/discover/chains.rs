@@ -1,8 +1,8 @@
-//! Chains of seed hits near one diagonal, weighed by how unlikely they are by chance: what the profile counts and where
-//! copies are looked for, without an alignment.
+//! Chains of seed hits near one diagonal, weighed by how unlikely they are by chance. They show similar positions
+//! without an alignment: the profile counts them, and copies are searched there.
 //!
-//! A hit is a word of 64 bits while it is sorted, so that hits of one diagonal come together: bin of diagonals, position
-//! in the query, diagonal within the bin.
+//! A hit is a word of 64 bits while it is sorted, so that hits of one diagonal come together: bin of diagonals,
+//! position in the query, diagonal within the bin.
 
 use std::ops::Range;
 
@@ -33,7 +33,8 @@ pub(crate) struct Chain {
     pub(crate) bits: f32,
 }
 
-/// Bits of a diagonal within its bin: copies with gaps of up to 32 bases stay in one chain, mostly.
+/// Bits of a diagonal within its bin: a copy with gaps of fewer than 32 bases in total mostly stays in one
+/// chain.
 const BIN_BITS: u32 = 5;
 /// Bits of a position in the query.
 const QUERY_BITS: u32 = 24;
@@ -67,7 +68,7 @@ pub(crate) struct ChanceHits {
 }
 
 impl ChanceHits {
-    /// For seeds of `span` bases, of which two are equal with probability `chance`.
+    /// For seeds of `span` bases; two random seeds are equal with probability `chance`.
     pub(crate) fn new(chance: f32, span: u32) -> Self {
         Self { density: (2u32 << BIN_BITS) as f32 * chance, span }
     }
@@ -169,7 +170,8 @@ impl ChainBuffer {
         (2 * words).next_power_of_two().clamp(SLOTS.0, SLOTS.1)
     }
 
-    /// Drops words in slots with fewer than `min_count`, which are in no chain: sorting all words takes most of the time.
+    /// Drops words in slots with fewer than `min_count`, which are in no chain: sorting all words takes most of the
+    /// time.
     fn drop_lonely(&mut self, min_count: u32) {
         let min_count = min_count.min(u8::MAX.into()) as u8;
         let slots = Self::slots(self.words.len());
@@ -252,5 +254,21 @@ impl<'a> ChainBufferPool<'a> {
     /// Keeps a buffer for the next query.
     pub(crate) fn put(&self, buffer: ChainBuffer) {
         self.buffers.lock().push(buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_hits_and_those_of_a_diagonal_sort_together() {
+        let length = (1 << QUERY_BITS) - 1;
+        for (query, genome) in [(0, 0), (0, u32::MAX), (length - 1, 0), (length - 1, u32::MAX), (12_345, 67_890)] {
+            let word = pack(length, query, genome);
+            assert_eq!(unpack(length, word), Hit { query: query as u32, genome: genome.into() });
+            let next = pack(length, query + 1, genome.saturating_add(1));
+            assert!(genome == u32::MAX || diagonal_bin(next) == diagonal_bin(word) && next > word);
+        }
     }
 }

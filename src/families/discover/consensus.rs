@@ -15,8 +15,8 @@ use crate::families::parameters::{
 use crate::kmer::Strand;
 
 impl Search<'_> {
-    /// Grows a consensus from anchors, at most `max_extend` bases in either direction. Returns it, and the base that lies
-    /// at the anchors.
+    /// Grows a consensus from anchors, at most `max_extend` bases in either direction. Returns it, and the base that
+    /// lies at the anchors.
     pub(crate) fn grow(&self, anchors: &[Anchor], max_extend: usize) -> (Vec<u8>, usize) {
         let scores = Scores { max_extend, ..self.options.scores };
         let (right, mut left) = self.cursors(&anchors[..anchors.len().min(MAX_GROWN_COPIES)]);
@@ -29,9 +29,9 @@ impl Search<'_> {
         (consensus, centre)
     }
 
-    /// Lengthens a consensus over all copies that reach its ends, for as long as it grows: copies that ended early, at a
-    /// long gap or an insertion, take part again. Of the copies in `duplicates` one takes part. Returns the consensus and
-    /// its copies.
+    /// Lengthens a consensus over all copies that reach its ends, for as long as it grows: copies that ended early, at
+    /// a long gap or an insertion, take part again. Only one of the copies in `duplicates` takes part. Returns the
+    /// consensus and its copies.
     pub(crate) fn lengthen(
         &self,
         mut consensus: Vec<u8>,
@@ -56,8 +56,8 @@ impl Search<'_> {
         Ok((consensus, copies))
     }
 
-    /// Bases beyond an end of a consensus of this length, outward, from the copies that reach it. `spans` are all copies
-    /// in the genome, ascending.
+    /// Bases beyond an end of a consensus of this length, outward, from the copies that reach it. `spans` are all
+    /// copies in the genome, ascending.
     fn beyond_end(&self, copies: &[&AlignedCopy], length: usize, rightward: bool, spans: &[Range<u64>]) -> Vec<u8> {
         let scores = self.options.scores;
         let cursors = copies.iter().filter_map(|copy| self.cursor_beyond(&copy.copy, length, rightward, spans));
@@ -71,7 +71,8 @@ impl Search<'_> {
         extend(self.bases.codes(), &cursors, &scores, 0).0
     }
 
-    /// The cursor of a copy beyond an end of the consensus, if the copy reaches that end. It stops at the next of `spans`.
+    /// The cursor of a copy beyond an end of the consensus, if the copy reaches that end. It stops at the next of
+    /// `spans`.
     fn cursor_beyond(&self, copy: &FamilyCopy, length: usize, rightward: bool, spans: &[Range<u64>]) -> Option<Cursor> {
         let distance =
             if rightward { length as u64 - u64::from(copy.consensus.end) } else { copy.consensus.start.into() };
@@ -124,7 +125,7 @@ fn reserve_read_bases(left: &mut [Cursor], right: &[Cursor], extents: &[Extent])
     }
 }
 
-/// All items but those that lie in one of the duplicates, of which the first stays.
+/// Removes all items that lie in one of the duplicates, except for the first.
 pub(crate) fn without_duplicates<T>(duplicates: &[FamilyCopy], mut all: Vec<T>, at: impl Fn(&T) -> u64) -> Vec<T> {
     let mut seen = false;
     all.retain(|item| {

@@ -1,5 +1,4 @@
-//! The copies of a consensus: what its chains lead to, aligned, and which of them are of its family rather than of a
-//! related one.
+//! The copies of a consensus: alignments from its chains, without those that are more likely of a related family.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -91,7 +90,7 @@ impl Search<'_> {
         copies
     }
 
-    /// The middle of a chain, where it is surest.
+    /// The middle of a chain, which is most likely within the copy.
     fn start(&self, found: &ChainBuffer, chain: &Chain, length: usize) -> Start {
         let hit = found.hits[(chain.hits.start + chain.hits.end) / 2];
         let middle = self.table.span() / 2;

@@ -1,5 +1,5 @@
 //! The loop of discovery: grows families around points, the deepest first and several at a time, and marks their copies
-//! as used, so that what is left shows the next families.
+//! as used, so that the remaining bases show the next families.
 
 use rayon::prelude::*;
 
@@ -24,7 +24,7 @@ pub struct Discovery {
     pub families: Vec<Family>,
     /// Bases of the genome in copies of the drafts.
     pub explained: u64,
-    /// Consensus sequences with too few copies, or with copies in one locus only, of which no draft was made: segmental
+    /// Consensus sequences with too few copies, or with copies in one locus only, and so without a draft: segmental
     /// duplications, tandem repeats.
     pub left_out: u64,
     pub(crate) held: Reservation,
@@ -75,8 +75,8 @@ impl Growth<'_> {
         Ok(())
     }
 
-    /// Points of a batch with enough anchors. Those that share loci would be grown into one family: the first stays, the
-    /// others are put back.
+    /// Points of a batch with enough anchors. Those that share loci would be grown into one family: the first stays,
+    /// the others are put back.
     fn choose(&mut self, batch: Vec<Point>) -> Result<Vec<(Point, Vec<Anchor>)>> {
         let search = self.search(self.buffers);
         let anchored: Vec<Vec<Anchor>> =
@@ -97,7 +97,7 @@ impl Growth<'_> {
         Ok(chosen)
     }
 
-    /// Keeps the draft of a point, and marks what need not be tried again.
+    /// Keeps the draft of a point, and marks the bins that need not be tried again.
     fn take_draft(&mut self, point: Point, anchors: &[Anchor], draft: Draft) -> Result<()> {
         self.points.mark_tried_around(point.bin(), BINS_OF_POINT);
         match draft {

@@ -1,9 +1,9 @@
-//! Discovery of families in a genome of which nothing is known: drafts that refinement makes whole.
+//! Discovery of families without any library: it finds drafts, which refinement completes.
 //!
-//! Where the genome resembles itself most ([`profile`]), at a point ([`points`]), the positions that correspond to it are
-//! found by spaced seeds ([`seed_table`], [`chains`], [`anchors`]). Over them a consensus is grown ([`consensus`]) and its
-//! copies are found ([`copies`]), which makes a draft ([`drafts`]). Its copies are then marked, and the next point is taken
-//! ([`growth`]). Large genomes are worked in [`samples`].
+//! Where the genome resembles itself most ([`profile`]), at a point ([`points`]), the positions that correspond to it
+//! are found by spaced seeds ([`seed_table`], [`chains`], [`anchors`]). Over them a consensus is grown ([`consensus`])
+//! and its copies are found ([`copies`]), which makes a draft ([`drafts`]). Its copies are then marked, and the next
+//! point is taken ([`growth`]). Large genomes are worked in [`samples`].
 
 mod anchors;
 mod chains;
@@ -35,14 +35,14 @@ use crate::{Error, Index, Progress, Result};
 /// Bytes of a bin: its depth, its point, and whether it was tried.
 const BYTES_PER_BIN: u64 = size_of::<u16>() as u64 + Points::BYTES_PER_BIN;
 
-/// Bytes of a thread for the hits of one query, at least. Chance hits add about a byte for each base of the genome, up to
-/// [`MAX_CHANCE_BYTES`]. Measured on yeast and simulated genomes.
+/// Bytes of a thread for the hits of one query, at least. Chance hits add about a byte for each base of the genome, up
+/// to [`MAX_CHANCE_BYTES`]. Measured on yeast and simulated genomes.
 const MIN_HIT_BYTES: u64 = 3 << 20;
 /// See [`MIN_HIT_BYTES`].
 const MAX_CHANCE_BYTES: u64 = 64 << 20;
 
-/// Bytes of memory, about, without which no families are found in a genome of so many bases and contigs on `threads`
-/// threads, in addition to an open index. A genome full of repeats needs more.
+/// Bytes of memory, about, without which no families are found in a genome of `bases` bases and `contigs` contigs on
+/// `threads` threads, in addition to an open index. A genome full of repeats needs more.
 pub fn families_memory(bases: u64, contigs: u64, threads: u64) -> u64 {
     let table = SeedTable::bytes(&SeedPattern::for_genome(bases), bases);
     // The contigs of the index, and tables of their bounds.

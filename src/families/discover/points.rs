@@ -37,7 +37,7 @@ impl Points {
     /// Bytes for each bin of the genome.
     pub(crate) const BYTES_PER_BIN: u64 = (size_of::<Point>() + size_of::<bool>()) as u64;
 
-    /// No points in a genome of so many bins.
+    /// No points in a genome of `bins` bins.
     pub(crate) fn new(bins: u64) -> Self {
         Self { queue: BinaryHeap::new(), tried: vec![false; bins as usize] }
     }
@@ -64,13 +64,13 @@ impl Points {
         self.tried[(bins.start as usize).min(end)..end].fill(true);
     }
 
-    /// Marks a bin and `beside` bins to either side of it as tried.
-    pub(crate) fn mark_tried_around(&mut self, bin: u64, beside: u64) {
-        self.mark_tried(bin.saturating_sub(beside)..bin + beside + 1);
+    /// Marks a bin and `neighbours` bins to either side of it as tried.
+    pub(crate) fn mark_tried_around(&mut self, bin: u64, neighbours: u64) {
+        self.mark_tried(bin.saturating_sub(neighbours)..bin + neighbours + 1);
     }
 
-    /// Takes the deepest points that are unused and not tried, [`MIN_POINT_DISTANCE`] from each other; points too near to
-    /// one of them stay.
+    /// Takes the deepest points that are unused and not tried, [`MIN_POINT_DISTANCE`] from each other; points too near
+    /// to one of them stay.
     pub(crate) fn next_batch(&mut self, bases: &Bases) -> Vec<Point> {
         let mut batch: Vec<Point> = Vec::new();
         let mut deferred = Vec::new();

@@ -1,5 +1,5 @@
-//! The profile: for each bin of the genome, how many other positions resemble it. It shows where families are deepest,
-//! and so where to begin.
+//! The profile: for each bin of the genome, how many other positions resemble it. Families are grown from the
+//! deepest bins first.
 
 use std::ops::Range;
 

@@ -1,11 +1,12 @@
-//! Samples of a large genome: most families show in a part of it, and what they explain need not be compared again.
+//! Samples of a large genome: most families are found in a part of it, and their copies need not be compared
+//! again.
 
 use std::ops::Range;
 
 use crate::families::parameters::{FIRST_SAMPLE, MAX_WHOLE_GENOME, SAMPLE_GROWTH, TILE};
 
-/// Samples of a genome, as ranges of [`rank`]. Each is [`SAMPLE_GROWTH`] times as large as the one before; the last one is
-/// the rest.
+/// Samples of a genome, as ranges of [`rank`]. Each is [`SAMPLE_GROWTH`] times as large as the one before; the last one
+/// is the rest.
 pub(crate) fn samples(length: u64, first: Option<u64>) -> Vec<Range<u64>> {
     let first = first.unwrap_or(if length > MAX_WHOLE_GENOME { FIRST_SAMPLE } else { length });
     let mut size = first.min(length).max(TILE);

@@ -1,8 +1,8 @@
-//! Spaced seeds (Ma, Tromp and Li 2002) of the whole genome in memory: old copies share too few k-mers of the index, and
-//! the index has none of those that occur once.
+//! Spaced seeds (Ma, Tromp and Li 2002) of the whole genome in memory: old copies share too few k-mers of the index,
+//! and the index has none of those that occur once.
 //!
-//! `align::seeds` has a table of spaced seeds too, and they stay two. That one hashes the words of a small library, whose
-//! patterns also have positions that match transitions, and scans the genome past them. This one indexes a whole
+//! `align::seeds` has a table of spaced seeds too, and they stay two. That one hashes the words of a small library,
+//! whose patterns also have positions that match transitions, and scans the genome past them. This one indexes a whole
 //! genome, so it packs the compared bases into a key that addresses the table directly, without slots or hashes.
 
 use std::ops::Range;
@@ -89,7 +89,7 @@ pub(crate) struct SeedTable {
 const MAX_PARTS: usize = 64;
 
 impl SeedTable {
-    /// Bytes of the table of a genome of so many bases.
+    /// Bytes of the table of a genome of `bases` bases.
     pub(crate) fn bytes(pattern: &SeedPattern, bases: u64) -> u64 {
         ((1 << (2 * pattern.weight)) + 1 + bases) * size_of::<u32>() as u64
     }
@@ -157,8 +157,8 @@ impl SeedTable {
         Ok(Self { pattern, starts, positions, chance, _held: held })
     }
 
-    /// What is added to thresholds in bits in a genome so large that a base of a query meets more seeds by chance, on both
-    /// strands, than in those that the thresholds were tuned on.
+    /// What is added to thresholds in bits in a genome so large that a base of a query meets more seeds by chance, on
+    /// both strands, than in those that the thresholds were tuned on.
     pub(crate) fn extra_bits(&self) -> f32 {
         let by_chance = 2.0 * self.chance * self.positions.len() as f32;
         (by_chance / TUNED_CHANCE_SEEDS).log2().max(0.0)
@@ -173,10 +173,10 @@ impl SeedTable {
         &self.positions[self.starts[key] as usize..self.starts[key + 1] as usize]
     }
 
-    /// Finds the seeds that a query shares with the genome on one strand, and adds their chains of at least `min_bits` bits
-    /// to `found`. The query has fewer than 2^24 bases and is read as it stands: for the other strand it is the reverse
-    /// complement, and `reverse` is set. Of frequent seeds [`MAX_SEED_POSITIONS`] count, evenly taken. `keep(query,
-    /// genome)` selects the hits that count, by the first bases of the seed.
+    /// Finds the seeds that a query shares with the genome on one strand, and adds their chains of at least `min_bits`
+    /// bits to `found`. The query has fewer than 2^24 bases and is read as it stands: for the other strand it is the
+    /// reverse complement, and `reverse` is set. Of frequent seeds [`MAX_SEED_POSITIONS`] count, evenly taken.
+    /// `keep(query, genome)` selects the hits that count, by the first bases of the seed.
     ///
     /// # Errors
     /// [`Error::Memory`](crate::Error::Memory) if the budget has no space for the hits.
