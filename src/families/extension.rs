@@ -615,7 +615,8 @@ mod tests {
                 let found = extend(&genome, &cursors, &scores, 0);
                 assert_eq!(found, plain_extend(&genome, &cursors, &scores), "round {round}, band {band}");
                 if band == 16 && copies >= 16 && per_cent <= 20 {
-                    assert!(found.0.len() >= 300, "{} of {} bases", found.0.len(), truth.len());
+                    // Copies end anywhere between 200 and 400 bases: at 250 three quarters of them still continue.
+                    assert!(found.0.len() >= 250, "{} of {} bases", found.0.len(), truth.len());
                 }
             }
         }
