@@ -13,10 +13,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::{Failure, Random, build, find_genome, measuring};
+use common::{Failure, build, find_genome, measuring};
 use reprise::Index;
 use reprise::index::{CacheOptions, OpenOptions};
 use reprise::memory::Budget;
+use reprise::random::Random;
 
 /// K-mers of each page, looked up in turn.
 const KMERS: usize = 64;
@@ -109,10 +110,7 @@ fn some_kmers(index: &Index, page: u64) -> Result<Vec<u64>, Failure> {
 /// Page numbers with shuffled ranks, so that frequent ones are not neighbours.
 fn zipf(pages: u64, length: usize, seed: u64) -> Vec<u32> {
     let mut order: Vec<u32> = (0..pages as u32).collect();
-    let mut random = Random(7);
-    for i in (1..order.len()).rev() {
-        order.swap(i, random.below(i + 1));
-    }
+    Random::new(7).shuffle(&mut order);
     let mut sum = 0.0;
     let ends: Vec<f64> = (1..=pages)
         .map(|rank| {
@@ -120,10 +118,10 @@ fn zipf(pages: u64, length: usize, seed: u64) -> Vec<u32> {
             sum
         })
         .collect();
-    let mut random = Random(100 + seed);
+    let mut random = Random::new(100 + seed);
     (0..length)
         .map(|_| {
-            let at = random.next() as f64 / u64::MAX as f64 * sum;
+            let at = random.bits() as f64 / u64::MAX as f64 * sum;
             order[ends.partition_point(|&end| end < at).min(order.len() - 1)]
         })
         .collect()

@@ -8,11 +8,12 @@ mod common;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use common::{Failure, Random, build, find_genome};
+use common::{Failure, build, find_genome};
 use criterion::{Criterion, SamplingMode, Throughput};
 use reprise::Index;
 use reprise::index::{CacheOptions, OpenOptions};
 use reprise::memory::Budget;
+use reprise::random::Random;
 
 /// K-mers of single look-ups, in turn: more cache lines than fit a processor's cache.
 const KMERS: usize = 1 << 20;
@@ -79,7 +80,7 @@ impl Sample {
             repeated += kmers_from(2);
             frequent += kmers_from(OFTEN);
         }
-        let mut random = Random(5);
+        let mut random = Random::new(5);
         let mut picks = [Pick::new(KMERS, stored), Pick::new(LISTED, repeated), Pick::new(FREQUENT, frequent)];
         index.for_each_kmer(|entry| {
             for (pick, least) in picks.iter_mut().zip([1, 2, OFTEN]) {
@@ -116,9 +117,7 @@ impl Pick {
     }
 
     fn shuffled(mut self, random: &mut Random) -> Vec<u64> {
-        for i in (1..self.picked.len()).rev() {
-            self.picked.swap(i, random.below(i + 1));
-        }
+        random.shuffle(&mut self.picked);
         self.picked.truncate(self.wanted);
         self.picked
     }

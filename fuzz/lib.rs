@@ -7,6 +7,7 @@ use reprise::builder::{BuildOptions, build_index};
 use reprise::dictionary::LayoutKind;
 use reprise::index::OpenOptions;
 use reprise::memory::Budget;
+use reprise::random::Random;
 use reprise::sequence::Source;
 
 /// A folder in memory where there is one, which goes with the process.
@@ -17,19 +18,10 @@ pub fn folder() -> PathBuf {
     folder
 }
 
-/// SplitMix64, for a genome that is the same every time.
-fn random(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut x = *state;
-    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    x ^ (x >> 31)
-}
-
 /// A genome of a few thousand bases with repeats, runs of N and of lower case, and a minimizer with very many neighbours.
 pub fn genome() -> String {
-    let mut state = 1;
-    let mut bases = |n: usize| -> String { (0..n).map(|_| ['A', 'C', 'G', 'T'][random(&mut state) as usize % 4]).collect() };
+    let mut random = Random::new(1);
+    let mut bases = |n: usize| -> String { random.bases(n).into_iter().map(char::from).collect() };
     let (unit, middle) = (bases(300), bases(19));
     let mut chr1 = String::new();
     for _ in 0..8 {

@@ -1,4 +1,5 @@
-//! The one generator of random numbers, so that a seed gives the same bytes on every machine, and its mixing function.
+//! The generator of random numbers of the whole crate, so that a seed leads to the same bytes on every machine, and its
+//! mixing function.
 
 use std::ops::Range;
 
@@ -18,7 +19,7 @@ pub(crate) const fn mix(x: u64) -> u64 {
 pub struct Random(u64);
 
 impl Random {
-    /// The generator of a seed.
+    /// A generator; equal seeds lead to equal numbers.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -29,28 +30,28 @@ impl Random {
         mix(self.0)
     }
 
-    /// A number below `n`, which is not 0.
+    /// A number from 0 to `n - 1`, uniform but for a bias of n / 2^64. `n` is not 0.
     pub fn below(&mut self, n: usize) -> usize {
         (self.bits() % n as u64) as usize
     }
 
-    /// A number of a range that is not empty.
+    /// A number of a range, which is not empty; uniform as [`below`](Self::below).
     pub fn within(&mut self, range: Range<usize>) -> usize {
         range.start + self.below(range.end - range.start)
     }
 
-    /// Whether something happens that does so `parts` times in a million.
-    pub(crate) fn chance(&mut self, parts: u64) -> bool {
-        self.bits() % 1_000_000 < parts
+    /// True with a probability of `millionths` / 10^6.
+    pub(crate) fn chance(&mut self, millionths: u64) -> bool {
+        self.bits() % 1_000_000 < millionths
     }
 
-    /// Letters A, C, G, T, as many of each.
+    /// `length` letters A, C, G and T, equally likely.
     pub fn bases(&mut self, length: usize) -> Vec<u8> {
         (0..length).map(|_| b"ACGT"[self.below(4)]).collect()
     }
 
-    /// Letters of a sequence with `gc` per mille of G and C.
-    pub(crate) fn composed(&mut self, length: usize, gc: u64) -> Vec<u8> {
+    /// `length` letters A, C, G and T; `gc` per mille of them are G or C.
+    pub(crate) fn bases_with_gc(&mut self, length: usize, gc: u64) -> Vec<u8> {
         let letter = |random: &mut Self| {
             let pair = if random.bits() % 1000 < gc { b"GC" } else { b"AT" };
             pair[random.below(2)]
@@ -58,10 +59,17 @@ impl Random {
         (0..length).map(|_| letter(self)).collect()
     }
 
-    /// A number of `low..=high` such that each doubling is as likely as any other.
-    pub(crate) fn octaves(&mut self, low: usize, high: usize) -> usize {
+    /// A number of `low..=high`, about log-uniform: each doubling of `low` is equally likely, and uniform within.
+    pub(crate) fn log_uniform(&mut self, low: usize, high: usize) -> usize {
         let doublings = (high / low.max(1)).max(1).ilog2() as usize + 1;
         let from = low << self.below(doublings);
         self.within(from..(2 * from).min(high + 1).max(from + 1)).min(high)
+    }
+
+    /// Puts items into random order (Fisher and Yates).
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last + 1));
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use reprise::Silent;
 use reprise::builder::{BuildOptions, build_index};
 use reprise::memory::Budget;
+use reprise::random::Random;
 use reprise::sequence::Source;
 
 /// An error while a benchmark prepares its input.
@@ -18,33 +19,14 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Bytes of memory that a build in a benchmark may use.
 pub const MEMORY: u64 = 4 << 30;
 
-/// Seeded random numbers (SplitMix64): the same in every run.
-pub struct Random(pub u64);
-
-impl Random {
-    /// The next number.
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        x ^ (x >> 31)
-    }
-
-    /// A number below `end`, which is below 2^32.
-    pub fn below(&mut self, end: usize) -> usize {
-        (((self.next() >> 32) * end as u64) >> 32) as usize
-    }
-}
-
-/// Random bases; about a fifth are copies of 50 repeat families, 10 % diverged.
+/// Random bases; about a fifth of them are copies of 50 repeat families, a base in ten changed.
 pub fn genome(bases: usize, seed: u64) -> Vec<u8> {
-    let mut random = Random(seed);
-    let mut out: Vec<u8> = (0..bases).map(|_| b"ACGT"[random.below(4)]).collect();
+    let mut random = Random::new(seed);
+    let mut out: Vec<u8> = random.bases(bases);
     let families: Vec<Vec<u8>> = (0..50)
         .map(|_| {
             let length = 200 + random.below(1800);
-            (0..length).map(|_| b"ACGT"[random.below(4)]).collect()
+            random.bases(length)
         })
         .collect();
     let mut copied = 0;
@@ -82,7 +64,7 @@ pub fn measuring() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
-/// The genome to measure: C. elegans if it is found, else 20 Mb of seeded sequence.
+/// The genome to measure on: C. elegans if its file exists, else 20 Mb of seeded sequence.
 pub fn find_genome(folder: &Path) -> Result<PathBuf, Failure> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     let data = std::env::var_os("REPRISE_DATA").map_or(beside, PathBuf::from);

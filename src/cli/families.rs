@@ -8,17 +8,17 @@ use serde::Serialize;
 use crate::bundle::Manifest;
 use crate::cli::{Settings, bases, grouped};
 use crate::families::{
-    Family, FamilyCopy, FamilyStatistics, LeftOut, Parameters, RefineOptions, RefinedFamily, Scores, discover,
-    families_memory, refine, seed_alignments, statistics,
+    DiscoverOptions, Family, FamilyCopy, FoundFamilies, LeftOut, Scores, discover, families_memory, find_families,
+    seed_alignments,
 };
 use crate::formats::{FamiliesSummary, FamilyFormat, families, stockholm};
 use crate::fs::Output;
 use crate::genome::Contig;
 use crate::index::OpenOptions;
-use crate::memory::{Budget, available_threads};
+use crate::memory::available_threads;
 use crate::sequence::letters;
 use crate::units::{parse_size, per_cent};
-use crate::{Error, Index, Progress, Result};
+use crate::{Error, Index, Result};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -86,8 +86,8 @@ pub(crate) struct SearchArguments {
 }
 
 impl SearchArguments {
-    pub(crate) fn parameters(&self) -> Parameters {
-        Parameters {
+    pub(crate) fn options(&self) -> DiscoverOptions {
+        DiscoverOptions {
             scores: Scores {
                 matching: self.r#match,
                 mismatch: self.mismatch,
@@ -113,9 +113,9 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         settings.check_beside(path, "--stockholm")?;
     }
     let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
-    let parameters = arguments.search.parameters();
+    let options = arguments.search.options();
     if arguments.drafts {
-        let found = settings.on_pool(|| discover(&index, &parameters, &settings.progress))?;
+        let found = settings.on_pool(|| discover(&index, &options, &settings.progress))?;
         let mut text = String::new();
         for (number, family) in (1..).zip(&found.families) {
             push_draft(&mut text, number, family, &index)?;
@@ -126,14 +126,14 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let mut library = settings.output()?;
     let alignments =
         arguments.stockholm.as_deref().map(|path| Output::create(Some(path), settings.force)).transpose()?;
-    let found = settings.on_pool(|| find(&index, &parameters, &settings.budget, &settings.progress))?;
+    let found = settings.on_pool(|| find_families(&index, &options.into(), &settings.progress))?;
     if let Some(alignments) = alignments {
-        settings.on_pool(|| found.write_stockholm(&index, alignments))?;
+        settings.on_pool(|| write_stockholm(&found, &index, alignments))?;
     }
-    let text = families(&found.table, arguments.format.into());
+    let text = families(&found.statistics, arguments.format.into());
     library.write_all(&text).map_err(|e| Error::io("write", "the output", e))?;
     library.finish()?;
-    summarize(&found.summary, settings)
+    summarize(&summary(&found, &index), settings)
 }
 
 /// Bases of a byte of compressed FASTA, at the least: two bits a base, and what headers and lower case take.
@@ -170,49 +170,29 @@ pub(crate) fn check_memory(genome: &[PathBuf], settings: &Settings) -> Result<()
     Ok(())
 }
 
-/// The families of a genome.
-pub(crate) struct Found {
-    families: Vec<RefinedFamily>,
-    pub(crate) table: Vec<FamilyStatistics>,
-    pub(crate) summary: FamiliesSummary,
-}
-
-/// Finds and refines the families of a genome, on the current pool.
-pub(crate) fn find(index: &Index, parameters: &Parameters, budget: &Budget, progress: &dyn Progress) -> Result<Found> {
-    let found = discover(index, parameters, progress)?;
-    let discovered = found.families.len() as u64;
-    let options = RefineOptions {
-        scores: parameters.scores,
-        min_copies: parameters.min_copies,
-        min_length: parameters.min_length,
-        ..RefineOptions::default()
-    };
-    let refined = refine(index, found.families, &options, budget, progress)?;
-    let table = statistics(index, &refined.families)?;
-    let summary = FamiliesSummary {
-        families: table.len() as u64,
-        copies: table.iter().map(|f| f.copies).sum(),
-        bases: table.iter().map(|f| f.bases).sum(),
+/// The summary of a search for families.
+pub(crate) fn summary(found: &FoundFamilies, index: &Index) -> FamiliesSummary {
+    FamiliesSummary {
+        families: found.families.len() as u64,
+        copies: found.copies(),
+        bases: found.bases(),
         genome_bases: index.manifest().genome.bases,
-        drafts: discovered,
-        drafts_left_out: found.left_out,
-        rounds: refined.rounds as u64,
-        left_out: refined.left_out,
-    };
-    Ok(Found { families: refined.families, table, summary })
+        drafts: found.drafts,
+        drafts_left_out: found.drafts_left_out,
+        rounds: found.rounds,
+        left_out: found.left_out,
+    }
 }
 
-impl Found {
-    /// Writes the seed alignment of each family.
-    pub(crate) fn write_stockholm(&self, index: &Index, mut file: Output) -> Result<()> {
-        let mut text = Vec::new();
-        seed_alignments(index, &self.families, |number, alignment| {
-            text.clear();
-            stockholm(&mut text, &self.table[number], &alignment);
-            file.write_all(&text).map_err(|e| Error::io("write", "the alignments", e))
-        })?;
-        file.finish()
-    }
+/// Writes the seed alignment of each family.
+pub(crate) fn write_stockholm(found: &FoundFamilies, index: &Index, mut file: Output) -> Result<()> {
+    let mut text = Vec::new();
+    seed_alignments(index, &found.families, |number, alignment| {
+        text.clear();
+        stockholm(&mut text, &found.statistics[number], &alignment);
+        file.write_all(&text).map_err(|e| Error::io("write", "the alignments", e))
+    })?;
+    file.finish()
 }
 
 /// To standard output where the families go to a file, else to standard error with `-v`.

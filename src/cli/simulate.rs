@@ -139,10 +139,7 @@ fn planted(source: &Source, options: &SimulationOptions, held: &mut Reservation)
     if families.is_empty() {
         return Err(Error::input(source.path(), None, "it has no sequence of 100 to 20,000 bases that is ACGT alone"));
     }
-    let mut random = crate::random::Random::new(!options.seed);
-    for last in (1..families.len()).rev() {
-        families.swap(last, random.below(last + 1));
-    }
+    crate::random::Random::new(!options.seed).shuffle(&mut families);
     families.truncate(options.families);
     Ok(families)
 }

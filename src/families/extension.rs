@@ -1,30 +1,31 @@
-//! The extension kernel: a consensus grown base by base over all copies at once, in the way of RepeatScout (Price,
-//! Jones and Pevzner 2005) and REPrise (Takeda and others 2024).
+//! The extension kernel, which all steps that lengthen a consensus share: it grows a consensus base by base over all
+//! copies at once, as RepeatScout (Price, Jones and Pevzner 2005) and REPrise (Takeda and others 2024) do.
 //!
-//! Sixteen copies are the lanes of a group. A row of the dynamic program is one base of the consensus; its cells are the
-//! bases of each copy within the band. The band of each copy is moved after its best cell every [`BLOCK`] rows, so that
-//! insertions and deletions may add up to more than its width.
+//! Sixteen copies are the lanes of a group. A row of the dynamic program is one base of the consensus; its cells are
+//! the bases of each copy within the band. Every [`BLOCK`] rows the band of each copy is recentred on its best cell, so
+//! that insertions and deletions may add up to more than its width.
 
-use crate::families::bases::{TAKEN, UNKNOWN};
+use crate::families::bases::{UNKNOWN, USED};
+use crate::families::parameters::{MAX_BAND, MAX_QUIET_ROWS, Scores};
 
-/// Copies in a group.
+/// Copies in a group: 16-bit numbers in a vector of 256 bits.
 pub(crate) const LANES: usize = 16;
-/// Rows between two looks at where the bands lie.
+/// Rows after which bands are recentred and bases read ahead.
 const BLOCK: usize = 16;
-/// Rows without a better score after which a copy has ended.
-const QUIET: usize = 160;
-/// Widest half of a band.
-pub(crate) const MOST_BAND: usize = 24;
-const MOST_CELLS: usize = 2 * MOST_BAND + 1;
-/// No path leads there. Scores sink from it without reaching the least of their type.
-const NONE: i16 = -16_000;
-/// Lanes keep their scores below this by moving them down together.
-const HIGH: i16 = 8_000;
-/// A base of a copy that nothing matches, and one of a consensus that has ended.
+/// Cells of the widest band.
+const MAX_CELLS: usize = 2 * MAX_BAND + 1;
+/// Diagonals by which the best cell may be off the middle before a band is recentred.
+const MAX_OFF_CENTRE: i32 = 1;
+/// Score of a cell that no path reaches. Within a block scores sink from it without reaching the minimum of their type.
+const UNREACHABLE: i16 = -16_000;
+/// A lane with a best score above this has all its scores reduced by it, so that 16 bits suffice for any length.
+const REBASE_ABOVE: i16 = 8_000;
+/// Code of a base that nothing matches: beyond the contig, unknown, or used by another family.
 const NO_BASE: i16 = -1;
+/// Code of a consensus beyond its end; it does not equal [`NO_BASE`].
 const NO_CONSENSUS: i16 = -2;
 
-/// One number a lane.
+/// One number for each lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(align(32))]
 struct Lanes([i16; LANES]);
@@ -35,44 +36,21 @@ impl Lanes {
     }
 }
 
-/// Scores of the alignment and when an extension ends.
+/// Where and in which direction the bases of a copy are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scores {
-    /// Of two bases that are the same.
-    pub matching: i16,
-    /// Of two that are not.
-    pub mismatch: i16,
-    /// Of the first base of a gap.
-    pub gap_open: i16,
-    /// Of each further base of a gap.
-    pub gap_extend: i16,
-    /// A copy that ends early counts this much below its best.
-    pub cap_penalty: i16,
-    /// Half of the width of the band.
-    pub band: usize,
-    /// Bases without a better total after which an extension ends.
-    pub stop_after: usize,
-    /// Most bases of an extension.
-    pub max_extend: usize,
-    /// What each base of the consensus must add to the total.
-    pub min_improvement: i32,
-}
-
-/// Where a copy is read from, outward.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Way {
-    /// Position in the genome of the first base.
+pub(crate) struct Cursor {
+    /// Position in the genome of the first base, all contigs end to end, 0-based.
     pub(crate) start: u64,
-    /// Towards lower positions.
+    /// Whether it moves towards lower positions.
     pub(crate) down: bool,
-    /// Bases are complemented.
+    /// Whether bases are complemented.
     pub(crate) complement: bool,
-    /// Lowest position that may be read, and the one after the highest.
+    /// Positions that may be read: the lowest, and the one after the highest.
     pub(crate) limits: (u64, u64),
 }
 
-impl Way {
-    /// Base `offset` along the way; `NO_BASE` where there is none.
+impl Cursor {
+    /// Base `offset` of the copy; [`NO_BASE`] if there is none.
     #[inline(always)]
     fn base(&self, codes: &[u8], offset: i64) -> i16 {
         let at = if self.down { self.start as i64 - offset } else { self.start as i64 + offset };
@@ -80,56 +58,60 @@ impl Way {
             return NO_BASE;
         }
         let code = codes[at as usize];
-        if code & (UNKNOWN | TAKEN) != 0 {
+        if code & (UNKNOWN | USED) != 0 {
             return NO_BASE;
         }
         i16::from((code & 3) ^ if self.complement { 2 } else { 0 })
     }
 }
 
-/// How far a copy follows a consensus.
+/// How far a copy aligns to a consensus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Reach {
-    /// Best score of a path that begins at the start.
+pub(crate) struct Extent {
+    /// Score of the best path from the start.
     pub(crate) score: i32,
-    /// Bases of the consensus on it.
+    /// Bases of the consensus on that path.
     pub(crate) consensus: u32,
-    /// Bases of the copy on it.
+    /// Bases of the copy on that path.
     pub(crate) copy: u32,
 }
 
-impl Reach {
+impl Extent {
     /// Bases of the longer side.
     pub(crate) fn bases(&self) -> u32 {
         self.consensus.max(self.copy)
     }
 }
 
-/// Cells of one row, of 16 copies.
+/// One row of the band of 16 copies.
 #[derive(Clone)]
-struct Row {
-    h: [Lanes; MOST_CELLS],
-    f: [Lanes; MOST_CELLS],
+struct BandRow {
+    /// Best scores of paths that end in each cell.
+    h: [Lanes; MAX_CELLS],
+    /// Best scores of paths that end in each cell with a gap in the copy.
+    f: [Lanes; MAX_CELLS],
 }
 
+/// Sixteen copies in the dynamic program.
 struct Group {
-    ways: [Option<Way>; LANES],
-    row: Row,
-    next: Row,
+    cursors: [Option<Cursor>; LANES],
+    row: BandRow,
+    next: BandRow,
     /// Bases of the copies: cell j of row r of the block reads `bases[r + j]`.
-    bases: [Lanes; BLOCK + MOST_CELLS],
-    /// How far each band has moved.
+    bases: [Lanes; BLOCK + MAX_CELLS],
+    /// Diagonals by which each band has moved.
     shift: [i32; LANES],
     best: Lanes,
-    /// Row of the best score within the block, counted from 1, or 0; and its cell.
+    /// Row of the best score within the block, counted from 1, or 0.
     best_row: Lanes,
+    /// Cell of the best score within the block.
     best_cell: Lanes,
-    /// What the scores of a lane were moved down by.
-    base: [i32; LANES],
-    reach: [Reach; LANES],
+    /// By how much the scores of a lane were reduced ([`REBASE_ABOVE`]).
+    score_offset: [i32; LANES],
+    extent: [Extent; LANES],
 }
 
-/// Scores as lanes.
+/// Scores in the type of the lanes.
 #[derive(Clone, Copy)]
 struct Kernel {
     matching: i16,
@@ -140,16 +122,19 @@ struct Kernel {
     cells: usize,
 }
 
-/// One row of one group: `h` and `f` of the row before to those of this one; gives the best of each lane.
+/// Computes one row of a group from the one before. Returns the best score of each lane, and its cell.
 #[inline(always)]
-fn row(kernel: Kernel, consensus: &Lanes, bases: &[Lanes], from: &Row, to: &mut Row) -> (Lanes, Lanes) {
+fn fill_row(kernel: Kernel, consensus: &Lanes, bases: &[Lanes], from: &BandRow, to: &mut BandRow) -> (Lanes, Lanes) {
     let cells = kernel.cells;
-    let (mut left, mut e) = (Lanes::all(NONE), Lanes::all(NONE));
-    let (mut best, mut cell) = (Lanes::all(NONE), Lanes::all(0));
+    let (mut left, mut e) = (Lanes::all(UNREACHABLE), Lanes::all(UNREACHABLE));
+    let (mut best, mut cell) = (Lanes::all(UNREACHABLE), Lanes::all(0));
     for (j, Lanes(b)) in bases[..cells].iter().enumerate() {
         let h = &from.h[j].0;
-        let (above_h, above_f) =
-            if j + 1 < cells { (&from.h[j + 1].0, &from.f[j + 1].0) } else { (&[NONE; LANES], &[NONE; LANES]) };
+        let (above_h, above_f) = if j + 1 < cells {
+            (&from.h[j + 1].0, &from.f[j + 1].0)
+        } else {
+            (&[UNREACHABLE; LANES], &[UNREACHABLE; LANES])
+        };
         for l in 0..LANES {
             let step = if b[l] == consensus.0[l] { kernel.matching } else { kernel.mismatch };
             let diagonal = h[l].saturating_add(step);
@@ -166,17 +151,20 @@ fn row(kernel: Kernel, consensus: &Lanes, bases: &[Lanes], from: &Row, to: &mut 
     (best, cell)
 }
 
-/// What each base as the next of the consensus would bring: the sum over the lanes, capped.
+/// The sum of the scores of all lanes, capped, for each base as the next one of the consensus.
 #[inline(always)]
-fn try_bases(kernel: Kernel, bases: &[Lanes], from: &Row, best: &Lanes) -> [i32; 4] {
+fn score_bases(kernel: Kernel, bases: &[Lanes], from: &BandRow, best: &Lanes) -> [i32; 4] {
     let cells = kernel.cells;
-    let mut left = [Lanes::all(NONE); 4];
-    let mut e = [Lanes::all(NONE); 4];
-    let mut tops = [Lanes::all(NONE); 4];
+    let mut left = [Lanes::all(UNREACHABLE); 4];
+    let mut e = [Lanes::all(UNREACHABLE); 4];
+    let mut tops = [Lanes::all(UNREACHABLE); 4];
     for (j, Lanes(b)) in bases[..cells].iter().enumerate() {
         let h = &from.h[j].0;
-        let (above_h, above_f) =
-            if j + 1 < cells { (&from.h[j + 1].0, &from.f[j + 1].0) } else { (&[NONE; LANES], &[NONE; LANES]) };
+        let (above_h, above_f) = if j + 1 < cells {
+            (&from.h[j + 1].0, &from.f[j + 1].0)
+        } else {
+            (&[UNREACHABLE; LANES], &[UNREACHABLE; LANES])
+        };
         let (mut f, mut same, mut other) = (Lanes::all(0), Lanes::all(0), Lanes::all(0));
         for l in 0..LANES {
             f.0[l] = above_h[l].saturating_add(kernel.gap_open).max(above_f[l].saturating_add(kernel.gap_extend));
@@ -203,13 +191,13 @@ fn try_bases(kernel: Kernel, bases: &[Lanes], from: &Row, best: &Lanes) -> [i32;
 }
 
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
-fn try_group(kernel: Kernel, group: &Group, at: usize) -> [i32; 4] {
-    try_bases(kernel, &group.bases[at..], &group.row, &group.best)
+fn score_group(kernel: Kernel, group: &Group, at: usize) -> [i32; 4] {
+    score_bases(kernel, &group.bases[at..], &group.row, &group.best)
 }
 
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
-fn take_row(kernel: Kernel, group: &mut Group, consensus: &Lanes, at: usize) {
-    let (top, cell) = row(kernel, consensus, &group.bases[at..], &group.row, &mut group.next);
+fn advance_group(kernel: Kernel, group: &mut Group, consensus: &Lanes, at: usize) {
+    let (top, cell) = fill_row(kernel, consensus, &group.bases[at..], &group.row, &mut group.next);
     for l in 0..LANES {
         let better = top.0[l] > group.best.0[l];
         group.best.0[l] = if better { top.0[l] } else { group.best.0[l] };
@@ -220,89 +208,92 @@ fn take_row(kernel: Kernel, group: &mut Group, consensus: &Lanes, at: usize) {
 }
 
 impl Group {
-    fn new(ways: &[Way], scores: &Scores) -> Self {
+    fn new(cursors: &[Cursor], scores: &Scores) -> Self {
         let band = scores.band as i32;
-        let empty = Row { h: [Lanes::all(NONE); MOST_CELLS], f: [Lanes::all(NONE); MOST_CELLS] };
+        let empty = BandRow { h: [Lanes::all(UNREACHABLE); MAX_CELLS], f: [Lanes::all(UNREACHABLE); MAX_CELLS] };
         let mut first = empty.clone();
         for j in 0..2 * scores.band + 1 {
-            // Where a copy begins is known to a few bases only.
+            // The start of a copy is known to within a few bases only: each diagonal off the middle costs one.
             let off = (j as i32 - band).unsigned_abs() as i16;
             first.h[j] = Lanes::all(-off);
         }
         let mut group = Self {
-            ways: [None; LANES],
+            cursors: [None; LANES],
             row: first,
             next: empty,
-            bases: [Lanes::all(NO_BASE); BLOCK + MOST_CELLS],
+            bases: [Lanes::all(NO_BASE); BLOCK + MAX_CELLS],
             shift: [0; LANES],
             best: Lanes::all(0),
             best_row: Lanes::all(0),
             best_cell: Lanes::all(0),
-            base: [0; LANES],
-            reach: [Reach::default(); LANES],
+            score_offset: [0; LANES],
+            extent: [Extent::default(); LANES],
         };
-        for (to, from) in group.ways.iter_mut().zip(ways) {
+        for (to, from) in group.cursors.iter_mut().zip(cursors) {
             *to = Some(*from);
         }
-        for l in ways.len()..LANES {
+        for l in cursors.len()..LANES {
             for cell in &mut group.row.h {
-                cell.0[l] = NONE;
+                cell.0[l] = UNREACHABLE;
             }
         }
         group
     }
 
-    /// Makes ready for the block of rows from `first` on: notes what was best, moves bands and reads bases.
-    fn turn(&mut self, scores: &Scores, codes: &[u8], first: usize) {
+    /// Prepares the block of rows from `first` on: records the best of the last block, recentres bands, reads bases.
+    fn begin_block(&mut self, scores: &Scores, codes: &[u8], first: usize) {
         let cells = 2 * scores.band + 1;
         let band = scores.band as i32;
         for l in 0..LANES {
-            let Some(way) = self.ways[l] else { continue };
-            self.note(l, first, band);
-            let at = (0..cells)
-                .max_by_key(|&j| (self.row.h[j].0[l], std::cmp::Reverse((j as i32 - band).abs())))
-                .unwrap_or(0);
-            let off = at as i32 - band;
-            if off.abs() > 1 && self.row.h[at].0[l] > NONE / 2 {
-                for rows in [&mut self.row.h, &mut self.row.f] {
-                    for step in 0..cells {
-                        let j = if off > 0 { step } else { cells - 1 - step };
-                        let from = j as i32 + off;
-                        rows[j].0[l] = if (0..cells as i32).contains(&from) { rows[from as usize].0[l] } else { NONE };
-                    }
-                }
-                self.shift[l] += off;
-            }
-            if self.best.0[l] > HIGH {
-                for j in 0..cells {
-                    for rows in [&mut self.row.h, &mut self.row.f] {
-                        rows[j].0[l] = rows[j].0[l].saturating_sub(HIGH).max(NONE);
-                    }
-                }
-                self.best.0[l] -= HIGH;
-                self.base[l] += i32::from(HIGH);
-            } else {
-                for j in 0..cells {
-                    for rows in [&mut self.row.h, &mut self.row.f] {
-                        rows[j].0[l] = rows[j].0[l].max(NONE);
-                    }
-                }
-            }
+            let Some(cursor) = self.cursors[l] else { continue };
+            self.record_best(l, first, band);
+            self.recentre_band(l, band);
+            self.limit_scores(l, cells);
             let offset = first as i64 + i64::from(self.shift[l] - band);
             for (i, bases) in self.bases[..BLOCK + cells - 1].iter_mut().enumerate() {
-                bases.0[l] = way.base(codes, offset + i as i64);
+                bases.0[l] = cursor.base(codes, offset + i as i64);
             }
         }
     }
 
-    /// Keeps the best of a lane in the block that ends before row `first`.
-    fn note(&mut self, l: usize, first: usize, band: i32) {
+    /// Moves the band of a lane so that its best cell, the nearest to the middle of equals, is in the middle.
+    fn recentre_band(&mut self, l: usize, band: i32) {
+        let cells = (2 * band + 1) as usize;
+        let at =
+            (0..cells).max_by_key(|&j| (self.row.h[j].0[l], std::cmp::Reverse((j as i32 - band).abs()))).unwrap_or(0);
+        let off = at as i32 - band;
+        // Scores that sank from UNREACHABLE are far below its half, those of a path far above.
+        if off.abs() <= MAX_OFF_CENTRE || self.row.h[at].0[l] <= UNREACHABLE / 2 {
+            return;
+        }
+        for rows in [&mut self.row.h, &mut self.row.f] {
+            for step in 0..cells {
+                let j = if off > 0 { step } else { cells - 1 - step };
+                let from = j as i32 + off;
+                rows[j].0[l] = if (0..cells as i32).contains(&from) { rows[from as usize].0[l] } else { UNREACHABLE };
+            }
+        }
+        self.shift[l] += off;
+    }
+
+    /// Keeps the scores of a lane between [`UNREACHABLE`] and the largest number of 16 bits.
+    fn limit_scores(&mut self, l: usize, cells: usize) {
+        let reduced_by = if self.best.0[l] > REBASE_ABOVE { REBASE_ABOVE } else { 0 };
+        for cell in self.row.h[..cells].iter_mut().chain(&mut self.row.f[..cells]) {
+            cell.0[l] = cell.0[l].saturating_sub(reduced_by).max(UNREACHABLE);
+        }
+        self.best.0[l] -= reduced_by;
+        self.score_offset[l] += i32::from(reduced_by);
+    }
+
+    /// Records the best score of a lane in the block that ends before row `first`.
+    fn record_best(&mut self, l: usize, first: usize, band: i32) {
         let in_block = i32::from(self.best_row.0[l]);
         if in_block > 0 {
             let rows = first as i32 - BLOCK as i32 + in_block;
             let copy = rows + self.shift[l] + i32::from(self.best_cell.0[l]) - band;
-            self.reach[l] = Reach {
-                score: self.base[l] + i32::from(self.best.0[l]),
+            self.extent[l] = Extent {
+                score: self.score_offset[l] + i32::from(self.best.0[l]),
                 consensus: rows as u32,
                 copy: copy.max(0) as u32,
             };
@@ -310,15 +301,28 @@ impl Group {
         }
     }
 
-    /// Copies that were better within the last [`QUIET`] rows than ever before.
-    fn going_on(&self, rows: usize) -> usize {
-        let lanes = self.ways.iter().zip(&self.reach);
-        lanes.filter(|(way, reach)| way.is_some() && reach.consensus as usize + QUIET >= rows).count()
+    /// Copies that reached a new best score within the last [`MAX_QUIET_ROWS`] rows.
+    fn active_copies(&self, rows: usize) -> usize {
+        let lanes = self.cursors.iter().zip(&self.extent);
+        lanes.filter(|(cursor, extent)| cursor.is_some() && extent.consensus as usize + MAX_QUIET_ROWS >= rows).count()
     }
 
-    /// Sum over the lanes of what the scores were moved down by.
-    fn moved_down(&self) -> i64 {
-        self.base.iter().map(|&b| i64::from(b)).sum()
+    /// Sum of the score offsets of all lanes.
+    fn total_offset(&self) -> i64 {
+        self.score_offset.iter().map(|&offset| i64::from(offset)).sum()
+    }
+
+    /// Best score of each lane in the current row.
+    fn row_best(&self, cells: usize) -> Lanes {
+        self.row.h[..cells].iter().fold(Lanes::all(UNREACHABLE), |mut best, cell| {
+            best.0.iter_mut().zip(cell.0).for_each(|(best, value)| *best = value.max(*best));
+            best
+        })
+    }
+
+    /// Takes a lane out of the dynamic program.
+    fn end_lane(&mut self, l: usize) {
+        self.row.h.iter_mut().chain(&mut self.row.f).for_each(|cell| cell.0[l] = UNREACHABLE);
     }
 }
 
@@ -329,30 +333,31 @@ fn kernel_of(scores: &Scores) -> Kernel {
         gap_open: scores.gap_open,
         gap_extend: scores.gap_extend,
         cap: scores.cap_penalty,
-        cells: 2 * scores.band.min(MOST_BAND) + 1,
+        cells: 2 * scores.band.min(MAX_BAND) + 1,
     }
 }
 
-/// Grows a consensus along the ways of all copies: at each row the base that brings the most. It ends where the total,
-/// less `min_improvement` for each base, was best, or where fewer than `least` copies go on.
-pub(crate) fn extend(codes: &[u8], ways: &[Way], scores: &Scores, least: usize) -> (Vec<u8>, Vec<Reach>) {
+/// Grows a consensus along the cursors of all copies: each row takes the base with the highest total score. It is cut
+/// to the length at which the total, less `min_improvement` for each base, was best. Growth stops if fewer than
+/// `min_active` copies are active. Returns the consensus and the extent of each copy.
+pub(crate) fn extend(codes: &[u8], cursors: &[Cursor], scores: &Scores, min_active: usize) -> (Vec<u8>, Vec<Extent>) {
     let kernel = kernel_of(scores);
-    let mut groups: Vec<Group> = ways.chunks(LANES).map(|ways| Group::new(ways, scores)).collect();
+    let mut groups: Vec<Group> = cursors.chunks(LANES).map(|cursors| Group::new(cursors, scores)).collect();
     let mut consensus = Vec::new();
     let (mut best, mut best_length) = (0i64, 0);
     while consensus.len() < scores.max_extend {
         let at = consensus.len() % BLOCK;
         if at == 0 {
-            groups.iter_mut().for_each(|group| group.turn(scores, codes, consensus.len()));
-            if groups.iter().map(|group| group.going_on(consensus.len())).sum::<usize>() < least {
+            groups.iter_mut().for_each(|group| group.begin_block(scores, codes, consensus.len()));
+            if groups.iter().map(|group| group.active_copies(consensus.len())).sum::<usize>() < min_active {
                 break;
             }
         }
         let mut sums = [0i64; 4];
         for group in &groups {
-            let moved = group.moved_down();
-            for (sum, part) in sums.iter_mut().zip(try_group(kernel, group, at)) {
-                *sum += i64::from(part) + moved;
+            let offset = group.total_offset();
+            for (sum, part) in sums.iter_mut().zip(score_group(kernel, group, at)) {
+                *sum += i64::from(part) + offset;
             }
         }
         let (mut chosen, mut total) = (0, i64::MIN);
@@ -362,94 +367,97 @@ pub(crate) fn extend(codes: &[u8], ways: &[Way], scores: &Scores, least: usize) 
             }
         }
         let base = Lanes::all(chosen as i16);
-        groups.iter_mut().for_each(|group| take_row(kernel, group, &base, at));
+        groups.iter_mut().for_each(|group| advance_group(kernel, group, &base, at));
         consensus.push(chosen as u8);
-        let worth = total - i64::from(scores.min_improvement) * consensus.len() as i64;
-        if worth > best {
-            (best, best_length) = (worth, consensus.len());
+        let improvement = total - i64::from(scores.min_improvement) * consensus.len() as i64;
+        if improvement > best {
+            (best, best_length) = (improvement, consensus.len());
         } else if consensus.len() - best_length >= scores.stop_after {
             break;
         }
     }
     let end = consensus.len().next_multiple_of(BLOCK);
-    let mut reaches = Vec::with_capacity(ways.len());
+    let mut extents = Vec::with_capacity(cursors.len());
     for group in &mut groups {
         for l in 0..LANES {
-            if group.ways[l].is_some() {
-                group.note(l, end, scores.band as i32);
-                reaches.push(group.reach[l]);
+            if group.cursors[l].is_some() {
+                group.record_best(l, end, scores.band as i32);
+                extents.push(group.extent[l]);
             }
         }
     }
     consensus.truncate(best_length);
-    (consensus, reaches)
+    (consensus, extents)
 }
 
-/// A copy and the part of a consensus that it is to follow.
+/// A copy, and the part of a consensus to which it is aligned.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Follower {
-    pub(crate) way: Way,
-    /// Where in the consensus it begins, between two bases; and whether it reads downward from there.
+pub(crate) struct CopyCursor {
+    pub(crate) cursor: Cursor,
+    /// The boundary between two bases of the consensus at which the alignment begins, 0-based.
     pub(crate) from: usize,
+    /// Whether the consensus is read backward from there.
     pub(crate) down: bool,
 }
 
-/// How far each copy follows the consensus: the best path from its start; it is given up where it is `drop` below its best.
-pub(crate) fn follow(codes: &[u8], consensus: &[u8], followers: &[Follower], scores: &Scores, drop: i16) -> Vec<Reach> {
+impl CopyCursor {
+    /// Base `offset` of the consensus as this copy reads it; [`NO_CONSENSUS`] beyond its end.
+    fn consensus_base(&self, consensus: &[u8], offset: usize) -> i16 {
+        let at = if self.down { self.from.checked_sub(offset + 1) } else { Some(self.from + offset) };
+        at.and_then(|at| consensus.get(at)).map_or(NO_CONSENSUS, |&code| i16::from(code))
+    }
+
+    /// Bases of the consensus that this copy can align to.
+    fn consensus_length(&self, consensus: &[u8]) -> usize {
+        if self.down { self.from } else { consensus.len() - self.from }
+    }
+}
+
+/// How far each copy aligns to the consensus: the best path from its start. A copy ends once it is `drop` below its
+/// best score.
+pub(crate) fn follow(codes: &[u8], consensus: &[u8], copies: &[CopyCursor], scores: &Scores, drop: i16) -> Vec<Extent> {
     let kernel = kernel_of(scores);
-    let mut reaches = Vec::with_capacity(followers.len());
-    for followers in followers.chunks(LANES) {
-        let ways: Vec<Way> = followers.iter().map(|f| f.way).collect();
-        let mut group = Group::new(&ways, scores);
+    let mut extents = Vec::with_capacity(copies.len());
+    for copies in copies.chunks(LANES) {
+        let cursors: Vec<Cursor> = copies.iter().map(|copy| copy.cursor).collect();
+        let mut group = Group::new(&cursors, scores);
         let mut length = 0;
         loop {
-            group.turn(scores, codes, length);
-            let top = group.row.h[..kernel.cells].iter().fold(Lanes::all(NONE), |mut top, cells| {
-                top.0.iter_mut().zip(cells.0).for_each(|(top, value)| *top = value.max(*top));
-                top
-            });
-            let mut going = false;
-            for (l, f) in followers.iter().enumerate() {
-                let ended = length >= if f.down { f.from } else { consensus.len() - f.from };
-                if ended || top.0[l] < group.best.0[l].saturating_sub(drop) {
-                    group.row.h.iter_mut().chain(&mut group.row.f).for_each(|cell| cell.0[l] = NONE);
+            group.begin_block(scores, codes, length);
+            let row_best = group.row_best(kernel.cells);
+            let mut any_active = false;
+            for (l, copy) in copies.iter().enumerate() {
+                let at_end = length >= copy.consensus_length(consensus);
+                if at_end || row_best.0[l] < group.best.0[l].saturating_sub(drop) {
+                    group.end_lane(l);
                 } else {
-                    going = true;
+                    any_active = true;
                 }
             }
-            if !going {
+            if !any_active {
                 break;
             }
             for at in 0..BLOCK {
-                let mut base = Lanes::all(NO_CONSENSUS);
-                for (base, f) in base.0.iter_mut().zip(followers) {
-                    let place = if f.down { f.from.checked_sub(length + at + 1) } else { Some(f.from + length + at) };
-                    *base = place.and_then(|p| consensus.get(p)).map_or(NO_CONSENSUS, |&code| i16::from(code));
+                let mut bases = Lanes::all(NO_CONSENSUS);
+                for (base, copy) in bases.0.iter_mut().zip(copies) {
+                    *base = copy.consensus_base(consensus, length + at);
                 }
-                take_row(kernel, &mut group, &base, at);
+                advance_group(kernel, &mut group, &bases, at);
             }
             length += BLOCK;
         }
-        for (l, _) in followers.iter().enumerate() {
-            group.note(l, length, scores.band as i32);
-            reaches.push(group.reach[l]);
+        for l in 0..copies.len() {
+            group.record_best(l, length, scores.band as i32);
+            extents.push(group.extent[l]);
         }
     }
-    reaches
+    extents
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, n: u64) -> u64 {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (self.0 >> 33) % n
-        }
-    }
+    use crate::random::Random;
 
     fn scores(band: usize) -> Scores {
         Scores {
@@ -465,14 +473,15 @@ mod tests {
         }
     }
 
-    /// Copies of a family with substitutions and gaps between random bases, one strand or the other; and the ways into them.
-    fn family(random: &mut Random, length: usize, copies: usize, per_cent: u64) -> (Vec<u8>, Vec<u8>, Vec<Way>) {
+    /// Copies of a family with substitutions and gaps between random bases, one strand or the other; and the cursors
+    /// into them.
+    fn family(random: &mut Random, length: usize, copies: usize, per_cent: usize) -> (Vec<u8>, Vec<u8>, Vec<Cursor>) {
         let consensus: Vec<u8> = (0..length).map(|_| random.below(4) as u8).collect();
-        let (mut genome, mut ways) = (Vec::new(), Vec::new());
+        let (mut genome, mut cursors) = (Vec::new(), Vec::new());
         for copy in 0..copies {
             genome.extend((0..50 + random.below(100)).map(|_| random.below(4) as u8));
             let mut bases = Vec::new();
-            for &base in &consensus[..length - random.below(length as u64 / 2) as usize] {
+            for &base in &consensus[..length - random.below(length / 2)] {
                 match random.below(1000) {
                     n if n < 8 * per_cent => bases.push(random.below(4) as u8),
                     n if n < 9 * per_cent => bases.extend((0..1 + random.below(6)).map(|_| random.below(4) as u8)),
@@ -487,33 +496,33 @@ mod tests {
             let (start, end) = (genome.len() as u64, (genome.len() + bases.len()) as u64);
             genome.extend(bases);
             let start = if complement { end - 1 } else { start };
-            ways.push(Way { start, down: complement, complement, limits: (0, 0) });
+            cursors.push(Cursor { start, down: complement, complement, limits: (0, 0) });
         }
         genome.extend((0..200).map(|_| random.below(4) as u8));
-        let hidden = random.below(genome.len() as u64) as usize;
-        genome[hidden] |= TAKEN;
-        ways.iter_mut().for_each(|way| way.limits = (0, genome.len() as u64));
-        (consensus, genome, ways)
+        let hidden = random.below(genome.len());
+        genome[hidden] |= USED;
+        cursors.iter_mut().for_each(|cursor| cursor.limits = (0, genome.len() as u64));
+        (consensus, genome, cursors)
     }
 
     /// The dynamic program of one copy in plain numbers.
     struct Plain {
-        way: Way,
+        cursor: Cursor,
         h: Vec<i32>,
         f: Vec<i32>,
         shift: i64,
         best: i32,
-        reach: Reach,
+        extent: Extent,
     }
 
     const LOW: i32 = -1_000_000;
 
     impl Plain {
-        fn new(way: Way, scores: &Scores) -> Self {
+        fn new(cursor: Cursor, scores: &Scores) -> Self {
             let band = scores.band as i32;
             let h = (-band..=band).map(|off| -off.abs()).collect();
             let f = vec![LOW; 2 * scores.band + 1];
-            Self { way, h, f, shift: 0, best: 0, reach: Reach::default() }
+            Self { cursor, h, f, shift: 0, best: 0, extent: Extent::default() }
         }
 
         fn centre(&mut self, scores: &Scores) {
@@ -537,7 +546,7 @@ mod tests {
             let (mut h, mut f) = (vec![LOW; cells], vec![LOW; cells]);
             let mut e = LOW;
             for j in 0..cells {
-                let theirs = self.way.base(codes, row + self.shift + j as i64 - scores.band as i64);
+                let theirs = self.cursor.base(codes, row + self.shift + j as i64 - scores.band as i64);
                 let step = if theirs == base { scores.matching } else { scores.mismatch };
                 if j + 1 < cells {
                     f[j] = (self.h[j + 1] + open).max(self.f[j + 1] + extend);
@@ -557,13 +566,13 @@ mod tests {
                 let cell = self.h.iter().position(|&h| h == top).expect("it is there") as i64;
                 self.best = top;
                 let copy = row + 1 + self.shift + cell - scores.band as i64;
-                self.reach = Reach { score: top, consensus: row as u32 + 1, copy: copy.max(0) as u32 };
+                self.extent = Extent { score: top, consensus: row as u32 + 1, copy: copy.max(0) as u32 };
             }
         }
     }
 
-    fn plain_extend(codes: &[u8], ways: &[Way], scores: &Scores) -> (Vec<u8>, Vec<Reach>) {
-        let mut copies: Vec<Plain> = ways.iter().map(|&way| Plain::new(way, scores)).collect();
+    fn plain_extend(codes: &[u8], cursors: &[Cursor], scores: &Scores) -> (Vec<u8>, Vec<Extent>) {
+        let mut copies: Vec<Plain> = cursors.iter().map(|&cursor| Plain::new(cursor, scores)).collect();
         let (mut consensus, mut best, mut best_length) = (Vec::new(), 0, 0);
         while consensus.len() < scores.max_extend {
             let row = consensus.len() as i64;
@@ -588,22 +597,23 @@ mod tests {
             }
         }
         consensus.truncate(best_length);
-        (consensus, copies.iter().map(|copy| copy.reach).collect())
+        (consensus, copies.iter().map(|copy| copy.extent).collect())
     }
 
     #[test]
     fn extension_is_that_of_a_plain_implementation() {
-        let mut random = Random(5);
+        let mut random = Random::new(5);
         for (round, (copies, per_cent)) in
             [(1, 0), (3, 10), (5, 25), (16, 15), (17, 20), (40, 30), (33, 5)].into_iter().enumerate()
         {
-            for band in [1, 5, 16, MOST_BAND] {
-                let (truth, genome, ways) = family(&mut random, 400, copies, per_cent);
+            for band in [1, 5, 16, MAX_BAND] {
+                let (truth, genome, cursors) = family(&mut random, 400, copies, per_cent);
                 let scores = scores(band);
-                let found = extend(&genome, &ways, &scores, 0);
-                assert_eq!(found, plain_extend(&genome, &ways, &scores), "round {round}, band {band}");
+                let found = extend(&genome, &cursors, &scores, 0);
+                assert_eq!(found, plain_extend(&genome, &cursors, &scores), "round {round}, band {band}");
                 if band == 16 && copies >= 16 && per_cent <= 20 {
-                    assert!(found.0.len() >= 300, "{} of {} bases", found.0.len(), truth.len());
+                    // Copies end anywhere between 200 and 400 bases: at 250 three quarters of them still continue.
+                    assert!(found.0.len() >= 250, "{} of {} bases", found.0.len(), truth.len());
                 }
             }
         }
@@ -611,45 +621,47 @@ mod tests {
 
     #[test]
     fn long_extensions_stay_exact_past_what_16_bits_hold() {
-        let mut random = Random(6);
-        let (truth, genome, ways) = family(&mut random, 40_000, 2, 0);
+        let mut random = Random::new(6);
+        let (truth, genome, cursors) = family(&mut random, 40_000, 2, 0);
         let scores = Scores { max_extend: 60_000, ..scores(5) };
-        let (consensus, reaches) = extend(&genome, &ways, &scores, 0);
+        let (consensus, extents) = extend(&genome, &cursors, &scores, 0);
         assert!(consensus.len() >= 20_000 && consensus[..20_000] == truth[..20_000]);
-        assert!(reaches.iter().all(|reach| reach.score >= 20_000 - 10 && reach.score <= 40_010), "{reaches:?}");
+        assert!(extents.iter().all(|extent| extent.score >= 20_000 - 10 && extent.score <= 40_010), "{extents:?}");
     }
 
     #[test]
-    fn both_sets_of_instructions_give_the_same() {
-        let mut random = Random(7);
-        let (_, genome, ways) = family(&mut random, 100, 16, 20);
+    fn both_instruction_sets_return_the_same() {
+        let mut random = Random::new(7);
+        let (_, genome, cursors) = family(&mut random, 100, 16, 20);
         let scores = scores(9);
         let kernel = kernel_of(&scores);
-        let mut group = Group::new(&ways, &scores);
+        let mut group = Group::new(&cursors, &scores);
         for row in 0..80 {
             if row % BLOCK == 0 {
-                group.turn(&scores, &genome, row);
+                group.begin_block(&scores, &genome, row);
             }
             let at = row % BLOCK;
-            let portable = try_bases(kernel, &group.bases[at..], &group.row, &group.best);
-            assert_eq!(try_group(kernel, &group, at), portable);
-            take_row(kernel, &mut group, &Lanes::all(random.below(4) as i16), at);
+            let portable = score_bases(kernel, &group.bases[at..], &group.row, &group.best);
+            assert_eq!(score_group(kernel, &group, at), portable);
+            advance_group(kernel, &mut group, &Lanes::all(random.below(4) as i16), at);
         }
     }
 
     #[test]
     fn a_copy_follows_its_consensus_both_ways_and_no_other() {
-        let mut random = Random(8);
-        let (truth, genome, ways) = family(&mut random, 500, 20, 10);
+        let mut random = Random::new(8);
+        let (truth, genome, cursors) = family(&mut random, 500, 20, 10);
         let stranger: Vec<u8> = (0..500).map(|_| random.below(4) as u8).collect();
         let scores = scores(12);
-        let forward: Vec<Follower> = ways.iter().map(|&way| Follower { way, from: 0, down: false }).collect();
+        let forward: Vec<CopyCursor> =
+            cursors.iter().map(|&cursor| CopyCursor { cursor, from: 0, down: false }).collect();
         let own = follow(&genome, &truth, &forward, &scores, 20);
         let others = follow(&genome, &stranger, &forward, &scores, 20);
         let backward: Vec<u8> = truth.iter().rev().copied().collect();
-        let down: Vec<Follower> = ways.iter().map(|&way| Follower { way, from: 500, down: true }).collect();
+        let down: Vec<CopyCursor> =
+            cursors.iter().map(|&cursor| CopyCursor { cursor, from: 500, down: true }).collect();
         assert_eq!(follow(&genome, &backward, &down, &scores, 20), own);
-        assert!(own.iter().filter(|reach| reach.score > 100 && reach.consensus >= 240).count() >= 18, "{own:?}");
-        assert!(others.iter().all(|reach| reach.score < 30), "{others:?}");
+        assert!(own.iter().filter(|extent| extent.score > 100 && extent.consensus >= 240).count() >= 18, "{own:?}");
+        assert!(others.iter().all(|extent| extent.score < 30), "{others:?}");
     }
 }

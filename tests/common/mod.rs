@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// SplitMix64.
+/// SplitMix64. It is written again, and not that of the crate, so that the oracle shares no code with what it checks.
 pub struct Random(pub u64);
 
 impl Random {

@@ -17,9 +17,10 @@ use crate::annotate::{AnnotationSummary, annotate, annotate_with_tandem_repeats,
 use crate::builder::BuildOptions;
 use crate::bundle::{FileDigest, Manifest};
 use crate::cli::annotate::write_copies;
-use crate::cli::families::{SearchArguments, check_memory, find};
+use crate::cli::families::{SearchArguments, check_memory, summary, write_stockholm};
 use crate::cli::mask::{LetterArguments, mask};
 use crate::cli::{Settings, counted, grouped};
+use crate::families::find_families;
 use crate::formats::{AnnotationFormat, FamiliesSummary, FamilyFormat, families};
 use crate::fs::{Remove, Temporary, lock, remove_unfinished};
 use crate::index::OpenOptions;
@@ -386,15 +387,15 @@ impl Work<'_> {
     fn families(&mut self, index: &Index, of_index: &Value) -> Result<Searched> {
         let inputs = json!({ "version": VERSION, "index": of_index, "search": self.arguments.search });
         self.step(FAMILIES, inputs, &FAMILY_FILES, |work| {
-            let parameters = work.arguments.search.parameters();
-            let found = find(index, &parameters, &work.settings.budget, &work.settings.progress)?;
-            found.write_stockholm(index, work.folder.output(STOCKHOLM)?)?;
+            let options = work.arguments.search.options().into();
+            let found = find_families(index, &options, &work.settings.progress)?;
+            write_stockholm(&found, index, work.folder.output(STOCKHOLM)?)?;
             for (name, format) in [(LIBRARY, FamilyFormat::Fasta), (FAMILY_TABLE, FamilyFormat::Tsv)] {
-                work.write(name, &families(&found.table, format))?;
+                work.write(name, &families(&found.statistics, format))?;
             }
             let evidence =
-                found.table.iter().map(|family| (family.name.clone(), family.evidence.to_string())).collect();
-            Ok(Searched { summary: found.summary, evidence })
+                found.statistics.iter().map(|family| (family.name.clone(), family.evidence.to_string())).collect();
+            Ok(Searched { summary: summary(&found, index), evidence })
         })
     }
 

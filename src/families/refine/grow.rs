@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::families::bases::Bases;
 use crate::families::copies::{PlacedAlignment, covered_columns, first_base_from};
-use crate::families::extension::{Reach as Extent, Way as Cursor, extend};
+use crate::families::extension::{Cursor, Extent, extend};
 use crate::families::flanks::neither_flank_alike;
 use crate::families::refine::consensus::{MIN_COMMON_ENDS, correct, seams, supported, within_common_ends};
 use crate::families::refine::options::RefineOptions;

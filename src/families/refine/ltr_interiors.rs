@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::families::FamilyCopy;
 use crate::families::bases::{Bases, UNKNOWN};
 use crate::families::copies::PlacedAlignment;
+use crate::families::family::FamilyCopy;
 use crate::families::flanks::{flanks_differ, words};
 use crate::families::refine::assign::Assignment;
 use crate::families::refine::state::FamilyState;

@@ -28,7 +28,7 @@ mod refinement;
 mod split;
 mod state;
 
-use crate::families::Family;
+use crate::families::family::Family;
 use crate::memory::Budget;
 use crate::{Index, Progress, Result};
 pub use options::RefineOptions;

@@ -1,6 +1,6 @@
 //! What users set of refinement; its other thresholds are constants of the step that uses them.
 
-use crate::families::{Parameters, Scores};
+use crate::families::parameters::{DiscoverOptions, Scores};
 
 /// How families are refined.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub struct RefineOptions {
 
 impl Default for RefineOptions {
     fn default() -> Self {
-        let Parameters { scores, min_length, min_copies, .. } = Parameters::default();
+        let DiscoverOptions { scores, min_length, min_copies, .. } = DiscoverOptions::default();
         Self { scores, min_copies, min_length, max_rounds: 5, max_voters: 120 }
     }
 }

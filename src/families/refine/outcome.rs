@@ -1,7 +1,7 @@
 //! What refinement returns: families, and the drafts that are none with the reason.
 
 use crate::align::Alignment;
-use crate::families::FamilyCopy;
+use crate::families::family::FamilyCopy;
 use crate::families::refine::state::FamilyState;
 use crate::families::terminal_repeats::ElementPart;
 

@@ -3,9 +3,9 @@
 use rayon::prelude::*;
 
 use crate::align::{Alignment, Library, SearchOptions, search};
-use crate::families::Family;
 use crate::families::bases::Bases;
 use crate::families::copies::PlacedAlignment;
+use crate::families::family::Family;
 use crate::families::refine::assign::{Assignment, assign, contained, explained};
 use crate::families::refine::deduplicate::find_containers;
 use crate::families::refine::filter::{Verdict, duplication_of, filter_family};

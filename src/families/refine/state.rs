@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::align::Alignment;
-use crate::families::FamilyCopy;
+use crate::families::family::FamilyCopy;
 use crate::families::terminal_repeats::ElementPart;
 
 /// Most rounds in which families are split: parts of parts of a family are rare.

@@ -1,0 +1,27 @@
+//! What all steps of the search for families pass on: a consensus and copies of it.
+
+use std::ops::Range;
+
+use crate::kmer::Strand;
+
+/// A family of repeats: its consensus and the copies from which it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Family {
+    /// Base codes 0 to 3 ([`base_code`](crate::sequence::base_code)), one a byte.
+    pub consensus: Vec<u8>,
+    /// The copy around the point from which the family was grown.
+    pub seed: FamilyCopy,
+    /// Copies that align to the consensus, by position; a draft does not have all of them.
+    pub copies: Vec<FamilyCopy>,
+}
+
+/// A copy of a family in the genome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FamilyCopy {
+    /// Bases of the genome, all contigs end to end, 0-based, half-open; within one contig.
+    pub genome: Range<u64>,
+    /// The strand of the genome on which the consensus reads.
+    pub strand: Strand,
+    /// Bases of the consensus that the copy covers, 0-based, half-open.
+    pub consensus: Range<u32>,
+}

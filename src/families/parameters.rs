@@ -1,0 +1,278 @@
+//! Every threshold of discovery, extension and candidates in one place, with its unit and its origin: to tune the
+//! search, or to explain a result, no other file is needed.
+//!
+//! What users set is a field of an options struct. The rest are constants, by the step that uses them. "Tuned" means
+//! tuned on the simulated genomes of `docs/families.md`, which lists the alternatives.
+//!
+//! Scores are in units of a match (1 by default), bits are those of a chain of seeds: -log2 of how often chance makes
+//! it.
+
+/// Scores of the extension of a consensus over its copies, and when an extension ends.
+///
+/// The defaults were tuned: REPrise's band of 5, gap open of -5 and improvement of 3 lose old copies at long gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scores {
+    /// Score of two equal bases.
+    pub matching: i16,
+    /// Score of two different bases.
+    pub mismatch: i16,
+    /// Score of the first base of a gap.
+    pub gap_open: i16,
+    /// Score of each further base of a gap.
+    pub gap_extend: i16,
+    /// A copy that ends early counts with its best score less this penalty. Higher ends families at their first
+    /// truncated copies, lower grows them into the flanks.
+    pub cap_penalty: i16,
+    /// Diagonals to either side of the middle of the band, at most [`MAX_BAND`]. Wider follows
+    /// longer gaps and costs time in proportion.
+    pub band: usize,
+    /// Bases without a better total score after which an extension ends.
+    pub stop_after: usize,
+    /// Most bases of an extension in one direction.
+    pub max_extend: usize,
+    /// What each base of the consensus must add to the total score. Higher needs more copies that agree.
+    pub min_improvement: i32,
+}
+
+impl Default for Scores {
+    fn default() -> Self {
+        Self {
+            matching: 1,
+            mismatch: -1,
+            gap_open: -3,
+            gap_extend: -1,
+            cap_penalty: 30,
+            band: 16,
+            stop_after: 100,
+            max_extend: 10_000,
+            min_improvement: 1,
+        }
+    }
+}
+
+/// Options of discovery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiscoverOptions {
+    /// Scores of the extension.
+    pub scores: Scores,
+    /// Shortest consensus, in bases.
+    pub min_length: usize,
+    /// Fewest copies of a family.
+    pub min_copies: usize,
+    /// Most families.
+    pub max_families: usize,
+    /// Similar positions on one strand that are nearer than this count as one, in bases: units of a tandem repeat are
+    /// not copies of a family.
+    pub tandem_distance: u64,
+    /// Bases of the first sample of the genome in which families are searched; each further one is three times as
+    /// large. Copies are those of the whole genome. `None` for all of a genome up to 256 MiB at once, else 64 MiB.
+    pub sample: Option<u64>,
+}
+
+impl Default for DiscoverOptions {
+    fn default() -> Self {
+        Self {
+            scores: Scores::default(),
+            min_length: 50,
+            min_copies: 3,
+            max_families: usize::MAX,
+            tandem_distance: 500,
+            sample: None,
+        }
+    }
+}
+
+/// Options of the search for candidates.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CandidateOptions {
+    /// K-mers that differ from a seed in up to this many bases count as the seed; 0 to [`MAX_SEED_MISMATCHES`].
+    pub seed_mismatches: u32,
+    /// Spaced seeds (Ma, Tromp and Li 2002): k-mers that equal a seed in the bases for which a pattern is true count as
+    /// the seed too. A
+    /// pattern has k entries, at most [`MAX_WILDCARDS`] of them false.
+    pub patterns: Vec<Vec<bool>>,
+    /// Occurrences of a seed on one strand that are nearer than this count as one, in bases.
+    pub tandem_distance: u64,
+    /// Seeds that occur less often are skipped.
+    pub min_frequency: u64,
+    /// Fewest bases of either side of a pair.
+    pub min_length: u64,
+    /// Most bases that an alignment extends beyond the seed in either direction.
+    pub max_extend: usize,
+    /// Pairs with a higher E-value, for the genome against itself, are left out.
+    pub max_e_value: f64,
+}
+
+impl Default for CandidateOptions {
+    fn default() -> Self {
+        Self {
+            seed_mismatches: 0,
+            patterns: Vec::new(),
+            tandem_distance: 500,
+            min_frequency: 2,
+            min_length: 50,
+            max_extend: 10_000,
+            max_e_value: 1e-3,
+        }
+    }
+}
+
+/// Most bases in which a k-mer may differ from a seed: each mismatch costs about 3k times as many look-ups.
+pub(crate) const MAX_SEED_MISMATCHES: u32 = 2;
+/// Most bases of a spaced pattern that are not compared: each costs four times as many look-ups.
+pub const MAX_WILDCARDS: usize = 5;
+
+// ---- Simple repeats (`bases`) ----
+
+/// Longest unit of a simple repeat, in bases. Longer units are left to the distance rule for tandem repeats.
+pub(crate) const MAX_SIMPLE_PERIOD: usize = 12;
+/// Score of a simple repeat: matches with the base one period before, less [`SIMPLE_MISMATCH`] for each mismatch. A
+/// random sequence of 10 Mb has some of 12 matches, none of 20.
+pub(crate) const MIN_SIMPLE_SCORE: i32 = 20;
+/// Score of a mismatch within a simple repeat: three fourths of the bases must agree.
+pub(crate) const SIMPLE_MISMATCH: i32 = -3;
+
+// ---- Spaced seeds and chains (`discover::seed_table`) ----
+
+/// Spaced seeds, and the largest genome for each, in bases: the heavier the larger the genome, so that a base meets
+/// only a few seeds by chance. The first pattern is PatternHunter's (Ma, Tromp and Li 2002); the others are of its
+/// kind, of weight 12 and 14.
+pub(crate) const SEED_PATTERNS: [(u64, &str); 3] =
+    [(30_000_000, "111010010100110111"), (120_000_000, "111010110100110111"), (u64::MAX, "1110110100101100110111")];
+/// Most positions of a seed that a search looks at, evenly taken: bounds the time that frequent seeds cost.
+pub(crate) const MAX_SEED_POSITIONS: usize = 256;
+/// Most bases between two hits of a chain. Copies that differ by 25 % from their consensus share a seed of weight 11
+/// every 280 bases.
+pub(crate) const MAX_CHAIN_GAP: u32 = 300;
+/// Hits nearer than this, in bases, share most bases of their seed, and each base between them counts
+/// [`BITS_PER_SHARED_BASE`].
+pub(crate) const MIN_INDEPENDENT_GAP: u32 = 8;
+/// Bits of a base between two overlapping hits: less than the two of another equal base, since a hit makes the next one
+/// more likely.
+pub(crate) const BITS_PER_SHARED_BASE: f32 = 0.5;
+/// Seeds that a base meets by chance up to which thresholds in bits are not raised: in a genome of 10 Mb, on which they
+/// were tuned, a base meets about six. Above, they are raised by log2 of the ratio.
+pub(crate) const TUNED_CHANCE_SEEDS: f32 = 8.0;
+
+// ---- Profile (`discover::profile`) ----
+
+/// Bases of a bin of the profile.
+pub(crate) const BIN: u64 = 32;
+/// Bases of the profile that one thread computes at a time; a multiple of a bin.
+pub(crate) const TILE: u64 = 1 << 15;
+const _: () = assert!(TILE.is_multiple_of(BIN));
+/// Bits of a chain that counts in the profile. With 13 there are more points and as many families; tuned.
+pub(crate) const MIN_PROFILE_BITS: f32 = 16.0;
+
+// ---- Samples (`discover::samples`) ----
+
+/// Genomes of up to this many bases are searched at once, unless the user asks for samples.
+pub(crate) const MAX_WHOLE_GENOME: u64 = 256 << 20;
+/// Bases of the first sample of a larger genome.
+pub(crate) const FIRST_SAMPLE: u64 = 64 << 20;
+/// How much larger each sample is than the one before.
+pub(crate) const SAMPLE_GROWTH: u64 = 3;
+
+// ---- Points (`discover::points`, `discover::drafts`) ----
+
+/// Points whose families are grown together. Fixed, so that results do not depend on threads.
+pub(crate) const MAX_POINTS: usize = 16;
+/// Points in one batch, and the copies of their families, are at least this many bases from each other, so that two
+/// threads do not grow one family twice.
+pub(crate) const MIN_POINT_DISTANCE: u64 = 8000;
+/// Points that may be deferred while a batch is chosen: bounds the search for the last ones of a batch.
+pub(crate) const MAX_DEFERRED_POINTS: usize = 512;
+/// Bases to either side of a point in which its anchors are searched.
+pub(crate) const POINT_WINDOW: u64 = 256;
+/// Bins to either side of a point without enough anchors that are not tried: its window would be nearly the same, but
+/// for three bins at its edges.
+pub(crate) const BINS_WITHOUT_ANCHORS: u64 = POINT_WINDOW / BIN - 3;
+/// Bins to either side of a point from which a family was grown that are not tried.
+pub(crate) const BINS_OF_POINT: u64 = 2;
+/// Bins to either side of the anchors of a point without a family that are not tried.
+pub(crate) const BINS_OF_ANCHOR: u64 = 1;
+/// A family counts if at least one n-th of the bases of its copies is not used by an earlier family of its batch.
+pub(crate) const MIN_UNUSED_PART: u64 = 2;
+
+// ---- Anchors and core (`discover::anchors`, `discover::consensus`) ----
+
+/// Bits of a chain between the window of a point, or a core, and an anchor; tuned (with 11 more points, as many
+/// families).
+pub(crate) const MIN_ANCHOR_BITS: f32 = 13.0;
+/// Anchors on opposite strands that are nearer than this, in bases, are one: a palindrome.
+pub(crate) const MIN_STRAND_DISTANCE: u64 = 64;
+/// Most copies that a consensus is grown over, the best: six groups of the kernel. Bounds the time of a row.
+pub(crate) const MAX_GROWN_COPIES: usize = 96;
+/// Anchors over which a core is grown, the most similar to the point: few, so that no related family joins; tuned.
+pub(crate) const MAX_CORE_ANCHORS: usize = 12;
+/// Most bases that a core extends to either side of its point.
+pub(crate) const MAX_CORE_EXTENSION: usize = 400;
+/// Score with which an anchor follows a core to count as a copy; tuned.
+pub(crate) const MIN_CORE_SCORE: i32 = 15;
+
+// ---- Copies and growth (`discover::copies`, `discover::consensus`) ----
+
+/// Bits of a chain between a consensus and a copy.
+pub(crate) const MIN_COPY_BITS: f32 = 10.0;
+/// Score of a copy with its consensus; tuned.
+pub(crate) const MIN_COPY_SCORE: i32 = 30;
+/// Two alignments are of one copy if they share more than one n-th of the later one.
+pub(crate) const SAME_COPY_PART: u64 = 2;
+/// The divergence of the closest copies of a family: that within which one n-th of the aligned bases lies.
+pub(crate) const CLOSEST_PART: u64 = 4;
+/// A copy belongs to the family if its divergence is at most this many times that of the closest copies, plus
+/// [`DIVERGENCE_ALLOWANCE`]. Higher joins related families, lower splits one family in two; tuned.
+pub(crate) const DIVERGENCE_FACTOR: f32 = 1.6;
+/// Divergence, as a share of bases, that any copy may have: young families would lose copies that differ by a few
+/// bases.
+pub(crate) const DIVERGENCE_ALLOWANCE: f32 = 0.03;
+/// Times that a consensus is lengthened at most.
+pub(crate) const MAX_LENGTHENINGS: usize = 5;
+/// Bases that a consensus must grow for another try.
+pub(crate) const MIN_LENGTHENING: usize = 20;
+/// Fewest copies that reach an end for the consensus to grow there.
+pub(crate) const MIN_LENGTHENED_COPIES: usize = 2;
+/// One n-th of the copies that reach an end must continue: with two of them families grow into duplications around
+/// them; tuned.
+pub(crate) const CONTINUING_PART: i32 = 4;
+/// A consensus that is this many times as long as one extension may be is not lengthened.
+pub(crate) const MAX_EXTENSIONS: usize = 2;
+/// Bases of the consensus that a copy may leave at an end that it still reaches.
+pub(crate) const MAX_END_DISTANCE: u64 = 40;
+
+// ---- Extension (`extension`) ----
+
+/// Most diagonals to either side of the middle of a band: bounds the state of sixteen copies, which is in the L1 cache.
+pub const MAX_BAND: usize = 24;
+/// Rows without a better score after which a copy no longer counts as active. Longer than [`Scores::stop_after`], so
+/// that a copy may cross an insertion.
+pub(crate) const MAX_QUIET_ROWS: usize = 160;
+
+// ---- Candidates (`candidates`) ----
+
+/// Shannon's entropy of the bases of a k-mer below which it is of low complexity, in nats (RepeatScout; Price, Jones
+/// and Pevzner 2005).
+pub(crate) const MIN_ENTROPY: f64 = 0.7;
+/// Batches that may be in flight while another is made. Fixed, so that results do not depend on threads.
+pub(crate) const BATCHES_IN_FLIGHT: u64 = 8;
+/// Fewest and most occurrences of a full batch.
+pub(crate) const BATCH_OCCURRENCES: (u64, u64) = (16, 1024);
+/// Bases of the genome for each occurrence in flight, at least, so that their surroundings are a small part of the
+/// genome.
+pub(crate) const MIN_BASES_PER_OCCURRENCE: u64 = 2000;
+/// Seeds after which a batch is sent, full or not.
+pub(crate) const MAX_BATCH_SEEDS: u64 = 4096;
+/// Occurrences nearer than this, in bases, to one in flight are left out: an alignment will most likely cover them.
+pub(crate) const MIN_FLIGHT_DISTANCE: u64 = 64;
+/// Occurrences of a seed with which the others are compared, one after the other: bounds the pairs of a frequent seed.
+pub(crate) const MAX_CENTRES: usize = 8;
+/// Score below its best at which an alignment ends: it crosses about 15 bases that do not match.
+pub(crate) const PAIR_DROP: i32 = 100;
+/// Divergence of pairs for which the scores are best, as a share of bases.
+pub(crate) const PAIR_DIVERGENCE: f64 = 0.15;
+/// Bases of the first step of an extension, and how much longer each further one is: most pairs end within the first.
+pub(crate) const FIRST_STEP: usize = 512;
+/// See [`FIRST_STEP`].
+pub(crate) const STEP_GROWTH: usize = 4;
+/// Tenths of both sides of a pair that earlier pairs must cover for it to be left out.
+pub(crate) const KNOWN_TENTHS: u64 = 9;

@@ -1,0 +1,79 @@
+//! The search for families as a whole, so that every command, and every program that embeds the library, runs the same
+//! steps with the same options: discovery, refinement, statistics.
+
+use crate::families::discover::discover;
+use crate::families::parameters::DiscoverOptions;
+use crate::families::refine::{LeftOut, RefineOptions, RefinedFamily, refine};
+use crate::families::statistics::{FamilyStatistics, statistics};
+use crate::{Index, Progress, Result};
+
+/// Options of the search for families.
+#[derive(Debug, Clone, Default)]
+pub struct FamilyOptions {
+    /// Options of discovery.
+    pub discover: DiscoverOptions,
+    /// Options of refinement.
+    pub refine: RefineOptions,
+}
+
+impl From<DiscoverOptions> for FamilyOptions {
+    /// Options with which refinement has the scores and the limits of discovery.
+    fn from(discover: DiscoverOptions) -> Self {
+        let DiscoverOptions { scores, min_copies, min_length, .. } = discover;
+        let refine = RefineOptions { scores, min_copies, min_length, ..RefineOptions::default() };
+        Self { discover, refine }
+    }
+}
+
+/// The families of a genome, and what was left out.
+#[derive(Debug)]
+pub struct FoundFamilies {
+    /// Families with all their copies, those with the most bases in the genome first.
+    pub families: Vec<RefinedFamily>,
+    /// A description of each family, in the same order.
+    pub statistics: Vec<FamilyStatistics>,
+    /// Drafts that discovery found.
+    pub drafts: u64,
+    /// Sequences with too few copies, or with copies in one locus only, of which discovery made no draft.
+    pub drafts_left_out: u64,
+    /// Rounds of refinement.
+    pub rounds: u64,
+    /// Drafts that are no family of their own, by reason.
+    pub left_out: LeftOut,
+}
+
+impl FoundFamilies {
+    /// Copies of all families.
+    pub fn copies(&self) -> u64 {
+        self.statistics.iter().map(|family| family.copies).sum()
+    }
+
+    /// Bases of the genome in copies of all families.
+    pub fn bases(&self) -> u64 {
+        self.statistics.iter().map(|family| family.bases).sum()
+    }
+}
+
+/// Finds the families of a genome on the current rayon pool: [`discover`], then
+/// [`refine`](crate::families::refine()), then [`statistics`](crate::families::statistics()).
+///
+/// Memory is charged to the budget of the index. The result does not depend on threads or memory.
+///
+/// # Errors
+/// [`Error::Memory`](crate::Error::Memory) if the budget does not suffice, before any work if it is less than
+/// [`families_memory`](crate::families::families_memory); [`Error::Usage`](crate::Error::Usage) for a genome of more
+/// than 2^32 - 1 bases; [`Error::Damaged`](crate::Error::Damaged) and [`Error::Io`](crate::Error::Io) from the index.
+pub fn find_families(index: &Index, options: &FamilyOptions, progress: &dyn Progress) -> Result<FoundFamilies> {
+    let found = discover(index, &options.discover, progress)?;
+    let drafts = found.families.len() as u64;
+    let refined = refine(index, found.families, &options.refine, index.budget(), progress)?;
+    let statistics = statistics(index, &refined.families)?;
+    Ok(FoundFamilies {
+        families: refined.families,
+        statistics,
+        drafts,
+        drafts_left_out: found.left_out,
+        rounds: refined.rounds as u64,
+        left_out: refined.left_out,
+    })
+}
