@@ -34,6 +34,7 @@ use crate::bundle::{
 use crate::dictionary::sorted::page::{Filters, PageEncoder, PageShape};
 use crate::dictionary::superkmers::page::{Fields, SuperKmerShape};
 use crate::dictionary::{Layout, LayoutKind, Shape, SuperKmerLayout};
+use crate::error::{Parameter, ParameterError};
 use crate::format::bits::BitWriter;
 use crate::format::catalog::{
     CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, CatalogTables, CatalogWriter, DIGESTS_PER_RECORD, FREQUENCIES_PER_RECORD,
@@ -166,7 +167,7 @@ pub fn default_target(source: &Source) -> Option<PathBuf> {
 /// The bytes of the bundle depend on the input and the options only, not on threads, memory or passes.
 ///
 /// # Errors
-/// [`Error::Input`] for input that cannot be used, [`Error::Usage`] for options out of range, [`Error::Exists`],
+/// [`Error::Input`] for input that cannot be used, [`Error::Parameter`] for options out of range, [`Error::Exists`],
 /// [`Error::Building`] where another process builds it, [`Error::Memory`] when the budget is too small, [`Error::Io`].
 /// Whatever fails, nothing at `target` is touched.
 pub fn build_index(
@@ -262,21 +263,19 @@ fn check_options(options: &BuildOptions) -> Result<()> {
     if let Some(k) = options.k {
         KmerCodec::new(k)?;
     }
-    let zero = |name: &str| Err(Error::Usage(format!("{name} is 0; it must be 1 or more")));
-    if options.min_frequency == 0 {
-        return zero("--min-frequency");
-    }
-    if options.min_frequency > MAX_MIN_FREQUENCY {
-        let problem = format!("--min-frequency is {}; it must be 1 to {MAX_MIN_FREQUENCY}", options.min_frequency);
-        return Err(Error::Usage(problem));
+    let min = options.min_frequency;
+    let wrong = |problem| Err(Error::Parameter(problem));
+    let out_of_range = |parameter, value, max| wrong(ParameterError::OutOfRange { parameter, value, min: 1, max });
+    if !(1..=MAX_MIN_FREQUENCY).contains(&min) {
+        return out_of_range(Parameter::MinFrequency, min, Some(MAX_MIN_FREQUENCY));
     }
     if options.max_positions == Some(0) {
-        return zero("--max-positions");
+        return out_of_range(Parameter::MaxPositions, 0, None);
     }
-    if options.max_frequency.is_some_and(|max| max < options.min_frequency) {
-        return Err(Error::Usage("--max-frequency is below --min-frequency, so nothing would be stored".to_owned()));
+    match options.max_frequency {
+        Some(max) if max < min => wrong(ParameterError::NoFrequencies { min, max }),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Pieces of sequence that are read ahead of the one that is packed.
@@ -438,18 +437,15 @@ impl Prepared {
                     Event::Begin(number, head) => {
                         let source = &sources[number];
                         if let Some(&(other, line)) = seen.get(&head.name) {
-                            let other: &Source = &sources[other];
-                            let remedy = if other.path() == source.path() || options.prefix_names {
-                                ""
-                            } else {
-                                ", or --prefix-names puts those of their files before them"
-                            };
-                            let problem = format!(
-                                "contig name {:?} was used before, in {} at line {line}; names must differ{remedy}",
-                                head.name,
-                                other.path().display()
-                            );
-                            return Err(Error::input(source.path(), Some(head.line), problem));
+                            let first: &Source = &sources[other];
+                            return Err(Error::DuplicateContig {
+                                path: source.path().to_owned(),
+                                line: head.line,
+                                name: head.name,
+                                first_path: first.path().to_owned(),
+                                first_line: line,
+                                prefixes_differ: first.path() != source.path() && !options.prefix_names,
+                            });
                         }
                         let texts = (3 * head.name.capacity() + head.description.capacity()) as u64;
                         fits = reserved.grow(READ_CONTIG + texts, "the table of contigs").is_ok();
@@ -505,10 +501,8 @@ impl Prepared {
         let longest_contig = contigs.iter().map(|c| c.length).max().unwrap_or(0);
         let k = match options.k {
             Some(k) if u64::from(k) > longest_contig => {
-                return Err(Error::Usage(format!(
-                    "k is {k} and the longest contig of {} has {longest_contig} bases; give a smaller -k",
-                    first.display()
-                )));
+                let genome = first.to_owned();
+                return Err(Error::Parameter(ParameterError::LongerThanContigs { k, genome, longest_contig }));
             }
             Some(k) => k,
             None => default_k(bases).min(longest_contig.min(32) as u32),
@@ -563,13 +557,8 @@ impl Prepared {
         let length = SuperKmerLayout::minimizer_bases(k, self.summary.bases);
         match (options.layout, length) {
             (Some(LayoutKind::SortedDictionary), _) => Ok(None),
-            (Some(LayoutKind::SuperKmers), _) if !all => Err(Error::Usage(
-                "super-k-mers keep all k-mers: give --min-frequency 1 and no other limit, or another --layout"
-                    .to_owned(),
-            )),
-            (Some(LayoutKind::SuperKmers), None) => {
-                Err(Error::Usage(format!("k is {k}, too short for super-k-mers in this genome; give another --layout")))
-            }
+            (Some(LayoutKind::SuperKmers), _) if !all => Err(Error::Parameter(ParameterError::LimitedSuperKmers)),
+            (Some(LayoutKind::SuperKmers), None) => Err(Error::Parameter(ParameterError::TooShortForSuperKmers { k })),
             (_, Some(m)) if all => Ok(Minimizers::new(k, m).ok()),
             _ => Ok(None),
         }
@@ -756,14 +745,8 @@ impl<'a> Planned<'a> {
     ) -> Result<(Self, Option<Kept>)> {
         let pieces = Pieces::of(genome, &prepared.contigs, prepared.codec, budget)?;
         if pieces.kmers() == 0 {
-            return Err(Error::input(
-                prepared.summary.sources.first().map_or("-", |file| &file.name),
-                None,
-                format!(
-                    "no stretch of {} bases is free of other letters than ACGT; give a smaller -k",
-                    prepared.codec.k()
-                ),
-            ));
+            let path = prepared.summary.sources.first().map_or("-", |file| &file.name).into();
+            return Err(Error::NoKmers { path, k: prepared.codec.k() });
         }
         let lists = ListCode::new(prepared.summary.bases);
         let threads = rayon::current_num_threads();
@@ -1100,7 +1083,7 @@ impl<'a> Planned<'a> {
             }
             if pages.len() as u64 != self.shape.pages() {
                 // A worker panicked: that panic goes on once this thread is joined.
-                return Err(stopped());
+                return Err(Error::Stopped);
             }
             syncer.end();
             let spectrum = handover.spectrum.lock().rows();
@@ -1108,7 +1091,7 @@ impl<'a> Planned<'a> {
             totals.repeated_kmers = spectrum.iter().filter(|row| row.0 > 1).map(|row| row.1).sum();
             let stored: Vec<_> = spectrum.iter().copied().filter(|row| prepared.filters.keeps(row.0)).collect();
             let dictionary = Dictionary { pages: &pages, repeats, frequencies: &self.frequencies(prepared, &path) };
-            let memory = freed.recv().map_err(|_| stopped())?;
+            let memory = freed.recv().map_err(|_| Error::Stopped)?;
             totals.seeds = frequency_order::write(tables, &dictionary, &stored, memory, budget)?;
             drop((dictionary, held));
             use crate::format::catalog::Record as Kind;
@@ -1121,7 +1104,7 @@ impl<'a> Planned<'a> {
             tables.put_runs(Kind::Contigs, &prepared.contigs, CONTIGS_PER_RECORD)?;
             tables.put_runs(Kind::PageIndex, &pages, PAGES_PER_RECORD)?;
             tables.put_runs(Kind::Spectrum, &spectrum, FREQUENCIES_PER_RECORD)?;
-            let digests = digested.recv().map_err(|_| stopped())?;
+            let digests = digested.recv().map_err(|_| Error::Stopped)?;
             tables.put_runs(Kind::Digests, &digests, DIGESTS_PER_RECORD)
         })?;
         syncer.finish()?;
@@ -1139,11 +1122,6 @@ impl<'a> Planned<'a> {
             Ok(())
         })
     }
-}
-
-/// What the writer says when its build has failed; the error of that is the one that is told.
-fn stopped() -> Error {
-    Error::Usage("the build was stopped before its last page".to_owned())
 }
 
 /// Between the threads that make pages and the one that writes them.

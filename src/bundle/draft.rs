@@ -30,6 +30,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::bundle::checkpoint::{CHECKPOINT, Checkpoint, Digested, NEXT_CHECKPOINT, SPOOL};
 use crate::bundle::{FileDigest, Manifest, is_manifest};
+use crate::error::{NotOursKind, OccupiedBy};
 use crate::format::{CATALOG, Identity, MANIFEST, POSITIONS, SEQUENCE};
 use crate::fs::{Asked, Folder, Lock, Naming, Remove, Temporary, lock, user};
 use crate::genome::TEMPORARY_SUFFIXES;
@@ -119,9 +120,8 @@ impl Target {
     fn check(&self, force: bool) -> Result<bool> {
         let path = self.path();
         let failed = |e| Error::io("look at", &path, e);
-        let refused = |problem: String| Err(Error::NotOurs { path: path.clone(), problem });
-        let no_index =
-            || refused("is not a reprise index, and --force replaces nothing else; give another -o".to_owned());
+        let refused = |kind| Err(Error::NotOurs { path: path.clone(), kind });
+        let no_index = || refused(NotOursKind::NotAnIndex);
         let Some(there) = self.parent.look(&self.name).map_err(failed)? else { return Ok(false) };
         if !there.is_folder() {
             return no_index();
@@ -142,11 +142,9 @@ impl Target {
             }
         }
         if !others.is_empty() {
-            let more = others.len().saturating_sub(MAX_NAMED);
+            let further = others.len().saturating_sub(MAX_NAMED);
             others.truncate(MAX_NAMED);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let others = others.join(", ");
-            return refused(format!("holds {others}{more}, which no index has; move it away or give another -o"));
+            return refused(NotOursKind::OtherFiles { names: others, further });
         }
         self.check_rename(&folder)?;
         Ok(true)
@@ -161,13 +159,10 @@ impl Target {
         }
         let (index, parent) = (folder.entry().map_err(failed)?, self.parent.entry().map_err(failed)?);
         if index.identity.0 != parent.identity.0 {
-            let problem = "is where a disk is mounted, which cannot be renamed; give another -o".to_owned();
-            return Err(Error::NotOurs { path, problem });
+            return Err(Error::NotOurs { path, kind: NotOursKind::MountPoint });
         }
         if parent.keeps_from_removal(&index) {
-            let problem =
-                format!("belongs to {}, and its folder lets only owners remove what is in it", user(index.owner));
-            return Err(Error::NotOurs { path, problem });
+            return Err(Error::NotOurs { path, kind: NotOursKind::OfAnotherUser { owner: user(index.owner) } });
         }
         Ok(())
     }
@@ -212,8 +207,7 @@ fn clear(staging: &Folder) -> Result<bool> {
 }
 
 fn unknown(path: PathBuf) -> Error {
-    let problem = "is nothing that a build makes; move it away".to_owned();
-    Error::Occupied { path, problem }
+    Error::Occupied { path, by: OccupiedBy::OtherFile }
 }
 
 /// Removes the files of a bundle that `goes` names; and the folder itself, where nothing stays in it.
@@ -316,16 +310,13 @@ impl Staging {
             Err(e) => return Err(Error::io("create", path, e).into()),
         };
         let failed = |e| Refused::Failed(Error::io("open", &path, e));
-        let occupied = |problem: String| Refused::Failed(Error::Occupied { path: path.clone(), problem });
+        let occupied = |by| Refused::Failed(Error::Occupied { path: path.clone(), by });
         let folder = match parent.open_folder(name) {
             Ok(folder) => folder,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(Refused::Gone),
             Err(e) => {
                 return Err(match parent.look(name).map_err(failed)? {
-                    Some(entry) if !entry.is_folder() => occupied(format!(
-                        "is {} and not the folder of a build; remove it or give another -o",
-                        entry.noun()
-                    )),
+                    Some(entry) if !entry.is_folder() => occupied(OccupiedBy::NotAFolder { noun: entry.noun() }),
                     _ => failed(e),
                 });
             }
@@ -333,12 +324,11 @@ impl Staging {
         let entry = folder.entry().map_err(failed)?;
         let own = folder.is_own().map_err(failed)?;
         if !own && folder.look(LOCK).map_err(failed)?.is_none() {
-            let owner = user(entry.owner);
-            return Err(occupied(format!("belongs to {owner}; ask them to remove it, or give another -o")));
+            return Err(occupied(OccupiedBy::ForeignFolder { owner: user(entry.owner) }));
         }
         let asked = match lock::ask(&folder, LOCK, |owner| own && owner == entry.owner) {
             Ok(Asked::Held(_)) if !made && entry.others_may_write() => {
-                return Err(occupied("may be written to by others, and so is not cleared; remove it".to_owned()));
+                return Err(occupied(OccupiedBy::WritableByOthers));
             }
             Ok(Asked::Held(lock)) => {
                 let staging = Self { target: Arc::clone(target), name: name.to_owned(), folder };

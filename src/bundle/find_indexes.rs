@@ -40,7 +40,7 @@ impl State {
 }
 
 /// An index that was found.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct FoundIndex {
     /// Its folder, below the one that was searched.
     pub path: PathBuf,
@@ -53,7 +53,7 @@ pub struct FoundIndex {
     /// Bytes of all files in its folder.
     pub bytes: u64,
     /// What is wrong with it.
-    pub problem: Option<String>,
+    pub problem: Option<Error>,
 }
 
 /// Finds every index in and below `folder`, in the order of their paths. Folders of indexes are not searched further. A
@@ -154,7 +154,7 @@ fn examine(folder: &Path, draft: bool, has_manifest: bool) -> Result<FoundIndex>
             }
             _ => State::Damaged,
         };
-        problem = Some(e.to_string());
+        problem = Some(e);
     }
     let format = manifest.as_ref().map(|manifest| manifest.format_version).or(format);
     Ok(FoundIndex { path: folder.to_owned(), state, manifest, format, bytes: bytes_below(folder), problem })

@@ -4,6 +4,7 @@ use std::fs::{self, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use crate::error::OccupiedBy;
 use crate::fs::{Folder, user};
 use crate::units::utc;
 use crate::{Error, LockHolder, Result};
@@ -41,7 +42,7 @@ pub(crate) enum Asked {
 pub(crate) fn ask(folder: &Folder, name: &str, own: impl Fn(u32) -> bool) -> Result<Asked> {
     let path = folder.join(name);
     let failed = |e| Error::io("lock", &path, e);
-    let occupied = |problem: String| Err(Error::Occupied { path: path.clone(), problem });
+    let occupied = |by| Err(Error::Occupied { path: path.clone(), by });
     let Some(there) = folder.look(name).map_err(failed)? else {
         return match folder.create_file(name) {
             Ok(file) => hold(folder, name, file),
@@ -51,18 +52,15 @@ pub(crate) fn ask(folder: &Folder, name: &str, own: impl Fn(u32) -> bool) -> Res
         };
     };
     if !there.is_file() || there.links > 1 {
-        let what = if there.is_file() { "a file with several names" } else { there.noun() };
-        return occupied(format!("is {what} and not the lock of a run of reprise; remove it"));
+        let noun = if there.is_file() { "a file with several names" } else { there.noun() };
+        return occupied(OccupiedBy::NotALock { noun });
     }
     let mine = own(there.owner);
     let mut file = match folder.open_file(name, mine) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Asked::Gone),
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied && !mine => {
-            let owner = user(there.owner);
-            return occupied(format!(
-                "belongs to {owner}; wait for that run to end, ask them to remove it, or give another -o"
-            ));
+            return occupied(OccupiedBy::ForeignLock { owner: user(there.owner) });
         }
         Err(e) => return Err(Error::io("open", &path, e)),
     };
@@ -76,10 +74,7 @@ pub(crate) fn ask(folder: &Folder, name: &str, own: impl Fn(u32) -> bool) -> Res
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => Ok(Asked::Busy(holder(&mut file))),
         Err(TryLockError::Error(e)) if !is_unsupported(&e) => Err(failed(e)),
-        _ => {
-            let owner = user(there.owner);
-            occupied(format!("was left by a run of {owner} that has ended; ask them to remove it, or give another -o"))
-        }
+        _ => occupied(OccupiedBy::LeftLock { owner: user(there.owner) }),
     }
 }
 
@@ -101,8 +96,7 @@ fn hold(folder: &Folder, name: &str, mut file: crate::fs::File) -> Result<Asked>
     let record = read_record(&mut file).map_err(failed)?;
     let before = serde_json::from_slice(&record).ok();
     if before.is_none() && !is_blank(&record) {
-        let problem = "holds something else than the lock of a run of reprise; move it away".to_owned();
-        return Err(Error::Occupied { path, problem });
+        return Err(Error::Occupied { path, by: OccupiedBy::OtherContent });
     }
     let say = |file: &mut crate::fs::File| {
         file.set_len(0)?;

@@ -1,9 +1,9 @@
 //! The system calls that write: all that a build or an output leaves on the disk goes through here.
 //!
 //! So there is one place where a call that a signal interrupted is made again, and where tests can make each call fail
-//! (`faults`, in builds with debug assertions only).
+//! (`faults`, in builds of the program with debug assertions only).
 
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "cli"))]
 mod faults;
 mod folder;
 pub(crate) mod lock;
@@ -23,7 +23,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a call does, for those who make it fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(debug_assertions), allow(dead_code))]
+#[cfg_attr(not(all(debug_assertions, feature = "cli")), allow(dead_code))]
 enum Call {
     Create,
     Write,
@@ -43,18 +43,18 @@ pub(crate) use publish::{Naming, publish};
 pub(crate) use stdout::{close_stdout, print, stdout};
 pub(crate) use temporary::{Remove, Temporary, TemporaryFolder};
 
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "cli"))]
 pub(crate) use faults::large_pass;
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "cli"))]
 use faults::{before, shortened};
 
-#[cfg(not(debug_assertions))]
+#[cfg(not(all(debug_assertions, feature = "cli")))]
 #[inline(always)]
 fn before(_: Call) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(not(debug_assertions))]
+#[cfg(not(all(debug_assertions, feature = "cli")))]
 #[inline(always)]
 fn shortened(_: Call, bytes: usize) -> io::Result<usize> {
     Ok(bytes)

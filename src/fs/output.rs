@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::error::NotOursKind;
 use crate::fs::{Folder, Naming, Remove, Temporary};
 use crate::{Error, Result};
 
@@ -63,9 +64,7 @@ impl Output {
             && folder.entry().map_err(failed)?.keeps_from_removal(&there)
         {
             let owner = crate::fs::user(there.owner);
-            let problem =
-                format!("belongs to {owner}, and its folder lets only owners remove what is in it; give another -o");
-            return Err(Error::NotOurs { path, problem });
+            return Err(Error::NotOurs { path, kind: NotOursKind::OfAnotherUser { owner } });
         }
         let writing = writing_name(name);
         let (temporary, file) = Temporary::begin(|| {
@@ -98,8 +97,10 @@ impl Output {
     pub fn finish_all(outputs: Vec<Self>) -> Result<()> {
         let mut files = Vec::new();
         for Self { mut writer, file } in outputs {
-            let place = file.as_ref().map_or(PathBuf::from("the output"), Unnamed::path);
-            writer.flush().map_err(|e| Error::io("write", place, e))?;
+            writer.flush().map_err(|e| match &file {
+                Some(file) => Error::io("write", file.path(), e),
+                None => Error::Output(e),
+            })?;
             files.extend(file);
         }
         let asides: Vec<OsString> = files.iter().map(|file| writing_name(&file.name)).collect();
@@ -108,8 +109,7 @@ impl Output {
             let failed = |e| Error::io("look at", file.path(), e);
             let there = file.folder.look(&file.name).map_err(failed)?;
             if let Some(there) = there.as_ref().filter(|there| !there.is_file()) {
-                let problem = format!("has become {}; give another name to write to", there.noun());
-                return Err(Error::NotOurs { path: file.path(), problem });
+                return Err(Error::NotOurs { path: file.path(), kind: NotOursKind::Became { noun: there.noun() } });
             }
             let replaced = there.filter(|_| file.force);
             if let Some(replaced) = &replaced {

@@ -438,7 +438,7 @@ fn write_answers(
     texts: &SpareBuffers,
     out: &mut (dyn Write + Send),
 ) -> Result<()> {
-    let io_error = |e| Error::io("write", "the output", e);
+    let io_error = Error::Output;
     let mut text = Vec::new();
     if detail == Detail::Summary {
         rows.statistics_header(&mut text);

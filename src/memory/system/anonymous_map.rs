@@ -1,7 +1,6 @@
 use memmap2::{MmapMut, MmapOptions};
 
 use crate::memory::system::numa;
-use crate::units::human_bytes;
 use crate::{Error, Result};
 
 /// Zeroed memory that belongs to no file, in huge pages where the system has them, spread over all NUMA nodes.
@@ -11,10 +10,10 @@ impl Anonymous {
     /// At least `bytes` bytes.
     ///
     /// # Errors
-    /// [`Error::Io`] when the system has no such memory, or a limit of the process (`ulimit -v`) allows none.
+    /// [`Error::Map`] if the system has no such memory, or a limit of the process (`ulimit -v`) allows none.
     pub(crate) fn new(bytes: u64) -> Result<Self> {
         let map = MmapOptions::new().len(bytes.max(8) as usize).map_anon();
-        let mut map = map.map_err(|e| Error::io("get", format!("{} of memory", human_bytes(bytes)), e))?;
+        let mut map = map.map_err(|e| Error::Map { bytes, source: e })?;
         numa::interleave(&mut map);
         // Where the system has none, small pages do as well, slower.
         #[cfg(target_os = "linux")]
