@@ -1,6 +1,6 @@
-//! Every error of the library, as data: a caller can match on what went wrong, and `Display` makes one sentence that names
-//! the file and the place in it. What a caller can do about it depends on the caller's interface, so the messages name no
-//! flags; the command line adds those.
+//! Every error of the library, as data: a caller can match on what went wrong, and `Display` makes one sentence that
+//! names the file and the place in it. What a caller can do about it depends on the caller's interface, so the messages
+//! name no flags; the command line adds those.
 
 use std::fmt;
 use std::io;
@@ -196,7 +196,10 @@ pub enum Error {
     },
 
     /// The index was written by a newer program.
-    #[error("{} has index format {found}, and this program reads formats 1 to {supported}; use a newer reprise", path.display())]
+    #[error(
+        "{} has index format {found}, and this program reads formats 1 to {supported}; use a newer reprise",
+        path.display()
+    )]
     Version {
         /// The file.
         path: PathBuf,

@@ -10,7 +10,8 @@ static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 /// Whether standard output was closed when the program was started.
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Runs before the run time of Rust, which replaces a closed standard stream by /dev/null: output would be lost silently.
+/// Runs before the run time of Rust, which replaces a closed standard stream by /dev/null: output would be lost
+/// silently.
 #[ctor::ctor(unsafe)]
 fn check_standard_output() {
     CLOSED.store(rustix::io::fcntl_getfd(rustix::stdio::stdout()).is_err(), Ordering::Relaxed);

@@ -189,7 +189,7 @@ pub fn build_index(
         if !prepared.is_of(&manifest, options) {
             return Err(Error::Exists(target.to_owned()));
         }
-        progress.notice(&Notice::IsThere(target.to_owned()));
+        progress.notice(&Notice::UpToDate(target.to_owned()));
         return Ok(BuildReport { manifest, passes: 0 });
     }
     let genome = TwoBit::open(&draft.path(SEQUENCE))?;

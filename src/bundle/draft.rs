@@ -442,7 +442,7 @@ impl Draft {
         };
         let folder = &staging.folder;
         if staging.mend()? {
-            progress.notice(&Notice::PutBack(target.path()));
+            progress.notice(&Notice::Restored(target.path()));
         }
         is_there()?;
         let left = if claim.resume { Checkpoint::read(folder) } else { Err(String::new()) };
@@ -459,7 +459,7 @@ impl Draft {
                     progress.notice(&Notice::NotResumed { target, problem });
                 } else if was_there {
                     let builder = lock.as_ref().and_then(|lock| lock.before.clone());
-                    progress.notice(&Notice::Swept { target, builder });
+                    progress.notice(&Notice::CleanedUp { target, builder });
                 }
                 None
             }
@@ -505,15 +505,15 @@ impl Draft {
         let Some(checkpoint) = &self.left else { return Ok(None) };
         let (folder, bundle) = (&self.staging.folder, self.bundle()?);
         let problem = if checkpoint.identity != identity || checkpoint.pages >= pages {
-            "what is left of the one before is of another genome or has other parameters"
+            "the interrupted build is of another genome or has other parameters"
         } else {
             let positions = Digested::reopen(&bundle, POSITIONS, &checkpoint.positions)?;
             let spool = Digested::reopen(folder, SPOOL, &checkpoint.spool)?;
             if let (Some(positions), Some(spool)) = (positions, spool) {
-                progress.notice(&Notice::Resumed { target: self.target(), pages: checkpoint.pages, of: pages });
+                progress.notice(&Notice::Resumed { target: self.target(), pages: checkpoint.pages, total: pages });
                 return Ok(Some(Kept { checkpoint: checkpoint.clone(), positions, spool }));
             }
-            "what is left of the one before is damaged"
+            "the files of the interrupted build are damaged"
         };
         // The checkpoint first: without it the others are nothing.
         for (folder, name) in [(folder, CHECKPOINT), (folder, SPOOL), (&bundle, POSITIONS)] {
@@ -565,7 +565,7 @@ impl Draft {
         })?;
         if let Err(e) = swept {
             let folder = self.staging.folder.path().to_owned();
-            progress.notice(&Notice::LeftOver { folder, problem: e.to_string() });
+            progress.notice(&Notice::NotCleanedUp { folder, problem: e.to_string() });
         }
         Ok(())
     }

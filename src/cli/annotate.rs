@@ -25,8 +25,8 @@ pub(crate) struct Arguments {
     /// Consensus sequences of repeats, FASTA, plain or compressed; in names such as name#class/family the class is used
     #[arg(long, value_name = "FILE")]
     library: PathBuf,
-    /// Output formats: files PREFIX.FORMAT with -o PREFIX, else a single format on standard output [default: gff3,bed,out
-    /// with -o PREFIX, else tsv]
+    /// Output formats: files PREFIX.FORMAT with -o PREFIX, else a single format on standard output [default:
+    /// gff3,bed,out with -o PREFIX, else tsv]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FORMAT,...")]
     formats: Vec<CopyFormat>,
     /// Report alignments with an E-value of at most this, for the whole search

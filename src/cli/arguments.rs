@@ -13,7 +13,8 @@ use crate::units::parse_size;
 
 /// The whole command line; its description is that of the package.
 #[derive(Debug, Parser)]
-#[command(name = "reprise", version, about, max_term_width = 100, arg_required_else_help = true, after_help = EXIT_CODES)]
+#[command(name = "reprise", version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -93,8 +94,8 @@ pub(super) struct Common {
     /// Write the memory use over time to FILE (TSV: seconds, then bytes)
     #[arg(long, global = true, value_name = "FILE", help_heading = RESOURCES)]
     pub(super) monitor_memory: Option<PathBuf>,
-    /// Write results to PATH; `-` is standard output, and symbolic links are followed [default: standard output, or a name
-    /// derived from the input]
+    /// Write results to PATH; `-` is standard output, and symbolic links are followed [default: standard output, or a
+    /// name derived from the input]
     #[arg(short, long, global = true, value_name = "PATH", help_heading = OUTPUT)]
     pub(super) output: Option<PathBuf>,
     /// Replace an existing output: a file, or an index whose folder contains no other files

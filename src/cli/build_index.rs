@@ -30,23 +30,24 @@ pub(crate) struct Arguments {
     /// Store at most N positions of a k-mer, evenly sampled; frequencies stay exact
     #[arg(long, value_name = "N")]
     max_positions: Option<u64>,
-    /// Prefix each contig name with the name of its file (chr1 of hap1.fa becomes hap1_chr1), so that haplotypes with the
-    /// same contig names can be one genome
+    /// Prefix each contig name with the name of its file (chr1 of hap1.fa becomes hap1_chr1), so that haplotypes with
+    /// the same contig names can be one genome
     #[arg(long)]
     prefix_names: bool,
     /// Layout of the dictionary: single k-mers, or super-k-mers (runs of k-mers with one minimizer), which require
     /// --min-frequency 1 and are the default with it if k is large enough
     #[arg(long, value_name = "LAYOUT", value_enum, default_value_t = Layout::Auto)]
     layout: Layout,
-    /// If another process is building this index, wait for it instead of failing; its index is used if genome and parameters
-    /// are the same
+    /// If another process is building this index, wait for it instead of failing; its index is used if genome and
+    /// parameters are the same
     #[arg(long)]
     wait: bool,
-    /// Continue an interrupted build after its last finished pass; if this build is interrupted too, keep its finished passes
+    /// Continue an interrupted build after its last finished pass; if this build is interrupted too, keep its finished
+    /// passes
     #[arg(long)]
     resume: bool,
-    /// Print the plan (passes, memory, disk, expected k-mers) and build nothing; meanwhile the packed genome, a quarter of a
-    /// byte per base, is in the temporary folder (TMPDIR)
+    /// Print the plan (passes, memory, disk, expected k-mers) and build nothing; meanwhile the packed genome, a quarter
+    /// of a byte per base, is in the temporary folder (TMPDIR)
     #[arg(long)]
     dry_run: bool,
 }

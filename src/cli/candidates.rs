@@ -18,8 +18,8 @@ pub(crate) struct Arguments {
     /// Count positions of k-mers that differ from a seed in up to N bases as occurrences of the seed
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=2))]
     seed_mismatches: u32,
-    /// Spaced seed of k letters, 1 compared and 0 not: count positions of k-mers that match in it as occurrences of the seed
-    /// (repeatable)
+    /// Spaced seed of k letters, 1 compared and 0 not: count positions of k-mers that match in it as occurrences of the
+    /// seed (repeatable)
     #[arg(long, value_name = "PATTERN", value_parser = pattern)]
     spaced: Vec<Pattern>,
     /// Count occurrences on one strand that are nearer than N bases as one
@@ -32,7 +32,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = bases)]
     min_length: u64,
     /// Extend an alignment by at most N bases in each direction
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 10_000,
+          value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
     max_extend: u32,
     /// Report pairs with an E-value of at most this, for the whole genome
     #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value)]

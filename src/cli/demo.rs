@@ -22,7 +22,8 @@ use crate::{Error, Index, Result, Silent};
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Length of the genome in bases
-    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(100_000..=200_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 1_000_000,
+          value_parser = clap::value_parser!(u64).range(100_000..=200_000_000))]
     bases: u64,
     /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]

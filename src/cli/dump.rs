@@ -105,7 +105,8 @@ impl<'i> Rows<'i> {
 /// The rows of a page.
 struct Page {
     text: Vec<u8>,
-    /// Rows that do not fit in the text: their place in it, k-mer and frequency. They are written as positions are read.
+    /// Rows that do not fit in the text: their place in it, k-mer and frequency. They are written as positions are
+    /// read.
     long: Vec<(usize, u64, u64)>,
 }
 

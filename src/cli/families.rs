@@ -48,13 +48,16 @@ pub(crate) struct SearchArguments {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i16).range(1..=10))]
     r#match: i16,
     /// Score of a mismatch
-    #[arg(long, value_name = "N", default_value_t = -1, allow_hyphen_values = true, value_parser = clap::value_parser!(i16).range(-100..=0))]
+    #[arg(long, value_name = "N", default_value_t = -1, allow_hyphen_values = true,
+          value_parser = clap::value_parser!(i16).range(-100..=0))]
     mismatch: i16,
     /// Score of the first base of a gap
-    #[arg(long, value_name = "N", default_value_t = -3, allow_hyphen_values = true, value_parser = clap::value_parser!(i16).range(-100..=0))]
+    #[arg(long, value_name = "N", default_value_t = -3, allow_hyphen_values = true,
+          value_parser = clap::value_parser!(i16).range(-100..=0))]
     gap_open: i16,
     /// Score of each further base of a gap
-    #[arg(long, value_name = "N", default_value_t = -1, allow_hyphen_values = true, value_parser = clap::value_parser!(i16).range(-100..=0))]
+    #[arg(long, value_name = "N", default_value_t = -1, allow_hyphen_values = true,
+          value_parser = clap::value_parser!(i16).range(-100..=0))]
     gap_extend: i16,
     /// Largest penalty of a copy that ends before the consensus does
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(i16).range(0..=1000))]
@@ -83,8 +86,8 @@ pub(crate) struct SearchArguments {
     /// Count similar sequences on one strand that are nearer than N bases as one
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = bases)]
     tandem_distance: u64,
-    /// Search a sample of SIZE bases first, then samples of three times as many, until the whole genome is searched; copies
-    /// are counted in the whole genome [default: the whole genome up to 256M, else 64M]
+    /// Search a sample of SIZE bases first, then samples of three times as many, until the whole genome is searched;
+    /// copies are counted in the whole genome [default: the whole genome up to 256M, else 64M]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     sample: Option<u64>,
 }
@@ -146,7 +149,8 @@ const BASES_PER_BYTE: u64 = 3;
 const OPEN_INDEX: u64 = 5 << 20;
 
 /// Checks before any work that the memory suffices to index a genome, in files or in the folder of its index, and to
-/// find its families. Bases are estimated from the size of files; what cannot be looked at is left to those who read it.
+/// find its families. Bases are estimated from the size of files; what cannot be looked at is left to those who read
+/// it.
 ///
 /// # Errors
 /// [`Error::Memory`].
@@ -226,9 +230,10 @@ fn summarize(summary: &FamiliesSummary, settings: &Settings) -> Result<()> {
         json(summary)?
     } else {
         format!(
-            "{} families, {} copies, {:.1} % of {} bases; from {} drafts in {} rounds\nleft out: {contained} contained in other \
-             families, {few_copies} with too few copies, {like_flanks} with similar flanks, {tandem_arrays} tandem arrays, \
-             {simple} simple repeats, {genes} gene families, {} before refinement",
+            "{} families, {} copies, {:.1} % of {} bases; from {} drafts in {} rounds\n\
+             left out: {contained} contained in other families, {few_copies} with too few copies, \
+             {like_flanks} with similar flanks, {tandem_arrays} tandem arrays, {simple} simple repeats, \
+             {genes} gene families, {} before refinement",
             grouped(summary.families),
             grouped(summary.copies),
             100.0 * summary.bases as f64 / summary.genome_bases.max(1) as f64,

@@ -40,8 +40,8 @@ struct Row {
     problem: Option<String>,
 }
 
-const HEADER: &str = "#path\tstate\tgenome\tcontigs\tbases\tk\tmin_frequency\tmax_frequency\tmax_positions\tlayout\tsize\t\
-                      format\twritten_by\tcreated\tproblem\n";
+const HEADER: &str = "#path\tstate\tgenome\tcontigs\tbases\tk\tmin_frequency\tmax_frequency\tmax_positions\tlayout\t\
+                      size\tformat\twritten_by\tcreated\tproblem\n";
 
 impl Row {
     fn of(found: FoundIndex) -> Self {

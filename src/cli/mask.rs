@@ -21,12 +21,12 @@ use crate::{Error, Index, Result};
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
-    /// Intervals to mask: BED, bedGraph, GFF3, GTF, RepeatMasker's .out or the TSV of annotate, plain or compressed; the
-    /// format is detected, and `-` is standard input
+    /// Intervals to mask: BED, bedGraph, GFF3, GTF, RepeatMasker's .out or the TSV of annotate, plain or compressed;
+    /// the format is detected, and `-` is standard input
     #[arg(long, value_name = "FILE")]
     annotation: PathBuf,
-    /// Mask this FASTA file, from which the index was built, plain or compressed (`-` is standard input), and preserve its
-    /// line ends, descriptions and other letters
+    /// Mask this FASTA file, from which the index was built, plain or compressed (`-` is standard input), and preserve
+    /// its line ends, descriptions and other letters
     #[arg(long, value_name = "FASTA", conflicts_with = "width")]
     genome: Option<PathBuf>,
     #[command(flatten)]
@@ -235,7 +235,7 @@ fn mask_source(
     match record {
         Some(last) => bases += last.finish().map_err(in_line)?,
         None if seen.contains(&true) => {}
-        None => return Err(Error::input(source.path(), None, "holds no sequence; give the FASTA of the index")),
+        None => return Err(Error::input(source.path(), None, "contains no sequence; give the FASTA of the index")),
     }
     Ok(bases)
 }

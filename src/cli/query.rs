@@ -43,7 +43,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     regions: Option<PathBuf>,
     /// With k-mers: also print up to N positions (default: all) and their number
-    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "18446744073709551615")]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true,
+          default_missing_value = "18446744073709551615")]
     positions: Option<u64>,
     /// Print one row per k-mer: name, start, frequency
     #[arg(long)]
@@ -138,7 +139,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         && !settings.quiet
     {
         settings.warn(&format!(
-            "this index stores at most {max} positions of a k-mer; if its frequency is larger, an even sample is printed"
+            "this index stores at most {max} positions of a k-mer; of a more frequent one, an even sample is printed"
         ));
     }
     let mut output = settings.output()?;

@@ -1,5 +1,5 @@
-//! The flags that all commands have, resolved once into the values that commands work with: budget, threads, outputs and
-//! progress.
+//! The flags that all commands have, resolved once into the values that commands work with: budget, threads, outputs
+//! and progress.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -22,8 +22,9 @@ const ENDING: [(i32, &str); 6] = [
 /// Signals whose second arrival ends the program at once. The others may be sent every second.
 const URGENT: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
 
-/// Runs `work`. A signal that ends the program removes partial output, calls `report` with its name, and ends the process
-/// with 128 plus its number. A write past the limit of the size of files (`ulimit -f`) fails instead of ending the process.
+/// Runs `work`. A signal that ends the program removes partial output, calls `report` with its name, and ends the
+/// process with 128 plus its number. A write past the limit of the size of files (`ulimit -f`) fails instead of ending
+/// the process.
 pub(crate) fn with_cleanup<T>(report: impl Fn(&str) + Sync, work: impl FnOnce() -> T) -> io::Result<T> {
     let handled: Vec<_> = ENDING.into_iter().filter(|&(number, _)| !is_ignored(number)).collect();
     let ending = Arc::new(AtomicBool::new(false));

@@ -20,7 +20,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
     /// Approximate length of the genome in bases
-    #[arg(long, value_name = "N", default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(10_000..=2_000_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 2_000_000,
+          value_parser = clap::value_parser!(u64).range(10_000..=2_000_000_000))]
     bases: u64,
     /// Seed of the random numbers; the same arguments produce the same bytes
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -714,7 +714,7 @@ impl Index {
         }
         outcome?;
         if !list.is_whole(wanted) {
-            return Err(self.block_damage(page.number, "does not hold the positions that its page says"));
+            return Err(self.block_damage(page.number, "does not have the positions that its page states"));
         }
         Ok(())
     }

@@ -112,7 +112,7 @@ pub(crate) fn most_under_way(budget: &Budget, batch_bytes: u64) -> u64 {
 /// are looked up together, at most; without it they follow from input and budget.
 ///
 /// # Errors
-/// [`Error::Input`] and [`Error::NotInIndex`] for what cannot be read; [`Error::Io`]; [`Error::Damaged`].
+/// [`Error::Input`] and [`Error::NotInIndex`] for what cannot be read; [`Error::Output`]; [`Error::Damaged`].
 pub fn query_sequences(
     index: &Index,
     sequences: Sequences<'_>,

@@ -1,5 +1,5 @@
-//! The record of a folder of results (`steps.json`): its files and what they were made from. With it, an interrupted run
-//! continues, and a run with other inputs or parameters repeats only the steps that depend on them.
+//! The record of a folder of results (`steps.json`): its files and what they were made from. With it, an interrupted
+//! run continues, and a run with other inputs or parameters repeats only the steps that depend on them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -89,8 +89,8 @@ impl Folder {
         }
     }
 
-    /// Makes the folder of figures, and refuses to replace files in it that no run made. Returns its absolute path, since it
-    /// may be anywhere.
+    /// Makes the folder of figures, and refuses to replace files in it that no run made. Returns its absolute path,
+    /// since it may be anywhere.
     ///
     /// # Errors
     /// As [`check`](Self::check); [`Error::Io`].
