@@ -434,7 +434,7 @@ impl Error {
     }
 
     /// The error of the system that this error reports, if it is one of the system.
-    pub fn system(&self) -> Option<&io::Error> {
+    pub fn io_error(&self) -> Option<&io::Error> {
         match self {
             Self::Io { source, .. } | Self::Thread { source, .. } | Self::Map { source, .. } => Some(source),
             Self::Output(source) | Self::Stdout(source) => Some(source),

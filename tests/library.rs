@@ -165,7 +165,7 @@ fn errors_of_an_index_name_its_folder() {
     let full =
         query_sequences(&index, Sequences::Source(&source), Detail::Summary, None, &Format::Tsv, &mut Full, &Silent);
     let full = failed(full, 5);
-    assert!(matches!(full, Error::Output(_)) && full.source().is_some() && full.system().is_some());
+    assert!(matches!(full, Error::Output(_)) && full.source().is_some() && full.io_error().is_some());
     let memory = failed(Index::open_with(&target, &Default::default(), &budget), 5);
     assert!(matches!(memory, Error::Memory { allowed: 1024, .. }), "{memory}");
     is_plain(&Error::Stdout(io::ErrorKind::BrokenPipe.into()), 1);

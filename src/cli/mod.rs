@@ -106,7 +106,7 @@ fn parser_exit(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
 
 /// Reports an error; returns the exit code. A closed pipe is no error: its reader has seen enough.
 fn failed(error: &Error, report: impl Fn(&str)) -> ExitCode {
-    if error.system().is_some_and(|source| source.kind() == std::io::ErrorKind::BrokenPipe) {
+    if error.io_error().is_some_and(|source| source.kind() == std::io::ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
     }
     report(&printable(&format!("error: {}", Explained(error)), &[]));
