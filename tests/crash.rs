@@ -104,7 +104,7 @@ fn every_call(layout: &'static str, k: &'static str) {
             more.push("--force");
         }
         let said = bench.completes(&at, &more);
-        if said.contains("goes on") {
+        if said.contains("continues") {
             resumed.fetch_add(1, Ordering::Relaxed);
         } else if !said.is_empty() {
             swept.fetch_add(1, Ordering::Relaxed);
@@ -146,7 +146,7 @@ fn killed_again_while_going_on() {
         bench.is_killed(&at, &["--resume"], &format!("kill any {n}"));
         bench.is_killed(&at, &["--resume"], &format!("tear write {}", n / 3 + 1));
         bench.has_no_half_index(&at);
-        assert!(bench.completes(&at, &["--resume"]).contains("goes on"), "{n}");
+        assert!(bench.completes(&at, &["--resume"]).contains("continues"), "{n}");
     });
     println!("{} builds killed three times", cases.len());
 }
@@ -166,7 +166,7 @@ fn what_is_left_of_another_build_is_swept() {
         at
     };
     let same = left("same");
-    assert!(bench.completes(&same, &["--resume"]).contains("goes on"));
+    assert!(bench.completes(&same, &["--resume"]).contains("continues"));
     // Threads and memory are no parameters.
     let other_way = left("other-way");
     let arguments = [&bench.arguments[..bench.arguments.len() - 2], &["-t", "1", "--max-memory", "40M", "--resume"]];

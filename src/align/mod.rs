@@ -259,7 +259,7 @@ fn hidden(library: &Library, scorings: &Scorings, (needed, strong): (i32, i32)) 
     });
     Some(Notice::HiddenSequences {
         sequences: numbers.len() as u64,
-        of: library.len() as u64,
+        total: library.len() as u64,
         first: numbers.iter().take(NAMED).map(|&number| library.name(number).to_owned()).collect(),
         shortest: shortest.unwrap_or(u32::MAX),
     })

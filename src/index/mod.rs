@@ -632,7 +632,7 @@ impl Index {
     }
 
     /// Calls `each` for the positions of a k-mer, ascending; gives its frequency. Where the index was built with
-    /// `--max-positions`, they may be fewer than the frequency: an even sample.
+    /// `max_positions`, they may be fewer than the frequency: an even sample.
     ///
     /// # Errors
     /// [`Error::Damaged`]; [`Error::Io`].
@@ -714,7 +714,7 @@ impl Index {
         }
         outcome?;
         if !list.is_whole(wanted) {
-            return Err(self.block_damage(page.number, "does not hold the positions that its page says"));
+            return Err(self.block_damage(page.number, "does not have the positions that its page states"));
         }
         Ok(())
     }

@@ -84,7 +84,7 @@ impl Index {
     fn page_of_kmer(&self, kmer: u64) -> Result<u64> {
         let pages = self.pages();
         if kmer >= self.manifest.actual.stored_kmers {
-            return Err(self.catalog.damage("its seed order names k-mers that it does not hold"));
+            return Err(self.catalog.damage("its seed order names k-mers that it does not store"));
         }
         // First the record of the page index, then the page in it: a record is read only if it may be the one.
         let (mut low, mut high) = (0, pages);

@@ -62,7 +62,7 @@ impl Index {
         let mut genome = GenomeSummary { acgt: 0, masked: 0, n_runs: 0, longest_contig: 0, ..manifest.genome.clone() };
         let in_file: u64 = self.genome.contigs().into();
         if in_file != contigs.len() as u64 {
-            return Err(self.sequence_damage(None, "it holds another number of contigs than the catalog"));
+            return Err(self.sequence_damage(None, "it has another number of contigs than the catalog"));
         }
         for (entry, contig) in self.genome.index().zip(contigs) {
             let (_, offset) = entry?;
@@ -177,9 +177,7 @@ impl Index {
         verified.crowded_minimizers = crowds.into_inner();
         let expected = (manifest.actual.stored_kmers, manifest.actual.positions, manifest.actual.dictionary_bytes);
         if (verified.kmers, verified.positions, bytes.into_inner()) != expected {
-            return Err(self
-                .catalog
-                .damage("it holds other numbers of k-mers, positions or bytes than the manifest says"));
+            return Err(self.catalog.damage("it has other numbers of k-mers, positions or bytes than the manifest"));
         }
         if !counted.into_inner().into_iter().eq(stored.iter().copied()) {
             return Err(self.catalog.damage("its spectrum disagrees with its pages"));
@@ -202,7 +200,7 @@ impl Index {
         for (&i, found) in whole.iter().zip(digest_contigs(whole.len(), record, &[])?) {
             if found != digests[i] {
                 let problem =
-                    format!("the bases of contig {} have another digest than the catalog says", contigs[i].name);
+                    format!("the bases of contig {} have another digest than in the catalog", contigs[i].name);
                 return Err(self.sequence_damage(Some(contigs[i].record), &problem));
             }
         }

@@ -19,6 +19,7 @@ mod scan;
 pub(crate) use minimizer::{Minimizers, SuperKmer};
 pub use scan::{AsciiScanner, Strand};
 
+use crate::error::{Parameter, ParameterError};
 use crate::sequence::{BASES, base_code};
 use crate::text::shortened;
 use crate::{Error, Result};
@@ -68,10 +69,12 @@ impl KmerCodec {
     /// A codec for k-mers of `k` bases.
     ///
     /// # Errors
-    /// [`Error::Usage`] when k is not from 1 to 32.
+    /// [`ParameterError::OutOfRange`] when k is not from 1 to 32.
     pub fn new(k: u32) -> Result<Self> {
         if !(1..=MAX_K).contains(&k) {
-            return Err(Error::Usage(format!("k is {k}; give -k a number from 1 to {MAX_K}")));
+            let (value, max) = (k.into(), Some(MAX_K.into()));
+            let parameter = Parameter::K;
+            return Err(Error::Parameter(ParameterError::OutOfRange { parameter, value, min: 1, max }));
         }
         let hash_bits = if k % 2 == 1 { 2 * k - 1 } else { 2 * k };
         Ok(Self {

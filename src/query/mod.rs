@@ -112,7 +112,7 @@ pub(crate) fn most_under_way(budget: &Budget, batch_bytes: u64) -> u64 {
 /// are looked up together, at most; without it they follow from input and budget.
 ///
 /// # Errors
-/// [`Error::Input`] and [`Error::NotInIndex`] for what cannot be read; [`Error::Io`]; [`Error::Damaged`].
+/// [`Error::Input`] and [`Error::NotInIndex`] for what cannot be read; [`Error::Output`]; [`Error::Damaged`].
 pub fn query_sequences(
     index: &Index,
     sequences: Sequences<'_>,
@@ -438,7 +438,7 @@ fn write_answers(
     texts: &BufferPool,
     out: &mut (dyn Write + Send),
 ) -> Result<()> {
-    let io_error = |e| Error::io("write", "the output", e);
+    let io_error = Error::Output;
     let mut text = Vec::new();
     if detail == Detail::Summary {
         rows.statistics_header(&mut text);

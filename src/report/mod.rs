@@ -17,7 +17,7 @@ pub use page::report_page;
 pub use plots::{PLOTS, report_plots};
 pub use svg::spectrum_svg;
 
-/// All that is told of a run of `reprise detect`: `summary.json`, which `schema/detect-summary.schema.json` describes.
+/// All results of a run of `detect`: `summary.json`, which `schema/detect-summary.schema.json` describes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DetectSummary {
     /// Program and version.
@@ -59,7 +59,7 @@ pub struct GenomeFacts {
     pub contigs: u64,
     /// Half of the bases are in contigs of this length or longer.
     pub n50: u64,
-    /// Digest of the bases (BLAKE3), as `reprise info` prints it.
+    /// Digest of the bases (BLAKE3), as in the manifest.
     pub blake3: String,
     /// k of the index.
     pub k: u32,

@@ -19,7 +19,8 @@ pub(crate) enum FeatureFormat {
 const GFF_COLUMNS: usize = 9;
 
 /// What a message says of the formats that are read.
-const READ: &str = "the formats are BED, bedGraph, GFF3, GTF, RepeatMasker's .out and the TSV of `reprise annotate`, plain or compressed";
+const READ: &str = "the formats are BED, bedGraph, GFF3, GTF, RepeatMasker's .out and the TSV of repeat copies, plain or \
+                    compressed";
 
 /// A feature of one row.
 #[derive(Debug, Clone, PartialEq, Eq)]

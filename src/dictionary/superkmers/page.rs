@@ -1224,7 +1224,7 @@ fn forged_crowd() -> String {
 }
 
 fn ascended(list: &Ascending, count: u64) -> Result<(), String> {
-    if list.is_whole(count) { Ok(()) } else { Err("does not hold the positions that its page says".to_owned()) }
+    if list.is_whole(count) { Ok(()) } else { Err("does not have the positions that its page states".to_owned()) }
 }
 
 #[cfg(test)]
