@@ -64,13 +64,19 @@
 //! # Conventions
 //!
 //! Intervals are 0-based and half-open. A k-mer and its reverse complement are one; frequencies count both strands. All
-//! parallel work runs on the current rayon pool. Errors are [`Error`]: one sentence that names the file, the place and
-//! the remedy.
+//! parallel work runs on the current rayon pool. Errors are [`Error`]: one sentence that names the file and the place in it.
+//!
+//! The feature `cli` (a default) adds [`cli`] and the program. A program that embeds the library sets
+//! `default-features = false`, and compiles no parser of arguments, no progress bars and no signal handlers.
+
+// The command line is a part of this crate and uses more of it than the public interface does.
+#![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports))]
 
 pub mod align;
 pub mod annotate;
 pub mod builder;
 pub mod bundle;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod dictionary;
 mod error;
@@ -93,6 +99,6 @@ pub mod simulate;
 mod text;
 pub mod units;
 
-pub use error::{Error, LockHolder, Result};
+pub use error::{Error, LockHolder, NotOursKind, OccupiedBy, Parameter, ParameterError, Result};
 pub use index::Index;
 pub use progress::{Notice, Progress, Silent};

@@ -1,4 +1,4 @@
-//! The command line of reprise; see the library's documentation for what it is made of.
+//! The program `reprise`: starts the command line, which is a module of the library.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,14 +10,15 @@ static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 /// Whether standard output was closed when the program was started.
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Runs before the run time of Rust, which opens /dev/null where a standard stream is closed: what is written would be lost.
+/// Runs before the run time of Rust, which replaces a closed standard stream by /dev/null: output would be lost
+/// silently.
 #[ctor::ctor(unsafe)]
-fn look_at_standard_output() {
+fn check_standard_output() {
     CLOSED.store(rustix::io::fcntl_getfd(rustix::stdio::stdout()).is_err(), Ordering::Relaxed);
 }
 
 fn main() -> ExitCode {
-    // Writes its profile when it is dropped.
+    // Its drop writes the profile.
     #[cfg(feature = "dhat")]
     let _profiler = dhat::Profiler::new_heap();
     reprise::cli::run(std::env::args_os(), !CLOSED.load(Ordering::Relaxed))

@@ -1,19 +1,22 @@
+//! How long work reports to its caller: phases for a progress bar, and notices of what a user should know. The library
+//! prints nothing by itself.
+
 use std::fmt;
 use std::path::PathBuf;
 
 use crate::LockHolder;
 
-/// Someone who watches long work. All methods may be called from any thread.
+/// A receiver of progress and notices. All methods may be called from any thread.
 pub trait Progress: Sync {
-    /// A phase begins; `total` is its length in bases, k-mers or bytes, where known.
+    /// A phase begins; `total` is its length in bases, k-mers or bytes, if known.
     fn phase(&self, name: &'static str, total: Option<u64>);
-    /// The phase got on by `amount`.
+    /// The phase advanced by `amount`.
     fn advance(&self, amount: u64);
-    /// Something that stops nothing and that the user should know.
+    /// Something that a user should know and that does not stop the work.
     fn notice(&self, _: &Notice) {}
 }
 
-/// Nobody watches.
+/// Ignores all progress and notices.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
@@ -22,7 +25,7 @@ impl Progress for Silent {
     fn advance(&self, _: u64) {}
 }
 
-/// What a build has to say beside its result.
+/// What a user should know and no result shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
@@ -30,80 +33,80 @@ pub enum Notice {
     NoLocks {
         /// The hidden folder of this build.
         folder: PathBuf,
-        /// What the system said, or the option of the mount.
+        /// The error of the system, or the option of the mount.
         problem: String,
     },
-    /// Another process builds this index, and this one waits for it.
+    /// Another process is building this index, and this one waits for it.
     Waiting {
         /// The index to be.
         target: PathBuf,
-        /// Who builds it, where that is known.
+        /// The process that builds it, if it is known.
         builder: Option<LockHolder>,
     },
-    /// What a build that did not end left behind was removed.
-    Swept {
+    /// The partial output of an interrupted build was removed.
+    CleanedUp {
         /// The index to be.
         target: PathBuf,
-        /// Who left it, where that is known.
+        /// The process that was interrupted, if it is known.
         builder: Option<LockHolder>,
     },
-    /// The index that a build was about to replace was put back under its name.
-    PutBack(PathBuf),
-    /// The build goes on where another one ended.
+    /// A build was interrupted while it replaced an index, which has its name again.
+    Restored(PathBuf),
+    /// The build continues an interrupted one.
     Resumed {
         /// The index to be.
         target: PathBuf,
-        /// Dictionary pages that are there already.
+        /// Finished dictionary pages.
         pages: u64,
-        /// Dictionary pages in all.
-        of: u64,
+        /// All dictionary pages.
+        total: u64,
     },
-    /// Nothing was left to go on with, or not of this index.
+    /// There is no interrupted build of this index that can be continued.
     NotResumed {
         /// The index to be.
         target: PathBuf,
-        /// Why.
+        /// Why not.
         problem: String,
     },
-    /// The index is there, and is the one that is wanted.
-    IsThere(PathBuf),
-    /// Sequences of a library that cannot be found in this genome, not even where a copy is identical.
+    /// An index of the same genome and parameters exists, and is used.
+    UpToDate(PathBuf),
+    /// Sequences of a library that cannot be found in this genome, not even in an identical copy.
     HiddenSequences {
-        /// How many.
+        /// Number of them.
         sequences: u64,
-        /// Sequences of the library.
-        of: u64,
+        /// Number of sequences in the library.
+        total: u64,
         /// Names of the first of them.
         first: Vec<String>,
-        /// Bases that a sequence must have to be found, about.
+        /// Approximate number of bases that a sequence must have to be found.
         shortest: u32,
     },
     /// FASTA records without name and sequence were skipped.
     EmptyRecords {
         /// The file.
         path: PathBuf,
-        /// Line of the first of them, from 1.
+        /// Line of the first of them, counted from 1.
         line: u64,
-        /// How many.
+        /// Number of them.
         records: u64,
     },
-    /// The index is done, but what it was made in could not be removed.
-    LeftOver {
+    /// The index is complete, but the hidden folder of its build could not be removed.
+    NotCleanedUp {
         /// The hidden folder of this build.
         folder: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         problem: String,
     },
 }
 
 impl Notice {
-    /// Whether the user has to do something, and so is told even where he asked for quiet.
+    /// Whether the user has to act, so that it is reported even if progress is not wanted.
     pub fn is_warning(&self) -> bool {
         matches!(
             self,
             Self::NoLocks { .. }
                 | Self::NotResumed { .. }
-                | Self::LeftOver { .. }
+                | Self::NotCleanedUp { .. }
                 | Self::EmptyRecords { .. }
                 | Self::HiddenSequences { .. }
         )
@@ -116,44 +119,49 @@ impl fmt::Display for Notice {
         match self {
             Self::NoLocks { folder, problem } => write!(
                 f,
-                "the file system of {} has no locks that other machines see ({problem}), so two builds of one index would \
-                 not know of each other and this one cannot be resumed; see that no other runs, or build on a local disk \
-                 and copy the index",
+                "the file system of {} has no locks that other machines see ({problem}), so two builds of one index \
+                 would not notice each other and this one cannot be resumed; make sure that no other runs, or build on \
+                 a local disk and copy the index",
                 folder.display()
             ),
             Self::Waiting { target, builder } => {
-                write!(f, "{} is being built{}; waiting for that to end", target.display(), by(builder))
+                write!(f, "{} is being built{}; waiting for that build to end", target.display(), by(builder))
             }
-            Self::Swept { target, builder } => {
-                write!(f, "a build of {} did not end{}; what it left is removed", target.display(), by(builder))
+            Self::CleanedUp { target, builder } => {
+                let by = by(builder);
+                write!(f, "a build of {} was interrupted{by}; its partial output was removed", target.display())
             }
-            Self::PutBack(target) => {
-                write!(f, "a build ended while it replaced {}; the index from before is put back", target.display())
+            Self::Restored(target) => {
+                write!(f, "a build was interrupted while it replaced {}; the old index was restored", target.display())
             }
-            Self::Resumed { target, pages, of } => {
-                write!(f, "the build of {} goes on: {pages} of {of} dictionary pages are there", target.display())
+            Self::Resumed { target, pages, total } => {
+                write!(
+                    f,
+                    "the build of {} continues: {pages} of {total} dictionary pages are finished",
+                    target.display()
+                )
             }
             Self::NotResumed { target, problem } => {
-                write!(f, "the build of {} begins anew: {problem}", target.display())
+                write!(f, "the build of {} starts from the beginning: {problem}", target.display())
             }
-            Self::IsThere(target) => {
-                write!(f, "{} is there, of this genome and with these parameters", target.display())
+            Self::UpToDate(target) => {
+                write!(f, "{} exists, with the same genome and parameters", target.display())
             }
-            Self::HiddenSequences { sequences, of, first, shortest } => {
+            Self::HiddenSequences { sequences, total, first, shortest } => {
                 let more = if *sequences > first.len() as u64 { ", ..." } else { "" };
                 write!(
                     f,
-                    "{sequences} of {of} sequences cannot be found in this genome, even where a copy is identical: they are too \
-                     short, too ambiguous or of too few different bases ({}{more}); a sequence needs about {shortest} bases that \
-                     are A, C, G or T",
+                    "{sequences} of {total} sequences cannot be found in this genome, not even an identical copy: they \
+                     are too short, too ambiguous or too low in complexity ({}{more}); a sequence needs about \
+                     {shortest} bases that are A, C, G or T",
                     first.join(", ")
                 )
             }
             Self::EmptyRecords { path, line, records } => {
                 let place = path.display();
-                write!(f, "{place}, line {line}: a record without name and sequence is skipped, {records} in all")
+                write!(f, "{place}, line {line}: a record without name and sequence is skipped, {records} in total")
             }
-            Self::LeftOver { folder, problem } => {
+            Self::NotCleanedUp { folder, problem } => {
                 write!(f, "{} cannot be removed ({problem}); the index is complete without it", folder.display())
             }
         }

@@ -399,6 +399,6 @@ fn a_fasta_without_a_sequence_is_not_masked() {
     for nothing in ["", "\n", ">\n"] {
         std::fs::write(at.join("nothing.fa"), nothing).expect("written");
         let masked = run(at, &["mask", "g.reprise", "--annotation", "a.bed", "--genome", "nothing.fa"]);
-        masked.failed(3, &["nothing.fa", "holds no sequence"]);
+        masked.failed(3, &["nothing.fa", "contains no sequence"]);
     }
 }

@@ -69,9 +69,9 @@ fn the_second_build_waits() {
         wait_until(waits, || "nobody waits".to_owned());
     };
     for (more, code, says) in [
-        (&["--wait"][..], 0, "is there, of this genome"),
+        (&["--wait"][..], 0, "exists, with the same genome"),
         (&["--wait", "--min-frequency", "1"], 2, "exists already"),
-        (&["--wait", "--force"], 0, "waiting for that to end"),
+        (&["--wait", "--force"], 0, "waiting for that build to end"),
     ] {
         let first = stopped(faulty(at, &BUILD, "stop any 30"));
         let second = command(at, &[&BUILD[..], more].concat()).spawn().expect("the program starts");
@@ -92,7 +92,7 @@ fn the_second_build_waits() {
     let dead = first.id().to_string();
     signal(&first, "KILL");
     let second = ended(second).fine();
-    assert!(second.err.contains("did not end (process ") && second.err.contains(&dead), "{}", second.err);
+    assert!(second.err.contains("was interrupted (process ") && second.err.contains(&dead), "{}", second.err);
     drop(first.wait_with_output());
     run(at, &["verify", "g.reprise"]).fine();
     println!("4 builds waited for");
@@ -273,7 +273,7 @@ fn a_signal_leaves_what_can_be_resumed() {
     let ran = ended(faulty(at, &arguments, &fault).spawn().expect("the program starts"));
     assert_eq!(ran.code, 143, "{}", ran.err);
     let ran = ended(faulty(at, &arguments, "").spawn().expect("the program starts")).fine();
-    assert!(ran.err.contains("goes on"), "{}", ran.err);
+    assert!(ran.err.contains("continues"), "{}", ran.err);
     run(at, &["verify", "g.reprise"]).fine();
     assert_eq!(listing(at), ["g.fa", "g.reprise", "other.fa"]);
 }

@@ -104,7 +104,7 @@ fn every_call(layout: &'static str, k: &'static str) {
             more.push("--force");
         }
         let said = bench.completes(&at, &more);
-        if said.contains("goes on") {
+        if said.contains("continues") {
             resumed.fetch_add(1, Ordering::Relaxed);
         } else if !said.is_empty() {
             swept.fetch_add(1, Ordering::Relaxed);
@@ -146,7 +146,7 @@ fn killed_again_while_resuming() {
         bench.is_killed(&at, &["--resume"], &format!("kill any {n}"));
         bench.is_killed(&at, &["--resume"], &format!("tear write {}", n / 3 + 1));
         bench.has_no_half_index(&at);
-        assert!(bench.completes(&at, &["--resume"]).contains("goes on"), "{n}");
+        assert!(bench.completes(&at, &["--resume"]).contains("continues"), "{n}");
     });
     println!("{} builds killed three times", cases.len());
 }
@@ -166,8 +166,8 @@ fn files_of_another_build_are_removed() {
         at
     };
     let same = left("same");
-    assert!(bench.completes(&same, &["--resume"]).contains("goes on"));
-    // Threads and memory are not parameters.
+    assert!(bench.completes(&same, &["--resume"]).contains("continues"));
+    // Threads and memory are no parameters.
     let other_way = left("other-way");
     let arguments = [&bench.arguments[..bench.arguments.len() - 2], &["-t", "1", "--max-memory", "40M", "--resume"]];
     common::run(&other_way, &arguments.concat()).fine();

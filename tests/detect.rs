@@ -297,7 +297,7 @@ fn errors_are_reported_before_any_work() {
     let mut said = String::new();
     let mut stderr = BufReader::new(waiting.stderr.take().expect("a pipe"));
     stderr.read_line(&mut said).expect("read");
-    assert!(said.contains("waiting for that to end"), "{said}");
+    assert!(said.contains("waiting for that build to end"), "{said}");
     drop(lock);
     stderr.read_to_string(&mut said).expect("read");
     ended(waiting).fine();

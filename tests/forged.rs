@@ -451,6 +451,6 @@ fn verify_compares_all_with_all() {
         found(Depth::Quick, "position blocks");
         change("/actual/dictionary_bytes", -1, &[]);
         verify(Depth::Quick).expect("pages are not looked at");
-        found(Depth::Full, "bytes than the manifest says");
+        found(Depth::Full, "bytes than the manifest");
     }
 }

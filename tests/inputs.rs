@@ -161,7 +161,7 @@ fn headers() {
     cases.same("blank.fa", format!("> s1 a description\n{FIRST}\n>\ts2\n{SECOND}\n"));
     let ran = cases.same("empty.fa", format!(">s1\n{FIRST}\n>\n\n> \r\n>s2\n{SECOND}\n>"));
     assert!(
-        ran.err.contains("warning: empty.fa, line 3: a record without name and sequence is skipped, 3 in all"),
+        ran.err.contains("warning: empty.fa, line 3: a record without name and sequence is skipped, 3 in total"),
         "{}",
         ran.err
     );
@@ -270,7 +270,7 @@ fn every_compression_is_read() {
     fs::write(cases.at().join("wide.fa.zst"), encoder.finish().expect("into memory")).expect("written");
     let wide =
         |memory: &str| cases.run(&["query", "plain.reprise", "wide.fa.zst", "--max-memory", memory, "-q", "-o", "w"]);
-    wide("64M").failed(5, &["undoing the compression", "needs at least"]);
+    wide("64M").failed(5, &["decompressing the input", "needs at least"]);
     wide("300M").fine();
 }
 

@@ -63,7 +63,7 @@ impl Library {
         }
         reader.report_skipped(progress);
         if library.bases() == 0 {
-            return Err(Error::input(source.path(), None, "holds no sequence"));
+            return Err(Error::input(source.path(), None, "contains no sequence"));
         }
         held.resize(library.bytes());
         Ok((library, held))

@@ -42,7 +42,7 @@ pub(crate) fn undetectable(
     });
     Some(Notice::HiddenSequences {
         sequences: numbers.len() as u64,
-        of: library.len() as u64,
+        total: library.len() as u64,
         first: numbers.iter().take(MAX_NAMED).map(|&number| library.name(number).to_owned()).collect(),
         shortest: shortest.unwrap_or(u32::MAX),
     })

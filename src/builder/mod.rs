@@ -88,7 +88,7 @@ pub struct BuildReport {
 /// while it grows.
 ///
 /// # Errors
-/// [`Error::Input`] for input that cannot be used, [`Error::Usage`] for options out of range, [`Error::Exists`],
+/// [`Error::Input`] for input that cannot be used, [`Error::Parameter`] for options out of range, [`Error::Exists`],
 /// [`Error::Building`] if another process builds it, [`Error::Memory`] if the budget is too small, [`Error::Io`].
 /// After any error `target` is as before.
 pub fn build_index(
@@ -125,7 +125,7 @@ pub fn build_index_tuned(
         if !genome.matches(&manifest, options) {
             return Err(Error::Exists(target.to_owned()));
         }
-        progress.notice(&Notice::IsThere(target.to_owned()));
+        progress.notice(&Notice::UpToDate(target.to_owned()));
         return Ok(BuildReport { manifest, passes: 0 });
     }
     let packed = &TwoBit::open(&draft.path(SEQUENCE))?;

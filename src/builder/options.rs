@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::bundle::MAX_MIN_FREQUENCY;
 use crate::dictionary::LayoutKind;
+use crate::error::{Parameter, ParameterError};
 use crate::kmer::KmerCodec;
 use crate::sequence::Source;
 use crate::{Error, Result};
@@ -54,28 +55,24 @@ impl BuildOptions {
     /// Fails if an option is out of range.
     ///
     /// # Errors
-    /// [`Error::Usage`].
+    /// [`Error::Parameter`].
     pub(super) fn check(&self) -> Result<()> {
         if let Some(k) = self.k {
             KmerCodec::new(k)?;
         }
-        let zero = |name: &str| Err(Error::Usage(format!("{name} is 0; it must be 1 or more")));
-        if self.min_frequency == 0 {
-            return zero("--min-frequency");
-        }
-        if self.min_frequency > MAX_MIN_FREQUENCY {
-            let problem = format!("--min-frequency is {}; it must be 1 to {MAX_MIN_FREQUENCY}", self.min_frequency);
-            return Err(Error::Usage(problem));
+        let min = self.min_frequency;
+        let wrong = |problem| Err(Error::Parameter(problem));
+        let out_of_range = |parameter, value, max| wrong(ParameterError::OutOfRange { parameter, value, min: 1, max });
+        if !(1..=MAX_MIN_FREQUENCY).contains(&min) {
+            return out_of_range(Parameter::MinFrequency, min, Some(MAX_MIN_FREQUENCY));
         }
         if self.max_positions == Some(0) {
-            return zero("--max-positions");
+            return out_of_range(Parameter::MaxPositions, 0, None);
         }
-        if self.max_frequency.is_some_and(|max| max < self.min_frequency) {
-            return Err(Error::Usage(
-                "--max-frequency is below --min-frequency, so nothing would be stored".to_owned(),
-            ));
+        match self.max_frequency {
+            Some(max) if max < min => wrong(ParameterError::NoFrequencies { min, max }),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -101,9 +98,9 @@ pub(super) const MAX_PREFERRED_PASSES: u64 = 3;
 
 impl Default for BuildTuning {
     fn default() -> Self {
-        #[cfg(debug_assertions)]
+        #[cfg(all(debug_assertions, feature = "cli"))]
         let large_pass = crate::fs::large_pass();
-        #[cfg(not(debug_assertions))]
+        #[cfg(not(all(debug_assertions, feature = "cli")))]
         let large_pass = None;
         Self {
             min_record_bytes: 0,

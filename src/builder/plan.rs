@@ -57,7 +57,7 @@ impl<'a> BuildPlan<'a> {
     /// Plans a build, or what `find_resume_point` leaves of it.
     ///
     /// # Errors
-    /// [`Error::Input`] if the genome has no k-mer, [`Error::Usage`] for an impossible layout, [`Error::Memory`],
+    /// [`Error::NoKmers`], [`Error::Parameter`] for an impossible layout, [`Error::Memory`],
     /// [`Error::Io`].
     pub(crate) fn new(
         genome: &PreparedGenome,
@@ -69,7 +69,8 @@ impl<'a> BuildPlan<'a> {
     ) -> Result<(Self, Option<ResumePoint>)> {
         let segments = GenomeSegments::new(packed, &genome.contigs, genome.codec, budget)?;
         if segments.kmers() == 0 {
-            return Err(no_kmers(genome));
+            let path = genome.summary.sources.first().map_or("-", |file| &file.name).into();
+            return Err(Error::NoKmers { path, k: genome.codec.k() });
         }
         let lists = ListCode::new(genome.summary.bases);
         let spans = span_count(rayon::current_num_threads(), segments.kmers());
@@ -102,12 +103,6 @@ impl<'a> BuildPlan<'a> {
         };
         Ok((plan, resume_point))
     }
-}
-
-fn no_kmers(genome: &PreparedGenome) -> Error {
-    let file = genome.summary.sources.first().map_or("-", |file| &file.name);
-    let k = genome.codec.k();
-    Error::input(file, None, format!("no stretch of {k} bases is free of other letters than ACGT; give a smaller -k"))
 }
 
 /// The passes of a build and the memory for them.

@@ -5,6 +5,7 @@ use crate::builder::prepared_genome::PreparedGenome;
 use crate::builder::{sorted, superkmers};
 use crate::bundle::Parameters;
 use crate::dictionary::{LayoutKind, SuperKmerLayout};
+use crate::error::ParameterError;
 use crate::kmer::Minimizers;
 use crate::{Error, Result};
 
@@ -17,19 +18,15 @@ pub(crate) enum LayoutChoice {
 /// Chooses the layout: super-k-mers if all k-mers are stored and k is long enough, unless `requested`.
 ///
 /// # Errors
-/// [`Error::Usage`] if the requested layout is not possible.
+/// [`Error::Parameter`] if the requested layout is not possible.
 pub(crate) fn choose_layout(genome: &PreparedGenome, requested: Option<LayoutKind>) -> Result<LayoutChoice> {
     let Parameters { k, min_frequency, max_frequency, max_positions } = genome.parameters;
     let stores_all = min_frequency == 1 && max_frequency.is_none() && max_positions.is_none();
     let length = SuperKmerLayout::minimizer_bases(k, genome.summary.bases);
     match (requested, length) {
         (Some(LayoutKind::SortedDictionary), _) => Ok(LayoutChoice::Sorted),
-        (Some(LayoutKind::SuperKmers), _) if !stores_all => Err(Error::Usage(
-            "super-k-mers keep all k-mers: give --min-frequency 1 and no other limit, or another --layout".to_owned(),
-        )),
-        (Some(LayoutKind::SuperKmers), None) => {
-            Err(Error::Usage(format!("k is {k}, too short for super-k-mers in this genome; give another --layout")))
-        }
+        (Some(LayoutKind::SuperKmers), _) if !stores_all => Err(Error::Parameter(ParameterError::LimitedSuperKmers)),
+        (Some(LayoutKind::SuperKmers), None) => Err(Error::Parameter(ParameterError::TooShortForSuperKmers { k })),
         (_, Some(m)) if stores_all => Ok(Minimizers::new(k, m).map_or(LayoutChoice::Sorted, LayoutChoice::SuperKmers)),
         _ => Ok(LayoutChoice::Sorted),
     }

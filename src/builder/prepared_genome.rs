@@ -6,6 +6,7 @@ use crate::builder::options::{BuildOptions, BuildTuning, default_k};
 use crate::builder::read::{PackedGenome, read_genome};
 use crate::bundle::{GenomeSummary, Manifest, Parameters, SourceFile};
 use crate::dictionary::filters::Filters;
+use crate::error::ParameterError;
 use crate::genome::{Contig, OtherLetters, TwoBitSummary};
 use crate::kmer::KmerCodec;
 use crate::memory::{Budget, Reservation};
@@ -31,7 +32,7 @@ impl PreparedGenome {
     /// Reads a genome, packs it into the file `sequence` and determines k.
     ///
     /// # Errors
-    /// [`Error::Input`] for input that cannot be used, [`Error::Usage`] if k is too large for it, [`Error::Memory`],
+    /// [`Error::Input`] for input that cannot be used, [`Error::Parameter`] if k is too large for it, [`Error::Memory`],
     /// [`Error::Io`].
     pub(crate) fn read(
         sources: &[Source],
@@ -60,10 +61,8 @@ impl PreparedGenome {
         let longest_contig = contigs.iter().map(|c| c.length).max().unwrap_or(0);
         let k = match options.k {
             Some(k) if u64::from(k) > longest_contig => {
-                return Err(Error::Usage(format!(
-                    "k is {k} and the longest contig of {} has {longest_contig} bases; give a smaller -k",
-                    first.display()
-                )));
+                let genome = first.to_owned();
+                return Err(Error::Parameter(ParameterError::LongerThanContigs { k, genome, longest_contig }));
             }
             Some(k) => k,
             None => default_k(bases).min(longest_contig.min(MAX_DEFAULT_K) as u32),

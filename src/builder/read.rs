@@ -146,8 +146,8 @@ impl GenomePacker<'_> {
     }
 
     fn begin(&mut self, number: usize, head: RecordHead) -> Result<()> {
-        if let Some(&other) = self.seen.get(&head.name) {
-            return Err(self.duplicate_name((number, &head), other));
+        if let Some(&first) = self.seen.get(&head.name) {
+            return Err(self.duplicate_name(number, head, first));
         }
         let texts = (3 * head.name.capacity() + head.description.capacity()) as u64;
         self.fits = self.reserved.grow(READ_CONTIG_BYTES + texts, "the table of contigs").is_ok();
@@ -162,19 +162,10 @@ impl GenomePacker<'_> {
         Ok(())
     }
 
-    fn duplicate_name(&self, (number, head): (usize, &RecordHead), (other, line): (usize, u64)) -> Error {
-        let (source, other) = (&self.sources[number], &self.sources[other]);
-        let remedy = if other.path() == source.path() || self.prefixed {
-            ""
-        } else {
-            ", or --prefix-names puts those of their files before them"
-        };
-        let problem = format!(
-            "contig name {:?} was used before, in {} at line {line}; names must differ{remedy}",
-            head.name,
-            other.path().display()
-        );
-        Error::input(source.path(), Some(head.line), problem)
+    fn duplicate_name(&self, number: usize, head: RecordHead, (first, first_line): (usize, u64)) -> Error {
+        let [path, first_path] = [number, first].map(|number| self.sources[number].path().to_owned());
+        let prefixes_differ = first_path != path && !self.prefixed;
+        Error::DuplicateContig { path, line: head.line, name: head.name, first_path, first_line, prefixes_differ }
     }
 
     fn add_bases(&mut self, bases: &[u8]) -> Result<()> {

@@ -124,7 +124,7 @@ impl BuildJob<'_> {
             }
             if output.pages.len() as u64 != plan.shape.pages() {
                 // A worker panicked: its panic continues once this thread is joined.
-                return Err(stopped());
+                return Err(Error::Stopped);
             }
             output.syncer.end();
             output.count_spectrum(&handover.spectrum());
@@ -137,8 +137,8 @@ impl BuildJob<'_> {
                 spectrum: handover.spectrum(),
                 budget,
             };
-            let memory = inputs.memory.recv().map_err(|_| stopped())?;
-            let digests = || inputs.digests.recv().map_err(|_| stopped());
+            let memory = inputs.memory.recv().map_err(|_| Error::Stopped)?;
+            let digests = || inputs.digests.recv().map_err(|_| Error::Stopped);
             let repeats = output.repeats.take();
             output.totals.seeds = write_catalog_tail(&tail, tables, repeats, memory, digests)?;
             output.held_repeats.resize(0);
@@ -147,11 +147,6 @@ impl BuildJob<'_> {
         output.syncer.finish()?;
         Ok((output.totals, output.blocks.digest()))
     }
-}
-
-/// The error of the writer if the workers end early; the error of the workers is the one that is reported.
-fn stopped() -> Error {
-    Error::Usage("the build was stopped before its last page".to_owned())
 }
 
 /// The pages written so far, with their files.

@@ -80,12 +80,12 @@ impl Checkpoint {
         let bytes = match folder.open_file(CHECKPOINT, false).and_then(File::read_text) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Err("no pass was finished".to_owned()),
-            Err(e) => return Err(format!("what was finished cannot be read ({e})")),
+            Err(e) => return Err(format!("the checkpoint cannot be read ({e})")),
         };
         match serde_json::from_slice::<Self>(&bytes) {
-            Ok(all) if all.written_by != WRITTEN_BY => Err(format!("it was begun by {}", all.written_by)),
+            Ok(all) if all.written_by != WRITTEN_BY => Err(format!("the interrupted build is of {}", all.written_by)),
             Ok(all) if all.digest().is_ok_and(|digest| digest == all.blake3) => Ok(all),
-            _ => Err("the record of what was finished is damaged".to_owned()),
+            _ => Err("the checkpoint is damaged".to_owned()),
         }
     }
 }

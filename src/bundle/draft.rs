@@ -69,7 +69,7 @@ impl Draft {
         }
         let (temporary, (staging, lock)) = claim_staging(&target, options, progress)?;
         if staging.restore_target()? {
-            progress.notice(&Notice::PutBack(target.path()));
+            progress.notice(&Notice::Restored(target.path()));
         }
         target_exists()?;
         let checkpoint = take_over(&staging, lock.as_ref(), options.resume, progress)?;
@@ -119,15 +119,15 @@ impl Draft {
         let (folder, bundle) = (&self.staging.folder, self.bundle()?);
         let target = self.staging.target.path();
         let problem = if checkpoint.identity != identity || checkpoint.pages >= pages {
-            "what is left of the one before is of another genome or has other parameters"
+            "the interrupted build is of another genome or has other parameters"
         } else {
             let positions = DigestWriter::reopen(&bundle, POSITIONS, &checkpoint.positions)?;
             let spool = DigestWriter::reopen(folder, SPOOL, &checkpoint.spool)?;
             if let (Some(positions), Some(spool)) = (positions, spool) {
-                progress.notice(&Notice::Resumed { target, pages: checkpoint.pages, of: pages });
+                progress.notice(&Notice::Resumed { target, pages: checkpoint.pages, total: pages });
                 return Ok(Some(ResumePoint { checkpoint: checkpoint.clone(), positions, spool }));
             }
-            "what is left of the one before is damaged"
+            "the files of the interrupted build are damaged"
         };
         // The checkpoint first: without it the other files are ignored.
         for (folder, name) in [(folder, CHECKPOINT), (folder, SPOOL), (&bundle, POSITIONS)] {
@@ -184,7 +184,7 @@ impl Draft {
         })?;
         if let Err(e) = removed {
             let folder = self.staging.folder.path().to_owned();
-            progress.notice(&Notice::LeftOver { folder, problem: e.to_string() });
+            progress.notice(&Notice::NotCleanedUp { folder, problem: e.to_string() });
         }
         Ok(())
     }
@@ -246,7 +246,7 @@ fn take_over(
                 progress.notice(&Notice::NotResumed { target, problem });
             } else if had_files {
                 let builder = lock.and_then(|lock| lock.previous.clone());
-                progress.notice(&Notice::Swept { target, builder });
+                progress.notice(&Notice::CleanedUp { target, builder });
             }
             Ok(None)
         }

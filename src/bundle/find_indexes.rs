@@ -41,7 +41,7 @@ impl State {
 }
 
 /// An index that was found.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct FoundIndex {
     /// Its folder, below the one that was searched.
     pub path: PathBuf,
@@ -54,7 +54,7 @@ pub struct FoundIndex {
     /// Bytes of all files in its folder.
     pub bytes: u64,
     /// The error of its check, if there was one.
-    pub problem: Option<String>,
+    pub problem: Option<Error>,
 }
 
 /// Finds every index in and below `folder`, sorted by path. Folders of indexes are not searched further. Links to folders
@@ -155,7 +155,7 @@ fn examine(folder: &Path, staging: bool, has_manifest: bool) -> Result<FoundInde
             }
             _ => State::Damaged,
         };
-        problem = Some(e.to_string());
+        problem = Some(e);
     }
     let format = manifest.as_ref().map(|manifest| manifest.format_version).or(format);
     Ok(FoundIndex { path: folder.to_owned(), state, manifest, format, bytes: bytes_below(folder), problem })

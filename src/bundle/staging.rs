@@ -26,6 +26,7 @@ use std::sync::Arc;
 use crate::bundle::checkpoint::{CHECKPOINT, NEXT_CHECKPOINT};
 use crate::bundle::page_spool::SPOOL;
 use crate::bundle::target::{BUNDLE_FILES, Target, has_manifest};
+use crate::error::OccupiedBy;
 use crate::format::SEQUENCE;
 use crate::fs::{Folder, Lock, LockAttempt, OWNER_PROBE, PendingRename, Remove, lock, publish, unique_suffix, user};
 use crate::genome::TEMPORARY_SUFFIXES;
@@ -77,8 +78,7 @@ pub(super) fn clear(staging: &Folder) -> Result<bool> {
 }
 
 fn foreign_name(path: PathBuf) -> Error {
-    let problem = "is nothing that a build makes; move it away".to_owned();
-    Error::Occupied { path, problem }
+    Error::Occupied { path, by: OccupiedBy::OtherFile }
 }
 
 /// Removes the files of a bundle that `select` selects, and the folder itself if no file stays.
@@ -150,16 +150,13 @@ impl StagingDir {
             Err(e) => return Err(Error::io("create", path, e).into()),
         };
         let failed = |e| StagingError::Failed(Error::io("open", &path, e));
-        let occupied = |problem: String| StagingError::Failed(Error::Occupied { path: path.clone(), problem });
+        let occupied = |by| StagingError::Failed(Error::Occupied { path: path.clone(), by });
         let folder = match parent.open_folder(name) {
             Ok(folder) => folder,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(StagingError::Removed),
             Err(e) => {
                 return Err(match parent.stat(name).map_err(failed)? {
-                    Some(entry) if !entry.is_folder() => occupied(format!(
-                        "is {} and not the folder of a build; remove it or give another -o",
-                        entry.noun()
-                    )),
+                    Some(entry) if !entry.is_folder() => occupied(OccupiedBy::NotAFolder { noun: entry.noun() }),
                     _ => failed(e),
                 });
             }
@@ -167,12 +164,11 @@ impl StagingDir {
         let entry = folder.entry().map_err(failed)?;
         let own = folder.is_own().map_err(failed)?;
         if !own && folder.stat(LOCK).map_err(failed)?.is_none() {
-            let owner = user(entry.owner);
-            return Err(occupied(format!("belongs to {owner}; ask them to remove it, or give another -o")));
+            return Err(occupied(OccupiedBy::ForeignFolder { owner: user(entry.owner) }));
         }
         let refused = match lock::acquire(&folder, LOCK, |owner| own && owner == entry.owner) {
             Ok(LockAttempt::Acquired(_)) if !created && entry.others_may_write() => {
-                return Err(occupied("may be written to by others, and so is not cleared; remove it".to_owned()));
+                return Err(occupied(OccupiedBy::WritableByOthers));
             }
             Ok(LockAttempt::Acquired(lock)) => {
                 let staging = Self { target: Arc::clone(target), name: name.to_owned(), folder };

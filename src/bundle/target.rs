@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::bundle::manifest::is_manifest;
+use crate::error::NotOursKind;
 use crate::format::{CATALOG, MANIFEST, POSITIONS, SEQUENCE};
 use crate::fs::{File, Folder, resolve_links, user};
 use crate::{Error, Result};
@@ -62,9 +63,8 @@ impl Target {
     pub(super) fn check(&self, force: bool) -> Result<bool> {
         let path = self.path();
         let failed = |e| Error::io("look at", &path, e);
-        let refused = |problem: String| Err(Error::NotOurs { path: path.clone(), problem });
-        let no_index =
-            || refused("is not a reprise index, and --force replaces nothing else; give another -o".to_owned());
+        let refused = |kind| Err(Error::NotOurs { path: path.clone(), kind });
+        let no_index = || refused(NotOursKind::NotAnIndex);
         let Some(there) = self.parent.stat(&self.name).map_err(failed)? else { return Ok(false) };
         if !there.is_folder() {
             return no_index();
@@ -85,11 +85,9 @@ impl Target {
             }
         }
         if !others.is_empty() {
-            let more = others.len().saturating_sub(MAX_LISTED_NAMES);
+            let further = others.len().saturating_sub(MAX_LISTED_NAMES);
             others.truncate(MAX_LISTED_NAMES);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let others = others.join(", ");
-            return refused(format!("holds {others}{more}, which no index has; move it away or give another -o"));
+            return refused(NotOursKind::OtherFiles { names: others, further });
         }
         self.check_rename(&folder)?;
         Ok(true)
@@ -104,13 +102,10 @@ impl Target {
         }
         let (index, parent) = (folder.entry().map_err(failed)?, self.parent.entry().map_err(failed)?);
         if index.identity.0 != parent.identity.0 {
-            let problem = "is where a disk is mounted, which cannot be renamed; give another -o".to_owned();
-            return Err(Error::NotOurs { path, problem });
+            return Err(Error::NotOurs { path, kind: NotOursKind::MountPoint });
         }
         if parent.forbids_removal_of(&index) {
-            let problem =
-                format!("belongs to {}, and its folder lets only owners remove what is in it", user(index.owner));
-            return Err(Error::NotOurs { path, problem });
+            return Err(Error::NotOurs { path, kind: NotOursKind::OfAnotherUser { owner: user(index.owner) } });
         }
         Ok(())
     }

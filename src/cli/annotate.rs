@@ -1,45 +1,49 @@
+//! `annotate`: finds the copies of a library of repeats and writes them in one format or several.
+
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::align::{Library, SearchOptions};
 use crate::annotate::{RepeatCopy, annotate, annotate_with_tandem_repeats};
-use crate::cli::{Settings, grouped};
+use crate::cli::arguments::percentage;
+use crate::cli::{Settings, e_value, grouped, json};
 use crate::formats::{AnnotationFormat, Columns, Tabix, annotation_header, annotation_rows};
 use crate::fs::Output;
 use crate::genome::Contig;
-use crate::index::OpenOptions;
 use crate::memory::Component;
 use crate::sequence::Source;
 use crate::{Error, Result};
 
+/// The arguments of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
-    /// Consensus sequences of repeats, FASTA, plain or compressed; names such as name#class/family give classes
+    /// Consensus sequences of repeats, FASTA, plain or compressed; in names such as name#class/family the class is used
     #[arg(long, value_name = "FILE")]
     library: PathBuf,
-    /// Formats to write: to PREFIX.FORMAT with -o PREFIX, one of them to standard output without it or with -o - [default:
+    /// Output formats: files PREFIX.FORMAT with -o PREFIX, else a single format on standard output [default:
     /// gff3,bed,out with -o PREFIX, else tsv]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FORMAT,...")]
     formats: Vec<CopyFormat>,
-    /// Leave out what chance gives more often than this in the whole search
+    /// Report alignments with an E-value of at most this, for the whole search
     #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value)]
     max_e_value: f64,
-    /// Leave out copies of which more per cent of the bases are substituted
-    #[arg(long, value_name = "PERCENT", default_value_t = 100.0, value_parser = per_cent)]
+    /// Report copies with at most this percentage of substituted bases
+    #[arg(long, value_name = "PERCENT", default_value_t = 100.0, value_parser = percentage)]
     max_divergence: f64,
-    /// Leave out the simple repeats and satellites that are found without the library
+    /// Do not search for simple repeats and satellites, which need no library
     #[arg(long)]
     no_tandem: bool,
-    /// Compress GFF3 and BED with bgzip, as PREFIX.FORMAT.gz, and write their indexes for tabix
+    /// Compress GFF3 and BED with bgzip to PREFIX.FORMAT.gz, and write their tabix indexes
     #[arg(long)]
     bgzip: bool,
 }
 
+/// The values of `--formats`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum CopyFormat {
     Tsv,
@@ -50,7 +54,7 @@ enum CopyFormat {
 }
 
 impl CopyFormat {
-    /// The format and the end of its file's name.
+    /// The format, and the extension of its file.
     fn named(self) -> (AnnotationFormat, &'static str) {
         match self {
             Self::Tsv => (AnnotationFormat::Tsv, "tsv"),
@@ -60,32 +64,48 @@ impl CopyFormat {
             Self::Jsonl => (AnnotationFormat::JsonLines, "jsonl"),
         }
     }
-}
 
-pub(crate) fn e_value(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(e) if e > 0.0 && e.is_finite() => Ok(e),
-        _ => Err("an E-value is a number above 0".to_owned()),
+    /// The columns that tabix needs, if it can index the format.
+    fn tabix(self) -> Option<Columns> {
+        match self {
+            Self::Bed => Some(Columns::Bed),
+            Self::Gff3 => Some(Columns::Gff),
+            _ => None,
+        }
     }
 }
 
-fn per_cent(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(share) if (0.0..=100.0).contains(&share) => Ok(share),
-        _ => Err("a number from 0 to 100".to_owned()),
-    }
-}
-
-/// Where one format goes.
+/// The destination of one format.
 enum Sink {
     Plain(Output),
     Indexed(Box<Tabix>),
 }
 
 impl Sink {
+    /// A file named after `prefix` and the format, or standard output; `longest` is the length of the longest contig.
+    fn create(
+        format: CopyFormat,
+        prefix: Option<&Path>,
+        bgzip: bool,
+        longest: u64,
+        settings: &Settings,
+    ) -> Result<Self> {
+        let Some(prefix) = prefix else { return Ok(Self::Plain(settings.output()?)) };
+        let mut path = prefix.as_os_str().to_owned();
+        path.push(".");
+        path.push(format.named().1);
+        match format.tabix().filter(|_| bgzip) {
+            None => Ok(Self::Plain(Output::create(Some(path.as_ref()), settings.force)?)),
+            Some(columns) => {
+                path.push(".gz");
+                Ok(Self::Indexed(Box::new(Tabix::create(path.as_ref(), settings.force, columns, longest)?)))
+            }
+        }
+    }
+
     fn write(&mut self, text: &[u8]) -> Result<()> {
         match self {
-            Self::Plain(output) => output.write_all(text).map_err(|e| Error::io("write", "the output", e)),
+            Self::Plain(output) => output.write_all(text).map_err(Error::Output),
             Self::Indexed(tabix) => tabix.write(text),
         }
     }
@@ -98,58 +118,43 @@ impl Sink {
     }
 }
 
-/// Copies spelled at a time.
-const ROWS: usize = 1 << 12;
+/// Copies whose rows are made and written together: some 400 KB of text.
+const COPIES_PER_WRITE: usize = 1 << 12;
+
+impl Arguments {
+    /// The formats to write, without repetitions, checked against the other flags; `has_prefix` if they go to files.
+    fn formats(&self, has_prefix: bool) -> Result<Vec<CopyFormat>> {
+        let wrong = |problem: &str| Err(Error::Usage(problem.to_owned()));
+        let mut formats = match (&self.formats[..], has_prefix) {
+            ([], true) => vec![CopyFormat::Gff3, CopyFormat::Bed, CopyFormat::Out],
+            ([], false) => vec![CopyFormat::Tsv],
+            (formats, _) => formats.to_vec(),
+        };
+        formats.sort_by_key(|f| *f as u8);
+        formats.dedup();
+        if !has_prefix && formats.len() > 1 {
+            return wrong("several formats need names; give -o PREFIX");
+        }
+        if self.bgzip && !has_prefix {
+            return wrong("--bgzip writes two files for a format; name them with -o PREFIX");
+        }
+        if self.bgzip && formats.iter().all(|format| format.tabix().is_none()) {
+            return wrong("--bgzip is for gff3 and bed; give one of them to --formats");
+        }
+        Ok(formats)
+    }
+}
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
-    let mut formats = arguments.formats;
-    let prefix = settings.output.as_ref().filter(|_| !settings.prints());
-    if formats.is_empty() {
-        formats = match prefix {
-            Some(_) => vec![CopyFormat::Gff3, CopyFormat::Bed, CopyFormat::Out],
-            None => vec![CopyFormat::Tsv],
-        };
-    }
-    formats.sort_by_key(|f| *f as u8);
-    formats.dedup();
-    if prefix.is_none() && formats.len() > 1 {
-        return Err(Error::Usage("several formats need names; give -o PREFIX".to_owned()));
-    }
-    let indexed = |format| match format {
-        CopyFormat::Bed if arguments.bgzip => Some(Columns::Bed),
-        CopyFormat::Gff3 if arguments.bgzip => Some(Columns::Gff),
-        _ => None,
-    };
-    if arguments.bgzip && prefix.is_none() {
-        return Err(Error::Usage("--bgzip writes two files for a format; name them with -o PREFIX".to_owned()));
-    }
-    if arguments.bgzip && formats.iter().all(|&format| indexed(format).is_none()) {
-        return Err(Error::Usage("--bgzip is for gff3 and bed; give one of them to --formats".to_owned()));
-    }
-    let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
+    let prefix = settings.output.as_deref().filter(|_| !settings.writes_stdout());
+    let formats = arguments.formats(prefix.is_some())?;
+    let index = settings.open_cached(&arguments.index)?;
     let contigs = index.contigs()?;
     let longest = contigs.iter().map(|contig| contig.length).max().unwrap_or(0);
-    let mut sinks = Vec::new();
-    for &format in &formats {
-        let columns = indexed(format);
-        let (format, end) = format.named();
-        let sink = match prefix {
-            None => Sink::Plain(settings.output()?),
-            Some(prefix) => {
-                let mut path = prefix.as_os_str().to_owned();
-                path.push(".");
-                path.push(end);
-                match columns {
-                    None => Sink::Plain(Output::create(Some(path.as_ref()), settings.force)?),
-                    Some(columns) => {
-                        path.push(".gz");
-                        Sink::Indexed(Box::new(Tabix::create(path.as_ref(), settings.force, columns, longest)?))
-                    }
-                }
-            }
-        };
-        sinks.push((format, sink));
-    }
+    let sinks: Vec<(AnnotationFormat, Sink)> = formats
+        .into_iter()
+        .map(|format| Ok((format.named().0, Sink::create(format, prefix, arguments.bgzip, longest, settings)?)))
+        .collect::<Result<_>>()?;
     let source = Source::new(&arguments.library);
     let (mut library, _library_held) = Library::read(&source, &settings.budget, &settings.progress)?;
     let max_divergence = arguments.max_divergence / 100.0;
@@ -173,30 +178,35 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         bases: copies.iter().map(|c| c.alignment.range.end - c.alignment.range.start).sum(),
         genome_bases: index.manifest().genome.bases,
     };
-    if settings.json {
-        let json = serde_json::to_string(&summary).map_err(|e| Error::io("write", "the summary", e.into()))?;
-        return settings.tell(&json);
-    }
-    if !settings.quiet {
-        let Summary { copies, fragments, bases, genome_bases } = summary;
-        settings.progress.line(&format!(
-            "{} copies in {} fragments, {} bases, {:.2} % of the genome",
-            grouped(copies),
-            grouped(fragments),
-            grouped(bases),
-            crate::units::per_cent(bases, genome_bases)
-        ));
-    }
-    Ok(())
+    summary.print(settings)
 }
 
-/// What was found, with `--json`.
+/// What was found, as `--json` prints it.
 #[derive(Serialize)]
 struct Summary {
     copies: u64,
     fragments: u64,
     bases: u64,
     genome_bases: u64,
+}
+
+impl Summary {
+    fn print(&self, settings: &Settings) -> Result<()> {
+        if settings.json {
+            return settings.print_summary(&json(self)?);
+        }
+        if !settings.quiet {
+            let Self { copies, fragments, bases, genome_bases } = *self;
+            settings.progress.line(&format!(
+                "{} copies in {} fragments, {} bases, {:.2} % of the genome",
+                grouped(copies),
+                grouped(fragments),
+                grouped(bases),
+                100.0 * bases as f64 / genome_bases.max(1) as f64
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Writes copies, by contig and start, in one format.
@@ -221,11 +231,10 @@ fn write_to(
     annotation_header(format, contigs, &mut text);
     sink.write(&text)?;
     // Fragments of a copy lie on one contig.
-    for run in copies.chunk_by(|a, b| a.alignment.contig == b.alignment.contig) {
-        let whole = [run];
-        let parts: Vec<&[RepeatCopy]> =
-            if format == AnnotationFormat::Gff3 { whole.to_vec() } else { run.chunks(ROWS).collect() };
-        for part in parts {
+    for of_contig in copies.chunk_by(|a, b| a.alignment.contig == b.alignment.contig) {
+        // The parents of GFF3 need all fragments.
+        let size = if format == AnnotationFormat::Gff3 { of_contig.len() } else { COPIES_PER_WRITE };
+        for part in of_contig.chunks(size) {
             text.clear();
             annotation_rows(format, part, library, contigs, &mut text);
             sink.write(&text)?;

@@ -1,4 +1,6 @@
-use std::path::PathBuf;
+//! `build-index`: builds the index of a genome, or prints the plan of the build.
+
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -10,46 +12,47 @@ use crate::sequence::Source;
 use crate::units::human_bytes;
 use crate::{Error, Result, builder};
 
+/// The arguments of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// FASTA of one genome, plain or compressed (gzip, bgzip, zstd, bzip2, xz); `-` for standard input; several files are
-    /// one genome
+    /// FASTA files of one genome, plain or compressed (gzip, bgzip, zstd, bzip2, xz); `-` is standard input
     #[arg(required = true, value_name = "GENOME")]
     genomes: Vec<PathBuf>,
-    /// Bases in a k-mer, 1 to 32 [default: from the genome's length, as RepeatScout and REPrise choose it]
+    /// Length of k-mers in bases, 1 to 32 [default: derived from the genome's length, as in RepeatScout and REPrise]
     #[arg(short, value_name = "K")]
     k: Option<u32>,
-    /// Leave out k-mers that occur less often
+    /// Store k-mers with at least this frequency
     #[arg(long, value_name = "N", default_value_t = 2)]
     min_frequency: u64,
-    /// Leave out k-mers that occur more often
+    /// Store k-mers with at most this frequency
     #[arg(long, value_name = "N")]
     max_frequency: Option<u64>,
-    /// Of a k-mer with more positions keep N, evenly sampled; frequencies stay exact
+    /// Store at most N positions of a k-mer, evenly sampled; frequencies stay exact
     #[arg(long, value_name = "N")]
     max_positions: Option<u64>,
-    /// Put the name of its file before each contig name, as hap1_chr1 for chr1 of hap1.fa, so that haplotypes whose contigs
-    /// have the same names are one genome
+    /// Prefix each contig name with the name of its file (chr1 of hap1.fa becomes hap1_chr1), so that haplotypes with
+    /// the same contig names can be one genome
     #[arg(long)]
     prefix_names: bool,
-    /// How k-mers are kept: one by one, or as stretches that share a minimizer, which needs --min-frequency 1 and is the
-    /// default there where k is long enough
+    /// Layout of the dictionary: single k-mers, or super-k-mers (runs of k-mers with one minimizer), which require
+    /// --min-frequency 1 and are the default with it if k is large enough
     #[arg(long, value_name = "LAYOUT", value_enum, default_value_t = Layout::Auto)]
     layout: Layout,
-    /// Where another process builds the same index, wait for it to end instead of failing; one of this genome and with these
-    /// parameters that is there then is taken as it is
+    /// If another process is building this index, wait for it instead of failing; its index is used if genome and
+    /// parameters are the same
     #[arg(long)]
     wait: bool,
-    /// Go on after the last finished pass of a build that did not end, and leave what is finished to the next one where this
-    /// does not end either
+    /// Continue an interrupted build after its last finished pass; if this build is interrupted too, keep its finished
+    /// passes
     #[arg(long)]
     resume: bool,
-    /// Print the plan (passes, memory, disk, expected k-mers) and build nothing; the packed genome, a quarter of a byte
-    /// a base, lies in the temporary folder (TMPDIR) meanwhile
+    /// Print the plan (passes, memory, disk, expected k-mers) and build nothing; meanwhile the packed genome, a quarter
+    /// of a byte per base, is in the temporary folder (TMPDIR)
     #[arg(long)]
     dry_run: bool,
 }
 
+/// The values of `--layout`.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Layout {
     Auto,
@@ -58,6 +61,7 @@ enum Layout {
 }
 
 impl Layout {
+    /// The layout that is required; none if the builder chooses.
     fn kind(self) -> Option<LayoutKind> {
         match self {
             Self::Auto => None,
@@ -73,7 +77,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         Some(path) => path.clone(),
         None => builder::default_target(&sources[0]).ok_or_else(|| {
             let path = sources[0].path().display();
-            Error::Usage(format!("a genome from {path} has no name of its own; name the index with -o"))
+            Error::Usage(format!("a genome from {path} has no file name to derive a name from; name the index with -o"))
         })?,
     };
     let options = BuildOptions {
@@ -99,11 +103,11 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if settings.quiet && !settings.json {
         return Ok(());
     }
-    // `-o` names the index, so the summary goes to standard output.
+    // `-o` names the index, so standard output is free for the summary.
     crate::fs::print(&summary(&report, &target, settings))
 }
 
-fn summary(report: &BuildReport, target: &std::path::Path, settings: &Settings) -> String {
+fn summary(report: &BuildReport, target: &Path, settings: &Settings) -> String {
     let manifest = &report.manifest;
     let (genome, actual) = (&manifest.genome, &manifest.actual);
     let seconds = settings.progress.elapsed().as_secs_f64();

@@ -1,3 +1,5 @@
+//! `demo`: builds and queries the index of a small simulated genome, to show a newcomer what an index is for.
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -6,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::builder::{BuildOptions, build_index};
-use crate::cli::{Settings, grouped};
+use crate::cli::{Settings, grouped, pretty_json};
 use crate::fs::{Output, TemporaryFolder};
 use crate::index::{OpenOptions, Position};
 use crate::memory::Component;
@@ -16,32 +18,35 @@ use crate::sequence::reverse_complement_letters;
 use crate::units::human_bytes;
 use crate::{Error, Index, Result, Silent};
 
+/// The arguments of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Bases of the genome
-    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(100_000..=200_000_000))]
+    /// Length of the genome in bases
+    #[arg(long, value_name = "N", default_value_t = 1_000_000,
+          value_parser = clap::value_parser!(u64).range(100_000..=200_000_000))]
     bases: u64,
-    /// Seed of the genome
+    /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 }
 
-/// A repeat that was planted.
+/// A repeat of the genome.
 #[derive(Serialize)]
 struct Planted {
     name: &'static str,
     length: usize,
     copies: usize,
-    /// Per cent of bases changed in each copy.
+    /// Percentage of bases that differ in each copy.
     divergence: u64,
     #[serde(skip)]
     bases: Vec<u8>,
     #[serde(skip)]
-    places: Vec<(usize, usize)>,
+    /// Contig and start of each copy.
+    starts: Vec<(usize, usize)>,
 }
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
-    // With -o the demo stays, without it goes.
+    // Without -o nothing is left behind.
     let demo = |folder: &Path| settings.on_pool(|| demo(&arguments, settings, folder));
     let demo = match &settings.output {
         Some(folder) => {
@@ -51,13 +56,12 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         None => demo(TemporaryFolder::new("reprise-demo")?.path())?,
     };
     if settings.json {
-        let json = serde_json::to_string_pretty(&demo).map_err(|e| Error::io("write", "the summary", e.into()))?;
-        return crate::fs::print(&(json + "\n"));
+        return crate::fs::print(&(pretty_json(&demo)? + "\n"));
     }
     crate::fs::print(&demo.text(settings.output.as_deref()))
 }
 
-/// What the demo did and found.
+/// What the demo made and found.
 #[derive(Serialize)]
 struct Demo {
     seed: u64,
@@ -66,7 +70,7 @@ struct Demo {
     repeats: Vec<Planted>,
     index: DemoIndex,
     lookups: Vec<LookUp>,
-    /// Along chr1, in parts of equal length: share of the k-mers that are repeated.
+    /// Share of repeated k-mers along chr1, in [`MARKS`] parts of equal length.
     repeated_along_chr1: Vec<f64>,
 }
 
@@ -79,7 +83,7 @@ struct DemoIndex {
     seconds: f64,
 }
 
-/// The most frequent k-mer of a repeat.
+/// A look-up of the most frequent k-mer of a repeat.
 #[derive(Serialize)]
 struct LookUp {
     name: &'static str,
@@ -93,7 +97,7 @@ struct LookUp {
 fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Demo> {
     let fasta: PathBuf = folder.join("demo.fa");
     let target = folder.join("demo.reprise");
-    // Each base in the genome, in the text of the file, and as that grows.
+    // Each base is in the genome and in the text of the file, which doubles as it grows.
     let held = settings.budget.reserve(Component::Input, 4 * arguments.bases, "the genome of the demo")?;
     let (genome, planted) = genome(arguments.bases as usize, arguments.seed);
     let mut text = String::new();
@@ -127,7 +131,7 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Dem
         let positions = index.positions(kmer)?;
         let inside = |p: &&Position| {
             let holds = |at: usize| (at..at + repeat.length).contains(&(p.start as usize));
-            repeat.places.iter().any(|&(contig, at)| contig == p.contig as usize && holds(at))
+            repeat.starts.iter().any(|&(contig, at)| contig == p.contig as usize && holds(at))
         };
         let place = |p: &Position| format!("{}:{}:{}", contigs[p.contig as usize].name, p.start, p.strand.symbol());
         lookups.push(LookUp {
@@ -166,20 +170,20 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Dem
 }
 
 impl Demo {
-    /// As people read it; `folder` is where it stays.
+    /// The demo as a text; `folder` is where its files stay.
     fn text(&self, folder: Option<&Path>) -> String {
-        let mut said = String::new();
+        let mut text = String::new();
         let Self { seed, bases, contigs, repeats, index, lookups, repeated_along_chr1 } = self;
         let _ = writeln!(
-            said,
+            text,
             "1. A genome of {} bases in {contigs} contigs (seed {seed}), with repeats planted:",
             grouped(*bases)
         );
         for Planted { name, length, copies, divergence, .. } in repeats {
-            let _ = writeln!(said, "     {name:<10} {length:>5} bases, {copies:>3} copies, {divergence}% diverged");
+            let _ = writeln!(text, "     {name:<10} {length:>5} bases, {copies:>3} copies, {divergence}% diverged");
         }
         let _ = writeln!(
-            said,
+            text,
             "\n2. reprise build-index demo.fa   k {}, {} distinct k-mers, {} repeated; {} on disk, {:.2} s",
             index.k,
             grouped(index.distinct_kmers),
@@ -187,47 +191,48 @@ impl Demo {
             human_bytes(index.bytes),
             index.seconds
         );
-        let _ = writeln!(said, "\n3. The most frequent k-mer of each repeat, looked up, and where it lies:");
+        let _ = writeln!(text, "\n3. The most frequent k-mer of each repeat, looked up, and where it lies:");
         for LookUp { name, kmer, frequency, in_planted_copies, first } in lookups {
             let first = first.join(", ");
             let _ = writeln!(
-                said,
+                text,
                 "     {name:<10} {kmer}  {frequency:>3} times, {in_planted_copies} in planted copies: {first}, ..."
             );
         }
-        let _ = writeln!(said, "\n4. Share of k-mers that are repeated, along chr1 (each mark is a {MARKS}th):");
+        let _ = writeln!(text, "\n4. Share of k-mers that are repeated, along chr1 (each mark is a {MARKS}th):");
         let mark = |share: &f64| [' ', '.', ':', '-', '=', '+', '*', '#'][((share * 8.0) as usize).min(7)];
-        let _ = writeln!(said, "     [{}]", repeated_along_chr1.iter().map(mark).collect::<String>());
+        let _ = writeln!(text, "     [{}]", repeated_along_chr1.iter().map(mark).collect::<String>());
         let _ = match folder {
-            Some(folder) => writeln!(said, "\nGenome and index are in {}.", folder.display()),
-            None => writeln!(said, "\nNow your own: reprise build-index GENOME.fa && reprise info GENOME.reprise"),
+            Some(folder) => writeln!(text, "\nGenome and index are in {}.", folder.display()),
+            None => writeln!(text, "\nNow your own: reprise build-index GENOME.fa && reprise info GENOME.reprise"),
         };
-        said
+        text
     }
 }
 
+/// Parts of chr1 in the drawing, a character each.
 const MARKS: u64 = 80;
+/// Bases of a slot, which has at most one copy: longer than each of the repeats.
+const SLOT: usize = 8000;
 
-/// Two contigs of random bases with copies of four repeats written over them, on either strand, apart from each other.
+/// Two contigs of random bases with copies of four repeats, on either strand, that do not overlap.
 fn genome(bases: usize, seed: u64) -> (Vec<Vec<u8>>, Vec<Planted>) {
     let mut random = Random::new(seed);
     let long = bases / 5 * 3;
     let mut contigs = vec![random.bases(long), random.bases(bases - long)];
     let mut planted = Vec::new();
-    // Places are slots, so that no copy is written over another.
-    let slot = 8000;
     let mut free: Vec<(usize, usize)> =
-        (0..2).flat_map(|c| (0..contigs[c].len() / slot).map(move |s| (c, s * slot))).collect();
+        (0..2).flat_map(|c| (0..contigs[c].len() / SLOT).map(move |s| (c, s * SLOT))).collect();
     for (name, length, share, divergence) in
         [("young LTR", 5200, 9, 0), ("SINE-like", 300, 3, 4), ("old LINE", 2400, 9, 12), ("satellite", 1710, 40, 2)]
     {
         let unit = random.bases(if name == "satellite" { 171 } else { length });
         let family: Vec<u8> = unit.iter().copied().cycle().take(length).collect();
-        let copies = (bases / slot / share).max(2).min(free.len());
-        let mut places = Vec::new();
+        let copies = (bases / SLOT / share).max(2).min(free.len());
+        let mut starts = Vec::new();
         for _ in 0..copies {
             let (contig, start) = free.swap_remove(random.below(free.len()));
-            let at = start + random.below(slot - length);
+            let at = start + random.below(SLOT - length);
             let mut copy = family.clone();
             if random.below(2) == 1 {
                 copy = reverse_complement_letters(&copy);
@@ -238,9 +243,9 @@ fn genome(bases: usize, seed: u64) -> (Vec<Vec<u8>>, Vec<Planted>) {
                 }
             }
             contigs[contig][at..at + length].copy_from_slice(&copy);
-            places.push((contig, at));
+            starts.push((contig, at));
         }
-        planted.push(Planted { name, length, copies, divergence: divergence as u64, bases: family, places });
+        planted.push(Planted { name, length, copies, divergence: divergence as u64, bases: family, starts });
     }
     (contigs, planted)
 }

@@ -1,25 +1,29 @@
-use parking_lot::Mutex;
+//! `dump`: prints every stored k-mer.
+
 use std::io::Write;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Args;
+use parking_lot::Mutex;
 use rayon::prelude::*;
 
 use crate::cli::Settings;
 use crate::formats::{push_number, push_position};
 use crate::fs::Output;
 use crate::genome::Contig;
-use crate::index::{OpenOptions, Position};
+use crate::index::Position;
 use crate::memory::Component;
 use crate::memory::buffers::{BufferPool, ReorderBuffer, reserve_text};
 use crate::{Error, Index, Result};
 
+/// The arguments of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
-    /// In the order of the k-mers' letters instead of the order of the index
+    /// Sort k-mers alphabetically instead of in the order of the index
     #[arg(long)]
     sort: bool,
     /// Add a column of positions: contig:start:strand,...
@@ -28,16 +32,12 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
-    let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
+    let index = settings.open_cached(&arguments.index)?;
     let rows = Rows::new(&index, arguments.positions)?;
     let mut output = settings.output()?;
     settings
         .on_pool(|| if arguments.sort { sorted(&rows, &mut output) } else { in_index_order(&rows, &mut output) })?;
     output.finish()
-}
-
-fn io_error(e: std::io::Error) -> Error {
-    Error::io("write", "the output", e)
 }
 
 /// Rows of k-mers.
@@ -46,12 +46,12 @@ struct Rows<'i> {
     index: &'i Index,
     contigs: &'i [Contig],
     positions: bool,
-    /// Bytes of a row without positions, and of a position, at most.
+    /// Upper bounds of the bytes of a row without positions, and of a position.
     bytes: u64,
     bytes_per_position: u64,
 }
 
-/// Bytes of a row that are written together.
+/// Bytes of a row that are written together: a row may have more positions than memory can take.
 const PIECE: usize = 1 << 16;
 
 impl<'i> Rows<'i> {
@@ -63,7 +63,7 @@ impl<'i> Rows<'i> {
         Ok(Self { index, contigs, positions, bytes: u64::from(index.k()) + number, bytes_per_position })
     }
 
-    /// Bytes of the row of a k-mer, at most.
+    /// Upper bound of the bytes of the row of a k-mer.
     fn bytes_of(&self, frequency: u64) -> u64 {
         let stored = frequency.min(self.index.manifest().parameters.max_positions.unwrap_or(u64::MAX));
         stored.saturating_mul(self.bytes_per_position).saturating_add(self.bytes)
@@ -80,13 +80,13 @@ impl<'i> Rows<'i> {
         push_position(text, &self.contigs[position.contig as usize].name, position.start, position.strand.symbol());
     }
 
-    /// Appends the row of a k-mer to `text`, which is written whenever a piece is full.
+    /// Appends the row of a k-mer to `text`, which is written out whenever a piece is full.
     fn write(&self, kmer: u64, frequency: u64, text: &mut Vec<u8>, output: &mut Output) -> Result<()> {
         self.kmer(kmer, frequency, text);
         let mut separator = b'\t';
         let mut piece = |text: &mut Vec<u8>| {
             if text.len() >= PIECE {
-                output.write_all(text).map_err(io_error)?;
+                output.write_all(text).map_err(Error::Output)?;
                 text.clear();
             }
             Ok(())
@@ -105,7 +105,8 @@ impl<'i> Rows<'i> {
 /// The rows of a page.
 struct Page {
     text: Vec<u8>,
-    /// Rows that do not fit the text: where they belong in it, k-mer and frequency. They are written as positions are read.
+    /// Rows that do not fit in the text: their place in it, k-mer and frequency. They are written as positions are
+    /// read.
     long: Vec<(usize, u64, u64)>,
 }
 
@@ -113,13 +114,13 @@ impl Page {
     fn write(&self, rows: &Rows<'_>, output: &mut Output) -> Result<()> {
         let (mut from, mut piece) = (0, Vec::new());
         for &(at, kmer, frequency) in &self.long {
-            output.write_all(&self.text[from..at]).map_err(io_error)?;
+            output.write_all(&self.text[from..at]).map_err(Error::Output)?;
             rows.write(kmer, frequency, &mut piece, output)?;
-            output.write_all(&piece).map_err(io_error)?;
+            output.write_all(&piece).map_err(Error::Output)?;
             piece.clear();
             from = at;
         }
-        output.write_all(&self.text[from..]).map_err(io_error)
+        output.write_all(&self.text[from..]).map_err(Error::Output)
     }
 }
 
@@ -127,15 +128,15 @@ impl Page {
 fn in_index_order(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
     let index = rows.index;
     let budget = index.budget();
-    // The text of a page; with positions it may be many times that.
+    // Expected bytes of the text of a page; a position has about 24.
     let actual = &index.manifest().actual;
     let positions = if rows.positions { 24 * actual.positions / actual.stored_kmers.max(1) } else { 0 };
     let row = u64::from(index.k()) + 8 + positions;
     let expected = row * actual.stored_kmers / index.pages().max(1);
     let workers = (budget.limit() / 8 / expected.max(1)).clamp(1, rayon::current_num_threads() as u64);
-    // What the text of a page may take: of the rows of a page, those with many positions are left to the writer.
-    let room = budget.limit() / 8 / workers;
-    // Two waiting texts a worker keep the writer busy.
+    // Bytes of the text of a page; rows with more positions than fit are left to the writer.
+    let max_text = budget.limit() / 8 / workers;
+    // Two texts per worker keep the writer busy.
     let waiting = (2 * workers * expected).min(budget.limit() / 8);
     let window = ReorderBuffer::charged(waiting, budget.hold(Component::Output));
     let spare = BufferPool::new(budget.limit() / 8, budget.hold(Component::Output));
@@ -153,24 +154,24 @@ fn in_index_order(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
             .name("writer".to_owned())
             .spawn_scoped(scope, write)
             .map_err(|e| Error::thread("pages", e))?;
-        let next = std::sync::atomic::AtomicU64::new(0);
+        let next = AtomicU64::new(0);
         let closing = window.close_on_drop();
         let made = (0..workers).into_par_iter().try_for_each(|_| {
             let mut held = budget.hold(Component::Output);
             loop {
-                let number = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= index.pages() {
                     return Ok(());
                 }
                 let mut page = Page { text: spare.take(), long: Vec::new() };
                 page.text.clear();
-                // At once: what grows leaves holes in the heap.
-                page.text.reserve_exact(expected.min(room) as usize);
+                // All at once: a growing text fragments the heap.
+                page.text.reserve_exact(expected.min(max_text) as usize);
                 let bytes =
                     |page: &Page| (page.text.capacity() + page.long.capacity() * size_of::<(usize, u64, u64)>()) as u64;
                 index.for_each_kmer_of_page(number, |kmer| {
                     let Page { text, long } = &mut page;
-                    if rows.positions && text.len() as u64 + rows.bytes_of(kmer.frequency) > room {
+                    if rows.positions && text.len() as u64 + rows.bytes_of(kmer.frequency) > max_text {
                         long.push((text.len(), kmer.kmer, kmer.frequency));
                         return Ok(());
                     }
@@ -200,7 +201,7 @@ fn in_index_order(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
     })
 }
 
-/// Ranges of k-mers that fit the memory, one after the other, each gathered from all pages and sorted.
+/// Sorts ranges of k-mers that fit in memory, one after the other, each collected from all pages.
 fn sorted(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
     let index = rows.index;
     let codec = *index.codec();
@@ -225,17 +226,18 @@ fn sorted(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
                 Ok(a)
             },
         )?;
-    // A pair of two words; room for those of the largest bucket at the least.
-    let room = (index.budget().free() / 2 / 16).max(counts.iter().copied().max().unwrap_or(0)).min(counts.iter().sum());
-    let _held = index.budget().reserve(Component::Output, room * 16, "sorting the k-mers of this index")?;
-    let mut gathered = Mutex::new(Vec::<(u64, u64)>::with_capacity(room as usize));
+    // Pairs of two words; the largest bucket has to fit.
+    let capacity =
+        (index.budget().free() / 2 / 16).max(counts.iter().copied().max().unwrap_or(0)).min(counts.iter().sum());
+    let _held = index.budget().reserve(Component::Output, capacity * 16, "sorting the k-mers of this index")?;
+    let mut gathered = Mutex::new(Vec::<(u64, u64)>::with_capacity(capacity as usize));
     let mut text = Vec::new();
     let mut next = 0;
     while next < counts.len() {
         let mut sum = 0;
         let taken = counts[next..].iter().take_while(|&&count| {
             sum += count;
-            sum <= room
+            sum <= capacity
         });
         let range: Range<usize> = next..next + taken.count();
         next = range.end;
@@ -257,5 +259,5 @@ fn sorted(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
             rows.write(codec.kmer_of_rank(rank), frequency, &mut text, output)?;
         }
     }
-    output.write_all(&text).map_err(io_error)
+    output.write_all(&text).map_err(Error::Output)
 }

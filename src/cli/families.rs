@@ -1,3 +1,5 @@
+//! `families`: finds repeat families and writes their consensus sequences.
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -6,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::bundle::Manifest;
-use crate::cli::{Settings, bases, grouped};
+use crate::cli::{Settings, bases, grouped, json};
 use crate::families::{
     DiscoverOptions, Family, FamilyCopy, FoundFamilies, LeftOut, Scores, discover, families_memory, find_families,
     seed_alignments,
@@ -20,67 +22,72 @@ use crate::sequence::letters;
 use crate::units::{parse_size, per_cent};
 use crate::{Error, Index, Result};
 
+/// The arguments of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
-    /// How families are written
+    /// Output format
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "fasta")]
     format: FormatName,
-    /// Write the best copies of each family, aligned to its consensus, to FILE too (Stockholm, as Dfam takes it)
+    /// Also write the best copies of each family, aligned to its consensus, to FILE (Stockholm, the format of Dfam)
     #[arg(long, value_name = "FILE", conflicts_with = "drafts")]
     stockholm: Option<PathBuf>,
-    /// Write what discovery finds as it is, as FASTA: not polished over all copies, which are not counted
+    /// Write the unrefined consensus sequences of discovery as FASTA, and do not count copies
     #[arg(long, conflicts_with = "format")]
     drafts: bool,
     #[command(flatten)]
     search: SearchArguments,
 }
 
-/// How families are looked for.
+/// Parameters of the search for families.
 #[derive(Debug, Args, Serialize)]
+#[command(next_help_heading = "Family search")]
 pub(crate) struct SearchArguments {
-    /// Score of two bases that are the same
+    /// Score of a match
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i16).range(1..=10))]
     r#match: i16,
-    /// Score of two that differ
-    #[arg(long, value_name = "N", default_value_t = -1, allow_hyphen_values = true, value_parser = clap::value_parser!(i16).range(-100..=0))]
+    /// Score of a mismatch
+    #[arg(long, value_name = "N", default_value_t = -1, allow_hyphen_values = true,
+          value_parser = clap::value_parser!(i16).range(-100..=0))]
     mismatch: i16,
     /// Score of the first base of a gap
-    #[arg(long, value_name = "N", default_value_t = -3, allow_hyphen_values = true, value_parser = clap::value_parser!(i16).range(-100..=0))]
+    #[arg(long, value_name = "N", default_value_t = -3, allow_hyphen_values = true,
+          value_parser = clap::value_parser!(i16).range(-100..=0))]
     gap_open: i16,
     /// Score of each further base of a gap
-    #[arg(long, value_name = "N", default_value_t = -1, allow_hyphen_values = true, value_parser = clap::value_parser!(i16).range(-100..=0))]
+    #[arg(long, value_name = "N", default_value_t = -1, allow_hyphen_values = true,
+          value_parser = clap::value_parser!(i16).range(-100..=0))]
     gap_extend: i16,
-    /// A copy that ends before the consensus loses this much of its best score at the most
+    /// Largest penalty of a copy that ends before the consensus does
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(i16).range(0..=1000))]
     cap_penalty: i16,
-    /// Bases to either side of the diagonal in an extension
+    /// Half width of the band of an extension, in bases
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=24))]
     band: u16,
-    /// Most bases of an extension in one direction
+    /// Extend by at most N bases in each direction
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = bases)]
     max_extend: u64,
-    /// Bases without a better score after which an extension ends
+    /// End an extension after N bases without a better score
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = bases)]
     stop_after: u64,
-    /// What each base of the consensus must add to the sum of the scores of its copies
+    /// Smallest gain of each consensus base in the sum of the scores of the copies
     #[arg(long, value_name = "N", default_value_t = 1)]
     min_improvement: u16,
-    /// Shortest consensus
+    /// Report consensus sequences of at least N bases
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = bases)]
     min_length: u64,
-    /// Fewest copies, in places of their own
+    /// Report families with at least N copies at separate loci
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(2..))]
     min_copies: u16,
-    /// Most families
+    /// Report at most N families
     #[arg(long, value_name = "N")]
     max_families: Option<usize>,
-    /// Alike stretches nearer than this on one strand count as one
+    /// Count similar sequences on one strand that are nearer than N bases as one
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = bases)]
     tandem_distance: u64,
-    /// Look for families in a sample of so many bases first, then in ones of three times as many, until the whole genome was seen; copies are
-    /// those of the whole genome [default: all at once up to 256M, else 64M]
+    /// Search a sample of SIZE bases first, then samples of three times as many, until the whole genome is searched;
+    /// copies are counted in the whole genome [default: the whole genome up to 256M, else 64M]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     sample: Option<u64>,
 }
@@ -110,7 +117,7 @@ impl SearchArguments {
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if let Some(path) = &arguments.stockholm {
-        settings.check_beside(path, "--stockholm")?;
+        settings.check_second_output(path, "--stockholm")?;
     }
     let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
     let options = arguments.search.options();
@@ -131,7 +138,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         settings.on_pool(|| write_stockholm(&found, &index, alignments))?;
     }
     let text = families(&found.statistics, arguments.format.into());
-    library.write_all(&text).map_err(|e| Error::io("write", "the output", e))?;
+    library.write_all(&text).map_err(Error::Output)?;
     library.finish()?;
     summarize(&summary(&found, &index), settings)
 }
@@ -142,7 +149,8 @@ const BASES_PER_BYTE: u64 = 3;
 const OPEN_INDEX: u64 = 5 << 20;
 
 /// Checks before any work that the memory suffices to index a genome, in files or in the folder of its index, and to
-/// find its families. Bases are estimated from the size of files; what cannot be looked at is left to those who read it.
+/// find its families. Bases are estimated from the size of files; what cannot be looked at is left to those who read
+/// it.
 ///
 /// # Errors
 /// [`Error::Memory`].
@@ -190,20 +198,22 @@ pub(crate) fn write_stockholm(found: &FoundFamilies, index: &Index, mut file: Ou
     seed_alignments(index, &found.families, |number, alignment| {
         text.clear();
         stockholm(&mut text, &found.statistics[number], &alignment);
-        file.write_all(&text).map_err(|e| Error::io("write", "the alignments", e))
+        file.write_all(&text).map_err(Error::Output)
     })?;
     file.finish()
 }
 
-/// To standard output where the families go to a file, else to standard error with `-v`.
+/// Prints the summary.
 fn summarize(summary: &FamiliesSummary, settings: &Settings) -> Result<()> {
     let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple, genes } = summary.left_out;
     let text = if settings.json {
-        serde_json::to_string(summary).map_err(|e| Error::io("write", "the summary", e.into()))?
+        json(summary)?
     } else {
         format!(
-            "{} families, {} copies, {:.1} % of {} bases; from {} drafts in {} rounds\nleft out: {contained} in other families, {few_copies} of too few \
-             copies, {like_flanks} with like flanks, {tandem_arrays} tandem arrays, {simple} simple repeats, {genes} of genes, {} never drafts",
+            "{} families, {} copies, {:.1} % of {} bases; from {} drafts in {} rounds\n\
+             left out: {contained} contained in other families, {few_copies} with too few copies, \
+             {like_flanks} with similar flanks, {tandem_arrays} tandem arrays, {simple} simple repeats, \
+             {genes} gene families, {} before refinement",
             grouped(summary.families),
             grouped(summary.copies),
             per_cent(summary.bases, summary.genome_bases),
@@ -213,19 +223,19 @@ fn summarize(summary: &FamiliesSummary, settings: &Settings) -> Result<()> {
             grouped(summary.drafts_left_out)
         )
     };
-    settings.tell(&text)
+    settings.print_summary(&text)
 }
 
-/// How families are written.
+/// The values of `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum FormatName {
     /// FASTA: >family-N#class length= copies= full_length= divergence= seed=
     Fasta,
     /// FASTA with the headers of REPrise's .reprof
     Reprof,
-    /// A row for each family, without its consensus
+    /// One row per family, without its consensus
     Tsv,
-    /// A JSON object for each family
+    /// One JSON object per family
     Jsonl,
 }
 

@@ -1,3 +1,6 @@
+//! `info`: prints what is known of an index without a look-up.
+
+use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -5,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::bundle::Manifest;
-use crate::cli::{Settings, counted, grouped};
+use crate::cli::{Settings, counted, grouped, pretty_json};
 use crate::format::{POSITIONS, SEQUENCE};
 use crate::index::{Difference, Differing, OpenOptions, least_memory, table_bytes};
 use crate::memory::{MemoryPeak, MemoryUsageBreakdown};
@@ -13,23 +16,24 @@ use crate::sequence::Source;
 use crate::units::human_bytes;
 use crate::{Error, Result};
 
+/// The arguments of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
-    /// Say what memory it takes to look up in this index, and what it takes to open it
+    /// Report the memory that look-ups in this index need, and the memory of opening it
     #[arg(long)]
     memory: bool,
-    /// Print name, length, MD5 (SAM's M5) and refget digest (GA4GH) of each contig
+    /// Print name, length, MD5 (the M5 of SAM) and refget digest (GA4GH) of each contig
     #[arg(long, conflicts_with = "memory")]
     contigs: bool,
-    /// Say whether the index is of this genome: contigs, their order and bases; again for each further file
+    /// Check that the index is of this genome: contigs, their order and their bases (repeatable, once per file)
     #[arg(long, value_name = "GENOME", conflicts_with_all = ["memory", "contigs"])]
     check: Vec<PathBuf>,
 }
 
 impl Arguments {
-    /// Whether it takes no time, whatever the size of the index.
+    /// Whether the command ends at once, whatever the size of the index.
     pub(crate) fn is_brief(&self) -> bool {
         self.check.is_empty()
     }
@@ -47,10 +51,8 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     }
     let manifest = Manifest::read(&arguments.index)?;
     if settings.json {
-        let json = serde_json::to_string_pretty(&manifest).unwrap_or_default();
-        return settings.print(&(json + "\n"));
+        return settings.print(&(pretty_json(&manifest)? + "\n"));
     }
-    let Manifest { parameters, genome, dictionary, estimate, actual, .. } = &manifest;
     let mut text = format!(
         "{}: format {}, {}, written {} by {}\n",
         arguments.index.display(),
@@ -59,12 +61,24 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         manifest.created,
         manifest.written_by
     );
-    let mut row = |name: &str, value: String| text += &format!("  {name:<17} {value}\n");
+    genome_rows(&manifest, &mut text);
+    parameter_rows(&manifest, &mut text);
+    estimate_rows(&manifest, &mut text);
+    settings.print(&text)
+}
+
+/// Appends a row: a name and a value.
+fn row(text: &mut String, name: &str, value: impl Display) {
+    *text += &format!("  {name:<17} {value}\n");
+}
+
+/// What the index was built from.
+fn genome_rows(manifest: &Manifest, text: &mut String) {
+    let genome = &manifest.genome;
+    let (name, bases, contigs) = (genome.source_names(), grouped(genome.bases), counted(genome.contigs, "contig"));
+    row(text, "genome", format!("{name}: {bases} bases in {contigs}"));
     row(
-        "genome",
-        format!("{}: {} bases in {}", genome.source_names(), grouped(genome.bases), counted(genome.contigs, "contig")),
-    );
-    row(
+        text,
         "",
         format!(
             "{} ACGT, {} in lower case, {} runs of N, longest contig {}",
@@ -75,41 +89,37 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         ),
     );
     if genome.other_letters > 0 {
-        row("", format!("{} letters are neither ACGT nor N; they are kept as N", grouped(genome.other_letters)));
+        row(text, "", format!("{} letters are neither ACGT nor N; they are kept as N", grouped(genome.other_letters)));
     }
     for file in &genome.sources {
-        row("read", format!("{}, {} bytes", file.name, grouped(file.bytes)));
+        row(text, "read", format!("{}, {} bytes", file.name, grouped(file.bytes)));
     }
-    row("bases' blake3", genome.blake3.clone());
-    row("k", parameters.k.to_string());
+    row(text, "bases' blake3", &genome.blake3);
+}
+
+/// The parameters of the index, and its size.
+fn parameter_rows(manifest: &Manifest, text: &mut String) {
+    let Manifest { parameters, genome, dictionary, actual, .. } = manifest;
+    row(text, "k", parameters.k);
     let mut filters = format!("k-mers that occur {} times or more", parameters.min_frequency);
     if let Some(max) = parameters.max_frequency {
         filters += &format!(", {} times or less", grouped(max));
     }
-    row("filters", filters);
+    row(text, "filters", filters);
     if let Some(max) = parameters.max_positions {
-        row(
-            "positions cut",
-            format!("at {} a k-mer, evenly sampled: {} k-mers have more", grouped(max), grouped(actual.sampled_kmers)),
-        );
+        let (max, sampled) = (grouped(max), grouped(actual.sampled_kmers));
+        row(text, "positions cut", format!("at {max} a k-mer, evenly sampled: {sampled} k-mers have more"));
     }
-    row(
-        "size",
-        format!(
-            "{} ({:.2} bytes a base)",
-            human_bytes(manifest.bytes()),
-            manifest.bytes() as f64 / genome.bases.max(1) as f64
-        ),
-    );
-    row(
-        "pages",
-        format!(
-            "{} of {} on average",
-            grouped(dictionary.pages()),
-            human_bytes(actual.dictionary_bytes / dictionary.pages().max(1))
-        ),
-    );
-    text += &format!("  {:<17} {:>16} {:>16}\n", "", "estimated", "actual");
+    let per_base = manifest.bytes() as f64 / genome.bases.max(1) as f64;
+    row(text, "size", format!("{} ({per_base:.2} bytes a base)", human_bytes(manifest.bytes())));
+    let page = human_bytes(actual.dictionary_bytes / dictionary.pages().max(1));
+    row(text, "pages", format!("{} of {page} on average", grouped(dictionary.pages())));
+}
+
+/// What was estimated before the build, and what was counted.
+fn estimate_rows(manifest: &Manifest, text: &mut String) {
+    let Manifest { estimate, actual, .. } = manifest;
+    *text += &format!("  {:<17} {:>16} {:>16}\n", "", "estimated", "actual");
     for (name, estimated, counted) in [
         ("k-mers", estimate.kmers, actual.kmers),
         ("distinct k-mers", estimate.distinct_kmers, actual.distinct_kmers),
@@ -119,12 +129,11 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         ("dictionary bytes", estimate.dictionary_bytes, actual.dictionary_bytes),
         ("position bytes", estimate.position_bytes, actual.position_bytes),
     ] {
-        text += &format!("  {name:<17} {:>16} {:>16}\n", grouped(estimated), grouped(counted));
+        *text += &format!("  {name:<17} {:>16} {:>16}\n", grouped(estimated), grouped(counted));
     }
-    settings.print(&text)
 }
 
-/// Prints the contigs and what they are known by elsewhere.
+/// Prints the contigs, with their digests in other databases.
 fn contigs(folder: &Path, settings: &Settings) -> Result<()> {
     #[derive(Serialize)]
     struct Row<'a> {
@@ -136,7 +145,7 @@ fn contigs(folder: &Path, settings: &Settings) -> Result<()> {
     let index = settings.open(folder, OpenOptions::default())?;
     let digests = index.contig_digests()?;
     let mut output = settings.output()?;
-    let failed = |e| Error::io("write", "the output", e);
+    let failed = Error::Output;
     if !settings.json {
         output.write_all(b"#name\tlength\tmd5\trefget\n").map_err(failed)?;
     }
@@ -153,7 +162,7 @@ fn contigs(folder: &Path, settings: &Settings) -> Result<()> {
     output.finish()
 }
 
-/// Says whether the index is of a genome; an error where it is not.
+/// Reports whether the index is of a genome; if it is not, that is an error.
 fn check(folder: &Path, genome: &[PathBuf], settings: &Settings) -> Result<()> {
     let index = settings.open(folder, OpenOptions::default())?;
     let sources: Vec<Source> = genome.iter().map(Source::new).collect();
@@ -193,7 +202,7 @@ fn check(folder: &Path, genome: &[PathBuf], settings: &Settings) -> Result<()> {
     })
 }
 
-/// Opens the index as a query does and says what that took and what looking up may take.
+/// Opens the index as a query does, and reports the memory of that and of look-ups.
 fn memory(folder: &Path, settings: &Settings) -> Result<()> {
     let cache = settings.cache();
     let index = settings.open(folder, OpenOptions { cache, ..OpenOptions::default() })?;
@@ -215,10 +224,10 @@ fn memory(folder: &Path, settings: &Settings) -> Result<()> {
         return settings.print(&format!("{json:#}\n"));
     }
     let mut text = format!("{}: memory to look up in it\n", folder.display());
-    let mut row = |name: &str, value: String| text += &format!("  {name:<17} {value}\n");
-    row("least", format!("{} beside the program", human_bytes(least)));
-    row("tables", format!("{}, always", human_bytes(table_bytes(manifest))));
+    row(&mut text, "least", format!("{} beside the program", human_bytes(least)));
+    row(&mut text, "tables", format!("{}, always", human_bytes(table_bytes(manifest))));
     row(
+        &mut text,
         "cache",
         format!(
             "up to {} with this --max-memory; all pages are {}",
@@ -227,7 +236,11 @@ fn memory(folder: &Path, settings: &Settings) -> Result<()> {
         ),
     );
     for (name, bytes) in mapped {
-        row("mapped", format!("{name}, {}: as much of it as is read and as the system keeps", human_bytes(bytes)));
+        row(
+            &mut text,
+            "mapped",
+            format!("{name}, {}: as much of it as is read and as the system keeps", human_bytes(bytes)),
+        );
     }
     settings.print(&(text + "\nopen, with its contigs:\n" + &report.text()))
 }

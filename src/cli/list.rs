@@ -1,3 +1,5 @@
+//! `list`: finds indexes on disk.
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -6,17 +8,19 @@ use serde::Serialize;
 
 use crate::bundle::{FoundIndex, State, list_indexes};
 use crate::cli::Settings;
+use crate::cli::remedy::Explained;
 use crate::dictionary::LayoutKind;
 use crate::{Error, Result};
 
+/// The arguments of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Folder to search, with all below it
+    /// Folder to search, with all folders below it
     #[arg(default_value = ".")]
     folder: PathBuf,
 }
 
-/// One index; what a manifest would say is null where there is none that can be read.
+/// One index; what its manifest would contain is null if that cannot be read.
 #[derive(Serialize)]
 struct Row {
     path: String,
@@ -36,8 +40,8 @@ struct Row {
     problem: Option<String>,
 }
 
-const HEADER: &str = "#path\tstate\tgenome\tcontigs\tbases\tk\tmin_frequency\tmax_frequency\tmax_positions\tlayout\tsize\t\
-                      format\twritten_by\tcreated\tproblem\n";
+const HEADER: &str = "#path\tstate\tgenome\tcontigs\tbases\tk\tmin_frequency\tmax_frequency\tmax_positions\tlayout\t\
+                      size\tformat\twritten_by\tcreated\tproblem\n";
 
 impl Row {
     fn of(found: FoundIndex) -> Self {
@@ -58,11 +62,11 @@ impl Row {
             format,
             written_by: manifest.map(|m| m.written_by.clone()),
             created: manifest.map(|m| m.created.clone()),
-            problem,
+            problem: problem.map(|error| Explained(&error).to_string()),
         }
     }
 
-    /// Columns with tabs between them, `.` for what is not known or not limited.
+    /// Columns separated by tabs, `.` for what is not known or not limited.
     fn tsv(&self) -> String {
         let number = |n: Option<u64>| n.map_or_else(|| ".".to_owned(), |n| n.to_string());
         let text = |t: Option<&str>| t.filter(|t| !t.is_empty()).map_or_else(|| ".".to_owned(), one_field);
@@ -94,8 +98,8 @@ fn one_field(text: &str) -> String {
 }
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
-    let failed = |e| Error::io("write", "the output", e);
-    let found = list_indexes(&arguments.folder, &|e| settings.warn(&e.to_string()))?;
+    let failed = Error::Output;
+    let found = list_indexes(&arguments.folder, &|e| settings.warn(&Explained(e).to_string()))?;
     let mut output = settings.output()?;
     if !settings.json {
         output.write_all(HEADER.as_bytes()).map_err(failed)?;

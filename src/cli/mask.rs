@@ -1,3 +1,5 @@
+//! `mask`: writes the genome with the intervals of an annotation in lower case or as N.
+
 use std::io::{BufRead, BufReader, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -6,39 +8,41 @@ use clap::Args;
 use noodles_bgzf as bgzf;
 
 use crate::annotate::{Interval, Intervals, Mask};
-use crate::cli::{Settings, counted, grouped};
+use crate::cli::{Settings, counted, grouped, json};
 use crate::fs::Output;
 use crate::genome::{Case, TwoBitSequence};
-use crate::index::OpenOptions;
 use crate::sequence::{BYTE_ORDER_MARK, MAX_HEADER, Region, Source, base_code};
 use crate::text::shortened;
 use crate::{Error, Index, Result};
 
+/// The arguments of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
-    /// What to mask: BED, bedGraph, GFF3, GTF, RepeatMasker's .out or the TSV of annotate, plain or compressed, known by its
-    /// rows; `-` for standard input
+    /// Intervals to mask: BED, bedGraph, GFF3, GTF, RepeatMasker's .out or the TSV of annotate, plain or compressed;
+    /// the format is detected, and `-` is standard input
     #[arg(long, value_name = "FILE")]
     annotation: PathBuf,
-    /// Mask this FASTA, which the index was built from, plain or compressed, or `-`: its lines, descriptions and letters stay as they are
+    /// Mask this FASTA file, from which the index was built, plain or compressed (`-` is standard input), and preserve
+    /// its line ends, descriptions and other letters
     #[arg(long, value_name = "FASTA", conflicts_with = "width")]
     genome: Option<PathBuf>,
     #[command(flatten)]
     letters: LetterArguments,
 }
 
-/// How the genome is written.
+/// How the masked genome is written.
 #[derive(Debug, Clone, Args, serde::Serialize)]
+#[command(next_help_heading = "Masked sequence")]
 pub(crate) struct LetterArguments {
     /// Write N instead of lower case
     #[arg(long)]
     pub(crate) hard: bool,
-    /// Do not keep the lower case of the genome
+    /// Discard the lower case of the genome itself
     #[arg(long)]
     pub(crate) replace: bool,
-    /// Bases on a line
+    /// Bases per line
     #[arg(long, value_name = "N", default_value = "60")]
     pub(crate) width: NonZeroUsize,
 }
@@ -57,7 +61,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     {
         return Err(Error::Usage("--annotation and --genome cannot both be standard input".to_owned()));
     }
-    let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
+    let index = settings.open_cached(&arguments.index)?;
     let end = settings.output.as_ref().and_then(|path| path.extension());
     let compressed = end.is_some_and(|end| end == "gz" || end == "bgz");
     let genome = arguments.genome.as_deref();
@@ -67,10 +71,9 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         settings.warn(&format!("{path} has {} and masks nothing", counted(masked.rows, "row")));
     }
     if settings.json {
-        let json = serde_json::to_string(&masked).map_err(|e| Error::io("write", "the summary", e.into()))?;
-        return settings.tell(&json);
+        return settings.print_summary(&json(&masked)?);
     }
-    settings.note(&format!("masked {} bases", grouped(masked.bases)));
+    settings.log(&format!("masked {} bases", grouped(masked.bases)));
     Ok(())
 }
 
@@ -100,7 +103,7 @@ pub(crate) fn mask(
     let bases = if compressed {
         let mut encoder = bgzf::io::Writer::new(&mut output);
         let bases = write(&mut encoder)?;
-        encoder.finish().map_err(|e| Error::io("write", "the output", e))?;
+        encoder.finish().map_err(Error::Output)?;
         bases
     } else {
         write(&mut output)?
@@ -111,7 +114,7 @@ pub(crate) fn mask(
 
 /// Writes the genome as FASTA; gives the bases masked.
 fn write_masked(index: &Index, masked: &Intervals, arguments: &LetterArguments, output: &mut dyn Write) -> Result<u64> {
-    let io_error = |e| Error::io("write", "the output", e);
+    let io_error = Error::Output;
     let case = if arguments.replace { Case::Upper } else { Case::Masked };
     let width = arguments.width.get();
     let mut bases = 0;
@@ -161,7 +164,7 @@ fn mask_source(
     source: &Source,
     output: &mut dyn Write,
 ) -> Result<u64> {
-    let io_error = |e| Error::io("write", "the output", e);
+    let io_error = Error::Output;
     let source = match index.manifest().genome.prefixed_names {
         true => &source.with_prefixed_names()?,
         false => source,
@@ -224,7 +227,7 @@ fn mask_source(
     match record {
         Some(last) => bases += last.finish().map_err(in_line)?,
         None if seen.contains(&true) => {}
-        None => return Err(Error::input(source.path(), None, "holds no sequence; give the FASTA of the index")),
+        None => return Err(Error::input(source.path(), None, "contains no sequence; give the FASTA of the index")),
     }
     Ok(bases)
 }

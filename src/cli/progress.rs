@@ -1,13 +1,15 @@
-use parking_lot::{Mutex, MutexGuard};
+//! Progress bars on a terminal, and every line that the program writes to stderr.
+
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::text::printable;
 use crate::{Notice, Progress};
 
-/// Progress on a terminal's stderr; with `--verbose`, the time of each phase on any stderr.
+/// Progress bars if stderr is a terminal; with `--verbose`, the duration of each phase on any stderr.
 pub(crate) struct Bars {
     show: bool,
     quiet: bool,
@@ -17,22 +19,25 @@ pub(crate) struct Bars {
     plan: Mutex<Option<Plan>>,
 }
 
-/// Steps that phases are parts of, and how far they have come.
+/// The steps of a long command, of which phases are parts, and the progress of each.
 struct Plan {
-    /// Names, and what they are expected to cost beside each other.
+    /// Names and expected relative costs.
     steps: Vec<(&'static str, f64)>,
-    /// The step in hand.
+    /// The current step.
     at: usize,
     begun: Instant,
-    /// Cost of the steps that were done.
+    /// Cost of the finished steps.
     done: f64,
-    /// Share of the step in hand that ended phases took, and that the phase in hand takes.
+    /// Shares of the current step: of its finished phases, and of the current phase.
     ended: f64,
     phase: f64,
-    /// Length of the phase in hand, and how far it is.
+    /// Length and progress of the current phase.
     total: Option<u64>,
     advanced: u64,
 }
+
+/// Share of all costs that must be done before the time left is estimated: less predicts nothing.
+const MIN_DONE: f64 = 0.05;
 
 impl Plan {
     fn new(steps: &[(&'static str, f64)], begun: Instant) -> Self {
@@ -40,7 +45,7 @@ impl Plan {
         Self { steps, at: 0, begun, done: 0.0, ended: 0.0, phase: 0.0, total: None, advanced: 0 }
     }
 
-    /// The step of this name begins; those before it are behind.
+    /// Begins the step of this name; those before it are finished.
     fn step(&mut self, name: &str) {
         if let Some(at) = self.steps.iter().position(|step| step.0 == name) {
             if at > self.at {
@@ -50,7 +55,7 @@ impl Plan {
         }
     }
 
-    /// The step of this name costs nothing.
+    /// Marks the step of this name as free of cost.
     fn skip(&mut self, name: &str) {
         if let Some(at) = self.steps.iter().position(|step| step.0 == name) {
             self.step(name);
@@ -60,7 +65,7 @@ impl Plan {
 
     fn phase(&mut self, name: &str, total: Option<u64>) {
         self.ended += self.phase;
-        // How many there will be is not known: each counts for half of what is left of its step, but for the long ones.
+        // The number of phases is not known: each counts as half of the rest of its step, except for the long ones.
         let left = 1.0 - self.ended;
         self.phase = left
             * match name {
@@ -73,7 +78,7 @@ impl Plan {
         (self.total, self.advanced) = (total, 0);
     }
 
-    /// What is still to be done, at the pace so far; `None` before there is one.
+    /// The time left at the pace so far; none before a twentieth of the cost is done.
     fn left(&self, now: Instant) -> Option<Duration> {
         let all: f64 = self.steps.iter().map(|step| step.1).sum();
         let within = match self.total {
@@ -82,13 +87,13 @@ impl Plan {
         };
         let cost = self.steps.get(self.at).map_or(0.0, |step| step.1);
         let done = self.done + cost * (self.ended + self.phase * within);
-        let enough = all > 0.0 && done >= 0.05 * all;
+        let enough = all > 0.0 && done >= MIN_DONE * all;
         enough.then(|| {
             Duration::from_secs_f64(now.duration_since(self.begun).as_secs_f64() * (all - done).max(0.0) / done)
         })
     }
 
-    /// Where the plan is, as it is shown.
+    /// Step and time left, as they are shown.
     fn text(&self, now: Instant) -> String {
         let name = self.steps.get(self.at).map_or("", |step| step.0);
         let left = match self.left(now).map(|left| left.as_secs()) {
@@ -100,6 +105,7 @@ impl Plan {
     }
 }
 
+/// The current phase.
 struct Phase {
     name: &'static str,
     start: Instant,
@@ -118,12 +124,12 @@ impl Bars {
         }
     }
 
-    /// From here on phases are parts of these steps: names, and what they cost beside each other.
+    /// Declares the steps of a long command: names and expected relative costs.
     pub(crate) fn plan(&self, steps: &[(&'static str, f64)]) {
         *self.planned() = Some(Plan::new(steps, Instant::now()));
     }
 
-    /// A step begins.
+    /// Begins a step.
     pub(crate) fn step(&self, name: &str) {
         self.clear();
         if let Some(plan) = self.planned().as_mut() {
@@ -131,7 +137,7 @@ impl Bars {
         }
     }
 
-    /// A step is done without work.
+    /// Skips a step, which needs no work.
     pub(crate) fn skip(&self, name: &str) {
         self.clear();
         if let Some(plan) = self.planned().as_mut() {
@@ -143,12 +149,12 @@ impl Bars {
         self.plan.lock()
     }
 
-    /// Time since the program began.
+    /// Time since the start of the program.
     pub(crate) fn elapsed(&self) -> Duration {
         self.start.elapsed()
     }
 
-    /// Ends the phase in hand.
+    /// Ends the current phase.
     pub(crate) fn clear(&self) {
         let ended = self.current.lock().take();
         if let Some(phase) = ended {
@@ -159,18 +165,18 @@ impl Bars {
         }
     }
 
-    /// A sentence that may name what users have named, on one line.
+    /// Writes a sentence on one line of stderr; control characters in it are escaped.
     pub(crate) fn sentence(&self, text: &str) {
         self.line(&printable(text, &[]));
     }
 
-    /// A line on stderr, or several, above the bar if there is one; as a terminal can show it.
+    /// Writes lines to stderr, above the bar if there is one; control characters in them are escaped.
     pub(crate) fn line(&self, text: &str) {
         let text = printable(text, &['\n', '\t']);
         let current = self.current.lock();
         match current.as_ref().filter(|_| self.show) {
             Some(phase) => phase.bar.println(&text),
-            // Nobody reads a closed stderr.
+            // If stderr is closed, there is no reader to report that to.
             None => drop(writeln!(std::io::stderr(), "{text}")),
         }
     }
@@ -210,7 +216,7 @@ impl Progress for Bars {
             if let Some(plan) = self.planned().as_mut() {
                 let before = plan.advanced;
                 plan.advanced += amount;
-                // A text for each hundredth is enough.
+                // The text is made again for each hundredth only.
                 let hundredth = |n: u64| plan.total.map_or(0, |total| n.saturating_mul(100) / total.max(1));
                 if hundredth(before) != hundredth(plan.advanced) {
                     phase.bar.set_prefix(plan.text(Instant::now()));

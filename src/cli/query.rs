@@ -1,3 +1,5 @@
+//! `query`: looks up k-mers, the k-mers of sequences or regions, and alignments of sequences with the genome.
+
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -6,8 +8,8 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::align::{Library, SearchOptions, search_with_progress};
-use crate::cli::Settings;
-use crate::cli::annotate::e_value;
+use crate::cli::arguments::share;
+use crate::cli::{Settings, e_value};
 use crate::formats::{Format, push_number, push_position};
 use crate::fs::Output;
 use crate::genome::Contig;
@@ -20,60 +22,71 @@ use crate::sequence::{Lines, Region, Source, parse_bed_line};
 use crate::units::{human_bytes, parse_size};
 use crate::{Error, Index, Result, formats};
 
+/// The arguments of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
-    /// FASTA or FASTQ, plain or compressed, `-` for standard input: one row a sequence
+    /// FASTA or FASTQ, plain or compressed (`-` is standard input): print one row per sequence
     #[arg(value_name = "SEQUENCES", conflicts_with_all = ["kmer", "kmers", "region", "regions"])]
     sequences: Option<PathBuf>,
     /// Look up these k-mers
     #[arg(long, value_name = "KMER", num_args = 1.., conflicts_with_all = ["kmers", "region", "regions"])]
     kmer: Vec<String>,
-    /// Look up the k-mers of a file, one a line, plain or compressed; `-` for standard input
+    /// Look up the k-mers of a file, one per line, plain or compressed; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["region", "regions"])]
     kmers: Option<PathBuf>,
-    /// Ask the same of a region of the genome, such as chr1:1,001-2,000, chr1:-50 or {HLA:A*01}:1-5; may be given again
+    /// Look up the k-mers of a region of the genome, such as chr1:1,001-2,000, chr1:-50 or {HLA:A*01}:1-5 (repeatable)
     #[arg(long, value_name = "REGION", conflicts_with = "regions")]
     region: Vec<String>,
-    /// The regions of a BED file, plain or compressed; `-` for standard input
+    /// Look up the k-mers of the regions of a BED file, plain or compressed; `-` is standard input
     #[arg(long, value_name = "FILE")]
     regions: Option<PathBuf>,
-    /// With k-mers: also print positions, the first N or all, and how many are printed
-    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "18446744073709551615")]
+    /// With k-mers: also print up to N positions (default: all) and their number
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true,
+          default_missing_value = "18446744073709551615")]
     positions: Option<u64>,
-    /// One row a k-mer: name, start, frequency
+    /// Print one row per k-mer: name, start, frequency
     #[arg(long)]
     per_kmer: bool,
-    /// With sequences: their alignments with the genome as PAF, every copy of a repeat too, best first
+    /// With sequences: print their alignments with the genome as PAF, including every copy of a repeat, best first
     #[arg(long, requires = "sequences", conflicts_with_all = ["per_kmer", "format", "batch_size"])]
     hits: bool,
-    /// With --hits: leave out what chance gives more often than this in the whole search
+    /// With --hits: report alignments with an E-value of at most this, for the whole search
     #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value, requires = "hits")]
     max_e_value: f64,
-    /// tsv, bedgraph (runs of one frequency) or jsonl
+    /// Output format; bedgraph has runs of k-mers with one frequency
     #[arg(long, value_enum, default_value_t = RowFormat::Tsv)]
     format: RowFormat,
-    /// K-mers of a list, or bases of sequences, that are looked up together [default: as many as memory and threads suggest]
+    #[command(flatten)]
+    cache: CacheArguments,
+}
+
+/// How an index is read into memory.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cache and batches")]
+struct CacheArguments {
+    /// Number of listed k-mers, or of bases of sequences, per batch [default: derived from memory and threads]
     #[arg(long, value_name = "N")]
     batch_size: Option<NonZeroUsize>,
-    /// Bytes of the cache of index pages
+    /// Size of the cache of index pages
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     cache_size: Option<u64>,
-    /// Share of the cache past which it is swept [default: 0.8, with --low-memory 0.5]
+    /// Share of the cache above which it is swept [default: 0.8, with --low-memory 0.5]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     gc_threshold: Option<f64>,
-    /// Share of the cache to which a sweep brings it [default: 0.7, with --low-memory 0.25]
+    /// Share of the cache that a sweep leaves [default: 0.7, with --low-memory 0.25]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     gc_target: Option<f64>,
     /// Read the whole index into memory first
     #[arg(long)]
     populate: bool,
-    /// Ask for huge pages for the maps; says at the end what it got
+    /// Request huge pages for the mapped files; the result is reported at the end
     #[arg(long)]
     huge_pages: bool,
 }
 
+/// The values of `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RowFormat {
     Tsv,
@@ -81,140 +94,156 @@ enum RowFormat {
     Jsonl,
 }
 
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
-        _ => Err("a share is a number above 0 and up to 1".to_owned()),
+impl Arguments {
+    /// Whether k-mers are looked up, and not sequences or regions.
+    fn looks_up_kmers(&self) -> bool {
+        !self.kmer.is_empty() || self.kmers.is_some()
+    }
+
+    /// Refuses combinations of flags that have no meaning.
+    fn check(&self) -> Result<()> {
+        let wrong = |problem: &str| Err(Error::Usage(problem.to_owned()));
+        if self.looks_up_kmers() && (self.per_kmer || self.format == RowFormat::Bedgraph) {
+            return wrong("--per-kmer and bedgraph are for sequences and regions, not for k-mer lists");
+        }
+        if !self.looks_up_kmers() && self.positions.is_some() {
+            return wrong("--positions goes with --kmer or --kmers");
+        }
+        Ok(())
+    }
+
+    fn rows(&self) -> Format {
+        match self.format {
+            RowFormat::Jsonl => Format::JsonLines,
+            _ => Format::Tsv,
+        }
+    }
+}
+
+impl CacheArguments {
+    fn options(&self, default: CacheOptions) -> OpenOptions {
+        let cache = CacheOptions {
+            size: self.cache_size.unwrap_or(default.size),
+            gc_threshold: self.gc_threshold.unwrap_or(default.gc_threshold),
+            gc_target: self.gc_target.unwrap_or(default.gc_target),
+        };
+        OpenOptions { cache, populate: self.populate, huge_pages: self.huge_pages }
     }
 }
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
-    let default = settings.cache();
-    let cache = CacheOptions {
-        size: arguments.cache_size.unwrap_or(default.size),
-        gc_threshold: arguments.gc_threshold.unwrap_or(default.gc_threshold),
-        gc_target: arguments.gc_target.unwrap_or(default.gc_target),
-    };
-    let options = OpenOptions { cache, populate: arguments.populate, huge_pages: arguments.huge_pages };
-    let lists = !arguments.kmer.is_empty() || arguments.kmers.is_some();
-    if lists && (arguments.per_kmer || arguments.format == RowFormat::Bedgraph) {
-        return Err(Error::Usage(
-            "--per-kmer and bedgraph are for sequences and regions, not for k-mer lists".to_owned(),
-        ));
-    }
-    if !lists && arguments.positions.is_some() {
-        return Err(Error::Usage("--positions goes with --kmer or --kmers".to_owned()));
-    }
-    let index = settings.open(&arguments.index, options)?;
+    arguments.check()?;
+    let index = settings.open(&arguments.index, arguments.cache.options(settings.cache()))?;
     if arguments.positions.is_some()
         && let Some(max) = index.manifest().parameters.max_positions
         && !settings.quiet
     {
         settings.warn(&format!(
-            "this index keeps at most {max} positions of a k-mer; where the frequency is larger, an even sample is printed"
+            "this index stores at most {max} positions of a k-mer; of a more frequent one, an even sample is printed"
         ));
     }
-    let format = match arguments.format {
-        RowFormat::Jsonl => Format::JsonLines,
-        _ => Format::Tsv,
-    };
     let mut output = settings.output()?;
-    if lists {
-        let kmers: Box<dyn Iterator<Item = Result<Typed>> + Send> = match &arguments.kmers {
-            Some(path) => Box::new(listed_kmers(&index, path)?),
-            None => Box::new(
-                arguments
-                    .kmer
-                    .iter()
-                    .map(|kmer| Typed::read(&index, kmer.as_bytes()).map_err(|e| Error::Usage(e.to_string()))),
-            ),
-        };
-        let rows = KmerRows::new(&index, arguments.positions, format)?;
-        settings.on_pool(|| query_kmers(&rows, kmers, arguments.batch_size, &mut output))?;
+    if arguments.looks_up_kmers() {
+        kmers(&index, &arguments, settings, &mut output)?;
     } else if let Some(path) = arguments.sequences.as_ref().filter(|_| arguments.hits) {
         let options = SearchOptions { max_e_value: arguments.max_e_value, ..SearchOptions::default() };
-        settings.on_pool(|| query_hits(&index, path, &options, settings, &mut output))?;
+        settings.on_pool(|| hits(&index, path, &options, settings, &mut output))?;
     } else {
-        let detail = match (arguments.per_kmer, arguments.format) {
-            (_, RowFormat::Bedgraph) => Detail::Runs,
-            (true, _) => Detail::PerKmer,
-            (false, _) => Detail::Summary,
-        };
-        let nothing =
-            || Error::Usage("nothing to look up; give sequences, --kmer, --kmers, --region or --regions".to_owned());
-        let source;
-        let typed: Vec<Region>;
-        let mut listed;
-        let sequences = if let Some(path) = &arguments.sequences {
-            source = Source::new(path);
-            Sequences::Source(&source)
-        } else if let Some(path) = &arguments.regions {
-            // A line that is wrong is found before anything is written, where the file can be read twice.
-            if Source::new(path).bytes_total().is_some() {
-                bed_regions(&index, path)?.try_for_each(|region| region.map(drop))?;
-            }
-            listed = bed_regions(&index, path)?.peekable();
-            if listed.peek().is_none() {
-                return Err(nothing());
-            }
-            Sequences::RegionStream(&mut listed)
-        } else {
-            typed = arguments.region.iter().map(|text| index.region(text)).collect::<Result<_>>()?;
-            if typed.is_empty() {
-                return Err(nothing());
-            }
-            Sequences::Regions(&typed)
-        };
-        settings.on_pool(|| {
-            query_sequences(&index, sequences, detail, arguments.batch_size, &format, &mut output, &settings.progress)
-        })?;
+        sequences(&index, &arguments, settings, &mut output)?;
     }
     settings.progress.clear();
-    if arguments.huge_pages {
-        // Said at the end: before, nothing was touched.
+    report_memory(&index, &arguments, settings);
+    output.finish()
+}
+
+/// Reports the use of huge pages and of the cache, after the look-ups that made it.
+fn report_memory(index: &Index, arguments: &Arguments, settings: &Settings) {
+    if arguments.cache.huge_pages {
         settings.progress.line(&huge_pages(&arguments.index));
     }
     if numa_nodes() > 1 {
-        settings.note(&format!("the cache is spread over {} NUMA nodes", numa_nodes()));
+        settings.log(&format!("the cache is spread over {} NUMA nodes", numa_nodes()));
     }
     let cache = index.cache_statistics();
-    settings.note(&format!(
-        "cache: {} hits, {} misses, {} sweeps of {:.1} ms in all, {}",
+    settings.log(&format!(
+        "cache: {} hits, {} misses, {} sweeps of {:.1} ms in total, {}",
         cache.hits,
         cache.misses,
         cache.sweeps,
         cache.sweep_microseconds as f64 / 1000.0,
         human_bytes(cache.bytes)
     ));
-    output.finish()
+}
+
+/// Looks up the k-mers of the command line or of a file.
+fn kmers(index: &Index, arguments: &Arguments, settings: &Settings, output: &mut Output) -> Result<()> {
+    let kmers: Box<dyn Iterator<Item = Result<Typed>> + Send> = match &arguments.kmers {
+        Some(path) => Box::new(listed_kmers(index, path)?),
+        None => Box::new(
+            arguments
+                .kmer
+                .iter()
+                .map(|kmer| Typed::read(index, kmer.as_bytes()).map_err(|e| Error::Usage(e.to_string()))),
+        ),
+    };
+    let rows = KmerRows::new(index, arguments.positions, arguments.rows())?;
+    settings.on_pool(|| query_kmers(&rows, kmers, arguments.cache.batch_size, output))
+}
+
+/// Looks up the k-mers of sequences or regions.
+fn sequences(index: &Index, arguments: &Arguments, settings: &Settings, output: &mut Output) -> Result<()> {
+    let detail = match (arguments.per_kmer, arguments.format) {
+        (_, RowFormat::Bedgraph) => Detail::Runs,
+        (true, _) => Detail::PerKmer,
+        (false, _) => Detail::Summary,
+    };
+    let nothing =
+        || Error::Usage("nothing to look up; give sequences, --kmer, --kmers, --region or --regions".to_owned());
+    let (source, typed, mut listed);
+    let sequences = if let Some(path) = &arguments.sequences {
+        source = Source::new(path);
+        Sequences::Source(&source)
+    } else if let Some(path) = &arguments.regions {
+        // If the file can be read twice, a wrong line is found before anything is written.
+        if Source::new(path).bytes_total().is_some() {
+            bed_regions(index, path)?.try_for_each(|region| region.map(drop))?;
+        }
+        listed = bed_regions(index, path)?.peekable();
+        if listed.peek().is_none() {
+            return Err(nothing());
+        }
+        Sequences::RegionStream(&mut listed)
+    } else {
+        typed = arguments.region.iter().map(|text| index.region(text)).collect::<Result<Vec<Region>>>()?;
+        if typed.is_empty() {
+            return Err(nothing());
+        }
+        Sequences::Regions(&typed)
+    };
+    let (batch, rows) = (arguments.cache.batch_size, arguments.rows());
+    settings.on_pool(|| query_sequences(index, sequences, detail, batch, &rows, output, &settings.progress))
 }
 
 /// Writes the alignments of sequences with the genome, by sequence and falling score.
-fn query_hits(
-    index: &Index,
-    path: &Path,
-    options: &SearchOptions,
-    settings: &Settings,
-    output: &mut Output,
-) -> Result<()> {
+fn hits(index: &Index, path: &Path, options: &SearchOptions, settings: &Settings, output: &mut Output) -> Result<()> {
     let (library, _library_held) = Library::read(&Source::new(path), &settings.budget, &settings.progress)?;
     let (mut hits, _hits_held) = search_with_progress(index, &library, options, &settings.budget, &settings.progress)?;
     settings.progress.clear();
-    // What is equal in both stays in the order of the genome.
+    // Equal ones stay in the order of the genome.
     hits.sort_by_key(|hit| (hit.query, std::cmp::Reverse(hit.score)));
     let contigs = index.contigs()?;
     let mut text = Vec::new();
     for hit in &hits {
         text.clear();
         formats::paf_row(hit, &library, contigs, &mut text);
-        output.write_all(&text).map_err(|e| Error::io("write", "the output", e))?;
+        output.write_all(&text).map_err(Error::Output)?;
     }
     Ok(())
 }
 
 /// A k-mer to look up.
 struct Typed {
-    /// Its letters as they were typed, of which the first k are its own.
+    /// Its k letters as they were typed; the rest is unused.
     letters: [u8; MAX_K as usize],
     kmer: u64,
 }
@@ -252,15 +281,15 @@ fn bed_regions<'i>(index: &'i Index, path: &Path) -> Result<impl Iterator<Item =
     }))
 }
 
-/// K-mers looked up together, at most.
+/// K-mers that are looked up together, at most: some 5 MB of [`BYTES_PER_KMER`].
 const BATCH: usize = 1 << 15;
-/// The same where positions are printed, of which a k-mer may have many.
+/// The same if positions are printed: a k-mer may have many.
 const BATCH_WITH_POSITIONS: usize = 1 << 12;
-/// Bytes that a k-mer of a list takes on its way: as typed, code, frequency, place among the look-ups, row.
+/// Bytes of a k-mer of a list while it is looked up: letters, code, frequency, place among the look-ups, row.
 const BYTES_PER_KMER: u64 = 64 + 8 + 8 + 16 + 64;
-/// Bytes of positions in the rows of a batch, at most; a k-mer that has more has them printed as they are read.
+/// Bytes of positions in the rows of a batch, at most; if a k-mer has more, they are printed as they are read.
 const POSITIONS_IN_BATCH: u64 = 1 << 19;
-/// Bytes of a row that are written together.
+/// Bytes of a long row that are written together.
 const PIECE: usize = 1 << 16;
 
 fn query_kmers(
@@ -302,19 +331,19 @@ fn query_kmers(
     )
 }
 
-/// Rows of k-mers: their frequency, and with a `limit` that many of their positions.
+/// Rows of k-mers: their frequency, and with a `limit` up to so many positions.
 struct KmerRows<'i> {
     index: &'i Index,
     contigs: &'i [Contig],
     limit: Option<u64>,
     format: Format,
-    /// Bytes of a position in a row, at most.
+    /// Upper bound of the bytes of a position in a row.
     bytes_per_position: u64,
 }
 
 /// A row that is written as its positions are read.
 struct LongRow {
-    /// Where it belongs in the text of its batch.
+    /// Its place in the text of its batch.
     at: usize,
     typed: Typed,
     frequency: u64,
@@ -344,13 +373,13 @@ impl<'i> KmerRows<'i> {
         let mut batch = self.index.batch();
         let frequencies = batch.frequencies(&codes)?;
         let mut answer = Answer { text: Vec::new(), long: Vec::new() };
-        let mut room = POSITIONS_IN_BATCH;
+        let mut free = POSITIONS_IN_BATCH;
         for (typed, &frequency) in kmers.into_iter().zip(frequencies) {
             let bytes = frequency.min(self.limit.unwrap_or(0)).saturating_mul(self.bytes_per_position);
-            if bytes > room {
+            if bytes > free {
                 answer.long.push(LongRow { at: answer.text.len(), typed, frequency });
             } else {
-                room -= bytes;
+                free -= bytes;
                 self.row(&typed, frequency, &mut answer.text, |_| Ok(()))?;
             }
         }
@@ -358,7 +387,7 @@ impl<'i> KmerRows<'i> {
     }
 
     fn write(&self, answer: Answer, output: &mut Output) -> Result<()> {
-        let mut write = |text: &[u8]| output.write_all(text).map_err(|e| Error::io("write", "the output", e));
+        let mut write = |text: &[u8]| output.write_all(text).map_err(Error::Output);
         let mut from = 0;
         for LongRow { at, typed, frequency } in answer.long {
             write(&answer.text[from..at])?;
@@ -403,7 +432,7 @@ impl<'i> KmerRows<'i> {
                         text.push(b',');
                     }
                     if is_json {
-                        formats::json(text, &Place { contig: name, start, strand: position.strand.symbol() });
+                        formats::json(text, &JsonPosition { contig: name, start, strand: position.strand.symbol() });
                     } else {
                         push_position(text, name, start, position.strand.symbol());
                     }
@@ -419,14 +448,15 @@ impl<'i> KmerRows<'i> {
     }
 }
 
+/// A position, as JSON.
 #[derive(Serialize)]
-struct Place<'a> {
+struct JsonPosition<'a> {
     contig: &'a str,
     start: u64,
     strand: char,
 }
 
-/// What is in huge pages of the maps of an index, and of the memory that the cache is a part of.
+/// How much of the maps of an index, and of other memory with the cache in it, is in huge pages.
 fn huge_pages(index: &Path) -> String {
     match HugePages::of(index) {
         Some(pages) => format!(
@@ -436,7 +466,7 @@ fn huge_pages(index: &Path) -> String {
             human_bytes(pages.huge_anonymous),
             human_bytes(pages.anonymous)
         ),
-        None => "huge pages: the system does not say what is in them".to_owned(),
+        None => "huge pages: the system does not report them".to_owned(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a signal that ends the program leaves: nothing that was being made, and the exit code of the shells.
+//! Signals that end the program: partial output is removed first, and the exit code is that of a shell.
 
 use std::io;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use signal_hook::iterator::Signals;
 
 use crate::fs::temporary::remove_all_and;
 
-/// Signals that end the program, with their names. Job schedulers send the last three before they kill.
+/// Signals that end the program, with their names. Job schedulers send the last three before SIGKILL.
 const ENDING: [(i32, &str); 6] = [
     (SIGHUP, "SIGHUP"),
     (SIGINT, "SIGINT"),
@@ -19,28 +19,29 @@ const ENDING: [(i32, &str); 6] = [
     (SIGUSR1, "SIGUSR1"),
     (SIGUSR2, "SIGUSR2"),
 ];
-/// Of these, those of which a second one ends the program at once. The others may be sent every second.
+/// Signals whose second arrival ends the program at once. The others may be sent every second.
 const URGENT: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
 
-/// Runs `work`; a signal that asks for the end removes what is being made, calls `say` with its name, and ends the process
-/// with 128 and its number. A write past the limit of the size of files (`ulimit -f`) fails instead of ending the process.
-pub(crate) fn heeding<T>(say: impl Fn(&str) + Sync, work: impl FnOnce() -> T) -> io::Result<T> {
-    let heeded: Vec<_> = ENDING.into_iter().filter(|&(number, _)| !is_ignored(number)).collect();
+/// Runs `work`. A signal that ends the program removes partial output, calls `report` with its name, and ends the
+/// process with 128 plus its number. A write past the limit of the size of files (`ulimit -f`) fails instead of ending
+/// the process.
+pub(crate) fn with_cleanup<T>(report: impl Fn(&str) + Sync, work: impl FnOnce() -> T) -> io::Result<T> {
+    let handled: Vec<_> = ENDING.into_iter().filter(|&(number, _)| !is_ignored(number)).collect();
     let ending = Arc::new(AtomicBool::new(false));
-    for &(number, _) in heeded.iter().filter(|signal| URGENT.contains(&signal.0)) {
+    for &(number, _) in handled.iter().filter(|signal| URGENT.contains(&signal.0)) {
         register_conditional_shutdown(number, 128 + number, Arc::clone(&ending))?;
     }
-    // Where a handler is, the system call returns its error.
+    // With any handler, the system call returns an error.
     register(SIGXFSZ, Arc::default())?;
-    let mut signals = Signals::new(heeded.iter().map(|signal| signal.0))?;
+    let mut signals = Signals::new(handled.iter().map(|signal| signal.0))?;
     let handle = signals.handle();
     std::thread::scope(|scope| {
         std::thread::Builder::new().name("signals".to_owned()).spawn_scoped(scope, || {
             let Some(number) = signals.forever().next() else { return };
             ending.store(true, Ordering::Relaxed);
             remove_all_and(|| {
-                let name = heeded.iter().find(|signal| signal.0 == number).map_or("a signal", |signal| signal.1);
-                say(name);
+                let name = handled.iter().find(|signal| signal.0 == number).map_or("a signal", |signal| signal.1);
+                report(name);
                 std::process::exit(128 + number)
             });
         })?;
@@ -51,7 +52,7 @@ pub(crate) fn heeding<T>(say: impl Fn(&str) + Sync, work: impl FnOnce() -> T) ->
     })
 }
 
-/// Ends the thread that waits for signals, on a panic too.
+/// Ends the thread that waits for signals, also after a panic.
 struct Closing(signal_hook::iterator::Handle);
 
 impl Drop for Closing {
@@ -60,7 +61,7 @@ impl Drop for Closing {
     }
 }
 
-/// Whether whoever started the program had the signal ignored, as `nohup` and shells do for jobs in the background.
+/// Whether the parent process set the signal to be ignored, as `nohup` and shells do for background jobs.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,3 +1,5 @@
+//! `simulate`: writes a genome whose repeats are known, to measure searches against.
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,49 +13,57 @@ use crate::sequence::{SequenceReader, Source};
 use crate::simulate::{Origin, Planted, Simulation, SimulationOptions};
 use crate::{Error, Result};
 
+/// The arguments of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Plant the sequences of FASTA (100 to 20,000 bases, ACGT alone) in place of random families
+    /// Insert copies of the sequences of FILE (FASTA, 100 to 20,000 bases of A, C, G and T) instead of random families
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
-    /// Bases of the genome, about
-    #[arg(long, value_name = "N", default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(10_000..=2_000_000_000))]
+    /// Approximate length of the genome in bases
+    #[arg(long, value_name = "N", default_value_t = 2_000_000,
+          value_parser = clap::value_parser!(u64).range(10_000..=2_000_000_000))]
     bases: u64,
-    /// Seed; the same arguments give the same bytes
+    /// Seed of the random numbers; the same arguments produce the same bytes
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Families; of --library the first so many in an order that the seed makes
+    /// Number of families; with --library, a random selection of N sequences
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..))]
     families: u16,
-    /// Contigs, all of one length
+    /// Number of contigs, all of the same length
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     contigs: u16,
-    /// Insertions of a family, least and most
+    /// Range of the number of insertions of a family
     #[arg(long, value_name = "MIN-MAX", default_value = "3-100", value_parser = range)]
     copies: (u64, u64),
-    /// Age of a family: per cent in which a copy differs from its consensus, least and most
+    /// Range of the divergence of a family: percentage of bases in which a copy differs from its consensus
     #[arg(long, value_name = "MIN-MAX", default_value = "1-25", value_parser = percents)]
     divergence: (u64, u64),
-    /// Per cent of the genome that copies of families take
+    /// Percentage of the genome covered by copies of families
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u8).range(0..=75))]
     repeats: u8,
-    /// Per cent of G and C in what is not planted
+    /// Percentage of G and C outside the copies
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u8).range(5..=95))]
     gc: u8,
 }
 
+/// Bases of the shortest and of the longest sequence of a library that is inserted, as the help of `--library` states.
+const MIN_CONSENSUS: usize = 100;
+const MAX_CONSENSUS: usize = 20_000;
+
+/// Reads a range of numbers.
 fn range(text: &str) -> Result<(u64, u64), String> {
     let numbers = text.split_once('-').and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
     match numbers {
         Some((low, high)) if low >= 1 && low <= high && high <= 100_000 => Ok((low, high)),
-        _ => Err("write the least and the most, such as 3-100".to_owned()),
+        _ => Err("a range is the smallest and the largest number, such as 3-100".to_owned()),
     }
 }
 
+/// Reads a range of percentages.
 fn percents(text: &str) -> Result<(u64, u64), String> {
     let (low, high) = range(text)?;
     if high > 30 {
-        Err("copies that differ by more than 30 % cannot be told from chance".to_owned())
+        Err("copies that differ by more than 30 % cannot be distinguished from chance".to_owned())
     } else {
         Ok((low, high))
     }
@@ -61,9 +71,9 @@ fn percents(text: &str) -> Result<(u64, u64), String> {
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let Some(folder) = &settings.output else {
-        return Err(Error::Usage("simulate writes a folder; name it with -o".to_owned()));
+        return Err(Error::Usage("simulate writes several files; name their folder with -o".to_owned()));
     };
-    // Inserts, background, genome and contigs are there at one time.
+    // Insertions, background, genome and contigs are in memory at the same time.
     let mut held = settings.budget.reserve(Component::Input, 4 * arguments.bases, "a simulated genome")?;
     let options = SimulationOptions {
         seed: arguments.seed,
@@ -104,7 +114,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
             "copies": insertions.len(),
             "bases_in_copies": covered,
         });
-        return settings.tell(&json.to_string());
+        return settings.print_summary(&json.to_string());
     }
     settings.progress.line(&format!(
         "{}: {} bases, {} copies of {} families, {:.1} % of the genome",
@@ -117,7 +127,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// Sequences of a library that can be planted, in an order that the seed makes.
+/// Sequences of a library that can be inserted, in random order.
 fn planted(source: &Source, options: &SimulationOptions, held: &mut Reservation) -> Result<Vec<Planted>> {
     let mut reader = SequenceReader::open(source)?;
     let mut families = Vec::new();
@@ -125,26 +135,32 @@ fn planted(source: &Source, options: &SimulationOptions, held: &mut Reservation)
         let name = head.name.replace(['\\', '/'], "_");
         let mut consensus = Vec::new();
         while let Some(bases) = reader.next_bases()? {
-            // What is longer is not planted, and not kept.
-            if consensus.len() <= 20_000 {
+            // A longer one is not inserted, so there is no need to store it.
+            if consensus.len() <= MAX_CONSENSUS {
                 consensus.extend(bases.iter().map(u8::to_ascii_uppercase));
             }
         }
-        if (100..=20_000).contains(&consensus.len()) && consensus.iter().all(|base| b"ACGT".contains(base)) {
+        if (MIN_CONSENSUS..=MAX_CONSENSUS).contains(&consensus.len())
+            && consensus.iter().all(|base| b"ACGT".contains(base))
+        {
             let bytes = name.capacity() + consensus.capacity() + 2 * size_of::<Planted>();
             held.grow(bytes as u64, "a library")?;
             families.push(Planted { name, consensus, terminal: 0 });
         }
     }
     if families.is_empty() {
-        return Err(Error::input(source.path(), None, "it has no sequence of 100 to 20,000 bases that is ACGT alone"));
+        return Err(Error::input(
+            source.path(),
+            None,
+            "it has no sequence of 100 to 20,000 bases that are all A, C, G or T",
+        ));
     }
     crate::random::Random::new(!options.seed).shuffle(&mut families);
     families.truncate(options.families);
     Ok(families)
 }
 
-/// The files of a simulation, which get their names together.
+/// The files of a simulation, which are published together.
 struct Files {
     genome: Output,
     library: Output,
@@ -199,7 +215,7 @@ impl Files {
     }
 }
 
-/// A row for each family: what of it is in the genome.
+/// The table of families: how much of each is in the genome.
 fn summary(simulation: &Simulation) -> String {
     let mut table = "family\tlength\tcopies\tfull_length\tbases\tmean_divergence\tcovered_by_3\n".to_owned();
     for (number, family) in simulation.families.iter().enumerate() {
@@ -211,7 +227,7 @@ fn summary(simulation: &Simulation) -> String {
             depth[copy.consensus.clone()].iter_mut().for_each(|at| *at += 1);
         }
         let shown = depth.iter().filter(|&&copies| copies >= 3).count();
-        // A copy that was cut is counted once, over all its stretches.
+        // A copy that a later insertion interrupted is counted once, over all its parts.
         own.sort_by_key(|copy| copy.insertion);
         let whole: Vec<_> = own.chunk_by(|a, b| a.insertion == b.insertion).collect();
         let full =

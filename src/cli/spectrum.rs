@@ -1,27 +1,30 @@
+//! `spectrum`: prints and draws how many distinct k-mers have each frequency.
+
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::Settings;
+use crate::cli::{Settings, json};
 use crate::fs::Output;
 use crate::index::OpenOptions;
 use crate::report::spectrum_svg;
 use crate::{Error, Result};
 
+/// The arguments of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
-    /// Draw the spectrum to FILE too
+    /// Also draw the spectrum to FILE
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if let Some(path) = &arguments.svg {
-        settings.check_beside(path, "--svg")?;
+        settings.check_second_output(path, "--svg")?;
     }
     let index = settings.open(&arguments.index, OpenOptions::default())?;
     let rows = index.spectrum()?;
@@ -35,14 +38,13 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if settings.json {
         let row = |&(frequency, distinct_kmers): &(u64, u64)| Row { frequency, distinct_kmers };
         let spectrum = Spectrum { k: index.k(), rows: rows.iter().map(row).collect() };
-        let json = serde_json::to_string(&spectrum).map_err(|e| Error::io("write", "the output", e.into()))?;
-        return settings.print(&(json + "\n"));
+        return settings.print(&(json(&spectrum)? + "\n"));
     }
     let text: String = rows.iter().map(|(frequency, kmers)| format!("{frequency}\t{kmers}\n")).collect();
     settings.print(&text)
 }
 
-/// The spectrum with `--json`.
+/// The spectrum, as `--json` prints it.
 #[derive(Serialize)]
 struct Spectrum {
     k: u32,

@@ -1,20 +1,23 @@
+//! `verify`: checks an index.
+
 use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::Result;
-use crate::cli::{Settings, grouped};
-use crate::index::{Depth, OpenOptions};
+use crate::cli::{Settings, grouped, pretty_json};
+use crate::index::Depth;
 use crate::units::human_bytes;
 
+/// The arguments of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
-    /// Only lengths, metadata and the packed genome
+    /// Check file lengths, metadata and the packed genome only
     #[arg(long)]
     quick: bool,
-    /// Also every position against the genome's own bases
+    /// Compare every position with the bases of the genome too
     #[arg(long, conflicts_with = "quick")]
     deep: bool,
 }
@@ -25,11 +28,11 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         (_, true) => Depth::Sequence,
         _ => Depth::Full,
     };
-    let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
+    let index = settings.open_cached(&arguments.index)?;
     let verified = settings.on_pool(|| index.verify(depth, &settings.progress))?;
     settings.progress.clear();
     if settings.json {
-        return settings.print(&(serde_json::to_string_pretty(&verified).unwrap_or_default() + "\n"));
+        return settings.print(&(pretty_json(&verified)? + "\n"));
     }
     if settings.quiet {
         return Ok(());

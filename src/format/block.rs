@@ -120,7 +120,7 @@ pub(crate) fn decode(bytes: &[u8], block: u64, check: Option<Identity>, max: u64
         PLAIN if stored == plain => Ok(Cow::Borrowed(rest)),
         // LZ4 makes at most 255 bytes of one: a forged length cannot ask for more memory than that.
         LZ4 if plain / 255 <= stored && plain > max => {
-            Err(format!("position block {block} unpacks to {plain} bytes, more than --max-memory allows"))
+            Err(format!("position block {block} unpacks to {plain} bytes, more than the memory budget allows"))
         }
         LZ4 if plain / 255 <= stored => {
             let mut out = vec![0; plain as usize + PADDING];

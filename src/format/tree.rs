@@ -329,7 +329,7 @@ impl StoreFile {
     fn place(&self, Child { number, named_at, .. }: Child) -> Result<Range<u64>> {
         let order = (number >> 59) as u32;
         let region = number >> 20 & INDEX_MASK;
-        let outside = || self.damage(named_at, "the store's tree names a page that the file does not hold");
+        let outside = || self.damage(named_at, "the store's tree names a page outside the file");
         if order > MAX_ORDER {
             return Err(outside());
         }

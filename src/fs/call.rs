@@ -1,19 +1,19 @@
 //! The system calls that write: everything that a build or an output leaves on the disk goes through [`call`].
 //!
 //! This is the one place in which a call is repeated that a signal interrupted, and in which tests can make each call
-//! fail (`faults`, in builds with debug assertions only).
+//! fail (`faults`, in builds of the program with debug assertions only).
 
 use std::io;
 use std::thread::{self, ThreadId};
 
 use parking_lot::RwLock;
 
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "cli"))]
 use crate::fs::faults::fault_of;
 
 /// The kind of a system call; tests select the calls that fail by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(debug_assertions), allow(dead_code))]
+#[cfg_attr(not(all(debug_assertions, feature = "cli")), allow(dead_code))]
 pub(super) enum Call {
     Create,
     Write,
@@ -27,7 +27,7 @@ pub(super) enum Call {
 
 impl Call {
     /// Its name in a fault and in the log of calls.
-    #[cfg(debug_assertions)]
+    #[cfg(all(debug_assertions, feature = "cli"))]
     fn name(self) -> String {
         format!("{self:?}").to_lowercase()
     }
@@ -36,9 +36,9 @@ impl Call {
 /// How many of `bytes` bytes a call may move: all, unless a test injects a fault.
 #[inline(always)]
 pub(super) fn allowed_bytes(call: Call, bytes: usize) -> io::Result<usize> {
-    #[cfg(debug_assertions)]
+    #[cfg(all(debug_assertions, feature = "cli"))]
     return fault_of(&call.name(), bytes);
-    #[cfg(not(debug_assertions))]
+    #[cfg(not(all(debug_assertions, feature = "cli")))]
     {
         let _ = call;
         Ok(bytes)

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self as system, AtFlags, CWD, Dir, FileType, Mode, OFlags, RawMode, Stat};
 use rustix::process::geteuid;
 
+use crate::error::NotOursKind;
 use crate::fs::call::{Call, call};
 use crate::fs::file::{File, unique_suffix};
 use crate::{Error, Result};
@@ -319,7 +320,7 @@ pub(crate) fn is_unsupported(error: &io::Error) -> bool {
 /// [`Error::NotOurs`] for a link of another user and for a dangling link; [`Error::Io`].
 pub(crate) fn resolve_links(given: &Path) -> Result<PathBuf> {
     let failed = |e| Error::io("look at", given, e);
-    let refused = |problem: String| Err(Error::NotOurs { path: given.to_owned(), problem });
+    let refused = |kind| Err(Error::NotOurs { path: given.to_owned(), kind });
     let mut path = given.to_owned();
     for _ in 0..MAX_LINKS {
         let Some(name) = path.file_name() else { return Ok(path) };
@@ -327,14 +328,12 @@ pub(crate) fn resolve_links(given: &Path) -> Result<PathBuf> {
         let Some(link) = folder.stat(name).map_err(failed)?.filter(Entry::is_link) else { return Ok(path) };
         let trusted = [geteuid().as_raw(), 0, folder.entry().map_err(failed)?.owner];
         if !trusted.contains(&link.owner) {
-            let owner = user(link.owner);
-            return refused(format!("is a symbolic link of {owner}, which is not followed; give the path it leads to"));
+            return refused(NotOursKind::ForeignLink { owner: user(link.owner) });
         }
         path = folder.join(fs::read_link(&path).map_err(failed)?);
         match fs::symlink_metadata(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                let to = path.display();
-                return refused(format!("is a symbolic link to {to}, which is not there; give that path itself"));
+                return refused(NotOursKind::DanglingLink { to: path });
             }
             Err(e) => return Err(failed(e)),
             // `..` has no name of its own.

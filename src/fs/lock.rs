@@ -5,6 +5,7 @@ use std::fs::{self, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use crate::error::OccupiedBy;
 use crate::fs::file::File;
 use crate::fs::folder::{Folder, user};
 use crate::units::utc;
@@ -44,7 +45,7 @@ pub(crate) enum LockAttempt {
 pub(crate) fn acquire(folder: &Folder, name: &str, own: impl Fn(u32) -> bool) -> Result<LockAttempt> {
     let path = folder.join(name);
     let failed = |e| Error::io("lock", &path, e);
-    let occupied = |problem: String| Err(Error::Occupied { path: path.clone(), problem });
+    let occupied = |by| Err(Error::Occupied { path: path.clone(), by });
     let Some(there) = folder.stat(name).map_err(failed)? else {
         return match folder.create_file(name) {
             Ok(file) => lock_file(folder, name, file),
@@ -56,18 +57,15 @@ pub(crate) fn acquire(folder: &Folder, name: &str, own: impl Fn(u32) -> bool) ->
         };
     };
     if !there.is_file() || there.links > 1 {
-        let what = if there.is_file() { "a file with several names" } else { there.noun() };
-        return occupied(format!("is {what} and not the lock of a run of reprise; remove it"));
+        let noun = if there.is_file() { "a file with several names" } else { there.noun() };
+        return occupied(OccupiedBy::NotALock { noun });
     }
     let mine = own(there.owner);
     let mut file = match folder.open_file(name, mine) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(LockAttempt::Removed),
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied && !mine => {
-            let owner = user(there.owner);
-            return occupied(format!(
-                "belongs to {owner}; wait for that run to end, ask them to remove it, or give another -o"
-            ));
+            return occupied(OccupiedBy::ForeignLock { owner: user(there.owner) });
         }
         Err(e) => return Err(Error::io("open", &path, e)),
     };
@@ -81,10 +79,7 @@ pub(crate) fn acquire(folder: &Folder, name: &str, own: impl Fn(u32) -> bool) ->
     match file.try_lock_shared() {
         Err(TryLockError::WouldBlock) => Ok(LockAttempt::Busy(holder(&mut file))),
         Err(TryLockError::Error(e)) if !is_unsupported(&e) => Err(failed(e)),
-        _ => {
-            let owner = user(there.owner);
-            occupied(format!("was left by a run of {owner} that has ended; ask them to remove it, or give another -o"))
-        }
+        _ => occupied(OccupiedBy::LeftLock { owner: user(there.owner) }),
     }
 }
 
@@ -106,8 +101,7 @@ fn lock_file(folder: &Folder, name: &str, mut file: File) -> Result<LockAttempt>
     let record = read_record(&mut file).map_err(failed)?;
     let previous = serde_json::from_slice(&record).ok();
     if previous.is_none() && !is_blank(&record) {
-        let problem = "holds something else than the lock of a run of reprise; move it away".to_owned();
-        return Err(Error::Occupied { path, problem });
+        return Err(Error::Occupied { path, by: OccupiedBy::OtherContent });
     }
     let write_record = |file: &mut File| {
         file.set_len(0)?;

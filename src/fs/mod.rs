@@ -3,7 +3,7 @@
 
 mod call;
 mod digest;
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "cli"))]
 mod faults;
 mod file;
 mod folder;
@@ -17,7 +17,7 @@ pub(crate) mod temporary;
 
 pub use digest::FileDigest;
 pub(crate) use digest::{DigestWriter, digest_bytes, digest_file};
-#[cfg(debug_assertions)]
+#[cfg(all(debug_assertions, feature = "cli"))]
 pub(crate) use faults::large_pass;
 pub(crate) use file::{File, MAX_TEXT, open_regular, read, read_text, remove_file, sync, unique_suffix};
 

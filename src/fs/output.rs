@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::error::NotOursKind;
 use crate::fs::file::{File, unique_suffix};
 use crate::fs::folder::{Folder, resolve_links, user};
 use crate::fs::publish::{PendingRename, publish};
@@ -69,9 +70,7 @@ impl Output {
             && folder.entry().map_err(failed)?.forbids_removal_of(&there)
         {
             let owner = user(there.owner);
-            let problem =
-                format!("belongs to {owner}, and its folder lets only owners remove what is in it; give another -o");
-            return Err(Error::NotOurs { path, problem });
+            return Err(Error::NotOurs { path, kind: NotOursKind::OfAnotherUser { owner } });
         }
         let temporary_name = temporary_name(name);
         let (temporary, file) = Temporary::begin(|| {
@@ -105,8 +104,10 @@ impl Output {
     pub fn finish_all(outputs: Vec<Self>) -> Result<()> {
         let mut files = Vec::new();
         for Self { mut writer, file } in outputs {
-            let place = file.as_ref().map_or(PathBuf::from("the output"), PendingFile::path);
-            writer.flush().map_err(|e| Error::io("write", place, e))?;
+            writer.flush().map_err(|e| match &file {
+                Some(file) => Error::io("write", file.path(), e),
+                None => Error::Output(e),
+            })?;
             files.extend(file);
         }
         let backups: Vec<OsString> = files.iter().map(|file| temporary_name(&file.name)).collect();
@@ -115,8 +116,7 @@ impl Output {
             let failed = |e| Error::io("look at", file.path(), e);
             let there = file.folder.stat(&file.name).map_err(failed)?;
             if let Some(there) = there.as_ref().filter(|there| !there.is_file()) {
-                let problem = format!("has become {}; give another name to write to", there.noun());
-                return Err(Error::NotOurs { path: file.path(), problem });
+                return Err(Error::NotOurs { path: file.path(), kind: NotOursKind::Became { noun: there.noun() } });
             }
             let replaced = there.filter(|_| file.force);
             if let Some(replaced) = &replaced {

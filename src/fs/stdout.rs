@@ -20,12 +20,12 @@ pub(crate) fn close_stdout() {
 /// Standard output; if it is a terminal, control characters are escaped.
 ///
 /// # Errors
-/// [`Error::Io`] if it is closed or open for reading only: the standard library would drop the bytes silently.
+/// [`Error::Stdout`] if it is closed or open for reading only: the standard library would drop the bytes silently.
 pub(crate) fn stdout() -> Result<Box<dyn Write + Send>> {
     let out = io::stdout();
     let is_writable = || rustix::fs::fcntl_getfl(&out).is_ok_and(|flags| !(flags & OFlags::RWMODE).is_empty());
     if CLOSED.load(Ordering::Relaxed) || !is_writable() {
-        return Err(Error::io("write", "standard output", rustix::io::Errno::BADF.into()));
+        return Err(Error::Stdout(rustix::io::Errno::BADF.into()));
     }
     Ok(if out.is_terminal() { Box::new(Terminal { out, partial: Vec::new() }) } else { Box::new(out) })
 }
@@ -33,10 +33,10 @@ pub(crate) fn stdout() -> Result<Box<dyn Write + Send>> {
 /// Writes a text to standard output.
 ///
 /// # Errors
-/// [`Error::Io`].
+/// [`Error::Stdout`].
 pub(crate) fn print(text: &str) -> Result<()> {
     let mut out = stdout()?;
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|e| Error::io("write", "standard output", e))
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::Stdout)
 }
 
 /// A terminal, which would execute control characters in names.

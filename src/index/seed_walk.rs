@@ -105,7 +105,7 @@ impl Index {
     /// The page of k-mer number `kmer`.
     fn page_of_kmer(&self, kmer: u64) -> Result<u64> {
         if kmer >= self.manifest.actual.stored_kmers {
-            return Err(self.store.catalog().damage("its seed order names k-mers that it does not hold"));
+            return Err(self.store.catalog().damage("its seed order names k-mers that it does not store"));
         }
         // First the record of the page index, then the page in it: a record is read only if it may be the one.
         let (mut low, mut high) = (0, self.store.pages());

@@ -1,6 +1,7 @@
 //! The layout of an index follows from how k-mers map to integers, so all of it is in one type: encoding, canonical
 //! form and mixer.
 
+use crate::error::{Parameter, ParameterError};
 use crate::kmer::strand::Strand;
 use crate::sequence::{BASES, base_code};
 use crate::text::shortened;
@@ -56,10 +57,12 @@ impl KmerCodec {
     /// A codec for k-mers of `k` bases.
     ///
     /// # Errors
-    /// [`Error::Usage`] when k is not from 1 to 32.
+    /// [`ParameterError::OutOfRange`] when k is not from 1 to 32.
     pub fn new(k: u32) -> Result<Self> {
         if !(1..=MAX_K).contains(&k) {
-            return Err(Error::Usage(format!("k is {k}; give -k a number from 1 to {MAX_K}")));
+            let (value, max) = (k.into(), Some(MAX_K.into()));
+            let parameter = Parameter::K;
+            return Err(Error::Parameter(ParameterError::OutOfRange { parameter, value, min: 1, max }));
         }
         let hash_bits = if k % 2 == 1 { 2 * k - 1 } else { 2 * k };
         Ok(Self {

@@ -147,7 +147,7 @@ pub(super) fn write_answers(
     texts: &BufferPool,
     out: &mut (dyn Write + Send),
 ) -> Result<()> {
-    let io_error = |e| Error::io("write", "the output", e);
+    let io_error = Error::Output;
     let mut text = Vec::new();
     if detail == Detail::Summary {
         rows.statistics_header(&mut text);

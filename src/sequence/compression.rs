@@ -179,7 +179,7 @@ impl Decompressed {
             && held.bytes() < memory
         {
             let more = memory - held.bytes();
-            held.grow(more, "undoing the compression of the input").map_err(io::Error::other)?;
+            held.grow(more, "decompressing the input").map_err(io::Error::other)?;
         }
         self.decoder = Some(self.codec.decoder(input, memory)?);
         Ok(())

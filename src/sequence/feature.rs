@@ -22,7 +22,8 @@ pub(crate) enum FeatureFormat {
 const GFF_COLUMNS: usize = 9;
 
 /// The part of a message that lists the formats.
-const READ: &str = "the formats are BED, bedGraph, GFF3, GTF, RepeatMasker's .out and the TSV of `reprise annotate`, plain or compressed";
+const READ: &str = "the formats are BED, bedGraph, GFF3, GTF, RepeatMasker's .out and the TSV of repeat copies, plain or \
+                    compressed";
 
 /// A feature of one row.
 #[derive(Debug, Clone, PartialEq, Eq)]

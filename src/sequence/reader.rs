@@ -114,7 +114,7 @@ impl SequenceReader {
         }
         let start = input.peek(foreign::MARKS).map_err(failed(line))?;
         let wrong = |problem: String| Error::input(source.path(), Some(line), problem);
-        let Some(&first) = start.first() else { return Err(wrong("holds nothing but line ends".to_owned())) };
+        let Some(&first) = start.first() else { return Err(wrong("contains nothing but line ends".to_owned())) };
         if let Some((name, remedy)) = foreign::other(start).or_else(|| foreign::packed(start)) {
             return Err(wrong(format!("is {name}, neither FASTA nor FASTQ; {remedy}")));
         }
@@ -183,7 +183,7 @@ impl SequenceReader {
             };
             if header.contains(&0) {
                 return Err(
-                    self.wrong(line, "the header holds a NUL byte; the file is damaged, copy or download it again")
+                    self.wrong(line, "the header contains a NUL byte; the file is damaged, copy or download it again")
                 );
             }
             return Ok(Some(RecordHead {

@@ -1,3 +1,5 @@
+//! `detect`: the whole analysis of a genome, in steps that are recorded, so that an interrupted run continues.
+
 mod record;
 
 use std::collections::BTreeMap;
@@ -19,11 +21,10 @@ use crate::bundle::{FileDigest, Manifest};
 use crate::cli::annotate::write_copies;
 use crate::cli::families::{SearchArguments, check_memory, summary, write_stockholm};
 use crate::cli::mask::{LetterArguments, mask};
-use crate::cli::{Settings, counted, grouped};
+use crate::cli::{Settings, counted, e_value, grouped, pretty_json};
 use crate::families::find_families;
 use crate::formats::{AnnotationFormat, FamiliesSummary, FamilyFormat, families};
 use crate::fs::{Remove, Temporary, lock, remove_unfinished};
-use crate::index::OpenOptions;
 use crate::memory::{Component, Reservation, resident_memory};
 use crate::report::{DetectSummary, GenomeFacts, Run, StepRun, report_page, report_plots};
 use crate::sequence::Source;
@@ -31,34 +32,35 @@ use crate::units::{human_bytes, is_reproducible, per_cent, time_stamp, utc};
 use crate::{Error, Index, Notice, Progress, Result, builder};
 use record::{Folder, RECORD};
 
+/// The arguments of the command.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// FASTA of one genome, plain or compressed, in one file or several; or the folder of its index
+    /// FASTA files of one genome, plain or compressed, or the folder of its index
     #[arg(required = true, value_name = "GENOME|INDEX")]
     genome: Vec<PathBuf>,
-    /// Find the copies of these consensus sequences too, FASTA, plain or compressed; again for each further file
+    /// Also find the copies of the consensus sequences in FILE, FASTA, plain or compressed (repeatable)
     #[arg(long, value_name = "FILE")]
     library: Vec<PathBuf>,
-    /// Look for no families: only the copies of --library are found
+    /// Do not search for families; find the copies of --library only
     #[arg(long, requires = "library")]
     library_only: bool,
-    /// Leave out copies that chance gives more often than this in the whole search
-    #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = super::annotate::e_value)]
+    /// Report copies with an E-value of at most this, for the whole search
+    #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value)]
     max_e_value: f64,
-    /// Annotate and mask simple repeats and satellites too, which are found without a library
+    /// Also annotate and mask simple repeats and satellites, which need no library
     #[arg(long)]
     tandem: bool,
-    /// Draw the pictures of the report as single SVG files in DIR too
+    /// Also write the figures of the report as SVG files to DIR
     #[arg(long, value_name = "DIR")]
     plots: Option<PathBuf>,
-    /// Substitutions a site and year, such as 1.3e-8, by which the report tells ages in years
+    /// Substitutions per site and year, such as 1.3e-8, from which the report estimates ages in years
     #[arg(long, value_name = "RATE", value_parser = rate)]
     substitution_rate: Option<f64>,
-    /// Put the name of its file before each contig name, as hap1_chr1 for chr1 of hap1.fa
+    /// Prefix each contig name with the name of its file (chr1 of hap1.fa becomes hap1_chr1)
     #[arg(long)]
     prefix_names: bool,
-    /// Where another process works in the same folder, wait for it to end instead of failing
+    /// If another process works in the same folder, wait for it instead of failing
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
@@ -67,11 +69,12 @@ pub(crate) struct Arguments {
     search: SearchArguments,
 }
 
-const AFTER_HELP: &str = "The folder (-o) gets families.fa, families.stk, families.tsv, repeats.gff3, repeats.bed, repeats.out,
-masked.fa.gz, summary.json and report.html, and genome.reprise where there is no index of the genome, neither beside it nor in
-the current folder. What is there, whole and of the same inputs and parameters (steps.json knows) is not made again, so that a
-run that was interrupted goes on; --force makes all of it anew.";
+const AFTER_HELP: &str = "The folder (-o) receives families.fa, families.stk, families.tsv, repeats.gff3, repeats.bed, \
+repeats.out, masked.fa.gz, summary.json and report.html, and the index genome.reprise unless an index of the genome exists \
+next to it or in the current folder. steps.json records inputs and parameters: results of an earlier run with the same ones \
+are kept, so that an interrupted run continues; --force makes all of them again.";
 
+/// Reads a rate of substitution.
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate > 0.0 && rate < 1.0 => Ok(rate),
@@ -79,6 +82,7 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
+// Names of the steps.
 const INDEX: &str = "index";
 const FAMILIES: &str = "families";
 const ANNOTATION: &str = "annotation";
@@ -86,15 +90,16 @@ const MASK: &str = "mask";
 const REPORT: &str = "report";
 const PLOTS: &str = "plots";
 
-/// Steps with what they cost beside each other, about: seconds for a megabase on one thread.
+/// Steps with their relative costs: about the seconds per megabase on one thread.
 const STEPS: [(&str, f64); 5] = [(INDEX, 0.03), (FAMILIES, 2.5), (ANNOTATION, 0.4), (MASK, 0.06), (REPORT, 0.01)];
 
+// Names of the files.
 const OWN_INDEX: &str = "genome.reprise";
 const LIBRARY: &str = "families.fa";
 const STOCKHOLM: &str = "families.stk";
 const FAMILY_TABLE: &str = "families.tsv";
 const FAMILY_FILES: [&str; 3] = [LIBRARY, STOCKHOLM, FAMILY_TABLE];
-/// Of the annotations the one that is never empty, and has no parts to tell from wholes.
+/// The annotation that masking reads: its file is never empty, and each of its rows is an interval to mask.
 const MASKED_BY: &str = "repeats.out";
 const ANNOTATION_FILES: [(AnnotationFormat, &str); 3] = [
     (AnnotationFormat::Gff3, "repeats.gff3"),
@@ -107,24 +112,26 @@ const PAGE: &str = "report.html";
 const REPORT_FILES: [&str; 2] = [SUMMARY, PAGE];
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
-    // What cannot be used is told before anything is done.
+    // Wrong arguments are reported before any work.
     time_stamp()?;
     if let Some(plots) = &arguments.plots
         && std::path::absolute(plots).map_err(|e| Error::io("open", plots, e))?.to_str().is_none()
     {
-        // The record of a run names its pictures, and it is JSON.
+        // The record of a run names its figures, and is JSON.
         let problem = "the path of --plots must be UTF-8; name another folder";
         return Err(Error::Usage(format!("{}: {problem}", plots.display())));
     }
     let given = given_libraries(&arguments.library, settings)?;
     for path in &arguments.genome {
         if path.as_os_str() == "-" {
-            let problem = "detect reads its genome again when it goes on; give a file instead of standard input";
+            let problem =
+                "detect reads its genome again when a run is continued; give a file instead of standard input";
             return Err(Error::Usage(problem.to_owned()));
         }
         let metadata = fs::metadata(path).map_err(|e| Error::io("open", path, e))?;
         if !metadata.is_dir() && !metadata.is_file() {
-            let problem = "is no regular file, and detect reads its genome again when it goes on; give a file";
+            let problem =
+                "is not a regular file, and detect reads its genome again when a run is continued; give a file";
             return Err(Error::Usage(format!("{} {problem}", path.display())));
         }
         if metadata.is_dir() && arguments.genome.len() > 1 {
@@ -149,21 +156,24 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         remove_unfinished(&handle, &[&outputs[..], &[RECORD]].concat());
     }
     let folder = Folder::open(&target, settings.force)?;
-    // Files that may not be replaced are found before the work, not after it.
+    // Files that may not be replaced are reported before the work, not after it.
     folder.check(&outputs)?;
     let plots = arguments.plots.as_deref().map(|plots| folder.check_plots(plots)).transpose()?;
     let work = Work { arguments: &arguments, settings, folder, plots };
     settings.progress.plan(&STEPS);
     let summary = settings.on_pool(|| work.run(&given))?;
     settings.progress.clear();
-    tell(&summary, &target, settings)
+    print_summary(&summary, &target, settings)
 }
 
 /// A folder of results named after the genome or index, in the current folder.
 fn default_folder(genome: &Path) -> Result<PathBuf> {
     let name = builder::default_target(&Source::new(genome));
     let Some(name) = name else {
-        return Err(Error::Usage(format!("{} has no name of its own; name the folder with -o", genome.display())));
+        return Err(Error::Usage(format!(
+            "{} has no file name to derive a name from; name the folder with -o",
+            genome.display()
+        )));
     };
     let stem = Path::new(name.file_stem().unwrap_or_default());
     let mut folder = match stem.extension() {
@@ -175,7 +185,7 @@ fn default_folder(genome: &Path) -> Result<PathBuf> {
     Ok(PathBuf::from(folder))
 }
 
-/// The files of a run but its record, in order.
+/// The files of a run, without its record, in order.
 fn outputs(arguments: &Arguments) -> Vec<&'static str> {
     let families: &[&str] = if arguments.library_only { &[] } else { &FAMILY_FILES };
     let annotations = ANNOTATION_FILES.map(|file| file.1);
@@ -185,7 +195,7 @@ fn outputs(arguments: &Arguments) -> Vec<&'static str> {
 /// The lock of a folder of results.
 const LOCK: &str = ".detect.lock";
 
-/// This process works in a folder, and no other does.
+/// The lock of a folder of results, held by this process, and its file.
 struct Claim {
     _file: Temporary,
     _lock: lock::Lock,
@@ -212,7 +222,7 @@ impl Claim {
                 lock::LockAttempt::Removed => {}
                 lock::LockAttempt::Unsupported(problem) => {
                     settings.warn(&format!(
-                        "the file system of {} has no locks ({problem}); see that no other run works there",
+                        "the file system of {} has no locks ({problem}); make sure that no other run works there",
                         folder.path().display()
                     ));
                     return Ok(None);
@@ -222,7 +232,7 @@ impl Claim {
     }
 }
 
-/// The given libraries, and digests of what is in them: a pipe cannot be read again.
+/// The libraries of `--library`, and digests of their content: a pipe cannot be read again.
 struct Given {
     library: Library,
     digests: Vec<FileDigest>,
@@ -245,7 +255,7 @@ fn digest_library(library: &Library) -> FileDigest {
     let mut hasher = blake3::Hasher::new();
     for number in 0..library.len() {
         for part in [library.name(number).as_bytes(), library.sequence(number)] {
-            // Lengths keep one from running into the next.
+            // Lengths separate one part from the next.
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part);
         }
@@ -264,19 +274,19 @@ fn append(to: &mut Library, library: Library, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What a search for families came to.
+/// The result of the search for families.
 #[derive(Serialize, Deserialize)]
 struct Searched {
     summary: FamiliesSummary,
     evidence: BTreeMap<String, String>,
 }
 
-/// A run: what it was told, and where it works.
+/// A run: its arguments and its folder.
 struct Work<'a> {
     arguments: &'a Arguments,
     settings: &'a Settings,
     folder: Folder,
-    /// The folder of single pictures, as a whole path.
+    /// The folder of the figures, as an absolute path.
     plots: Option<PathBuf>,
 }
 
@@ -294,7 +304,7 @@ impl Work<'_> {
         self.report(&index, search, annotation, masked_bases)
     }
 
-    /// Does a step, or takes what it left when it was done before.
+    /// Runs a step, or reuses its results from an earlier run.
     fn step<T: Serialize + DeserializeOwned>(
         &mut self,
         name: &'static str,
@@ -306,13 +316,13 @@ impl Work<'_> {
         files.sort_unstable();
         if let Some(found) = self.folder.done(name, &inputs, &files) {
             self.settings.progress.skip(name);
-            self.settings.note(&format!("{name:<12} as before"));
+            self.settings.log(&format!("{name:<12} unchanged"));
             return Ok(found);
         }
         self.make(name, inputs, &files, work)
     }
 
-    /// Does a step.
+    /// Runs a step and records it.
     fn make<T: Serialize>(
         &mut self,
         name: &'static str,
@@ -334,11 +344,7 @@ impl Work<'_> {
         Ok(found)
     }
 
-    fn open(&self, folder: &Path) -> Result<Index> {
-        self.settings.open(folder, OpenOptions { cache: self.settings.cache(), ..OpenOptions::default() })
-    }
-
-    /// The index that was given, or one of the genome that is there already, or a new one.
+    /// Opens the index of the command line, or an existing one of the genome, or builds one.
     fn index(&mut self) -> Result<Index> {
         let genome = &self.arguments.genome;
         if genome[0].is_dir() {
@@ -346,7 +352,7 @@ impl Work<'_> {
                 return Err(Error::Usage("--prefix-names is for files of sequence; an index has its names".to_owned()));
             }
             self.settings.progress.skip(INDEX);
-            return self.open(&genome[0]);
+            return self.settings.open_cached(&genome[0]);
         }
         let sources = || -> Vec<Source> { genome.iter().map(Source::new).collect() };
         let own = self.folder.path(OWN_INDEX);
@@ -356,20 +362,20 @@ impl Work<'_> {
             places.push(name);
         }
         for place in &places {
-            // One that cannot be read is none; it stays where it is unless it is this command's own.
+            // An index that cannot be read is skipped; it is not replaced unless it is this command's own.
             let Ok(manifest) = Manifest::read(place) else { continue };
             if !holds_every_repeat(&manifest) || manifest.genome.prefixed_names != self.arguments.prefix_names {
                 continue;
             }
-            let Ok(index) = self.open(place) else { continue };
+            let Ok(index) = self.settings.open_cached(place) else { continue };
             self.settings.progress.step(INDEX);
             if index.compare_genome(&sources(), &self.settings.progress)?.same {
                 self.settings.progress.skip(INDEX);
-                self.settings.note(&format!("{INDEX:<12} {} is of this genome", place.display()));
+                self.settings.log(&format!("{INDEX:<12} {} is of this genome", place.display()));
                 return Ok(index);
             }
         }
-        // Only an index that a run in this folder made gives way to another one.
+        // Only an index that a run in this folder made may be replaced.
         let force =
             self.folder.force || self.folder.found::<String>(INDEX).is_some_and(|made| own_digest(&own) == Some(made));
         let prefix_names = self.arguments.prefix_names;
@@ -380,10 +386,10 @@ impl Work<'_> {
             builder::build_index(&sources(), &own, &options, &work.settings.budget, &work.settings.progress)?;
             Ok(own_digest(&own))
         })?;
-        self.open(&own)
+        self.settings.open_cached(&own)
     }
 
-    /// What the search came to, and for each family what its class rests on.
+    /// Finds the families, and the evidence of their classes.
     fn families(&mut self, index: &Index, of_index: &Value) -> Result<Searched> {
         let inputs = json!({ "version": VERSION, "index": of_index, "search": self.arguments.search });
         self.step(FAMILIES, inputs, &FAMILY_FILES, |work| {
@@ -514,7 +520,7 @@ impl Work<'_> {
     }
 }
 
-/// What an index is known by: the digest of its manifest, which has digests of all else.
+/// The digest of an index: that of its manifest, which has digests of all other files.
 fn own_digest(index: &Path) -> Option<String> {
     Manifest::read(index).ok().map(|manifest| manifest.blake3)
 }
@@ -550,13 +556,13 @@ fn facts(index: &Index) -> Result<GenomeFacts> {
     })
 }
 
-/// The summary, on standard output.
-fn tell(summary: &DetectSummary, folder: &Path, settings: &Settings) -> Result<()> {
+/// Prints the summary.
+fn print_summary(summary: &DetectSummary, folder: &Path, settings: &Settings) -> Result<()> {
     if settings.quiet && !settings.json {
         return Ok(());
     }
     let text = if settings.json {
-        serde_json::to_string_pretty(summary).map_err(|e| Error::io("write", "the summary", e.into()))?
+        pretty_json(summary)?
     } else {
         let DetectSummary { genome, annotation, run, .. } = summary;
         let share = |bases: u64| per_cent(bases, genome.bases);

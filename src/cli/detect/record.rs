@@ -1,5 +1,5 @@
-//! What a folder of results holds, and what it was made from: `steps.json`. So a run that did not end goes on, and one with other
-//! inputs or parameters does again what depends on them.
+//! The record of a folder of results (`steps.json`): its files and what they were made from. With it, an interrupted
+//! run continues, and a run with other inputs or parameters repeats only the steps that depend on them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::bundle::FileDigest;
+use crate::error::NotOursKind;
 use crate::fs::Output;
 use crate::report::{PLOTS, StepRun};
 use crate::{Error, Result};
@@ -22,22 +23,22 @@ pub(crate) const RECORD: &str = "steps.json";
 pub(crate) struct Folder {
     path: PathBuf,
     steps: BTreeMap<String, Step>,
-    /// Nothing that is there counts, and all of it may be replaced.
+    /// No earlier result is reused, and all may be replaced.
     pub(crate) force: bool,
 }
 
-/// A step, done or begun.
+/// A step, finished or begun.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Step {
-    /// All that its files depend on: version, parameters, digests.
+    /// Everything that its files depend on: version, parameters, digests.
     inputs: Value,
-    /// Its files; without digests while they are made.
+    /// Its files; without digests until the step is finished.
     files: BTreeMap<String, Option<FileDigest>>,
-    /// What the next steps need to know and files do not hold.
+    /// What later steps need and its files do not have.
     found: Value,
-    /// When it was done, in UTC.
+    /// When it was finished, in UTC.
     pub(crate) created: String,
-    /// What it took; none where the same bytes are wanted (`SOURCE_DATE_EPOCH`).
+    /// Time and memory; none if the bytes must not depend on them (`SOURCE_DATE_EPOCH`).
     pub(crate) run: Option<StepRun>,
 }
 
@@ -45,7 +46,7 @@ impl Folder {
     /// Opens a folder.
     ///
     /// # Errors
-    /// [`Error::Exists`] where its record is not one of this command, unless `force`; [`Error::NotOurs`], [`Error::Io`].
+    /// [`Error::Exists`] if its record is not one of this command, unless `force`; [`Error::NotOurs`], [`Error::Io`].
     pub(crate) fn open(path: &Path, force: bool) -> Result<Self> {
         let record = path.join(RECORD);
         refuse_special(&record)?;
@@ -66,7 +67,7 @@ impl Folder {
         self.path.join(file)
     }
 
-    /// A step that was done with these inputs, if its files are as it left them: what it found.
+    /// The findings of a step that was finished with these inputs, if its files are unchanged.
     pub(crate) fn done<T: DeserializeOwned>(&self, name: &str, inputs: &Value, files: &[&str]) -> Option<T> {
         let step = self.steps.get(name).filter(|step| !self.force && step.inputs == *inputs)?;
         let same = step.files.keys().map(String::as_str).eq(files.iter().copied())
@@ -74,10 +75,10 @@ impl Folder {
         same.then(|| serde_json::from_value(step.found.clone()).ok()).flatten()
     }
 
-    /// Refuses to replace what no run made.
+    /// Refuses to replace files that no run made.
     ///
     /// # Errors
-    /// [`Error::Exists`] where a file is there that no run made, or that was changed since, unless `force`;
+    /// [`Error::Exists`] for a file that no run made, or that was changed since, unless `force`;
     /// [`Error::NotOurs`] for a folder, a pipe or a device.
     pub(crate) fn check(&self, files: &[&str]) -> Result<()> {
         files.iter().try_for_each(|file| refuse_special(&self.path(file)))?;
@@ -88,8 +89,8 @@ impl Folder {
         }
     }
 
-    /// Makes the folder of single pictures, and refuses to replace what no run made in it; its whole path, since it may lie
-    /// anywhere.
+    /// Makes the folder of figures, and refuses to replace files in it that no run made. Returns its absolute path,
+    /// since it may be anywhere.
     ///
     /// # Errors
     /// As [`check`](Self::check); [`Error::Io`].
@@ -102,13 +103,13 @@ impl Folder {
         Ok(plots)
     }
 
-    /// Begins a file of a step, which may replace one that is there now.
+    /// Begins a file of a step, which may replace an earlier one.
     pub(crate) fn output(&self, file: &str) -> Result<Output> {
         let path = self.path(file);
         Output::create(Some(&path), self.force || fs::symlink_metadata(&path).is_ok())
     }
 
-    /// Says that the files of a step are being made.
+    /// Records that the files of a step are being made.
     ///
     /// # Errors
     /// As [`check`](Self::check).
@@ -120,13 +121,13 @@ impl Folder {
         self.save()
     }
 
-    /// Whether a run made this file as it is, or was about to.
+    /// Whether a run made this file and it is unchanged, or a run began to make it.
     fn made(&self, file: &str) -> bool {
         let known = self.steps.values().find_map(|step| step.files.get(file));
         known.is_some_and(|digest| digest.is_none() || self.digest(file).ok() == *digest)
     }
 
-    /// Says that a step is done.
+    /// Records that a step is finished.
     pub(crate) fn finish(
         &mut self,
         name: &str,
@@ -145,7 +146,7 @@ impl Folder {
         self.save()
     }
 
-    /// What a step that was done found.
+    /// The findings of a finished step.
     pub(crate) fn found<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         serde_json::from_value(self.steps.get(name)?.found.clone()).ok()
     }
@@ -162,17 +163,16 @@ impl Folder {
         output.finish()
     }
 
-    /// Length and digest of a file. It is read and not mapped: whoever looks into the folder may change it.
+    /// Length and digest of a file. It is read and not mapped, because others may change it.
     pub(crate) fn digest(&self, file: &str) -> Result<FileDigest> {
         digest(&self.path(file))
     }
 }
 
-/// Refuses what is there and no file: a pipe or a device would be waited for, or read without an end.
+/// Refuses a pipe or a device in the place of a file: reading it might never end.
 fn refuse_special(path: &Path) -> Result<()> {
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        let problem = "is not a regular file; move it away".to_owned();
-        return Err(Error::NotOurs { path: path.to_owned(), problem });
+        return Err(Error::NotOurs { path: path.to_owned(), kind: NotOursKind::NotAFile });
     }
     Ok(())
 }

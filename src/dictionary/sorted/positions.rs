@@ -33,6 +33,6 @@ impl PageView<'_> {
             });
         }
         outcome?;
-        if list.is_whole(wanted) { Ok(()) } else { Err(damage("does not hold the positions that its page says")) }
+        if list.is_whole(wanted) { Ok(()) } else { Err(damage("does not have the positions that its page states")) }
     }
 }

@@ -143,7 +143,7 @@ impl PageView<'_> {
 }
 
 fn check_whole(list: &Ascending, count: u64) -> Result<(), String> {
-    if list.is_whole(count) { Ok(()) } else { Err("does not hold the positions that its page says".to_owned()) }
+    if list.is_whole(count) { Ok(()) } else { Err("does not have the positions that its page states".to_owned()) }
 }
 
 /// The smallest positions from a bound on, of positions that come in any order.

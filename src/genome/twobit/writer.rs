@@ -201,7 +201,7 @@ impl TwoBitWriter {
             return Err(Error::input(
                 &self.path,
                 None,
-                format!("contig {name} is longer than 2^32-1 bases, which .2bit cannot hold; split it"),
+                format!("contig {name} is longer than 2^32-1 bases, which .2bit cannot store; split it"),
             ));
         }
         self.upper.clear();

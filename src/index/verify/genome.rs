@@ -49,7 +49,7 @@ impl Index {
         for (&i, found) in whole.iter().zip(digest_contigs(whole.len(), record, &[])?) {
             if found != digests[i] {
                 let problem =
-                    format!("the bases of contig {} have another digest than the catalog says", contigs[i].name);
+                    format!("the bases of contig {} have another digest than in the catalog", contigs[i].name);
                 return Err(self.genome.damage(Some(contigs[i].record), problem));
             }
         }

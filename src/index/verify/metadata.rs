@@ -11,7 +11,7 @@ impl Index {
     pub(super) fn verify_contigs(&self, contigs: &[Contig]) -> Result<()> {
         let twobit = self.genome.twobit();
         if u64::from(twobit.contigs()) != contigs.len() as u64 {
-            return Err(self.genome.damage(None, "it holds another number of contigs than the catalog"));
+            return Err(self.genome.damage(None, "it has another number of contigs than the catalog"));
         }
         for (entry, contig) in twobit.index().zip(contigs) {
             let (_, offset) = entry?;

@@ -79,7 +79,7 @@ impl Index {
         let totals = &self.manifest.actual;
         let expected = (totals.stored_kmers, totals.positions, totals.dictionary_bytes);
         if (pages.kmers, pages.positions, pages.bytes) != expected {
-            let problem = "it holds other numbers of k-mers, positions or bytes than the manifest says";
+            let problem = "it has other numbers of k-mers, positions or bytes than the manifest";
             return Err(self.store.catalog().damage(problem));
         }
         if !pages.spectrum.iter().map(|(&frequency, &kmers)| (frequency, kmers)).eq(stored.iter().copied()) {

@@ -3,7 +3,6 @@
 use memmap2::{MmapMut, MmapOptions};
 
 use crate::memory::system::numa;
-use crate::units::human_bytes;
 use crate::{Error, Result};
 
 /// Zeroed memory without a file, in huge pages if the system has them, spread over all NUMA nodes.
@@ -13,10 +12,10 @@ impl AnonymousMap {
     /// Maps at least `bytes` bytes.
     ///
     /// # Errors
-    /// [`Error::Io`] if the system has not enough memory, or a limit of the process (`ulimit -v`) forbids it.
+    /// [`Error::Map`] if the system has not enough memory, or a limit of the process (`ulimit -v`) forbids it.
     pub(crate) fn new(bytes: u64) -> Result<Self> {
         let map = MmapOptions::new().len(bytes.max(8) as usize).map_anon();
-        let mut map = map.map_err(|e| Error::io("get", format!("{} of memory", human_bytes(bytes)), e))?;
+        let mut map = map.map_err(|e| Error::Map { bytes, source: e })?;
         numa::interleave(&mut map);
         // Without huge pages the map works too, slower.
         #[cfg(target_os = "linux")]

@@ -1,0 +1,103 @@
+//! What a user of the command line can do about an error: the library reports what is wrong, this names the flag or the
+//! command that mends it.
+
+use std::fmt;
+use std::io::ErrorKind;
+
+use crate::{Error, NotOursKind, OccupiedBy, Parameter, ParameterError};
+
+/// An error as the command line reports it: the sentence of the library, and the remedy.
+pub(super) struct Explained<'e>(pub(super) &'e Error);
+
+impl fmt::Display for Explained<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.0, remedy(self.0))
+    }
+}
+
+const OTHER_OUTPUT: &str = "; give another -o";
+/// Behind a remedy that the library names.
+const OR_OTHER_OUTPUT: &str = ", or give another -o";
+const LESS_MEMORY: &str = ", or give a smaller --max-memory or fewer threads (-t)";
+
+/// The end of the sentence that reports an error; empty if there is no flag to name.
+fn remedy(error: &Error) -> &'static str {
+    match error {
+        Error::Io { source, .. } | Error::Output(source) | Error::Stdout(source) | Error::Map { source, .. } => {
+            match source.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => " or write elsewhere with -o",
+                ErrorKind::OutOfMemory => LESS_MEMORY,
+                _ => "",
+            }
+        }
+        Error::Thread { .. } => LESS_MEMORY,
+        Error::Parameter(error) => parameter(error),
+        Error::DuplicateContig { prefixes_differ: true, .. } => {
+            ", or --prefix-names puts those of their files before them"
+        }
+        Error::NoKmers { .. } => "; give a smaller -k",
+        Error::OtherGenome { .. } => "; build one with `reprise build-index`",
+        Error::Exists(_) => "; give another -o or replace it with --force",
+        Error::NotOurs { kind, .. } => match kind {
+            NotOursKind::NotAnIndex | NotOursKind::MountPoint | NotOursKind::OfAnotherUser { .. } => OTHER_OUTPUT,
+            NotOursKind::OtherFiles { .. } => OR_OTHER_OUTPUT,
+            _ => "",
+        },
+        Error::Occupied { by, .. } => match by {
+            OccupiedBy::NotAFolder { .. }
+            | OccupiedBy::ForeignFolder { .. }
+            | OccupiedBy::ForeignLock { .. }
+            | OccupiedBy::LeftLock { .. } => OR_OTHER_OUTPUT,
+            _ => "",
+        },
+        Error::Building { .. } => "; wait for it with --wait or give another -o",
+        Error::Unfinished { .. } => "; build it with `reprise build-index`",
+        Error::Damaged { .. } => "; run `reprise verify`, then copy or build the index again",
+        Error::Memory { .. } => "; give a larger --max-memory",
+        _ => "",
+    }
+}
+
+fn parameter(error: &ParameterError) -> &'static str {
+    match error {
+        ParameterError::OutOfRange { parameter, .. } => match parameter {
+            Parameter::K => " (-k)",
+            Parameter::MinFrequency => " (--min-frequency)",
+            Parameter::MaxPositions => " (--max-positions)",
+        },
+        ParameterError::NoFrequencies { .. } => "; give a larger --max-frequency or a smaller --min-frequency",
+        ParameterError::LongerThanContigs { .. } => "; give a smaller -k",
+        ParameterError::LimitedSuperKmers => "; give --min-frequency 1 and no other limit, or another --layout",
+        ParameterError::TooShortForSuperKmers { .. } => "; give another --layout",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_named_behind_the_sentence_of_the_library() {
+        let explained = |error: Error| Explained(&error).to_string();
+        assert_eq!(
+            explained(Error::Exists("a.tsv".into())),
+            "a.tsv exists already; give another -o or replace it with --force"
+        );
+        assert_eq!(
+            explained(Error::memory("a test", 5 << 20, 1 << 20)),
+            "a test needs at least 5.0 MiB of memory, and the limit is 1.0 MiB; give a larger --max-memory"
+        );
+        assert_eq!(
+            explained(Error::Parameter(ParameterError::OutOfRange {
+                parameter: Parameter::K,
+                value: 33,
+                min: 1,
+                max: Some(32)
+            })),
+            "k is 33; it must be from 1 to 32 (-k)"
+        );
+        let full = std::io::Error::from(ErrorKind::StorageFull);
+        assert!(explained(Error::Output(full)).ends_with("; free some space or write elsewhere with -o"));
+        assert_eq!(explained(Error::Usage("no".to_owned())), "no");
+    }
+}
