@@ -64,7 +64,8 @@
 //! # Conventions
 //!
 //! Intervals are 0-based and half-open. A k-mer and its reverse complement are one; frequencies count both strands. All
-//! parallel work runs on the current rayon pool. Errors are [`Error`]: one sentence that names the file and the place in it.
+//! parallel work runs on the current rayon pool. Errors are [`Error`]: one sentence that names the file and the place in
+//! it.
 //!
 //! The feature `cli` (a default) adds [`cli`] and the program. A program that embeds the library sets
 //! `default-features = false`, and compiles no parser of arguments, no progress bars and no signal handlers.

@@ -1,5 +1,5 @@
-//! The library as a program that embeds it sees it: without the command line, whose flags its errors do not name. Needs no
-//! binary: `cargo test --no-default-features --test library`.
+//! The library as a program that embeds it sees it: without the command line, whose flags its errors do not name. Needs
+//! no binary: `cargo test --no-default-features --test library`.
 
 use std::error::Error as _;
 use std::fs;

@@ -291,7 +291,7 @@ fn force_replaces_indexes_alone() {
     run(at, &["build-index", "g.fa", "-o", "mine", "-q"]).fine();
     for name in ["notes.txt", ".hidden"] {
         fs::write(mine.join(name), "mine").expect("written");
-        run(at, &force).failed(2, &["mine holds", name, "move it away"]);
+        run(at, &force).failed(2, &["mine contains", name, "move it away"]);
         assert_eq!(fs::read(mine.join(name)).expect("there"), b"mine");
         fs::remove_file(mine.join(name)).expect("there");
     }
@@ -344,7 +344,7 @@ fn links_as_targets() {
     symlink("store/v2.reprise", at.join("next")).expect("linked");
     for more in [&[][..], &["--force"], &["--dry-run"]] {
         let arguments = [&["build-index", "g.fa", "-o", "next", "-q"], more].concat();
-        run(at, &arguments).failed(2, &["next is a symbolic link to store/v2.reprise", "not there"]);
+        run(at, &arguments).failed(2, &["next is a symbolic link to store/v2.reprise", "does not exist"]);
     }
 
     fs::write(at.join("store/rows.tsv"), "old").expect("written");
