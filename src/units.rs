@@ -1,10 +1,6 @@
 //! Numbers in messages, tables and reports read the same everywhere: sizes, counts, shares and dates, as people write
 //! them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use crate::{Error, Result};
-
 /// Bytes with one decimal and a binary unit: `1.5 GiB`.
 pub fn human_bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -83,25 +79,6 @@ pub(crate) fn human(bases: u64) -> String {
         1_000_000..1_000_000_000 => format!("{:.1} Mb", bases as f64 / 1e6),
         _ => format!("{:.2} Gb", bases as f64 / 1e9),
     }
-}
-
-/// The time stamp of a bundle in seconds since 1970: `SOURCE_DATE_EPOCH`
-/// (<https://reproducible-builds.org/specs/source-date-epoch/>) if that is set, else now.
-///
-/// # Errors
-/// [`Error::Usage`] if it is set to anything but a whole number: the bundle would not be reproducible.
-pub(crate) fn time_stamp() -> Result<u64> {
-    let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH") else {
-        return Ok(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()));
-    };
-    text.to_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
-        Error::Usage(format!("SOURCE_DATE_EPOCH is {text:?}; it must be whole seconds since 1970, or not be set"))
-    })
-}
-
-/// Whether output must be reproducible, so that it may contain nothing that was measured.
-pub(crate) fn is_reproducible() -> bool {
-    std::env::var_os("SOURCE_DATE_EPOCH").is_some()
 }
 
 /// Seconds since 1970 as `2026-01-31T12:34:56Z` (days to civil date: H. Hinnant, "chrono-compatible low-level date

@@ -40,6 +40,7 @@ use prepared_genome::PreparedGenome;
 use write::BuildJob;
 
 use crate::bundle::draft::{Draft, DraftOptions};
+use crate::bundle::time_stamp;
 use crate::bundle::{GenomeSummary, Manifest, MemoryHints, Parameters, check_target};
 use crate::dictionary::Shape;
 use crate::format::{CATALOG, POSITIONS, SEQUENCE};
@@ -47,7 +48,6 @@ use crate::fs::{TemporaryFolder, digest_file};
 use crate::genome::TwoBit;
 use crate::memory::Budget;
 use crate::sequence::Source;
-use crate::units::time_stamp;
 use crate::{Error, Notice, Progress, Result};
 
 pub use options::{BuildOptions, BuildTuning, default_k, default_target};

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::align::{Library, SearchOptions};
 use crate::annotate::{RepeatCopy, annotate, annotate_with_tandem_repeats};
-use crate::cli::arguments::percentage;
-use crate::cli::{Settings, e_value, grouped, json};
+use crate::cli::values::{e_value, percentage};
+use crate::cli::{Settings, grouped, json};
 use crate::formats::{AnnotationFormat, Columns, Tabix, annotation_header, annotation_rows};
 use crate::fs::Output;
 use crate::genome::Contig;

@@ -1,4 +1,4 @@
-//! The command line as it is typed: the commands, the flags that all of them have, and readers of values.
+//! The command line as it is typed: the commands, the flags that all of them have.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,6 @@ use super::{
     annotate, build_index, candidates, demo, detect, dump, families, info, list, mask, query, simulate, spectrum,
     verify,
 };
-use crate::Result;
 use crate::units::parse_size;
 
 /// The whole command line; its description is that of the package.
@@ -110,36 +109,6 @@ pub(super) struct Common {
     /// Report each phase and its duration on stderr
     #[arg(short, long, global = true, help_heading = OUTPUT, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub(super) verbose: u8,
-}
-
-/// Reads a number of bases within a contig, which has fewer than 2^32.
-pub(super) fn bases(text: &str) -> Result<u64, String> {
-    let number = text.parse::<u64>().ok().filter(|&number| number <= u64::from(u32::MAX));
-    number.ok_or_else(|| format!("a number of bases is 0 to {}", u32::MAX))
-}
-
-/// Reads an E-value.
-pub(super) fn e_value(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(e) if e > 0.0 && e.is_finite() => Ok(e),
-        _ => Err("an E-value is a number above 0".to_owned()),
-    }
-}
-
-/// Reads a percentage.
-pub(super) fn percentage(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(share) if (0.0..=100.0).contains(&share) => Ok(share),
-        _ => Err("a percentage is a number from 0 to 100".to_owned()),
-    }
-}
-
-/// Reads a share of a whole that is not nothing.
-pub(super) fn share(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
-        _ => Err("a share is a number above 0 and up to 1".to_owned()),
-    }
 }
 
 #[cfg(test)]

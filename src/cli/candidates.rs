@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::{Settings, bases, e_value, grouped, json};
+use crate::cli::values::{bases, e_value};
+use crate::cli::{Settings, grouped, json};
 use crate::families::{CandidateOptions, CandidateStatistics, candidates};
 use crate::formats::pair_row;
 use crate::{Error, Result};

@@ -8,7 +8,8 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::bundle::Manifest;
-use crate::cli::{Settings, bases, grouped, json};
+use crate::cli::values::bases;
+use crate::cli::{Settings, grouped, json};
 use crate::families::{
     DiscoverOptions, Family, FamilyCopy, FoundFamilies, LeftOut, Scores, discover, families_memory, find_families,
     seed_alignments,

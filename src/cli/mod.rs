@@ -19,6 +19,7 @@ mod settings;
 mod signals;
 mod simulate;
 mod spectrum;
+mod values;
 mod verify;
 
 use std::ffi::OsString;
@@ -31,7 +32,7 @@ use serde::Serialize;
 use crate::text::printable;
 use crate::units::{counted, grouped};
 use crate::{Error, Result};
-use arguments::{Arguments, Command, bases, e_value};
+use arguments::{Arguments, Command};
 use remedy::Explained;
 use settings::Settings;
 

@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::align::{Library, SearchOptions, search_with_progress};
-use crate::cli::arguments::share;
-use crate::cli::{Settings, e_value};
+use crate::cli::Settings;
+use crate::cli::values::{e_value, share};
 use crate::formats::{Format, push_number, push_position};
 use crate::fs::Output;
 use crate::genome::Contig;
