@@ -14,6 +14,10 @@ use crate::sequence::foreign;
 use crate::sequence::input::Input;
 use crate::{Error, Result};
 
+/// The file by which the folder of an index is recognized: [`format::MANIFEST`](crate::format::MANIFEST), which this
+/// module does not depend on.
+const INDEX_MANIFEST: &str = "manifest.json";
+
 /// An input: a file or standard input, plain or compressed with gzip, bgzip, zstd, bzip2 or xz.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -111,7 +115,7 @@ impl Source {
             let file = File::open(&self.path).map_err(|e| Error::io("open", &self.path, e))?;
             let opened = file.metadata().map_err(|e| Error::io("read", &self.path, e))?;
             if opened.is_dir() {
-                let problem = if self.path.join(crate::format::MANIFEST).exists() {
+                let problem = if self.path.join(INDEX_MANIFEST).exists() {
                     "is the folder of a reprise index; give the file that it was built from"
                 } else {
                     "is a folder; give a file"
@@ -195,5 +199,13 @@ impl<R: Read> Read for Counted<R> {
         let count = crate::fs::read(&mut self.inner, buffer)?;
         self.read.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_manifest_has_the_name_of_the_format() {
+        assert_eq!(super::INDEX_MANIFEST, crate::format::MANIFEST);
     }
 }
