@@ -14,18 +14,18 @@
 //! | `error`, `progress`, [`units`], [`random`], `text` | errors, progress, text, random numbers |  |
 //! | [`fs`] | files that appear whole or not at all, locks, injected faults |  |
 //! | [`memory`] | the budget, what the process uses, buffers, the system |  |
-//! | [`sequence`] | FASTA and FASTQ, bases, regions, features | `fs`, `memory`, `format` |
-//! | [`genome`] | the packed genome (2bit), contigs, their digests | `fs`, `memory`, `sequence` |
+//! | [`sequence`] | FASTA and FASTQ, bases, regions, features | `fs`, `memory` |
+//! | [`genome`] | the packed genome (2bit), contigs, their digests | `fs`, `sequence` |
 //! | [`kmer`] | codes, canonical form, mixer, minimizers, scanning | `sequence` |
-//! | [`format`] | catalog, checksums, positions, blocks | `fs`, `memory`, `genome`, `kmer`, `dictionary`, `bundle` |
-//! | [`dictionary`] | layouts of k-mers: encode and search pages | `memory`, `kmer`, `format` |
-//! | [`bundle`] | manifest, draft, checkpoint, publishing | `fs`, `memory`, `genome`, `format`, `dictionary` |
+//! | [`format`] | catalog, checksums, positions, blocks | `fs`, `memory`, `kmer` |
+//! | [`dictionary`] | layouts of k-mers: encode and search pages | `memory`, `genome`, `kmer`, `format` |
+//! | [`bundle`] | manifest, draft, checkpoint, publishing | `fs`, `genome`, `format`, `dictionary` |
 //! | [`builder`] | plan, passes, sort, encode | all above |
-//! | [`index`] | an open index: look up, batch, walk, cache, verify | all above but `fs`, `builder` |
+//! | [`index`] | an open index: look up, batch, walk, cache, verify | all above but `builder` |
 //! | [`query`] | sequences and regions to rows, in batches | `memory`, `sequence`, `genome`, `index` |
 //! | [`align`] | library against genome, tandems | `memory`, `sequence`, `genome`, `kmer`, `index` |
 //! | [`annotate`] | copies, resolved and joined | `memory`, `sequence`, `genome`, `kmer`, `index`, `align` |
-//! | [`families`] | discovery, refinement, classes | `memory`, `sequence`, `genome`, `kmer`, `index`, `query`, `align` |
+//! | [`families`] | discovery, refinement, classes | `memory`, `sequence`, `genome`, `kmer`, `index`, `query`, `align`, `annotate` |
 //! | [`simulate`] | genomes with known repeats | `sequence` |
 //! | [`formats`] | results, one file a format | `fs`, `genome`, `kmer`, `query`, `align`, `annotate`, `families` |
 //! | [`report`] | the page of `detect` and its plots | `bundle`, `annotate`, `families`, `formats` |

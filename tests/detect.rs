@@ -139,7 +139,7 @@ fn only_steps_whose_inputs_changed_run_again() {
     let (again, ran) = detect(&["-v"]);
     assert!(again.is_empty(), "{again:?}");
     for step in ["families", "annotation", "mask", "report"] {
-        assert!(ran.err.contains(&format!("{step:<12} as before")), "{}", ran.err);
+        assert!(ran.err.contains(&format!("{step:<12} unchanged")), "{}", ran.err);
     }
     assert!(steps == fs::read(out.join("steps.json")).expect("there"));
     assert_eq!(detect(&["--substitution-rate", "1e-8"]).0, ["report.html", "summary.json"]);

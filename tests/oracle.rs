@@ -77,14 +77,14 @@ fn check(contigs: &[Contig], bytes: &[u8], options: &BuildOptions) {
         return;
     }
     if options.k.is_some_and(|k| k as usize > longest) {
-        assert!(matches!(built, Err(Error::Usage(_))), "k above the longest contig: {built:?}");
+        assert!(matches!(built, Err(Error::Parameter(_))), "k above the longest contig: {built:?}");
         assert!(!target.exists());
         return;
     }
     let k = options.k.unwrap_or_else(|| default_k(bases).min(longest as u32)) as usize;
     let oracle = Oracle::new(contigs, k);
     if oracle.kmers.is_empty() {
-        assert!(matches!(built, Err(Error::Input { .. })), "no k-mer: {built:?}");
+        assert!(matches!(built, Err(Error::NoKmers { .. })), "no k-mer: {built:?}");
         assert!(!target.exists());
         return;
     }

@@ -355,7 +355,7 @@ fn links_as_targets() {
     assert!(at.join("rows.tsv").is_symlink());
     assert_ne!(fs::read(at.join("store/rows.tsv")).expect("there"), b"old");
     symlink("gone.tsv", at.join("new.tsv")).expect("linked");
-    run(at, &["dump", "current", "-o", "new.tsv"]).failed(2, &["gone.tsv, which is not there"]);
+    run(at, &["dump", "current", "-o", "new.tsv"]).failed(2, &["gone.tsv, which does not exist"]);
     assert!(at.join("new.tsv").is_symlink() && !at.join("gone.tsv").exists());
 }
 

@@ -10,6 +10,7 @@ mod detect;
 mod dump;
 mod families;
 mod info;
+mod json_text;
 mod list;
 mod mask;
 mod progress;
@@ -27,12 +28,12 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use serde::Serialize;
 
 use crate::text::printable;
 use crate::units::{counted, grouped};
 use crate::{Error, Result};
 use arguments::{Arguments, Command};
+use json_text::{json, pretty_json};
 use remedy::Explained;
 use settings::Settings;
 
@@ -112,16 +113,6 @@ fn failed(error: &Error, report: impl Fn(&str)) -> ExitCode {
     }
     report(&printable(&format!("error: {}", Explained(error)), &[]));
     ExitCode::from(error.exit_code())
-}
-
-/// A value as one line of JSON.
-fn json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|e| Error::Output(e.into()))
-}
-
-/// A value as indented JSON.
-fn pretty_json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string_pretty(value).map_err(|e| Error::Output(e.into()))
 }
 
 /// Readers of lists, for the fuzz targets.
