@@ -5,6 +5,7 @@ mod annotate;
 mod arguments;
 mod build_index;
 mod candidates;
+mod common_arguments;
 mod demo;
 mod detect;
 mod dump;

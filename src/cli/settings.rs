@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::arguments::Common;
+use super::common_arguments::Common;
 use super::progress::Bars;
 use crate::fs::Output;
 use crate::index::{CacheOptions, OpenOptions};

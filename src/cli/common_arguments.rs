@@ -1,0 +1,48 @@
+//! The flags that every command has.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::units::parse_size;
+
+const RESOURCES: &str = "Memory and threads";
+const OUTPUT: &str = "Output";
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// Number of worker threads, at most 16 per core; reduced if memory is scarce [default: the available cores]
+    #[arg(short, long, global = true, value_name = "N", help_heading = RESOURCES,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) threads: Option<u16>,
+    /// Limit of the memory that is not mapped files, such as 512M or 8G [default: half of the available memory]
+    #[arg(long, global = true, value_name = "SIZE", help_heading = RESOURCES, value_parser = parse_size)]
+    pub(super) max_memory: Option<u64>,
+    /// Use at most 256 MiB (or --max-memory) and a small page cache; slower, with the same results
+    #[arg(long, global = true, help_heading = RESOURCES)]
+    pub(super) low_memory: bool,
+    /// Report how the memory was used, on stderr (also for `-`) or in FILE
+    #[arg(long, global = true, value_name = "FILE", help_heading = RESOURCES,
+          num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    pub(super) memory_report: Option<PathBuf>,
+    /// Write the memory use over time to FILE (TSV: seconds, then bytes)
+    #[arg(long, global = true, value_name = "FILE", help_heading = RESOURCES)]
+    pub(super) monitor_memory: Option<PathBuf>,
+    /// Write results to PATH; `-` is standard output, and symbolic links are followed [default: standard output, or a
+    /// name derived from the input]
+    #[arg(short, long, global = true, value_name = "PATH", help_heading = OUTPUT)]
+    pub(super) output: Option<PathBuf>,
+    /// Replace an existing output: a file, or an index whose folder contains no other files
+    #[arg(long, global = true, help_heading = OUTPUT)]
+    pub(super) force: bool,
+    /// Print the summary as JSON
+    #[arg(long, global = true, help_heading = OUTPUT)]
+    pub(super) json: bool,
+    /// Print no progress and no summary
+    #[arg(short, long, global = true, help_heading = OUTPUT)]
+    pub(super) quiet: bool,
+    /// Report each phase and its duration on stderr
+    #[arg(short, long, global = true, help_heading = OUTPUT, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub(super) verbose: u8,
+}
