@@ -228,13 +228,3 @@ fn last() {
 ";
     assert_eq!(functions(&text.lines().collect::<Vec<_>>()), [(5, 15), (23, 26)]);
 }
-#[test]
-fn zz() {
-    let s = Sources::read(&root().join("src"));
-    for (m, u) in s.uses_of_modules() {
-        println!("{m}: {}", u.keys().cloned().collect::<Vec<_>>().join(" "));
-    }
-    for (m, u) in s.uses_of_modules() {
-        println!("{m}: {:#?}", u);
-    }
-}
