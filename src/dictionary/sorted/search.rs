@@ -216,6 +216,7 @@ impl<'a> PageView<'a> {
     }
 
     /// Frequency above the minimum of an exception.
+    #[inline]
     pub(super) fn exception(self, ordinal: u32) -> u64 {
         let (shape, bytes) = (self.shape, self.bytes);
         let at = shape.exceptions_at as u64 * 8 + u64::from(ordinal) * u64::from(shape.exception_bits);
@@ -236,6 +237,7 @@ impl<'a> PageView<'a> {
     }
 
     /// The sample of a group.
+    #[inline]
     pub(super) fn sample(self, group: u64) -> Sums {
         let shape = self.shape;
         let sample = (group >> shape.sample_shift) as usize;
@@ -278,6 +280,7 @@ impl<'a> PageView<'a> {
     }
 
     /// Exceptions before the entry at `slot`, counted from the nearer sample.
+    #[inline]
     fn ordinal(self, group: u64, slot: u32) -> u32 {
         let slot = slot.min(self.shape.entries);
         let from = self.nearest_sample(group, slot);
@@ -289,9 +292,9 @@ impl<'a> PageView<'a> {
     }
 
     /// Frequency above the minimum of an entry whose code is the escape.
-    #[cold]
+    #[inline(always)]
     fn escaped_value(self, hash: u64, slot: u32) -> u64 {
-        self.exception(self.ordinal(self.shape.fields.group_in_page(hash, self.number), slot))
+        escaped_value(self.codec, self.shape, self.bytes, self.number, hash, slot)
     }
 
     /// First bit, in the position block, of the list of the entry of `hash` at `slot`.
@@ -323,4 +326,11 @@ impl<'a> PageView<'a> {
         }
         sum
     }
+}
+
+/// [`PageView::escaped_value`] out of line: rare, and with its arguments in registers, which a view is too large for.
+#[cold]
+fn escaped_value(codec: &SortedCodec, shape: &PageShape, bytes: &[u8], number: u64, hash: u64, slot: u32) -> u64 {
+    let view = PageView { codec, shape, bytes, number };
+    view.exception(view.ordinal(shape.fields.group_in_page(hash, number), slot))
 }
