@@ -1,7 +1,7 @@
 //! Runs the passes of a plan and writes catalog and positions, with one thread that writes pages in order while the others
 //! make them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use crate::builder::catalog_tail::{CatalogTail, write_catalog_tail};
@@ -168,7 +168,7 @@ struct PageOutput<'a> {
 
 impl<'a> PageOutput<'a> {
     /// Creates the files, or opens those of an earlier build.
-    fn open(job: &BuildJob<'a>, path: &PathBuf, resume_point: Option<ResumePoint>) -> Result<Self> {
+    fn open(job: &BuildJob<'a>, path: &Path, resume_point: Option<ResumePoint>) -> Result<Self> {
         let BuildJob { plan, draft, budget, .. } = *job;
         let mut totals = Totals { kmers: plan.hints.kmers, ..Totals::default() };
         let is_resumed = resume_point.is_some();
@@ -180,7 +180,7 @@ impl<'a> PageOutput<'a> {
                 (positions, (passes_left > 1).then_some(spool))
             }
             None => {
-                let mut blocks = DigestWriter::create(path.clone())?;
+                let mut blocks = DigestWriter::create(path.to_owned())?;
                 blocks.append(&block::file_header())?;
                 (blocks, (passes_left > 1).then(|| DigestWriter::create(draft.spool())).transpose()?)
             }

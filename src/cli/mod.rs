@@ -1,4 +1,4 @@
-//! The command line, one file a command: arguments are parsed, the common ones are resolved to [`Settings`], and the
+//! The command line, one file a command: arguments are parsed, the common ones are resolved to `Settings`, and the
 //! command calls the library. Everything that a user reads of flags is here, so that the library knows none.
 
 mod annotate;

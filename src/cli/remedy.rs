@@ -43,13 +43,14 @@ fn remedy(error: &Error) -> &'static str {
             NotOursKind::OtherFiles { .. } => OR_OTHER_OUTPUT,
             _ => "",
         },
-        Error::Occupied { by, .. } => match by {
-            OccupiedBy::NotAFolder { .. }
-            | OccupiedBy::ForeignFolder { .. }
-            | OccupiedBy::ForeignLock { .. }
-            | OccupiedBy::LeftLock { .. } => OR_OTHER_OUTPUT,
-            _ => "",
-        },
+        Error::Occupied {
+            by:
+                OccupiedBy::NotAFolder { .. }
+                | OccupiedBy::ForeignFolder { .. }
+                | OccupiedBy::ForeignLock { .. }
+                | OccupiedBy::LeftLock { .. },
+            ..
+        } => OR_OTHER_OUTPUT,
         Error::Building { .. } => "; wait for it with --wait or give another -o",
         Error::Unfinished { .. } => "; build it with `reprise build-index`",
         Error::Damaged { .. } => "; run `reprise verify`, then copy or build the index again",

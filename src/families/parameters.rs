@@ -85,7 +85,7 @@ impl Default for DiscoverOptions {
 /// Options of the search for candidates.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CandidateOptions {
-    /// K-mers that differ from a seed in up to this many bases count as the seed; 0 to [`MAX_SEED_MISMATCHES`].
+    /// K-mers that differ from a seed in up to this many bases count as the seed; 0 to 2.
     pub seed_mismatches: u32,
     /// Spaced seeds (Ma, Tromp and Li 2002): k-mers that equal a seed in the bases for which a pattern is true count as
     /// the seed too. A

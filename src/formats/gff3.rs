@@ -34,7 +34,7 @@ impl AnnotationWriter for Gff3 {
             }
             if !extent.has_parent {
                 let attributes = format!("ID=copy{}", row.id);
-                line(out, &row, ontology_term(row.family, row.class), extent.range.clone(), &attributes, false);
+                line(out, &row, ontology_term(row.family, row.class), extent.start..extent.end, &attributes, false);
                 extent.has_parent = true;
             }
             line(out, &row, "match_part", row.start..row.end, &format!("Parent=copy{}", row.id), true);
@@ -50,7 +50,8 @@ impl AnnotationWriter for Gff3 {
 /// Bases of a contig that all fragments of a copy span.
 #[derive(Clone)]
 struct Extent {
-    range: Range<u64>,
+    start: u64,
+    end: u64,
     fragments: u32,
     /// Whether the line of the copy is written; it precedes its first fragment.
     has_parent: bool,
@@ -62,11 +63,11 @@ fn extents(copies: &CopyTable<'_>, first: u64) -> Vec<Extent> {
     for copy in copies.copies {
         let number = (copy.id - first) as usize;
         if number >= extents.len() {
-            extents.resize(number + 1, Extent { range: u64::MAX..0, fragments: 0, has_parent: false });
+            extents.resize(number + 1, Extent { start: u64::MAX, end: 0, fragments: 0, has_parent: false });
         }
         let extent = &mut extents[number];
-        extent.range.start = copy.alignment.range.start.min(extent.range.start);
-        extent.range.end = copy.alignment.range.end.max(extent.range.end);
+        extent.start = copy.alignment.range.start.min(extent.start);
+        extent.end = copy.alignment.range.end.max(extent.end);
         extent.fragments += 1;
     }
     extents

@@ -3,8 +3,8 @@
 //!
 //! Families have whole, truncated and internal copies on either strand, between target site duplications, with
 //! substitutions and indels according to the family's age. Some copies contain another one, and of families with long
-//! terminal repeats some copies are a lone terminal repeat ([`inserts`], [`mutation`]). Tandem arrays and duplicated
-//! segments, which are no families, lie between them ([`assembly`]). The same options make the same bytes on any
+//! terminal repeats some copies are a lone terminal repeat (`inserts`, `mutation`). Tandem arrays and duplicated
+//! segments, which are no families, lie between them (`assembly`). The same options make the same bytes on any
 //! machine: all arithmetic is in integers.
 
 mod assembly;

@@ -83,7 +83,7 @@ impl CopyEnds {
         /// Where a window may begin, from the end of the copy: the tail may be a part of the consensus or beyond it.
         const STARTS: Range<usize> = END_MARGIN - 14..END_MARGIN + 6;
         let is_run = |at: &usize| self.right[*at..at + WINDOW].iter().filter(|&&code| code == A).count() >= MIN_A;
-        let mut end = STARTS.filter(is_run).next_back()? + WINDOW;
+        let mut end = STARTS.clone().rfind(is_run)? + WINDOW;
         // A of the target may belong to either.
         while self.right.get(end) == Some(&A) {
             end += 1;
