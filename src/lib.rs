@@ -17,7 +17,7 @@
 //! | [`sequence`] | FASTA and FASTQ, bases, regions, features | `fs`, `memory` |
 //! | [`genome`] | the packed genome (2bit), contigs, their digests | `fs`, `sequence` |
 //! | [`kmer`] | codes, canonical form, mixer, minimizers, scanning | `sequence` |
-//! | [`format`] | catalog, checksums, positions, blocks | `fs`, `memory`, `kmer` |
+//! | [`format`](mod@format) | catalog, checksums, positions, blocks | `fs`, `memory`, `kmer` |
 //! | [`dictionary`] | layouts of k-mers: encode and search pages | `memory`, `genome`, `kmer`, `format` |
 //! | [`bundle`] | manifest, draft, checkpoint, publishing | `fs`, `genome`, `format`, `dictionary` |
 //! | [`builder`] | plan, passes, sort, encode | all above |
