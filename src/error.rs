@@ -1,6 +1,6 @@
 //! Every error of the library, as data: a caller can match on what went wrong, and `Display` makes one sentence that
-//! names the file and the place in it. What a caller can do about it depends on the caller's interface, so the messages
-//! name no flags; the command line adds those.
+//! names the file and the position in it. What a caller can do about it depends on the caller's interface, so the
+//! messages name no flags; the command line adds those.
 
 use std::fmt;
 use std::io;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::text::shortened;
 use crate::units::human_bytes;
 
-/// The process that holds a lock, or held it.
+/// The process that owns a lock, or owned it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockHolder {
     /// Number of the process.
@@ -87,7 +87,7 @@ pub enum Error {
         path: PathBuf,
         /// Line in the file, counted from 1, if one can be named.
         line: Option<u64>,
-        /// What is wrong and what to do.
+        /// The problem and its remedy.
         problem: String,
     },
 
@@ -128,7 +128,7 @@ pub enum Error {
     NotInIndex {
         /// The index folder.
         index: PathBuf,
-        /// What was not found, and what is near.
+        /// The name that was not found, and similar ones.
         problem: String,
     },
 
@@ -179,7 +179,7 @@ pub enum Error {
     Unfinished {
         /// The folder.
         path: PathBuf,
-        /// What is missing.
+        /// The missing part.
         problem: String,
     },
 
@@ -191,7 +191,7 @@ pub enum Error {
         path: PathBuf,
         /// Byte offset in the file, if one can be named.
         offset: Option<u64>,
-        /// What does not fit.
+        /// The contradiction.
         problem: String,
     },
 
@@ -292,11 +292,11 @@ pub enum ParameterError {
     },
 }
 
-/// What is at a path that an output may not replace or follow.
+/// The kind of entry at a path that an output may not replace or follow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotOursKind {
-    /// Something else than an index, in the place of one.
+    /// Something else than an index at the path of one.
     #[error("is not a reprise index, and nothing else is replaced")]
     NotAnIndex,
     /// An index with other files in its folder.
@@ -334,19 +334,19 @@ pub enum NotOursKind {
         /// What it is, such as "a folder".
         noun: &'static str,
     },
-    /// A folder, a pipe or a device in the place of a file.
+    /// A folder, a pipe or a device at the path of a file.
     #[error("is not a regular file; move it away")]
     NotAFile,
 }
 
-/// What is at a path that a run needs for its own files.
+/// The kind of entry at a path that a run needs for its own files.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OccupiedBy {
     /// A file or folder that no build makes.
     #[error("is nothing that a build makes; move it away")]
     OtherFile,
-    /// Something else than a folder, in the place of the folder of a build.
+    /// Something else than a folder at the path of the folder of a build.
     #[error("is {noun} and not the folder of a build; remove it")]
     NotAFolder {
         /// What it is, such as "a symbolic link".

@@ -1,5 +1,5 @@
 //! How long work reports to its caller: phases for a progress bar, and notices of what a user should know. The library
-//! prints nothing by itself.
+//! prints nothing on its own.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ impl Progress for Silent {
     fn advance(&self, _: u64) {}
 }
 
-/// What a user should know and no result shows.
+/// A fact that a user should know and that no result shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {

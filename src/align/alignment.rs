@@ -1,4 +1,4 @@
-//! An alignment as users get it: where it lies, how its columns differ, and what follows from them.
+//! An alignment as users see it: its position, the counts of its columns, and the statistics that follow from them.
 
 use std::ops::Range;
 
@@ -31,7 +31,7 @@ pub struct Alignment {
     /// Score in eighths of a nat, with the scores for the alignment's own divergence and without what its composition
     /// alone explains.
     pub score: i32,
-    /// E-value: the number of alignments of at least this score that chance gives in the whole search.
+    /// E-value: the number of alignments of at least this score that are expected by chance in the whole search.
     pub e_value: f64,
     /// Columns by kind.
     pub counts: Counts,
@@ -80,7 +80,7 @@ pub struct Counts {
     pub deleted: u32,
 }
 
-/// What one transition in a CpG site counts in the adjusted distance: RepeatMasker's tenth.
+/// Weight of a transition in a CpG site in the adjusted distance: a tenth, as RepeatMasker has it.
 const CPG_TRANSITION_WEIGHT: f64 = 0.1;
 
 impl Counts {

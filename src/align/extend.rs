@@ -1,5 +1,5 @@
-//! Old copies have long gaps and bad stretches, so an extension follows affine gaps as long as the score stays near the
-//! best one: the X-drop of Z. Zhang, S. Schwartz, L. Wagner and W. Miller, J. Comput. Biol. 7 (2000) 203. A whole
+//! Old copies have long gaps and diverged regions, so an extension follows affine gaps as long as the score stays near
+//! the best one: the X-drop of Z. Zhang, S. Schwartz, L. Wagner and W. Miller, J. Comput. Biol. 7 (2000) 203. A whole
 //! extension is one loop over vectors.
 
 use crate::align::alignment::Column;
@@ -21,7 +21,7 @@ const OUTSIDE_SCORE: i8 = -100;
 /// Largest absolute score of a pair of bases: below that of a pair outside.
 const MAX_PAIR_SCORE: i32 = 99;
 
-// Trace of a cell: where its score comes from, and whether its two gaps extend a gap or open one.
+// Trace of a cell: the source of its score, and whether its two gaps extend a gap or open one.
 const FROM_GENOME_GAP: u8 = 1;
 const FROM_QUERY_GAP: u8 = 2;
 const GENOME_GAP_EXTENDS: u8 = 4;

@@ -288,7 +288,7 @@ impl<'a> Aligner<'a> {
         }
     }
 
-    /// Cuts columns where their score, with the bonus for the end of the query, is best. Returns that score.
+    /// Cuts the columns at the best score, with the bonus for the end of the query. Returns that score.
     fn trim(
         &mut self,
         target: &Target<'_>,

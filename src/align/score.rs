@@ -50,9 +50,9 @@ pub struct Scoring {
 }
 
 impl Scoring {
-    /// Scores for copies of which a share `divergence` (0 to 1) of the bases is substituted, in a genome with the
-    /// shares `composition` of T, C, A and G. A and T are counted together, as are C and G, so that both strands score
-    /// the same.
+    /// Scores for copies with a share `divergence` (0 to 1) of substituted bases, in a genome with the shares
+    /// `composition` of T, C, A and G. A and T are counted together, as are C and G, so that both strands score the
+    /// same.
     pub fn new(divergence: f64, composition: [f64; 4]) -> Self {
         let frequency = strand_composition(composition);
         let is_transition = |a: usize, b: usize| a ^ b == 1;

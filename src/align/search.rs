@@ -26,7 +26,7 @@ pub struct SearchOptions {
     /// Report alignments with an E-value of at most this, over the whole search. The default of 1e-3 expects one false
     /// alignment in a thousand searches.
     pub max_e_value: f64,
-    /// Report alignments of which at most this share of the pairs of bases is substituted, 0 to 1.
+    /// Report alignments with at most this share of substituted pairs of bases, 0 to 1.
     pub max_divergence: f64,
     /// Search these ranges only, each as if it were a contig; `None` searches the whole genome.
     pub within: Option<Vec<ContigRange>>,
@@ -46,12 +46,12 @@ impl Default for SearchOptions {
 const WINDOW: u32 = 1 << 20;
 /// Bases on either side of a window into which segments extend. Few segments without gaps are longer.
 const MARGIN: u32 = 1 << 12;
-/// Bases of the genome in which chance gives one segment of the lowest score that is kept. Lower keeps older copies and
-/// costs memory and time; empirical, docs/annotation.md was measured with it.
+/// Bases of the genome per random segment of the lowest score that is kept. Lower keeps older copies and costs memory
+/// and time; empirical, docs/annotation.md was measured with it.
 const BASES_PER_WEAK_SEGMENT: f64 = 30.0;
-/// Bases of the genome in which chance gives one chain that is aligned with gaps; empirical as above.
+/// Bases of the genome per random chain that is aligned with gaps; empirical as above.
 const BASES_PER_CHAIN: f64 = 3000.0;
-/// What errors name as the user of the memory.
+/// The user of the memory, as errors name it.
 const PURPOSE: &str = "a search";
 
 /// Searches the genome for the sequences of a library. Returns alignments by contig, start, end, query, strand.

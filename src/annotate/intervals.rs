@@ -102,7 +102,7 @@ impl<T: Ord> MergedList<T> {
     }
 }
 
-/// What errors name as the user of the memory.
+/// The user of the memory, as errors name it.
 const PURPOSE: &str = "the intervals of an annotation";
 
 /// The bases that an annotation covers.
@@ -120,7 +120,7 @@ impl Intervals {
     /// [`Error::Input`] with the line, if it cannot be read or is not within a contig of the index; [`Error::Memory`],
     /// which names what the whole file needs; [`Error::Io`]; [`Error::Damaged`].
     pub(crate) fn read(index: &Index, path: &Path) -> Result<Self> {
-        let mut reading = Reading::new(index);
+        let mut reading = AnnotationReading::new(index);
         let mut lines = Lines::open(&Source::new(path), index.budget())?;
         let mut parser = FeatureParser::new(path);
         let is_contig = |name: &str| index.has_contig(name);
@@ -182,7 +182,7 @@ impl Mask {
 }
 
 /// An annotation that is being read.
-struct Reading {
+struct AnnotationReading {
     budget: Budget,
     intervals: MergedList<Interval>,
     wholes: MergedList<Whole>,
@@ -195,7 +195,7 @@ struct Reading {
     failed: bool,
 }
 
-impl Reading {
+impl AnnotationReading {
     fn new(index: &Index) -> Self {
         let budget = index.budget().clone();
         Self {

@@ -1,4 +1,4 @@
-//! Fragments of one copy, joined: an insertion, a deletion or a diverged stretch splits the alignment of a copy.
+//! Fragments of one copy, joined: an insertion, a deletion or a diverged region splits the alignment of a copy.
 //!
 //! Annotation and the search for families join by one algorithm. They accept other gaps, since annotation has resolved
 //! overlaps and knows which copies lie between two fragments, and a family sees its own alignments only.
@@ -33,13 +33,13 @@ enum Gap {
     },
     /// Whatever lies between the fragments is unknown. One of three conditions is enough.
     Unknown {
-        /// An insertion: at most so many bases of the consensus are missing.
+        /// An insertion: maximum missing bases of the consensus.
         max_missing: u32,
-        /// A deletion: at most so many bases of the contig lie between the fragments.
+        /// A deletion: maximum bases of the contig between the fragments.
         max_between: u64,
-        /// A diverged stretch: at most so many bases of the contig, as long as the missing ones of the consensus, ...
+        /// A diverged region: maximum bases of the contig, which must be about as many as the consensus misses, ...
         max_diverged: u64,
-        /// ... give or take this many.
+        /// ... with at most this difference.
         max_length_change: u64,
     },
 }

@@ -15,12 +15,12 @@ pub(crate) struct EncodedPage {
     pub(crate) block: Vec<u8>,
     pub(crate) kmers: u64,
     pub(crate) positions: u64,
-    /// K-mers of which only a sample of the positions is stored.
+    /// K-mers with only a sample of their positions stored.
     pub(crate) sampled: u64,
     pub(crate) repeats: PageRepeats,
 }
 
-/// What the writer takes.
+/// The items that the writer receives.
 pub(crate) enum WriterItem {
     Page(EncodedPage),
     /// All pages of a pass were handed over; the spectrum of all pages so far.
@@ -68,8 +68,8 @@ impl Handover {
         self.items.put(self.number(number), WriterItem::Page(page), bytes)
     }
 
-    /// Reports that all pages of a pass were handed over; `counted` are the spectra of the workers since the first pass.
-    /// The next pass begins with page `next_page`; `None` after the last.
+    /// Reports that all pages of a pass were handed over; `counted` are the spectra of the workers since the first
+    /// pass. The next pass begins with page `next_page`; `None` after the last.
     pub(crate) fn end_pass<'s>(&self, next_page: Option<u64>, counted: impl Iterator<Item = &'s SpectrumCounter>) {
         let mut spectrum = self.resumed_spectrum.clone();
         counted.for_each(|counted| spectrum.merge(counted));

@@ -52,7 +52,7 @@ use crate::{Error, Notice, Progress, Result};
 
 pub use options::{BuildOptions, BuildTuning, default_k, default_target};
 
-/// What a build will do.
+/// The plan of a build.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Plan {
     /// The expected content of the index.
@@ -73,7 +73,7 @@ pub struct Plan {
     pub disk_while_building: u64,
 }
 
-/// What a build did.
+/// The report of a build.
 #[derive(Debug, Clone)]
 pub struct BuildReport {
     /// The manifest of the new index.
@@ -84,8 +84,8 @@ pub struct BuildReport {
 
 /// Builds an index of one genome from its files and publishes it at `target`.
 ///
-/// Parallel work runs on the current rayon pool. Four more threads read ahead, write, and sync each of the two large files
-/// while it grows.
+/// Parallel work runs on the current rayon pool. Four more threads read ahead, write, and sync each of the two large
+/// files while it grows.
 ///
 /// # Errors
 /// [`Error::Input`] for input that cannot be used, [`Error::Parameter`] for options out of range, [`Error::Exists`],

@@ -26,7 +26,7 @@ pub(crate) struct PackedGenome {
     pub(crate) held: Reservation,
 }
 
-/// What the reading thread sends to the packing one.
+/// The messages from the reading thread to the packing one.
 enum ReadEvent {
     /// A contig of the source with this number begins.
     Begin(usize, RecordHead),
@@ -39,7 +39,8 @@ enum ReadEvent {
 /// names depends on it.
 ///
 /// # Errors
-/// [`Error::Input`] for input that cannot be used, [`Error::Memory`] if the tables of contigs do not fit, [`Error::Io`].
+/// [`Error::Input`] for input that cannot be used, [`Error::Memory`] if the tables of contigs do not fit,
+/// [`Error::Io`].
 pub(crate) fn read_genome(
     sources: &[Source],
     (sequence, wide_offsets_from): (&Path, u64),

@@ -1,5 +1,5 @@
-//! Runs the passes of a plan and writes catalog and positions, with one thread that writes pages in order while the others
-//! make them.
+//! Runs the passes of a plan and writes catalog and positions, with one thread that writes pages in order while the
+//! others make them.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -27,7 +27,7 @@ use crate::{Error, Progress, Result};
 /// otherwise pages are read back.
 const KEPT_REPEATS_FRACTION: u64 = 16;
 
-/// What a build writes and from what.
+/// The outputs of a build and their sources.
 #[derive(Clone, Copy)]
 pub(crate) struct BuildJob<'a> {
     pub(crate) plan: &'a BuildPlan<'a>,
@@ -38,7 +38,7 @@ pub(crate) struct BuildJob<'a> {
     pub(crate) progress: &'a dyn Progress,
 }
 
-/// What the main thread sends to the writer after the last pass.
+/// The data that the main thread sends to the writer after the last pass.
 struct FinalInputs {
     /// The memory of the passes.
     memory: Receiver<(AnonymousMap, Reservation)>,

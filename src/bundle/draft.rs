@@ -19,7 +19,7 @@ use crate::{Error, Notice, Progress, Result};
 /// Permissions of a bundle, less the umask.
 const BUNDLE_MODE: u32 = 0o777;
 
-/// What a build may do with its target and with an earlier build.
+/// The permissions of a build on its target and on an earlier build.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DraftOptions {
     /// Replace an existing index.
@@ -105,7 +105,8 @@ impl Draft {
         folder.open_folder(BUNDLE).map_err(|e| Error::io("open", folder.join(BUNDLE), e))
     }
 
-    /// What an earlier build finished of an index of this identity and number of pages. Anything else is removed.
+    /// The finished parts of an earlier build of an index of this identity and number of pages. Anything else is
+    /// removed.
     ///
     /// # Errors
     /// [`Error::Io`].

@@ -1,4 +1,4 @@
-//! The final place of a bundle, checked before a build starts, so that hours of work do not end at a name that cannot be
+//! The final path of a bundle, checked before a build starts, so that hours of work do not end at a name that cannot be
 //! used.
 
 use std::ffi::OsString;
@@ -16,7 +16,7 @@ pub(super) const BUNDLE_FILES: [&str; 4] = [MANIFEST, CATALOG, POSITIONS, SEQUEN
 /// Maximum names that an error lists, so that it stays one line.
 const MAX_LISTED_NAMES: usize = 5;
 
-/// The place of a bundle: a name in an open folder.
+/// The path of a bundle: a name in an open folder.
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) parent: Folder,
@@ -37,7 +37,7 @@ pub(super) fn has_manifest(folder: &Folder) -> bool {
 }
 
 impl Target {
-    /// The place that a path names; a symbolic link is resolved.
+    /// The target that a path names; a symbolic link is resolved.
     ///
     /// # Errors
     /// [`Error::Usage`] for a path without a last name; [`Error::NotOurs`], [`Error::Io`].

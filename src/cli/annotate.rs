@@ -181,7 +181,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     summary.print(settings)
 }
 
-/// What was found, as `--json` prints it.
+/// The results, as `--json` prints them.
 #[derive(Serialize)]
 struct Summary {
     copies: u64,

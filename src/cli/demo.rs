@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
 
 /// A repeat of the genome.
 #[derive(Serialize)]
-struct Planted {
+struct PlantedRepeat {
     name: &'static str,
     length: usize,
     copies: usize,
@@ -61,13 +61,13 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     crate::fs::print(&demo.text(settings.output.as_deref()))
 }
 
-/// What the demo made and found.
+/// The data and results of the demo.
 #[derive(Serialize)]
 struct Demo {
     seed: u64,
     bases: u64,
     contigs: usize,
-    repeats: Vec<Planted>,
+    repeats: Vec<PlantedRepeat>,
     index: DemoIndex,
     lookups: Vec<LookUp>,
     /// Share of repeated k-mers along chr1, in [`MARKS`] parts of equal length.
@@ -170,7 +170,7 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Dem
 }
 
 impl Demo {
-    /// The demo as a text; `folder` is where its files stay.
+    /// The demo as a text; `folder` contains its files.
     fn text(&self, folder: Option<&Path>) -> String {
         let mut text = String::new();
         let Self { seed, bases, contigs, repeats, index, lookups, repeated_along_chr1 } = self;
@@ -179,7 +179,7 @@ impl Demo {
             "1. A genome of {} bases in {contigs} contigs (seed {seed}), with repeats planted:",
             grouped(*bases)
         );
-        for Planted { name, length, copies, divergence, .. } in repeats {
+        for PlantedRepeat { name, length, copies, divergence, .. } in repeats {
             let _ = writeln!(text, "     {name:<10} {length:>5} bases, {copies:>3} copies, {divergence}% diverged");
         }
         let _ = writeln!(
@@ -216,7 +216,7 @@ const MARKS: u64 = 80;
 const SLOT: usize = 8000;
 
 /// Two contigs of random bases with copies of four repeats, on either strand, that do not overlap.
-fn genome(bases: usize, seed: u64) -> (Vec<Vec<u8>>, Vec<Planted>) {
+fn genome(bases: usize, seed: u64) -> (Vec<Vec<u8>>, Vec<PlantedRepeat>) {
     let mut random = Random::new(seed);
     let long = bases / 5 * 3;
     let mut contigs = vec![random.bases(long), random.bases(bases - long)];
@@ -245,7 +245,7 @@ fn genome(bases: usize, seed: u64) -> (Vec<Vec<u8>>, Vec<Planted>) {
             contigs[contig][at..at + length].copy_from_slice(&copy);
             starts.push((contig, at));
         }
-        planted.push(Planted { name, length, copies, divergence: divergence as u64, bases: family, starts });
+        planted.push(PlantedRepeat { name, length, copies, divergence: divergence as u64, bases: family, starts });
     }
     (contigs, planted)
 }

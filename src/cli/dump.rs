@@ -33,16 +33,16 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let index = settings.open_cached(&arguments.index)?;
-    let rows = Rows::new(&index, arguments.positions)?;
+    let rows = RowWriter::new(&index, arguments.positions)?;
     let mut output = settings.output()?;
     settings
         .on_pool(|| if arguments.sort { sorted(&rows, &mut output) } else { in_index_order(&rows, &mut output) })?;
     output.finish()
 }
 
-/// Rows of k-mers.
+/// Writes the rows of k-mers.
 #[derive(Clone, Copy)]
-struct Rows<'i> {
+struct RowWriter<'i> {
     index: &'i Index,
     contigs: &'i [Contig],
     positions: bool,
@@ -54,7 +54,7 @@ struct Rows<'i> {
 /// Bytes of a row that are written together: a row may have more positions than memory can take.
 const PIECE: usize = 1 << 16;
 
-impl<'i> Rows<'i> {
+impl<'i> RowWriter<'i> {
     fn new(index: &'i Index, positions: bool) -> Result<Self> {
         let contigs = if positions { index.contigs()? } else { &[] };
         let name = contigs.iter().map(|contig| contig.name.len() as u64).max().unwrap_or(0);
@@ -103,15 +103,15 @@ impl<'i> Rows<'i> {
 }
 
 /// The rows of a page.
-struct Page {
+struct PageRows {
     text: Vec<u8>,
-    /// Rows that do not fit in the text: their place in it, k-mer and frequency. They are written as positions are
+    /// Rows that do not fit in the text: their offset in it, k-mer and frequency. They are written as positions are
     /// read.
     long: Vec<(usize, u64, u64)>,
 }
 
-impl Page {
-    fn write(&self, rows: &Rows<'_>, output: &mut Output) -> Result<()> {
+impl PageRows {
+    fn write(&self, rows: &RowWriter<'_>, output: &mut Output) -> Result<()> {
         let (mut from, mut piece) = (0, Vec::new());
         for &(at, kmer, frequency) in &self.long {
             output.write_all(&self.text[from..at]).map_err(Error::Output)?;
@@ -125,7 +125,7 @@ impl Page {
 }
 
 /// Pages are formatted by all threads and written in order.
-fn in_index_order(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
+fn in_index_order(rows: &RowWriter<'_>, output: &mut Output) -> Result<()> {
     let index = rows.index;
     let budget = index.budget();
     // Expected bytes of the text of a page; a position has about 24.
@@ -144,7 +144,7 @@ fn in_index_order(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
         let write = || {
             let _closing = window.close_on_drop();
             while let Some(page) = window.take() {
-                let page: Page = page;
+                let page: PageRows = page;
                 page.write(rows, output)?;
                 spare.put_back(page.text);
             }
@@ -163,14 +163,15 @@ fn in_index_order(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
                 if number >= index.pages() {
                     return Ok(());
                 }
-                let mut page = Page { text: spare.take(), long: Vec::new() };
+                let mut page = PageRows { text: spare.take(), long: Vec::new() };
                 page.text.clear();
                 // All at once: a growing text fragments the heap.
                 page.text.reserve_exact(expected.min(max_text) as usize);
-                let bytes =
-                    |page: &Page| (page.text.capacity() + page.long.capacity() * size_of::<(usize, u64, u64)>()) as u64;
+                let bytes = |page: &PageRows| {
+                    (page.text.capacity() + page.long.capacity() * size_of::<(usize, u64, u64)>()) as u64
+                };
                 index.for_each_kmer_of_page(number, |kmer| {
-                    let Page { text, long } = &mut page;
+                    let PageRows { text, long } = &mut page;
                     if rows.positions && text.len() as u64 + rows.bytes_of(kmer.frequency) > max_text {
                         long.push((text.len(), kmer.kmer, kmer.frequency));
                         return Ok(());
@@ -202,7 +203,7 @@ fn in_index_order(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
 }
 
 /// Sorts ranges of k-mers that fit in memory, one after the other, each collected from all pages.
-fn sorted(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
+fn sorted(rows: &RowWriter<'_>, output: &mut Output) -> Result<()> {
     let index = rows.index;
     let codec = *index.codec();
     let bits = (2 * codec.k()).min(12);

@@ -130,7 +130,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         }
         return settings.print(&text);
     }
-    // What cannot be written is found before the search.
+    // An output that cannot be written is an error before the search.
     let mut library = settings.output()?;
     let alignments =
         arguments.stockholm.as_deref().map(|path| Output::create(Some(path), settings.force)).transpose()?;
@@ -144,7 +144,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     summarize(&summary(&found, &index), settings)
 }
 
-/// Bases of a byte of compressed FASTA, at the least: two bits a base, and what headers and lower case take.
+/// Minimum bases per byte of compressed FASTA: two bits a base, and the space of headers and lower case.
 const BASES_PER_BYTE: u64 = 3;
 /// Bytes of an open index, about.
 const OPEN_INDEX: u64 = 5 << 20;

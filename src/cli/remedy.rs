@@ -1,5 +1,5 @@
-//! What a user of the command line can do about an error: the library reports what is wrong, this names the flag or the
-//! command that mends it.
+//! Remedies for users of the command line: the library reports an error, and this module names the flag or the command
+//! that resolves it.
 
 use std::fmt;
 use std::io::ErrorKind;

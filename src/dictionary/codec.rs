@@ -1,5 +1,5 @@
-//! What every layout provides, so that the rest of the crate need not know which one an index has. `sorted` and `superkmers`
-//! implement it; `index` and `builder` call it through [`match_layout!`](crate::dictionary::match_layout).
+//! The interface of every layout, so that the rest of the crate need not know which one an index has. `sorted` and
+//! `superkmers` implement it; `index` and `builder` call it through [`match_layout!`](crate::dictionary::match_layout).
 
 use std::ops::Range;
 
@@ -22,7 +22,8 @@ pub(crate) trait Codec: Sync + Sized {
     /// Gathers k-mers and looks them up together.
     type Batch: Batch<Self>;
 
-    /// Whether [`verify_page`](Self::verify_page) marks k-mers even without a genome, because it meets them in their order.
+    /// Whether [`verify_page`](Self::verify_page) marks k-mers even without a genome, because it meets them in their
+    /// order.
     const VERIFIES_IN_ORDER: bool;
 
     /// Checks checksum, number and lengths of a page.
@@ -37,8 +38,8 @@ pub(crate) trait Codec: Sync + Sized {
     /// What `source` returns; damage.
     fn frequency(&self, source: &impl Source<Self::Shape>, kmer: u64) -> Result<u64>;
 
-    /// Calls `each(coded position, strand of the stored form on which `kmer` reads)` for the first `limit` positions of a
-    /// k-mer, ascending; returns its frequency.
+    /// Calls `each(coded position, strand of the stored form on which `kmer` reads)` for the first `limit` positions of
+    /// a k-mer, ascending; returns its frequency.
     ///
     /// # Errors
     /// What `each` and `source` return; damage.
@@ -50,8 +51,8 @@ pub(crate) trait Codec: Sync + Sized {
         each: impl FnMut(u64, Strand) -> Result<()>,
     ) -> Result<u64>;
 
-    /// Calls `each(k-mer, frequency, place of its positions)` for the k-mers of a page in the order of the index, each
-    /// on its stored strand.
+    /// Calls `each(k-mer, frequency, locator of its positions)` for the k-mers of a page in the order of the index,
+    /// each on its stored strand.
     ///
     /// # Errors
     /// What `each` and `source` return; damage.
@@ -104,17 +105,17 @@ pub(crate) trait Codec: Sync + Sized {
     /// Walks, checks and searches a page whose checksum is made right, and reads its lists from the payload `block`.
     ///
     /// # Panics
-    /// If a page that is found sound gives two answers.
+    /// If a page that is found sound returns two different results.
     #[cfg(fuzzing)]
     fn probe_forged_page(&self, identity: Identity, page: (&[u8], u64), block: &[u8]);
 }
 
-/// What is known of a page without reading it again.
+/// The counts of a page that are known without reading it again.
 pub(crate) trait PageShape: Clone + Send + Sync {
     /// Distinct k-mers.
     fn kmers(&self) -> u64;
 
-    /// Minimizers with so many neighbourhoods that their k-mers are stored one by one.
+    /// Crowded minimizers: they have so many distinct entries that their k-mers are stored one by one.
     fn crowded_minimizers(&self) -> u64;
 }
 

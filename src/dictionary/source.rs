@@ -1,5 +1,5 @@
-//! What a codec needs from the index that it belongs to. A trait, so that `dictionary` does not depend on `index`, and
-//! generic, so that look-ups are inlined through it.
+//! The data that a codec needs from its index. A trait, so that `dictionary` does not depend on `index`, and generic,
+//! so that look-ups are inlined through it.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What the check of a page counts, to be compared with the spectrum and the seed order of its index.
+//! The counts of the check of a page, to be compared with the spectrum and the seed order of its index.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,8 @@ impl Tally {
     }
 }
 
-/// A number that stands for a repeated k-mer in a sum over all of them: the sums of two sets are equal only if the sets are.
+/// A number that stands for a repeated k-mer in a sum over all of them: the sums of two sets are equal only if the sets
+/// are.
 #[inline(always)]
 pub(crate) fn repeat_mark(frequency: u64, kmer: u64) -> u64 {
     mix(kmer.wrapping_mul(GAMMA) ^ frequency.rotate_left(40))

@@ -20,7 +20,7 @@ pub enum ElementPart {
     Whole,
     /// Its terminal repeat, if more copies of it lie alone than with the internal part.
     TerminalRepeat,
-    /// What lies between two terminal repeats, without them.
+    /// The sequence between two terminal repeats, without them.
     #[serde(rename = "inside")]
     Internal,
 }
@@ -55,7 +55,7 @@ struct LocalAlignment {
 
 /// A path through the matrix of two sequences that ends at a cell.
 #[derive(Clone, Copy)]
-struct Path {
+struct RepeatPath {
     score: i32,
     /// Where it begins in either sequence.
     a: u32,
@@ -64,7 +64,7 @@ struct Path {
     columns: u32,
 }
 
-impl Path {
+impl RepeatPath {
     const NONE: Self = Self { score: i32::MIN / 2, a: 0, b: 0, matches: 0, columns: 0 };
 
     fn begin(a: usize, b: usize) -> Self {
@@ -85,15 +85,15 @@ impl Path {
 /// the diagonal.
 fn align_from_beginnings(a: &[u8], b: &[u8], slack: usize, band: usize) -> Option<LocalAlignment> {
     let width = 2 * band + 1;
-    let mut above = vec![Path::NONE; width + 2];
-    let mut best: Option<(Path, usize, usize)> = None;
+    let mut above = vec![RepeatPath::NONE; width + 2];
+    let mut best: Option<(RepeatPath, usize, usize)> = None;
     for (i, &one) in a.iter().enumerate() {
-        let mut row = vec![Path::NONE; width + 2];
+        let mut row = vec![RepeatPath::NONE; width + 2];
         for d in 0..width {
             let Some(j) = (i + d).checked_sub(band).filter(|&j| j < b.len()) else { continue };
             let mut diagonal = above[d + 1];
             if diagonal.score <= 0 {
-                diagonal = if i > slack || j > slack { Path::NONE } else { Path::begin(i, j) };
+                diagonal = if i > slack || j > slack { RepeatPath::NONE } else { RepeatPath::begin(i, j) };
             }
             let mut path = diagonal.pair(one == b[j] && one < 4);
             for gap in [above[d + 2].gap(), row[d].gap()] {
@@ -121,8 +121,8 @@ pub(crate) fn inverted_repeats(consensus: &[u8]) -> Option<TerminalRepeats> {
     /// Bases of the consensus at either end that are aligned: the longest inverted repeats, those of Mutator-like
     /// elements, have several hundred.
     const MAX_LENGTH: usize = 500;
-    /// Least score. Some DNA transposons have shorter repeats, but so have many random sequences; what chance still
-    /// gives above this score is decided by target sites.
+    /// Least score. Some DNA transposons have shorter repeats, but so have many random sequences; target sites decide
+    /// about random repeats above this score.
     const MIN_SCORE: i32 = 10;
     /// Least share of equal columns: each half of an element decays on its own.
     const MIN_IDENTITY: f64 = 0.75;

@@ -18,7 +18,7 @@ pub struct FamiliesSummary {
     pub genome_bases: u64,
     /// Drafts that discovery made.
     pub drafts: u64,
-    /// Candidates with too few copies, or all in one place, that made no draft.
+    /// Candidates with too few copies, or with all copies in one locus, that made no draft.
     pub drafts_left_out: u64,
     /// Rounds of refinement.
     pub rounds: u64,

@@ -49,7 +49,7 @@ impl AnnotationWriter for Gff3 {
 
 /// Bases of a contig that all fragments of a copy span.
 #[derive(Clone)]
-struct Extent {
+struct CopySpan {
     range: Range<u64>,
     fragments: u32,
     /// Whether the line of the copy is written; it precedes its first fragment.
@@ -57,12 +57,12 @@ struct Extent {
 }
 
 /// The extent of each copy, by its number from `first` on.
-fn extents(copies: &CopyTable<'_>, first: u64) -> Vec<Extent> {
-    let mut extents: Vec<Extent> = Vec::new();
+fn extents(copies: &CopyTable<'_>, first: u64) -> Vec<CopySpan> {
+    let mut extents: Vec<CopySpan> = Vec::new();
     for copy in copies.copies {
         let number = (copy.id - first) as usize;
         if number >= extents.len() {
-            extents.resize(number + 1, Extent { range: u64::MAX..0, fragments: 0, has_parent: false });
+            extents.resize(number + 1, CopySpan { range: u64::MAX..0, fragments: 0, has_parent: false });
         }
         let extent = &mut extents[number];
         extent.range.start = copy.alignment.range.start.min(extent.range.start);

@@ -43,7 +43,8 @@ pub const NAMED: usize = 5;
 /// A genome compared with the one that an index was built from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GenomeComparison {
-    /// Whether names, their order and all bases are the same. Case, line breaks, descriptions and compression do not count.
+    /// Whether names, their order and all bases are the same. Case, line breaks, descriptions and compression do not
+    /// count.
     pub same: bool,
     /// Contigs of the genome.
     pub contigs: u64,
@@ -164,7 +165,7 @@ impl Names {
         }
     }
 
-    /// What differs, the gravest first.
+    /// The differences, the gravest first.
     fn rows(mut self) -> Vec<Differing> {
         self.0.sort_by_key(|row| row.difference as u8);
         self.0

@@ -79,11 +79,11 @@ impl MemoryPeak {
     pub fn now(budget: &Budget) -> Self {
         let mut peak = Self::default();
         let read = || resident_memory().map_or((0, 0), |now| (now.anonymous, now.file));
-        peak.update(&Reading::of(budget, read));
+        peak.update(&MemoryReading::of(budget, read));
         peak
     }
 
-    fn update(&mut self, now: &Reading) {
+    fn update(&mut self, now: &MemoryReading) {
         self.max_file = self.max_file.max(now.file);
         if now.anonymous > self.anonymous {
             (self.anonymous, self.file, self.by_component) = (now.anonymous, now.file, now.by_component);
@@ -92,7 +92,7 @@ impl MemoryPeak {
 }
 
 /// Resident and reserved bytes at about the same time.
-struct Reading {
+struct MemoryReading {
     anonymous: u64,
     file: u64,
     by_component: [u64; Component::ALL.len()],
@@ -103,7 +103,7 @@ const MAX_DRIFT: u64 = 1 << 20;
 /// Attempts until a reading is accepted in any case, so that the monitor never spins.
 const MAX_ATTEMPTS: u32 = 8;
 
-impl Reading {
+impl MemoryReading {
     /// Reads both, and repeats if reservations changed in between: on a busy machine this thread may sleep between the two.
     fn of(budget: &Budget, read: impl Fn() -> (u64, u64)) -> Self {
         let mut by_component = budget.by_component();
@@ -152,8 +152,8 @@ impl<W: Write + Send + 'static> Monitor<W> {
             let mut peak = MemoryPeak::default();
             let mut written = Ok(());
             let statm = Statm::open();
-            let now = || Reading::of(&budget, || statm.as_ref().and_then(Statm::read).unwrap_or_default());
-            let mut row = |now: &Reading| {
+            let now = || MemoryReading::of(&budget, || statm.as_ref().and_then(Statm::read).unwrap_or_default());
+            let mut row = |now: &MemoryReading| {
                 let Some(series) = series.as_mut().filter(|_| written.is_ok()) else { return };
                 written = writeln!(
                     series,

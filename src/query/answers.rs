@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::memory::Component;
 use crate::memory::buffers::{Buffer, BufferPool, reserve_text};
-use crate::query::batch::{Part, SequenceBatch};
+use crate::query::batch::{SequenceBatch, SequencePart};
 use crate::query::pipeline::Charge;
 use crate::query::rows::{Detail, Rows};
 use crate::query::statistics::Tally;
@@ -21,7 +21,7 @@ struct FrequencyRun {
 
 /// The rows of a batch, and what may continue in its neighbours.
 #[derive(Default)]
-pub(super) struct Answer {
+pub(super) struct BatchAnswer {
     /// The run that may continue one of the batch before.
     head: Option<FrequencyRun>,
     text: Vec<u8>,
@@ -47,7 +47,7 @@ pub(super) fn worker<'a>(
     detail: Detail,
     rows: &'a dyn Rows,
     texts: &'a BufferPool,
-) -> impl FnMut(u64, SequenceBatch, &mut Charge) -> Result<Answer> + use<'a> {
+) -> impl FnMut(u64, SequenceBatch, &mut Charge) -> Result<BatchAnswer> + use<'a> {
     let mut lookup = index.batch();
     let (mut starts, mut ends) = (Buffer::<u64>::default(), Vec::new());
     let mut scratch = index.budget().hold(Component::Batches);
@@ -65,7 +65,7 @@ pub(super) fn worker<'a>(
         }
         scratch.resize(lookup.needed_bytes() + 8 * (starts.capacity() + ends.capacity()) as u64);
         let frequencies = lookup.look_up()?;
-        let mut answer = Answer { text: texts.take(), ..Answer::default() };
+        let mut answer = BatchAnswer { text: texts.take(), ..BatchAnswer::default() };
         answer.text.clear();
         let here = charge.held();
         let charge_text = |text: &Vec<u8>| charge.hold(here + text.capacity() as u64);
@@ -83,7 +83,7 @@ const ROWS: usize = 1 << 11;
 
 /// Formats the rows of a batch; calls `charge_text` as their text grows.
 fn fill(
-    answer: &mut Answer,
+    answer: &mut BatchAnswer,
     batch: &SequenceBatch,
     detail: Detail,
     rows: &dyn Rows,
@@ -120,7 +120,7 @@ fn fill(
 
 /// Formats the runs of a part. A run at an end of the part that is not an end of the sequence is kept for the writer,
 /// which joins it with its other half.
-fn runs(part: &Part, starts: &[u64], frequencies: &[u64], rows: &dyn Rows, answer: &mut Answer) {
+fn runs(part: &SequencePart, starts: &[u64], frequencies: &[u64], rows: &dyn Rows, answer: &mut BatchAnswer) {
     let mut all = starts.iter().copied().zip(frequencies.iter().copied()).peekable();
     let mut is_first = true;
     while let Some((start, frequency)) = all.next() {
@@ -141,7 +141,7 @@ fn runs(part: &Part, starts: &[u64], frequencies: &[u64], rows: &dyn Rows, answe
 
 /// Writes the rows of all batches, in order, and joins what was cut between them.
 pub(super) fn write_answers(
-    answers: &mut dyn Iterator<Item = Answer>,
+    answers: &mut dyn Iterator<Item = BatchAnswer>,
     detail: Detail,
     rows: &dyn Rows,
     texts: &BufferPool,
@@ -178,7 +178,7 @@ pub(super) fn write_answers(
     out.flush().map_err(io_error)
 }
 
-/// What was cut between the last batch and the next one.
+/// The rows that were cut between the last batch and the next one.
 struct Joints<'r> {
     rows: &'r dyn Rows,
     open_run: Option<FrequencyRun>,

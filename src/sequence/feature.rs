@@ -347,7 +347,7 @@ mod tests {
             assert_eq!(rows(name, "There were no repetitive sequences detected in g.fa\n"), Ok(Vec::new()), "{name}");
             assert_eq!(rows(name, "\n# a comment\nbrowser hide all\n##gff-version 3\n"), Ok(Vec::new()), "{name}");
         }
-        // A row that fits two is what the file's name says.
+        // The file's name decides between two formats that fit a row.
         let two = "chr1\t1\t2\t11\t20\t.\t+\t.\tx\n";
         assert_eq!((rows("a.bed", two), rows("a.gff", two)), (one(1, 2), one(10, 20)));
     }

@@ -1,4 +1,4 @@
-//! Users give files of other formats by mistake. A message that names the format and a tool that converts it saves a
+//! Users pass files of other formats by mistake. A message that names the format and a tool that converts it saves a
 //! search.
 
 /// A format: offset of its mark, the mark, its name, and the remedy.

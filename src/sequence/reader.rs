@@ -59,7 +59,7 @@ pub struct SequenceReader {
     source: Source,
     input: Input<Box<dyn Read + Send>>,
     is_fastq: bool,
-    part: Part,
+    part: RecordPart,
     /// Line of the next byte, from 1.
     line: u64,
     /// Whether the next byte is the first of its line.
@@ -74,7 +74,7 @@ pub struct SequenceReader {
 
 /// The part of a record to which the next line belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum RecordPart {
     /// Between records.
     Outside,
     Sequence,
@@ -126,7 +126,7 @@ impl SequenceReader {
             source: source.clone(),
             input,
             is_fastq: first == b'@',
-            part: Part::Outside,
+            part: RecordPart::Outside,
             line,
             at_line_start: true,
             carriage_return: false,
@@ -175,7 +175,7 @@ impl SequenceReader {
                 }
                 return Err(self.wrong(line, "the header has no name"));
             }
-            self.part = Part::Sequence;
+            self.part = RecordPart::Sequence;
             let end = header.iter().position(u8::is_ascii_whitespace).unwrap_or(header.len());
             let (name, description) = header.split_at(end);
             let Ok(name) = std::str::from_utf8(name) else {
@@ -201,11 +201,11 @@ impl SequenceReader {
     /// As [`next_record`](Self::next_record); [`Error::Input`] also for a byte that is not a letter of a sequence.
     pub fn next_bases(&mut self) -> Result<Option<&[u8]>> {
         self.piece.clear();
-        while self.part == Part::Sequence && self.piece.len() < PIECE {
+        while self.part == RecordPart::Sequence && self.piece.len() < PIECE {
             if self.at_line_start {
                 match (self.next_byte()?, self.is_fastq) {
-                    (Some(b'>'), false) | (None, false) => self.part = Part::Outside,
-                    (Some(b'+'), true) => self.part = Part::Qualities,
+                    (Some(b'>'), false) | (None, false) => self.part = RecordPart::Outside,
+                    (Some(b'+'), true) => self.part = RecordPart::Qualities,
                     (Some(b'@'), true) => {
                         return Err(self.wrong(
                             self.record.line,
@@ -215,7 +215,7 @@ impl SequenceReader {
                     (None, true) => return Err(self.cut("before its qualities")),
                     _ => {}
                 }
-                if self.part != Part::Sequence {
+                if self.part != RecordPart::Sequence {
                     self.check_protein()?;
                     break;
                 }
@@ -225,9 +225,9 @@ impl SequenceReader {
         if !self.piece.is_empty() {
             return Ok(Some(&self.piece));
         }
-        if self.part == Part::Qualities {
+        if self.part == RecordPart::Qualities {
             self.read_qualities()?;
-            self.part = Part::Outside;
+            self.part = RecordPart::Outside;
         }
         Ok(None)
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::memory::Budget;
-use crate::sequence::compression::{Codec, Decompressed, STREAM_START};
+use crate::sequence::compression::{Compression, Decompressed, STREAM_START};
 use crate::sequence::foreign;
 use crate::sequence::input::Input;
 use crate::{Error, Result};
@@ -135,7 +135,7 @@ impl Source {
         if let Some((name, remedy)) = foreign::packed(start) {
             return Err(Error::input(&self.path, None, format!("is {name}, which is not read; {remedy}")));
         }
-        match Codec::of(start) {
+        match Compression::of(start) {
             None => Ok(Box::new(input)),
             Some(codec) => {
                 let (path, read) = (self.path.clone(), Arc::clone(&self.read));

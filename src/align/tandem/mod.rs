@@ -19,7 +19,7 @@ use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{NO_BASE, letters};
 use crate::{Index, Progress, Result};
 pub use candidates::MAX_PERIOD;
-use candidates::{CHUNK, Candidate, candidates};
+use candidates::{CHUNK, TandemCandidate, candidates};
 use wraparound::{align_with_unit, consensus};
 
 /// Least score of an alignment with the unit, Tandem Repeats Finder's.
@@ -35,7 +35,7 @@ const COVERED_TENTHS: u64 = 9;
 const MIN_SATELLITE: usize = 100;
 /// Bytes of a thread that scans besides a chunk of codes: runs of all periods and the last position of each word.
 const SCAN_BYTES: u64 = 1 << 16;
-/// What errors name as the user of the memory.
+/// The user of the memory, as errors name it.
 const PURPOSE: &str = "tandem repeats";
 
 /// A tandem repeat.
@@ -77,17 +77,17 @@ pub(crate) fn tandem_repeats(
 ) -> Result<(Vec<TandemRepeat>, Reservation)> {
     let targets = targets(index, None)?;
     let scorings = Scorings::new(composition(&targets));
-    let search = Search { bases: target::bases(&targets), targets, scorings, max_e_value, budget };
+    let search = TandemSearch { bases: target::bases(&targets), targets, scorings, max_e_value, budget };
     let threads = rayon::current_num_threads() as u64;
     let scanning = budget.reserve(Component::Seeds, threads * (u64::from(CHUNK) + SCAN_BYTES), PURPOSE)?;
-    let found: Vec<(usize, Candidate)> = search
+    let found: Vec<(usize, TandemCandidate)> = search
         .targets
         .par_iter()
         .enumerate()
         .flat_map_iter(|(number, target)| candidates(target).into_iter().map(move |c| (number, c)))
         .collect();
     drop(scanning);
-    let list_bytes = (found.capacity() * size_of::<(usize, Candidate)>()) as u64;
+    let list_bytes = (found.capacity() * size_of::<(usize, TandemCandidate)>()) as u64;
     let _found_held = budget.reserve(Component::Seeds, list_bytes, PURPOSE)?;
     let groups = groups(&found);
     progress.phase("tandem", Some(found.len() as u64));
@@ -115,7 +115,7 @@ pub(crate) fn tandem_repeats(
 }
 
 /// Candidates, sorted by target and start, in groups that overlap.
-fn groups(candidates: &[(usize, Candidate)]) -> Vec<&[(usize, Candidate)]> {
+fn groups(candidates: &[(usize, TandemCandidate)]) -> Vec<&[(usize, TandemCandidate)]> {
     let mut end = (0, 0);
     candidates
         .chunk_by(|(target, candidate), (next_target, next)| {
@@ -126,7 +126,7 @@ fn groups(candidates: &[(usize, Candidate)]) -> Vec<&[(usize, Candidate)]> {
 }
 
 /// One search for tandem repeats.
-struct Search<'a> {
+struct TandemSearch<'a> {
     targets: Vec<Target<'a>>,
     scorings: Scorings,
     bases: u64,
@@ -134,9 +134,9 @@ struct Search<'a> {
     budget: &'a Budget,
 }
 
-impl Search<'_> {
+impl TandemSearch<'_> {
     /// The significant repeats of candidates that overlap, best candidate first.
-    fn align_group(&self, group: &[(usize, Candidate)]) -> Result<Vec<(TandemRepeat, Reservation)>> {
+    fn align_group(&self, group: &[(usize, TandemCandidate)]) -> Result<Vec<(TandemRepeat, Reservation)>> {
         let mut group = group.to_vec();
         group.sort_unstable_by_key(|(_, c)| (std::cmp::Reverse(c.score), *c));
         let mut repeats: Vec<(TandemRepeat, Reservation)> = Vec::new();
@@ -169,7 +169,7 @@ impl Search<'_> {
 
     /// The best alignment of a candidate with its repeated unit, without free score and E-value, and the bases of the
     /// unit.
-    fn align(&self, target: &Target<'_>, candidate: Candidate) -> Option<(usize, TandemRepeat)> {
+    fn align(&self, target: &Target<'_>, candidate: TandemCandidate) -> Option<(usize, TandemRepeat)> {
         let margin = candidate.margin();
         let first = candidate.from.saturating_sub(margin);
         let mut codes = Vec::new();
@@ -227,7 +227,7 @@ pub(crate) fn tandem_e_value(score: i32, unit: usize, bases: u64) -> f64 {
     bases as f64 * unit as f64 * (-f64::from(score) / SCORE_UNITS).exp()
 }
 
-/// The shortest sequence of which a unit is a repetition.
+/// The shortest sequence whose repetition is the unit.
 fn primitive(unit: &[u8]) -> &[u8] {
     let divides = |d: usize| unit.len().is_multiple_of(d) && unit[d..].iter().zip(unit).all(|(a, b)| a == b);
     (1..=unit.len()).find(|&d| divides(d)).map_or(unit, |d| &unit[..d])

@@ -37,14 +37,14 @@ const GENOME_BASE: u8 = 2;
 const UNIT_BASE: u8 = 3;
 
 /// Rows of scores of an alignment with a unit, computed one base after another.
-struct Rows {
+struct ScoreRows {
     /// Scores of each code against each position of the unit.
     pairs: [Vec<i32>; 5],
     scores: Vec<i32>,
     before: Vec<i32>,
 }
 
-impl Rows {
+impl ScoreRows {
     fn new(unit: &[u8]) -> Self {
         let pairs = |code: u8| unit.iter().map(|&base| if base == code { MATCH } else { MISMATCH }).collect();
         let none = vec![0; unit.len()];
@@ -54,8 +54,8 @@ impl Rows {
 
 /// Computes the row of a base and where its scores come from; returns the best score.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
-fn next_row(rows: &mut Rows, code: u8, trace: &mut [u8]) -> i32 {
-    let Rows { pairs, scores, before } = rows;
+fn next_row(rows: &mut ScoreRows, code: u8, trace: &mut [u8]) -> i32 {
+    let ScoreRows { pairs, scores, before } = rows;
     std::mem::swap(scores, before);
     let pairs = &pairs[usize::from(code.min(NO_BASE))];
     let period = pairs.len();
@@ -105,7 +105,7 @@ fn next_row(rows: &mut Rows, code: u8, trace: &mut [u8]) -> i32 {
 /// The best local alignment of codes with a unit that repeats without end; `None` if no base matches.
 pub(super) fn align_with_unit(codes: &[u8], unit: &[u8]) -> Option<UnitAlignment> {
     let period = unit.len();
-    let mut rows = Rows::new(unit);
+    let mut rows = ScoreRows::new(unit);
     let mut trace = vec![START; codes.len() * period];
     let (mut best, mut cell) = (0, (0, 0));
     for ((i, &code), trace) in (0..).zip(codes).zip(trace.chunks_exact_mut(period)) {

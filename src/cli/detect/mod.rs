@@ -31,7 +31,7 @@ use crate::report::{DetectSummary, GenomeFacts, Run, StepRun, report_page, repor
 use crate::sequence::Source;
 use crate::units::{human_bytes, per_cent, utc};
 use crate::{Error, Index, Notice, Progress, Result, builder};
-use record::{Folder, RECORD};
+use record::{RECORD, ResultFolder};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
@@ -157,7 +157,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if claim.is_some() {
         remove_unfinished(&handle, &[&outputs[..], &[RECORD]].concat());
     }
-    let folder = Folder::open(&target, settings.force)?;
+    let folder = ResultFolder::open(&target, settings.force)?;
     // Files that may not be replaced are reported before the work, not after it.
     folder.check(&outputs)?;
     let plots = arguments.plots.as_deref().map(|plots| folder.check_plots(plots)).transpose()?;
@@ -287,7 +287,7 @@ struct Searched {
 struct Work<'a> {
     arguments: &'a Arguments,
     settings: &'a Settings,
-    folder: Folder,
+    folder: ResultFolder,
     /// The folder of the figures, as an absolute path.
     plots: Option<PathBuf>,
 }
@@ -468,7 +468,7 @@ impl Work<'_> {
         if index.folder() == self.folder.path(OWN_INDEX) {
             names.insert(0, INDEX);
         }
-        let made: Vec<&record::Step> = names.iter().filter_map(|name| self.folder.step(name)).collect();
+        let made: Vec<&record::RecordedStep> = names.iter().filter_map(|name| self.folder.step(name)).collect();
         let steps: Vec<StepRun> = made.iter().filter_map(|step| step.run.clone()).collect();
         let arguments = self.arguments;
         let (search, evidence) = search.map(|found| (found.summary, found.evidence)).unzip();

@@ -71,7 +71,7 @@ impl Batch<SortedCodec> for SortedBatch {
     }
 }
 
-/// Groups hashes by page: by one counting sort if there are few pages, else by one over ranges of pages, each of which is
+/// Groups hashes by page: by one counting sort if there are few pages, else by one over ranges of pages; each range is
 /// then sorted.
 fn group(codec: &SortedCodec, pages: u64, hashes: &[u64], ends: &mut Buffer<u32>, entries: &mut Buffer<(u64, u32)>) {
     let fields = codec.fields;
@@ -159,7 +159,8 @@ impl<'e> Chunk<'e> {
         codec.view_of(&self.shape, self.page.bytes(), self.page.number)
     }
 
-    /// Finds where the entries are, and prefetches them: in a loop of its own, so that the processor sees many at once.
+    /// Finds the positions of the entries, and prefetches them: in a loop of its own, so that the processor sees many
+    /// at once.
     fn locate(mut self, codec: &SortedCodec) -> Self {
         let view = codec.view_of(&self.shape, self.page.bytes(), self.page.number);
         for (bucket, &(hash, _)) in self.buckets.iter_mut().zip(self.entries) {

@@ -31,8 +31,8 @@ use crate::{Error, Index, Progress, Result};
 const MAX_BYTES_IN_FLIGHT: u64 = 16 << 20;
 
 /// Finds pairs of positions that share a seed of the index and align, and passes them to `each`, batch by batch in the
-/// order of their seeds. What a pair covers is not searched again. Pairs that were in flight meanwhile are left out if
-/// earlier ones cover most of both sides.
+/// order of their seeds. Bases that a pair covers are not searched again. Pairs that were in flight meanwhile are left
+/// out if earlier ones cover most of both sides.
 ///
 /// Memory is that of the genome (a byte and two bits a base), of the dynamic program of each thread and of the batches
 /// in flight.

@@ -13,7 +13,7 @@ use crate::sequence::complement;
 /// Bases to either side of an end that are examined: the longest target site (12) at the largest offset (6), and 12
 /// bases more that a consensus may have too many.
 pub const END_MARGIN: usize = 30;
-/// Bases of the consensus that a copy may lack at either end and still show where it was inserted.
+/// Bases of the consensus that a copy may lack at either end and still show its insertion site.
 const MAX_MISSING: u32 = 10;
 /// Copies of a family that are examined, the first by position: more hardly change a share.
 const MAX_COPIES: usize = 200;

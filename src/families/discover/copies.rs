@@ -40,8 +40,8 @@ pub(crate) struct AlignedCopy {
     pub(crate) similarity: Similarity,
 }
 
-/// Where the alignment of a copy begins: a position of the genome, and the base of the consensus that lies there.
-struct Start {
+/// Start of the alignment of a copy: a position of the genome, and the base of the consensus that lies there.
+struct CopyStart {
     at: u64,
     strand: Strand,
     consensus: usize,
@@ -66,7 +66,8 @@ impl Search<'_> {
         let mut loci = Loci::default();
         while order.len() > 0 {
             let starts = order.by_ref().map(|chain| self.start(found, chain, consensus.len()));
-            let starts: Vec<Start> = starts.filter(|start| !loci.cover(start.at, start.strand)).take(LANES).collect();
+            let starts: Vec<CopyStart> =
+                starts.filter(|start| !loci.cover(start.at, start.strand)).take(LANES).collect();
             let cursors = starts.iter().map(|start| self.cursors_at(start.at, start.strand));
             let (right, left): (Vec<Cursor>, Vec<Cursor>) = cursors.unzip();
             let towards = |cursors: Vec<Cursor>, down| {
@@ -91,11 +92,11 @@ impl Search<'_> {
     }
 
     /// The middle of a chain, which is most likely within the copy.
-    fn start(&self, found: &ChainBuffer, chain: &Chain, length: usize) -> Start {
+    fn start(&self, found: &ChainBuffer, chain: &Chain, length: usize) -> CopyStart {
         let hit = found.hits[(chain.hits.start + chain.hits.end) / 2];
         let middle = self.table.span() / 2;
         let query = hit.query as usize + middle;
-        Start {
+        CopyStart {
             at: hit.genome + middle as u64,
             strand: if chain.reverse { Strand::Reverse } else { Strand::Forward },
             consensus: if chain.reverse { length - 1 - query } else { query },
@@ -120,7 +121,7 @@ impl Search<'_> {
     }
 }
 
-impl Start {
+impl CopyStart {
     /// The copy with these extents to the right and to the left, as the consensus reads.
     fn copy(&self, right: &Extent, left: &Extent) -> FamilyCopy {
         let genome = match self.strand {

@@ -12,7 +12,7 @@ use crate::families::discover::search::Search;
 use crate::families::family::{Family, FamilyCopy};
 use crate::families::parameters::{MAX_CORE_ANCHORS, MAX_CORE_EXTENSION, MIN_CORE_SCORE};
 
-/// What was found around a point.
+/// The result of the search around a point.
 pub(crate) enum Draft {
     /// A family.
     Family(Family),

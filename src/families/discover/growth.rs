@@ -17,7 +17,7 @@ use crate::families::parameters::{
 use crate::memory::Reservation;
 use crate::{Progress, Result};
 
-/// What discovery found.
+/// The results of discovery.
 #[derive(Debug)]
 pub struct Discovery {
     /// Drafts in the order in which they were found: those with most copies first.
@@ -42,7 +42,7 @@ pub(crate) struct Growth<'a> {
 }
 
 impl Growth<'_> {
-    /// What the steps search with, with hits in `buffers`.
+    /// The context of the steps, with hits in `buffers`.
     pub(crate) fn search<'b>(&'b self, buffers: &'b ChainBufferPool<'b>) -> Search<'b> {
         let Self { bases, table, options, .. } = self;
         Search { bases, table, options, extra_bits: table.extra_bits(), buffers }

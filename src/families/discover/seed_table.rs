@@ -157,7 +157,7 @@ impl SeedTable {
         Ok(Self { pattern, starts, positions, chance, _held: held })
     }
 
-    /// What is added to thresholds in bits in a genome so large that a base of a query meets more seeds by chance, on
+    /// Addition to thresholds in bits for a genome so large that a base of a query matches more seeds by chance, on
     /// both strands, than in those that the thresholds were tuned on.
     pub(crate) fn extra_bits(&self) -> f32 {
         let by_chance = 2.0 * self.chance * self.positions.len() as f32;

@@ -215,8 +215,8 @@ fn was_cpg(pairs: &[u32; 5], first: &[u32; 5], second: &[u32; 5]) -> bool {
     const DECAYS: (f64, f64) = (0.05, 0.6);
     /// Bases and differing ones that are added to what was counted: a divergence of 30 % if nothing was.
     const PRIOR: (f64, f64) = (10.0, 1.0);
-    /// Nats by which decay must be likelier: decay is a parameter more than the plain model has (AIC, Akaike 1974, asks
-    /// for one), and CG is rare in genomes where it decays.
+    /// Nats by which decay must be likelier: decay is a parameter more than the plain model has (AIC, Akaike 1974,
+    /// requires one), and CG is rare in genomes in which it decays.
     const MIN_NATS: f64 = 2.0;
     let [cg, tg, ca, ta, other] = pairs.map(f64::from);
     let all = cg + tg + ca + ta + other;
@@ -242,7 +242,7 @@ fn was_cpg(pairs: &[u32; 5], first: &[u32; 5], second: &[u32; 5]) -> bool {
     decayed > best_plain + MIN_NATS
 }
 
-/// Per cent of the votes that the best base of a column has by chance, for so many copies: the expected largest of four
+/// Per cent of the votes that the best base of a column of `depth` copies has by chance: the expected largest of four
 /// equally likely counts (62 for two copies, 56, 53, 50 for five, 45 for seven, 41 for eleven, 37 for twenty), and two
 /// to seven more since alignment prefers columns that agree.
 fn agreement_by_chance(depth: u32) -> f64 {
@@ -257,23 +257,22 @@ fn agreement_by_chance(depth: u32) -> f64 {
     }
 }
 
-/// The part of a corrected consensus to keep: the stretch in which at least `min_depth` copies agree most beyond
-/// chance.
+/// The part of a corrected consensus to keep: the region in which at least `min_depth` copies agree most beyond chance.
 pub(super) fn supported(corrected: &Corrected, min_depth: u32) -> Range<usize> {
     /// Copies from which on the agreement of a column counts for what is usual.
     const MIN_USUAL_DEPTH: u32 = 3;
-    /// Per cent of the votes that are usual if no column has so many copies, and at least: copies of 30 % divergence.
+    /// Usual per cent of the votes if no column has that many copies, and the minimum: copies of 30 % divergence.
     const DEFAULT_USUAL: f64 = 90.0;
     const MIN_USUAL: f64 = 70.0;
     /// Score of a column with fewer copies, in per cent of votes as that of others. A column of three copies with an
-    /// agreement of 90 outweighs it: (90 - 60) / 2. A stretch with few copies may so lie within a family.
+    /// agreement of 90 outweighs it: (90 - 60) / 2. So a region with few copies may lie within a family.
     const SHALLOW: f64 = -15.0;
     let length = corrected.consensus.len();
     let deep = (0..length).filter(|&at| corrected.depth[at] >= MIN_USUAL_DEPTH);
     let mut deep: Vec<u8> = deep.map(|at| corrected.agreement[at]).collect();
     deep.sort_unstable();
     let usual = deep.get(deep.len() / 2).map_or(DEFAULT_USUAL, |&median| f64::from(median).max(MIN_USUAL));
-    // The stretch with the highest sum: a column scores its agreement less half way from chance to what is usual.
+    // The region with the highest sum: a column scores its agreement less half way from chance to what is usual.
     let (mut best, mut kept) = (0.0, 0..0);
     let (mut sum, mut from) = (0.0, 0);
     for at in 0..length {
@@ -294,8 +293,8 @@ pub(super) fn supported(corrected: &Corrected, min_depth: u32) -> Range<usize> {
     kept
 }
 
-/// What is left of the part `kept` if it ends where three or more copies end together and fewer than three continue:
-/// those that continue share a longer interval and not a repeat.
+/// The part `kept`, cut at columns at which three or more copies end together and fewer than three continue: those that
+/// continue share a longer interval and not a repeat.
 pub(super) fn within_common_ends(
     corrected: &Corrected,
     copies: &[PlacedAlignment<'_>],

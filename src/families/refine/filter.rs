@@ -23,7 +23,7 @@ const MIN_DUPLICATION: u64 = 8000;
 const MIN_INTERNAL_COPIES: usize = 2;
 /// Loci whose flanks are compared, the longest: bounds the pairs.
 const MAX_COMPARED: usize = 60;
-/// What was absorbed by a duplication needs this many times as many large loci as lie in the copies of that
+/// A family that a duplication absorbed needs this many times as many large loci as lie in the copies of that
 /// duplication: three elsewhere for each within. Tuned on yeast, whose subtelomeric duplications contain each other.
 const LOCI_FOR_EACH_WITHIN: usize = 4;
 /// A large locus covers one of this many bases of the consensus.
@@ -32,7 +32,7 @@ const LARGE_PART: u64 = 4;
 /// within the consensus are none.
 const MIN_ROW: u64 = 150;
 
-/// What a family turns out to be.
+/// The decision of the filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// A family; whether most of its copies lie in rows.
@@ -45,7 +45,7 @@ pub(super) enum Verdict {
 struct Locus {
     genome: Range<u64>,
     copies: usize,
-    /// What they cover of the consensus.
+    /// Columns of the consensus that they cover.
     columns: Vec<Range<u32>>,
 }
 
@@ -98,10 +98,10 @@ pub(super) fn filter_family(
     if !have_different_flanks(&loci, family.terminal_repeat, length, bases, min_loci) {
         return Verdict::Rejected(Reason::LikeFlanks);
     }
-    // What has the marks of a transposon is one, whatever it codes for.
+    // A family with the marks of a transposon is accepted, whether or not it codes.
     let class = || classify(&family.consensus, tandem, &copy_ends(&joined, length as u32, bases, contigs)).0;
     let large = || loci.iter().filter(|locus| locus.is_large(length));
-    // A long stretch that codes, in no more loci than a family needs: a duplication with genes.
+    // A long sequence that codes, in no more loci than a family needs: a duplication with genes.
     if family.part == ElementPart::Whole
         && length >= MIN_DUPLICATION
         && large().count() <= min_loci
@@ -110,7 +110,7 @@ pub(super) fn filter_family(
     {
         return Verdict::Rejected(Reason::LikeFlanks);
     }
-    // What came with a duplication, and has few copies elsewhere, is a duplication as well.
+    // A family that lies in a duplication and has few copies elsewhere is a duplication as well.
     if !family.source_duplication.is_empty() {
         let within = large().filter(|locus| locus.lies_in(&family.source_duplication)).count();
         if large().count() < (LOCI_FOR_EACH_WITHIN * within).max(min_loci) {

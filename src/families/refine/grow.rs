@@ -25,7 +25,7 @@ const MIN_CHANGED_PART: u64 = 300;
 /// on yeast.
 const RESTORED_PART: usize = 3;
 
-/// A family after a round: itself, or its parts if it falls apart, or nothing if too few copies support any of it.
+/// A family after a round: itself, or its parts if it splits, or nothing if too few copies support any of it.
 ///
 /// `copies` come best first.
 pub(super) fn grow_family(
@@ -107,7 +107,8 @@ fn repeat_period(consensus: &[u8]) -> Option<usize> {
     const FIRST_BIN: usize = 3;
     /// Positions of a word that are paired: bounds the pairs.
     const MAX_POSITIONS: usize = 20;
-    /// Per cent of the consensus that the period may be: the terminal repeats of an LTR element are farther apart.
+    /// Per cent of the consensus that the period may be: the distance of the terminal repeats of an LTR element is
+    /// larger.
     const MAX_PERIOD: usize = 60;
     /// Per cent of the words that recur one period on: a tenth of the bases of either unit may have changed.
     const MIN_RECURRING: usize = 30;
@@ -158,7 +159,7 @@ enum Side {
     Right,
 }
 
-/// Copies that reach an end of the consensus, by number, and where they continue.
+/// Copies that reach an end of the consensus, by number, and the genome position from which they continue.
 struct Reaching {
     cursors: Vec<(usize, Cursor)>,
     /// Copies that cover half of the consensus, if there are enough: others may be copies of a terminal repeat, which
@@ -172,15 +173,15 @@ impl Reaching {
     }
 }
 
-/// What an end grew by.
-struct Growth {
+/// The growth of an end.
+struct EndGrowth {
     /// Bases outward.
     consensus: Vec<u8>,
     /// How far each copy follows them.
     extents: Vec<(usize, Extent)>,
 }
 
-impl Growth {
+impl EndGrowth {
     /// Bases from which on the copies that followed show how the other end is to grow.
     const LONG: usize = 60;
 
@@ -212,8 +213,8 @@ impl Ends<'_> {
 
     /// The growth of the end that gained less, over copies that followed the other growth or do not reach that end at
     /// all.
-    fn extend_again(&self, more: &Growth, at_more: &Reaching, less: Growth, at_less: &Reaching) -> Growth {
-        if more.consensus.len() < Growth::LONG || less.consensus.is_empty() {
+    fn extend_again(&self, more: &EndGrowth, at_more: &Reaching, less: EndGrowth, at_less: &Reaching) -> EndGrowth {
+        if more.consensus.len() < EndGrowth::LONG || less.consensus.is_empty() {
             return less;
         }
         let (followers, reaching) = (more.followers(), at_more.numbers());
@@ -277,16 +278,16 @@ impl Ends<'_> {
     }
 
     /// The consensus beyond an end over the copies that take part.
-    fn extend(&self, reaching: &Reaching, takes_part: impl Fn(usize) -> bool) -> Growth {
+    fn extend(&self, reaching: &Reaching, takes_part: impl Fn(usize) -> bool) -> EndGrowth {
         let covers = |number| reaching.covering.as_ref().is_none_or(|covering| covering.contains(number));
         let chosen = reaching.cursors.iter().filter(|(number, _)| covers(number) && takes_part(*number));
         let (numbers, cursors): (Vec<usize>, Vec<Cursor>) = chosen.copied().unzip();
         if cursors.len() < self.min_agreeing {
-            return Growth { consensus: Vec::new(), extents: Vec::new() };
+            return EndGrowth { consensus: Vec::new(), extents: Vec::new() };
         }
         let (mut consensus, extents) = extend(self.bases.codes(), &cursors, &self.options.scores, 0);
         consensus.truncate(common_end(&extents, consensus.len(), self.min_agreeing));
-        Growth { consensus, extents: numbers.into_iter().zip(extents).collect() }
+        EndGrowth { consensus, extents: numbers.into_iter().zip(extents).collect() }
     }
 }
 

@@ -1,5 +1,5 @@
-//! From drafts to families: whole, different from each other, with all their copies. A draft has wrong bases, ends
-//! where the extension stopped, and may be one of several pieces of a family, or none.
+//! From drafts to families: whole, different from each other, with all their copies. A draft has wrong bases, ends at
+//! the end of its extension, and may be one of several pieces of a family, or none.
 //!
 //! Each round searches the genome for the whole library once, then works on every family on its own, in parallel:
 //!
@@ -9,9 +9,9 @@
 //!    discovery).
 //!
 //! When nothing changes, families that are several are split (`split`), and internal parts of elements with few whole
-//! copies are searched (`ltr_interiors`). What is left is filtered (`filter`): a family of transposons has copies in
-//! enough loci whose flanks differ. Families that a rejected one had absorbed are restored, and refined in the same
-//! way.
+//! copies are searched (`ltr_interiors`). The remaining families are filtered (`filter`): a family of transposons has
+//! copies in enough loci whose flanks differ. Families that a rejected one had absorbed are restored, and refined in
+//! the same way.
 //!
 //! The phases are those of `state::Phase`, drawn in `docs/families.md`; `refinement` carries them out.
 

@@ -1,4 +1,4 @@
-//! What refinement returns: families, and the drafts that are none with the reason.
+//! The results of refinement: families, and rejected drafts with the reason.
 
 use crate::align::Alignment;
 use crate::families::family::FamilyCopy;

@@ -55,7 +55,7 @@ pub(super) struct Refinement<'a> {
     left_out: LeftOut,
 }
 
-/// What a round knows of the alignments of all families.
+/// The alignments of all families in a round.
 pub(super) struct Round<'r> {
     placed: Vec<PlacedAlignment<'r>>,
     /// Families that no other contains or explains, and that are not rejected.
@@ -63,7 +63,7 @@ pub(super) struct Round<'r> {
     assignment: Assignment,
 }
 
-/// What follows the decision of a round.
+/// The next step after a round.
 pub(super) enum Transition {
     /// The round works on the families; those added join them in the next one.
     Continue { added: Vec<FamilyState> },
@@ -218,7 +218,7 @@ impl<'a> Refinement<'a> {
         self.families.iter_mut().for_each(|family| family.accepted = true);
     }
 
-    /// What becomes of each family in this round, in parallel: nothing, itself, or several.
+    /// The successors of each family in this round, in parallel: nothing, itself, or several.
     pub(super) fn work_on_families(&self, round: &Round<'_>) -> Result<Vec<Vec<FamilyState>>> {
         // Votes and columns of one family a thread, and its dynamic program.
         let longest = self.families.iter().map(|family| family.consensus.len()).max().unwrap_or(0);

@@ -1,5 +1,5 @@
-//! The genome of an open index is read in place: the file is mapped, and only the bases that are asked for are
-//! unpacked. No damaged byte leads to a read out of bounds.
+//! The genome of an open index is read in place: the file is mapped, and only the requested bases are unpacked. No
+//! damaged byte leads to a read out of bounds.
 
 use std::fs::File;
 use std::ops::Range;

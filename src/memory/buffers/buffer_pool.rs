@@ -14,7 +14,7 @@ pub(crate) struct BufferPool {
 const MAX_BUFFERS: usize = 16;
 
 impl BufferPool {
-    /// A pool of at most `max_bytes` bytes, charged to `held`.
+    /// A pool of at most `max_bytes` bytes, charged to the reservation `held`.
     pub(crate) fn new(max_bytes: u64, held: Reservation) -> Self {
         Self { max_bytes, buffers: Mutex::new((Vec::new(), held)) }
     }

@@ -12,11 +12,11 @@ use crate::memory::status::Status;
 /// The next item is always admitted, so the buffer never deadlocks, whatever the sizes of the items.
 pub(crate) struct ReorderBuffer<T> {
     limit: u64,
-    state: Mutex<State<T>>,
+    state: Mutex<BufferState<T>>,
     changed: Condvar,
 }
 
-struct State<T> {
+struct BufferState<T> {
     waiting: BTreeMap<u64, (T, u64)>,
     bytes: u64,
     /// The reservation to which these bytes are charged.
@@ -26,7 +26,7 @@ struct State<T> {
     closed: bool,
 }
 
-impl<T> State<T> {
+impl<T> BufferState<T> {
     fn limit(&self, limit: u64) -> u64 {
         let critical = self.held.as_ref().is_some_and(|held| held.status() == Status::Critical);
         if critical { 0 } else { limit }
@@ -45,20 +45,20 @@ impl<T> ReorderBuffer<T> {
     pub(crate) fn new(limit: u64) -> Self {
         Self {
             limit,
-            state: Mutex::new(State { waiting: BTreeMap::new(), bytes: 0, held: None, next: 0, closed: false }),
+            state: Mutex::new(BufferState { waiting: BTreeMap::new(), bytes: 0, held: None, next: 0, closed: false }),
             changed: Condvar::new(),
         }
     }
 
-    /// As [`new`](Self::new); waiting items are charged to `held`, and while memory is critical only the next item is
-    /// admitted.
+    /// As [`new`](Self::new); waiting items are charged to the reservation `held`, and while memory is critical only
+    /// the next item is admitted.
     pub(crate) fn charged(limit: u64, held: Reservation) -> Self {
         let buffer = Self::new(limit);
         buffer.state().held = Some(held);
         buffer
     }
 
-    fn state(&self) -> MutexGuard<'_, State<T>> {
+    fn state(&self) -> MutexGuard<'_, BufferState<T>> {
         self.state.lock()
     }
 
