@@ -158,8 +158,8 @@ impl fmt::Display for Notice {
                 )
             }
             Self::EmptyRecords { path, line, records } => {
-                let place = path.display();
-                write!(f, "{place}, line {line}: a record without name and sequence is skipped, {records} in total")
+                let shown = path.display();
+                write!(f, "{shown}, line {line}: a record without name and sequence is skipped, {records} in total")
             }
             Self::NotCleanedUp { folder, problem } => {
                 write!(f, "{} cannot be removed ({problem}); the index is complete without it", folder.display())

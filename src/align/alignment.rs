@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::kmer::Strand;
+use crate::sequence::code::{C, G};
 
 /// A column of an alignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub struct Alignment {
 impl Alignment {
     /// The order of alignments: contig, start, end, query, strand, range in the query. No two alignments of one search
     /// have the same key.
-    pub fn place(&self) -> (u32, u64, u64, u32, Strand, u32, u32) {
+    pub fn sort_key(&self) -> (u32, u64, u64, u32, Strand, u32, u32) {
         let (range, query) = (&self.range, &self.query_range);
         (self.contig, range.start, range.end, self.query, self.strand, query.start, query.end)
     }
@@ -126,8 +127,6 @@ impl Counts {
 
     /// Counts the columns `path` of two sequences of codes.
     pub(crate) fn of(query: &[u8], genome: &[u8], path: &[Column]) -> Self {
-        const C: u8 = 1;
-        const G: u8 = 3;
         let mut counts = Self::default();
         let (mut q, mut g) = (0, 0);
         // If the column before was a pair: the base of the query, and whether it was a transition.

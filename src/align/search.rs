@@ -223,7 +223,7 @@ impl Search<'_> {
             found.extend(alignments);
             parts_held.push(held);
         }
-        found.par_sort_unstable_by(|a: &Alignment, b| a.place().cmp(&b.place()));
+        found.par_sort_unstable_by(|a: &Alignment, b| a.sort_key().cmp(&b.sort_key()));
         let bytes = found.iter().map(Alignment::bytes).sum();
         drop(parts_held);
         let mut held = self.budget.hold(Component::Alignments);

@@ -111,7 +111,7 @@ fn advances(first: &Alignment, second: &Alignment) -> bool {
 
 /// The number of the copy to which each fragment belongs, from 0 in the order of the copies' first fragments.
 ///
-/// The fragments come by [`Alignment::place`].
+/// The fragments come by [`Alignment::sort_key`].
 pub(crate) fn join_fragments<A: Borrow<Alignment>>(fragments: &[A], parameters: &JoinParameters) -> Vec<usize> {
     // Bases of the fragments before each, to count those between two.
     let mut covered = vec![0];

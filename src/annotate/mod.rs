@@ -97,7 +97,7 @@ fn without_nested(options: &SearchOptions) -> SearchOptions {
 
 /// Copies by position, with their numbers.
 fn numbered(mut copies: Vec<Alignment>) -> Vec<RepeatCopy> {
-    copies.sort_unstable_by_key(Alignment::place);
+    copies.sort_unstable_by_key(Alignment::sort_key);
     let numbers = join_fragments(&copies, &JoinParameters::ANNOTATION);
     copies.into_iter().zip(numbers).map(|(alignment, number)| RepeatCopy { id: number as u64 + 1, alignment }).collect()
 }
@@ -109,7 +109,7 @@ fn resolve(
     max_e_value: f64,
     trim: impl Fn(&Alignment, Range<u64>) -> Result<Option<Alignment>>,
 ) -> Result<Vec<Alignment>> {
-    found.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.place().cmp(&b.place())));
+    found.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.sort_key().cmp(&b.sort_key())));
     // Ends of the ranges that are taken, by contig and start.
     let mut taken: BTreeMap<(u32, u64), u64> = BTreeMap::new();
     let mut kept = Vec::new();

@@ -133,13 +133,13 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Dem
             let holds = |at: usize| (at..at + repeat.length).contains(&(p.start as usize));
             repeat.starts.iter().any(|&(contig, at)| contig == p.contig as usize && holds(at))
         };
-        let place = |p: &Position| format!("{}:{}:{}", contigs[p.contig as usize].name, p.start, p.strand.symbol());
+        let location = |p: &Position| format!("{}:{}:{}", contigs[p.contig as usize].name, p.start, p.strand.symbol());
         lookups.push(LookUp {
             name: repeat.name,
             kmer: index.codec().decode(kmer),
             frequency,
             in_planted_copies: positions.iter().filter(inside).count(),
-            first: positions.iter().take(3).map(place).collect(),
+            first: positions.iter().take(3).map(location).collect(),
         });
     }
 

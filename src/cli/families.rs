@@ -254,7 +254,7 @@ impl From<FormatName> for FamilyFormat {
 /// One draft as FASTA.
 fn push_draft(text: &mut String, number: u64, family: &Family, index: &Index) -> Result<()> {
     let Family { consensus, seed, copies } = family;
-    let seed = place(index, seed)?;
+    let seed = location(index, seed)?;
     let _ = writeln!(text, ">draft-{number}#Unknown length={} copies={} seed={seed}", consensus.len(), copies.len());
     for line in consensus.chunks(80) {
         text.extend(letters(line).map(char::from));
@@ -264,7 +264,7 @@ fn push_draft(text: &mut String, number: u64, family: &Family, index: &Index) ->
 }
 
 /// Where a copy lies: contig:start-end:strand, 0-based and half-open.
-fn place(index: &Index, copy: &FamilyCopy) -> Result<String> {
+fn location(index: &Index, copy: &FamilyCopy) -> Result<String> {
     let contigs = index.contigs()?;
     let contig = &contigs[Contig::number_at(contigs, copy.genome.start)];
     let (start, end) = (copy.genome.start - contig.start, copy.genome.end - contig.start);

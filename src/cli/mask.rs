@@ -172,7 +172,7 @@ fn mask_source(
     let mut reader = BufReader::with_capacity(1 << 18, source.within(index.budget()).open()?);
     let mut record: Option<Masking<'_>> = None;
     let mut seen = vec![false; index.contigs()?.len()];
-    let (mut place, mut line, mut header, mut bases) = (LinePosition::LineStart, 1, Vec::new(), 0);
+    let (mut position, mut line, mut header, mut bases) = (LinePosition::LineStart, 1, Vec::new(), 0);
     loop {
         let buffer = reader.fill_buf().map_err(|e| source.read_error(line, e))?;
         let Some(&first) = buffer.first() else { break };
@@ -183,12 +183,12 @@ fn mask_source(
         let ended = letters.ends_with(b"\n");
         reader.consume(length);
         let mut marked = false;
-        if matches!(place, LinePosition::LineStart) {
+        if matches!(position, LinePosition::LineStart) {
             marked = letters.starts_with(BYTE_ORDER_MARK);
             let first = if marked { letters.get(BYTE_ORDER_MARK.len()).copied().unwrap_or(first) } else { first };
-            place = if first == b'>' { LinePosition::Header } else { LinePosition::Sequence };
+            position = if first == b'>' { LinePosition::Header } else { LinePosition::Sequence };
         }
-        match place {
+        match position {
             LinePosition::Header => {
                 header.extend_from_slice(if marked { &letters[BYTE_ORDER_MARK.len()..] } else { &letters });
                 if header.trim_ascii_end().len() > MAX_HEADER {
@@ -213,7 +213,7 @@ fn mask_source(
         }
         output.write_all(&letters).map_err(io_error)?;
         if ended {
-            (place, line) = (LinePosition::LineStart, line + 1);
+            (position, line) = (LinePosition::LineStart, line + 1);
         }
     }
     let in_line = |problem: String| Error::input(source.path(), Some(line), problem);

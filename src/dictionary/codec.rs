@@ -18,7 +18,7 @@ pub(crate) trait Codec: Sync + Sized {
     /// Where the parts of a page begin; without its bytes.
     type Shape: PageShape;
     /// Where the positions of a k-mer of a walk are.
-    type KmerPlace: Copy;
+    type KmerLocator: Copy;
     /// Gathers k-mers and looks them up together.
     type Batch: Batch<Self>;
 
@@ -60,7 +60,7 @@ pub(crate) trait Codec: Sync + Sized {
         &self,
         source: &impl Source<Self::Shape>,
         page: &Page<Self::Shape>,
-        each: impl FnMut(u64, u64, Self::KmerPlace) -> Result<()>,
+        each: impl FnMut(u64, u64, Self::KmerLocator) -> Result<()>,
     ) -> Result<()>;
 
     /// Calls `each` for all coded positions of a k-mer of a walk, ascending.
@@ -71,7 +71,7 @@ pub(crate) trait Codec: Sync + Sized {
         &self,
         source: &impl Source<Self::Shape>,
         page: &Page<Self::Shape>,
-        place: Self::KmerPlace,
+        locator: Self::KmerLocator,
         frequency: u64,
         each: impl FnMut(u64) -> Result<()>,
     ) -> Result<()>;

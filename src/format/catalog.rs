@@ -247,8 +247,8 @@ pub(crate) struct CatalogTables<'a> {
 impl CatalogTables<'_> {
     /// Stores dictionary page `page`.
     pub(crate) fn put_page(&mut self, page: u64, bytes: &[u8]) -> Result<()> {
-        let mut place = self.pages.insert_reserve(page, bytes.len()).map_err(|e| store_error(self.path, e))?;
-        place.as_mut().copy_from_slice(bytes);
+        let mut slot = self.pages.insert_reserve(page, bytes.len()).map_err(|e| store_error(self.path, e))?;
+        slot.as_mut().copy_from_slice(bytes);
         Ok(())
     }
 

@@ -200,15 +200,15 @@ impl StoreFile {
             Some(root) => self.find(root, &name)?,
             None => None,
         };
-        let Some(place) = found else {
+        let Some(range) = found else {
             return Err(Error::damaged(&self.path, None, format!("the store has no table {name:?}")));
         };
-        let at = place.start;
+        let at = range.start;
         let wrong = || self.damage(at, format!("the table {name:?} is not one of this format"));
-        if !(60..=PAGE as u64).contains(&(place.end - at)) {
+        if !(60..=PAGE as u64).contains(&(range.end - at)) {
             return Err(wrong());
         }
-        let definition = self.read(place)?;
+        let definition = self.read(range)?;
         // Kind, keys, root, width of keys, width of values, alignments.
         let width = |at: usize| (definition[at] != 0).then(|| u32_at(&definition, at + 1) as usize);
         if definition[0] != TABLE || width(42) != K::WIDTH || width(47).is_some() {
@@ -227,19 +227,19 @@ impl StoreFile {
     /// [`Error::Memory`] if it has more; [`Error::Damaged`]; [`Error::Io`].
     pub(crate) fn get<K: Key>(&self, table: &Table<K>, key: K, max: u64) -> Result<Option<StoredValue>> {
         let Some(root) = table.root else { return Ok(None) };
-        let Some(place) = self.find(root, &key)? else { return Ok(None) };
-        let at = place.start;
-        if place.end - at > max {
-            return Err(Error::memory("a page of this index", place.end - at, max));
+        let Some(range) = self.find(root, &key)? else { return Ok(None) };
+        let at = range.start;
+        if range.end - at > max {
+            return Err(Error::memory("a page of this index", range.end - at, max));
         }
-        Ok(Some(StoredValue { at, bytes: self.read(place)? }))
+        Ok(Some(StoredValue { at, bytes: self.read(range)? }))
     }
 
     /// The byte range of the value of a key.
     fn find<K: Key>(&self, root: Child, key: &K) -> Result<Option<Range<u64>>> {
         let mut child = root;
         for _ in 0..MAX_LEVELS {
-            let page = self.place(child)?;
+            let page = self.page_range(child)?;
             let head = self.read(page.start..page.end.min(page.start + PAGE as u64))?;
             match head[0] {
                 BRANCH => child = self.branch(&page, &head, child.sum, key)?,
@@ -326,7 +326,7 @@ impl StoreFile {
     }
 
     /// Where a page lies.
-    fn place(&self, Child { number, named_at, .. }: Child) -> Result<Range<u64>> {
+    fn page_range(&self, Child { number, named_at, .. }: Child) -> Result<Range<u64>> {
         let order = (number >> 59) as u32;
         let region = number >> 20 & INDEX_MASK;
         let outside = || self.damage(named_at, "the store's tree names a page outside the file");

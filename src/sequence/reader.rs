@@ -243,9 +243,10 @@ impl SequenceReader {
         Error::input(self.source.path(), Some(line), problem)
     }
 
-    fn cut(&self, place: &str) -> Error {
-        let problem =
-            format!("the FASTQ record that begins here is not whole: the file ends {place}; copy or download it again");
+    fn cut(&self, position: &str) -> Error {
+        let problem = format!(
+            "the FASTQ record that begins here is not whole: the file ends {position}; copy or download it again"
+        );
         self.wrong(self.record.line, problem)
     }
 

@@ -74,7 +74,7 @@ impl Source {
     /// The name of the file without its folders and without `.fa.gz` and the like. `None` for standard input, pipes and
     /// devices.
     pub fn stem(&self) -> Option<OsString> {
-        let descriptor = ["/dev/fd", "/dev/stdin", "/proc"].iter().any(|place| self.path.starts_with(place));
+        let descriptor = ["/dev/fd", "/dev/stdin", "/proc"].iter().any(|prefix| self.path.starts_with(prefix));
         let other = std::fs::metadata(&self.path).is_ok_and(|m| !m.is_file() && !m.is_dir());
         if self.is_stdin() || descriptor || other {
             return None;

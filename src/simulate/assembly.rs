@@ -61,11 +61,11 @@ pub(crate) fn assemble(mut planter: Planter<'_>, mut inserts: Vec<Insert>) -> (V
         inserts.push(insert);
     }
     planter.random.shuffle(&mut inserts);
-    place(&mut planter.random, &background, &sources, inserts, options.bases + planted)
+    place_inserts(&mut planter.random, &background, &sources, inserts, options.bases + planted)
 }
 
 /// Places inserts at random into the background, each with a target site duplication.
-fn place(
+fn place_inserts(
     random: &mut Random,
     background: &[u8],
     sources: &[(Range<usize>, TrueCopy)],

@@ -103,10 +103,10 @@ pub(crate) fn tandem_repeats(
         .collect();
     let (mut repeats, reservations): (Vec<_>, Vec<_>) = repeats.into_iter().unzip();
     repeats.sort_unstable_by(|a: &TandemRepeat, b| {
-        (a.alignment.place(), a.unit.len(), &a.unit).cmp(&(b.alignment.place(), b.unit.len(), &b.unit))
+        (a.alignment.sort_key(), a.unit.len(), &a.unit).cmp(&(b.alignment.sort_key(), b.unit.len(), &b.unit))
     });
     // An array is found at its period and at multiples of it.
-    repeats.dedup_by(|b, a| a.alignment.place() == b.alignment.place());
+    repeats.dedup_by(|b, a| a.alignment.sort_key() == b.alignment.sort_key());
     let bytes = repeats.iter().map(TandemRepeat::bytes).sum();
     drop(reservations);
     let mut held = budget.hold(Component::Alignments);

@@ -358,22 +358,22 @@ impl Work<'_> {
         }
         let sources = || -> Vec<Source> { genome.iter().map(Source::new).collect() };
         let own = self.folder.path(OWN_INDEX);
-        let mut places = vec![own.clone()];
+        let mut paths = vec![own.clone()];
         if let Some(name) = builder::default_target(&Source::new(&genome[0])) {
-            places.push(genome[0].with_file_name(&name));
-            places.push(name);
+            paths.push(genome[0].with_file_name(&name));
+            paths.push(name);
         }
-        for place in &places {
+        for path in &paths {
             // An index that cannot be read is skipped; it is not replaced unless it is this command's own.
-            let Ok(manifest) = Manifest::read(place) else { continue };
+            let Ok(manifest) = Manifest::read(path) else { continue };
             if !holds_every_repeat(&manifest) || manifest.genome.prefixed_names != self.arguments.prefix_names {
                 continue;
             }
-            let Ok(index) = self.settings.open_cached(place) else { continue };
+            let Ok(index) = self.settings.open_cached(path) else { continue };
             self.settings.progress.step(INDEX);
             if index.compare_genome(&sources(), &self.settings.progress)?.same {
                 self.settings.progress.skip(INDEX);
-                self.settings.log(&format!("{INDEX:<12} {} is of this genome", place.display()));
+                self.settings.log(&format!("{INDEX:<12} {} is of this genome", path.display()));
                 return Ok(index);
             }
         }

@@ -135,8 +135,8 @@ impl ResultFolder {
         created: String,
         run: Option<StepRun>,
     ) -> Result<()> {
-        let place = self.path(RECORD);
-        let found = serde_json::to_value(found).map_err(|e| Error::io("write", &place, e.into()))?;
+        let path = self.path(RECORD);
+        let found = serde_json::to_value(found).map_err(|e| Error::io("write", &path, e.into()))?;
         let names: Vec<String> = self.steps.get(name).map_or(Vec::new(), |step| step.files.keys().cloned().collect());
         let digests: Vec<FileDigest> = names.iter().map(|file| self.digest(file)).collect::<Result<_>>()?;
         if let Some(step) = self.steps.get_mut(name) {

@@ -35,7 +35,7 @@ pub use layout::Layout;
 impl Codec for SortedCodec {
     type Shape = PageShape;
     /// First bit, in the position block, of the k-mer's list.
-    type KmerPlace = u64;
+    type KmerLocator = u64;
     type Batch = SortedBatch;
 
     const VERIFIES_IN_ORDER: bool = true;

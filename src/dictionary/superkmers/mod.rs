@@ -44,7 +44,7 @@ pub use layout::Layout;
 impl Codec for SuperKmerCodec {
     type Shape = PageShape;
     /// Finds the super-k-mers of the k-mer again.
-    type KmerPlace = Query;
+    type KmerLocator = Query;
     type Batch = SuperKmerBatch;
 
     const VERIFIES_IN_ORDER: bool = false;

@@ -8,6 +8,7 @@ use crate::families::bases::{Bases, UNKNOWN};
 use crate::families::terminal_repeats::MAX_END_OFFSET;
 use crate::genome::Contig;
 use crate::kmer::Strand;
+use crate::sequence::code::A;
 use crate::sequence::complement;
 
 /// Bases to either side of an end that are examined: the longest target site (12) at the largest offset (6), and 12
@@ -19,9 +20,6 @@ const MAX_MISSING: u32 = 10;
 const MAX_COPIES: usize = 200;
 /// Bases of a flank that distinguish insertions from duplications: two random ones are equal once in 4^12 = 17 million.
 const FLANK: usize = 12;
-
-/// The code of A.
-const A: u8 = 2;
 
 /// Bases around both ends of a copy, as the consensus reads: codes 0 to 3 ([`base_code`](crate::sequence::base_code)),
 /// others if there is none. The first base of the copy is in the middle of `left`, the base behind its last one in the

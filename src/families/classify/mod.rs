@@ -10,16 +10,12 @@ mod target_sites;
 use std::ops::RangeInclusive;
 
 use crate::families::terminal_repeats::{TerminalRepeats, direct_repeats, inverted_repeats};
+use crate::sequence::code::{A, C, G, T};
 pub(crate) use copy_ends::copy_ends;
 use copy_ends::with_distinct_flanks;
 pub use copy_ends::{CopyEnds, END_MARGIN};
 pub use evidence::{Evidence, TargetSite, TerminalRepeat};
 use target_sites::target_site;
-
-const T: u8 = 0;
-const C: u8 = 1;
-const A: u8 = 2;
-const G: u8 = 3;
 
 /// The class of a family without evidence of any.
 pub(crate) const UNKNOWN_CLASS: &str = "Unknown";

@@ -5,11 +5,8 @@ use std::ops::Range;
 use crate::align::Alignment;
 use crate::families::bases::Bases;
 use crate::families::copies::{AlignedColumn, PlacedAlignment, for_each_column};
+use crate::sequence::code::{A, C, G, T};
 
-const C: u8 = 1;
-const A: u8 = 2;
-const G: u8 = 3;
-const T: u8 = 0;
 /// Row of a column's votes that counts copies without a base there.
 const GAP: usize = 4;
 

@@ -135,7 +135,7 @@ pub(super) fn duplication_of(
     bases: &Bases,
 ) -> Vec<Range<u64>> {
     let mut alignments: Vec<&Alignment> = exclusive.iter().map(|&i| placed[i].alignment).collect();
-    alignments.sort_unstable_by_key(|alignment| alignment.place());
+    alignments.sort_unstable_by_key(|alignment| alignment.sort_key());
     let covers_half = |copy: &Vec<&Alignment>| 2 * covered_columns(copy) >= family.consensus.len();
     let copies = join_copies(alignments).into_iter().filter(covers_half);
     family.source_duplication.iter().cloned().chain(copies.filter_map(|copy| genome_span(&copy, bases))).collect()

@@ -204,7 +204,7 @@ impl<'a> Refinement<'a> {
             .zip(kept)
             .map(|((family, exclusive), kept)| {
                 let mut copies: Vec<&PlacedAlignment<'_>> = exclusive.iter().map(|&i| &placed[i]).collect();
-                copies.sort_unstable_by_key(|copy| copy.alignment.place());
+                copies.sort_unstable_by_key(|copy| copy.alignment.sort_key());
                 kept.then(|| filter_family(family, &copies, &self.bases, self.contigs, self.options))
             })
             .collect()
@@ -339,6 +339,6 @@ fn all_alignments(index: &Index, families: &mut [FamilyState], budget: &Budget) 
         alignments.extend(found.into_iter().map(|a| Alignment { query: numbers[a.query as usize], ..a }));
     }
     // Those of unchanged families come family by family.
-    alignments.par_sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+    alignments.par_sort_unstable_by(|a, b| a.sort_key().cmp(&b.sort_key()));
     Ok(alignments)
 }

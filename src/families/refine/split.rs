@@ -56,7 +56,7 @@ fn find_parts(consensus: &[u8], copies: &[PlacedAlignment<'_>]) -> Vec<(Range<us
     // Of all lengths alike.
     let every = copies.len() / MAX_COPIES + 1;
     let mut alignments: Vec<&Alignment> = copies.iter().step_by(every).map(|copy| copy.alignment).collect();
-    alignments.sort_by_key(|alignment| alignment.place());
+    alignments.sort_by_key(|alignment| alignment.sort_key());
     let spans: Vec<Range<u32>> = join_copies(alignments).iter().filter_map(|copy| consensus_span(copy)).collect();
     let length = consensus.len() as u32;
     let mut edges = vec![0];
