@@ -115,7 +115,7 @@ pub enum Error {
     },
 
     /// A genome has no k-mer, because other letters than ACGT interrupt it too often.
-    #[error("{}: no stretch of {k} bases is free of other letters than ACGT", path.display())]
+    #[error("{}: no run of {k} bases consists of the letters ACGT alone", path.display())]
     NoKmers {
         /// The genome's (first) file.
         path: PathBuf,
@@ -353,7 +353,7 @@ pub enum OccupiedBy {
         noun: &'static str,
     },
     /// A folder of another user in which no build is running.
-    #[error("belongs to {owner}; ask them to remove it")]
+    #[error("belongs to {owner}, who must remove it")]
     ForeignFolder {
         /// The other user.
         owner: String,
@@ -371,13 +371,13 @@ pub enum OccupiedBy {
     #[error("is not the lock of a run of reprise but something else; move it away")]
     OtherContent,
     /// A lock of another user, which this user may not read.
-    #[error("belongs to {owner}; wait for that run to end, or ask them to remove it")]
+    #[error("belongs to {owner}; wait for that run to end, or {owner} must remove it")]
     ForeignLock {
         /// The other user.
         owner: String,
     },
     /// A lock that another user's run left behind.
-    #[error("was left by a run of {owner} that has ended; ask them to remove it")]
+    #[error("was left by a run of {owner} that has ended; {owner} must remove it")]
     LeftLock {
         /// The other user.
         owner: String,
@@ -393,6 +393,7 @@ fn range(min: u64, max: Option<u64>) -> String {
     max.map_or_else(|| format!("{min} or more"), |max| format!("from {min} to {max}"))
 }
 
+/// The remedy for a limit of the process on memory or threads.
 const RAISE_LIMITS: &str = "raise the limits of the process (ulimit -v)";
 
 fn io_remedy(source: &io::Error) -> String {

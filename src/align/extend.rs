@@ -15,16 +15,20 @@ const BLOCK: usize = 32;
 const UNREACHABLE: i16 = -20_000;
 /// Least score of a cell that a path reaches.
 const MIN_REACHABLE: i16 = -8_000;
-/// Code of positions beyond the ends of a sequence, and the score of a pair with one.
+/// Code of positions beyond the ends of a sequence.
 const OUTSIDE: u8 = 8;
+/// Score of a pair with [`OUTSIDE`]: no path gains by such a pair.
 const OUTSIDE_SCORE: i8 = -100;
 /// Largest absolute score of a pair of bases: below that of a pair outside.
 const MAX_PAIR_SCORE: i32 = 99;
 
-// Trace of a cell: the source of its score, and whether its two gaps extend a gap or open one.
+// Trace of a cell, a bit each: the source of its score, and whether its two gaps extend a gap or open one.
 const FROM_GENOME_GAP: u8 = 1;
+/// Trace bit: the score comes from a gap in the query.
 const FROM_QUERY_GAP: u8 = 2;
+/// Trace bit: the gap in the genome extends one and does not open one.
 const GENOME_GAP_EXTENDS: u8 = 4;
+/// Trace bit: the gap in the query extends one and does not open one.
 const QUERY_GAP_EXTENDS: u8 = 8;
 
 /// Lanes with one more on either side.
@@ -501,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_stretch_is_crossed_or_not() {
+    fn a_diverged_region_is_crossed_or_not() {
         let scoring = Scoring::new(0.2, [0.25; 4]);
         let mix = |i: u64| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ i << 7).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 62;
         let query: Vec<u8> = (1..=400).map(|i| mix(i) as u8).collect();

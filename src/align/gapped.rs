@@ -27,9 +27,10 @@ const END_BONUS: i32 = 64;
 /// Largest gain of the second extension of the ends (eighths of a nat), seldom a tenth of a score: alignments
 /// that lack more than this to the least score are not extended again.
 const MAX_POLISHING_GAIN: i32 = 100;
-/// Bases of the query in the first step of an extension, and in the longest. Steps grow fourfold, so that short
-/// extensions read little and long ones take few steps.
+/// Bases of the query in the first step of an extension. Steps grow fourfold, so that short extensions read little and
+/// long ones take few steps.
 const FIRST_STEP: usize = 256;
+/// Bases of the query in the longest step: 256 * 4^2.
 const MAX_STEP: usize = 4096;
 /// Bases of the genome that a step reads beyond those of the query, for insertions: twice the band of the extension.
 const STEP_MARGIN: usize = 128;

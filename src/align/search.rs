@@ -81,9 +81,9 @@ pub(crate) fn search_with_progress(
     let targets = targets(index, options.within.as_deref())?;
     let threads = rayon::current_num_threads() as u64;
     let scanner_bytes = Scanner::bytes(text_bytes as usize, (WINDOW + 2 * MARGIN) as usize) + u64::from(WINDOW) * 4;
-    let _text_held = budget.reserve(Component::Seeds, text_bytes, PURPOSE)?;
+    let _text_reservation = budget.reserve(Component::Seeds, text_bytes, PURPOSE)?;
     let seed_bytes = SeedTable::bytes(text_bytes as usize) + threads * scanner_bytes;
-    let seeds_held = budget.reserve(Component::Seeds, seed_bytes, PURPOSE)?;
+    let seeds_reservation = budget.reserve(Component::Seeds, seed_bytes, PURPOSE)?;
 
     let scorings = Scorings::new(composition(&targets));
     let (query_bases, target_bases) = (library.bases(), target::bases(&targets));
@@ -101,8 +101,8 @@ pub(crate) fn search_with_progress(
     }
     progress.phase("scan", Some(target_bases));
     let found = search.scan()?;
-    drop(seeds_held);
-    let (segments, _segments_held) = sorted_segments(found);
+    drop(seeds_reservation);
+    let (segments, _segments_reservation) = sorted_segments(found);
     progress.phase("align", Some(segments.len() as u64));
     search.align(&segments)
 }
@@ -159,9 +159,9 @@ impl Search<'_> {
                 let bytes = (2 * segments.len() * size_of::<(u32, Segment)>()) as u64;
                 let part = (done.fetch_add(1, Ordering::Relaxed), windows.len() as u64);
                 let before = charged.fetch_add(bytes, Ordering::Relaxed);
-                let held = self.budget.reserve_part(Component::Batches, bytes, PURPOSE, before, part)?;
+                let reservation = self.budget.reserve_part(Component::Batches, bytes, PURPOSE, before, part)?;
                 self.progress.advance(u64::from(to - from));
-                Ok((number, segments, held))
+                Ok((number, segments, reservation))
             })
             .collect()
     }
@@ -213,22 +213,22 @@ impl Search<'_> {
                 let structs = alignments.len() * size_of::<Alignment>();
                 let bytes = alignments.iter().map(Alignment::bytes).sum::<u64>() + structs as u64;
                 let before = charged.fetch_add(bytes, Ordering::Relaxed);
-                let held = self.budget.reserve_part(Component::Alignments, bytes, PURPOSE, before, part);
-                Some(held.map(|held| (alignments, held)))
+                let reservation = self.budget.reserve_part(Component::Alignments, bytes, PURPOSE, before, part);
+                Some(reservation.map(|reservation| (alignments, reservation)))
             })
             .collect::<Result<_>>()?;
         let mut found = Vec::with_capacity(parts.iter().map(|(alignments, _)| alignments.len()).sum());
-        let mut parts_held = Vec::with_capacity(parts.len());
-        for (alignments, held) in parts {
+        let mut part_reservations = Vec::with_capacity(parts.len());
+        for (alignments, reservation) in parts {
             found.extend(alignments);
-            parts_held.push(held);
+            part_reservations.push(reservation);
         }
         found.par_sort_unstable_by(|a: &Alignment, b| a.sort_key().cmp(&b.sort_key()));
         let bytes = found.iter().map(Alignment::bytes).sum();
-        drop(parts_held);
-        let mut held = self.budget.hold(Component::Alignments);
-        held.resize(bytes);
-        Ok((found, held))
+        drop(part_reservations);
+        let mut reservation = self.budget.empty_reservation(Component::Alignments);
+        reservation.resize(bytes);
+        Ok((found, reservation))
     }
 
     /// The alignments of a cluster that are significant and not too diverged.
@@ -251,13 +251,13 @@ impl Search<'_> {
 /// The segments of all windows, each once, sorted by entry of the text, target and position; each with the number of
 /// its target.
 fn sorted_segments(windows: Vec<WindowSegments>) -> (Vec<(u32, Segment)>, Vec<Reservation>) {
-    let mut held = Vec::new();
+    let mut reservations = Vec::new();
     let mut all = Vec::with_capacity(windows.iter().map(|(_, segments, _)| segments.len()).sum());
     for (number, segments, reservation) in windows {
-        held.push(reservation);
+        reservations.push(reservation);
         all.extend(segments.into_iter().map(|s| (number, s)));
     }
     all.par_sort_unstable_by_key(|&(target, s): &(u32, Segment)| (s.entry, target, s.genome, s.text, s.length));
     all.dedup();
-    (all, held)
+    (all, reservations)
 }

@@ -13,9 +13,11 @@ const COLUMNS: usize = 28;
 /// Columns scored by one entry of a table of 256.
 const GROUP: usize = 4;
 
-// The kind of a column, in two bits; 0 is a match of A or T.
+/// Kind of a column, in two bits: a transition. 0 is a match of A or T.
 const TRANSITION: u64 = 1;
+/// Kind of a column: a transversion.
 const TRANSVERSION: u64 = 2;
+/// Kind of a column: a match of C or G.
 const STRONG_MATCH: u64 = 3;
 /// The lower bit of each pair of bits.
 const LOW: u64 = 0x5555_5555_5555_5555;

@@ -66,14 +66,14 @@ const FIRST_ITEMS: usize = 1 << 12;
 /// unless that halved it. So its capacity is at most one and a half times the items that were pushed.
 struct MergedList<T> {
     items: Vec<T>,
-    held: Reservation,
+    reservation: Reservation,
     /// Merges the later of two neighbours into the earlier one, or returns false.
     join: fn(&mut T, &T) -> bool,
 }
 
 impl<T: Ord> MergedList<T> {
     fn new(budget: &Budget, join: fn(&mut T, &T) -> bool) -> Self {
-        Self { items: Vec::new(), held: budget.hold(Component::Input), join }
+        Self { items: Vec::new(), reservation: budget.empty_reservation(Component::Input), join }
     }
 
     /// Most bytes of a list of this many items.
@@ -93,7 +93,7 @@ impl<T: Ord> MergedList<T> {
             let capacity = self.items.capacity();
             if self.items.len() >= capacity / 2 {
                 let more = (capacity / 2).max(FIRST_ITEMS);
-                self.held.grow((more * size_of::<T>()) as u64, PURPOSE)?;
+                self.reservation.grow((more * size_of::<T>()) as u64, PURPOSE)?;
                 self.items.reserve_exact(capacity + more - self.items.len());
             }
         }
@@ -241,7 +241,8 @@ impl AnnotationReading {
             + MergedList::<Whole>::bytes_for(self.ids)
             + MergedList::<Parent>::bytes_for(self.parent_names);
         let limit = self.budget.limit();
-        let own = self.intervals.held.bytes() + self.wholes.held.bytes() + self.parents.held.bytes();
+        let own =
+            self.intervals.reservation.bytes() + self.wholes.reservation.bytes() + self.parents.reservation.bytes();
         Error::memory(PURPOSE, self.budget.used().saturating_sub(own).saturating_add(lists), limit)
     }
 

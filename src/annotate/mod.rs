@@ -41,7 +41,7 @@ pub fn annotate(
     budget: &Budget,
     progress: &dyn Progress,
 ) -> Result<Vec<RepeatCopy>> {
-    let (found, _held) = search_with_progress(index, library, &without_nested(options), budget, progress)?;
+    let (found, _reservation) = search_with_progress(index, library, &without_nested(options), budget, progress)?;
     let trimmer = Trimmer::new(index, library)?;
     Ok(numbered(resolve(found, options.max_e_value, |alignment, range| trimmer.trim(alignment, range))?))
 }
@@ -59,8 +59,9 @@ pub fn annotate_with_tandem_repeats(
     progress: &dyn Progress,
 ) -> Result<Vec<RepeatCopy>> {
     let (query_bases, families) = (library.bases(), library.len());
-    let (mut found, _found_held) = search_with_progress(index, library, &without_nested(options), budget, progress)?;
-    let (repeats, _repeats_held) = tandem_repeats(index, options.max_e_value, budget, progress)?;
+    let (mut found, _found_reservation) =
+        search_with_progress(index, library, &without_nested(options), budget, progress)?;
+    let (repeats, _repeats_reservation) = tandem_repeats(index, options.max_e_value, budget, progress)?;
     let mut units = Vec::with_capacity(repeats.len());
     for repeat in repeats {
         let query = library.len() as u32;

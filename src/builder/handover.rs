@@ -44,12 +44,12 @@ impl Handover {
     /// A channel for pages from `first_page` on, with `bytes` bytes of waiting pages and as many of reused buffers.
     pub(crate) fn new(bytes: u64, first_page: u64, resumed_spectrum: SpectrumCounter, budget: &Budget) -> Self {
         Self {
-            items: ReorderBuffer::charged(bytes, budget.hold(Component::WriteWindow)),
+            items: ReorderBuffer::charged(bytes, budget.empty_reservation(Component::WriteWindow)),
             first_page,
             passes_ended: AtomicU64::new(0),
             resumed_spectrum,
             spectrum: Mutex::default(),
-            buffers: BufferPool::new(bytes, budget.hold(Component::WriteWindow)),
+            buffers: BufferPool::new(bytes, budget.empty_reservation(Component::WriteWindow)),
         }
     }
 

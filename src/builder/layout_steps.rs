@@ -63,7 +63,7 @@ pub(crate) struct LayoutPlan {
     /// Passes, if the records divide evenly.
     pub(crate) expected_passes: u64,
     /// For the counts of the bins.
-    pub(crate) held_counts: Reservation,
+    pub(crate) counts_reservation: Reservation,
 }
 
 /// The part of a pass that one thread processes: all bins of one page that are in the pass, or one bin of several

@@ -47,7 +47,7 @@ pub(crate) struct BuildPlan<'a> {
     pub(crate) memory: MemoryPlan,
     /// Maximum bytes of anonymous memory.
     pub(crate) memory_bytes: u64,
-    _held: [Reservation; 2],
+    _reservations: [Reservation; 2],
 }
 
 /// Finds what an earlier build finished of an index of an identity and a number of pages.
@@ -75,7 +75,7 @@ impl<'a> BuildPlan<'a> {
         let lists = ListCode::new(genome.summary.bases);
         let spans = span_count(rayon::current_num_threads(), segments.kmers());
         let digests = digest_bytes(genome.contigs.len() as u64);
-        let held_digests = budget.reserve(Component::Contigs, digests, "the digests of the contigs")?;
+        let digests_reservation = budget.reserve(Component::Contigs, digests, "the digests of the contigs")?;
         let choice = choose_layout(genome, options.layout)?;
         let input = LayoutInput { genome, segments: &segments, lists: &lists, spans, tuning, budget, progress };
         let layout = plan_layout(choice, &input)?;
@@ -85,7 +85,7 @@ impl<'a> BuildPlan<'a> {
         let PassPlan { passes, largest, memory, memory_bytes } =
             PassPlan::new(&layout, first_page, &lists, tuning, budget)?;
         budget.expect(memory_bytes);
-        let LayoutPlan { steps, shape, hints, held_counts, .. } = layout;
+        let LayoutPlan { steps, shape, hints, counts_reservation, .. } = layout;
         let plan = Self {
             segments,
             spans,
@@ -99,7 +99,7 @@ impl<'a> BuildPlan<'a> {
             pass_bytes: largest + spans as u64 * size_of::<Wide>() as u64,
             memory,
             memory_bytes,
-            _held: [held_digests, held_counts],
+            _reservations: [digests_reservation, counts_reservation],
         };
         Ok((plan, resume_point))
     }

@@ -23,7 +23,7 @@ pub(crate) struct PackedGenome {
     pub(crate) contigs: Vec<Contig>,
     pub(crate) summary: TwoBitSummary,
     /// For the contigs and the runs of other letters.
-    pub(crate) held: Reservation,
+    pub(crate) reservation: Reservation,
 }
 
 /// The messages from the reading thread to the packing one.
@@ -198,12 +198,12 @@ impl GenomePacker<'_> {
         }
         let summary = writer.finish()?;
         drop((seen, reserved));
-        let mut held = budget.hold(Component::Contigs);
+        let mut reservation = budget.empty_reservation(Component::Contigs);
         let others = (summary.others.capacity() * size_of::<OtherLetters>()) as u64;
-        held.resize(contigs.len() as u64 * CONTIG_BYTES + size.texts + others);
+        reservation.resize(contigs.len() as u64 * CONTIG_BYTES + size.texts + others);
         for (contig, &record) in contigs.iter_mut().zip(&summary.records) {
             contig.record = record;
         }
-        Ok(PackedGenome { contigs, summary, held })
+        Ok(PackedGenome { contigs, summary, reservation })
     }
 }

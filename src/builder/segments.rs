@@ -43,7 +43,7 @@ pub(crate) struct GenomeSegments<'a> {
     codec: KmerCodec,
     segments: Vec<Segment<'a>>,
     kmers: u64,
-    _held: Reservation,
+    _reservation: Reservation,
 }
 
 impl<'a> GenomeSegments<'a> {
@@ -59,7 +59,7 @@ impl<'a> GenomeSegments<'a> {
             count +=
                 runs.map(|run| (run.end - run.start + 1).saturating_sub(k).div_ceil(MAX_SEGMENT_KMERS)).sum::<u64>();
         }
-        let held = budget.reserve(Component::Contigs, Self::bytes(count), "the genome's list of pieces")?;
+        let reservation = budget.reserve(Component::Contigs, Self::bytes(count), "the genome's list of pieces")?;
         let mut segments = Vec::with_capacity(count as usize);
         let mut kmers = 0;
         for contig in contigs {
@@ -79,7 +79,7 @@ impl<'a> GenomeSegments<'a> {
                 }
             }
         }
-        Ok(Self { codec, segments, kmers, _held: held })
+        Ok(Self { codec, segments, kmers, _reservation: reservation })
     }
 
     /// Bytes of a list of `count` segments.

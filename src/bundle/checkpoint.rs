@@ -19,6 +19,7 @@ pub(super) const CHECKPOINT: &str = "checkpoint.json";
 /// A checkpoint that is not complete yet.
 pub(super) const NEXT_CHECKPOINT: &str = "checkpoint.json.tmp";
 
+/// Program and version: a checkpoint of another version is not continued.
 const WRITTEN_BY: &str = concat!("reprise ", env!("CARGO_PKG_VERSION"));
 
 /// A record of the first `pages` pages and their position blocks, which are finished.

@@ -169,6 +169,7 @@ pub struct Manifest {
     pub blake3: String,
 }
 
+/// Value of the field `kind`, which distinguishes the manifest from other JSON.
 const KIND: &str = "reprise index";
 
 /// The highest `min_frequency`: no genome has as many k-mers, and it can be added to frequencies.

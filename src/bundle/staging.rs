@@ -32,6 +32,7 @@ use crate::fs::{Folder, Lock, LockAttempt, OWNER_PROBE, PendingRename, Remove, l
 use crate::genome::TEMPORARY_SUFFIXES;
 use crate::{Error, LockHolder, Result};
 
+// Names in a staging folder; the table above has their meaning.
 pub(super) const LOCK: &str = "lock";
 pub(super) const BUNDLE: &str = "bundle";
 const REPLACED: &str = "replaced";

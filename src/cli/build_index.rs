@@ -161,7 +161,7 @@ fn plan_text(plan: &Plan, settings: &Settings) -> String {
     format!(
         "plan: {} bases in {}, k {}, k-mers that occur {} times or more
   expected k-mers  {} distinct, {} repeated, {} stored with {} positions
-  disk             {} for the index, {} at the most while it is built
+  disk             {} for the index, {} at most while it is built
   memory           {} of {} allowed
   passes           {}, {} threads
 ",

@@ -98,7 +98,7 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Dem
     let fasta: PathBuf = folder.join("demo.fa");
     let target = folder.join("demo.reprise");
     // Each base is in the genome and in the text of the file, which doubles as it grows.
-    let held = settings.budget.reserve(Component::Input, 4 * arguments.bases, "the genome of the demo")?;
+    let reservation = settings.budget.reserve(Component::Input, 4 * arguments.bases, "the genome of the demo")?;
     let (genome, planted) = genome(arguments.bases as usize, arguments.seed);
     let mut text = String::new();
     for (number, contig) in genome.iter().enumerate() {
@@ -111,7 +111,7 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Dem
     let mut output = Output::create(Some(&fasta), settings.force)?;
     output.write_all(text.as_bytes()).map_err(|e| Error::io("write", &fasta, e))?;
     output.finish()?;
-    drop((text, genome, held));
+    drop((text, genome, reservation));
 
     let options = BuildOptions { force: settings.force, ..BuildOptions::default() };
     let start = std::time::Instant::now();
@@ -130,8 +130,8 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Dem
         let Some((&kmer, &frequency)) = kmers.iter().zip(frequencies).max_by_key(|(_, f)| **f) else { continue };
         let positions = index.positions(kmer)?;
         let inside = |p: &&Position| {
-            let holds = |at: usize| (at..at + repeat.length).contains(&(p.start as usize));
-            repeat.starts.iter().any(|&(contig, at)| contig == p.contig as usize && holds(at))
+            let covers = |at: usize| (at..at + repeat.length).contains(&(p.start as usize));
+            repeat.starts.iter().any(|&(contig, at)| contig == p.contig as usize && covers(at))
         };
         let location = |p: &Position| format!("{}:{}:{}", contigs[p.contig as usize].name, p.start, p.strand.symbol());
         lookups.push(LookUp {
@@ -191,7 +191,7 @@ impl Demo {
             human_bytes(index.bytes),
             index.seconds
         );
-        let _ = writeln!(text, "\n3. The most frequent k-mer of each repeat, looked up, and where it lies:");
+        let _ = writeln!(text, "\n3. The most frequent k-mer of each repeat, looked up, and its positions:");
         for LookUp { name, kmer, frequency, in_planted_copies, first } in lookups {
             let first = first.join(", ");
             let _ = writeln!(

@@ -138,8 +138,8 @@ fn in_index_order(rows: &RowWriter<'_>, output: &mut Output) -> Result<()> {
     let max_text = budget.limit() / 8 / workers;
     // Two texts per worker keep the writer busy.
     let waiting = (2 * workers * expected).min(budget.limit() / 8);
-    let window = ReorderBuffer::charged(waiting, budget.hold(Component::Output));
-    let spare = BufferPool::new(budget.limit() / 8, budget.hold(Component::Output));
+    let window = ReorderBuffer::charged(waiting, budget.empty_reservation(Component::Output));
+    let spare = BufferPool::new(budget.limit() / 8, budget.empty_reservation(Component::Output));
     std::thread::scope(|scope| {
         let write = || {
             let _closing = window.close_on_drop();
@@ -157,7 +157,7 @@ fn in_index_order(rows: &RowWriter<'_>, output: &mut Output) -> Result<()> {
         let next = AtomicU64::new(0);
         let closing = window.close_on_drop();
         let made = (0..workers).into_par_iter().try_for_each(|_| {
-            let mut held = budget.hold(Component::Output);
+            let mut reservation = budget.empty_reservation(Component::Output);
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= index.pages() {
@@ -183,12 +183,12 @@ fn in_index_order(rows: &RowWriter<'_>, output: &mut Output) -> Result<()> {
                         kmer.for_each_position(|position| rows.position(position, &mut separator, text))?;
                     }
                     text.push(b'\n');
-                    if bytes(&page) != held.bytes() {
-                        held.resize(bytes(&page));
+                    if bytes(&page) != reservation.bytes() {
+                        reservation.resize(bytes(&page));
                     }
                     Ok(())
                 })?;
-                held.resize(0);
+                reservation.resize(0);
                 let bytes = bytes(&page);
                 if !window.put(number, page, bytes) {
                     return Ok(());
@@ -230,7 +230,7 @@ fn sorted(rows: &RowWriter<'_>, output: &mut Output) -> Result<()> {
     // Pairs of two words; the largest bucket has to fit.
     let capacity =
         (index.budget().free() / 2 / 16).max(counts.iter().copied().max().unwrap_or(0)).min(counts.iter().sum());
-    let _held = index.budget().reserve(Component::Output, capacity * 16, "sorting the k-mers of this index")?;
+    let _reservation = index.budget().reserve(Component::Output, capacity * 16, "sorting the k-mers of this index")?;
     let mut gathered = Mutex::new(Vec::<(u64, u64)>::with_capacity(capacity as usize));
     let mut text = Vec::new();
     let mut next = 0;

@@ -224,7 +224,7 @@ fn memory(folder: &Path, settings: &Settings) -> Result<()> {
         return settings.print(&format!("{json:#}\n"));
     }
     let mut text = format!("{}: memory to look up in it\n", folder.display());
-    row(&mut text, "least", format!("{} beside the program", human_bytes(least)));
+    row(&mut text, "least", format!("{} in addition to the program", human_bytes(least)));
     row(&mut text, "tables", format!("{}, always", human_bytes(table_bytes(manifest))));
     row(
         &mut text,

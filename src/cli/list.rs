@@ -40,6 +40,7 @@ struct IndexRow {
     problem: Option<String>,
 }
 
+/// The header line of the table: the fields of [`IndexRow`].
 const HEADER: &str = "#path\tstate\tgenome\tcontigs\tbases\tk\tmin_frequency\tmax_frequency\tmax_positions\tlayout\t\
                       size\tformat\twritten_by\tcreated\tproblem\n";
 

@@ -226,8 +226,9 @@ fn sequences(index: &Index, arguments: &Arguments, settings: &Settings, output: 
 
 /// Writes the alignments of sequences with the genome, by sequence and falling score.
 fn hits(index: &Index, path: &Path, options: &SearchOptions, settings: &Settings, output: &mut Output) -> Result<()> {
-    let (library, _library_held) = Library::read(&Source::new(path), &settings.budget, &settings.progress)?;
-    let (mut hits, _hits_held) = search_with_progress(index, &library, options, &settings.budget, &settings.progress)?;
+    let (library, _library_reservation) = Library::read(&Source::new(path), &settings.budget, &settings.progress)?;
+    let (mut hits, _hits_reservation) =
+        search_with_progress(index, &library, options, &settings.budget, &settings.progress)?;
     settings.progress.clear();
     // Equal ones stay in the order of the genome.
     hits.sort_by_key(|hit| (hit.query, std::cmp::Reverse(hit.score)));

@@ -15,9 +15,11 @@ impl fmt::Display for Explained<'_> {
     }
 }
 
+/// The remedy for an output that exists or cannot be replaced.
 const OTHER_OUTPUT: &str = "; give another -o";
 /// Behind a remedy that the library names.
 const OR_OTHER_OUTPUT: &str = ", or give another -o";
+/// The remedy for a lack of memory, after one that the library names.
 const LESS_MEMORY: &str = ", or give a smaller --max-memory or fewer threads (-t)";
 
 /// The end of the sentence that reports an error; empty if there is no flag to name.

@@ -102,7 +102,7 @@ impl Settings {
         let (limit, scarce) = limit_for(common.max_memory, common.low_memory, available_memory(), process);
         let (threads, crowded) = threads_for(common.threads, cores, limit);
         let budget = Budget::new(limit);
-        let mut program = budget.hold(Component::Program);
+        let mut program = budget.empty_reservation(Component::Program);
         program.resize(resident_memory().map_or(0, |now| now.anonymous));
         let settings = Self {
             threads,

@@ -25,9 +25,11 @@ pub enum ElementPart {
     Internal,
 }
 
-/// Scores of an alignment of two terminal repeats, which favour alignments with more than two matches for a mismatch.
+/// Score of a match of two terminal repeats. The scores favour alignments with more than two matches for a mismatch.
 const MATCH: i32 = 1;
+/// Score of a mismatch.
 const MISMATCH: i32 = -2;
+/// Score of a base in a gap.
 const GAP: i32 = -3;
 
 /// Bases by which an inverted repeat or a target site may be off the end of the consensus, which may lack bases of the
@@ -65,6 +67,7 @@ struct RepeatPath {
 }
 
 impl RepeatPath {
+    /// No path; half of the minimum, so that penalties do not overflow.
     const NONE: Self = Self { score: i32::MIN / 2, a: 0, b: 0, matches: 0, columns: 0 };
 
     fn begin(a: usize, b: usize) -> Self {
@@ -183,8 +186,9 @@ fn likely_distances(consensus: &[u8]) -> impl Iterator<Item = usize> {
     const LOOKED_UP: usize = 200;
     /// Positions of one word that count: more are a tandem repeat.
     const MAX_POSITIONS: usize = 4;
-    /// Fewest equal words at a distance, and most distances that are aligned. Both bound the time.
+    /// Minimum equal words at a distance. This and the next bound the time.
     const MIN_WORDS: usize = 3;
+    /// Maximum distances that are aligned.
     const MAX_DISTANCES: usize = 4;
     let word = |word: &[u8]| word.iter().fold(0u32, |key, &code| key << 2 | u32::from(code & 3));
     let mut begin: BTreeMap<u32, Vec<usize>> = BTreeMap::new();

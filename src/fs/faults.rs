@@ -34,6 +34,7 @@ struct Faults {
     log: Option<Mutex<std::fs::File>>,
 }
 
+/// The faults that `REPRISE_FAULT` requests; `None` if it is not set.
 static FAULTS: LazyLock<Option<Faults>> = LazyLock::new(|| {
     let text = std::env::var("REPRISE_FAULT").ok()?;
     let fault = |text: &str| {

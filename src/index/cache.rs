@@ -142,8 +142,10 @@ impl Default for HitCounter {
 impl HitCounter {
     #[inline]
     fn count(&self) {
+        /// Threads that have counted so far.
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         thread_local! {
+            /// The counter of this thread: several, so that threads do not write to one cache line.
             static COUNTER: usize = THREADS.fetch_add(1, Ordering::Relaxed) % COUNTERS;
         }
         self.0[COUNTER.with(|counter| *counter)].0.fetch_add(1, Ordering::Relaxed);
@@ -225,7 +227,7 @@ pub(crate) struct PageCache<S> {
     sweep_time: AtomicU64,
     longest_pause: AtomicU64,
     charged: AtomicU64,
-    held: Mutex<Reservation>,
+    reservation: Mutex<Reservation>,
 }
 
 impl<S: Clone> PageCache<S> {
@@ -254,7 +256,7 @@ impl<S: Clone> PageCache<S> {
             sweep_time: AtomicU64::new(0),
             longest_pause: AtomicU64::new(0),
             charged: AtomicU64::new(0),
-            held: Mutex::new(budget.hold(Component::IndexCache)),
+            reservation: Mutex::new(budget.empty_reservation(Component::IndexCache)),
         };
         cache.charge();
         cache
@@ -365,7 +367,7 @@ impl<S: Clone> PageCache<S> {
     fn charge(&self) {
         let resident = self.resident();
         if self.charged.swap(resident, Ordering::Relaxed) != resident {
-            self.held.lock().resize(self.resident());
+            self.reservation.lock().resize(self.resident());
         }
     }
 
@@ -675,7 +677,7 @@ mod tests {
         for number in (1..4000).step_by(10) {
             assert!(cache.with_page(number, |_| ()).is_some());
         }
-        let held = cache.with_page(3, Arc::clone).expect("is cached");
+        let used = cache.with_page(3, Arc::clone).expect("is cached");
         cache.limit(2 << 20);
         assert_eq!(usage(&budget), cache.statistics().bytes);
         // The page in use keeps a slab.
@@ -684,8 +686,8 @@ mod tests {
             assert_eq!(cache.with_page(number, |page| page.bytes().to_vec()), Some(vec![number as u8; 1000]));
         }
         cache.limit(0);
-        assert_eq!(held.bytes(), [3; 1000], "a page that is looked at stays where it is");
-        drop(held);
+        assert_eq!(used.bytes(), [3; 1000], "a page in use is not moved");
+        drop(used);
         cache.limit(8 << 20);
         cache.limit(0);
         assert_eq!(cache.statistics().bytes, table);

@@ -26,8 +26,8 @@ pub(crate) struct ContigTable {
 }
 
 impl ContigTable {
-    /// Reads the table of `count` contigs of `bases` bases; the reservation `held` grows with it.
-    pub(crate) fn read(catalog: &Catalog, (count, bases): (u64, u64), held: &mut Reservation) -> Result<Self> {
+    /// Reads the table of `count` contigs of `bases` bases; the `reservation` grows with it.
+    pub(crate) fn read(catalog: &Catalog, (count, bases): (u64, u64), reservation: &mut Reservation) -> Result<Self> {
         let mut all: Vec<Contig> = Vec::new();
         let records = count.div_ceil(CONTIGS_PER_RECORD as u64);
         for number in 0..records {
@@ -35,7 +35,7 @@ impl ContigTable {
             // Each name is in the table by name too.
             let texts: usize = run.iter().map(|c| 2 * c.name.len() + c.description.len()).sum();
             let bytes = (texts + 2 * run.len() * size_of::<Contig>()) as u64;
-            held.grow_part(bytes, "the table of contigs", (number + 1, records))?;
+            reservation.grow_part(bytes, "the table of contigs", (number + 1, records))?;
             all.extend(run);
         }
         let mut next = 0;

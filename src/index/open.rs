@@ -52,8 +52,8 @@ pub struct Index {
     pub(super) dictionary: Dictionary,
     pub(super) genome: CheckedGenome,
     pub(super) contigs: OnceLock<ContigTable>,
-    pub(super) contigs_held: OnceLock<Reservation>,
-    _held: Reservation,
+    pub(super) contigs_reservation: OnceLock<Reservation>,
+    _reservation: Reservation,
     pub(super) budget: Budget,
 }
 
@@ -113,7 +113,7 @@ impl Index {
         if needed > budget.limit() {
             return Err(Error::memory("an open index", needed, budget.limit()));
         }
-        let held = budget.reserve(Component::PageIndex, table_bytes(&manifest), "an open index")?;
+        let reservation = budget.reserve(Component::PageIndex, table_bytes(&manifest), "an open index")?;
         manifest.check_lengths(&folder)?;
         let filters = manifest.parameters.filters();
         let codecs = manifest
@@ -138,8 +138,8 @@ impl Index {
             }),
             genome,
             contigs: OnceLock::new(),
-            contigs_held: OnceLock::new(),
-            _held: held,
+            contigs_reservation: OnceLock::new(),
+            _reservation: reservation,
             budget: budget.clone(),
             manifest,
             folder,

@@ -242,7 +242,7 @@ impl Budget {
     }
 
     /// An empty reservation, to be resized to what is allocated.
-    pub fn hold(&self, component: Component) -> Reservation {
+    pub fn empty_reservation(&self, component: Component) -> Reservation {
         self.take(&mut self.state(), component, 0, false)
     }
 
@@ -357,7 +357,7 @@ mod tests {
         let budget = Budget::new(10);
         let inner = budget.clone();
         let outcome = std::thread::spawn(move || {
-            let _held = inner.reserve(Component::Input, 10, "a test").expect("fits");
+            let _reservation = inner.reserve(Component::Input, 10, "a test").expect("fits");
             panic!("on purpose");
         })
         .join();
@@ -378,8 +378,8 @@ mod tests {
         waiter.join().expect("no panic");
         assert_eq!(budget.free(), 10);
         // Reservations that are not in flight do not keep an item from being admitted alone.
-        let mut held = budget.hold(Component::IndexCache);
-        held.resize(10);
+        let mut reservation = budget.empty_reservation(Component::IndexCache);
+        reservation.resize(10);
         drop(budget.wait(Component::Batches, 5));
     }
 

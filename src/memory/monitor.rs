@@ -238,7 +238,7 @@ mod tests {
         let fake = Arc::clone(&left);
         let read = move || Some(FreeMemory { free: fake.load(Ordering::Relaxed), total: 100 });
         let monitor = Monitor::start(&budget, Duration::from_millis(1), read, Some(Vec::new())).expect("a thread");
-        let mut cache = budget.hold(Component::IndexCache);
+        let mut cache = budget.empty_reservation(Component::IndexCache);
         cache.resize(77);
         for (now, status) in [(8, Status::Warning), (1, Status::Critical), (60, Status::Ok), (8, Status::Warning)] {
             left.store(now, Ordering::Relaxed);

@@ -50,7 +50,7 @@ pub(super) fn worker<'a>(
 ) -> impl FnMut(u64, SequenceBatch, &mut Charge) -> Result<BatchAnswer> + use<'a> {
     let mut lookup = index.batch();
     let (mut starts, mut ends) = (Buffer::<u64>::default(), Vec::new());
-    let mut scratch = index.budget().hold(Component::Batches);
+    let mut scratch = index.budget().empty_reservation(Component::Batches);
     move |_, batch, charge| {
         lookup.clear();
         starts.clear();
@@ -67,8 +67,8 @@ pub(super) fn worker<'a>(
         let frequencies = lookup.look_up()?;
         let mut answer = BatchAnswer { text: texts.take(), ..BatchAnswer::default() };
         answer.text.clear();
-        let here = charge.held();
-        let charge_text = |text: &Vec<u8>| charge.hold(here + text.capacity() as u64);
+        let here = charge.reserved();
+        let charge_text = |text: &Vec<u8>| charge.set_reserved(here + text.capacity() as u64);
         fill(&mut answer, &batch, detail, rows, frequencies, (&starts, &ends), charge_text);
         drop(batch);
         let names: usize = answer.parts.iter().map(|part| part.label.len()).sum();

@@ -58,7 +58,7 @@ impl<'f> Cutter<'f> {
             let bases = self.batch_bases + self.k;
             let mut charge = self.feed.admit(bases as u64 * self.bytes_per_base);
             self.bases = Vec::with_capacity(bases);
-            charge.hold(self.bases.capacity() as u64);
+            charge.set_reserved(self.bases.capacity() as u64);
             self.charge = Some(charge);
         }
     }
@@ -139,7 +139,7 @@ impl<'f> Cutter<'f> {
         // The memory of the look-ups is used later.
         let here = bases.capacity() as u64 + names as u64;
         charge.resize(here + bases.len() as u64 * (self.bytes_per_base - 1));
-        charge.hold(here);
+        charge.set_reserved(here);
         self.stopped |= !self.feed.send(SequenceBatch { bases, parts }, charge);
     }
 

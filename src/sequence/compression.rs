@@ -154,7 +154,7 @@ pub(crate) struct Decompressed {
     path: PathBuf,
     /// Bytes read of the compressed file.
     read: Arc<AtomicU64>,
-    held: Option<Reservation>,
+    reservation: Option<Reservation>,
 }
 
 impl Decompressed {
@@ -166,8 +166,8 @@ impl Decompressed {
         read: Arc<AtomicU64>,
         budget: Option<&Budget>,
     ) -> io::Result<Self> {
-        let held = budget.map(|budget| budget.hold(Component::Input));
-        let mut streams = Self { codec, decoder: None, path, read, held };
+        let reservation = budget.map(|budget| budget.empty_reservation(Component::Input));
+        let mut streams = Self { codec, decoder: None, path, read, reservation };
         streams.begin(input)?;
         Ok(streams)
     }
@@ -175,11 +175,11 @@ impl Decompressed {
     /// Begins the stream at the start of `input`.
     fn begin(&mut self, mut input: Raw) -> io::Result<()> {
         let memory = self.codec.memory(input.peek(STREAM_START)?);
-        if let Some(held) = &mut self.held
-            && held.bytes() < memory
+        if let Some(reservation) = &mut self.reservation
+            && reservation.bytes() < memory
         {
-            let more = memory - held.bytes();
-            held.grow(more, "decompressing the input").map_err(io::Error::other)?;
+            let more = memory - reservation.bytes();
+            reservation.grow(more, "decompressing the input").map_err(io::Error::other)?;
         }
         self.decoder = Some(self.codec.decoder(input, memory)?);
         Ok(())

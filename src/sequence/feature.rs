@@ -372,7 +372,7 @@ mod tests {
 
     #[test]
     fn what_is_no_row_is_no_header() {
-        for (name, text, says) in [
+        for (name, text, message) in [
             ("a.bed", "chr1\t5\n", "a contig, a start and an end"),
             ("a.bed", "chr1\t9\t5\n", "before its start"),
             ("a.bed", "#x\t9\t5\n", "before its start"),
@@ -396,7 +396,7 @@ mod tests {
             ("a", "hello world\n", "GFF3, GTF"),
         ] {
             let problem = rows(name, text).expect_err(text);
-            assert!(problem.contains(says), "{text}: {problem}");
+            assert!(problem.contains(message), "{text}: {problem}");
         }
     }
 }

@@ -64,6 +64,7 @@ const OTHERS: &[Foreign] = &[
     (0, b"\xfd7zXZ\0", TWICE, "decompress it once with `xz -d`"),
 ];
 
+// Descriptions and remedies that several rows share.
 const UTF_16: &str = "UTF-16 text or no text at all";
 const TO_UTF_8: &str = "convert text with `iconv -f UTF-16 -t UTF-8`";
 const TWICE: &str = "compressed twice";

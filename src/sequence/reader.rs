@@ -383,7 +383,7 @@ impl SequenceReader {
         if self.carriage_return || memchr::memchr(b'\r', part).is_some() {
             let kept = part.iter().rposition(|&byte| byte != b'\r').map_or(0, |last| last + 1);
             if self.carriage_return && kept > 0 || memchr::memchr(b'\r', &part[..kept]).is_some() {
-                let problem = "a carriage return stands within the line, as where lines end in the way of the classic \
+                let problem = "a carriage return is within the line, as in files with the line ends of the classic \
                                Mac OS; write LF line ends with `tr '\\r' '\\n'`";
                 return Err(self.wrong(self.line, problem));
             }

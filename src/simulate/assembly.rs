@@ -9,8 +9,9 @@ use crate::simulate::truth::TrueCopy;
 
 /// Bases of a target site duplication, which repeats the background after an insert.
 const TARGET_SITES: Range<usize> = 4..9;
-/// Fewest bases of the background: one n-th of the requested genome, and this many.
+/// The background has at least one n-th of the bases of the requested genome.
 const MIN_BACKGROUND_PART: usize = 4;
+/// Minimum bases of the background.
 const MIN_BACKGROUND: usize = 1000;
 /// Duplicated segments are inserted until their bases are one n-th of the share of the options: their sources are the
 /// rest of it.

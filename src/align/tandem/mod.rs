@@ -88,7 +88,7 @@ pub(crate) fn tandem_repeats(
         .collect();
     drop(scanning);
     let list_bytes = (found.capacity() * size_of::<(usize, TandemCandidate)>()) as u64;
-    let _found_held = budget.reserve(Component::Seeds, list_bytes, PURPOSE)?;
+    let _found_reservation = budget.reserve(Component::Seeds, list_bytes, PURPOSE)?;
     let groups = groups(&found);
     progress.phase("tandem", Some(found.len() as u64));
     let repeats: Vec<(TandemRepeat, Reservation)> = groups
@@ -109,9 +109,9 @@ pub(crate) fn tandem_repeats(
     repeats.dedup_by(|b, a| a.alignment.sort_key() == b.alignment.sort_key());
     let bytes = repeats.iter().map(TandemRepeat::bytes).sum();
     drop(reservations);
-    let mut held = budget.hold(Component::Alignments);
-    held.resize(bytes);
-    Ok((repeats, held))
+    let mut reservation = budget.empty_reservation(Component::Alignments);
+    reservation.resize(bytes);
+    Ok((repeats, reservation))
 }
 
 /// Candidates, sorted by target and start, in groups that overlap.
@@ -160,8 +160,8 @@ impl TandemSearch<'_> {
             alignment.score -= free_score(unit);
             alignment.e_value = tandem_e_value(alignment.score, unit, self.bases);
             if alignment.e_value <= self.max_e_value {
-                let held = self.budget.reserve(Component::Alignments, repeat.bytes(), PURPOSE)?;
-                repeats.push((repeat, held));
+                let reservation = self.budget.reserve(Component::Alignments, repeat.bytes(), PURPOSE)?;
+                repeats.push((repeat, reservation));
             }
         }
         Ok(repeats)

@@ -5,9 +5,11 @@
 use crate::align::alignment::Column;
 use crate::sequence::NO_BASE;
 
-/// Scores of the alignment with the unit, Tandem Repeats Finder's 2, 5, 7.
+/// Score of a match with the unit. The scores are Tandem Repeats Finder's 2, 5, 7.
 const MATCH: i32 = 2;
+/// Score of a mismatch.
 const MISMATCH: i32 = -5;
+/// Score of a base in a gap.
 const GAP: i32 = -7;
 /// Cells of an alignment, a byte each, that a thread keeps: 16 MiB. Longer arrays are aligned in pieces.
 pub(super) const MAX_CELLS: usize = 1 << 24;
@@ -32,8 +34,11 @@ impl UnitAlignment {
 
 // Where the score of a cell comes from: nothing, a pair, a base of the genome alone, a base of the unit alone.
 const START: u8 = 0;
+/// Trace: a pair of bases.
 const PAIR: u8 = 1;
+/// Trace: a base of the genome alone.
 const GENOME_BASE: u8 = 2;
+/// Trace: a base of the unit alone.
 const UNIT_BASE: u8 = 3;
 
 /// Rows of scores of an alignment with a unit, computed one base after another.

@@ -48,13 +48,14 @@ pub(crate) fn plan(input: &LayoutInput<'_>) -> Result<LayoutPlan> {
     let (record, record_bytes, expected_passes, bins) = allowed
         .find(|(record, .., bins)| record.fits(bins.hash_bits, lists.width()))
         .unwrap_or_else(|| planned(RecordKind::Wide));
-    let held_counts = budget.reserve(Component::Counts, BinCounts::bytes(*spans, bins.count), "counting k-mers")?;
+    let counts_reservation =
+        budget.reserve(Component::Counts, BinCounts::bytes(*spans, bins.count), "counting k-mers")?;
     progress.phase("counting", Some(kmers));
     let counts = count(input, &bins);
     let pages = SortedPages { layout, bins, filters: genome.filters, last_hash: low_mask(hash_bits) };
     let steps = Box::new(SortedSteps { pages, record, counts });
     let shape = Shape::SortedDictionary(layout);
-    Ok(LayoutPlan { steps, shape, hints, record_bytes, expected_passes, held_counts })
+    Ok(LayoutPlan { steps, shape, hints, record_bytes, expected_passes, counts_reservation })
 }
 
 /// Counts the k-mers of every span and bin on the current pool.

@@ -49,10 +49,10 @@ pub(crate) fn plan(input: &LayoutInput<'_>, minimizers: Minimizers) -> Result<La
         position_bytes,
     };
     let count_bytes = counts.capacity_bytes() + pages.capacity_bytes();
-    let held_counts = budget.reserve(Component::Counts, count_bytes, "counting k-mers")?;
+    let counts_reservation = budget.reserve(Component::Counts, count_bytes, "counting k-mers")?;
     let shape = Shape::SuperKmers(pages.layout);
     let steps = Box::new(SuperKmerSteps { pages, counts });
-    Ok(LayoutPlan { steps, shape, hints, record_bytes, expected_passes, held_counts })
+    Ok(LayoutPlan { steps, shape, hints, record_bytes, expected_passes, counts_reservation })
 }
 
 impl LayoutSteps for SuperKmerSteps {

@@ -31,7 +31,7 @@ pub(crate) struct Survey {
     pub(crate) repeated_kmers: u64,
     /// Distinct super-k-mers.
     pub(crate) entries: u64,
-    _held: Reservation,
+    _reservation: Reservation,
 }
 
 /// Bits by which super-k-mers are thinned out for the sample, and bits of the number of a cell.
@@ -71,7 +71,7 @@ impl Survey {
         let limit = low_mask(minimizers.key_bits() - thinning_bits);
         let cell_shift = minimizers.key_bits() - cell_bits;
         let bytes = Self::sample_bytes(kmers, &minimizers, spans.len());
-        let mut held = input.budget.reserve(Component::Sample, bytes, "the sample of k-mers")?;
+        let mut reservation = input.budget.reserve(Component::Sample, bytes, "the sample of k-mers")?;
         let key = |sample: &Sample<3>, shift| (OccurrenceFields::from_sample(sample).value() >> shift) as u64;
         let hash = SampleHash { hash: key, shift: fields.key_shift };
         let collector = SampleCollector::<3>::new(capacity(kmers), kmers, hash, limit)?;
@@ -99,8 +99,8 @@ impl Survey {
         let thinning_bits = thinning_bits + sample.halvings;
         let [distinct_kmers, repeated_kmers, entries] = count_kmers(&fields, &mut sample).map(|n| n << thinning_bits);
         drop(sample);
-        held.resize(count_bytes(spans.len(), cell_bits));
-        Ok(Self { fields, cell_bits, counts, distinct_kmers, repeated_kmers, entries, _held: held })
+        reservation.resize(count_bytes(spans.len(), cell_bits));
+        Ok(Self { fields, cell_bits, counts, distinct_kmers, repeated_kmers, entries, _reservation: reservation })
     }
 
     /// Super-k-mers of the genome, every occurrence.

@@ -28,7 +28,7 @@ pub(crate) struct OpenPage {
     kmers: u64,
     positions: u64,
     /// Its bytes while no thread works on it.
-    held: Reservation,
+    reservation: Reservation,
 }
 
 /// Sorts and encodes the records of one task after the other.
@@ -41,7 +41,7 @@ pub(crate) struct SuperKmerWorker<'a> {
     sorted: Vec<Occurrence>,
     entries: Vec<Entry>,
     spectrum: SpectrumCounter,
-    held: Reservation,
+    reservation: Reservation,
 }
 
 impl PageWorker<Occurrence> for SuperKmerWorker<'_> {
@@ -68,10 +68,10 @@ impl PageWorker<Occurrence> for SuperKmerWorker<'_> {
                     continue;
                 }
                 let mut begun = open.take().unwrap_or_else(|| self.begin());
-                begun.held.resize(0);
+                begun.reservation.resize(0);
                 self.add(&mut begun, page, here);
                 if bin + 1 < task.bins.end || !task.completes_page {
-                    begun.held.resize(begun.encoder.capacity_bytes() + begun.repeats.capacity_bytes());
+                    begun.reservation.resize(begun.encoder.capacity_bytes() + begun.repeats.capacity_bytes());
                     open = Some(begun);
                 } else if !self.finish(page, begun) {
                     return TaskEnd::Stopped;
@@ -79,7 +79,7 @@ impl PageWorker<Occurrence> for SuperKmerWorker<'_> {
             }
             let scratch = sorted.capacity() * size_of::<Occurrence>() + self.ends.capacity() * size_of::<u32>();
             let encoder = self.encoder.as_ref().map_or(0, Encoder::capacity_bytes);
-            self.held.resize(scratch as u64 + encoder);
+            self.reservation.resize(scratch as u64 + encoder);
             // The space that a very frequent minimizer needed is released.
             if sorted.capacity() <= MAX_KEPT_RECORDS {
                 self.sorted = sorted;
@@ -103,7 +103,7 @@ impl<'a> SuperKmerWorker<'a> {
             sorted: Vec::new(),
             entries: Vec::new(),
             spectrum: SpectrumCounter::default(),
-            held: context.budget.hold(Component::SortScratch),
+            reservation: context.budget.empty_reservation(Component::SortScratch),
         }
     }
 
@@ -116,7 +116,7 @@ impl<'a> SuperKmerWorker<'a> {
             repeats: PageRepeats::default(),
             kmers: 0,
             positions: 0,
-            held: budget.hold(Component::SortScratch),
+            reservation: budget.empty_reservation(Component::SortScratch),
         }
     }
 
@@ -148,7 +148,7 @@ impl<'a> SuperKmerWorker<'a> {
 
     /// Encodes a page and hands it over; returns false if the writer has ended.
     fn finish(&mut self, page: u64, open: OpenPage) -> bool {
-        let OpenPage { mut encoder, repeats, kmers, positions, held: _ } = open;
+        let OpenPage { mut encoder, repeats, kmers, positions, reservation: _ } = open;
         let handover = self.context.handover;
         let (dictionary, block) = encoder.finish(page, handover.buffers.take(), handover.buffers.take());
         self.encoder = Some(encoder);

@@ -70,6 +70,7 @@ pub(crate) struct Arguments {
     search: SearchArguments,
 }
 
+/// The end of the help of `detect`.
 const AFTER_HELP: &str = "\
 The folder (-o) receives families.fa, families.stk, families.tsv, repeats.gff3, repeats.bed, repeats.out, masked.fa.gz, \
 summary.json and report.html, and the index genome.reprise unless an index of the genome exists next to it or in the \
@@ -197,7 +198,7 @@ fn outputs(arguments: &Arguments) -> Vec<&'static str> {
 /// The lock of a folder of results.
 const LOCK: &str = ".detect.lock";
 
-/// The lock of a folder of results, held by this process, and its file.
+/// The lock of a folder of results, which this process owns, and its file.
 struct Claim {
     _file: Temporary,
     _lock: lock::Lock,
@@ -207,11 +208,11 @@ impl Claim {
     fn take(folder: &Arc<crate::fs::Folder>, wait: bool, settings: &Settings) -> Result<Option<Self>> {
         loop {
             match lock::acquire(folder, LOCK, crate::fs::is_this_user)? {
-                lock::LockAttempt::Acquired(held) => {
+                lock::LockAttempt::Acquired(lock) => {
                     let folder = Arc::clone(folder);
                     let remove: Remove = Arc::new(move || folder.remove_file(LOCK));
                     let (file, ()) = Temporary::begin(|| Ok::<_, Error>(((), remove)))?;
-                    return Ok(Some(Self { _file: file, _lock: held }));
+                    return Ok(Some(Self { _file: file, _lock: lock }));
                 }
                 lock::LockAttempt::Busy(builder) => {
                     let target = folder.path().to_owned();
@@ -238,16 +239,16 @@ impl Claim {
 struct Given {
     library: Library,
     digests: Vec<FileDigest>,
-    held: Vec<Reservation>,
+    reservations: Vec<Reservation>,
 }
 
 fn given_libraries(paths: &[PathBuf], settings: &Settings) -> Result<Given> {
-    let mut given = Given { library: Library::default(), digests: Vec::new(), held: Vec::new() };
+    let mut given = Given { library: Library::default(), digests: Vec::new(), reservations: Vec::new() };
     for path in paths {
-        let (library, held) = Library::read(&Source::new(path), &settings.budget, &settings.progress)?;
+        let (library, reservation) = Library::read(&Source::new(path), &settings.budget, &settings.progress)?;
         given.digests.push(digest_library(&library));
         append(&mut given.library, library, path)?;
-        given.held.push(held);
+        given.reservations.push(reservation);
     }
     Ok(given)
 }
@@ -366,7 +367,7 @@ impl Work<'_> {
         for path in &paths {
             // An index that cannot be read is skipped; it is not replaced unless it is this command's own.
             let Ok(manifest) = Manifest::read(path) else { continue };
-            if !holds_every_repeat(&manifest) || manifest.genome.prefixed_names != self.arguments.prefix_names {
+            if !has_every_repeat(&manifest) || manifest.genome.prefixed_names != self.arguments.prefix_names {
                 continue;
             }
             let Ok(index) = self.settings.open_cached(path) else { continue };
@@ -419,13 +420,13 @@ impl Work<'_> {
         });
         self.step(ANNOTATION, inputs, &ANNOTATION_FILES.map(|format| format.1), |work| {
             let Settings { budget, progress, .. } = work.settings;
-            let mut held = vec![budget.reserve(Component::Input, given.library.bytes(), "a library")?];
+            let mut reservations = vec![budget.reserve(Component::Input, given.library.bytes(), "a library")?];
             let mut library = given.library.clone();
             if found.is_some_and(|file| file.bytes > 0) {
                 let path = work.folder.path(LIBRARY);
-                let (families, families_held) = Library::read(&Source::new(&path), budget, progress)?;
+                let (families, families_reservation) = Library::read(&Source::new(&path), budget, progress)?;
                 append(&mut library, families, &path)?;
-                held.push(families_held);
+                reservations.push(families_reservation);
             }
             let options = SearchOptions { max_e_value: work.arguments.max_e_value, ..SearchOptions::default() };
             let copies = match library.is_empty() {
@@ -527,10 +528,11 @@ fn own_digest(index: &Path) -> Option<String> {
     Manifest::read(index).ok().map(|manifest| manifest.blake3)
 }
 
+/// Program and version: results of another version are not reused.
 const VERSION: &str = concat!("reprise ", env!("CARGO_PKG_VERSION"));
 
 /// Whether an index has all repeated k-mers and all their positions, as one that this command builds.
-fn holds_every_repeat(manifest: &Manifest) -> bool {
+fn has_every_repeat(manifest: &Manifest) -> bool {
     let parameters = &manifest.parameters;
     parameters.min_frequency <= 2 && parameters.max_frequency.is_none() && parameters.max_positions.is_none()
 }

@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(folder.done::<u64>("one", &inputs, &files), None);
         let mut folder = open(false);
         assert_eq!(folder.done::<u64>("one", &inputs, &files), None);
-        folder.begin("one", inputs.clone(), &files).expect("it goes on");
+        folder.begin("one", inputs.clone(), &files).expect("the run continues");
         folder.finish("one", &7, "now".to_owned(), None).expect("written");
 
         let folder = || open(false);
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(folder().done::<u64>("one", &json!({ "a": 2 }), &files), None);
         assert_eq!(folder().done::<u64>("one", &inputs, &["x"]), None);
         assert_eq!(open(true).done::<u64>("one", &inputs, &files), None);
-        folder().begin("one", json!(2), &files).expect("what was made may be replaced");
+        folder().begin("one", json!(2), &files).expect("own results may be replaced");
 
         // That was begun and never done: go back, and change a file by hand.
         let mut again = folder();

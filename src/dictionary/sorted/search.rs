@@ -100,7 +100,9 @@ impl<'a> PageView<'a> {
         let at = shape.counts_at + group * COUNT_BYTES;
         // Sum of the four-bit counts before this bucket: pairs of nibbles, then pairs of bytes, then one
         // multiplication.
+        /// Mask of the low half of each byte.
         const LOW_NIBBLES: u64 = 0x0F0F_0F0F_0F0F_0F0F;
+        /// Mask of the low byte of each 16 bits.
         const LOW_BYTES: u64 = 0x00FF_00FF_00FF_00FF;
         let before = bucket * 4;
         let mut by_byte = 0;

@@ -29,6 +29,7 @@ struct MinimizerRun {
     is_falling: bool,
 }
 
+/// Fills the space of runs before they are grouped.
 const EMPTY_RUN: MinimizerRun =
     MinimizerRun { query: Query { key: 0, context: 0, low: 0, high: 0 }, first: 0, is_falling: false };
 
@@ -48,7 +49,7 @@ pub(crate) struct SuperKmerBatch {
 impl Batch<SuperKmerCodec> for SuperKmerBatch {
     fn clear(&mut self, pages: u64) {
         self.frequencies.clear();
-        self.clear_stretches(pages);
+        self.clear_runs(pages);
     }
 
     fn len(&self) -> usize {
@@ -106,7 +107,7 @@ impl Batch<SuperKmerCodec> for SuperKmerBatch {
         for kmers in all.chunks(MAX_GROUPED) {
             self.push_kmers(&codec.fields, kmers);
             self.look_up(codec, source)?;
-            self.clear_stretches(source.pages());
+            self.clear_runs(source.pages());
         }
         self.push_kmers(&codec.fields, last);
         self.look_up(codec, source)
@@ -114,7 +115,7 @@ impl Batch<SuperKmerCodec> for SuperKmerBatch {
 }
 
 impl SuperKmerBatch {
-    fn clear_stretches(&mut self, pages: u64) {
+    fn clear_runs(&mut self, pages: u64) {
         self.runs.clear();
         self.kmers = 0;
         self.shift = bucket_shift(pages);

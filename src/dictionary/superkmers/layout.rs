@@ -169,6 +169,7 @@ impl Fields {
     /// The offsets that a code stands for; an empty range if it stands for none.
     #[inline(always)]
     pub(crate) fn offsets(range: u64) -> (u32, u32) {
+        /// The offsets of each code, computed once: look-ups decode a range for every entry that they compare.
         const OFFSETS: [(u8, u8); 256] = {
             let mut offsets = [(u8::MAX, 0); 256];
             let mut high = 0;

@@ -100,17 +100,17 @@ impl PageView<'_> {
         self.scan_positions(source, query, |position| smallest.offer(position))?;
         let frequency = smallest.offered;
         let mut left = frequency.min(limit);
-        let mut held = source.budget().hold(Component::Batches);
+        let mut reservation = source.budget().empty_reservation(Component::Batches);
         loop {
             let piece = smallest.sorted();
             let length = piece.len().min(left as usize);
             piece[..length].iter().try_for_each(|&position| each(position))?;
             left -= length as u64;
             let (Some(&last), 1..) = (piece[..length].last(), left) else { return Ok(frequency) };
-            if held.bytes() == 0 {
+            if reservation.bytes() == 0 {
                 let free = source.budget().free() / BUDGET_SHARE / SmallestPositions::BYTES_PER_POSITION;
                 let max = free.clamp(FREE_POSITIONS, left.max(FREE_POSITIONS));
-                held.resize(max * SmallestPositions::BYTES_PER_POSITION);
+                reservation.resize(max * SmallestPositions::BYTES_PER_POSITION);
                 smallest = SmallestPositions::new(Buffer::with_capacity(2 * max as usize), max, last + 1);
             } else {
                 smallest.restart(last + 1);

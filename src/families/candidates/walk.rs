@@ -115,7 +115,7 @@ impl SeedWalk<'_> {
     /// Waits for the oldest batch in flight and adds the ranges that it covers. Returns false if the batches ended
     /// early.
     fn finish_batch(&mut self, covered: &Receiver<CoveredRanges>) -> bool {
-        let Ok((ranges, _held)) = covered.recv() else { return false };
+        let Ok((ranges, _reservation)) = covered.recv() else { return false };
         self.in_flight.pop_front();
         ranges.iter().for_each(|range| self.coverage.add(range));
         true

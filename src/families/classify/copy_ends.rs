@@ -75,8 +75,9 @@ impl CopyEnds {
 
     /// The end of a run of A around the end of the copy, as an index of `right`.
     pub(super) fn poly_a_end(&self) -> Option<usize> {
-        /// Bases of a window, and how many of them are A: one may have decayed.
+        /// Bases of a window: one that is not A may have decayed.
         const WINDOW: usize = 10;
+        /// Bases of A in a window.
         const MIN_A: usize = 9;
         /// Where a window may begin, from the end of the copy: the tail may be a part of the consensus or beyond it.
         const STARTS: Range<usize> = END_MARGIN - 14..END_MARGIN + 6;
@@ -96,9 +97,10 @@ impl CopyEnds {
         const MIN_LENGTH: usize = 7;
         /// Bases between the site and the copy, which the consensus may lack.
         const OFFSETS: RangeInclusive<usize> = 0..=3;
-        /// Last A of the tail that may be a part of the site, and bases behind the tail within which the site begins.
-        /// Both were tuned on the simulated genomes of docs/families.md.
+        /// Last A of the tail that may be a part of the site. This and the next were tuned on the simulated genomes of
+        /// docs/families.md.
         const SHARED_A: usize = 4;
+        /// Bases behind the tail within which the site begins.
         const BEHIND_TAIL: usize = 14;
         let starts = tail_end.saturating_sub(SHARED_A)..(tail_end + BEHIND_TAIL).min(2 * END_MARGIN - MIN_LENGTH);
         OFFSETS.into_iter().any(|offset| {
@@ -144,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn copies_of_one_duplicated_stretch_count_once() {
+    fn copies_of_one_duplicated_region_count_once() {
         let copy = CopyEnds { left: [A; 2 * END_MARGIN], right: [A; 2 * END_MARGIN] };
         assert_eq!(with_distinct_flanks(&vec![copy; 9]).len(), 1);
     }

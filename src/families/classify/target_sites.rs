@@ -28,6 +28,7 @@ enum Motif {
 }
 
 impl Motif {
+    /// All motifs, in the order in which they are tried.
     const ALL: [Self; 3] = [Self::Ta, Self::Twa, Self::Ttaa];
 
     fn of(site: &[u8]) -> Option<Self> {

@@ -90,7 +90,7 @@ impl ChanceHits {
 
 /// The hits and chains of a query. Its memory is reserved before it grows.
 pub(crate) struct ChainBuffer {
-    held: Reservation,
+    reservation: Reservation,
     /// Hits of one strand.
     words: Vec<u64>,
     /// Words in each slot of diagonal bins, by hash; up to 255.
@@ -105,8 +105,8 @@ const SLOTS: (usize, usize) = (1 << 10, 1 << 20);
 impl ChainBuffer {
     /// An empty buffer.
     pub(crate) fn new(budget: &Budget) -> Self {
-        let held = budget.hold(Component::Seeds);
-        Self { held, words: Vec::new(), diagonal_counts: Vec::new(), hits: Vec::new(), chains: Vec::new() }
+        let reservation = budget.empty_reservation(Component::Seeds);
+        Self { reservation, words: Vec::new(), diagonal_counts: Vec::new(), hits: Vec::new(), chains: Vec::new() }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -133,7 +133,7 @@ impl ChainBuffer {
 
     /// Reserves bytes beyond those of the buffers as they are.
     fn reserve(&mut self, more: usize) -> Result<()> {
-        self.held.grow(more as u64, "seeds that a query shares with the genome")
+        self.reservation.grow(more as u64, "seeds that a query shares with the genome")
     }
 
     /// Grows the buffers to this many words.
@@ -146,7 +146,7 @@ impl ChainBuffer {
             self.words.reserve_exact(words);
             self.diagonal_counts.clear();
             self.diagonal_counts.reserve_exact(slots);
-            self.held.resize(self.bytes());
+            self.reservation.resize(self.bytes());
         }
         Ok(())
     }
@@ -160,7 +160,7 @@ impl ChainBuffer {
             self.reserve(more)?;
             self.hits.reserve_exact(hits - self.hits.len());
             self.chains.reserve_exact(chains - self.chains.len());
-            self.held.resize(self.bytes());
+            self.reservation.resize(self.bytes());
         }
         Ok(())
     }

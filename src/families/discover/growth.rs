@@ -27,7 +27,7 @@ pub struct Discovery {
     /// Consensus sequences with too few copies, or with copies in one locus only, and so without a draft: segmental
     /// duplications, tandem repeats.
     pub left_out: u64,
-    pub(crate) held: Reservation,
+    pub(crate) reservation: Reservation,
 }
 
 /// The state of discovery.
@@ -128,7 +128,7 @@ impl Growth<'_> {
         self.found.explained += unused;
         self.progress.advance(unused);
         let bytes = family.consensus.capacity() + family.copies.capacity() * size_of::<FamilyCopy>();
-        self.found.held.grow((bytes + size_of::<Family>()) as u64, "drafts of families")?;
+        self.found.reservation.grow((bytes + size_of::<Family>()) as u64, "drafts of families")?;
         self.found.families.push(family);
         Ok(())
     }

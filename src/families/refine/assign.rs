@@ -39,6 +39,7 @@ const MAX_EXTRA_DIFFERENCE: f64 = 0.05;
 struct CoveredParts(u64);
 
 impl CoveredParts {
+    /// Parts of a range: the bits of a word.
     const PARTS: u32 = 64;
 
     /// The parts from one to before another.

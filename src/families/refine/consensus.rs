@@ -40,6 +40,7 @@ struct Insertion {
 fn vote_weight(alignment: &Alignment) -> u32 {
     /// Bounds, so that one nearly equal copy outvotes two that differ by 25 %, and not three.
     const DIFFERENCES: (f64, f64) = (0.02, 0.5);
+    /// Units of a weight per nat.
     const UNITS_PER_NAT: f64 = 6.0;
     let difference = alignment.counts.difference().clamp(DIFFERENCES.0, DIFFERENCES.1);
     (UNITS_PER_NAT * (3.0 * (1.0 - difference) / difference).ln()).round().max(1.0) as u32
@@ -207,8 +208,9 @@ fn was_cpg(pairs: &[u32; 5], first: &[u32; 5], second: &[u32; 5]) -> bool {
     const MIN_COPIES: f64 = 3.0;
     /// Share of the copies that have CG, TG or CA: CG decays to nothing else by one change.
     const MIN_SHARE: f64 = 0.6;
-    /// Bounds of what a few copies can show: divergence of the copies, and decay of a cytosine.
+    /// Bounds of the divergence of the copies, since a few copies can show no others.
     const DIVERGENCES: (f64, f64) = (0.05, 0.3);
+    /// Bounds of the decay of a cytosine.
     const DECAYS: (f64, f64) = (0.05, 0.6);
     /// Bases and differing ones that are added to what was counted: a divergence of 30 % if nothing was.
     const PRIOR: (f64, f64) = (10.0, 1.0);
@@ -258,8 +260,9 @@ fn agreement_by_chance(depth: u32) -> f64 {
 pub(super) fn supported(corrected: &Corrected, min_depth: u32) -> Range<usize> {
     /// Copies from which on the agreement of a column counts for what is usual.
     const MIN_USUAL_DEPTH: u32 = 3;
-    /// Usual per cent of the votes if no column has that many copies, and the minimum: copies of 30 % divergence.
+    /// Usual per cent of the votes if no column has that many copies.
     const DEFAULT_USUAL: f64 = 90.0;
+    /// Minimum usual per cent of the votes: copies of 30 % divergence.
     const MIN_USUAL: f64 = 70.0;
     /// Score of a column with fewer copies, in per cent of votes as that of others. A column of three copies with an
     /// agreement of 90 outweighs it: (90 - 60) / 2. So a region with few copies may lie within a family.
@@ -335,9 +338,9 @@ pub(super) fn seams(copies: &[PlacedAlignment<'_>], length: usize) -> Vec<usize>
     const MARGIN: usize = 50;
     /// Columns from the seam at which the copies of either side are counted.
     const SIDE: usize = 100;
-    /// Fewest copies on either side, and how many times as many as span the column. Tuned on the simulated genomes of
-    /// docs/families.md.
+    /// Minimum copies on either side. This and the next were tuned on the simulated genomes of docs/families.md.
     const MIN_SIDE: i32 = 4;
+    /// Copies on either side per copy that spans the column, at least.
     const OUTNUMBER: i32 = 12;
     let (depth, spanned) = (spanning(copies, length, 0), spanning(copies, length, MARGIN));
     let mut seams = Vec::new();

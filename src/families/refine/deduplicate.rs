@@ -9,10 +9,12 @@ const WORD: usize = 12;
 const BAND: i64 = 32;
 /// Per cent of the words that a sequence has in common with one that is 94 % identical: 0.94^12.
 const MIN_SHARED: usize = 50;
-/// Bases of a part of a sequence, the most parts, and the per cent of them that must share a word. Half of the words
-/// alone would drop a family for a longer one that contains half of it.
+/// Bases of a part of a sequence. Parts are counted because half of the words alone would drop a family for a longer
+/// one that contains half of it.
 const PART: usize = 40;
+/// Maximum parts of a sequence: one bit each in 64.
 const MAX_PARTS: usize = 64;
+/// Per cent of the parts that must share a word.
 const MIN_SHARED_PARTS: usize = 90;
 /// Occurrences that are kept of a word: words that are more frequent show no common sequence.
 const MAX_OCCURRENCES: usize = 64;

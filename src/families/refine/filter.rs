@@ -143,11 +143,13 @@ pub(super) fn duplication_of(
 
 /// Copies by position, those in a row taken together. Short copies are left out, since they occur by chance.
 fn loci(copies: &[Vec<&Alignment>], length: u64, bases: &Bases) -> Vec<Locus> {
-    /// Bases of the genome in a copy: one of four bases of the consensus, and no more than this many.
+    /// Bases of the genome in a copy: one of this many bases of the consensus.
     const MIN_COPY_PART: u64 = 4;
+    /// Maximum of the minimum bases of a copy.
     const MAX_MIN_COPY: u64 = 40;
-    /// Bases between two copies of a row: less than one of three bases of the consensus, within these bounds.
+    /// Bases between two copies of a row: less than one of this many bases of the consensus.
     const ROW_GAP_PART: u64 = 3;
+    /// Bounds of the bases between two copies of a row.
     const ROW_GAPS: (u64, u64) = (20, 500);
     let min_bases = (length / MIN_COPY_PART).min(MAX_MIN_COPY);
     let row_gap = (length / ROW_GAP_PART).clamp(ROW_GAPS.0, ROW_GAPS.1);

@@ -16,8 +16,9 @@ const MIN_OPEN: f64 = 0.9;
 /// Share of the copies that read without a stop codon in a window which a third of them reads through, if they are
 /// genes.
 const MIN_INTACT: f64 = 0.9;
-/// Fewest windows that a third of the copies reads through, and one of how many of all windows they are.
+/// Minimum windows that a third of the copies reads through.
 const MIN_CODING_WINDOWS: usize = 3;
+/// One of this many of all windows is read through, at least.
 const CODING_PART: usize = 3;
 
 /// Periods of three bases at which differences are compared: more add noise, fewer lose short exons.
@@ -106,9 +107,9 @@ struct CodingWindow {
 }
 
 impl CodingWindow {
-    /// Columns of a window, and from one to the next. 300 random bases are free of stop codons in one of six frames
-    /// once in 20 windows.
+    /// Columns of a window. 300 random bases are free of stop codons in one of six frames once in 20 windows.
     const LENGTH: u32 = 300;
+    /// Columns from one window to the next.
     const STEP: u32 = 100;
     /// Columns that a copy may lack at either end.
     const MAX_MISSING: u32 = 15;

@@ -16,9 +16,10 @@ use crate::families::terminal_repeats::direct_repeats;
 const MANY_COPIES: usize = 20;
 /// Shortest consensus that grows again, in bases, unless families may be shorter.
 const MIN_SEED: usize = 30;
-/// A family stays as it is if its ends move by fewer bases and fewer than one of this many bases change: not worth a
-/// search.
+/// A family is unchanged if its ends move by fewer bases than this and fewer than [`MIN_CHANGED_PART`] change: a search
+/// costs more than it adds.
 const MIN_MOVED: usize = 8;
+/// One of this many bases must change.
 const MIN_CHANGED_PART: u64 = 300;
 /// A restored family grows as long as one of this many of its copies agree, so that it does not grow into the
 /// duplication that had absorbed it. Tuned, as the thresholds above, on the simulated genomes of docs/families.md and

@@ -24,8 +24,9 @@ use crate::{Index, Progress, Result};
 /// E-value of the weakest copies that are examined. Higher than that of an annotation, since the ends of doubtful
 /// copies show the ends of a family too.
 const MAX_E_VALUE: f64 = 0.1;
-/// Rounds in which restored families grow, and how often any are restored: a duplication may contain a duplication.
+/// Rounds in which restored families grow.
 const RESTORED_ROUNDS: usize = 2;
+/// Maximum restorations: a duplication may contain a duplication.
 const MAX_RESTORATIONS: usize = 3;
 /// Bytes of an alignment without its operations: itself, its position, the shares of it that others cover, and its
 /// number in the lists of copies.
@@ -86,7 +87,7 @@ impl<'a> Refinement<'a> {
             options,
             budget,
             progress,
-            reservation: budget.hold(Component::Batches),
+            reservation: budget.empty_reservation(Component::Batches),
             families: drafts.into_iter().map(|draft| FamilyState::new(draft.consensus, draft.seed)).collect(),
             phase: Phase::Growing,
             rounds: 0,

@@ -24,6 +24,7 @@ const SHORT_PART: u32 = 5;
 /// region that is not short. Lower splits elements at their common fragments, higher joins a terminal repeat and its
 /// element. Both were tuned on the simulated genomes of docs/families.md.
 const OUTNUMBER: usize = 2;
+/// As [`OUTNUMBER`], for a short region.
 const OUTNUMBER_SHORT: usize = 8;
 
 /// The parts of a split family; the family unchanged, with the alignments that it has, if it is whole.

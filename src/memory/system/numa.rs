@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 /// The NUMA nodes of this machine with memory, one bit each, of the first 64; one node if the system does not report them.
 fn nodes() -> u64 {
+    /// Read once: nodes do not change while a process runs.
     static NODES: OnceLock<u64> = OnceLock::new();
     *NODES.get_or_init(|| {
         mask(&std::fs::read_to_string("/sys/devices/system/node/has_memory").unwrap_or_default()).max(1)
@@ -37,6 +38,7 @@ pub(crate) fn interleave(map: &mut [u8]) {
 /// As [`interleave`], over the nodes in `mask`; returns the error of the kernel.
 #[cfg(target_os = "linux")]
 fn interleave_over(map: &mut [u8], mask: u64) -> std::io::Result<()> {
+    /// The policy that spreads pages over nodes: set_mempolicy(2), which libc does not define.
     const MPOL_INTERLEAVE: libc::c_int = 3;
     // The kernel reads one bit less than this number.
     let bits = u64::from(u64::BITS) + 1;
