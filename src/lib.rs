@@ -25,7 +25,7 @@
 //! | [`query`] | sequences and regions to rows, in batches | `memory`, `sequence`, `genome`, `index` |
 //! | [`align`] | library against genome, tandems | `memory`, `sequence`, `genome`, `kmer`, `index` |
 //! | [`annotate`] | copies, resolved and joined | `memory`, `sequence`, `genome`, `kmer`, `index`, `align` |
-//! | [`families`] | discovery, refinement, classes | `memory`, `sequence`, `genome`, `kmer`, `index`, `query`, `align`, `annotate` |
+//! | [`families`] | families de novo | `memory`, `sequence`, `genome`, `kmer`, `index`, `query`, `align`, `annotate` |
 //! | [`simulate`] | genomes with known repeats | `sequence` |
 //! | [`formats`] | results, one file a format | `fs`, `genome`, `kmer`, `query`, `align`, `annotate`, `families` |
 //! | [`report`] | the page of `detect` and its plots | `bundle`, `annotate`, `families`, `formats` |

@@ -1,5 +1,5 @@
-//! Proves what is read and what is refused: every way in which the field writes sequence is read as what it means, and what
-//! cannot be read is named with its place and a remedy, in bounded memory.
+//! Proves what is read and what is refused: every way in which the field writes sequence is read as what it means, and
+//! what cannot be read is named with its place and a remedy, in bounded memory.
 
 mod common;
 

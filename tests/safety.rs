@@ -1,5 +1,5 @@
-//! Nothing that is not ours is followed, overwritten or deleted: links, pipes and folders that others planted, folders that
-//! only look like an index, results of other processes.
+//! Nothing that is not ours is followed, overwritten or deleted: links, pipes and folders that others planted, folders
+//! that only look like an index, results of other processes.
 
 mod common;
 

@@ -7,7 +7,7 @@
 //! | options | `options` |
 //! | read | `read`, `input_size`, `prepared_genome` |
 //! | plan | `plan`, `plan_layout`, `memory_plan`, `segments`, `sample` |
-//! | passes | `passes`, `scatter`, `bin_counts`, `counting_sort`; by layout behind `layout_steps`: `sorted/`, `superkmers/` |
+//! | passes | `passes`, `scatter`, `bin_counts`, `counting_sort`; `layout_steps` by layout: `sorted/`, `superkmers/` |
 //! | write | `handover`, `write`, `catalog_tail`, `frequency_order`, `spectrum` |
 
 mod bin_counts;

@@ -149,8 +149,8 @@ impl PassPlan {
     }
 }
 
-/// Divides bins into passes of at most `max_bytes` bytes of records: runs of whole pages, or of bins of a page that alone has
-/// more. Returns the bytes of the largest pass too.
+/// Divides bins into passes of at most `max_bytes` bytes of records: runs of whole pages, or of bins of a page that
+/// alone has more. Returns the bytes of the largest pass too.
 fn divide(steps: &dyn LayoutSteps, bins: Range<u64>, max_bytes: u64) -> (Vec<Range<u64>>, u64) {
     let mut passes = Vec::new();
     let (mut first, mut sum, mut largest) = (bins.start, 0, 0);
@@ -174,8 +174,8 @@ fn divide(steps: &dyn LayoutSteps, bins: Range<u64>, max_bytes: u64) -> (Vec<Ran
     (passes, largest)
 }
 
-/// Bytes for sorting and encoding a bin in addition to its records, if they exceed the scratch of a thread because of a very
-/// frequent k-mer; otherwise 0.
+/// Bytes for sorting and encoding a bin in addition to its records, if they exceed the scratch of a thread because of a
+/// very frequent k-mer; otherwise 0.
 fn oversized_bytes(steps: &dyn LayoutSteps, bin: u64, lists: &ListCode) -> u64 {
     let records = steps.records_of(bin);
     if records > MAX_SORTED_AT_ONCE { records * steps.sorted_record_bytes() + block_bytes(records, lists) } else { 0 }

@@ -32,8 +32,8 @@ impl PreparedGenome {
     /// Reads a genome, packs it into the file `sequence` and determines k.
     ///
     /// # Errors
-    /// [`Error::Input`] for input that cannot be used, [`Error::Parameter`] if k is too large for it, [`Error::Memory`],
-    /// [`Error::Io`].
+    /// [`Error::Input`] for input that cannot be used, [`Error::Parameter`] if k is too large for it,
+    /// [`Error::Memory`], [`Error::Io`].
     pub(crate) fn read(
         sources: &[Source],
         sequence: &Path,

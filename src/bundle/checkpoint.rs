@@ -1,8 +1,8 @@
 //! The record of finished passes in a staging folder, from which another build can resume.
 //!
 //! After each pass but the last, the position blocks and the spool of dictionary pages are made durable, and then a
-//! checkpoint with their lengths and digests replaces the one before. The catalog is not reused: its bytes depend on the
-//! history of its transactions, so it is always written anew, in one transaction.
+//! checkpoint with their lengths and digests replaces the one before. The catalog is not reused: its bytes depend on
+//! the history of its transactions, so it is always written anew, in one transaction.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};

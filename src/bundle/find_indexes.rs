@@ -57,9 +57,9 @@ pub struct FoundIndex {
     pub problem: Option<Error>,
 }
 
-/// Finds every index in and below `folder`, sorted by path. Folders of indexes are not searched further. Links to folders
-/// are followed, but no folder is searched twice, so cycles of links are harmless; an index behind a link is listed under
-/// the link too. Folders that cannot be read are passed to `warn` and skipped.
+/// Finds every index in and below `folder`, sorted by path. Folders of indexes are not searched further. Links to
+/// folders are followed, but no folder is searched twice, so cycles of links are harmless; an index behind a link is
+/// listed under the link too. Folders that cannot be read are passed to `warn` and skipped.
 ///
 /// # Errors
 /// [`Error::Io`] if `folder` itself cannot be read.

@@ -13,9 +13,9 @@
 //! The process that has the lock owns the folder. If no process has it, the content was left by one that did not end
 //! normally. The lock is removed last, by its holder.
 //!
-//! The folder may be in a folder that other users write to. So it is opened once, without following a link, must belong to
-//! this user with no other user allowed to write to it, and is cleared and renamed from through its handle. Only the names
-//! above are ever removed from it; any other name ends the build.
+//! The folder may be in a folder that other users write to. So it is opened once, without following a link, must belong
+//! to this user with no other user allowed to write to it, and is cleared and renamed from through its handle. Only the
+//! names above are ever removed from it; any other name ends the build.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -264,8 +264,9 @@ impl StagingDir {
         }
     }
 
-    /// Removes the replaced index and then renames the bundle: the only way if that index cannot be renamed, as in a lower
-    /// layer of overlayfs. For a moment there is no index; if the build is killed then, the next build completes the rename.
+    /// Removes the replaced index and then renames the bundle: the only way if that index cannot be renamed, as in a
+    /// lower layer of overlayfs. For a moment there is no index; if the build is killed then, the next build completes
+    /// the rename.
     fn replace_by_removal(&self) -> Result<()> {
         let Target { parent, name } = &*self.target;
         let failed = |e| Error::io("replace", self.target.path(), e);

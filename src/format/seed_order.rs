@@ -1,5 +1,5 @@
-//! The seed order: stored k-mers that occur twice or more, by falling frequency, then in the order of the index. Finding
-//! repeats begins with the most frequent k-mers, so their order is stored.
+//! The seed order: stored k-mers that occur twice or more, by falling frequency, then in the order of the index.
+//! Finding repeats begins with the most frequent k-mers, so their order is stored.
 //!
 //! A seed is the number of its k-mer, counted over all pages. Seeds of one frequency ascend, so their gaps are packed:
 //! 128 at a time, each block as wide as its widest gap.

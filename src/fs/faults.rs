@@ -2,15 +2,15 @@
 //! `REPRISE_FAULT` of a program built with debug assertions lists the faults, separated by `;`:
 //!
 //! ```text
-//! KIND CALLS N    KIND: ENOSPC, EIO and so on (the call fails), short (half of the bytes go through), kill (the process
-//!                 ends before the call), tear (it ends after half of the bytes), int, term, hup, stop (it receives that
-//!                 signal before the call), log (no fault)
+//! KIND CALLS N    KIND: ENOSPC, EIO and so on (the call fails), short (half of the bytes go through), kill (the
+//!                 process ends before the call), tear (it ends after half of the bytes), int, term, hup, stop (it
+//!                 receives that signal before the call), log (no fault)
 //!                 CALLS: create, write, truncate, sync, rename, remove, read, lock, or any for all of them
 //!                 N: the number of the call, from 1; `N+` for it and all after it
 //! ```
 //!
-//! `REPRISE_FAULT_LOG` names a file to which each call adds a line. `REPRISE_LARGE_PASS` lowers the bytes of records from
-//! which a build makes several passes.
+//! `REPRISE_FAULT_LOG` names a file to which each call adds a line. `REPRISE_LARGE_PASS` lowers the bytes of records
+//! from which a build makes several passes.
 
 use parking_lot::Mutex;
 use std::io::{self, Write};

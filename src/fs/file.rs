@@ -147,8 +147,8 @@ pub(crate) fn remove_folder(path: &Path) -> io::Result<()> {
     call(Call::Remove, || fs::remove_dir_all(path))
 }
 
-/// Maximum bytes of a text file of an index or of its build. Such a file has a name for each input file, and nothing else
-/// in it grows: about 100,000 names fit.
+/// Maximum bytes of a text file of an index or of its build. Such a file has a name for each input file, and nothing
+/// else in it grows: about 100,000 names fit.
 pub(crate) const MAX_TEXT: u64 = 16 << 20;
 
 /// Opens a regular file for reading. Anything else fails at once with [`io::ErrorKind::InvalidData`]; so does a pipe,

@@ -159,8 +159,8 @@ impl Folder {
         Ok(names)
     }
 
-    /// Whether this user created the folder: its owner is the owner of a new file in it. On file systems that map owners
-    /// that is not the user's own number.
+    /// Whether this user created the folder: its owner is the owner of a new file in it. On file systems that map
+    /// owners that is not the user's own number.
     pub(crate) fn is_own(&self) -> io::Result<bool> {
         let owner = self.entry()?.owner;
         if is_this_user(owner) {
@@ -295,8 +295,8 @@ impl File {
     }
 }
 
-/// Sets the permissions and the group of another file or folder, as far as this user may. If the group cannot be set, the
-/// group gets only the permissions of all users, since it is another group.
+/// Sets the permissions and the group of another file or folder, as far as this user may. If the group cannot be set,
+/// the group gets only the permissions of all users, since it is another group.
 fn copy_permissions(handle: impl std::os::fd::AsFd, other: &FolderEntry) {
     let Ok(now) = system::fstat(&handle).map(|stat| FolderEntry::of(&stat)) else { return };
     let mut mode = other.mode;

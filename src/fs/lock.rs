@@ -1,5 +1,5 @@
-//! A lock file, so that only one process at a time builds an index or works in a results folder. The system releases the
-//! lock with its process, however that ends.
+//! A lock file, so that only one process at a time builds an index or works in a results folder. The system releases
+//! the lock with its process, however that ends.
 
 use std::fs::{self, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -37,8 +37,8 @@ pub(crate) enum LockAttempt {
     Unsupported(String),
 }
 
-/// Tries to take the lock in a file of an open folder; creates the file if it is missing. `own` returns whether the owner
-/// of a file counts as this user.
+/// Tries to take the lock in a file of an open folder; creates the file if it is missing. `own` returns whether the
+/// owner of a file counts as this user.
 ///
 /// # Errors
 /// [`Error::Occupied`] if the name is taken by something that is no lock of this user; [`Error::Io`].

@@ -33,8 +33,8 @@ struct Walked<'a, C: Codec> {
 }
 
 impl Index {
-    /// Calls `each` for every stored k-mer, in the order of the index: the k-mer as it is printed (the lexicographically
-    /// smaller strand), its frequency, and a way to its positions. `each` stops the walk by an error.
+    /// Calls `each` for every stored k-mer, in the order of the index: the k-mer as it is printed (the
+    /// lexicographically smaller strand), its frequency, and a way to its positions. `each` stops the walk by an error.
     ///
     /// # Errors
     /// What `each` returns; [`Error::Damaged`](crate::Error::Damaged); [`Error::Io`](crate::Error::Io).

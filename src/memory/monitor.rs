@@ -10,8 +10,8 @@ use crate::memory::budget::{Budget, Component};
 use crate::memory::status::Status;
 use crate::memory::system::resident::{Statm, cgroups, memory_field, resident_memory};
 
-/// Memory that this process could still use of the machine or of a cgroup. Cached pages of files count as free, since the
-/// system can evict them.
+/// Memory that this process could still use of the machine or of a cgroup. Cached pages of files count as free, since
+/// the system can evict them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FreeMemory {
     /// Bytes that could still be allocated.
@@ -104,7 +104,8 @@ const MAX_DRIFT: u64 = 1 << 20;
 const MAX_ATTEMPTS: u32 = 8;
 
 impl MemoryReading {
-    /// Reads both, and repeats if reservations changed in between: on a busy machine this thread may sleep between the two.
+    /// Reads both, and repeats if reservations changed in between: on a busy machine this thread may sleep between the
+    /// two.
     fn of(budget: &Budget, read: impl Fn() -> (u64, u64)) -> Self {
         let mut by_component = budget.by_component();
         let mut attempts = 0;
@@ -120,8 +121,8 @@ impl MemoryReading {
     }
 }
 
-/// A thread that reads memory periodically, sets the status of the budget, records the peak and optionally writes a time
-/// series.
+/// A thread that reads memory periodically, sets the status of the budget, records the peak and optionally writes a
+/// time series.
 #[derive(Debug)]
 pub struct Monitor<W> {
     stop: Sender<()>,
@@ -134,8 +135,8 @@ const READINGS_PER_ROW: u32 = 5;
 const READINGS_PER_CHECK: u32 = 20;
 
 impl<W: Write + Send + 'static> Monitor<W> {
-    /// Starts the thread: it reads memory every `period`, adds a row to `series` at every fifth reading, and calls `free`
-    /// at every twentieth.
+    /// Starts the thread: it reads memory every `period`, adds a row to `series` at every fifth reading, and calls
+    /// `free` at every twentieth.
     ///
     /// # Errors
     /// If the system cannot start a thread.

@@ -7,8 +7,8 @@ use crate::memory::monitor::MemoryPeak;
 use crate::memory::system::resident::resident_memory;
 use crate::units::human_bytes;
 
-/// Memory by component. For anonymous memory, tracked and unaccounted bytes add up to the resident bytes, now and at the
-/// peak. Pages of mapped files are separate, since the system can evict them.
+/// Memory by component. For anonymous memory, tracked and unaccounted bytes add up to the resident bytes, now and at
+/// the peak. Pages of mapped files are separate, since the system can evict them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MemoryUsageBreakdown {
     /// Bytes that the budget allows.

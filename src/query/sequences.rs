@@ -18,7 +18,7 @@ const MAX_SUMMARY_BATCH: u64 = 4 << 20;
 const MAX_ROWS_BATCH: u64 = 1 << 18;
 /// Minimum bases of a batch: with fewer the cost of passing it to a thread is measurable.
 const MIN_BATCH: u64 = 1 << 14;
-/// Bytes of a known input from which on it is divided, so that every thread has a batch soon; empirical.
+/// Minimum bases of a batch of a known input when it is divided, so that every thread has a batch soon; empirical.
 const MIN_DIVIDED_BATCH: u64 = 1 << 18;
 
 /// Bytes for each base of a batch: the base, its hash (later its frequency), its start, and its entry among the

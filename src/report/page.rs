@@ -15,7 +15,7 @@ use crate::units::{grouped, human, human_bytes, per_cent};
 
 /// The style sheet of the page; in the page, so that it is one file.
 const STYLE: &str = include_str!("page.css");
-/// The script of the page, for sorting and filtering tables.
+/// The script of the page, which sorts its tables.
 const SCRIPT: &str = include_str!("page.js");
 
 // Limits of tables and texts, so that the size of the page is bounded whatever the genome: about 2 MB.

@@ -22,8 +22,8 @@ pub(crate) enum FeatureFormat {
 const GFF_COLUMNS: usize = 9;
 
 /// The part of a message that lists the formats.
-const READ: &str = "the formats are BED, bedGraph, GFF3, GTF, RepeatMasker's .out and the TSV of repeat copies, plain or \
-                    compressed";
+const READ: &str = "the formats are BED, bedGraph, GFF3, GTF, RepeatMasker's .out and the TSV of repeat copies, plain \
+                    or compressed";
 
 /// A feature of one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -317,7 +317,8 @@ mod tests {
 
     const OUT: &str = "   SW   perc perc perc  query     position in query  matching repeat  position in repeat\n\
         score   div. del. ins.  sequence  begin end (left)   repeat class/family begin end (left) ID\n\n\
-        \x20 463   1.3  0.6  1.7  chr1  11  20 (5) + a#b c/d 1 3 (0) 1\n  12 0 0 0 chr1 31 40 (0) C x LTR (0) 9 1 * *\n";
+        \x20 463   1.3  0.6  1.7  chr1  11  20 (5) + a#b c/d 1 3 (0) 1\n\
+        \x20 12 0 0 0 chr1 31 40 (0) C x LTR (0) 9 1 * *\n";
 
     #[test]
     fn formats_are_known_by_their_rows_whatever_the_name() {

@@ -8,8 +8,8 @@ use crate::dictionary::superkmers::{Entry, Fields};
 use crate::format::positions::ListCode;
 use crate::kmer::{Minimizers, SuperKmer, low_mask};
 
-/// A super-k-mer of the genome: from the highest bits on its key, its range, its context, and the position of its minimizer
-/// in the lowest. In two words, so that memory need not be aligned to 16 bytes.
+/// A super-k-mer of the genome: from the highest bits on its key, its range, its context, and the position of its
+/// minimizer in the lowest. In two words, so that memory need not be aligned to 16 bytes.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct Occurrence([u64; 2]);
@@ -79,7 +79,8 @@ impl OccurrenceFields {
     }
 
     /// Calls `each(key, entries)` for every run of sorted items with one key; the index of an entry is its first item.
-    /// `occurrence_of` returns the occurrence of an item, and `count` how many occurrences a run of equal items stands for.
+    /// `occurrence_of` returns the occurrence of an item, and `count` how many occurrences a run of equal items stands
+    /// for.
     #[inline(always)]
     pub(crate) fn groups<I>(
         &self,

@@ -14,7 +14,8 @@ use crate::memory::{Component, Reservation};
 /// sorted dictionary.
 const SAMPLE_SUPER_KMERS: u64 = 1 << 17;
 
-/// Approximate super-k-mers of a cell. Pages and bins consist of whole cells, so a cell must be much smaller than a page.
+/// Approximate super-k-mers of a cell. Pages and bins consist of whole cells, so a cell must be much smaller than a
+/// page.
 const SUPER_KMERS_PER_CELL: u64 = 192;
 
 /// Maximum bits of the number of a cell: 4 MiB of counts a span.
@@ -36,7 +37,8 @@ pub(crate) struct Survey {
 
 /// Bits by which super-k-mers are thinned out for the sample, and bits of the number of a cell.
 fn bits(kmers: u64, minimizers: &Minimizers) -> (u32, u32) {
-    // In random bases minimizers have a density of 2 / (w + 1), with a window of w minimizer positions (Schleimer et al. 2003).
+    // In random bases minimizers have a density of 2 / (w + 1), with a window of w minimizer positions (Schleimer et
+    // al. 2003).
     let expected = kmers * 2 / u64::from(minimizers.flank() + 2) + 1;
     let bits = |parts: u64| parts.max(1).next_power_of_two().ilog2().min(minimizers.key_bits() - 1);
     (bits(expected / SAMPLE_SUPER_KMERS), bits(expected / SUPER_KMERS_PER_CELL).min(MAX_CELL_BITS))

@@ -1,5 +1,5 @@
-//! Checks a sorted page against itself, its block and the genome: a page can have a right checksum and be wrong, if it was
-//! written wrongly or forged.
+//! Checks a sorted page against itself, its block and the genome: a page can have a right checksum and be wrong, if it
+//! was written wrongly or forged.
 
 use crate::Result;
 use crate::dictionary::codec::GenomeCheck;
@@ -13,8 +13,8 @@ use crate::format::bits;
 use crate::kmer::low_mask;
 
 impl PageView<'_> {
-    /// Checks that the directory, the samples and the exceptions agree with the entries. Calls `each` for every entry with
-    /// its frequency and the first bit of its list in the position block; `damage` makes an error of a sentence.
+    /// Checks that the directory, the samples and the exceptions agree with the entries. Calls `each` for every entry
+    /// with its frequency and the first bit of its list in the position block; `damage` makes an error of a sentence.
     ///
     /// # Errors
     /// What `each` and `damage` return.
