@@ -1,6 +1,6 @@
-//! Every error of the library, as data: a caller can match on what went wrong, and `Display` makes one sentence that
-//! names the file and the position in it. What a caller can do about it depends on the caller's interface, so the
-//! messages name no flags; the command line adds those.
+//! Every error of the library, as data: a caller can match on what went wrong, and `Display` prints one sentence that
+//! names the file and the position in it. Remedies depend on the interface of the caller, so the messages name no
+//! flags; the command line adds those.
 
 use std::fmt;
 use std::io;

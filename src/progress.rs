@@ -1,5 +1,5 @@
-//! How long work reports to its caller: phases for a progress bar, and notices of what a user should know. The library
-//! prints nothing on its own.
+//! How long-running work reports to its caller: phases for a progress bar, and notices of what a user should know. The
+//! library prints nothing on its own.
 
 use std::fmt;
 use std::path::PathBuf;

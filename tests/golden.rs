@@ -1,5 +1,5 @@
 //! An index of each format version and layout, checked in and opened by every later version. Those in
-//! `schema/golden-v1` were written by the version that introduced format 1, from the genome beside them. If the format
+//! `schema/golden-v1` were written by the version that introduced format 1, from the genome next to them. If the format
 //! changes, its golden index stays, and the new format gets its own.
 //!
 //! `REPRISE_WRITE_GOLDEN=1 cargo test --test golden` writes the indexes anew. That is for a format that was never

@@ -255,7 +255,7 @@ fn check_bases(contigs: &[Contig], index: &Index) {
 
 // Random genomes.
 
-/// A stretch of a contig.
+/// An interval of a contig.
 #[derive(Debug, Clone)]
 enum Stretch {
     Random(u64, usize),

@@ -215,7 +215,7 @@ fn too_little_memory_is_an_error() {
     assert_eq!(error.exit_code(), 5);
 }
 
-/// Bases of which most are one of two letters.
+/// Bases that are mostly one of two letters.
 fn of_two(random: &mut Random, [first, second]: [u8; 2], length: usize) -> Vec<u8> {
     let letter = |random: &mut Random| match random.below(100) {
         0..60 => first,

@@ -80,7 +80,7 @@ struct Fronts {
     /// Gaps that end in the last two, in the genome and in the query, at their number modulo 2.
     genome_gaps: [Front; 2],
     query_gaps: [Front; 2],
-    /// Best score of each lane in a block of antidiagonals, and the antidiagonal of the block where it was first.
+    /// Best score of each lane in a block of antidiagonals, and the antidiagonal of the block on which it was first.
     best: [i16; LANES],
     best_step: [i16; LANES],
     /// Number of the last antidiagonal, and whether it went to the right.

@@ -1,10 +1,10 @@
 //! A copy is a chain of segments with gaps between them. From the best part of each segment an alignment with gaps is
 //! extended both ways, and the segments that it covers are not extended again.
 //!
-//! Three dynamic programmes of this crate differ in their needs: this one extends pairs of sequences of any length
-//! with affine gaps from a cell outward, a band at a time (`extend`); `tandem` aligns with a unit that repeats without
-//! end, where every cell can follow the end of a row (`wraparound`); and `families` extends many copies at once with
-//! one consensus.
+//! This crate has three dynamic programs with different needs: this one extends pairs of sequences of any length with
+//! affine gaps from a cell outward, a band at a time (`extend`); `tandem` aligns with a unit that repeats without end,
+//! so every cell can follow the end of a row (`wraparound`); and `families` extends many copies at once with one
+//! consensus.
 
 use ahash::{AHashMap, AHashSet};
 

@@ -1,5 +1,5 @@
 //! A library is read once into memory, with its cost known to the budget from the first sequence on: a file that does
-//! not fit fails early, with what the whole would need.
+//! not fit fails early, with the memory that all of it would need.
 
 use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{SequenceReader, Source};

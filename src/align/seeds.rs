@@ -47,7 +47,7 @@ pub(crate) struct PatternTable {
     pub(crate) pattern: Pattern,
     shift: u32,
     slots: Vec<Slots>,
-    /// For each occupied slot, where its words begin in `ends`; and one more, the number of words.
+    /// Start of the words of each occupied slot in `ends`; and one more, the number of words.
     pub(crate) starts: Vec<u32>,
     /// End of each word in the text, by slot.
     pub(crate) ends: Vec<u32>,

@@ -1,4 +1,4 @@
-//! Most seed hits are chance. Extending each without gaps, many at a time, discards those for little and leaves
+//! Most seed hits are random. An extension of each without gaps, many at a time, discards those at low cost and leaves
 //! segments that are worth a chain or an alignment.
 
 use crate::align::library_text::LibraryText;

@@ -1,5 +1,5 @@
-//! A search cannot find every sequence of a library, even if the genome has an identical copy. Users learn which before
-//! the search runs.
+//! A search cannot find every sequence of a library, even if the genome has an identical copy. Such sequences are
+//! reported before the search runs.
 
 use rayon::prelude::*;
 

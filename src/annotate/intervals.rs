@@ -3,7 +3,7 @@
 //!
 //! The sorted lists are our own: rangemap keeps ranges in a B-tree, whose nodes use more memory than a list and cannot
 //! be charged to a budget before they are allocated, and a bit for each base (fixedbitset) needs memory for the whole
-//! genome, whatever the annotation.
+//! genome, even for a short annotation.
 
 use std::ops::Range;
 use std::path::Path;

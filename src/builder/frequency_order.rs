@@ -1,4 +1,5 @@
-//! Writes the seed order: all repeated k-mers by falling frequency, so that a reader gets the most frequent ones first.
+//! Writes the seed order: all repeated k-mers by falling frequency, so that a reader reads the most frequent ones
+//! first.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Hands encoded pages from the threads that make them to the one that writes them, in order.
+//! Passes encoded pages from the threads that encode them to the one that writes them, in order.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

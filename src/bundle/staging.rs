@@ -122,7 +122,7 @@ pub(super) enum StagingError {
     Busy(Option<LockHolder>, Folder),
     /// It was removed in the meantime.
     Removed,
-    /// The file system has no locks; what the system reported.
+    /// The file system has no locks; the report of the system.
     NoLocks(String),
     Failed(Error),
 }

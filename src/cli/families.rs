@@ -150,8 +150,8 @@ const BASES_PER_BYTE: u64 = 3;
 const OPEN_INDEX: u64 = 5 << 20;
 
 /// Checks before any work that the memory suffices to index a genome, in files or in the folder of its index, and to
-/// find its families. Bases are estimated from the size of files; what cannot be looked at is left to those who read
-/// it.
+/// find its families. Bases are estimated from the size of files; a file without a known size is checked when it is
+/// read.
 ///
 /// # Errors
 /// [`Error::Memory`].

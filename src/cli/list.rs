@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     folder: PathBuf,
 }
 
-/// One index; what its manifest would contain is null if that cannot be read.
+/// One index; the values of its manifest are null if that cannot be read.
 #[derive(Serialize)]
 struct IndexRow {
     path: String,

@@ -35,14 +35,14 @@ pub(crate) trait Codec: Sync + Sized {
     /// Frequency of a k-mer (code, either strand); 0 if it is not stored.
     ///
     /// # Errors
-    /// What `source` returns; damage.
+    /// Errors of `source`; damage.
     fn frequency(&self, source: &impl Source<Self::Shape>, kmer: u64) -> Result<u64>;
 
     /// Calls `each(coded position, strand of the stored form on which `kmer` reads)` for the first `limit` positions of
     /// a k-mer, ascending; returns its frequency.
     ///
     /// # Errors
-    /// What `each` and `source` return; damage.
+    /// Errors of `each` and `source`; damage.
     fn for_each_position(
         &self,
         source: &impl Source<Self::Shape>,
@@ -55,7 +55,7 @@ pub(crate) trait Codec: Sync + Sized {
     /// each on its stored strand.
     ///
     /// # Errors
-    /// What `each` and `source` return; damage.
+    /// Errors of `each` and `source`; damage.
     fn for_each_kmer(
         &self,
         source: &impl Source<Self::Shape>,
@@ -66,7 +66,7 @@ pub(crate) trait Codec: Sync + Sized {
     /// Calls `each` for all coded positions of a k-mer of a walk, ascending.
     ///
     /// # Errors
-    /// What `each` and `source` return; damage.
+    /// Errors of `each` and `source`; damage.
     fn positions_at(
         &self,
         source: &impl Source<Self::Shape>,
@@ -80,7 +80,7 @@ pub(crate) trait Codec: Sync + Sized {
     /// every layout needs; `damage` makes an error of a sentence.
     ///
     /// # Errors
-    /// What `block` and `damage` return.
+    /// Errors of `block` and `damage`.
     fn frequencies<E>(
         &self,
         identity: Identity,
@@ -93,7 +93,7 @@ pub(crate) trait Codec: Sync + Sized {
     /// `tally`. Returns the number of positions of k-mers.
     ///
     /// # Errors
-    /// What `source` returns; damage.
+    /// Errors of `source`; damage.
     fn verify_page(
         &self,
         source: &impl Source<Self::Shape>,
@@ -137,13 +137,13 @@ pub(crate) trait Batch<C: Codec>: Default {
     /// Looks up what was gathered and returns the frequencies, in its order.
     ///
     /// # Errors
-    /// What `source` returns; damage.
+    /// Errors of `source`; damage.
     fn look_up(&mut self, codec: &C, source: &impl Source<C::Shape>) -> Result<&[u64]>;
 
     /// Looks up k-mers (codes, either strand) in an empty batch and returns their frequencies, in their order.
     ///
     /// # Errors
-    /// What `source` returns; damage.
+    /// Errors of `source`; damage.
     fn look_up_kmers(&mut self, codec: &C, source: &impl Source<C::Shape>, kmers: &[u64]) -> Result<&[u64]>;
 }
 

@@ -1,4 +1,4 @@
-//! Whether copies lie in different loci: their flanks share no more words than chance has it.
+//! Whether copies lie in different loci: their flanks share no more words than random sequences.
 //!
 //! Copies of a transposon have flanks of their own. Copies that came by duplication of a part of the genome do not.
 

@@ -1,5 +1,5 @@
-//! Repeats at both ends of a consensus: what shows that it is an LTR element (direct repeats) or a DNA transposon
-//! (inverted repeats), and which part of such an element a family represents.
+//! Repeats at both ends of a consensus show that it is an LTR element (direct repeats) or a DNA transposon (inverted
+//! repeats), and which part of such an element a family represents.
 //!
 //! Both kinds are found by the one dynamic program of this file. The programs of `align` do not fit: they begin
 //! anywhere and score in units of the composition of a genome, while terminal repeats begin near the ends of the

@@ -1,4 +1,4 @@
-//! Position blocks: most look-ups want frequencies alone, so positions lie in a file of their own. Block p of
+//! Position blocks: most look-ups need frequencies alone, so positions lie in a file of their own. Block p of
 //! `positions.blk` has the position lists of the k-mers of page p, in their order.
 
 use std::borrow::Cow;
@@ -20,7 +20,7 @@ const AT_STORED: usize = 16;
 const AT_PLAIN: usize = 24;
 const AT_CODEC: usize = 32;
 
-/// Payload as it is, with zero bytes after it so that it is read in place.
+/// Payload without compression, with zero bytes after it so that it is read in place.
 const PLAIN: u8 = 0;
 /// Payload as one LZ4 block (lz4 block format, no frame).
 const LZ4: u8 = 1;

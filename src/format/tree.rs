@@ -59,7 +59,7 @@ const MAX_KEY_BYTES: usize = 1 << 21;
 /// Levels of a tree: each branch has at least two children, so more levels than that would not fit any disk.
 const MAX_LEVELS: usize = 40;
 
-/// A reference to a page: its number, the checksum that it should have, and where in the file the reference is.
+/// A reference to a page: its number, its expected checksum, and the offset of the reference in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Child {
     number: u64,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::families::{FamilyStatistics, LeftOut};
 use crate::formats::{fasta, jsonl, tsv};
 
-/// The numbers of a search for families: what it found, what it rejected and why.
+/// The numbers of a search for families: found families, and rejected ones by reason.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FamiliesSummary {
     /// Families found.

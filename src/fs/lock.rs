@@ -33,7 +33,7 @@ pub(crate) enum LockAttempt {
     Busy(Option<LockHolder>),
     /// The file or its folder was removed in the meantime.
     Removed,
-    /// The file system has no locks, or none that other machines see; what the system reported.
+    /// The file system has no locks, or none between machines; the report of the system.
     Unsupported(String),
 }
 

@@ -35,7 +35,7 @@ impl CheckedGenome {
         })
     }
 
-    /// The packed genome; what is read from it may not be checked yet.
+    /// The packed genome; its bytes may not be checked yet.
     pub(crate) fn twobit(&self) -> &TwoBit {
         &self.twobit
     }

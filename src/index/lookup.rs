@@ -41,7 +41,7 @@ impl Index {
     /// Memory does not grow with the number of positions.
     ///
     /// # Errors
-    /// What `each` returns; [`Error::Damaged`](crate::Error::Damaged); [`Error::Io`](crate::Error::Io).
+    /// Errors of `each`; [`Error::Damaged`](crate::Error::Damaged); [`Error::Io`](crate::Error::Io).
     pub fn try_for_each_position(
         &self,
         kmer: u64,

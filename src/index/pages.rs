@@ -1,5 +1,5 @@
 //! Reads dictionary pages and position blocks of an open index, checks each when it is first read, and keeps them in
-//! the one cache. Pages are cached together with their codec, so a page only ever meets the codec of its layout.
+//! the one cache. Pages are cached together with their codec, so a page is only read by the codec of its layout.
 
 use std::borrow::Cow;
 use std::fs::File;

@@ -37,7 +37,7 @@ impl Index {
     /// lexicographically smaller strand), its frequency, and a way to its positions. `each` stops the walk by an error.
     ///
     /// # Errors
-    /// What `each` returns; [`Error::Damaged`](crate::Error::Damaged); [`Error::Io`](crate::Error::Io).
+    /// Errors of `each`; [`Error::Damaged`](crate::Error::Damaged); [`Error::Io`](crate::Error::Io).
     pub fn for_each_kmer(&self, mut each: impl FnMut(&KmerEntry<'_>) -> Result<()>) -> Result<()> {
         for number in 0..self.pages() {
             self.for_each_kmer_of_page(number, &mut each)?;

@@ -1,5 +1,5 @@
-//! Workers format what they look up, so that the one writer only copies. Rows must not depend on where batches were
-//! cut, so results at the ends of a batch are joined with those of its neighbours.
+//! Workers format what they look up, so that the one writer only copies. Rows must not depend on the cuts between
+//! batches, so results at the ends of a batch are joined with those of its neighbours.
 
 use std::io::Write;
 use std::ops::Range;

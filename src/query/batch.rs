@@ -1,5 +1,5 @@
-//! A long sequence is cut and short ones are joined, so that batches have one size. Parts remember what they are part
-//! of.
+//! A long sequence is cut and short ones are joined, so that batches have one size. Each part has the name of its
+//! sequence.
 
 /// A part of a sequence, or all of it.
 pub(super) struct SequencePart {

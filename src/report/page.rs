@@ -1,7 +1,7 @@
 //! The page of `detect`: one HTML file that needs no network and no other file, so that it can be mailed and archived.
 //!
-//! Names come from users' files. `maud` escapes every text that is put into the page, so a forgotten call cannot let
-//! markup in; what is inserted as it is, is named: the style, the script, its data and the plots.
+//! Names come from users' files. `maud` escapes every text that is put into the page, so a forgotten call cannot insert
+//! markup. Only the style, the script, its data and the plots are inserted without escapes.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde::Serialize;

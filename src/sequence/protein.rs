@@ -1,4 +1,4 @@
-//! Protein in place of nucleotides is a common mistake, and most of its letters are valid nucleotide codes: without a
+//! Protein instead of nucleotides is a common mistake, and most of its letters are valid nucleotide codes: without a
 //! check, an index of it would be built.
 
 /// Letters from the start of a record that are counted: more than most proteins have.

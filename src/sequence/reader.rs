@@ -327,7 +327,7 @@ impl SequenceReader {
         }
     }
 
-    /// Reads the line with `+` and as many qualities as the record has letters: on one line where those are on one.
+    /// Reads the line with `+` and as many qualities as the record has letters: on one line if the letters are on one.
     fn read_qualities(&mut self) -> Result<()> {
         // After the '+' the name is repeated.
         while self.read_part()? && !self.at_line_start {
@@ -366,7 +366,7 @@ impl SequenceReader {
     }
 
     /// Appends the buffered part of the current line to the piece, without the end of the line. False at the end of the
-    /// input, where a line ends too.
+    /// input, which ends a line too.
     fn read_part(&mut self) -> Result<bool> {
         let buffer = self.input.fill_buf().map_err(|e| self.source.read_error(self.line, e))?;
         if buffer.is_empty() {

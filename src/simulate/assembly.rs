@@ -108,7 +108,7 @@ fn append_background(
     genome.extend_from_slice(&background[range]);
 }
 
-/// Cuts a genome into contigs of equal length, and the copies where contigs end.
+/// Cuts a genome into contigs of equal length, and the copies at the ends of contigs.
 pub(crate) fn cut_contigs(genome: &[u8], copies: &[TrueCopy], contigs: usize) -> (Vec<Vec<u8>>, Vec<TrueCopy>) {
     let contigs = contigs.clamp(1, genome.len());
     let edge =

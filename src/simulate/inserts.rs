@@ -1,5 +1,5 @@
-//! What is inserted into the background of a simulated genome: families, and copies of them as they are in real
-//! genomes; tandem arrays and duplicated segments, which are no families and test that none are made of them.
+//! The inserts in the background of a simulated genome: families, and copies of them as they are in real genomes;
+//! tandem arrays and duplicated segments, which are no families and test that none are made of them.
 
 use std::ops::Range;
 

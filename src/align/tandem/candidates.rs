@@ -1,5 +1,5 @@
-//! Aligning a whole genome with itself at every period is out of reach. Exact words that recur at one distance show
-//! where a tandem repeat may lie and what its period is, at the cost of one pass (G. Benson, Nucleic Acids Res. 27
+//! Aligning a whole genome with itself at every period is out of reach. Exact words that recur at one distance show the
+//! possible position of a tandem repeat and its period, at the cost of one pass (G. Benson, Nucleic Acids Res. 27
 //! (1999) 573).
 
 use crate::align::tandem::wraparound::MAX_CELLS;

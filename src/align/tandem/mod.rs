@@ -1,10 +1,10 @@
 //! Simple repeats, minisatellites and satellites are in no library of transposons, so they are found without one.
 //!
-//! After G. Benson (Tandem repeats finder, Nucleic Acids Res. 27 (1999) 573): words that recur at one distance show
-//! where a repeat may lie and its period (`candidates`). The range is aligned with its unit (`wraparound`), first as
-//! the unit is read there, then with the consensus of its copies. The alignment is then scored as others are, less a
-//! free score for the bases of the unit, which were chosen to match: so E-values are comparable, and tandem repeats
-//! compete with families.
+//! After G. Benson (Tandem repeats finder, Nucleic Acids Res. 27 (1999) 573): words that recur at one distance show the
+//! possible position of a repeat and its period (`candidates`). The range is aligned with its unit (`wraparound`),
+//! first as the unit is read there, then with the consensus of its copies. The alignment is then scored as others are,
+//! less a free score for the bases of the unit, which were chosen to match: so E-values are comparable, and tandem
+//! repeats compete with families.
 
 mod candidates;
 mod wraparound;

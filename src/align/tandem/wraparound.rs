@@ -1,6 +1,6 @@
 //! A tandem repeat has no fixed number of copies, so a sequence is aligned with its unit as if that repeated without
-//! end: each row of the dynamic programme continues at its start (V. Fischetti, G. Landau, J. Schmidt and P. Sellers,
-//! CPM 1992, 111).
+//! end: each row of the dynamic program continues at its start (V. Fischetti, G. Landau, J. Schmidt and P. Sellers, CPM
+//! 1992, 111).
 
 use crate::align::alignment::Column;
 use crate::sequence::NO_BASE;
@@ -57,7 +57,7 @@ impl ScoreRows {
     }
 }
 
-/// Computes the row of a base and where its scores come from; returns the best score.
+/// Computes the row of a base and the sources of its scores; returns the best score.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
 fn next_row(rows: &mut ScoreRows, code: u8, trace: &mut [u8]) -> i32 {
     let ScoreRows { pairs, scores, before } = rows;

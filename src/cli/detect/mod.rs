@@ -74,8 +74,8 @@ pub(crate) struct Arguments {
 const AFTER_HELP: &str = "\
 The folder (-o) receives families.fa, families.stk, families.tsv, repeats.gff3, repeats.bed, repeats.out, \
 masked.fa.gz, summary.json and report.html, and the index genome.reprise unless an index of the genome exists next to \
-it or in the current folder. steps.json records inputs and parameters: results of an earlier run with the same ones are \
-kept, so that an interrupted run continues; --force makes all of them again.";
+it or in the current folder. steps.json records inputs and parameters: results of an earlier run with the same ones \
+are kept, so that an interrupted run continues; --force makes all of them again.";
 
 /// Reads a rate of substitution.
 fn rate(text: &str) -> Result<f64, String> {

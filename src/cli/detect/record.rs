@@ -210,7 +210,7 @@ mod tests {
         folder.begin("one", inputs.clone(), &files).expect("nothing is there");
         write("x", "1");
         write("y", "2");
-        // Not yet done, in this run or the next; what lies there was being made.
+        // Not yet done, in this run or the next; the file there is unfinished.
         assert_eq!(folder.done::<u64>("one", &inputs, &files), None);
         let mut folder = open(false);
         assert_eq!(folder.done::<u64>("one", &inputs, &files), None);

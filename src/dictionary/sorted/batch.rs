@@ -14,8 +14,8 @@ use crate::dictionary::source::Source;
 use crate::kmer::AsciiScanner;
 use crate::memory::buffers::Buffer;
 
-/// Look-ups on one page from which on it is not put into the cache: a scan of the whole index should not push out
-/// what single look-ups need.
+/// Look-ups on one page from which on it is not put into the cache: a scan of the whole index should not evict the
+/// pages of single look-ups.
 const MIN_SCAN: usize = 64;
 
 /// Look-ups from which on a batch is larger than what buffer pools keep.
@@ -26,7 +26,7 @@ const MIN_UNPOOLED: usize = 1 << 16;
 pub(crate) struct SortedBatch {
     /// Hashes; the frequencies replace them.
     values: Buffer<u64>,
-    /// For each range of pages, where its look-ups end.
+    /// End of the look-ups of each range of pages.
     ends: Buffer<u32>,
     /// (hash, number in the batch), grouped.
     entries: Buffer<(u64, u32)>,

@@ -1,6 +1,6 @@
 //! The sorted dictionary stores each k-mer on its own, in the order of hashes: it takes any k and any filters, and a
 //! look-up touches two lines of memory. The hash of a k-mer determines its page, the entry in the page stores its
-//! frequency, and the sum of the frequencies before it is the offset of its positions.
+//! frequency, and the frequencies before it determine the offset of its positions.
 
 mod batch;
 pub(crate) mod codec;

@@ -1,5 +1,5 @@
-//! Where the parts of a sorted page begin: computed and checked once when the page is read, so that a search computes
-//! addresses only and decodes nothing. `schema/format.md` draws the bytes.
+//! The offsets of the parts of a sorted page: computed and checked once when the page is read, so that a search
+//! computes addresses only and decodes nothing. `schema/format.md` draws the bytes.
 
 use crate::dictionary::codec;
 use crate::dictionary::sorted::frequency_code::{MAX_CODE_BITS, MAX_EXCEPTION_BITS, OVERFLOW_BYTES};

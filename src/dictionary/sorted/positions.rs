@@ -10,7 +10,7 @@ impl PageView<'_> {
     /// to a k-mer of this frequency. `damage` makes an error of a problem that continues "position block 3 ".
     ///
     /// # Errors
-    /// What `each` and `damage` return.
+    /// Errors of `each` and `damage`.
     pub(crate) fn read_list<E>(
         self,
         block: &[u8],

@@ -17,7 +17,7 @@ impl PageView<'_> {
     /// with its frequency and the first bit of its list in the position block; `damage` makes an error of a sentence.
     ///
     /// # Errors
-    /// What `each` and `damage` return.
+    /// Errors of `each` and `damage`.
     pub(crate) fn verify<E>(
         self,
         damage: impl Fn(String) -> E,
@@ -31,7 +31,8 @@ impl PageView<'_> {
                 return wrong("a sample disagrees with the entries before it");
             }
             for bucket in 0..BUCKETS as u32 {
-                // The start of a group is where its first bucket begins; those after it follow from the counts.
+                // The start of a group is the start of its first bucket; those of the other buckets follow from the
+                // counts.
                 let count = self.bucket_count(group, bucket);
                 let begins = (shape.is_narrow && bucket > 0) || self.bucket(group, bucket).start == sums.slot;
                 let Some(end) = sums.slot.checked_add(count).filter(|&end| begins && end <= shape.entries) else {

@@ -39,7 +39,7 @@ pub(crate) struct SuperKmerBatch {
     frequencies: Buffer<u64>,
     runs: Vec<MinimizerRun>,
     grouped: Vec<MinimizerRun>,
-    /// Runs by range of pages; then where they end.
+    /// Number of runs by range of pages; then their ends.
     ends: Vec<u32>,
     shift: u32,
     packed: Vec<u8>,

@@ -119,8 +119,8 @@ impl Encoder {
         self.count += 1;
     }
 
-    /// Puts the k-mers of a crowded minimizer one by one into the block: their keys, counts and where their lists
-    /// begin, each as wide as the widest, then the lists.
+    /// Puts the k-mers of a crowded minimizer one by one into the block: their keys, counts and the starts of their
+    /// lists, each as wide as the widest, then the lists.
     #[cold]
     fn crowd(&mut self, key: u64, kmers: u64, entries: &[Entry], position: impl Fn(&Entry, u64) -> u64) {
         let minimizers = self.fields.minimizers;

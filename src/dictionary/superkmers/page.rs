@@ -1,5 +1,5 @@
-//! Where the parts of a page of super-k-mers begin: computed and checked once when the page is read, so that a search
-//! computes addresses only and decodes nothing. `schema/format.md` draws the bytes.
+//! The offsets of the parts of a page of super-k-mers: computed and checked once when the page is read, so that a
+//! search computes addresses only and decodes nothing. `schema/format.md` draws the bytes.
 
 use crate::dictionary::codec;
 use crate::dictionary::superkmers::crowd::CROWD_BYTES;

@@ -1,5 +1,5 @@
-//! Reads the positions of a k-mer from its super-k-mers. They come in several lists that are each sorted; memory for
-//! all of them at once could grow without bound, so the smallest are kept and the lists are read again for the next.
+//! Reads the positions of a k-mer from its super-k-mers. They are in several sorted lists; memory for all of them at
+//! once could grow without bound, so the smallest are kept and the lists are read again for the next.
 
 use crate::Result;
 use crate::dictionary::source::Source;
@@ -87,7 +87,7 @@ impl PageView<'_> {
     /// frequency. Its lists are read again for every piece of the positions that memory has space for.
     ///
     /// # Errors
-    /// What `each` and `source` return; damage.
+    /// Errors of `each` and `source`; damage.
     pub(super) fn for_each_position(
         self,
         source: &impl Source<PageShape>,

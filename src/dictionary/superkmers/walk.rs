@@ -16,7 +16,7 @@ impl PageView<'_> {
     /// Calls `each(key, entries)` for the minimizers of the page, ascending; `damage` makes an error of a sentence.
     ///
     /// # Errors
-    /// What `each` and `damage` return.
+    /// Errors of `each` and `damage`.
     pub(super) fn for_each_minimizer<E>(
         self,
         damage: impl Fn(String) -> E,
@@ -52,7 +52,7 @@ impl PageView<'_> {
     /// block, which only crowds need; `damage` makes an error of a sentence.
     ///
     /// # Errors
-    /// What `each`, `block` and `damage` return.
+    /// Errors of `each`, `block` and `damage`.
     pub(super) fn for_each_kmer<E, B: AsRef<[u8]>>(
         self,
         block: impl Fn() -> Result<B, E>,

@@ -1,5 +1,5 @@
-//! The walk over the seeds by falling frequency, which makes batches of candidates. A batch depends on the coverage
-//! that all batches up to [`BATCHES_IN_FLIGHT`] before it left, however far the others are, so that results do not
+//! The walk over the seeds by falling frequency, which makes batches of candidates. A batch depends on the coverage of
+//! all batches up to [`BATCHES_IN_FLIGHT`] before it, and not on the progress of later ones, so that results do not
 //! depend on threads.
 
 use std::collections::VecDeque;

@@ -220,7 +220,7 @@ mod tests {
             let site = evidence.target_site.expect("target sites");
             assert!((site.length, site.copies) == (5, 6) && site.motif.is_none(), "{off:?}: {site:?}");
         }
-        // The consensus alone shows it; what is repeated after a few bases is no element.
+        // The consensus alone shows it; a sequence that is repeated after a few bases is no element.
         assert_eq!(classify(&element, false, &[]).0, "LTR");
         let near = [&repeat[..], &repeat[..40], &repeat[..]].concat();
         assert_eq!(classify(&near, false, &[]).0, "Unknown");

@@ -1,4 +1,4 @@
-//! Chains of seed hits near one diagonal, weighed by how unlikely they are by chance. They show similar positions
+//! Chains of seed hits near one diagonal, weighted by how unlikely they are by chance. They show similar positions
 //! without an alignment: the profile counts them, and copies are searched there.
 //!
 //! A hit is a word of 64 bits while it is sorted, so that hits of one diagonal come together: bin of diagonals,

@@ -3,7 +3,7 @@
 //! Where the genome resembles itself most ([`profile`]), at a point ([`points`]), the positions that correspond to it
 //! are found by spaced seeds ([`seed_table`], [`chains`], [`anchors`]). Over them a consensus is grown ([`consensus`])
 //! and its copies are found ([`copies`]), which makes a draft ([`drafts`]). Its copies are then marked, and the next
-//! point is taken ([`growth`]). Large genomes are worked in [`samples`].
+//! point is taken ([`growth`]). Large genomes are processed in [`samples`].
 
 mod anchors;
 mod chains;

@@ -1,5 +1,5 @@
-//! Whether the copies of a family are genes of the genome. Selection keeps what genes code for, so that they differ at
-//! third bases of codons and have no stop codons.
+//! Whether the copies of a family are genes of the genome. Selection preserves the proteins of genes, so that they
+//! differ at third bases of codons and have no stop codons.
 
 use crate::families::bases::Bases;
 use crate::families::copies::{AlignedColumn, PlacedAlignment, for_each_column};

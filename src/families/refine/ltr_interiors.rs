@@ -1,5 +1,5 @@
-//! Internal parts of LTR elements with too few whole copies for a family of their own: what lies between two
-//! neighbouring copies of a terminal repeat, if it does so in two loci that are not duplicates of each other.
+//! Internal parts of LTR elements with too few whole copies for a family of their own: sequences between two
+//! neighbouring copies of a terminal repeat, if they occur in two loci that are not duplicates of each other.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -69,7 +69,7 @@ pub(super) fn find_ltr_interiors(
     found
 }
 
-/// What lies between neighbouring copies of a terminal repeat of `length` bases, on one contig and strand.
+/// Intervals between neighbouring copies of a terminal repeat of `length` bases, on one contig and strand.
 fn intervals_between<'a>(copies: impl Iterator<Item = &'a PlacedAlignment<'a>>, length: usize) -> Vec<Interval> {
     let is_whole = |copy: &&PlacedAlignment<'_>| 100 * copy.alignment.query_range.len() >= MIN_REPEAT_COVERED * length;
     let mut whole: Vec<&PlacedAlignment<'_>> = copies.filter(is_whole).collect();

@@ -1,4 +1,4 @@
-//! The state machine of refinement: what a round reads, decides and hands to the next one.
+//! The state machine of refinement: the input of a round, its decisions, and the state that it passes to the next one.
 
 use rayon::prelude::*;
 
@@ -160,8 +160,8 @@ impl<'a> Refinement<'a> {
         Transition::Continue { added: released }
     }
 
-    /// Rejects families until all that are left are accepted: what a rejected one had is then the others'. Returns the
-    /// verdicts on those that were not rejected, and the families that the rejected ones had absorbed.
+    /// Rejects families until all others are accepted: alignments of a rejected family are then assigned to others.
+    /// Returns the verdicts on those that were not rejected, and the families that the rejected ones had absorbed.
     fn filter(&mut self, round: &mut Round<'_>) -> (Vec<Option<Verdict>>, Vec<FamilyState>) {
         let mut released = Vec::new();
         loop {

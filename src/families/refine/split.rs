@@ -1,5 +1,5 @@
-//! Families that are several: a terminal repeat that mostly lies alone, an element that others lie next to, a
-//! duplicated part of the genome that contains an element. A family ends at columns where more copies end than
+//! Splits families that consist of several: a terminal repeat that mostly lies alone, an element that others lie next
+//! to, a duplicated part of the genome that contains an element. A family ends at columns at which more copies end than
 //! continue.
 
 use std::ops::Range;
