@@ -57,7 +57,7 @@ pub(crate) struct Extent {
     /// Bases of query and genome up to that cell.
     pub(crate) query: usize,
     pub(crate) genome: usize,
-    /// Whether a path near the best score met the end of either sequence, so that more bases may extend it.
+    /// Whether a path near the best score reached the end of either sequence, so that more bases may extend it.
     pub(crate) cut: bool,
 }
 

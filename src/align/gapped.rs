@@ -117,7 +117,7 @@ impl<'a> Aligner<'a> {
         paths.into_iter().map(|path| self.alignment(target, entry, &path)).collect()
     }
 
-    /// The alignment through the best part of a segment; `None` if it meets the same known path on both sides.
+    /// The alignment through the best part of a segment; `None` if it joins the same known path on both sides.
     /// `path_at` returns the number of the known path through a cell.
     fn path(
         &mut self,

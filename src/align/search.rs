@@ -13,7 +13,7 @@ use crate::align::gapped::Aligner;
 use crate::align::library::Library;
 use crate::align::library_text::LibraryText;
 use crate::align::score::Scorings;
-use crate::align::seeds::SeedTable;
+use crate::align::seeds::LibrarySeeds;
 use crate::align::segments::{Scanner, Segment};
 use crate::align::target::{self, ContigRange, Target, composition, targets};
 use crate::align::undetectable::undetectable;
@@ -82,7 +82,7 @@ pub(crate) fn search_with_progress(
     let threads = rayon::current_num_threads() as u64;
     let scanner_bytes = Scanner::bytes(text_bytes as usize, (WINDOW + 2 * MARGIN) as usize) + u64::from(WINDOW) * 4;
     let _text_reservation = budget.reserve(Component::Seeds, text_bytes, PURPOSE)?;
-    let seed_bytes = SeedTable::bytes(text_bytes as usize) + threads * scanner_bytes;
+    let seed_bytes = LibrarySeeds::bytes(text_bytes as usize) + threads * scanner_bytes;
     let seeds_reservation = budget.reserve(Component::Seeds, seed_bytes, PURPOSE)?;
 
     let scorings = Scorings::new(composition(&targets));
@@ -94,7 +94,8 @@ pub(crate) fn search_with_progress(
         alignment: score_for(options.max_e_value, target_bases as f64),
     };
     let text = LibraryText::new(library);
-    let search = Search { targets, text, scorings, thresholds, query_bases, target_bases, options, budget, progress };
+    let search =
+        LibrarySearch { targets, text, scorings, thresholds, query_bases, target_bases, options, budget, progress };
 
     if let Some(notice) = undetectable(library, &search.scorings, thresholds.alignment, thresholds.chain) {
         progress.notice(&notice);
@@ -122,7 +123,7 @@ struct Thresholds {
 type WindowSegments = (u32, Vec<Segment>, Reservation);
 
 /// One search.
-struct Search<'a> {
+struct LibrarySearch<'a> {
     targets: Vec<Target<'a>>,
     text: LibraryText,
     scorings: Scorings,
@@ -134,10 +135,10 @@ struct Search<'a> {
     progress: &'a dyn Progress,
 }
 
-impl Search<'_> {
+impl LibrarySearch<'_> {
     /// The segments of all windows that may be in a chain, in the order of the windows.
     fn scan(&self) -> Result<Vec<WindowSegments>> {
-        let seeds = SeedTable::new(&self.text);
+        let seeds = LibrarySeeds::new(&self.text);
         let windows: Vec<(u32, u32)> = (0..)
             .zip(&self.targets)
             .flat_map(|(number, target)| (0..target.length()).step_by(WINDOW as usize).map(move |from| (number, from)))

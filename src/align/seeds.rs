@@ -37,7 +37,7 @@ fn patterns() -> [Pattern; 2] {
 }
 
 /// The words of a library by pattern.
-pub(crate) struct SeedTable {
+pub(crate) struct LibrarySeeds {
     pub(crate) tables: Vec<PatternTable>,
     pub(crate) text: PackedCodes,
 }
@@ -139,12 +139,12 @@ pub(crate) fn min_span() -> u32 {
 }
 
 /// Bits of a slot's number in a table for a text of this many codes: eight slots or more for each code, so that most
-/// words of a genome meet an empty one; 2^16 to 2^24 slots, the most being 4 MiB, the size of a cache.
+/// words of a genome fall into an empty one; 2^16 to 2^24 slots, at most 4 MiB, the size of a cache.
 fn slot_bits(text: usize) -> u32 {
     (usize::BITS - text.leading_zeros() + 3).clamp(16, 24)
 }
 
-impl SeedTable {
+impl LibrarySeeds {
     /// Bytes of a table for a text of this many codes, and of the list that is sorted while it is made.
     pub(crate) fn bytes(text: usize) -> u64 {
         let slots = 1 << slot_bits(text) >> 6;

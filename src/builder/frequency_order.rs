@@ -12,7 +12,7 @@ use crate::memory::{Budget, Component, Reservation};
 /// Frequencies below this have their cursor in an array (32 KiB, a level-1 cache), the others in a map.
 const MAX_ARRAY_FREQUENCY: u64 = 1 << 12;
 
-/// Minimum seeds sorted in one walk, however little memory is free: 512 KiB at most.
+/// Minimum seeds sorted in one walk, even if less memory is free: at most 512 KiB.
 const MIN_SEEDS_PER_WALK: u64 = 1 << 16;
 
 /// The k-mers of a finished dictionary, from which the order is made.

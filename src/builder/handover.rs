@@ -62,7 +62,7 @@ impl Handover {
         page - self.first_page + self.passes_ended.load(Ordering::Relaxed)
     }
 
-    /// Hands over page `number`; waits while too many bytes wait. Returns false if the writer has ended.
+    /// Passes page `number` to the writer; waits while too many bytes wait. Returns false if the writer has ended.
     pub(crate) fn send(&self, number: u64, page: EncodedPage) -> bool {
         let bytes = (page.dictionary.capacity() + page.block.capacity()) as u64 + page.repeats.capacity_bytes();
         self.items.put(self.number(number), WriterItem::Page(page), bytes)

@@ -109,7 +109,7 @@ pub(crate) trait LayoutSteps: Sync {
     /// Bytes of a record while its bin is sorted.
     fn sorted_record_bytes(&self) -> u64;
 
-    /// Runs the passes of a build in `memory` and hands over their pages.
+    /// Runs the passes of a build in `memory` and passes their pages to the writer.
     fn run_passes(&self, context: &PassContext<'_>, memory: &mut AnonymousMap);
 
     /// Bytes of the records of a bin.

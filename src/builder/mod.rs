@@ -39,7 +39,7 @@ use plan::BuildPlan;
 use prepared_genome::PreparedGenome;
 use write::BuildJob;
 
-use crate::bundle::draft::{Draft, DraftOptions};
+use crate::bundle::draft::{BundleDraft, DraftOptions};
 use crate::bundle::time_stamp;
 use crate::bundle::{GenomeSummary, Manifest, MemoryHints, Parameters, check_target};
 use crate::dictionary::Shape;
@@ -118,7 +118,7 @@ pub fn build_index_tuned(
     time_stamp()?;
     MemoryPlan::checked(budget, rayon::current_num_threads(), MemoryNeeds::default())?;
     let BuildOptions { force, wait, resume, .. } = *options;
-    let draft = Draft::create(target, DraftOptions { force, wait, resume }, progress)?;
+    let draft = BundleDraft::create(target, DraftOptions { force, wait, resume }, progress)?;
     let genome = PreparedGenome::read(sources, &draft.path(SEQUENCE), (options, tuning), budget, progress)?;
     if draft.target_exists() {
         let manifest = Manifest::read(target)?;

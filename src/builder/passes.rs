@@ -26,7 +26,8 @@ pub(crate) trait PageWorker<R>: Send {
     /// A page with only some of its bins encoded.
     type OpenPage: Send;
 
-    /// Sorts, encodes and hands over the pages of a task; `open` is the page that it continues.
+    /// Sorts the records of a task, encodes its pages and passes them to the writer; `open` is the page that it
+    /// continues.
     fn run(
         &mut self,
         task: &Task,

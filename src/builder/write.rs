@@ -12,7 +12,7 @@ use crate::builder::plan::BuildPlan;
 use crate::builder::prepared_genome::PreparedGenome;
 use crate::builder::spectrum::SpectrumCounter;
 use crate::bundle::checkpoint::Checkpoint;
-use crate::bundle::draft::{Draft, ResumePoint};
+use crate::bundle::draft::{BundleDraft, ResumePoint};
 use crate::bundle::page_spool::{append_page, read_pages};
 use crate::bundle::{FileDigest, Totals};
 use crate::format::catalog::{CatalogTables, CatalogWriter, PageEntry};
@@ -33,7 +33,7 @@ pub(crate) struct BuildJob<'a> {
     pub(crate) plan: &'a BuildPlan<'a>,
     pub(crate) genome: &'a PreparedGenome,
     pub(crate) packed: &'a TwoBit,
-    pub(crate) draft: &'a Draft,
+    pub(crate) draft: &'a BundleDraft,
     pub(crate) budget: &'a Budget,
     pub(crate) progress: &'a dyn Progress,
 }

@@ -80,6 +80,7 @@ pub fn list_indexes(folder: &Path, warn: &dyn Fn(&Error)) -> Result<Vec<FoundInd
     Ok(search.found)
 }
 
+/// A search of a folder and the folders below it.
 struct FolderSearch<'a> {
     found: Vec<FoundIndex>,
     /// Links to follow later.

@@ -18,7 +18,7 @@ const MAX_LISTED_NAMES: usize = 5;
 
 /// The path of a bundle: a name in an open folder.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct BundleTarget {
     pub(super) parent: Folder,
     pub(super) name: OsString,
 }
@@ -28,7 +28,7 @@ pub(super) struct Target {
 /// # Errors
 /// [`Error::Exists`], [`Error::NotOurs`], [`Error::Usage`], [`Error::Io`].
 pub(crate) fn check_target(target: &Path, force: bool) -> Result<()> {
-    Target::new(target)?.check(force).map(drop)
+    BundleTarget::new(target)?.check(force).map(drop)
 }
 
 /// Whether a folder has a manifest of an index, sound or not.
@@ -36,7 +36,7 @@ pub(super) fn has_manifest(folder: &Folder) -> bool {
     folder.open_file(MANIFEST, false).and_then(File::read_text).is_ok_and(|bytes| is_manifest(&bytes))
 }
 
-impl Target {
+impl BundleTarget {
     /// The target that a path names; a symbolic link is resolved.
     ///
     /// # Errors

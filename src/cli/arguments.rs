@@ -1,4 +1,4 @@
-//! The command line as it is typed: the commands and the flags that all of them have.
+//! The command line as it is typed: all commands, with the flags of every command.
 
 use clap::{Parser, Subcommand};
 

@@ -51,6 +51,7 @@ struct Spectrum {
     rows: Vec<SpectrumRow>,
 }
 
+/// A row of the spectrum.
 #[derive(Serialize)]
 struct SpectrumRow {
     frequency: u64,

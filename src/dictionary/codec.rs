@@ -13,7 +13,7 @@ use crate::kmer::Strand;
 /// Whether the genome reads a k-mer (its stored strand) at a coded position.
 pub(crate) type GenomeCheck<'a> = dyn FnMut(u64, u64) -> bool + 'a;
 
-/// Reads the pages and blocks of one layout. A page has the shape of its codec, so no other codec can meet it.
+/// Reads the pages and blocks of one layout. A page has the shape of its codec, so no other codec can read it.
 pub(crate) trait Codec: Sync + Sized {
     /// Where the parts of a page begin; without its bytes.
     type Shape: PageShape;
@@ -22,7 +22,7 @@ pub(crate) trait Codec: Sync + Sized {
     /// Gathers k-mers and looks them up together.
     type Batch: Batch<Self>;
 
-    /// Whether [`verify_page`](Self::verify_page) marks k-mers even without a genome, because it meets them in their
+    /// Whether [`verify_page`](Self::verify_page) marks k-mers even without a genome, because it reads them in their
     /// order.
     const VERIFIES_IN_ORDER: bool;
 

@@ -46,7 +46,7 @@ impl LayoutKind {
 /// One thing for each layout: `S` for [`LayoutKind::SortedDictionary`], `K` for [`LayoutKind::SuperKmers`].
 ///
 /// Parts that belong together are in one value (a codec with its pages, a batch with its codec), so that no value of
-/// one layout meets one of the other.
+/// one layout is used with one of the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ByLayout<S, K> {

@@ -134,7 +134,7 @@ pub(crate) const SIMPLE_MISMATCH: i32 = -3;
 
 // ---- Spaced seeds and chains (`discover::seed_table`) ----
 
-/// Spaced seeds, and the largest genome for each, in bases: the heavier the larger the genome, so that a base meets
+/// Spaced seeds, and the largest genome for each, in bases: the heavier the larger the genome, so that a base matches
 /// only a few seeds by chance. The first pattern is PatternHunter's (Ma, Tromp and Li 2002); the others are of its
 /// kind, of weight 12 and 14.
 pub(crate) const SEED_PATTERNS: [(u64, &str); 3] =
@@ -150,8 +150,8 @@ pub(crate) const MIN_INDEPENDENT_GAP: u32 = 8;
 /// Bits of a base between two overlapping hits: less than the two of another equal base, since a hit makes the next one
 /// more likely.
 pub(crate) const BITS_PER_SHARED_BASE: f32 = 0.5;
-/// Seeds that a base meets by chance up to which thresholds in bits are not raised: in a genome of 10 Mb, on which they
-/// were tuned, a base meets about six. Above, they are raised by log2 of the ratio.
+/// Seeds that a base matches by chance up to which thresholds in bits are not raised: in a genome of 10 Mb, on which
+/// they were tuned, a base matches about six. Above, they are raised by log2 of the ratio.
 pub(crate) const TUNED_CHANCE_SEEDS: f32 = 8.0;
 
 // ---- Profile (`discover::profile`) ----

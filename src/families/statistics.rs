@@ -49,7 +49,7 @@ pub struct FamilyStatistics {
     pub kmer: String,
     /// Occurrences of that k-mer in the genome, both strands; 0 if the index does not contain it.
     pub kmer_frequency: u64,
-    /// Whether most copies lie in rows, one behind the other.
+    /// Whether most copies lie in tandem rows.
     pub tandem: bool,
     /// Bases of the direct repeat at both ends of the consensus; 0 if there is none.
     pub terminal_repeat: u64,

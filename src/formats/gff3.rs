@@ -9,6 +9,7 @@ use crate::formats::copy_row::CopyRow;
 use crate::formats::ontology::ontology_term;
 use crate::genome::Contig;
 
+/// Annotations as GFF3.
 pub(super) struct Gff3;
 
 impl AnnotationWriter for Gff3 {

@@ -164,6 +164,7 @@ pub(crate) fn ontology_term(family: &str, class: &str) -> &'static str {
         .unwrap_or("dispersed_repeat")
 }
 
+/// Terms of the ontology, each with the names of classes that map to it.
 type Table = [(&'static str, &'static [&'static str])];
 
 fn look_up(table: &Table, is: impl Fn(&str) -> bool) -> Option<&'static str> {

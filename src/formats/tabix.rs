@@ -31,6 +31,7 @@ const CSI_MIN_SHIFT: u8 = 14;
 /// Levels of bins of `.csi`: they cover 2^14 · 8^7 = 2^35 bases, more than any contig has.
 const CSI_DEPTH: u8 = 7;
 
+/// The index of bins of either format.
 enum BinIndexer {
     Tbi(Indexer<LinearIndex>),
     Csi(Indexer<BinnedIndex>),

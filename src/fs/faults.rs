@@ -21,6 +21,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM};
 use signal_hook::low_level::raise;
 
+/// A fault, and how many calls of its kind were made.
 struct Fault {
     kind: String,
     calls: String,
@@ -29,6 +30,7 @@ struct Fault {
     made: AtomicU64,
 }
 
+/// The faults of this process, and the log of its calls.
 struct Faults {
     all: Vec<Fault>,
     log: Option<Mutex<std::fs::File>>,

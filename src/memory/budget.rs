@@ -101,6 +101,7 @@ pub struct ComponentUsage {
     pub peak: u64,
 }
 
+/// Reserved bytes.
 #[derive(Debug, Default)]
 struct BudgetState {
     used: u64,
@@ -111,6 +112,7 @@ struct BudgetState {
     expected: Option<u64>,
 }
 
+/// The state that all clones of a budget share.
 #[derive(Debug)]
 struct SharedBudget {
     limit: u64,

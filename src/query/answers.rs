@@ -9,7 +9,7 @@ use crate::memory::buffers::{Buffer, BufferPool, reserve_text};
 use crate::query::batch::{SequenceBatch, SequencePart};
 use crate::query::pipeline::Charge;
 use crate::query::rows::{Detail, Rows};
-use crate::query::statistics::Tally;
+use crate::query::statistics::SequenceTally;
 use crate::{Error, Index, Result};
 
 /// Adjacent k-mers with one frequency.
@@ -36,7 +36,7 @@ struct PartCounts {
     label: String,
     /// Bases, without those of the overlap.
     bases: u64,
-    tally: Tally,
+    tally: SequenceTally,
     /// Whether the sequence ends here.
     last: bool,
 }
@@ -97,7 +97,7 @@ fn fill(
         match detail {
             Detail::Summary => {
                 let bases = (part.to - part.from - part.overlap) as u64;
-                let tally = Tally::of(found, part.last && !part.continues);
+                let tally = SequenceTally::of(found, part.last && !part.continues);
                 answer.parts.push(PartCounts { label: part.label.clone(), bases, tally, last: part.last });
             }
             Detail::PerKmer => {

@@ -117,6 +117,7 @@ fn xz_dictionary(start: &[u8]) -> Option<u64> {
     }
 }
 
+/// The decoder of the current stream, by codec.
 enum Decoder {
     Gzip(flate2::bufread::GzDecoder<Raw>),
     Zstd(zstd::Decoder<'static, Raw>),

@@ -151,7 +151,7 @@ impl TandemSearch<'_> {
             if is_covered {
                 continue;
             }
-            // One at a time proceeds, however little memory there is.
+            // One at a time proceeds even if memory is short.
             let working = self.budget.wait(Component::Seeds, candidate.alignment_bytes());
             let found = self.align(target, candidate);
             drop(working);

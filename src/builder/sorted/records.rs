@@ -132,7 +132,7 @@ impl Record for Wide {
 
 /// The widths of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RecordKind {
+pub(crate) enum RecordWidth {
     /// See [`Short`].
     Short,
     /// See [`Packed`].
@@ -143,7 +143,7 @@ pub(crate) enum RecordKind {
     Wide,
 }
 
-impl RecordKind {
+impl RecordWidth {
     /// All widths, ascending.
     pub(crate) const ALL: [Self; 4] = [Self::Short, Self::Packed, Self::Narrow, Self::Wide];
 

@@ -9,7 +9,7 @@ use crate::builder::layout_steps::{PassContext, Task};
 use crate::builder::passes::{PageWorker, TaskEnd};
 use crate::builder::scatter::ScatteredRecords;
 use crate::builder::spectrum::SpectrumCounter;
-use crate::builder::superkmers::occurrence::Occurrence;
+use crate::builder::superkmers::occurrence::SuperKmerOccurrence;
 use crate::builder::superkmers::partition::SuperKmerPages;
 use crate::dictionary::superkmers::{Encoder, Entry};
 use crate::memory::{Component, Reservation};
@@ -38,20 +38,20 @@ pub(crate) struct SuperKmerWorker<'a> {
     /// Of the page before, reused.
     encoder: Option<Encoder>,
     ends: Vec<u32>,
-    sorted: Vec<Occurrence>,
+    sorted: Vec<SuperKmerOccurrence>,
     entries: Vec<Entry>,
     spectrum: SpectrumCounter,
     reservation: Reservation,
 }
 
-impl PageWorker<Occurrence> for SuperKmerWorker<'_> {
+impl PageWorker<SuperKmerOccurrence> for SuperKmerWorker<'_> {
     type OpenPage = OpenPage;
 
     fn run(
         &mut self,
         task: &Task,
         open: Option<OpenPage>,
-        records: &ScatteredRecords<'_, Occurrence>,
+        records: &ScatteredRecords<'_, SuperKmerOccurrence>,
     ) -> TaskEnd<OpenPage> {
         let pages = self.pages;
         let keys = pages.first_key(task.pages.start)..pages.first_key(task.pages.end);
@@ -77,7 +77,8 @@ impl PageWorker<Occurrence> for SuperKmerWorker<'_> {
                     return TaskEnd::Stopped;
                 }
             }
-            let scratch = sorted.capacity() * size_of::<Occurrence>() + self.ends.capacity() * size_of::<u32>();
+            let scratch =
+                sorted.capacity() * size_of::<SuperKmerOccurrence>() + self.ends.capacity() * size_of::<u32>();
             let encoder = self.encoder.as_ref().map_or(0, Encoder::capacity_bytes);
             self.reservation.resize(scratch as u64 + encoder);
             // The space that a very frequent minimizer needed is released.
@@ -121,11 +122,11 @@ impl<'a> SuperKmerWorker<'a> {
     }
 
     /// Adds sorted records to a page.
-    fn add(&mut self, open: &mut OpenPage, page: u64, sorted: &[Occurrence]) {
+    fn add(&mut self, open: &mut OpenPage, page: u64, sorted: &[SuperKmerOccurrence]) {
         let OpenPage { encoder, repeats, kmers, positions, .. } = open;
         let (fields, spectrum) = (&self.pages.occurrence, &mut self.spectrum);
         let before = *positions;
-        let count = |run: &[Occurrence]| run.len() as u64;
+        let count = |run: &[SuperKmerOccurrence]| run.len() as u64;
         fields.groups(
             sorted,
             |&o| o,
@@ -157,12 +158,12 @@ impl<'a> SuperKmerWorker<'a> {
 
     /// Sorts records with keys in `keys` into `self.sorted`: first to as many ranges of keys as there are records, then
     /// within each range. Returns their number.
-    fn sort(&mut self, segments: &[&[Occurrence]], keys: Range<u64>) -> usize {
+    fn sort(&mut self, segments: &[&[SuperKmerOccurrence]], keys: Range<u64>) -> usize {
         let fields = self.pages.occurrence;
         let count: usize = segments.iter().map(|segment| segment.len()).sum();
         let span = keys.end - keys.start;
         let shift = (u64::BITS - span.leading_zeros()).saturating_sub(count.max(1).ilog2());
-        let range_of = |o: Occurrence| ((fields.key(o) - keys.start) >> shift) as usize;
+        let range_of = |o: SuperKmerOccurrence| ((fields.key(o) - keys.start) >> shift) as usize;
         self.ends.clear();
         self.ends.resize((span >> shift) as usize + 1, 0);
         distribute(segments, |o| o, range_of, &mut self.ends, &mut self.sorted);

@@ -87,7 +87,7 @@ fn group(codec: &SortedCodec, pages: u64, hashes: &[u64], ends: &mut Buffer<u32>
         start += std::mem::replace(end, start);
     }
     if entries.capacity() < hashes.len() {
-        // A large one is made anew: fresh memory is zero already.
+        // A large one is allocated again: fresh memory is zero already.
         let is_large = hashes.len() > MIN_UNPOOLED;
         let large = |length| Buffer::from(vec![(0, 0); length]);
         *entries = if is_large { large(hashes.len()) } else { Buffer::with_capacity(hashes.len()) };

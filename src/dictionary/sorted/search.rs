@@ -212,7 +212,7 @@ impl<'a> PageView<'a> {
         self.codec.filters.min_frequency.saturating_add(value)
     }
 
-    /// The frequency above the minimum that a code stands for; `None` if it is an exception.
+    /// The frequency above the minimum that a code represents; `None` if it is an exception.
     #[inline(always)]
     pub(crate) fn inline_value(self, code: u64) -> Option<u64> {
         (code != low_mask(self.shape.code_bits)).then_some(code)

@@ -4,7 +4,7 @@
 use crate::dictionary::superkmers::layout::Fields;
 use crate::format::bits;
 
-/// The range of an entry that stands for a crowd; its context is the number of the crowd.
+/// The range of an entry that represents a crowd; its context is the number of the crowd.
 pub(super) const CROWDED: u64 = 255;
 /// Bytes of a crowd's row in its page.
 pub(super) const CROWD_BYTES: usize = 32;

@@ -1,4 +1,4 @@
-//! The distinct super-k-mers of a minimizer, and the k-mers that they stand for together: a k-mer in several entries
+//! The distinct super-k-mers of a minimizer, and the k-mers that they represent together: a k-mer in several entries
 //! occurs as often as all of them.
 
 use crate::kmer::{Minimizers, low_mask};

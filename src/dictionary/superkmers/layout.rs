@@ -166,7 +166,7 @@ impl Fields {
         u64::from(high * (high + 1) / 2 + low)
     }
 
-    /// The offsets that a code stands for; an empty range if it stands for none.
+    /// The offsets of a code; an empty range if it represents none.
     #[inline(always)]
     pub(crate) fn offsets(range: u64) -> (u32, u32) {
         /// The offsets of each code, computed once: look-ups decode a range for every entry that they compare.

@@ -4,7 +4,7 @@
 //!
 //! Neighbouring k-mers share their minimizer (see [`Minimizers`](crate::kmer::Minimizers)), so the genome is cut into
 //! runs of k-mers with one minimizer at one position. An entry has the rest of the minimizer's key, the bases around
-//! the minimizer, which of its k-mers it stands for, and how often it occurs; a k-mer's frequency is the sum over the
+//! the minimizer, which of its k-mers it represents, and how often it occurs; a k-mer's frequency is the sum over the
 //! entries of its minimizer that agree with it around the minimizer. `schema/format.md` draws the bytes.
 //!
 //! A minimizer with more than 256 distinct entries is *crowded*: its k-mers lie one by one in its position block,

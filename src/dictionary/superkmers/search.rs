@@ -184,7 +184,7 @@ impl<'a> PageView<'a> {
         head >> self.fields().remainder_bits & low_mask(Fields::RANGE_BITS)
     }
 
-    /// Context of an entry; the number of its crowd if it stands for one.
+    /// Context of an entry; the number of its crowd if it represents one.
     #[inline(always)]
     pub(super) fn context(self, index: u32) -> u64 {
         let fields = self.fields();
@@ -201,7 +201,7 @@ impl<'a> PageView<'a> {
         if code == low_mask(fields.count_bits) { self.repeat(index).0 } else { code + 1 }
     }
 
-    /// The entry at `index`, which does not stand for a crowd.
+    /// The entry at `index`, which does not represent a crowd.
     #[inline(always)]
     pub(super) fn entry(self, index: u32, head: u64) -> Entry {
         let (low, high) = Fields::offsets(self.range(head));

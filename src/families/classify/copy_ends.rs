@@ -133,7 +133,7 @@ pub(crate) fn copy_ends(copies: &[Vec<&Alignment>], length: u32, bases: &Bases, 
     ends.take(MAX_COPIES).collect()
 }
 
-/// One copy for each pair of flanks: others with the same flanks came by duplication, not by insertion.
+/// One copy for each pair of flanks: others with the same flanks are duplications, not insertions.
 pub(super) fn with_distinct_flanks(copies: &[CopyEnds]) -> Vec<CopyEnds> {
     let mut seen = BTreeSet::new();
     let flanks =

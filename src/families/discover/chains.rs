@@ -29,7 +29,7 @@ pub(crate) struct Chain {
     pub(crate) reverse: bool,
     /// Hits of the chain in [`ChainBuffer::hits`].
     pub(crate) hits: Range<usize>,
-    /// -log2 of how often chance makes such a chain.
+    /// -log2 of the number of such chains expected by chance.
     pub(crate) bits: f32,
 }
 
@@ -232,7 +232,7 @@ impl ChainBuffer {
     }
 }
 
-/// Chain buffers that no thread uses at the moment: they are large, and filled anew for each query.
+/// Chain buffers that no thread uses at the moment: they are large, and refilled for each query.
 pub(crate) struct ChainBufferPool<'a> {
     buffers: Mutex<Vec<ChainBuffer>>,
     budget: &'a Budget,

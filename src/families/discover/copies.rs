@@ -1,4 +1,4 @@
-//! The copies of a consensus: alignments from its chains, without those that are more likely of a related family.
+//! The copies of a consensus: alignments from its chains, without those that more likely belong to a related family.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use crate::Result;
 use crate::families::discover::anchors::Anchor;
 use crate::families::discover::chains::{Chain, ChainBuffer};
 use crate::families::discover::search::Search;
-use crate::families::extension::{CopyCursor, Cursor, Extent, LANES, follow};
+use crate::families::extension::{CopyCursor, CopyExtent, Cursor, LANES, follow};
 use crate::families::family::FamilyCopy;
 use crate::families::parameters::{
     CLOSEST_PART, DIVERGENCE_ALLOWANCE, DIVERGENCE_FACTOR, MIN_COPY_BITS, MIN_COPY_SCORE, SAME_COPY_PART,
@@ -24,7 +24,7 @@ pub(crate) struct Similarity {
 
 impl Similarity {
     /// Of an alignment that consists of two, to the right and to the left of an anchor.
-    fn of(right: &Extent, left: &Extent) -> Self {
+    fn of(right: &CopyExtent, left: &CopyExtent) -> Self {
         Self { score: right.score + left.score, bases: right.bases() + left.bases() }
     }
 
@@ -115,7 +115,7 @@ impl Search<'_> {
         right.iter().zip(&left).map(|(right, left)| Similarity::of(right, left)).collect()
     }
 
-    fn follow(&self, consensus: &[u8], cursors: &[CopyCursor]) -> Vec<Extent> {
+    fn follow(&self, consensus: &[u8], cursors: &[CopyCursor]) -> Vec<CopyExtent> {
         let scores = &self.options.scores;
         follow(self.bases.codes(), consensus, cursors, scores, scores.cap_penalty)
     }
@@ -123,7 +123,7 @@ impl Search<'_> {
 
 impl CopyStart {
     /// The copy with these extents to the right and to the left, as the consensus reads.
-    fn copy(&self, right: &Extent, left: &Extent) -> FamilyCopy {
+    fn copy(&self, right: &CopyExtent, left: &CopyExtent) -> FamilyCopy {
         let genome = match self.strand {
             Strand::Forward => self.at - u64::from(left.copy)..self.at + u64::from(right.copy),
             Strand::Reverse => self.at + 1 - u64::from(right.copy)..self.at + 1 + u64::from(left.copy),
@@ -162,8 +162,8 @@ impl Loci {
     }
 }
 
-/// Divergence above which a copy is more likely of a related family: from that of the closest copies, which make up one
-/// [`CLOSEST_PART`]th of the aligned bases.
+/// Divergence above which a copy more likely belongs to a related family: from that of the closest copies, which make
+/// up one [`CLOSEST_PART`]th of the aligned bases.
 pub(crate) fn divergence_limit<'a>(copies: impl Iterator<Item = &'a Similarity>) -> f32 {
     let mut all: Vec<(f32, u32)> = copies.map(|copy| (copy.divergence(), copy.bases)).collect();
     all.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -41,7 +41,7 @@ pub(super) enum Verdict {
     Rejected(Reason),
 }
 
-/// Copies one behind the other on one strand.
+/// Copies in tandem on one strand.
 struct Locus {
     genome: Range<u64>,
     copies: usize,
@@ -59,7 +59,7 @@ impl Locus {
         LARGE_PART * self.columns.iter().map(|columns| u64::from(columns.end - columns.start)).sum::<u64>() >= length
     }
 
-    /// Whether it is several copies, one behind the other, and not of a short repeat within the consensus.
+    /// Whether it is several copies in tandem, and not of a short repeat within the consensus.
     fn is_row(&self, length: u64) -> bool {
         self.copies > 1 && 100 * self.bases() >= MIN_ROW * length
     }

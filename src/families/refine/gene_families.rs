@@ -28,7 +28,7 @@ const AROUND: usize = 24;
 
 /// Whether the copies are genes of a family, or a region of several genes: they differ at third bases more than at
 /// others, and nearly all copies read what any of them reads without a stop. Transposons that code for proteins differ
-/// so too if related ones are taken together, but many of their copies are decayed.
+/// in the same way if related ones are taken together, but many of their copies are decayed.
 pub(super) fn is_gene_family(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases) -> bool {
     let reading = OpenReading::of(consensus.len(), copies, bases);
     let is_open = reading.open >= MIN_OPEN

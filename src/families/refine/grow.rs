@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::families::bases::Bases;
 use crate::families::copies::{PlacedAlignment, covered_columns, first_base_from};
-use crate::families::extension::{Cursor, Extent, extend};
+use crate::families::extension::{CopyExtent, Cursor, extend};
 use crate::families::flanks::neither_flank_alike;
 use crate::families::refine::consensus::{MIN_COMMON_ENDS, correct, seams, supported, within_common_ends};
 use crate::families::refine::options::RefineOptions;
@@ -179,7 +179,7 @@ struct EndGrowth {
     /// Bases outward.
     consensus: Vec<u8>,
     /// How far each copy follows them.
-    extents: Vec<(usize, Extent)>,
+    extents: Vec<(usize, CopyExtent)>,
 }
 
 impl EndGrowth {
@@ -294,7 +294,7 @@ impl Ends<'_> {
 
 /// The bases after which an extension ends: three or more copies end together there and fewer than three continue, or
 /// fewer than `min_agreeing` follow.
-fn common_end(extents: &[Extent], length: usize, min_agreeing: usize) -> usize {
+fn common_end(extents: &[CopyExtent], length: usize, min_agreeing: usize) -> usize {
     /// Bases within which copies end together: extensions overshoot by chance a little more than alignments.
     const TOGETHER: usize = 15;
     let mut ends: Vec<usize> = extents.iter().map(|extent| extent.consensus as usize).collect();

@@ -104,7 +104,7 @@ impl FamilyState {
         Self { source_duplication: self.source_duplication.clone(), ..Self::new(consensus, self.seed.clone()) }
     }
 
-    /// The same family with the alignments of this round, which the caller hands over when it distributes them.
+    /// The same family with the alignments of this round, which the caller passes when it distributes them.
     pub(crate) fn unchanged(&self) -> Self {
         Self { alignments: Some(Vec::new()), ..self.clone() }
     }

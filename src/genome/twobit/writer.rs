@@ -1,4 +1,4 @@
-//! The index of a .2bit file stands before its records, so the writer spools records until their sizes are known.
+//! The index of a .2bit file precedes its records, so the writer spools records until their sizes are known.
 
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};

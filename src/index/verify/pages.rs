@@ -22,7 +22,7 @@ pub(super) struct PageTotals {
     bytes: u64,
     /// K-mers by frequency.
     spectrum: BTreeMap<u64, u64>,
-    /// Sum of the marks of the repeated k-mers, if k-mers were met in their order.
+    /// Sum of the marks of the repeated k-mers, if k-mers were read in their order.
     pub(super) repeat_marks: Option<u64>,
 }
 

@@ -16,6 +16,7 @@ pub(crate) struct ReorderBuffer<T> {
     changed: Condvar,
 }
 
+/// The items that wait for earlier ones.
 struct BufferState<T> {
     waiting: BTreeMap<u64, (T, u64)>,
     bytes: u64,
