@@ -35,6 +35,7 @@ struct SlabSlots {
     closed: bool,
 }
 
+/// A large piece of memory, divided into slots.
 struct Slab {
     number: usize,
     /// Owns the memory; only accessed through `base` once the slab exists.
