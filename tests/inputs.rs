@@ -394,7 +394,7 @@ fn inputs_without_a_name_ask_for_one() {
         let mut named = command(at, &["build-index", "-k", "5", path]);
         named.stdin(Stdio::from(fs::File::open(at.join("plain.fa")).expect("there")));
         ended(named.spawn().expect("it starts")).failed(2, &["-o"]);
-        run_with(at, &["detect", path], text.as_bytes()).failed(2, &["give a file"]);
+        run_with(at, &["detect", path], text.as_bytes()).failed(2, &["use a file"]);
         assert_eq!(listing(at), before);
     }
     run_with(at, &["build-index", "-k", "5", "-q", "/dev/stdin", "-o", "p"], b">s1\nACGTACGTA\n").fine();

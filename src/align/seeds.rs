@@ -16,7 +16,7 @@ use crate::sequence::NO_BASE;
 /// base: they match as rarely as words of 12.5 and 12 bases; empirical, docs/annotation.md was measured with them.
 const PATTERNS: [&str; 2] = ["#@#-##@--@#@-#-@#@##@", "##@-@#--@@#-@-#--##@@-#@"];
 
-/// A spaced seed as masks of the compared bits of a word.
+/// A spaced seed: the mask of the compared bits of a word, and its bases.
 pub(crate) struct Pattern {
     mask: u64,
     pub(crate) span: u32,

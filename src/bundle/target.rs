@@ -46,7 +46,7 @@ impl BundleTarget {
         let path: PathBuf = path.components().collect();
         let path = resolve_links(&path)?;
         let Some(name) = path.file_name() else {
-            return Err(Error::Usage(format!("{} cannot be the name of an index; give another one", path.display())));
+            return Err(Error::Usage(format!("{} cannot be the name of an index; use another one", path.display())));
         };
         let parent = Folder::open_parent(&path).map_err(|e| Error::io("open the folder of", &path, e))?;
         Ok(Self { parent, name: name.to_owned() })

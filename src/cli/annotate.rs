@@ -133,13 +133,13 @@ impl Arguments {
         formats.sort_by_key(|f| *f as u8);
         formats.dedup();
         if !has_prefix && formats.len() > 1 {
-            return wrong("several formats need names; give -o PREFIX");
+            return wrong("several formats need names; use -o PREFIX");
         }
         if self.bgzip && !has_prefix {
             return wrong("--bgzip writes two files for a format; name them with -o PREFIX");
         }
         if self.bgzip && formats.iter().all(|format| format.tabix().is_none()) {
-            return wrong("--bgzip is for gff3 and bed; give one of them to --formats");
+            return wrong("--bgzip is for gff3 and bed; pass one of them to --formats");
         }
         Ok(formats)
     }

@@ -227,7 +227,7 @@ fn mask_source(
     match record {
         Some(last) => bases += last.finish().map_err(in_line)?,
         None if seen.contains(&true) => {}
-        None => return Err(Error::input(source.path(), None, "contains no sequence; give the FASTA of the index")),
+        None => return Err(Error::input(source.path(), None, "contains no sequence; use the FASTA of the index")),
     }
     Ok(bases)
 }
@@ -255,7 +255,7 @@ impl<'a> Masking<'a> {
         let text = String::from_utf8_lossy(header.get(1..).unwrap_or_default());
         let Some(name) = text.split_ascii_whitespace().next() else { return Ok(None) };
         let name = &format!("{prefix}{name}");
-        let strange = |e: Error| format!("{e}; give the FASTA that the index was built from");
+        let strange = |e: Error| format!("{e}; use the FASTA that the index was built from");
         let part = |range| Region { contig: name.to_owned(), range };
         let (number, contig) = index.region_record(&part(0..0)).map_err(strange)?;
         if std::mem::replace(&mut seen[number as usize], true) {

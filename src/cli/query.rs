@@ -198,7 +198,7 @@ fn sequences(index: &Index, arguments: &Arguments, settings: &Settings, output: 
         (false, _) => Detail::Summary,
     };
     let nothing =
-        || Error::Usage("nothing to look up; give sequences, --kmer, --kmers, --region or --regions".to_owned());
+        || Error::Usage("nothing to look up; pass sequences, --kmer, --kmers, --region or --regions".to_owned());
     let (source, typed, mut listed);
     let sequences = if let Some(path) = &arguments.sequences {
         source = Source::new(path);

@@ -55,7 +55,7 @@ impl Lines {
             let part = &buffer[..end.unwrap_or(buffer.len())];
             let length = self.line.len() + part.len();
             if length > MAX_LINE {
-                let problem = format!("the line has more than {MAX_LINE} bytes; give a text file with one row a line");
+                let problem = format!("the line has more than {MAX_LINE} bytes; use a text file with one row a line");
                 return Err(Error::input(self.source.path(), Some(self.number), problem));
             }
             if length > self.line.capacity() {

@@ -57,7 +57,7 @@ impl ProteinCheck {
         is_protein.then(|| {
             format!(
                 "the record that begins here looks like protein: {protein_only} of its first {sampled} letters are no \
-                 nucleotides (E, F, I, J, L, O, P, Q, Z); give nucleotide sequence"
+                 nucleotides (E, F, I, J, L, O, P, Q, Z); use nucleotide sequence"
             )
         })
     }

@@ -102,7 +102,7 @@ impl SequenceReader {
         let mut input = Input::new(source.open()?, BUFFER);
         let failed = |line| move |e| source.read_error(line, e);
         if input.peek(foreign::MARKS).map_err(failed(1))?.is_empty() {
-            return Err(Error::input(source.path(), None, "is empty; give a FASTA or FASTQ file"));
+            return Err(Error::input(source.path(), None, "is empty; use a FASTA or FASTQ file"));
         }
         if input.buffered().starts_with(BYTE_ORDER_MARK) {
             input.consume(BYTE_ORDER_MARK.len());

@@ -53,7 +53,7 @@ impl Source {
     /// [`Error::Usage`] for a source without a stem ([`Source::stem`]).
     pub fn with_prefixed_names(&self) -> Result<Self> {
         let stem = self.stem().ok_or_else(|| {
-            let problem = "has no file name to put before the names of its sequences; give a regular file";
+            let problem = "has no file name to put before the names of its sequences; use a regular file";
             Error::Usage(format!("{} {problem}", self.path.display()))
         })?;
         let mut prefix = stem.to_string_lossy().replace(char::is_whitespace, "_");
@@ -116,9 +116,9 @@ impl Source {
             let opened = file.metadata().map_err(|e| Error::io("read", &self.path, e))?;
             if opened.is_dir() {
                 let problem = if self.path.join(INDEX_MANIFEST).exists() {
-                    "is the folder of a reprise index; give the file that it was built from"
+                    "is the folder of a reprise index; use the file that it was built from"
                 } else {
-                    "is a folder; give a file"
+                    "is a folder; use a file"
                 };
                 return Err(Error::input(&self.path, None, problem));
             }

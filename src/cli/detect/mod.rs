@@ -128,17 +128,17 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     for path in &arguments.genome {
         if path.as_os_str() == "-" {
             let problem =
-                "detect reads its genome again when a run is continued; give a file instead of standard input";
+                "detect reads its genome again when a run is continued; use a file instead of standard input";
             return Err(Error::Usage(problem.to_owned()));
         }
         let metadata = fs::metadata(path).map_err(|e| Error::io("open", path, e))?;
         if !metadata.is_dir() && !metadata.is_file() {
             let problem =
-                "is not a regular file, and detect reads its genome again when a run is continued; give a file";
+                "is not a regular file, and detect reads its genome again when a run is continued; use a file";
             return Err(Error::Usage(format!("{} {problem}", path.display())));
         }
         if metadata.is_dir() && arguments.genome.len() > 1 {
-            return Err(Error::Usage(format!("{} is a folder; give one index or files of sequence", path.display())));
+            return Err(Error::Usage(format!("{} is a folder; use one index or files of sequence", path.display())));
         }
     }
     if !arguments.library_only {

@@ -121,7 +121,7 @@ impl<T> ReorderBuffer<T> {
     }
 }
 
-/// Closes a [`Window`] on drop.
+/// Closes a [`ReorderBuffer`] on drop.
 pub(crate) struct CloseGuard<'a, T>(&'a ReorderBuffer<T>);
 
 impl<T> Drop for CloseGuard<'_, T> {
