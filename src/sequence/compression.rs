@@ -206,7 +206,7 @@ impl Decompressed {
         let name = self.codec.name();
         let problem = format!(
             "trailing bytes follow the last {name} stream, from byte {at} on, and are no {name}; if they do not belong \
-             there, `head -c {at}` gives the file without them, else copy or download it again"
+             there, `head -c {at}` extracts the file without them, else copy or download it again"
         );
         Err(io::Error::other(Error::input(&self.path, None, problem)))
     }

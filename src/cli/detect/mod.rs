@@ -127,8 +127,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let given = given_libraries(&arguments.library, settings)?;
     for path in &arguments.genome {
         if path.as_os_str() == "-" {
-            let problem =
-                "detect reads its genome again when a run is continued; use a file instead of standard input";
+            let problem = "detect reads its genome again when a run is continued; use a file instead of standard input";
             return Err(Error::Usage(problem.to_owned()));
         }
         let metadata = fs::metadata(path).map_err(|e| Error::io("open", path, e))?;
