@@ -18,7 +18,8 @@ pub fn folder() -> PathBuf {
     folder
 }
 
-/// A genome of a few thousand bases with repeats, runs of N and of lower case, and a minimizer with very many neighbours.
+/// A genome of a few thousand bases with repeats, runs of N and of lower case, and a minimizer with very many
+/// neighbours.
 pub fn genome() -> String {
     let mut random = Random::new(1);
     let mut bases = |n: usize| -> String { random.bases(n).into_iter().map(char::from).collect() };

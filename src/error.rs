@@ -1,6 +1,6 @@
-//! Every error of the library, as data: a caller can match on what went wrong, and `Display` makes one sentence that
-//! names the file and the place in it. What a caller can do about it depends on the caller's interface, so the messages
-//! name no flags; the command line adds those.
+//! Every error of the library, as data: a caller can match on what went wrong, and `Display` prints one sentence that
+//! names the file and the position in it. Remedies depend on the interface of the caller, so the messages name no
+//! flags; the command line adds those.
 
 use std::fmt;
 use std::io;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::text::shortened;
 use crate::units::human_bytes;
 
-/// The process that holds a lock, or held it.
+/// The process that owns a lock, or owned it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockHolder {
     /// Number of the process.
@@ -87,7 +87,7 @@ pub enum Error {
         path: PathBuf,
         /// Line in the file, counted from 1, if one can be named.
         line: Option<u64>,
-        /// What is wrong and what to do.
+        /// The problem and its remedy.
         problem: String,
     },
 
@@ -115,7 +115,7 @@ pub enum Error {
     },
 
     /// A genome has no k-mer, because other letters than ACGT interrupt it too often.
-    #[error("{}: no stretch of {k} bases is free of other letters than ACGT", path.display())]
+    #[error("{}: no run of {k} bases consists of the letters ACGT alone", path.display())]
     NoKmers {
         /// The genome's (first) file.
         path: PathBuf,
@@ -128,7 +128,7 @@ pub enum Error {
     NotInIndex {
         /// The index folder.
         index: PathBuf,
-        /// What was not found, and what is near.
+        /// The name that was not found, and similar ones.
         problem: String,
     },
 
@@ -179,7 +179,7 @@ pub enum Error {
     Unfinished {
         /// The folder.
         path: PathBuf,
-        /// What is missing.
+        /// The missing part.
         problem: String,
     },
 
@@ -191,7 +191,7 @@ pub enum Error {
         path: PathBuf,
         /// Byte offset in the file, if one can be named.
         offset: Option<u64>,
-        /// What does not fit.
+        /// The contradiction.
         problem: String,
     },
 
@@ -292,11 +292,11 @@ pub enum ParameterError {
     },
 }
 
-/// What is at a path that an output may not replace or follow.
+/// The kind of entry at a path that an output may not replace or follow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotOursKind {
-    /// Something else than an index, in the place of one.
+    /// Something else than an index at the path of one.
     #[error("is not a reprise index, and nothing else is replaced")]
     NotAnIndex,
     /// An index with other files in its folder.
@@ -334,26 +334,26 @@ pub enum NotOursKind {
         /// What it is, such as "a folder".
         noun: &'static str,
     },
-    /// A folder, a pipe or a device in the place of a file.
+    /// A folder, a pipe or a device at the path of a file.
     #[error("is not a regular file; move it away")]
     NotAFile,
 }
 
-/// What is at a path that a run needs for its own files.
+/// The kind of entry at a path that a run needs for its own files.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OccupiedBy {
     /// A file or folder that no build makes.
     #[error("is nothing that a build makes; move it away")]
     OtherFile,
-    /// Something else than a folder, in the place of the folder of a build.
+    /// Something else than a folder at the path of the folder of a build.
     #[error("is {noun} and not the folder of a build; remove it")]
     NotAFolder {
         /// What it is, such as "a symbolic link".
         noun: &'static str,
     },
     /// A folder of another user in which no build is running.
-    #[error("belongs to {owner}; ask them to remove it")]
+    #[error("belongs to {owner}, who must remove it")]
     ForeignFolder {
         /// The other user.
         owner: String,
@@ -371,13 +371,13 @@ pub enum OccupiedBy {
     #[error("is not the lock of a run of reprise but something else; move it away")]
     OtherContent,
     /// A lock of another user, which this user may not read.
-    #[error("belongs to {owner}; wait for that run to end, or ask them to remove it")]
+    #[error("belongs to {owner}; wait for that run to end, or {owner} must remove it")]
     ForeignLock {
         /// The other user.
         owner: String,
     },
     /// A lock that another user's run left behind.
-    #[error("was left by a run of {owner} that has ended; ask them to remove it")]
+    #[error("was left by a run of {owner} that has ended; {owner} must remove it")]
     LeftLock {
         /// The other user.
         owner: String,
@@ -393,6 +393,7 @@ fn range(min: u64, max: Option<u64>) -> String {
     max.map_or_else(|| format!("{min} or more"), |max| format!("from {min} to {max}"))
 }
 
+/// The remedy for a limit of the process on memory or threads.
 const RAISE_LIMITS: &str = "raise the limits of the process (ulimit -v)";
 
 fn io_remedy(source: &io::Error) -> String {

@@ -15,7 +15,7 @@ pub fn page(index: &Index, number: u64) -> Result<(Vec<u8>, Vec<u8>)> {
 /// Looks up everything in a forged page and block, and checks them.
 ///
 /// # Panics
-/// If a page that is found sound gives two answers.
+/// If a page that is found sound returns two different results.
 pub fn look_at_page(index: &Index, number: u64, page: Vec<u8>, block: &[u8]) {
     index.probe_forged_page(number, page, block);
 }

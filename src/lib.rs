@@ -1,15 +1,15 @@
 //! reprise: an embedded, persistent k-mer index database for genomes.
 //!
-//! An index is built once per genome and queried for years: how often does this k-mer occur and where, how repetitive
-//! is this sequence, which k-mers are repeated most. It is a folder of four files (a *bundle*) that many processes read
-//! at once, from a read-only mount too, and that nothing ever changes.
+//! An index is built once per genome and queried for years: how often and at which positions does this k-mer occur, how
+//! repetitive is this sequence, which k-mers are repeated most. It is a folder of four files (a *bundle*) that many
+//! processes read at once, from a read-only mount too, and that nothing ever changes.
 //!
 //! # Modules, in the order in which data passes through them
 //!
 //! All may use the modules of the first row; of the others a module uses only those above it. A test compares the table
 //! with the code.
 //!
-//! | module | holds | uses |
+//! | module | contents | uses |
 //! |---|---|---|
 //! | `error`, `progress`, [`units`], [`random`], `text` | errors, progress, text, random numbers |  |
 //! | [`fs`] | files that appear whole or not at all, locks, injected faults |  |
@@ -25,7 +25,7 @@
 //! | [`query`] | sequences and regions to rows, in batches | `memory`, `sequence`, `genome`, `index` |
 //! | [`align`] | library against genome, tandems | `memory`, `sequence`, `genome`, `kmer`, `index` |
 //! | [`annotate`] | copies, resolved and joined | `memory`, `sequence`, `genome`, `kmer`, `index`, `align` |
-//! | [`families`] | discovery, refinement, classes | `memory`, `sequence`, `genome`, `kmer`, `index`, `query`, `align`, `annotate` |
+//! | [`families`] | families de novo | `memory`, `sequence`, `genome`, `kmer`, `index`, `query`, `align`, `annotate` |
 //! | [`simulate`] | genomes with known repeats | `sequence` |
 //! | [`formats`] | results, one file a format | `fs`, `genome`, `kmer`, `query`, `align`, `annotate`, `families` |
 //! | [`report`] | the page of `detect` and its plots | `bundle`, `annotate`, `families`, `formats` |
@@ -64,8 +64,8 @@
 //! # Conventions
 //!
 //! Intervals are 0-based and half-open. A k-mer and its reverse complement are one; frequencies count both strands. All
-//! parallel work runs on the current rayon pool. Errors are [`Error`]: one sentence that names the file and the place in
-//! it.
+//! parallel work runs on the current rayon pool. Errors are [`Error`]: one sentence that names the file and the
+//! position in it.
 //!
 //! The feature `cli` (a default) adds [`cli`] and the program. A program that embeds the library sets
 //! `default-features = false`, and compiles no parser of arguments, no progress bars and no signal handlers.

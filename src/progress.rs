@@ -1,5 +1,5 @@
-//! How long work reports to its caller: phases for a progress bar, and notices of what a user should know. The library
-//! prints nothing by itself.
+//! How long-running work reports to its caller: phases for a progress bar, and notices of what a user should know. The
+//! library prints nothing on its own.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ impl Progress for Silent {
     fn advance(&self, _: u64) {}
 }
 
-/// What a user should know and no result shows.
+/// A fact that a user should know and that no result shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
@@ -158,8 +158,8 @@ impl fmt::Display for Notice {
                 )
             }
             Self::EmptyRecords { path, line, records } => {
-                let place = path.display();
-                write!(f, "{place}, line {line}: a record without name and sequence is skipped, {records} in total")
+                let shown = path.display();
+                write!(f, "{shown}, line {line}: a record without name and sequence is skipped, {records} in total")
             }
             Self::NotCleanedUp { folder, problem } => {
                 write!(f, "{} cannot be removed ({problem}); the index is complete without it", folder.display())

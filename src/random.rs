@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-/// What each step of the generator adds: 2^64 divided by the golden ratio, made odd.
+/// The increment of each step of the generator: 2^64 divided by the golden ratio, made odd.
 pub(crate) const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Spreads every bit of a number over all 64: the finalizer of SplitMix64.

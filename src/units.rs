@@ -3,6 +3,7 @@
 
 /// Bytes with one decimal and a binary unit: `1.5 GiB`.
 pub fn human_bytes(bytes: u64) -> String {
+    /// Units of 1024^1 to 1024^5 bytes.
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {
         return format!("{bytes} B");

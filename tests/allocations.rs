@@ -50,7 +50,7 @@ fn allocations<T>(work: impl FnOnce() -> T) -> u64 {
     ALLOCATIONS.load(Ordering::Relaxed) - before
 }
 
-/// Bases of which a third are copies of others.
+/// Bases; a third are copies of others.
 fn genome(length: usize) -> Vec<u8> {
     let mut random = Random(11);
     let mut bases = random.bases(length * 2 / 3);

@@ -19,12 +19,12 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A row `| module | holds | uses |`.
+/// A row `| module | contents | uses |`.
 #[derive(Debug, PartialEq, Eq)]
 struct TableRow {
     /// Modules of the row, in its order.
     modules: Vec<String>,
-    /// Modules that the row says they use.
+    /// Modules that they use according to the row.
     uses: BTreeSet<String>,
 }
 
@@ -33,7 +33,8 @@ struct TableRow {
 fn table(file: &str) -> Vec<TableRow> {
     let text = fs::read_to_string(root().join(file)).expect("the file can be read");
     let lines = text.lines().map(|line| line.trim_start_matches("//!").trim());
-    let table = lines.skip_while(|line| *line != "| module | holds | uses |").take_while(|line| line.starts_with('|'));
+    let table =
+        lines.skip_while(|line| *line != "| module | contents | uses |").take_while(|line| line.starts_with('|'));
     let mut rows: Vec<TableRow> = Vec::new();
     for line in table.skip(2) {
         let cells: Vec<&str> = line.trim_matches('|').split('|').collect();
@@ -48,7 +49,7 @@ fn table(file: &str) -> Vec<TableRow> {
         };
         rows.push(TableRow { modules: quoted(cells[0]), uses });
     }
-    assert!(!rows.is_empty(), "{file} has no table | module | holds | uses |");
+    assert!(!rows.is_empty(), "{file} has no table | module | contents | uses |");
     rows
 }
 

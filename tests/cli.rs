@@ -303,7 +303,7 @@ fn bad_input_is_named_and_leaves_nothing() {
         (&["good.fa", "-k", "0"], 2, &["from 1 to 32"]),
         (&["good.fa", "-k", "33"], 2, &["from 1 to 32"]),
         (&["short.fa", "-k", "6"], 2, &["longest contig", "5 bases"]),
-        (&["broken.fa", "-k", "5"], 3, &["no stretch of 5 bases"]),
+        (&["broken.fa", "-k", "5"], 3, &["no run of 5 bases"]),
         (&["good.fa", "--min-frequency", "0"], 2, &["--min-frequency"]),
         (&["good.fa", "--max-frequency", "1"], 2, &["--max-frequency"]),
         (&["good.fa", "--max-positions", "0"], 2, &["--max-positions"]),
@@ -367,7 +367,7 @@ fn an_index_that_cannot_be_used_is_refused() {
 }
 
 #[test]
-fn cut_positions_are_told() {
+fn cut_positions_are_reported() {
     let bench = bench();
     bench.run(&["build-index", "g.fa", "-k", "11", "--max-positions", "3", "-o", "cut.reprise", "-q"]).fine();
     let (kmer, _) = bench.oracle.sorted().into_iter().max_by_key(|&(_, f)| f).expect("k-mers");

@@ -15,7 +15,7 @@ fn bench() -> Bench {
     Bench::new(21, 30_000, K, &[])
 }
 
-/// Every kind of row as JSON says what its TSV says.
+/// Every kind of row has the same values as JSON and as TSV.
 #[test]
 fn json_lines_of_every_kind_of_row() {
     let bench = bench();
@@ -159,7 +159,7 @@ fn results_are_complete_or_not_at_all() {
     bench.run(&["build-index", "g.fa", "-o", "g.reprise/"]).failed(2, &["exists already"]);
 }
 
-/// `-q` says nothing, `-v` says each phase, `--memory-report` names what the memory was for.
+/// `-q` prints nothing, `-v` prints each phase, `--memory-report` names the use of memory.
 #[test]
 fn quiet_verbose_and_memory_reports() {
     let bench = bench();

@@ -113,8 +113,8 @@ fn every_call(layout: &'static str, k: &'static str) {
     });
     let [resumed, swept, published] = [resumed, swept, published].map(AtomicUsize::into_inner);
     println!(
-        "{layout}: {} kills at calls, {writes} in writes; then {resumed} builds resumed, {swept} started anew, {published} \
-         were published",
+        "{layout}: {} kills at calls, {writes} in writes; then {resumed} builds resumed, {swept} started anew, \
+         {published} were published",
         bench.calls.len()
     );
     assert!(cases.len() >= 230 && resumed >= 100 && swept >= 50 && published >= 1);

@@ -1,5 +1,5 @@
 //! Tests that the bytes of an index depend on the genome and the parameters alone, not on threads, memory or the number
-//! of passes, and that the formats for giant genomes (wide positions, 64-bit offsets) give the same answers as the
+//! of passes, and that the formats for giant genomes (wide positions, 64-bit offsets) return the same results as the
 //! usual ones.
 
 mod common;

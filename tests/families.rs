@@ -23,8 +23,8 @@ fn diverged(random: &mut Random, bases: &[u8], per_cent: usize) -> Vec<u8> {
 }
 
 /// A genome of three contigs with families of `(length, copies, divergence in per cent)`, a third of the copies
-/// truncated, and with a duplication of 9,000 bases and a tandem repeat, neither of which is a family; and the
-/// consensus sequences.
+/// truncated, and with a duplication of 9,000 bases and a tandem repeat, which are no families; and the consensus
+/// sequences.
 fn genome(seed: u64, families: &[(usize, usize, usize)]) -> (Vec<Contig>, Vec<Vec<u8>>) {
     let mut random = Random(seed);
     let truth: Vec<Vec<u8>> = families.iter().map(|&(length, ..)| random.bases(length)).collect();

@@ -1,14 +1,15 @@
-//! An index of each format version and layout, checked in and opened by every later version. Those in `schema/golden-v1`
-//! were written by the version that introduced format 1, from the genome beside them. If the format changes, its golden
-//! index stays, and the new format gets its own.
+//! An index of each format version and layout, checked in and opened by every later version. Those in
+//! `schema/golden-v1` were written by the version that introduced format 1, from the genome next to them. If the format
+//! changes, its golden index stays, and the new format gets its own.
 //!
-//! `REPRISE_WRITE_GOLDEN=1 cargo test --test golden` writes the indexes anew. That is for a format that was never released.
+//! `REPRISE_WRITE_GOLDEN=1 cargo test --test golden` writes the indexes anew. That is for a format that was never
+//! released.
 //!
-//! Another minor version of redb writes other bytes into `catalog.redb` for the same content, so `Cargo.toml` pins it. If
-//! you move the pin and only the bytes of `catalog.redb` (and its digest in the manifest) differ here, the format is the
-//! same: before the first release write the indexes anew; afterwards keep them for the test that opens them, add indexes
-//! written with the new redb for the test that compares bytes, and state in the CHANGELOG that bytes changed. If the
-//! indexes no longer open, the format version has to grow.
+//! Another minor version of redb writes other bytes into `catalog.redb` for the same content, so `Cargo.toml` pins it.
+//! If you move the pin and only the bytes of `catalog.redb` (and its digest in the manifest) differ here, the format is
+//! the same: before the first release write the indexes anew; afterwards keep them for the test that opens them, add
+//! indexes written with the new redb for the test that compares bytes, and state in the CHANGELOG that bytes changed.
+//! If the indexes no longer open, the format version has to grow.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! Proves what is read and what is refused: every way in which the field writes sequence is read as what it means, and what
-//! cannot be read is named with its place and a remedy, in bounded memory.
+//! Proves what is read and what is refused: every way in which the field writes sequence is read as what it means, and
+//! an unreadable input is reported with the position and a remedy, in bounded memory.
 
 mod common;
 
@@ -50,7 +50,7 @@ impl Cases {
         self.run(&["build-index", "-k", "5", "-q", "-o", "x.reprise", name])
     }
 
-    /// An input that is the genome of `plain.fa`, of which the digests are those of it too.
+    /// An input that is the genome of `plain.fa` and has its digests.
     #[track_caller]
     fn same(&self, name: &str, bytes: impl AsRef<[u8]>) -> Ran {
         let ran = self.build(name, bytes).fine();
@@ -369,11 +369,11 @@ fn contigs_of_haplotypes() {
     fs::write(at.join("one.bed"), "hap2_chr1\t0\t4\n").expect("written");
     let masked = cases.run(&[&["mask", "h", "--annotation", "one.bed"], &one[..]].concat()).fine().out;
     assert!(masked.starts_with(">chr1 x\ngggcATTACG"), "{masked}");
-    // The same name in one file is not told apart by it, and a pipe has no name.
+    // A prefix does not distinguish equal names in one file, and a pipe has no name.
     cases.run(&["build-index", "-k", "5", "-o", "y", "--prefix-names", files[1], files[1]]).failed(3, &["used before"]);
     run_with(at, &["build-index", "-k", "5", "-o", "y", "--prefix-names", "-"], b">a\nACGTACGT\n")
         .failed(2, &["no file name"]);
-    // An index without them is none of what detect is asked for.
+    // An index without prefixes does not match the options of detect.
     cases
         .run(&["detect", "plain.fa", "--library", "plain.fa", "--library-only", "--prefix-names", "-o", "d", "-q"])
         .fine();
@@ -394,7 +394,7 @@ fn inputs_without_a_name_ask_for_one() {
         let mut named = command(at, &["build-index", "-k", "5", path]);
         named.stdin(Stdio::from(fs::File::open(at.join("plain.fa")).expect("there")));
         ended(named.spawn().expect("it starts")).failed(2, &["-o"]);
-        run_with(at, &["detect", path], text.as_bytes()).failed(2, &["give a file"]);
+        run_with(at, &["detect", path], text.as_bytes()).failed(2, &["use a file"]);
         assert_eq!(listing(at), before);
     }
     run_with(at, &["build-index", "-k", "5", "-q", "/dev/stdin", "-o", "p"], b">s1\nACGTACGTA\n").fine();
@@ -424,7 +424,7 @@ fn paths_that_are_not_utf_8() {
     let mut plots = detect.clone();
     plots.extend([OsStr::new("--plots"), OsStr::from_bytes(b"caf\xe9")]);
     run(&plots).failed(2, &["--plots"]);
-    // One without an index beside it.
+    // One without an index next to it.
     fs::remove_dir_all(&index).expect("there");
     detect.extend(["-o", "d"].map(OsStr::new));
     run(&detect).fine();
@@ -477,7 +477,8 @@ fn sequences_that_cannot_be_found_are_named() {
     assert!(ran.err.contains("5 of 5 sequences") && ran.err.contains("(s0, s1, s2, ...)"), "{}", ran.err);
 }
 
-/// One header, record or library of any length: memory stays within its limit, and what cannot be held is refused soon.
+/// One header, record or library of any length: memory stays within its limit, and an input that does not fit is
+/// refused soon.
 #[test]
 #[cfg(target_os = "linux")]
 fn long_lines_are_read_in_bounded_memory() {
@@ -539,14 +540,14 @@ fn long_lines_are_read_in_bounded_memory() {
     bounded(&["query", "g.reprise", "-"], b"@x\nACGT\n+", b"\nIIII\n").fine();
     let masked = ["mask", "g.reprise", "--annotation", "one.bed", "--genome", "-"];
     bounded(&masked, b">", b"").failed(3, &["line 1", "header is too long"]);
-    // Names of many records, of which a build and a query hold some at a time.
+    // Names of many records; a build and a query store some at a time.
     let name = "n".repeat(60_000);
     let many: String = (0..2_000).map(|i| format!(">{i}{name}\nA\n")).collect();
     let ran = run_with(at, &["query", "g.reprise", "-", "--max-memory", "64M", "-o", "rows.tsv"], many.as_bytes());
     ran.fine();
     run_with(at, &["build-index", "-k", "1", "-", "-o", "y", "--max-memory", "64M"], many.as_bytes())
         .failed(5, &["the table of contigs"]);
-    // Runs of one base each, of which all of a contig are held.
+    // Runs of one base each; all of a contig are in memory.
     let runs = format!(">x\n{}\n", "Aa".repeat(8 << 20));
     run_with(at, &["build-index", "-", "-o", "y", "--max-memory", "64M"], runs.as_bytes())
         .failed(5, &["needs at least"]);

@@ -357,7 +357,7 @@ fn info_prints_the_memory_of_look_ups() {
         assert_eq!(info["mapped_files"][name], length(name));
     }
     let text = run(at, &["info", "g.reprise", "--memory"]).fine().out;
-    for part in ["least", "page index", "unaccounted", "resident anonymous", "mapped files, apart"] {
+    for part in ["least", "page index", "unaccounted", "resident anonymous", "mapped files, extra"] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }

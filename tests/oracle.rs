@@ -255,9 +255,9 @@ fn check_bases(contigs: &[Contig], index: &Index) {
 
 // Random genomes.
 
-/// A stretch of a contig.
+/// An interval of a contig.
 #[derive(Debug, Clone)]
-enum Stretch {
+enum ContigSegment {
     Random(u64, usize),
     Run(u8, usize),
     /// Letters that are not ACGT.
@@ -274,35 +274,35 @@ enum Stretch {
     Lower(usize),
 }
 
-fn stretch() -> impl Strategy<Value = Stretch> {
+fn segment() -> impl Strategy<Value = ContigSegment> {
     prop_oneof![
-        3 => (any::<u64>(), 0usize..400).prop_map(|(seed, n)| Stretch::Random(seed, n)),
-        1 => (prop::sample::select(&b"ACGTacgt"[..]), 1usize..120).prop_map(|(base, n)| Stretch::Run(base, n)),
-        2 => "[NnRYKMSWBDHVUryk.*-]{1,40}".prop_map(Stretch::Broken),
-        1 => (any::<u64>(), 1usize..60).prop_map(|(seed, n)| Stretch::Palindrome(seed, n)),
-        2 => (1usize..300).prop_map(Stretch::Again),
-        2 => (1usize..300).prop_map(Stretch::Turned),
-        1 => (any::<u64>(), 1usize..9, 2usize..60).prop_map(|(seed, unit, n)| Stretch::Tandem(seed, unit, n)),
-        1 => (1usize..200).prop_map(Stretch::Lower),
+        3 => (any::<u64>(), 0usize..400).prop_map(|(seed, n)| ContigSegment::Random(seed, n)),
+        1 => (prop::sample::select(&b"ACGTacgt"[..]), 1usize..120).prop_map(|(base, n)| ContigSegment::Run(base, n)),
+        2 => "[NnRYKMSWBDHVUryk.*-]{1,40}".prop_map(ContigSegment::Broken),
+        1 => (any::<u64>(), 1usize..60).prop_map(|(seed, n)| ContigSegment::Palindrome(seed, n)),
+        2 => (1usize..300).prop_map(ContigSegment::Again),
+        2 => (1usize..300).prop_map(ContigSegment::Turned),
+        1 => (any::<u64>(), 1usize..9, 2usize..60).prop_map(|(seed, unit, n)| ContigSegment::Tandem(seed, unit, n)),
+        1 => (1usize..200).prop_map(ContigSegment::Lower),
     ]
 }
 
-fn letters(stretches: &[Stretch]) -> Vec<u8> {
+fn letters(segments: &[ContigSegment]) -> Vec<u8> {
     let mut out: Vec<u8> = Vec::new();
-    for stretch in stretches {
+    for segment in segments {
         let tail = |n: &usize| out.len() - n.min(&out.len());
-        let more = match stretch {
-            Stretch::Random(seed, n) => Random(*seed).bases(*n),
-            Stretch::Run(base, n) => vec![*base; *n],
-            Stretch::Broken(letters) => letters.clone().into_bytes(),
-            Stretch::Palindrome(seed, n) => {
+        let more = match segment {
+            ContigSegment::Random(seed, n) => Random(*seed).bases(*n),
+            ContigSegment::Run(base, n) => vec![*base; *n],
+            ContigSegment::Broken(letters) => letters.clone().into_bytes(),
+            ContigSegment::Palindrome(seed, n) => {
                 let half = Random(*seed).bases(*n);
                 [half.clone(), common::reverse_complement(&half)].concat()
             }
-            Stretch::Again(n) => out[tail(n)..].to_vec(),
-            Stretch::Turned(n) => common::reverse_complement(&out[tail(n)..].to_ascii_uppercase()),
-            Stretch::Tandem(seed, unit, n) => Random(*seed).bases(*unit).repeat(*n),
-            Stretch::Lower(n) => {
+            ContigSegment::Again(n) => out[tail(n)..].to_vec(),
+            ContigSegment::Turned(n) => common::reverse_complement(&out[tail(n)..].to_ascii_uppercase()),
+            ContigSegment::Tandem(seed, unit, n) => Random(*seed).bases(*unit).repeat(*n),
+            ContigSegment::Lower(n) => {
                 let from = tail(n);
                 out[from..].make_ascii_lowercase();
                 Vec::new()
@@ -338,7 +338,7 @@ fn named(contigs: Vec<Vec<u8>>) -> Vec<Contig> {
 }
 
 fn genome() -> impl Strategy<Value = Vec<Contig>> {
-    let contig = prop::collection::vec(stretch(), 0..7).prop_map(|stretches| letters(&stretches));
+    let contig = prop::collection::vec(segment(), 0..7).prop_map(|segments| letters(&segments));
     prop::collection::vec(contig, 1..6).prop_map(named)
 }
 

@@ -209,7 +209,9 @@ fn a_genome_is_recognized() {
     write(at, "b.fa", &genome[2..]);
     run(at, &["info", "g.reprise", "--check", "a.fa", "--check", "b.fa"]).fine();
 
-    let row = |difference: &str, contigs: u64, first: &[&str]| json!({ "difference": difference, "contigs": contigs, "first": first });
+    let row = |difference: &str, contigs: u64, first: &[&str]| -> serde_json::Value {
+        json!({ "difference": difference, "contigs": contigs, "first": first })
+    };
     let named = |names: [&str; 5]| {
         let mut genome = genome.clone();
         genome.iter_mut().zip(names).for_each(|(contig, name)| contig.name = name.to_owned());

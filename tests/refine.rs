@@ -31,7 +31,7 @@ fn indexed(folder: &Path, simulation: &Simulation) -> Index {
     Index::open(&target).expect("it opens")
 }
 
-/// A draft: letters of which one in twelve is wrong.
+/// A draft: letters, one in twelve wrong.
 fn draft(random: &mut Random, letters: &[u8]) -> Family {
     let wrong = |random: &mut Random, code: u8| if random.below(12) == 0 { random.below(4) as u8 } else { code };
     let consensus = letters.iter().map(|&letter| wrong(random, base_code(letter).expect("ACGT") as u8)).collect();
@@ -210,7 +210,7 @@ fn the_same_bytes_for_any_number_of_threads_and_a_table_near_the_truth() {
         let (count, copies) = (insertions.len() as f64, row.copies as f64);
         assert!((0.8 * count..=1.3 * count).contains(&copies), "{}: {copies} of {count} copies", planted.name);
         let mean = own.iter().map(|c| c.divergence as f64).sum::<f64>() / own.len() as f64 / 10.0;
-        // Kimura's distance is above the share of changed bases, of which 15 of 100 are indels that it does not count.
+        // Kimura's distance is above the share of changed bases, since 15 of 100 are indels that it does not count.
         assert!(
             (0.6 * mean..1.3 * mean + 1.0).contains(&row.divergence),
             "{}: {} of {mean}",

@@ -1,5 +1,5 @@
-//! Nothing that is not ours is followed, overwritten or deleted: links, pipes and folders that others planted, folders that
-//! only look like an index, results of other processes.
+//! Nothing that is not ours is followed, overwritten or deleted: links, pipes and folders that others planted, folders
+//! that only look like an index, results of other processes.
 
 mod common;
 
@@ -287,7 +287,7 @@ fn force_replaces_indexes_alone() {
     }
     fs::remove_dir_all(&mine).expect("there");
 
-    // An index with what is none beside its files.
+    // An index with other files next to its own.
     run(at, &["build-index", "g.fa", "-o", "mine", "-q"]).fine();
     for name in ["notes.txt", ".hidden"] {
         fs::write(mine.join(name), "mine").expect("written");
@@ -298,7 +298,7 @@ fn force_replaces_indexes_alone() {
     fs::create_dir(mine.join("src")).expect("new");
     run(at, &force).failed(2, &["src"]);
     fs::remove_dir(mine.join("src")).expect("there");
-    // A link in the place of a file is not one of ours.
+    // A link at the path of a file is not one of ours.
     fs::rename(mine.join("sequence.2bit"), at.join("elsewhere.2bit")).expect("renamed");
     symlink("../elsewhere.2bit", mine.join("sequence.2bit")).expect("linked");
     run(at, &force).failed(2, &["sequence.2bit"]);
@@ -604,7 +604,7 @@ fn detect_replaces_no_index_that_it_did_not_make() {
         fs::remove_dir_all(at.join("out/genome.reprise")).expect("there");
     }
     detect(at, &[]).fine();
-    // Its own index gives way to that of another genome; one that was put in its place does not.
+    // Its own index is replaced by that of another genome; one that was put at its path is not.
     fs::copy(at.join("g.fa"), at.join("h.fa")).expect("copied");
     let text = fasta(&repetitive_genome(3, 40_000), &PLAIN);
     fs::write(at.join("g.fa"), text).expect("written");
@@ -658,7 +658,7 @@ fn detect_sweeps_nothing_that_is_still_written() {
             ran.fine();
             assert!(at.join("out/mine.tsv").exists());
         } else {
-            // The other one was faster, and this one says so.
+            // The other one was faster, and this one reports it.
             ran.failed(2, &["repeats.bed exists already"]);
         }
         fs::remove_dir_all(at.join("out")).expect("there");
@@ -796,7 +796,7 @@ fn manifests_without_an_end() {
     run(at, &["verify", TARGET]).fine();
 }
 
-/// A file does not take the place of a folder that the same command made under its name meanwhile.
+/// A file does not replace a folder that the same command made under its name meanwhile.
 #[test]
 fn a_file_does_not_replace_a_folder_that_appeared() {
     let folder = quick_folder();

@@ -166,7 +166,7 @@ fn threads_and_regions_change_nothing() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         assert_eq!(pool.install(|| found(&plant, &SearchOptions::default())), all);
     }
-    assert!(all.is_sorted_by_key(|a| a.place()));
+    assert!(all.is_sorted_by_key(|a| a.sort_key()));
     // A region that ends between two copies has the copies before it; one that ends within a copy cuts it.
     let copy = &plant.copies[3];
     let middle = (copy.1 + copy.2) / 2;
@@ -175,8 +175,8 @@ fn threads_and_regions_change_nothing() {
     let before = found(&plant, &within(0..copy.1 - 50));
     assert!(!before.is_empty());
     assert_eq!(
-        before.iter().map(|a| a.place()).collect::<Vec<_>>(),
-        all.iter().filter(|a| a.contig == 0 && a.range.end < copy.1).map(|a| a.place()).collect::<Vec<_>>()
+        before.iter().map(|a| a.sort_key()).collect::<Vec<_>>(),
+        all.iter().filter(|a| a.contig == 0 && a.range.end < copy.1).map(|a| a.sort_key()).collect::<Vec<_>>()
     );
     let cut = found(&plant, &within(copy.1..middle));
     assert!(cut.iter().any(|a| a.query == copy.3 && a.range.end == middle), "{cut:?}");
@@ -215,7 +215,7 @@ fn too_little_memory_is_an_error() {
     assert_eq!(error.exit_code(), 5);
 }
 
-/// Bases of which most are one of two letters.
+/// Bases that are mostly one of two letters.
 fn of_two(random: &mut Random, [first, second]: [u8; 2], length: usize) -> Vec<u8> {
     let letter = |random: &mut Random| match random.below(100) {
         0..60 => first,

@@ -17,7 +17,8 @@ static BUNDLES: OnceLock<Vec<(PathBuf, Vec<u8>)>> = OnceLock::new();
 fn bundles() -> &'static [(PathBuf, Vec<u8>)] {
     BUNDLES.get_or_init(|| {
         let layouts = [LayoutKind::SortedDictionary, LayoutKind::SuperKmers];
-        layouts.map(|layout| (bundle(layout), std::fs::read(bundle(layout).join("manifest.json")).expect("read"))).into()
+        let manifest = |layout| std::fs::read(bundle(layout).join("manifest.json")).expect("read");
+        layouts.map(|layout| (bundle(layout), manifest(layout))).into()
     })
 }
 

@@ -1,8 +1,9 @@
-//! An alignment as users get it: where it lies, how its columns differ, and what follows from them.
+//! An alignment as users see it: its position, the counts of its columns, and the statistics that follow from them.
 
 use std::ops::Range;
 
 use crate::kmer::Strand;
+use crate::sequence::code::{C, G};
 
 /// A column of an alignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub struct Alignment {
     /// Score in eighths of a nat, with the scores for the alignment's own divergence and without what its composition
     /// alone explains.
     pub score: i32,
-    /// E-value: the number of alignments of at least this score that chance gives in the whole search.
+    /// E-value: the number of alignments of at least this score that are expected by chance in the whole search.
     pub e_value: f64,
     /// Columns by kind.
     pub counts: Counts,
@@ -42,7 +43,7 @@ pub struct Alignment {
 impl Alignment {
     /// The order of alignments: contig, start, end, query, strand, range in the query. No two alignments of one search
     /// have the same key.
-    pub fn place(&self) -> (u32, u64, u64, u32, Strand, u32, u32) {
+    pub fn sort_key(&self) -> (u32, u64, u64, u32, Strand, u32, u32) {
         let (range, query) = (&self.range, &self.query_range);
         (self.contig, range.start, range.end, self.query, self.strand, query.start, query.end)
     }
@@ -80,7 +81,7 @@ pub struct Counts {
     pub deleted: u32,
 }
 
-/// What one transition in a CpG site counts in the adjusted distance: RepeatMasker's tenth.
+/// Weight of a transition in a CpG site in the adjusted distance: a tenth, as RepeatMasker has it.
 const CPG_TRANSITION_WEIGHT: f64 = 0.1;
 
 impl Counts {
@@ -126,8 +127,6 @@ impl Counts {
 
     /// Counts the columns `path` of two sequences of codes.
     pub(crate) fn of(query: &[u8], genome: &[u8], path: &[Column]) -> Self {
-        const C: u8 = 1;
-        const G: u8 = 3;
         let mut counts = Self::default();
         let (mut q, mut g) = (0, 0);
         // If the column before was a pair: the base of the query, and whether it was a transition.

@@ -7,8 +7,7 @@ use crate::align::score::Scoring;
 use crate::align::segments::Segment;
 
 /// Bases of the genome between two segments of a chain. The X-drop of an extension crosses about 30 unrelated bases;
-/// longer stretches between segments contain matches too short for a seed. Empirical, docs/annotation.md was measured
-/// with it.
+/// longer gaps contain only matches too short for a seed. Empirical, docs/annotation.md was measured with it.
 const MAX_CHAIN_GAP: u32 = 300;
 /// Difference of the diagonals of two segments of a chain: the longest gap that the X-drop of an extension crosses, 40
 /// bases.
@@ -54,7 +53,7 @@ pub(crate) fn in_chain(segments: &[Segment], scoring: &Scoring, min_score: i32) 
     (0..segments.len()).map(|i| up_to[i] + from[i] - segments[i].score >= min_score).collect()
 }
 
-/// Splits segments, sorted by entry, target and genome, where no alignment joins them.
+/// Splits segments, sorted by entry, target and genome, into groups that no alignment joins.
 pub(crate) fn clusters(segments: &[(u32, Segment)]) -> Vec<Range<usize>> {
     let mut clusters = Vec::new();
     let (mut first, mut end) = (0, 0);

@@ -1,5 +1,5 @@
-//! Old copies have long gaps and bad stretches, so an extension follows affine gaps as long as the score stays near the
-//! best one: the X-drop of Z. Zhang, S. Schwartz, L. Wagner and W. Miller, J. Comput. Biol. 7 (2000) 203. A whole
+//! Old copies have long gaps and diverged regions, so an extension follows affine gaps as long as the score stays near
+//! the best one: the X-drop of Z. Zhang, S. Schwartz, L. Wagner and W. Miller, J. Comput. Biol. 7 (2000) 203. A whole
 //! extension is one loop over vectors.
 
 use crate::align::alignment::Column;
@@ -15,16 +15,20 @@ const BLOCK: usize = 32;
 const UNREACHABLE: i16 = -20_000;
 /// Least score of a cell that a path reaches.
 const MIN_REACHABLE: i16 = -8_000;
-/// Code of positions beyond the ends of a sequence, and the score of a pair with one.
+/// Code of positions beyond the ends of a sequence.
 const OUTSIDE: u8 = 8;
+/// Score of a pair with [`OUTSIDE`]: no path gains by such a pair.
 const OUTSIDE_SCORE: i8 = -100;
 /// Largest absolute score of a pair of bases: below that of a pair outside.
 const MAX_PAIR_SCORE: i32 = 99;
 
-// Trace of a cell: where its score comes from, and whether its two gaps extend a gap or open one.
+// Trace of a cell, a bit each: the source of its score, and whether its two gaps extend a gap or open one.
 const FROM_GENOME_GAP: u8 = 1;
+/// Trace bit: the score comes from a gap in the query.
 const FROM_QUERY_GAP: u8 = 2;
+/// Trace bit: the gap in the genome extends one and does not open one.
 const GENOME_GAP_EXTENDS: u8 = 4;
+/// Trace bit: the gap in the query extends one and does not open one.
 const QUERY_GAP_EXTENDS: u8 = 8;
 
 /// Lanes with one more on either side.
@@ -53,7 +57,7 @@ pub(crate) struct Extent {
     /// Bases of query and genome up to that cell.
     pub(crate) query: usize,
     pub(crate) genome: usize,
-    /// Whether a path near the best score met the end of either sequence, so that more bases may extend it.
+    /// Whether a path near the best score reached the end of either sequence, so that more bases may extend it.
     pub(crate) cut: bool,
 }
 
@@ -76,7 +80,7 @@ struct Fronts {
     /// Gaps that end in the last two, in the genome and in the query, at their number modulo 2.
     genome_gaps: [Front; 2],
     query_gaps: [Front; 2],
-    /// Best score of each lane in a block of antidiagonals, and the antidiagonal of the block where it was first.
+    /// Best score of each lane in a block of antidiagonals, and the antidiagonal of the block on which it was first.
     best: [i16; LANES],
     best_step: [i16; LANES],
     /// Number of the last antidiagonal, and whether it went to the right.
@@ -501,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_stretch_is_crossed_or_not() {
+    fn a_diverged_region_is_crossed_or_not() {
         let scoring = Scoring::new(0.2, [0.25; 4]);
         let mix = |i: u64| (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ i << 7).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 62;
         let query: Vec<u8> = (1..=400).map(|i| mix(i) as u8).collect();

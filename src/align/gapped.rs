@@ -1,10 +1,10 @@
 //! A copy is a chain of segments with gaps between them. From the best part of each segment an alignment with gaps is
 //! extended both ways, and the segments that it covers are not extended again.
 //!
-//! Three dynamic programmes of this crate differ in their needs: this one extends pairs of sequences of any length
-//! with affine gaps from a cell outward, a band at a time (`extend`); `tandem` aligns with a unit that repeats without
-//! end, where every cell can follow the end of a row (`wraparound`); and `families` extends many copies at once with
-//! one consensus.
+//! This crate has three dynamic programs with different needs: this one extends pairs of sequences of any length with
+//! affine gaps from a cell outward, a band at a time (`extend`); `tandem` aligns with a unit that repeats without end,
+//! so every cell can follow the end of a row (`wraparound`); and `families` extends many copies at once with one
+//! consensus.
 
 use ahash::{AHashMap, AHashSet};
 
@@ -27,9 +27,10 @@ const END_BONUS: i32 = 64;
 /// Largest gain of the second extension of the ends (eighths of a nat), seldom a tenth of a score: alignments
 /// that lack more than this to the least score are not extended again.
 const MAX_POLISHING_GAIN: i32 = 100;
-/// Bases of the query in the first step of an extension, and in the longest. Steps grow fourfold, so that short
-/// extensions read little and long ones take few steps.
+/// Bases of the query in the first step of an extension. Steps grow fourfold, so that short extensions read little and
+/// long ones take few steps.
 const FIRST_STEP: usize = 256;
+/// Bases of the query in the longest step: 256 * 4^2.
 const MAX_STEP: usize = 4096;
 /// Bases of the genome that a step reads beyond those of the query, for insertions: twice the band of the extension.
 const STEP_MARGIN: usize = 128;
@@ -116,7 +117,7 @@ impl<'a> Aligner<'a> {
         paths.into_iter().map(|path| self.alignment(target, entry, &path)).collect()
     }
 
-    /// The alignment through the best part of a segment; `None` if it meets the same known path on both sides.
+    /// The alignment through the best part of a segment; `None` if it joins the same known path on both sides.
     /// `path_at` returns the number of the known path through a cell.
     fn path(
         &mut self,
@@ -288,7 +289,7 @@ impl<'a> Aligner<'a> {
         }
     }
 
-    /// Cuts columns where their score, with the bonus for the end of the query, is best. Returns that score.
+    /// Cuts the columns at the best score, with the bonus for the end of the query. Returns that score.
     fn trim(
         &mut self,
         target: &Target<'_>,

@@ -1,5 +1,5 @@
 //! A library is read once into memory, with its cost known to the budget from the first sequence on: a file that does
-//! not fit fails early, with what the whole would need.
+//! not fit fails early, with the memory that all of it would need.
 
 use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{SequenceReader, Source};
@@ -22,15 +22,15 @@ impl Library {
     pub fn read(source: &Source, budget: &Budget, progress: &dyn Progress) -> Result<(Self, Reservation)> {
         let mut library = Self::default();
         let mut seen = ahash::AHashSet::new();
-        let mut held = budget.hold(Component::Input);
-        let grow = |held: &mut Reservation, bytes: usize| {
+        let mut reservation = budget.empty_reservation(Component::Input);
+        let grow = |reservation: &mut Reservation, bytes: usize| {
             let bytes = bytes as u64;
-            held.grow(bytes, "a library").map_err(|e| match (e, source.bytes_total()) {
+            reservation.grow(bytes, "a library").map_err(|e| match (e, source.bytes_total()) {
                 (Error::Memory { what, needed, allowed }, Some(total)) => {
                     // Memory grows with the file in proportion to the bytes read.
                     let share = total as f64 / source.bytes_read().clamp(1, total.max(1)) as f64;
-                    let whole = ((held.bytes() + bytes) as f64 * share) as u64;
-                    Error::memory(what, needed.max(budget.used().saturating_sub(held.bytes()) + whole), allowed)
+                    let whole = ((reservation.bytes() + bytes) as f64 * share) as u64;
+                    Error::memory(what, needed.max(budget.used().saturating_sub(reservation.bytes()) + whole), allowed)
                 }
                 (e, _) => e,
             })
@@ -43,30 +43,30 @@ impl Library {
                 return Err(Error::input(source.path(), Some(head.line), problem));
             }
             // Also in the set of names; lists grow by doubling.
-            grow(&mut held, 2 * (head.name.len() + size_of::<String>() + size_of::<Vec<u8>>()))?;
+            grow(&mut reservation, 2 * (head.name.len() + size_of::<String>() + size_of::<Vec<u8>>()))?;
             let mut sequence = Vec::new();
             while let Some(bases) = reader.next_bases()? {
                 if sequence.capacity() - sequence.len() < bases.len() {
                     // The old allocation lives until the new one is filled.
                     let capacity = (2 * sequence.capacity()).max(sequence.len() + bases.len());
-                    grow(&mut held, capacity)?;
+                    grow(&mut reservation, capacity)?;
                     let old = sequence.capacity() as u64;
                     sequence.reserve_exact(capacity - sequence.len());
-                    held.resize(held.bytes() - old);
+                    reservation.resize(reservation.bytes() - old);
                 }
                 sequence.extend(bases.iter().filter(|base| base.is_ascii_alphabetic()));
             }
             let spare = sequence.capacity() - sequence.len();
             sequence.shrink_to_fit();
-            held.resize(held.bytes() - spare as u64);
+            reservation.resize(reservation.bytes() - spare as u64);
             library.push(head.name, sequence);
         }
         reader.report_skipped(progress);
         if library.bases() == 0 {
             return Err(Error::input(source.path(), None, "contains no sequence"));
         }
-        held.resize(library.bytes());
-        Ok((library, held))
+        reservation.resize(library.bytes());
+        Ok((library, reservation))
     }
 
     /// Adds a sequence of ASCII letters, of either case; letters other than ACGT match nothing.

@@ -1,4 +1,4 @@
-//! The same alignment is met from many segments, so a path finds quickly whether a cell lies on it.
+//! Many segments lead to the same alignment, so a path finds quickly whether a cell lies on it.
 
 use crate::align::alignment::Column;
 

@@ -50,9 +50,9 @@ pub struct Scoring {
 }
 
 impl Scoring {
-    /// Scores for copies of which a share `divergence` (0 to 1) of the bases is substituted, in a genome with the
-    /// shares `composition` of T, C, A and G. A and T are counted together, as are C and G, so that both strands score
-    /// the same.
+    /// Scores for copies with a share `divergence` (0 to 1) of substituted bases, in a genome with the shares
+    /// `composition` of T, C, A and G. A and T are counted together, as are C and G, so that both strands score the
+    /// same.
     pub fn new(divergence: f64, composition: [f64; 4]) -> Self {
         let frequency = strand_composition(composition);
         let is_transition = |a: usize, b: usize| a ^ b == 1;
@@ -124,9 +124,9 @@ fn pairs_of_bases() -> impl Iterator<Item = (usize, usize)> {
 const LAMBDA_STEPS: usize = 80;
 /// Largest λ that is searched, per unit of score: that of a score of one unit for a match of probability e^-10.
 const MAX_LAMBDA: f64 = 10.0;
-/// Terms of the series of K, and the term at which it may stop: the series converges geometrically, and K is needed to
-/// two digits.
+/// Maximum terms of the series of K: the series converges geometrically, and K is needed to two digits.
 const MAX_TERMS: i32 = 60;
+/// Size of a term at which the series may stop; a share of K.
 const MIN_TERM: f64 = 1e-4;
 
 /// λ and K of alignments without gaps, per unit of score; gaps as expensive as ours change them little.
@@ -185,9 +185,9 @@ const SCORED_DIVERGENCES: [f64; 7] = [0.02, 0.05, 0.09, 0.13, 0.17, 0.21, 0.26];
 /// genome.
 const GENERAL: usize = 5;
 
-/// Pseudocounts: an alignment's divergence is estimated with 25 pairs added, 16 % of them substituted, since
-/// few columns estimate little.
+/// Pseudocount of pairs in the divergence of an alignment, since few columns estimate little; empirical.
 pub(crate) const PRIOR_PAIRS: f64 = 25.0;
+/// Substituted pairs among [`PRIOR_PAIRS`]: 16 %.
 pub(crate) const PRIOR_SUBSTITUTIONS: f64 = 4.0;
 
 /// Scores for each of [`SCORED_DIVERGENCES`].

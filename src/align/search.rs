@@ -13,7 +13,7 @@ use crate::align::gapped::Aligner;
 use crate::align::library::Library;
 use crate::align::library_text::LibraryText;
 use crate::align::score::Scorings;
-use crate::align::seeds::SeedTable;
+use crate::align::seeds::LibrarySeeds;
 use crate::align::segments::{Scanner, Segment};
 use crate::align::target::{self, ContigRange, Target, composition, targets};
 use crate::align::undetectable::undetectable;
@@ -26,7 +26,7 @@ pub struct SearchOptions {
     /// Report alignments with an E-value of at most this, over the whole search. The default of 1e-3 expects one false
     /// alignment in a thousand searches.
     pub max_e_value: f64,
-    /// Report alignments of which at most this share of the pairs of bases is substituted, 0 to 1.
+    /// Report alignments with at most this share of substituted pairs of bases, 0 to 1.
     pub max_divergence: f64,
     /// Search these ranges only, each as if it were a contig; `None` searches the whole genome.
     pub within: Option<Vec<ContigRange>>,
@@ -46,12 +46,12 @@ impl Default for SearchOptions {
 const WINDOW: u32 = 1 << 20;
 /// Bases on either side of a window into which segments extend. Few segments without gaps are longer.
 const MARGIN: u32 = 1 << 12;
-/// Bases of the genome in which chance gives one segment of the lowest score that is kept. Lower keeps older copies and
-/// costs memory and time; empirical, docs/annotation.md was measured with it.
+/// Bases of the genome per random segment of the lowest score that is kept. Lower keeps older copies and costs memory
+/// and time; empirical, docs/annotation.md was measured with it.
 const BASES_PER_WEAK_SEGMENT: f64 = 30.0;
-/// Bases of the genome in which chance gives one chain that is aligned with gaps; empirical as above.
+/// Bases of the genome per random chain that is aligned with gaps; empirical as above.
 const BASES_PER_CHAIN: f64 = 3000.0;
-/// What errors name as the user of the memory.
+/// The user of the memory, as errors name it.
 const PURPOSE: &str = "a search";
 
 /// Searches the genome for the sequences of a library. Returns alignments by contig, start, end, query, strand.
@@ -81,9 +81,9 @@ pub(crate) fn search_with_progress(
     let targets = targets(index, options.within.as_deref())?;
     let threads = rayon::current_num_threads() as u64;
     let scanner_bytes = Scanner::bytes(text_bytes as usize, (WINDOW + 2 * MARGIN) as usize) + u64::from(WINDOW) * 4;
-    let _text_held = budget.reserve(Component::Seeds, text_bytes, PURPOSE)?;
-    let seed_bytes = SeedTable::bytes(text_bytes as usize) + threads * scanner_bytes;
-    let seeds_held = budget.reserve(Component::Seeds, seed_bytes, PURPOSE)?;
+    let _text_reservation = budget.reserve(Component::Seeds, text_bytes, PURPOSE)?;
+    let seed_bytes = LibrarySeeds::bytes(text_bytes as usize) + threads * scanner_bytes;
+    let seeds_reservation = budget.reserve(Component::Seeds, seed_bytes, PURPOSE)?;
 
     let scorings = Scorings::new(composition(&targets));
     let (query_bases, target_bases) = (library.bases(), target::bases(&targets));
@@ -94,15 +94,16 @@ pub(crate) fn search_with_progress(
         alignment: score_for(options.max_e_value, target_bases as f64),
     };
     let text = LibraryText::new(library);
-    let search = Search { targets, text, scorings, thresholds, query_bases, target_bases, options, budget, progress };
+    let search =
+        LibrarySearch { targets, text, scorings, thresholds, query_bases, target_bases, options, budget, progress };
 
     if let Some(notice) = undetectable(library, &search.scorings, thresholds.alignment, thresholds.chain) {
         progress.notice(&notice);
     }
     progress.phase("scan", Some(target_bases));
     let found = search.scan()?;
-    drop(seeds_held);
-    let (segments, _segments_held) = sorted_segments(found);
+    drop(seeds_reservation);
+    let (segments, _segments_reservation) = sorted_segments(found);
     progress.phase("align", Some(segments.len() as u64));
     search.align(&segments)
 }
@@ -122,7 +123,7 @@ struct Thresholds {
 type WindowSegments = (u32, Vec<Segment>, Reservation);
 
 /// One search.
-struct Search<'a> {
+struct LibrarySearch<'a> {
     targets: Vec<Target<'a>>,
     text: LibraryText,
     scorings: Scorings,
@@ -134,10 +135,10 @@ struct Search<'a> {
     progress: &'a dyn Progress,
 }
 
-impl Search<'_> {
+impl LibrarySearch<'_> {
     /// The segments of all windows that may be in a chain, in the order of the windows.
     fn scan(&self) -> Result<Vec<WindowSegments>> {
-        let seeds = SeedTable::new(&self.text);
+        let seeds = LibrarySeeds::new(&self.text);
         let windows: Vec<(u32, u32)> = (0..)
             .zip(&self.targets)
             .flat_map(|(number, target)| (0..target.length()).step_by(WINDOW as usize).map(move |from| (number, from)))
@@ -159,9 +160,9 @@ impl Search<'_> {
                 let bytes = (2 * segments.len() * size_of::<(u32, Segment)>()) as u64;
                 let part = (done.fetch_add(1, Ordering::Relaxed), windows.len() as u64);
                 let before = charged.fetch_add(bytes, Ordering::Relaxed);
-                let held = self.budget.reserve_part(Component::Batches, bytes, PURPOSE, before, part)?;
+                let reservation = self.budget.reserve_part(Component::Batches, bytes, PURPOSE, before, part)?;
                 self.progress.advance(u64::from(to - from));
-                Ok((number, segments, held))
+                Ok((number, segments, reservation))
             })
             .collect()
     }
@@ -213,22 +214,22 @@ impl Search<'_> {
                 let structs = alignments.len() * size_of::<Alignment>();
                 let bytes = alignments.iter().map(Alignment::bytes).sum::<u64>() + structs as u64;
                 let before = charged.fetch_add(bytes, Ordering::Relaxed);
-                let held = self.budget.reserve_part(Component::Alignments, bytes, PURPOSE, before, part);
-                Some(held.map(|held| (alignments, held)))
+                let reservation = self.budget.reserve_part(Component::Alignments, bytes, PURPOSE, before, part);
+                Some(reservation.map(|reservation| (alignments, reservation)))
             })
             .collect::<Result<_>>()?;
         let mut found = Vec::with_capacity(parts.iter().map(|(alignments, _)| alignments.len()).sum());
-        let mut parts_held = Vec::with_capacity(parts.len());
-        for (alignments, held) in parts {
+        let mut part_reservations = Vec::with_capacity(parts.len());
+        for (alignments, reservation) in parts {
             found.extend(alignments);
-            parts_held.push(held);
+            part_reservations.push(reservation);
         }
-        found.par_sort_unstable_by(|a: &Alignment, b| a.place().cmp(&b.place()));
+        found.par_sort_unstable_by(|a: &Alignment, b| a.sort_key().cmp(&b.sort_key()));
         let bytes = found.iter().map(Alignment::bytes).sum();
-        drop(parts_held);
-        let mut held = self.budget.hold(Component::Alignments);
-        held.resize(bytes);
-        Ok((found, held))
+        drop(part_reservations);
+        let mut reservation = self.budget.empty_reservation(Component::Alignments);
+        reservation.resize(bytes);
+        Ok((found, reservation))
     }
 
     /// The alignments of a cluster that are significant and not too diverged.
@@ -251,13 +252,13 @@ impl Search<'_> {
 /// The segments of all windows, each once, sorted by entry of the text, target and position; each with the number of
 /// its target.
 fn sorted_segments(windows: Vec<WindowSegments>) -> (Vec<(u32, Segment)>, Vec<Reservation>) {
-    let mut held = Vec::new();
+    let mut reservations = Vec::new();
     let mut all = Vec::with_capacity(windows.iter().map(|(_, segments, _)| segments.len()).sum());
     for (number, segments, reservation) in windows {
-        held.push(reservation);
+        reservations.push(reservation);
         all.extend(segments.into_iter().map(|s| (number, s)));
     }
     all.par_sort_unstable_by_key(|&(target, s): &(u32, Segment)| (s.entry, target, s.genome, s.text, s.length));
     all.dedup();
-    (all, held)
+    (all, reservations)
 }

@@ -16,6 +16,7 @@ use crate::sequence::NO_BASE;
 /// base: they match as rarely as words of 12.5 and 12 bases; empirical, docs/annotation.md was measured with them.
 const PATTERNS: [&str; 2] = ["#@#-##@--@#@-#-@#@##@", "##@-@#--@@#-@-#--##@@-#@"];
 
+/// A spaced seed: the mask of the compared bits of a word, and its bases.
 pub(crate) struct Pattern {
     mask: u64,
     pub(crate) span: u32,
@@ -37,7 +38,7 @@ fn patterns() -> [Pattern; 2] {
 }
 
 /// The words of a library by pattern.
-pub(crate) struct SeedTable {
+pub(crate) struct LibrarySeeds {
     pub(crate) tables: Vec<PatternTable>,
     pub(crate) text: PackedCodes,
 }
@@ -47,7 +48,7 @@ pub(crate) struct PatternTable {
     pub(crate) pattern: Pattern,
     shift: u32,
     slots: Vec<Slots>,
-    /// For each occupied slot, where its words begin in `ends`; and one more, the number of words.
+    /// Start of the words of each occupied slot in `ends`; and one more, the number of words.
     pub(crate) starts: Vec<u32>,
     /// End of each word in the text, by slot.
     pub(crate) ends: Vec<u32>,
@@ -139,12 +140,12 @@ pub(crate) fn min_span() -> u32 {
 }
 
 /// Bits of a slot's number in a table for a text of this many codes: eight slots or more for each code, so that most
-/// words of a genome meet an empty one; 2^16 to 2^24 slots, the most being 4 MiB, the size of a cache.
+/// words of a genome fall into an empty one; 2^16 to 2^24 slots, at most 4 MiB, the size of a cache.
 fn slot_bits(text: usize) -> u32 {
     (usize::BITS - text.leading_zeros() + 3).clamp(16, 24)
 }
 
-impl SeedTable {
+impl LibrarySeeds {
     /// Bytes of a table for a text of this many codes, and of the list that is sorted while it is made.
     pub(crate) fn bytes(text: usize) -> u64 {
         let slots = 1 << slot_bits(text) >> 6;

@@ -1,9 +1,9 @@
-//! Most seed hits are chance. Extending each without gaps, many at a time, discards those for little and leaves
+//! Most seed hits are random. An extension of each without gaps, many at a time, discards those at low cost and leaves
 //! segments that are worth a chain or an alignment.
 
 use crate::align::library_text::LibraryText;
 use crate::align::score::Scoring;
-use crate::align::seeds::SeedTable;
+use crate::align::seeds::LibrarySeeds;
 use crate::align::ungapped::{PackedCodes, UngappedExtender};
 use crate::memory::system::prefetch;
 use crate::sequence::NO_BASE;
@@ -35,7 +35,7 @@ pub(crate) struct Segment {
 /// Finds segments, one window after another; a thread keeps one for its buffers.
 pub(crate) struct Scanner<'a> {
     text: &'a LibraryText,
-    seeds: &'a SeedTable,
+    seeds: &'a LibrarySeeds,
     extender: UngappedExtender,
     min_score: i32,
     /// The window.
@@ -59,7 +59,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// A scanner for segments that score `min_score` or more.
-    pub(crate) fn new(text: &'a LibraryText, seeds: &'a SeedTable, scoring: &'a Scoring, min_score: i32) -> Self {
+    pub(crate) fn new(text: &'a LibraryText, seeds: &'a LibrarySeeds, scoring: &'a Scoring, min_score: i32) -> Self {
         Self {
             text,
             seeds,

@@ -1,4 +1,4 @@
-//! A search sees a genome as targets: contigs, or ranges of them, each read where it lies in the packed genome.
+//! A search divides a genome into targets: contigs, or ranges of them, each read directly from the packed genome.
 
 use std::ops::Range;
 

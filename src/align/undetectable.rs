@@ -1,5 +1,5 @@
-//! A search cannot find every sequence of a library, even if the genome has an identical copy. Users learn which before
-//! the search runs.
+//! A search cannot find every sequence of a library, even if the genome has an identical copy. Such sequences are
+//! reported before the search runs.
 
 use rayon::prelude::*;
 
@@ -16,7 +16,7 @@ const MAX_NAMED: usize = 3;
 /// Bases of a sequence that are checked together: if these can be found, the rest is not checked.
 const CHUNK: usize = 1 << 12;
 
-/// Sequences of a library of which no copy can be found, because they have no seed, or an identical copy scores less
+/// Sequences of a library whose copies cannot be found, because they have no seed, or an identical copy scores less
 /// than `min_score` as an alignment or `min_chain_score` as a segment.
 pub(crate) fn undetectable(
     library: &Library,

@@ -7,15 +7,17 @@ use crate::sequence::NO_BASE;
 
 /// Bases before the first and after the last that read as gaps: more than one comparison looks beyond an end.
 const PAD: usize = 64;
-/// Columns compared at once: a word of 64 bits has 32 bases, of which up to three come before the first column, and
-/// columns are scored in whole groups.
+/// Columns compared at once: a word of 64 bits has 32 bases, up to three of them before the first column, and columns
+/// are scored in whole groups.
 const COLUMNS: usize = 28;
 /// Columns scored by one entry of a table of 256.
 const GROUP: usize = 4;
 
-// The kind of a column, in two bits; 0 is a match of A or T.
+/// Kind of a column, in two bits: a transition. 0 is a match of A or T.
 const TRANSITION: u64 = 1;
+/// Kind of a column: a transversion.
 const TRANSVERSION: u64 = 2;
+/// Kind of a column: a match of C or G.
 const STRONG_MATCH: u64 = 3;
 /// The lower bit of each pair of bits.
 const LOW: u64 = 0x5555_5555_5555_5555;
@@ -88,7 +90,7 @@ fn kinds(text: u64, genome: u64) -> u64 {
 
 /// The scores of four columns.
 #[derive(Clone, Copy, Default)]
-struct Step {
+struct GroupScore {
     sum: i16,
     /// The best sum of the first columns, and their number.
     best: i16,
@@ -106,8 +108,8 @@ pub(crate) struct UngappedExtent {
 
 /// Extends without gaps: for rightward and leftward, the scores of all combinations of four columns.
 pub(crate) struct UngappedExtender {
-    right: Vec<Step>,
-    left: Vec<Step>,
+    right: Vec<GroupScore>,
+    left: Vec<GroupScore>,
     drop: i32,
 }
 
@@ -116,14 +118,14 @@ impl UngappedExtender {
     pub(crate) fn new(scoring: &Scoring, drop: i32) -> Self {
         let scores = [scoring.pair(0, 0), scoring.pair(0, 1), scoring.pair(0, 2), scoring.pair(1, 1)];
         let step = |kinds: usize, order: &mut dyn Iterator<Item = usize>| {
-            let (mut sum, mut step) = (0, Step::default());
+            let (mut sum, mut step) = (0, GroupScore::default());
             for (columns, at) in (1..).zip(order) {
                 sum += scores[kinds >> (2 * at) & 3] as i16;
                 if sum > step.best {
                     (step.best, step.columns) = (sum, columns);
                 }
             }
-            Step { sum, ..step }
+            GroupScore { sum, ..step }
         };
         Self {
             right: (0..256).map(|kinds| step(kinds, &mut (0..GROUP))).collect(),

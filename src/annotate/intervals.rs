@@ -3,7 +3,7 @@
 //!
 //! The sorted lists are our own: rangemap keeps ranges in a B-tree, whose nodes use more memory than a list and cannot
 //! be charged to a budget before they are allocated, and a bit for each base (fixedbitset) needs memory for the whole
-//! genome, whatever the annotation.
+//! genome, even for a short annotation.
 
 use std::ops::Range;
 use std::path::Path;
@@ -66,14 +66,14 @@ const FIRST_ITEMS: usize = 1 << 12;
 /// unless that halved it. So its capacity is at most one and a half times the items that were pushed.
 struct MergedList<T> {
     items: Vec<T>,
-    held: Reservation,
+    reservation: Reservation,
     /// Merges the later of two neighbours into the earlier one, or returns false.
     join: fn(&mut T, &T) -> bool,
 }
 
 impl<T: Ord> MergedList<T> {
     fn new(budget: &Budget, join: fn(&mut T, &T) -> bool) -> Self {
-        Self { items: Vec::new(), held: budget.hold(Component::Input), join }
+        Self { items: Vec::new(), reservation: budget.empty_reservation(Component::Input), join }
     }
 
     /// Most bytes of a list of this many items.
@@ -93,7 +93,7 @@ impl<T: Ord> MergedList<T> {
             let capacity = self.items.capacity();
             if self.items.len() >= capacity / 2 {
                 let more = (capacity / 2).max(FIRST_ITEMS);
-                self.held.grow((more * size_of::<T>()) as u64, PURPOSE)?;
+                self.reservation.grow((more * size_of::<T>()) as u64, PURPOSE)?;
                 self.items.reserve_exact(capacity + more - self.items.len());
             }
         }
@@ -102,7 +102,7 @@ impl<T: Ord> MergedList<T> {
     }
 }
 
-/// What errors name as the user of the memory.
+/// The user of the memory, as errors name it.
 const PURPOSE: &str = "the intervals of an annotation";
 
 /// The bases that an annotation covers.
@@ -120,7 +120,7 @@ impl Intervals {
     /// [`Error::Input`] with the line, if it cannot be read or is not within a contig of the index; [`Error::Memory`],
     /// which names what the whole file needs; [`Error::Io`]; [`Error::Damaged`].
     pub(crate) fn read(index: &Index, path: &Path) -> Result<Self> {
-        let mut reading = Reading::new(index);
+        let mut reading = AnnotationReading::new(index);
         let mut lines = Lines::open(&Source::new(path), index.budget())?;
         let mut parser = FeatureParser::new(path);
         let is_contig = |name: &str| index.has_contig(name);
@@ -182,7 +182,7 @@ impl Mask {
 }
 
 /// An annotation that is being read.
-struct Reading {
+struct AnnotationReading {
     budget: Budget,
     intervals: MergedList<Interval>,
     wholes: MergedList<Whole>,
@@ -195,7 +195,7 @@ struct Reading {
     failed: bool,
 }
 
-impl Reading {
+impl AnnotationReading {
     fn new(index: &Index) -> Self {
         let budget = index.budget().clone();
         Self {
@@ -241,7 +241,8 @@ impl Reading {
             + MergedList::<Whole>::bytes_for(self.ids)
             + MergedList::<Parent>::bytes_for(self.parent_names);
         let limit = self.budget.limit();
-        let own = self.intervals.held.bytes() + self.wholes.held.bytes() + self.parents.held.bytes();
+        let own =
+            self.intervals.reservation.bytes() + self.wholes.reservation.bytes() + self.parents.reservation.bytes();
         Error::memory(PURPOSE, self.budget.used().saturating_sub(own).saturating_add(lists), limit)
     }
 

@@ -1,7 +1,7 @@
-//! Fragments of one copy, joined: an insertion, a deletion or a diverged stretch splits the alignment of a copy.
+//! Fragments of one copy, joined: an insertion, a deletion or a diverged region splits the alignment of a copy.
 //!
-//! Annotation and the search for families join by one algorithm. They accept other gaps, since annotation has resolved
-//! overlaps and knows which copies lie between two fragments, and a family sees its own alignments only.
+//! Annotation and the search for families join by one algorithm. They accept different gaps: annotation has resolved
+//! overlaps and so has all copies between two fragments, and a family has its own alignments only.
 
 use std::borrow::Borrow;
 
@@ -11,7 +11,7 @@ use crate::kmer::Strand;
 /// Which fragments belong to one copy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct JoinParameters {
-    /// Most bases of the contig between two fragments: what may have been inserted into a copy.
+    /// Most bases of the contig between two fragments: the longest insertion into a copy.
     max_distance: u64,
     /// Most alignments from a fragment to the next one of its copy, in the order of the genome; bounds the time.
     max_ahead: usize,
@@ -21,7 +21,7 @@ pub(crate) struct JoinParameters {
     preference: Preference,
 }
 
-/// What may lie between two fragments.
+/// Limits of the gap between two fragments.
 #[derive(Debug, Clone, Copy)]
 enum Gap {
     /// No two alignments overlap, and bases of the contig that others cover do not count.
@@ -31,15 +31,15 @@ enum Gap {
         /// Most uncovered bases of the contig between the fragments beyond the missing bases of the consensus.
         max_uncovered: u64,
     },
-    /// Whatever lies between the fragments is unknown. One of three conditions is enough.
+    /// The sequence between the fragments is unknown. One of three conditions is enough.
     Unknown {
-        /// An insertion: at most so many bases of the consensus are missing.
+        /// An insertion: maximum missing bases of the consensus.
         max_missing: u32,
-        /// A deletion: at most so many bases of the contig lie between the fragments.
+        /// A deletion: maximum bases of the contig between the fragments.
         max_between: u64,
-        /// A diverged stretch: at most so many bases of the contig, as long as the missing ones of the consensus, ...
+        /// A diverged region: maximum bases of the contig, which must be about as many as the consensus misses, ...
         max_diverged: u64,
-        /// ... give or take this many.
+        /// ... with at most this difference.
         max_length_change: u64,
     },
 }
@@ -111,7 +111,7 @@ fn advances(first: &Alignment, second: &Alignment) -> bool {
 
 /// The number of the copy to which each fragment belongs, from 0 in the order of the copies' first fragments.
 ///
-/// The fragments come by [`Alignment::place`].
+/// The fragments come by [`Alignment::sort_key`].
 pub(crate) fn join_fragments<A: Borrow<Alignment>>(fragments: &[A], parameters: &JoinParameters) -> Vec<usize> {
     // Bases of the fragments before each, to count those between two.
     let mut covered = vec![0];

@@ -41,7 +41,7 @@ pub fn annotate(
     budget: &Budget,
     progress: &dyn Progress,
 ) -> Result<Vec<RepeatCopy>> {
-    let (found, _held) = search_with_progress(index, library, &without_nested(options), budget, progress)?;
+    let (found, _reservation) = search_with_progress(index, library, &without_nested(options), budget, progress)?;
     let trimmer = Trimmer::new(index, library)?;
     Ok(numbered(resolve(found, options.max_e_value, |alignment, range| trimmer.trim(alignment, range))?))
 }
@@ -59,8 +59,9 @@ pub fn annotate_with_tandem_repeats(
     progress: &dyn Progress,
 ) -> Result<Vec<RepeatCopy>> {
     let (query_bases, families) = (library.bases(), library.len());
-    let (mut found, _found_held) = search_with_progress(index, library, &without_nested(options), budget, progress)?;
-    let (repeats, _repeats_held) = tandem_repeats(index, options.max_e_value, budget, progress)?;
+    let (mut found, _found_reservation) =
+        search_with_progress(index, library, &without_nested(options), budget, progress)?;
+    let (repeats, _repeats_reservation) = tandem_repeats(index, options.max_e_value, budget, progress)?;
     let mut units = Vec::with_capacity(repeats.len());
     for repeat in repeats {
         let query = library.len() as u32;
@@ -97,7 +98,7 @@ fn without_nested(options: &SearchOptions) -> SearchOptions {
 
 /// Copies by position, with their numbers.
 fn numbered(mut copies: Vec<Alignment>) -> Vec<RepeatCopy> {
-    copies.sort_unstable_by_key(Alignment::place);
+    copies.sort_unstable_by_key(Alignment::sort_key);
     let numbers = join_fragments(&copies, &JoinParameters::ANNOTATION);
     copies.into_iter().zip(numbers).map(|(alignment, number)| RepeatCopy { id: number as u64 + 1, alignment }).collect()
 }
@@ -109,7 +110,7 @@ fn resolve(
     max_e_value: f64,
     trim: impl Fn(&Alignment, Range<u64>) -> Result<Option<Alignment>>,
 ) -> Result<Vec<Alignment>> {
-    found.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.place().cmp(&b.place())));
+    found.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.sort_key().cmp(&b.sort_key())));
     // Ends of the ranges that are taken, by contig and start.
     let mut taken: BTreeMap<(u32, u64), u64> = BTreeMap::new();
     let mut kept = Vec::new();

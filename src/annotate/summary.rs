@@ -92,7 +92,7 @@ pub struct FamilySummary {
 pub struct Density {
     /// Bases of a window; the last one of a contig may be shorter.
     pub window: u64,
-    /// Classes by falling bases, the last of which is `other` if there are more.
+    /// Classes by falling bases; the last is `other` if there are more.
     pub classes: Vec<String>,
     /// The longest contigs, in the order of the genome.
     pub contigs: Vec<ContigDensity>,

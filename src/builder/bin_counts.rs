@@ -1,5 +1,5 @@
-//! Exact record counts by span and bin: with them every record of a pass has its place before the pass begins, so nothing
-//! grows and no two threads write to the same memory.
+//! Exact record counts by span and bin: with them every record of a pass has its slot before the pass begins, so
+//! nothing grows and no two threads write to the same memory.
 
 use std::ops::Range;
 

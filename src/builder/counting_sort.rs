@@ -43,8 +43,9 @@ pub(crate) fn starts_of<C: Counter>(counts: &mut [C]) -> u64 {
     start
 }
 
-/// Converts records and distributes them to buckets in `out`, which grows if need be; records keep their order. `ends` must
-/// be zero, with a counter for each bucket; after that it has the end of each bucket. Returns the number of records.
+/// Converts records and distributes them to buckets in `out`, which grows if need be; records keep their order. `ends`
+/// must be zero, with a counter for each bucket; after that it has the end of each bucket. Returns the number of
+/// records.
 #[inline(always)]
 pub(crate) fn distribute<R: Copy, S: Pod, C: Counter>(
     segments: &[&[R]],

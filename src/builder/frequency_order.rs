@@ -1,4 +1,5 @@
-//! Writes the seed order: all repeated k-mers by falling frequency, so that a reader gets the most frequent ones first.
+//! Writes the seed order: all repeated k-mers by falling frequency, so that a reader reads the most frequent ones
+//! first.
 
 use std::collections::HashMap;
 
@@ -11,7 +12,7 @@ use crate::memory::{Budget, Component, Reservation};
 /// Frequencies below this have their cursor in an array (32 KiB, a level-1 cache), the others in a map.
 const MAX_ARRAY_FREQUENCY: u64 = 1 << 12;
 
-/// Minimum seeds sorted in one walk, however little memory is free: 512 KiB at most.
+/// Minimum seeds sorted in one walk, even if less memory is free: at most 512 KiB.
 const MIN_SEEDS_PER_WALK: u64 = 1 << 16;
 
 /// The k-mers of a finished dictionary, from which the order is made.
@@ -25,13 +26,13 @@ pub(crate) struct Dictionary<'a> {
 /// Reads the frequencies of a written page from its number, its index entry and its bytes.
 pub(crate) type ReadBack<'a> = dyn Fn(u64, &PageEntry, &[u8]) -> Result<Vec<u64>> + 'a;
 
-/// Writes the seed order; returns the number of seeds. `stored` is the spectrum of the stored k-mers: (frequency, distinct
-/// k-mers), ascending.
+/// Writes the seed order; returns the number of seeds. `stored` is the spectrum of the stored k-mers: (frequency,
+/// distinct k-mers), ascending.
 ///
-/// The spectrum determines where in the order each frequency begins, so one walk over the pages puts every seed in its
-/// place. If memory has no space for all seeds, several walks take a range of frequencies each; a frequency with more k-mers
-/// than fit is written during its walk, which visits them in order. `memory` is that of the passes, which is cheaper than
-/// new memory.
+/// The spectrum determines the first rank of each frequency, so one walk over the pages writes every seed at its rank.
+/// If memory has no space for all seeds, several walks take a range of frequencies each; a frequency with more k-mers
+/// than fit is written during its walk, which visits them in order. `memory` is that of the passes, which is cheaper
+/// than new memory.
 ///
 /// # Errors
 /// [`Error::Io`](crate::Error::Io), and those of reading pages back.
@@ -211,8 +212,8 @@ impl Dictionary<'_> {
     }
 }
 
-/// The repeated k-mers of a page in about two bytes each, kept from encoding to the seed order if memory has space, so that
-/// pages need not be read back.
+/// The repeated k-mers of a page in about two bytes each, kept from encoding to the seed order if memory has space, so
+/// that pages need not be read back.
 #[derive(Debug, Default)]
 pub(crate) struct PageRepeats {
     /// Gap to the slot before and frequency, both as LEB128.

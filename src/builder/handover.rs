@@ -1,4 +1,4 @@
-//! Hands encoded pages from the threads that make them to the one that writes them, in order.
+//! Passes encoded pages from the threads that encode them to the one that writes them, in order.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,12 +15,12 @@ pub(crate) struct EncodedPage {
     pub(crate) block: Vec<u8>,
     pub(crate) kmers: u64,
     pub(crate) positions: u64,
-    /// K-mers of which only a sample of the positions is stored.
+    /// K-mers with only a sample of their positions stored.
     pub(crate) sampled: u64,
     pub(crate) repeats: PageRepeats,
 }
 
-/// What the writer takes.
+/// The items that the writer receives.
 pub(crate) enum WriterItem {
     Page(EncodedPage),
     /// All pages of a pass were handed over; the spectrum of all pages so far.
@@ -44,12 +44,12 @@ impl Handover {
     /// A channel for pages from `first_page` on, with `bytes` bytes of waiting pages and as many of reused buffers.
     pub(crate) fn new(bytes: u64, first_page: u64, resumed_spectrum: SpectrumCounter, budget: &Budget) -> Self {
         Self {
-            items: ReorderBuffer::charged(bytes, budget.hold(Component::WriteWindow)),
+            items: ReorderBuffer::charged(bytes, budget.empty_reservation(Component::WriteWindow)),
             first_page,
             passes_ended: AtomicU64::new(0),
             resumed_spectrum,
             spectrum: Mutex::default(),
-            buffers: BufferPool::new(bytes, budget.hold(Component::WriteWindow)),
+            buffers: BufferPool::new(bytes, budget.empty_reservation(Component::WriteWindow)),
         }
     }
 
@@ -62,14 +62,14 @@ impl Handover {
         page - self.first_page + self.passes_ended.load(Ordering::Relaxed)
     }
 
-    /// Hands over page `number`; waits while too many bytes wait. Returns false if the writer has ended.
+    /// Passes page `number` to the writer; waits while too many bytes wait. Returns false if the writer has ended.
     pub(crate) fn send(&self, number: u64, page: EncodedPage) -> bool {
         let bytes = (page.dictionary.capacity() + page.block.capacity()) as u64 + page.repeats.capacity_bytes();
         self.items.put(self.number(number), WriterItem::Page(page), bytes)
     }
 
-    /// Reports that all pages of a pass were handed over; `counted` are the spectra of the workers since the first pass.
-    /// The next pass begins with page `next_page`; `None` after the last.
+    /// Reports that all pages of a pass were handed over; `counted` are the spectra of the workers since the first
+    /// pass. The next pass begins with page `next_page`; `None` after the last.
     pub(crate) fn end_pass<'s>(&self, next_page: Option<u64>, counted: impl Iterator<Item = &'s SpectrumCounter>) {
         let mut spectrum = self.resumed_spectrum.clone();
         counted.for_each(|counted| spectrum.merge(counted));

@@ -1,4 +1,5 @@
-//! The memory that the tables of a genome need, so that a genome that does not fit is refused with the sufficient budget.
+//! The memory that the tables of a genome need, so that a genome that does not fit is refused with the sufficient
+//! budget.
 
 use crate::builder::memory_plan::{MemoryNeeds, MemoryPlan};
 use crate::builder::segments::GenomeSegments;
@@ -8,8 +9,8 @@ use crate::sequence::RecordHead;
 /// Bytes of the buffers that are read ahead and of the readers' and writers' buffers.
 pub(crate) const INPUT_BUFFERS: u64 = 3 << 20;
 
-/// Bytes of a contig while the genome is read, without its texts: its entry in tables that grow by doubling, and its name
-/// in three places, each an allocation.
+/// Bytes of a contig while the genome is read, without its texts: its entry in tables that grow by doubling, and three
+/// copies of its name, each an allocation.
 pub(crate) const READ_CONTIG_BYTES: u64 = 2 * size_of::<Contig>() as u64 + 240;
 /// Bytes of a contig after that: its entry in the table, and free memory that its other names left to the allocator.
 pub(crate) const CONTIG_BYTES: u64 = 2 * size_of::<Contig>() as u64 + 64;

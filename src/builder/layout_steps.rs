@@ -1,10 +1,10 @@
-//! What a dictionary layout decides in a build, so that plan, passes and writer are the same for every layout.
+//! The decisions of a dictionary layout in a build, so that plan, passes and writer are the same for every layout.
 //!
-//! A layout cuts its pages into *bins*: the ranges of hashes or keys to which one pass scatters the records of the genome. A
-//! bin is a part of a page or a run of whole pages. A page whose records do not fit one pass is made bin by bin over
-//! several passes.
+//! A layout cuts its pages into *bins*: the ranges of hashes or keys to which one pass scatters the records of the
+//! genome. A bin is a part of a page or a run of whole pages. A page whose records do not fit one pass is made bin by
+//! bin over several passes.
 //!
-//! [`plan_layout`](crate::builder::plan_layout) is the only place in a build that knows which layouts exist.
+//! [`plan_layout`](crate::builder::plan_layout) is the only module of a build that knows which layouts exist.
 
 use std::ops::Range;
 
@@ -63,10 +63,11 @@ pub(crate) struct LayoutPlan {
     /// Passes, if the records divide evenly.
     pub(crate) expected_passes: u64,
     /// For the counts of the bins.
-    pub(crate) held_counts: Reservation,
+    pub(crate) counts_reservation: Reservation,
 }
 
-/// The part of a pass that one thread processes: all bins of one page that are in the pass, or one bin of several pages.
+/// The part of a pass that one thread processes: all bins of one page that are in the pass, or one bin of several
+/// pages.
 pub(crate) struct Task {
     pub(crate) bins: Range<u64>,
     pub(crate) pages: Range<u64>,
@@ -76,7 +77,7 @@ pub(crate) struct Task {
     pub(crate) completes_page: bool,
 }
 
-/// What the passes of any layout work with.
+/// The input of the passes of any layout.
 pub(crate) struct PassContext<'a> {
     pub(crate) segments: &'a GenomeSegments<'a>,
     pub(crate) spans: usize,
@@ -108,7 +109,7 @@ pub(crate) trait LayoutSteps: Sync {
     /// Bytes of a record while its bin is sorted.
     fn sorted_record_bytes(&self) -> u64;
 
-    /// Runs the passes of a build in `memory` and hands over their pages.
+    /// Runs the passes of a build in `memory` and passes their pages to the writer.
     fn run_passes(&self, context: &PassContext<'_>, memory: &mut AnonymousMap);
 
     /// Bytes of the records of a bin.

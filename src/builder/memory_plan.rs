@@ -14,8 +14,8 @@ const MIN_BUFFER: u64 = 1 << 20;
 const MAX_WRITE_BUFFER: u64 = 64 << 20;
 /// Maximum bytes of the catalog cache: pages are written once, in order, so a larger cache has no use.
 const MAX_CATALOG_CACHE: u64 = 32 << 20;
-/// The write buffer and the catalog cache each get this fraction of the free memory: together an eighth, so that most of it
-/// is left to the records.
+/// The write buffer and the catalog cache each get this fraction of the free memory: together an eighth, so that most
+/// of it is left to the records.
 const BUFFER_FRACTION: u64 = 16;
 /// Bytes that one thread needs to sort and encode a bin of the usual size.
 const SCRATCH: u64 = 6 << 20;
@@ -76,8 +76,9 @@ impl MemoryPlan {
     }
 
     /// Adapts a plan to a pass of `records` bytes that cannot be divided, with bins that exceed the scratch of a thread
-    /// because of very frequent k-mers: by `all` bytes if every thread has such a bin at once, by `one` if a single thread
-    /// has. If `all` does not fit, one thread works, with minimal buffers. Returns the plan and the excess bytes.
+    /// because of very frequent k-mers: by `all` bytes if every thread has such a bin at once, by `one` if a single
+    /// thread has. If `all` does not fit, one thread works, with minimal buffers. Returns the plan and the excess
+    /// bytes.
     ///
     /// # Errors
     /// [`Error::Memory`] with the smallest sufficient budget.

@@ -7,7 +7,7 @@
 //! | options | `options` |
 //! | read | `read`, `input_size`, `prepared_genome` |
 //! | plan | `plan`, `plan_layout`, `memory_plan`, `segments`, `sample` |
-//! | passes | `passes`, `scatter`, `bin_counts`, `counting_sort`; by layout behind `layout_steps`: `sorted/`, `superkmers/` |
+//! | passes | `passes`, `scatter`, `bin_counts`, `counting_sort`; `layout_steps` by layout: `sorted/`, `superkmers/` |
 //! | write | `handover`, `write`, `catalog_tail`, `frequency_order`, `spectrum` |
 
 mod bin_counts;
@@ -39,7 +39,7 @@ use plan::BuildPlan;
 use prepared_genome::PreparedGenome;
 use write::BuildJob;
 
-use crate::bundle::draft::{Draft, DraftOptions};
+use crate::bundle::draft::{BundleDraft, DraftOptions};
 use crate::bundle::time_stamp;
 use crate::bundle::{GenomeSummary, Manifest, MemoryHints, Parameters, check_target};
 use crate::dictionary::Shape;
@@ -52,7 +52,7 @@ use crate::{Error, Notice, Progress, Result};
 
 pub use options::{BuildOptions, BuildTuning, default_k, default_target};
 
-/// What a build will do.
+/// The plan of a build.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Plan {
     /// The expected content of the index.
@@ -73,7 +73,7 @@ pub struct Plan {
     pub disk_while_building: u64,
 }
 
-/// What a build did.
+/// The report of a build.
 #[derive(Debug, Clone)]
 pub struct BuildReport {
     /// The manifest of the new index.
@@ -84,8 +84,8 @@ pub struct BuildReport {
 
 /// Builds an index of one genome from its files and publishes it at `target`.
 ///
-/// Parallel work runs on the current rayon pool. Four more threads read ahead, write, and sync each of the two large files
-/// while it grows.
+/// Parallel work runs on the current rayon pool. Four more threads read ahead, write, and sync each of the two large
+/// files while it grows.
 ///
 /// # Errors
 /// [`Error::Input`] for input that cannot be used, [`Error::Parameter`] for options out of range, [`Error::Exists`],
@@ -118,7 +118,7 @@ pub fn build_index_tuned(
     time_stamp()?;
     MemoryPlan::checked(budget, rayon::current_num_threads(), MemoryNeeds::default())?;
     let BuildOptions { force, wait, resume, .. } = *options;
-    let draft = Draft::create(target, DraftOptions { force, wait, resume }, progress)?;
+    let draft = BundleDraft::create(target, DraftOptions { force, wait, resume }, progress)?;
     let genome = PreparedGenome::read(sources, &draft.path(SEQUENCE), (options, tuning), budget, progress)?;
     if draft.target_exists() {
         let manifest = Manifest::read(target)?;

@@ -9,7 +9,7 @@ use crate::kmer::KmerCodec;
 use crate::sequence::Source;
 use crate::{Error, Result};
 
-/// What to build.
+/// The options of a build.
 #[derive(Debug, Clone)]
 pub struct BuildOptions {
     /// Bases in a k-mer, 1 to 32; by default [`default_k`] of the genome.
@@ -20,12 +20,13 @@ pub struct BuildOptions {
     pub max_frequency: Option<u64>,
     /// Maximum positions that are stored of a k-mer, evenly sampled; frequencies stay exact.
     pub max_positions: Option<u64>,
-    /// The dictionary layout; by default super-k-mers if all k-mers are stored and k is long enough for them to be smaller.
+    /// The dictionary layout; by default super-k-mers if all k-mers are stored and k is long enough for them to be
+    /// smaller.
     pub layout: Option<LayoutKind>,
     /// Replace an existing index.
     pub force: bool,
-    /// Wait while another process builds the same index instead of failing. An index that exists then is accepted if it is
-    /// of this genome and these parameters.
+    /// Wait while another process builds the same index instead of failing. An index that exists then is accepted if it
+    /// is of this genome and these parameters.
     pub wait: bool,
     /// Resume a build that did not end after its last finished pass, and leave the finished passes to the next build if
     /// this one does not end either.
@@ -91,9 +92,10 @@ pub struct BuildTuning {
     pub max_bins: u64,
 }
 
-/// Passes into which records of more than [`BuildTuning::large_pass`] bytes are divided even if memory has space for all.
-/// Memory that is touched for the first time costs as much as several scans of the genome (page faults and zeroing), so
-/// three passes over a third of the memory, touched once, are faster than one over all of it (see docs/architecture.md).
+/// Passes into which records of more than [`BuildTuning::large_pass`] bytes are divided even if memory has space for
+/// all. Memory that is touched for the first time costs as much as several scans of the genome (page faults and
+/// zeroing), so three passes over a third of the memory, touched once, are faster than one over all of it (see
+/// docs/architecture.md).
 pub(super) const MAX_PREFERRED_PASSES: u64 = 3;
 
 impl Default for BuildTuning {
@@ -115,8 +117,8 @@ impl Default for BuildTuning {
 /// Maximum k: a k-mer is one word of 64 bits.
 const MAX_K: u32 = 32;
 
-/// The default k for a genome of `bases` bases: the shortest at which a random k-mer is expected less than once, plus one,
-/// as RepeatScout (Price et al. 2005) and REPrise choose it.
+/// The default k for a genome of `bases` bases: the shortest at which a random k-mer is expected less than once, plus
+/// one, as RepeatScout (Price et al. 2005) and REPrise choose it.
 pub fn default_k(bases: u64) -> u32 {
     let mut k = 1;
     while k < MAX_K - 1 && bases >> (2 * k) > 0 {
@@ -125,8 +127,8 @@ pub fn default_k(bases: u64) -> u32 {
     k + 1
 }
 
-/// The default folder of an index of this genome: its [`Source::stem`] with `.reprise`, in the current folder. `None` for
-/// input without a name, such as standard input.
+/// The default folder of an index of this genome: its [`Source::stem`] with `.reprise`, in the current folder. `None`
+/// for input without a name, such as standard input.
 pub fn default_target(source: &Source) -> Option<PathBuf> {
     let mut name = source.stem()?;
     name.push(".reprise");

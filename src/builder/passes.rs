@@ -23,10 +23,11 @@ pub(crate) enum TaskEnd<P> {
 
 /// One thread's part in sorting and encoding.
 pub(crate) trait PageWorker<R>: Send {
-    /// A page of which only some bins are encoded.
+    /// A page with only some of its bins encoded.
     type OpenPage: Send;
 
-    /// Sorts, encodes and hands over the pages of a task; `open` is the page that it continues.
+    /// Sorts the records of a task, encodes its pages and passes them to the writer; `open` is the page that it
+    /// continues.
     fn run(
         &mut self,
         task: &Task,
@@ -38,8 +39,8 @@ pub(crate) trait PageWorker<R>: Send {
     fn spectrum(&self) -> &SpectrumCounter;
 }
 
-/// Runs the passes of a layout. The workers are the same for all passes: memory that one frees in a pass need not be where
-/// another would look for it in the next.
+/// Runs the passes of a layout. The workers are the same for all passes: the allocator may not reuse memory that one
+/// worker freed in a pass for another worker in the next.
 pub(crate) fn run_passes<S: RecordScan, W: PageWorker<S::Record>>(
     context: &PassContext<'_>,
     steps: &dyn LayoutSteps,
@@ -70,8 +71,8 @@ pub(crate) fn run_passes<S: RecordScan, W: PageWorker<S::Record>>(
     }
 }
 
-/// Runs the tasks of a pass on the current pool, one thread a worker. `open` is the page that the pass before began; returns
-/// the one that the next pass continues.
+/// Runs the tasks of a pass on the current pool, one thread a worker. `open` is the page that the pass before began;
+/// returns the one that the next pass continues.
 fn run_tasks<R: Sync, W: PageWorker<R>>(
     tasks: &[Task],
     workers: &mut [W],

@@ -47,7 +47,7 @@ pub(crate) struct BuildPlan<'a> {
     pub(crate) memory: MemoryPlan,
     /// Maximum bytes of anonymous memory.
     pub(crate) memory_bytes: u64,
-    _held: [Reservation; 2],
+    _reservations: [Reservation; 2],
 }
 
 /// Finds what an earlier build finished of an index of an identity and a number of pages.
@@ -75,7 +75,7 @@ impl<'a> BuildPlan<'a> {
         let lists = ListCode::new(genome.summary.bases);
         let spans = span_count(rayon::current_num_threads(), segments.kmers());
         let digests = digest_bytes(genome.contigs.len() as u64);
-        let held_digests = budget.reserve(Component::Contigs, digests, "the digests of the contigs")?;
+        let digests_reservation = budget.reserve(Component::Contigs, digests, "the digests of the contigs")?;
         let choice = choose_layout(genome, options.layout)?;
         let input = LayoutInput { genome, segments: &segments, lists: &lists, spans, tuning, budget, progress };
         let layout = plan_layout(choice, &input)?;
@@ -85,7 +85,7 @@ impl<'a> BuildPlan<'a> {
         let PassPlan { passes, largest, memory, memory_bytes } =
             PassPlan::new(&layout, first_page, &lists, tuning, budget)?;
         budget.expect(memory_bytes);
-        let LayoutPlan { steps, shape, hints, held_counts, .. } = layout;
+        let LayoutPlan { steps, shape, hints, counts_reservation, .. } = layout;
         let plan = Self {
             segments,
             spans,
@@ -99,7 +99,7 @@ impl<'a> BuildPlan<'a> {
             pass_bytes: largest + spans as u64 * size_of::<Wide>() as u64,
             memory,
             memory_bytes,
-            _held: [held_digests, held_counts],
+            _reservations: [digests_reservation, counts_reservation],
         };
         Ok((plan, resume_point))
     }
@@ -149,8 +149,8 @@ impl PassPlan {
     }
 }
 
-/// Divides bins into passes of at most `max_bytes` bytes of records: runs of whole pages, or of bins of a page that alone has
-/// more. Returns the bytes of the largest pass too.
+/// Divides bins into passes of at most `max_bytes` bytes of records: runs of whole pages, or of bins of a page that
+/// alone has more. Returns the bytes of the largest pass too.
 fn divide(steps: &dyn LayoutSteps, bins: Range<u64>, max_bytes: u64) -> (Vec<Range<u64>>, u64) {
     let mut passes = Vec::new();
     let (mut first, mut sum, mut largest) = (bins.start, 0, 0);
@@ -174,8 +174,8 @@ fn divide(steps: &dyn LayoutSteps, bins: Range<u64>, max_bytes: u64) -> (Vec<Ran
     (passes, largest)
 }
 
-/// Bytes for sorting and encoding a bin in addition to its records, if they exceed the scratch of a thread because of a very
-/// frequent k-mer; otherwise 0.
+/// Bytes for sorting and encoding a bin in addition to its records, if they exceed the scratch of a thread because of a
+/// very frequent k-mer; otherwise 0.
 fn oversized_bytes(steps: &dyn LayoutSteps, bin: u64, lists: &ListCode) -> u64 {
     let records = steps.records_of(bin);
     if records > MAX_SORTED_AT_ONCE { records * steps.sorted_record_bytes() + block_bytes(records, lists) } else { 0 }

@@ -1,4 +1,4 @@
-//! Chooses the dictionary layout of a build and plans it. This is the only place of a build that knows which layouts exist.
+//! Chooses the dictionary layout of a build and plans it. Only this module of a build knows which layouts exist.
 
 use crate::builder::layout_steps::{LayoutInput, LayoutPlan};
 use crate::builder::prepared_genome::PreparedGenome;

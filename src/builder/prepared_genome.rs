@@ -25,15 +25,15 @@ pub(crate) struct PreparedGenome {
     pub(crate) parameters: Parameters,
     pub(crate) codec: KmerCodec,
     pub(crate) filters: Filters,
-    _held: Reservation,
+    _reservation: Reservation,
 }
 
 impl PreparedGenome {
     /// Reads a genome, packs it into the file `sequence` and determines k.
     ///
     /// # Errors
-    /// [`Error::Input`] for input that cannot be used, [`Error::Parameter`] if k is too large for it, [`Error::Memory`],
-    /// [`Error::Io`].
+    /// [`Error::Input`] for input that cannot be used, [`Error::Parameter`] if k is too large for it,
+    /// [`Error::Memory`], [`Error::Io`].
     pub(crate) fn read(
         sources: &[Source],
         sequence: &Path,
@@ -52,7 +52,7 @@ impl PreparedGenome {
     }
 
     fn new(packed: PackedGenome, sources: &[Source], options: &BuildOptions) -> Result<Self> {
-        let PackedGenome { contigs, summary, held } = packed;
+        let PackedGenome { contigs, summary, reservation } = packed;
         let TwoBitSummary { bases, acgt, masked, n_runs, others, digest, .. } = summary;
         let first = sources.first().map_or(Path::new("-"), |s| s.path());
         if acgt == 0 {
@@ -90,7 +90,7 @@ impl PreparedGenome {
             filters: Filters { min_frequency, max_frequency, max_positions },
             contigs,
             others,
-            _held: held,
+            _reservation: reservation,
         })
     }
 

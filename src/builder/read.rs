@@ -23,10 +23,10 @@ pub(crate) struct PackedGenome {
     pub(crate) contigs: Vec<Contig>,
     pub(crate) summary: TwoBitSummary,
     /// For the contigs and the runs of other letters.
-    pub(crate) held: Reservation,
+    pub(crate) reservation: Reservation,
 }
 
-/// What the reading thread sends to the packing one.
+/// The messages from the reading thread to the packing one.
 enum ReadEvent {
     /// A contig of the source with this number begins.
     Begin(usize, RecordHead),
@@ -39,7 +39,8 @@ enum ReadEvent {
 /// names depends on it.
 ///
 /// # Errors
-/// [`Error::Input`] for input that cannot be used, [`Error::Memory`] if the tables of contigs do not fit, [`Error::Io`].
+/// [`Error::Input`] for input that cannot be used, [`Error::Memory`] if the tables of contigs do not fit,
+/// [`Error::Io`].
 pub(crate) fn read_genome(
     sources: &[Source],
     (sequence, wide_offsets_from): (&Path, u64),
@@ -197,12 +198,12 @@ impl GenomePacker<'_> {
         }
         let summary = writer.finish()?;
         drop((seen, reserved));
-        let mut held = budget.hold(Component::Contigs);
+        let mut reservation = budget.empty_reservation(Component::Contigs);
         let others = (summary.others.capacity() * size_of::<OtherLetters>()) as u64;
-        held.resize(contigs.len() as u64 * CONTIG_BYTES + size.texts + others);
+        reservation.resize(contigs.len() as u64 * CONTIG_BYTES + size.texts + others);
         for (contig, &record) in contigs.iter_mut().zip(&summary.records) {
             contig.record = record;
         }
-        Ok(PackedGenome { contigs, summary, held })
+        Ok(PackedGenome { contigs, summary, reservation })
     }
 }

@@ -1,4 +1,5 @@
-//! A sample of distinct k-mers or super-k-mers with their occurrences, in bounded memory, from which a build is estimated.
+//! A sample of distinct k-mers or super-k-mers with their occurrences, in bounded memory, from which a build is
+//! estimated.
 
 use parking_lot::Mutex;
 use rayon::prelude::*;
@@ -12,8 +13,8 @@ pub(crate) type Sample<const N: usize> = [u64; N];
 /// Collects the distinct samples of many threads with their numbers of occurrences.
 ///
 /// A frequent sample takes no more space than one that occurs once. If there are more distinct samples than space, only
-/// those with a hash in the lower half of the sampled hashes are kept, repeatedly, so the kept samples depend on the genome
-/// alone.
+/// those with a hash in the lower half of the sampled hashes are kept, repeatedly, so the kept samples depend on the
+/// genome alone.
 pub(crate) struct SampleCollector<const N: usize>(Mutex<Samples<N>>);
 
 /// The hash of a sample, by which samples are thinned out.
@@ -63,7 +64,8 @@ impl<const N: usize> SampleCollector<N> {
         capacity.saturating_mul(size_of::<Sample<N>>() as u64) + THREAD_SAMPLE_BYTES
     }
 
-    /// A collector with space for `capacity` distinct samples of the `kmers` k-mers of a genome, with hashes up to `limit`.
+    /// A collector with space for `capacity` distinct samples of the `kmers` k-mers of a genome, with hashes up to
+    /// `limit`.
     ///
     /// # Errors
     /// [`Error::Io`](crate::Error::Io) if the system has not enough memory.

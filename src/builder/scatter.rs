@@ -12,9 +12,9 @@ use crate::builder::segments::{GenomeSegments, Segment};
 
 /// How a layout turns a span of the genome into records.
 pub(crate) trait RecordScan: Sync {
-    /// What a pass sorts.
+    /// The records that a pass sorts.
     type Record: Pod + Send + Sync;
-    /// What a scan finds, from which a record is made.
+    /// The item that a scan finds and that becomes a record.
     type Found<'s>: Copy;
     /// Whether a record costs less to make than a mispredicted branch, so that records of other passes are made too.
     const IS_CHEAP: bool;
@@ -39,7 +39,7 @@ const BRANCH_FREE_FRACTION: u64 = 8;
 /// The records of one pass, by span, then by bin.
 pub(crate) struct ScatteredRecords<'m, R> {
     first_bin: u64,
-    /// For each span its records and, for each bin, where its records end.
+    /// For each span its records and, for each bin, the end of its records.
     spans: Vec<(&'m [R], Vec<u64>)>,
 }
 
@@ -86,7 +86,7 @@ pub(crate) fn scatter<'m, S: RecordScan>(
                 at += u64::from(count);
             }
             if is_branch_free {
-                // Records of other passes are all written to the one place after the last record.
+                // Records of other passes are all written to the slot after the last record.
                 let last = cursors.len();
                 cursors.push(at);
                 let put = |bin: u64, found| {

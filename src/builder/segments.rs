@@ -7,7 +7,8 @@ use crate::genome::{Contig, TwoBit};
 use crate::kmer::{KmerCodec, Minimizers, SuperKmer};
 use crate::memory::{Budget, Component, Reservation};
 
-/// Maximum k-mers of a segment: few enough to divide a small genome evenly, and many compared with the cost of a segment.
+/// Maximum k-mers of a segment: few enough to divide a small genome evenly, and many compared with the cost of a
+/// segment.
 const MAX_SEGMENT_KMERS: u64 = 1 << 16;
 
 /// A run of A, C, G and T of one contig.
@@ -42,7 +43,7 @@ pub(crate) struct GenomeSegments<'a> {
     codec: KmerCodec,
     segments: Vec<Segment<'a>>,
     kmers: u64,
-    _held: Reservation,
+    _reservation: Reservation,
 }
 
 impl<'a> GenomeSegments<'a> {
@@ -58,7 +59,7 @@ impl<'a> GenomeSegments<'a> {
             count +=
                 runs.map(|run| (run.end - run.start + 1).saturating_sub(k).div_ceil(MAX_SEGMENT_KMERS)).sum::<u64>();
         }
-        let held = budget.reserve(Component::Contigs, Self::bytes(count), "the genome's list of pieces")?;
+        let reservation = budget.reserve(Component::Contigs, Self::bytes(count), "the genome's list of pieces")?;
         let mut segments = Vec::with_capacity(count as usize);
         let mut kmers = 0;
         for contig in contigs {
@@ -78,7 +79,7 @@ impl<'a> GenomeSegments<'a> {
                 }
             }
         }
-        Ok(Self { codec, segments, kmers, _held: held })
+        Ok(Self { codec, segments, kmers, _reservation: reservation })
     }
 
     /// Bytes of a list of `count` segments.
@@ -96,7 +97,8 @@ impl<'a> GenomeSegments<'a> {
         self.kmers
     }
 
-    /// Divides the genome into at most `count` spans: runs of whole segments, in order, of about the same number of k-mers.
+    /// Divides the genome into at most `count` spans: runs of whole segments, in order, of about the same number of
+    /// k-mers.
     pub(crate) fn spans(&self, count: usize) -> Vec<&[Segment<'a>]> {
         let mut spans = Vec::with_capacity(count);
         let (mut rest, mut left) = (&self.segments[..], self.kmers);
@@ -118,7 +120,8 @@ impl<'a> GenomeSegments<'a> {
         spans
     }
 
-    /// Calls `each(hash, position)` for every k-mer of a span in order, and `done(kmers)` after each segment. A position is twice the global base offset plus the strand.
+    /// Calls `each(hash, position)` for every k-mer of a span in order, and `done(kmers)` after each segment. A
+    /// position is twice the global base offset plus the strand.
     #[inline(always)]
     pub(crate) fn scan(&self, span: &[Segment<'_>], mut each: impl FnMut(u64, u64), mut done: impl FnMut(u64)) {
         for segment in span {
@@ -146,8 +149,8 @@ impl<'a> GenomeSegments<'a> {
     }
 }
 
-/// The number of spans into which `threads` threads divide a scan: four times the threads, so that one that is interrupted
-/// does not delay the others, and so many that the records of one bin and span fit a 32-bit count.
+/// The number of spans into which `threads` threads divide a scan: four times the threads, so that one that is
+/// interrupted does not delay the others, and enough that the records of one bin and span fit a 32-bit count.
 pub(crate) fn span_count(threads: usize, kmers: u64) -> usize {
     (threads * 4).max((kmers >> 31) as usize + 1)
 }

@@ -1,5 +1,5 @@
-//! Runs the passes of a plan and writes catalog and positions, with one thread that writes pages in order while the others
-//! make them.
+//! Runs the passes of a plan and writes catalog and positions, with one thread that writes pages in order while the
+//! others make them.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -12,7 +12,7 @@ use crate::builder::plan::BuildPlan;
 use crate::builder::prepared_genome::PreparedGenome;
 use crate::builder::spectrum::SpectrumCounter;
 use crate::bundle::checkpoint::Checkpoint;
-use crate::bundle::draft::{Draft, ResumePoint};
+use crate::bundle::draft::{BundleDraft, ResumePoint};
 use crate::bundle::page_spool::{append_page, read_pages};
 use crate::bundle::{FileDigest, Totals};
 use crate::format::catalog::{CatalogTables, CatalogWriter, PageEntry};
@@ -27,18 +27,18 @@ use crate::{Error, Progress, Result};
 /// otherwise pages are read back.
 const KEPT_REPEATS_FRACTION: u64 = 16;
 
-/// What a build writes and from what.
+/// The outputs of a build and their sources.
 #[derive(Clone, Copy)]
 pub(crate) struct BuildJob<'a> {
     pub(crate) plan: &'a BuildPlan<'a>,
     pub(crate) genome: &'a PreparedGenome,
     pub(crate) packed: &'a TwoBit,
-    pub(crate) draft: &'a Draft,
+    pub(crate) draft: &'a BundleDraft,
     pub(crate) budget: &'a Budget,
     pub(crate) progress: &'a dyn Progress,
 }
 
-/// What the main thread sends to the writer after the last pass.
+/// The data that the main thread sends to the writer after the last pass.
 struct FinalInputs {
     /// The memory of the passes.
     memory: Receiver<(AnonymousMap, Reservation)>,
@@ -58,8 +58,8 @@ impl BuildJob<'_> {
             spectrum.add_many(frequency, count);
         }
         let handover = &Handover::new(plan.memory.write_buffer, plan.first_page, spectrum, budget);
-        let held = budget.reserve(Component::Partitions, plan.pass_bytes, "the k-mers of one pass")?;
-        let mut memory = AnonymousMap::new(held.bytes())?;
+        let reservation = budget.reserve(Component::Partitions, plan.pass_bytes, "the k-mers of one pass")?;
+        let mut memory = AnonymousMap::new(reservation.bytes())?;
         std::thread::scope(|scope| {
             let (send_digests, digests) = sync_channel(1);
             let (send_memory, memory_of_passes) = sync_channel(1);
@@ -86,7 +86,7 @@ impl BuildJob<'_> {
                 };
                 plan.steps.run_passes(&context, &mut memory);
                 // The writer sorts the seeds once the buffer is closed. If it has ended, it has an error to report.
-                let _ = send_memory.send((memory, held));
+                let _ = send_memory.send((memory, reservation));
             }
             progress.phase("writing", None);
             // While the writer sorts seeds the other cores are idle.
@@ -110,14 +110,14 @@ impl BuildJob<'_> {
         let catalog = CatalogWriter::create(&draft.path(CATALOG), plan.identity, plan.memory.catalog_cache as usize)?;
         catalog.fill(|tables| {
             output.put_spooled(plan, &draft.spool(), tables)?;
-            let mut held_catalog = budget.hold(Component::Store);
+            let mut catalog_reservation = budget.empty_reservation(Component::Store);
             while let Some(item) = handover.items().take() {
                 match item {
                     WriterItem::Page(page) => {
                         let (block, dictionary) = output.put(page, tables)?;
                         handover.buffers.put_back(block);
                         handover.buffers.put_back(dictionary);
-                        held_catalog.resize(tables.cache_bytes());
+                        catalog_reservation.resize(tables.cache_bytes());
                     }
                     WriterItem::PassEnd(spectrum) => output.save(self, spectrum)?,
                 }
@@ -141,7 +141,7 @@ impl BuildJob<'_> {
             let digests = || inputs.digests.recv().map_err(|_| Error::Stopped);
             let repeats = output.repeats.take();
             output.totals.seeds = write_catalog_tail(&tail, tables, repeats, memory, digests)?;
-            output.held_repeats.resize(0);
+            output.repeats_reservation.resize(0);
             Ok(())
         })?;
         output.syncer.finish()?;
@@ -162,7 +162,7 @@ struct PageOutput<'a> {
     pages: Vec<PageEntry>,
     /// The repeated k-mers of all pages, unless there are too many or some pages are of an earlier build.
     repeats: Option<Vec<PageRepeats>>,
-    held_repeats: Reservation,
+    repeats_reservation: Reservation,
     budget: &'a Budget,
 }
 
@@ -194,7 +194,7 @@ impl<'a> PageOutput<'a> {
             passes_left,
             pages: Vec::with_capacity(plan.shape.pages() as usize),
             repeats: (!is_resumed).then(Vec::new),
-            held_repeats: budget.hold(Component::Seeds),
+            repeats_reservation: budget.empty_reservation(Component::Seeds),
             budget,
         })
     }
@@ -225,13 +225,13 @@ impl<'a> PageOutput<'a> {
             append_page(spool, page.kmers, block_bytes, &page.dictionary)?;
         }
         self.pages.push(PageEntry { first_kmer: self.totals.stored_kmers, block_at, block_bytes });
-        let kept = self.held_repeats.bytes() + page.repeats.capacity_bytes();
+        let kept = self.repeats_reservation.bytes() + page.repeats.capacity_bytes();
         if kept > self.budget.limit() / KEPT_REPEATS_FRACTION {
             self.repeats = None;
-            self.held_repeats.resize(0);
+            self.repeats_reservation.resize(0);
         } else if let Some(repeats) = &mut self.repeats {
             repeats.push(page.repeats);
-            self.held_repeats.resize(kept);
+            self.repeats_reservation.resize(kept);
         }
         self.totals.stored_kmers += page.kmers;
         self.totals.positions += page.positions;

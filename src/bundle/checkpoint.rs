@@ -1,8 +1,8 @@
 //! The record of finished passes in a staging folder, from which another build can resume.
 //!
 //! After each pass but the last, the position blocks and the spool of dictionary pages are made durable, and then a
-//! checkpoint with their lengths and digests replaces the one before. The catalog is not reused: its bytes depend on the
-//! history of its transactions, so it is always written anew, in one transaction.
+//! checkpoint with their lengths and digests replaces the one before. The catalog is not reused: its bytes depend on
+//! the history of its transactions, so it is always written anew, in one transaction.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -19,6 +19,7 @@ pub(super) const CHECKPOINT: &str = "checkpoint.json";
 /// A checkpoint that is not complete yet.
 pub(super) const NEXT_CHECKPOINT: &str = "checkpoint.json.tmp";
 
+/// Program and version: a checkpoint of another version is not continued.
 const WRITTEN_BY: &str = concat!("reprise ", env!("CARGO_PKG_VERSION"));
 
 /// A record of the first `pages` pages and their position blocks, which are finished.

@@ -11,7 +11,7 @@ use crate::bundle::page_spool::SPOOL;
 use crate::bundle::staging::{
     BUNDLE, LOCK, StagingDir, StagingError, clear, is_half_replaced, remove_bundle, staging_name,
 };
-use crate::bundle::target::{BUNDLE_FILES, Target};
+use crate::bundle::target::{BUNDLE_FILES, BundleTarget};
 use crate::format::{Identity, MANIFEST, POSITIONS, SEQUENCE};
 use crate::fs::{DigestWriter, Folder, Lock, Temporary, lock, sync};
 use crate::{Error, Notice, Progress, Result};
@@ -19,7 +19,7 @@ use crate::{Error, Notice, Progress, Result};
 /// Permissions of a bundle, less the umask.
 const BUNDLE_MODE: u32 = 0o777;
 
-/// What a build may do with its target and with an earlier build.
+/// The permissions of a build on its target and on an earlier build.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DraftOptions {
     /// Replace an existing index.
@@ -31,7 +31,7 @@ pub(crate) struct DraftOptions {
 }
 
 /// A bundle that is being written; its staging folder is removed unless the bundle is published.
-pub(crate) struct Draft {
+pub(crate) struct BundleDraft {
     options: DraftOptions,
     // Dropped before the lock.
     temporary: Temporary,
@@ -52,13 +52,13 @@ pub(crate) struct ResumePoint {
 /// A staging folder with its lock, if the file system has locks.
 type ClaimedStaging = (Temporary, (Arc<StagingDir>, Option<Lock>));
 
-impl Draft {
+impl BundleDraft {
     /// Creates the staging folder of a bundle, once no other process builds the same one.
     ///
     /// # Errors
     /// [`Error::Building`], [`Error::Exists`], [`Error::NotOurs`], [`Error::Occupied`], [`Error::Io`].
     pub(crate) fn create(target: &Path, options: DraftOptions, progress: &dyn Progress) -> Result<Self> {
-        let target = Arc::new(Target::new(target)?);
+        let target = Arc::new(BundleTarget::new(target)?);
         // An existing index may be the one that this build waits for.
         let target_exists = || match target.check(options.force) {
             Err(Error::Exists(_)) if options.wait => Ok(true),
@@ -105,7 +105,8 @@ impl Draft {
         folder.open_folder(BUNDLE).map_err(|e| Error::io("open", folder.join(BUNDLE), e))
     }
 
-    /// What an earlier build finished of an index of this identity and number of pages. Anything else is removed.
+    /// The finished parts of an earlier build of an index of this identity and number of pages. Anything else is
+    /// removed.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -158,7 +159,7 @@ impl Draft {
         let text = manifest.seal()?;
         let mut file = bundle.create_file(MANIFEST).map_err(|e| Error::io("create", &path, e))?;
         file.write_all(text.as_bytes()).map_err(|e| Error::io("write", &path, e))?;
-        let Target { parent, name } = &*self.staging.target;
+        let BundleTarget { parent, name } = &*self.staging.target;
         let replaced = parent.open_folder(name).ok();
         if let Some(replaced) = &replaced {
             for name in BUNDLE_FILES {
@@ -191,7 +192,7 @@ impl Draft {
 }
 
 /// Takes the staging folder of a target, if need be once another process is done with it.
-fn claim_staging(target: &Arc<Target>, options: DraftOptions, progress: &dyn Progress) -> Result<ClaimedStaging> {
+fn claim_staging(target: &Arc<BundleTarget>, options: DraftOptions, progress: &dyn Progress) -> Result<ClaimedStaging> {
     let name = staging_name(&target.name, "");
     let mut no_locks = lock::local_locks(target.parent.path());
     loop {

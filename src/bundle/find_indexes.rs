@@ -57,14 +57,14 @@ pub struct FoundIndex {
     pub problem: Option<Error>,
 }
 
-/// Finds every index in and below `folder`, sorted by path. Folders of indexes are not searched further. Links to folders
-/// are followed, but no folder is searched twice, so cycles of links are harmless; an index behind a link is listed under
-/// the link too. Folders that cannot be read are passed to `warn` and skipped.
+/// Finds every index in and below `folder`, sorted by path. Folders of indexes are not searched further. Links to
+/// folders are followed, but no folder is searched twice, so cycles of links are harmless; an index behind a link is
+/// listed under the link too. Folders that cannot be read are passed to `warn` and skipped.
 ///
 /// # Errors
 /// [`Error::Io`] if `folder` itself cannot be read.
 pub fn list_indexes(folder: &Path, warn: &dyn Fn(&Error)) -> Result<Vec<FoundIndex>> {
-    let mut search = Search { found: Vec::new(), links: BTreeSet::new(), searched: HashSet::new(), warn };
+    let mut search = FolderSearch { found: Vec::new(), links: BTreeSet::new(), searched: HashSet::new(), warn };
     let metadata = fs::metadata(folder).map_err(|e| Error::io("read", folder, e))?;
     fs::read_dir(folder).map_err(|e| Error::io("read", folder, e))?;
     search.below(folder.to_owned(), &metadata);
@@ -80,7 +80,8 @@ pub fn list_indexes(folder: &Path, warn: &dyn Fn(&Error)) -> Result<Vec<FoundInd
     Ok(search.found)
 }
 
-struct Search<'a> {
+/// A search of a folder and the folders below it.
+struct FolderSearch<'a> {
     found: Vec<FoundIndex>,
     /// Links to follow later.
     links: BTreeSet<PathBuf>,
@@ -89,7 +90,7 @@ struct Search<'a> {
     warn: &'a dyn Fn(&Error),
 }
 
-impl Search<'_> {
+impl FolderSearch<'_> {
     /// Searches a folder and everything below it, without following links.
     fn below(&mut self, folder: PathBuf, metadata: &Metadata) {
         let mut folders = vec![(folder, (metadata.dev(), metadata.ino()))];

@@ -14,7 +14,7 @@ use crate::genome::Contig;
 use crate::units::utc;
 use crate::{Error, Result};
 
-/// What an index was built with.
+/// The parameters of an index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Parameters {
@@ -35,8 +35,8 @@ impl Parameters {
         Filters { min_frequency, max_frequency, max_positions }
     }
 
-    /// Identity of an index with these parameters, of the genome whose bases have this digest; `schema/format.md` lists the
-    /// fields.
+    /// Identity of an index with these parameters, of the genome whose bases have this digest; `schema/format.md` lists
+    /// the fields.
     pub(crate) fn identity(&self, dictionary: &Shape, bases: &str, contigs: &[Contig]) -> Identity {
         let limits = [self.max_frequency, self.max_positions].map(|limit| limit.unwrap_or(0));
         let numbers = [self.k.into(), self.min_frequency, limits[0], limits[1]];
@@ -91,10 +91,10 @@ impl GenomeSummary {
     }
 }
 
-/// What an index is expected to contain, from the genome's length, k, a sample of its k-mers and the frequency filters.
+/// The expected contents of an index, from the genome's length, k, a sample of its k-mers and the frequency filters.
 ///
-/// The sample takes every occurrence of the k-mers whose hash lies in the lowest 2^-f of all hashes, so that frequencies
-/// in it are exact and distinct k-mers scale by 2^f. For small genomes f is 0 and the estimate exact.
+/// The sample takes every occurrence of the k-mers whose hash lies in the lowest 2^-f of all hashes, so that
+/// frequencies in it are exact and distinct k-mers scale by 2^f. For small genomes f is 0 and the estimate exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryHints {
     /// K-mers of the genome, every occurrence: exact.
@@ -113,7 +113,7 @@ pub struct MemoryHints {
     pub position_bytes: u64,
 }
 
-/// What an index contains, counted.
+/// The counted contents of an index.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Totals {
@@ -127,7 +127,7 @@ pub struct Totals {
     pub stored_kmers: u64,
     /// Positions stored.
     pub positions: u64,
-    /// Stored k-mers of which only a sample of the positions is stored.
+    /// Stored k-mers with only a sample of their positions stored.
     pub sampled_kmers: u64,
     /// Bytes of the dictionary pages.
     pub dictionary_bytes: u64,
@@ -151,17 +151,17 @@ pub struct Manifest {
     pub created: String,
     /// How the dictionary keeps its k-mers.
     pub layout: LayoutKind,
-    /// What it was built with.
+    /// Its parameters.
     pub parameters: Parameters,
     /// The genome.
     pub genome: GenomeSummary,
     /// Shape of the dictionary.
     pub dictionary: Shape,
-    /// What the checksums of this index are seeded with.
+    /// The seed of the checksums of this index.
     pub identity: Identity,
-    /// What was expected before the build.
+    /// The contents expected before the build.
     pub estimate: MemoryHints,
-    /// What is there.
+    /// The contents.
     pub actual: Totals,
     /// The other files of the bundle.
     pub files: BTreeMap<String, FileDigest>,
@@ -169,6 +169,7 @@ pub struct Manifest {
     pub blake3: String,
 }
 
+/// Value of the field `kind`, which distinguishes the manifest from other JSON.
 const KIND: &str = "reprise index";
 
 /// The highest `min_frequency`: no genome has as many k-mers, and it can be added to frequencies.
@@ -268,8 +269,8 @@ impl Manifest {
         }
     }
 
-    /// A contradiction in the manifest, if there is one. Numbers that are found sound here may be added and multiplied by small ones, and
-    /// are no larger than the files allow.
+    /// A contradiction in the manifest, if there is one. Numbers that are found sound here may be added and multiplied
+    /// by small ones, and are no larger than the files allow.
     pub(crate) fn contradiction(&self) -> Option<&'static str> {
         let Self { parameters, genome, actual, files, .. } = self;
         let bytes = |name| files.get(name).map_or(0, |file| file.bytes);
@@ -339,7 +340,7 @@ impl Manifest {
     }
 }
 
-/// What every manifest begins with, whatever its format.
+/// The first fields of every manifest, the same in all formats.
 #[derive(Deserialize)]
 struct Version {
     kind: String,

@@ -13,9 +13,9 @@
 //! The process that has the lock owns the folder. If no process has it, the content was left by one that did not end
 //! normally. The lock is removed last, by its holder.
 //!
-//! The folder may be in a folder that other users write to. So it is opened once, without following a link, must belong to
-//! this user with no other user allowed to write to it, and is cleared and renamed from through its handle. Only the names
-//! above are ever removed from it; any other name ends the build.
+//! The folder may be in a folder that other users write to. So it is opened once, without following a link, must belong
+//! to this user with no other user allowed to write to it, and is cleared and renamed from through its handle. Only the
+//! names above are ever removed from it; any other name ends the build.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -25,13 +25,14 @@ use std::sync::Arc;
 
 use crate::bundle::checkpoint::{CHECKPOINT, NEXT_CHECKPOINT};
 use crate::bundle::page_spool::SPOOL;
-use crate::bundle::target::{BUNDLE_FILES, Target, has_manifest};
+use crate::bundle::target::{BUNDLE_FILES, BundleTarget, has_manifest};
 use crate::error::OccupiedBy;
 use crate::format::SEQUENCE;
 use crate::fs::{Folder, Lock, LockAttempt, OWNER_PROBE, PendingRename, Remove, lock, publish, unique_suffix, user};
 use crate::genome::TEMPORARY_SUFFIXES;
 use crate::{Error, LockHolder, Result};
 
+// Names in a staging folder; the table above has their meaning.
 pub(super) const LOCK: &str = "lock";
 pub(super) const BUNDLE: &str = "bundle";
 const REPLACED: &str = "replaced";
@@ -51,7 +52,7 @@ pub(super) fn staging_name(target: &OsStr, suffix: &str) -> OsString {
 }
 
 /// Whether a build was killed while it replaced the index at its target.
-pub(super) fn is_half_replaced(target: &Target) -> bool {
+pub(super) fn is_half_replaced(target: &BundleTarget) -> bool {
     let folder = target.parent.open_folder(staging_name(&target.name, ""));
     folder.is_ok_and(|folder| folder.stat(REPLACING).is_ok_and(|marker| marker.is_some()))
 }
@@ -121,7 +122,7 @@ pub(super) enum StagingError {
     Busy(Option<LockHolder>, Folder),
     /// It was removed in the meantime.
     Removed,
-    /// The file system has no locks; what the system reported.
+    /// The file system has no locks; the report of the system.
     NoLocks(String),
     Failed(Error),
 }
@@ -134,14 +135,14 @@ impl From<Error> for StagingError {
 
 /// The hidden folder in which a bundle is built.
 pub(super) struct StagingDir {
-    pub(super) target: Arc<Target>,
+    pub(super) target: Arc<BundleTarget>,
     name: OsString,
     pub(super) folder: Folder,
 }
 
 impl StagingDir {
     /// Creates or opens the staging folder of a target and takes its lock.
-    pub(super) fn acquire(target: &Arc<Target>, name: &OsStr) -> Result<(Self, Lock), StagingError> {
+    pub(super) fn acquire(target: &Arc<BundleTarget>, name: &OsStr) -> Result<(Self, Lock), StagingError> {
         let parent = &target.parent;
         let path = parent.join(name);
         let created = match parent.create_folder(name, STAGING_MODE) {
@@ -187,7 +188,7 @@ impl StagingDir {
     }
 
     /// Creates a staging folder with a name that no other process uses, for file systems without locks.
-    pub(super) fn create_unlocked(target: &Arc<Target>) -> Result<Self> {
+    pub(super) fn create_unlocked(target: &Arc<BundleTarget>) -> Result<Self> {
         let name = staging_name(&target.name, &format!("-{}", unique_suffix()));
         let path = target.parent.join(&name);
         target.parent.create_folder(&name, STAGING_MODE).map_err(|e| Error::io("create", &path, e))?;
@@ -207,7 +208,7 @@ impl StagingDir {
     /// Repairs the target after a killed build: renames `replaced` back if the build ended between two renames, and
     /// completes the replacement if it had begun to remove the old index. Returns whether this restored an index.
     pub(super) fn restore_target(&self) -> Result<bool> {
-        let Target { parent, name } = &*self.target;
+        let BundleTarget { parent, name } = &*self.target;
         let failed = |e| Error::io("put back", self.target.path(), e);
         if self.folder.stat(REPLACING).map_err(failed)?.is_some() {
             self.replace_by_removal()?;
@@ -241,7 +242,7 @@ impl StagingDir {
 
     /// Renames the bundle to its target, durably. If that fails, all names are as before.
     pub(super) fn rename_to_target(&self, replaces: bool) -> Result<()> {
-        let Target { parent, name } = &*self.target;
+        let BundleTarget { parent, name } = &*self.target;
         let rename = PendingRename {
             from: (&self.folder, OsStr::new(BUNDLE)),
             to: (parent, name),
@@ -263,10 +264,11 @@ impl StagingDir {
         }
     }
 
-    /// Removes the replaced index and then renames the bundle: the only way if that index cannot be renamed, as in a lower
-    /// layer of overlayfs. For a moment there is no index; if the build is killed then, the next build completes the rename.
+    /// Removes the replaced index and then renames the bundle: the only way if that index cannot be renamed, as in a
+    /// lower layer of overlayfs. For a moment there is no index; if the build is killed then, the next build completes
+    /// the rename.
     fn replace_by_removal(&self) -> Result<()> {
-        let Target { parent, name } = &*self.target;
+        let BundleTarget { parent, name } = &*self.target;
         let failed = |e| Error::io("replace", self.target.path(), e);
         if self.folder.stat(BUNDLE).map_err(failed)?.is_some() {
             remove_bundle(parent, name, |_| true)?;

@@ -1,4 +1,4 @@
-//! The final place of a bundle, checked before a build starts, so that hours of work do not end at a name that cannot be
+//! The final path of a bundle, checked before a build starts, so that hours of work do not end at a name that cannot be
 //! used.
 
 use std::ffi::OsString;
@@ -16,9 +16,9 @@ pub(super) const BUNDLE_FILES: [&str; 4] = [MANIFEST, CATALOG, POSITIONS, SEQUEN
 /// Maximum names that an error lists, so that it stays one line.
 const MAX_LISTED_NAMES: usize = 5;
 
-/// The place of a bundle: a name in an open folder.
+/// The path of a bundle: a name in an open folder.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct BundleTarget {
     pub(super) parent: Folder,
     pub(super) name: OsString,
 }
@@ -28,7 +28,7 @@ pub(super) struct Target {
 /// # Errors
 /// [`Error::Exists`], [`Error::NotOurs`], [`Error::Usage`], [`Error::Io`].
 pub(crate) fn check_target(target: &Path, force: bool) -> Result<()> {
-    Target::new(target)?.check(force).map(drop)
+    BundleTarget::new(target)?.check(force).map(drop)
 }
 
 /// Whether a folder has a manifest of an index, sound or not.
@@ -36,8 +36,8 @@ pub(super) fn has_manifest(folder: &Folder) -> bool {
     folder.open_file(MANIFEST, false).and_then(File::read_text).is_ok_and(|bytes| is_manifest(&bytes))
 }
 
-impl Target {
-    /// The place that a path names; a symbolic link is resolved.
+impl BundleTarget {
+    /// The target that a path names; a symbolic link is resolved.
     ///
     /// # Errors
     /// [`Error::Usage`] for a path without a last name; [`Error::NotOurs`], [`Error::Io`].
@@ -46,7 +46,7 @@ impl Target {
         let path: PathBuf = path.components().collect();
         let path = resolve_links(&path)?;
         let Some(name) = path.file_name() else {
-            return Err(Error::Usage(format!("{} cannot be the name of an index; give another one", path.display())));
+            return Err(Error::Usage(format!("{} cannot be the name of an index; use another one", path.display())));
         };
         let parent = Folder::open_parent(&path).map_err(|e| Error::io("open the folder of", &path, e))?;
         Ok(Self { parent, name: name.to_owned() })

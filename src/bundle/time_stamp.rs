@@ -1,4 +1,4 @@
-//! The time that a bundle and a report state, which a reproducible run takes from outside.
+//! The time that a bundle and a report state; a reproducible run takes it from the environment.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

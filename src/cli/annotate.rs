@@ -133,13 +133,13 @@ impl Arguments {
         formats.sort_by_key(|f| *f as u8);
         formats.dedup();
         if !has_prefix && formats.len() > 1 {
-            return wrong("several formats need names; give -o PREFIX");
+            return wrong("several formats need names; use -o PREFIX");
         }
         if self.bgzip && !has_prefix {
             return wrong("--bgzip writes two files for a format; name them with -o PREFIX");
         }
         if self.bgzip && formats.iter().all(|format| format.tabix().is_none()) {
-            return wrong("--bgzip is for gff3 and bed; give one of them to --formats");
+            return wrong("--bgzip is for gff3 and bed; pass one of them to --formats");
         }
         Ok(formats)
     }
@@ -156,7 +156,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         .map(|format| Ok((format.named().0, Sink::create(format, prefix, arguments.bgzip, longest, settings)?)))
         .collect::<Result<_>>()?;
     let source = Source::new(&arguments.library);
-    let (mut library, _library_held) = Library::read(&source, &settings.budget, &settings.progress)?;
+    let (mut library, _library_reservation) = Library::read(&source, &settings.budget, &settings.progress)?;
     let max_divergence = arguments.max_divergence / 100.0;
     let options = SearchOptions { max_e_value: arguments.max_e_value, max_divergence, ..SearchOptions::default() };
     let copies = settings.on_pool(|| {
@@ -167,8 +167,8 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         }
     })?;
     settings.progress.clear();
-    let mut copies_held = settings.budget.hold(Component::Alignments);
-    copies_held.resize(copies.iter().map(RepeatCopy::bytes).sum());
+    let mut copies_reservation = settings.budget.empty_reservation(Component::Alignments);
+    copies_reservation.resize(copies.iter().map(RepeatCopy::bytes).sum());
     for (format, sink) in sinks {
         write_to(&copies, format, &library, contigs, sink)?;
     }
@@ -181,7 +181,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     summary.print(settings)
 }
 
-/// What was found, as `--json` prints it.
+/// The results, as `--json` prints them.
 #[derive(Serialize)]
 struct Summary {
     copies: u64,

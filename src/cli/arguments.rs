@@ -1,4 +1,4 @@
-//! The command line as it is typed: the commands and the flags that all of them have.
+//! The command line as it is typed: all commands, with the flags of every command.
 
 use clap::{Parser, Subcommand};
 
@@ -19,6 +19,7 @@ pub(super) struct Arguments {
     pub(super) common: Common,
 }
 
+/// The end of the help of the program; `docs/cli.md` has the same list.
 const EXIT_CODES: &str =
     "Exit codes: 0 success, 1 an input/output or system error, 2 a wrong command line, 3 wrong input,
 4 a damaged or unfinished index, 5 too little memory or disk space.";

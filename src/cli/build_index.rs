@@ -36,8 +36,8 @@ pub(crate) struct Arguments {
     prefix_names: bool,
     /// Layout of the dictionary: single k-mers, or super-k-mers (runs of k-mers with one minimizer), which require
     /// --min-frequency 1 and are the default with it if k is large enough
-    #[arg(long, value_name = "LAYOUT", value_enum, default_value_t = Layout::Auto)]
-    layout: Layout,
+    #[arg(long, value_name = "LAYOUT", value_enum, default_value_t = LayoutArgument::Auto)]
+    layout: LayoutArgument,
     /// If another process is building this index, wait for it instead of failing; its index is used if genome and
     /// parameters are the same
     #[arg(long)]
@@ -54,13 +54,13 @@ pub(crate) struct Arguments {
 
 /// The values of `--layout`.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Layout {
+enum LayoutArgument {
     Auto,
     SortedDictionary,
     SuperKmers,
 }
 
-impl Layout {
+impl LayoutArgument {
     /// The layout that is required; none if the builder chooses.
     fn kind(self) -> Option<LayoutKind> {
         match self {
@@ -161,7 +161,7 @@ fn plan_text(plan: &Plan, settings: &Settings) -> String {
     format!(
         "plan: {} bases in {}, k {}, k-mers that occur {} times or more
   expected k-mers  {} distinct, {} repeated, {} stored with {} positions
-  disk             {} for the index, {} at the most while it is built
+  disk             {} for the index, {} at most while it is built
   memory           {} of {} allowed
   passes           {}, {} threads
 ",

@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
     /// Spaced seed of k letters, 1 compared and 0 not: count positions of k-mers that match in it as occurrences of the
     /// seed (repeatable)
     #[arg(long, value_name = "PATTERN", value_parser = pattern)]
-    spaced: Vec<Pattern>,
+    spaced: Vec<PatternArgument>,
     /// Count occurrences on one strand that are nearer than N bases as one
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = bases)]
     tandem_distance: u64,
@@ -43,16 +43,16 @@ pub(crate) struct Arguments {
 
 /// A spaced seed: whether each base of a k-mer is compared.
 #[derive(Debug, Clone)]
-struct Pattern(Vec<bool>);
+struct PatternArgument(Vec<bool>);
 
 /// Reads a spaced seed.
-fn pattern(text: &str) -> std::result::Result<Pattern, String> {
+fn pattern(text: &str) -> std::result::Result<PatternArgument, String> {
     let letter = |c| match c {
         '1' => Ok(true),
         '0' => Ok(false),
         _ => Err(format!("{c:?} is neither 0 nor 1")),
     };
-    text.chars().map(letter).collect::<std::result::Result<_, _>>().map(Pattern)
+    text.chars().map(letter).collect::<std::result::Result<_, _>>().map(PatternArgument)
 }
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::units::parse_size;
 
+// Headings of flags in the help.
 const RESOURCES: &str = "Memory and threads";
 const OUTPUT: &str = "Output";
 

@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
 
 /// A repeat of the genome.
 #[derive(Serialize)]
-struct Planted {
+struct PlantedRepeat {
     name: &'static str,
     length: usize,
     copies: usize,
@@ -61,13 +61,13 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     crate::fs::print(&demo.text(settings.output.as_deref()))
 }
 
-/// What the demo made and found.
+/// The data and results of the demo.
 #[derive(Serialize)]
 struct Demo {
     seed: u64,
     bases: u64,
     contigs: usize,
-    repeats: Vec<Planted>,
+    repeats: Vec<PlantedRepeat>,
     index: DemoIndex,
     lookups: Vec<LookUp>,
     /// Share of repeated k-mers along chr1, in [`MARKS`] parts of equal length.
@@ -98,7 +98,7 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Dem
     let fasta: PathBuf = folder.join("demo.fa");
     let target = folder.join("demo.reprise");
     // Each base is in the genome and in the text of the file, which doubles as it grows.
-    let held = settings.budget.reserve(Component::Input, 4 * arguments.bases, "the genome of the demo")?;
+    let reservation = settings.budget.reserve(Component::Input, 4 * arguments.bases, "the genome of the demo")?;
     let (genome, planted) = genome(arguments.bases as usize, arguments.seed);
     let mut text = String::new();
     for (number, contig) in genome.iter().enumerate() {
@@ -111,7 +111,7 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Dem
     let mut output = Output::create(Some(&fasta), settings.force)?;
     output.write_all(text.as_bytes()).map_err(|e| Error::io("write", &fasta, e))?;
     output.finish()?;
-    drop((text, genome, held));
+    drop((text, genome, reservation));
 
     let options = BuildOptions { force: settings.force, ..BuildOptions::default() };
     let start = std::time::Instant::now();
@@ -130,16 +130,16 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Dem
         let Some((&kmer, &frequency)) = kmers.iter().zip(frequencies).max_by_key(|(_, f)| **f) else { continue };
         let positions = index.positions(kmer)?;
         let inside = |p: &&Position| {
-            let holds = |at: usize| (at..at + repeat.length).contains(&(p.start as usize));
-            repeat.starts.iter().any(|&(contig, at)| contig == p.contig as usize && holds(at))
+            let covers = |at: usize| (at..at + repeat.length).contains(&(p.start as usize));
+            repeat.starts.iter().any(|&(contig, at)| contig == p.contig as usize && covers(at))
         };
-        let place = |p: &Position| format!("{}:{}:{}", contigs[p.contig as usize].name, p.start, p.strand.symbol());
+        let location = |p: &Position| format!("{}:{}:{}", contigs[p.contig as usize].name, p.start, p.strand.symbol());
         lookups.push(LookUp {
             name: repeat.name,
             kmer: index.codec().decode(kmer),
             frequency,
             in_planted_copies: positions.iter().filter(inside).count(),
-            first: positions.iter().take(3).map(place).collect(),
+            first: positions.iter().take(3).map(location).collect(),
         });
     }
 
@@ -170,7 +170,7 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Dem
 }
 
 impl Demo {
-    /// The demo as a text; `folder` is where its files stay.
+    /// The demo as a text; `folder` contains its files.
     fn text(&self, folder: Option<&Path>) -> String {
         let mut text = String::new();
         let Self { seed, bases, contigs, repeats, index, lookups, repeated_along_chr1 } = self;
@@ -179,7 +179,7 @@ impl Demo {
             "1. A genome of {} bases in {contigs} contigs (seed {seed}), with repeats planted:",
             grouped(*bases)
         );
-        for Planted { name, length, copies, divergence, .. } in repeats {
+        for PlantedRepeat { name, length, copies, divergence, .. } in repeats {
             let _ = writeln!(text, "     {name:<10} {length:>5} bases, {copies:>3} copies, {divergence}% diverged");
         }
         let _ = writeln!(
@@ -191,7 +191,7 @@ impl Demo {
             human_bytes(index.bytes),
             index.seconds
         );
-        let _ = writeln!(text, "\n3. The most frequent k-mer of each repeat, looked up, and where it lies:");
+        let _ = writeln!(text, "\n3. The most frequent k-mer of each repeat, looked up, and its positions:");
         for LookUp { name, kmer, frequency, in_planted_copies, first } in lookups {
             let first = first.join(", ");
             let _ = writeln!(
@@ -216,7 +216,7 @@ const MARKS: u64 = 80;
 const SLOT: usize = 8000;
 
 /// Two contigs of random bases with copies of four repeats, on either strand, that do not overlap.
-fn genome(bases: usize, seed: u64) -> (Vec<Vec<u8>>, Vec<Planted>) {
+fn genome(bases: usize, seed: u64) -> (Vec<Vec<u8>>, Vec<PlantedRepeat>) {
     let mut random = Random::new(seed);
     let long = bases / 5 * 3;
     let mut contigs = vec![random.bases(long), random.bases(bases - long)];
@@ -245,7 +245,7 @@ fn genome(bases: usize, seed: u64) -> (Vec<Vec<u8>>, Vec<Planted>) {
             contigs[contig][at..at + length].copy_from_slice(&copy);
             starts.push((contig, at));
         }
-        planted.push(Planted { name, length, copies, divergence: divergence as u64, bases: family, starts });
+        planted.push(PlantedRepeat { name, length, copies, divergence: divergence as u64, bases: family, starts });
     }
     (contigs, planted)
 }

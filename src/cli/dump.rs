@@ -33,16 +33,16 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let index = settings.open_cached(&arguments.index)?;
-    let rows = Rows::new(&index, arguments.positions)?;
+    let rows = RowWriter::new(&index, arguments.positions)?;
     let mut output = settings.output()?;
     settings
         .on_pool(|| if arguments.sort { sorted(&rows, &mut output) } else { in_index_order(&rows, &mut output) })?;
     output.finish()
 }
 
-/// Rows of k-mers.
+/// Writes the rows of k-mers.
 #[derive(Clone, Copy)]
-struct Rows<'i> {
+struct RowWriter<'i> {
     index: &'i Index,
     contigs: &'i [Contig],
     positions: bool,
@@ -54,7 +54,7 @@ struct Rows<'i> {
 /// Bytes of a row that are written together: a row may have more positions than memory can take.
 const PIECE: usize = 1 << 16;
 
-impl<'i> Rows<'i> {
+impl<'i> RowWriter<'i> {
     fn new(index: &'i Index, positions: bool) -> Result<Self> {
         let contigs = if positions { index.contigs()? } else { &[] };
         let name = contigs.iter().map(|contig| contig.name.len() as u64).max().unwrap_or(0);
@@ -103,15 +103,15 @@ impl<'i> Rows<'i> {
 }
 
 /// The rows of a page.
-struct Page {
+struct PageRows {
     text: Vec<u8>,
-    /// Rows that do not fit in the text: their place in it, k-mer and frequency. They are written as positions are
+    /// Rows that do not fit in the text: their offset in it, k-mer and frequency. They are written as positions are
     /// read.
     long: Vec<(usize, u64, u64)>,
 }
 
-impl Page {
-    fn write(&self, rows: &Rows<'_>, output: &mut Output) -> Result<()> {
+impl PageRows {
+    fn write(&self, rows: &RowWriter<'_>, output: &mut Output) -> Result<()> {
         let (mut from, mut piece) = (0, Vec::new());
         for &(at, kmer, frequency) in &self.long {
             output.write_all(&self.text[from..at]).map_err(Error::Output)?;
@@ -125,7 +125,7 @@ impl Page {
 }
 
 /// Pages are formatted by all threads and written in order.
-fn in_index_order(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
+fn in_index_order(rows: &RowWriter<'_>, output: &mut Output) -> Result<()> {
     let index = rows.index;
     let budget = index.budget();
     // Expected bytes of the text of a page; a position has about 24.
@@ -138,13 +138,13 @@ fn in_index_order(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
     let max_text = budget.limit() / 8 / workers;
     // Two texts per worker keep the writer busy.
     let waiting = (2 * workers * expected).min(budget.limit() / 8);
-    let window = ReorderBuffer::charged(waiting, budget.hold(Component::Output));
-    let spare = BufferPool::new(budget.limit() / 8, budget.hold(Component::Output));
+    let window = ReorderBuffer::charged(waiting, budget.empty_reservation(Component::Output));
+    let spare = BufferPool::new(budget.limit() / 8, budget.empty_reservation(Component::Output));
     std::thread::scope(|scope| {
         let write = || {
             let _closing = window.close_on_drop();
             while let Some(page) = window.take() {
-                let page: Page = page;
+                let page: PageRows = page;
                 page.write(rows, output)?;
                 spare.put_back(page.text);
             }
@@ -157,20 +157,21 @@ fn in_index_order(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
         let next = AtomicU64::new(0);
         let closing = window.close_on_drop();
         let made = (0..workers).into_par_iter().try_for_each(|_| {
-            let mut held = budget.hold(Component::Output);
+            let mut reservation = budget.empty_reservation(Component::Output);
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= index.pages() {
                     return Ok(());
                 }
-                let mut page = Page { text: spare.take(), long: Vec::new() };
+                let mut page = PageRows { text: spare.take(), long: Vec::new() };
                 page.text.clear();
                 // All at once: a growing text fragments the heap.
                 page.text.reserve_exact(expected.min(max_text) as usize);
-                let bytes =
-                    |page: &Page| (page.text.capacity() + page.long.capacity() * size_of::<(usize, u64, u64)>()) as u64;
+                let bytes = |page: &PageRows| {
+                    (page.text.capacity() + page.long.capacity() * size_of::<(usize, u64, u64)>()) as u64
+                };
                 index.for_each_kmer_of_page(number, |kmer| {
-                    let Page { text, long } = &mut page;
+                    let PageRows { text, long } = &mut page;
                     if rows.positions && text.len() as u64 + rows.bytes_of(kmer.frequency) > max_text {
                         long.push((text.len(), kmer.kmer, kmer.frequency));
                         return Ok(());
@@ -182,12 +183,12 @@ fn in_index_order(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
                         kmer.for_each_position(|position| rows.position(position, &mut separator, text))?;
                     }
                     text.push(b'\n');
-                    if bytes(&page) != held.bytes() {
-                        held.resize(bytes(&page));
+                    if bytes(&page) != reservation.bytes() {
+                        reservation.resize(bytes(&page));
                     }
                     Ok(())
                 })?;
-                held.resize(0);
+                reservation.resize(0);
                 let bytes = bytes(&page);
                 if !window.put(number, page, bytes) {
                     return Ok(());
@@ -202,7 +203,7 @@ fn in_index_order(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
 }
 
 /// Sorts ranges of k-mers that fit in memory, one after the other, each collected from all pages.
-fn sorted(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
+fn sorted(rows: &RowWriter<'_>, output: &mut Output) -> Result<()> {
     let index = rows.index;
     let codec = *index.codec();
     let bits = (2 * codec.k()).min(12);
@@ -229,7 +230,7 @@ fn sorted(rows: &Rows<'_>, output: &mut Output) -> Result<()> {
     // Pairs of two words; the largest bucket has to fit.
     let capacity =
         (index.budget().free() / 2 / 16).max(counts.iter().copied().max().unwrap_or(0)).min(counts.iter().sum());
-    let _held = index.budget().reserve(Component::Output, capacity * 16, "sorting the k-mers of this index")?;
+    let _reservation = index.budget().reserve(Component::Output, capacity * 16, "sorting the k-mers of this index")?;
     let mut gathered = Mutex::new(Vec::<(u64, u64)>::with_capacity(capacity as usize));
     let mut text = Vec::new();
     let mut next = 0;

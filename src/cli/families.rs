@@ -130,7 +130,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         }
         return settings.print(&text);
     }
-    // What cannot be written is found before the search.
+    // An output that cannot be written is an error before the search.
     let mut library = settings.output()?;
     let alignments =
         arguments.stockholm.as_deref().map(|path| Output::create(Some(path), settings.force)).transpose()?;
@@ -144,14 +144,14 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     summarize(&summary(&found, &index), settings)
 }
 
-/// Bases of a byte of compressed FASTA, at the least: two bits a base, and what headers and lower case take.
+/// Minimum bases per byte of compressed FASTA: two bits a base, and the space of headers and lower case.
 const BASES_PER_BYTE: u64 = 3;
 /// Bytes of an open index, about.
 const OPEN_INDEX: u64 = 5 << 20;
 
 /// Checks before any work that the memory suffices to index a genome, in files or in the folder of its index, and to
-/// find its families. Bases are estimated from the size of files; what cannot be looked at is left to those who read
-/// it.
+/// find its families. Bases are estimated from the size of files; a file without a known size is checked when it is
+/// read.
 ///
 /// # Errors
 /// [`Error::Memory`].
@@ -254,7 +254,7 @@ impl From<FormatName> for FamilyFormat {
 /// One draft as FASTA.
 fn push_draft(text: &mut String, number: u64, family: &Family, index: &Index) -> Result<()> {
     let Family { consensus, seed, copies } = family;
-    let seed = place(index, seed)?;
+    let seed = location(index, seed)?;
     let _ = writeln!(text, ">draft-{number}#Unknown length={} copies={} seed={seed}", consensus.len(), copies.len());
     for line in consensus.chunks(80) {
         text.extend(letters(line).map(char::from));
@@ -264,7 +264,7 @@ fn push_draft(text: &mut String, number: u64, family: &Family, index: &Index) ->
 }
 
 /// Where a copy lies: contig:start-end:strand, 0-based and half-open.
-fn place(index: &Index, copy: &FamilyCopy) -> Result<String> {
+fn location(index: &Index, copy: &FamilyCopy) -> Result<String> {
     let contigs = index.contigs()?;
     let contig = &contigs[Contig::number_at(contigs, copy.genome.start)];
     let (start, end) = (copy.genome.start - contig.start, copy.genome.end - contig.start);

@@ -72,7 +72,7 @@ fn row(text: &mut String, name: &str, value: impl Display) {
     *text += &format!("  {name:<17} {value}\n");
 }
 
-/// What the index was built from.
+/// The input of the index.
 fn genome_rows(manifest: &Manifest, text: &mut String) {
     let genome = &manifest.genome;
     let (name, bases, contigs) = (genome.source_names(), grouped(genome.bases), counted(genome.contigs, "contig"));
@@ -116,7 +116,7 @@ fn parameter_rows(manifest: &Manifest, text: &mut String) {
     row(text, "pages", format!("{} of {page} on average", grouped(dictionary.pages())));
 }
 
-/// What was estimated before the build, and what was counted.
+/// The estimates before the build, and the counts.
 fn estimate_rows(manifest: &Manifest, text: &mut String) {
     let Manifest { estimate, actual, .. } = manifest;
     *text += &format!("  {:<17} {:>16} {:>16}\n", "", "estimated", "actual");
@@ -136,7 +136,7 @@ fn estimate_rows(manifest: &Manifest, text: &mut String) {
 /// Prints the contigs, with their digests in other databases.
 fn contigs(folder: &Path, settings: &Settings) -> Result<()> {
     #[derive(Serialize)]
-    struct Row<'a> {
+    struct ContigRow<'a> {
         name: &'a str,
         length: u64,
         md5: String,
@@ -150,12 +150,12 @@ fn contigs(folder: &Path, settings: &Settings) -> Result<()> {
         output.write_all(b"#name\tlength\tmd5\trefget\n").map_err(failed)?;
     }
     for (contig, digest) in index.contigs()?.iter().zip(digests) {
-        let row = Row { name: &contig.name, length: contig.length, md5: digest.m5(), refget: digest.refget() };
+        let row = ContigRow { name: &contig.name, length: contig.length, md5: digest.m5(), refget: digest.refget() };
         if settings.json {
             serde_json::to_writer(&mut output, &row).map_err(|e| failed(e.into()))?;
             output.write_all(b"\n").map_err(failed)?;
         } else {
-            let Row { name, length, md5, refget } = row;
+            let ContigRow { name, length, md5, refget } = row;
             writeln!(output, "{name}\t{length}\t{md5}\t{refget}").map_err(failed)?;
         }
     }
@@ -224,7 +224,7 @@ fn memory(folder: &Path, settings: &Settings) -> Result<()> {
         return settings.print(&format!("{json:#}\n"));
     }
     let mut text = format!("{}: memory to look up in it\n", folder.display());
-    row(&mut text, "least", format!("{} beside the program", human_bytes(least)));
+    row(&mut text, "least", format!("{} in addition to the program", human_bytes(least)));
     row(&mut text, "tables", format!("{}, always", human_bytes(table_bytes(manifest))));
     row(
         &mut text,

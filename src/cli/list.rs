@@ -20,9 +20,9 @@ pub(crate) struct Arguments {
     folder: PathBuf,
 }
 
-/// One index; what its manifest would contain is null if that cannot be read.
+/// One index; the values of its manifest are null if that cannot be read.
 #[derive(Serialize)]
-struct Row {
+struct IndexRow {
     path: String,
     state: State,
     genome: Option<String>,
@@ -40,10 +40,11 @@ struct Row {
     problem: Option<String>,
 }
 
+/// The header line of the table: the fields of [`IndexRow`].
 const HEADER: &str = "#path\tstate\tgenome\tcontigs\tbases\tk\tmin_frequency\tmax_frequency\tmax_positions\tlayout\t\
                       size\tformat\twritten_by\tcreated\tproblem\n";
 
-impl Row {
+impl IndexRow {
     fn of(found: FoundIndex) -> Self {
         let FoundIndex { path, state, manifest, format, bytes, problem } = found;
         let manifest = manifest.as_ref();
@@ -104,7 +105,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if !settings.json {
         output.write_all(HEADER.as_bytes()).map_err(failed)?;
     }
-    for row in found.into_iter().map(Row::of) {
+    for row in found.into_iter().map(IndexRow::of) {
         if settings.json {
             serde_json::to_writer(&mut output, &row).map_err(|e| failed(e.into()))?;
             output.write_all(b"\n").map_err(failed)?;

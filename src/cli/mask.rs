@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// What was masked.
+/// Counts of masked bases.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct Masked {
     /// Rows of the annotation that are features.
@@ -112,7 +112,7 @@ pub(crate) fn mask(
     Ok(Masked { rows: masked.rows, bases })
 }
 
-/// Writes the genome as FASTA; gives the bases masked.
+/// Writes the genome as FASTA; returns the number of masked bases.
 fn write_masked(index: &Index, masked: &Intervals, arguments: &LetterArguments, output: &mut dyn Write) -> Result<u64> {
     let io_error = Error::Output;
     let case = if arguments.replace { Case::Upper } else { Case::Masked };
@@ -148,15 +148,15 @@ fn write_masked(index: &Index, masked: &Intervals, arguments: &LetterArguments, 
     Ok(bases)
 }
 
-/// Where in a FASTA its reader is.
-enum Place {
+/// The part of a FASTA at which its reader is.
+enum LinePosition {
     /// Before the first `>`, or behind the end of a line.
     LineStart,
     Header,
     Sequence,
 }
 
-/// Copies a FASTA with its letters masked and all else as it is; gives the bases masked.
+/// Copies a FASTA with its letters masked and everything else unchanged; returns the number of masked bases.
 fn mask_source(
     index: &Index,
     masked: &Intervals,
@@ -172,7 +172,7 @@ fn mask_source(
     let mut reader = BufReader::with_capacity(1 << 18, source.within(index.budget()).open()?);
     let mut record: Option<Masking<'_>> = None;
     let mut seen = vec![false; index.contigs()?.len()];
-    let (mut place, mut line, mut header, mut bases) = (Place::LineStart, 1, Vec::new(), 0);
+    let (mut position, mut line, mut header, mut bases) = (LinePosition::LineStart, 1, Vec::new(), 0);
     loop {
         let buffer = reader.fill_buf().map_err(|e| source.read_error(line, e))?;
         let Some(&first) = buffer.first() else { break };
@@ -183,13 +183,13 @@ fn mask_source(
         let ended = letters.ends_with(b"\n");
         reader.consume(length);
         let mut marked = false;
-        if matches!(place, Place::LineStart) {
+        if matches!(position, LinePosition::LineStart) {
             marked = letters.starts_with(BYTE_ORDER_MARK);
             let first = if marked { letters.get(BYTE_ORDER_MARK.len()).copied().unwrap_or(first) } else { first };
-            place = if first == b'>' { Place::Header } else { Place::Sequence };
+            position = if first == b'>' { LinePosition::Header } else { LinePosition::Sequence };
         }
-        match place {
-            Place::Header => {
+        match position {
+            LinePosition::Header => {
                 header.extend_from_slice(if marked { &letters[BYTE_ORDER_MARK.len()..] } else { &letters });
                 if header.trim_ascii_end().len() > MAX_HEADER {
                     return Err(in_line("the header is too long to be one of the index".to_owned()));
@@ -213,7 +213,7 @@ fn mask_source(
         }
         output.write_all(&letters).map_err(io_error)?;
         if ended {
-            (place, line) = (Place::LineStart, line + 1);
+            (position, line) = (LinePosition::LineStart, line + 1);
         }
     }
     let in_line = |problem: String| Error::input(source.path(), Some(line), problem);
@@ -227,7 +227,7 @@ fn mask_source(
     match record {
         Some(last) => bases += last.finish().map_err(in_line)?,
         None if seen.contains(&true) => {}
-        None => return Err(Error::input(source.path(), None, "contains no sequence; give the FASTA of the index")),
+        None => return Err(Error::input(source.path(), None, "contains no sequence; use the FASTA of the index")),
     }
     Ok(bases)
 }
@@ -243,8 +243,8 @@ struct Masking<'a> {
 }
 
 impl<'a> Masking<'a> {
-    /// Of the contig that a header names behind a prefix, which is not `seen` yet; none for a header without a name, whose
-    /// record has no sequence.
+    /// Of the contig that a header names behind a prefix, which is not `seen` yet; none for a header without a name,
+    /// whose record has no sequence.
     fn begin(
         index: &'a Index,
         masked: &'a Intervals,
@@ -255,7 +255,7 @@ impl<'a> Masking<'a> {
         let text = String::from_utf8_lossy(header.get(1..).unwrap_or_default());
         let Some(name) = text.split_ascii_whitespace().next() else { return Ok(None) };
         let name = &format!("{prefix}{name}");
-        let strange = |e: Error| format!("{e}; give the FASTA that the index was built from");
+        let strange = |e: Error| format!("{e}; use the FASTA that the index was built from");
         let part = |range| Region { contig: name.to_owned(), range };
         let (number, contig) = index.region_record(&part(0..0)).map_err(strange)?;
         if std::mem::replace(&mut seen[number as usize], true) {

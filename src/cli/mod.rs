@@ -1,5 +1,5 @@
 //! The command line, one file a command: arguments are parsed, the common ones are resolved to `Settings`, and the
-//! command calls the library. Everything that a user reads of flags is here, so that the library knows none.
+//! command calls the library. All text about flags is here, so that the library has none.
 
 mod annotate;
 mod arguments;

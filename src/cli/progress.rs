@@ -15,12 +15,12 @@ pub(crate) struct Bars {
     quiet: bool,
     verbose: bool,
     start: Instant,
-    current: Mutex<Option<Phase>>,
-    plan: Mutex<Option<Plan>>,
+    current: Mutex<Option<PhaseProgress>>,
+    plan: Mutex<Option<StepPlan>>,
 }
 
-/// The steps of a long command, of which phases are parts, and the progress of each.
-struct Plan {
+/// The steps of a long command, which consist of phases, and the progress of each.
+struct StepPlan {
     /// Names and expected relative costs.
     steps: Vec<(&'static str, f64)>,
     /// The current step.
@@ -39,7 +39,7 @@ struct Plan {
 /// Share of all costs that must be done before the time left is estimated: less predicts nothing.
 const MIN_DONE: f64 = 0.05;
 
-impl Plan {
+impl StepPlan {
     fn new(steps: &[(&'static str, f64)], begun: Instant) -> Self {
         let steps = steps.to_vec();
         Self { steps, at: 0, begun, done: 0.0, ended: 0.0, phase: 0.0, total: None, advanced: 0 }
@@ -106,7 +106,7 @@ impl Plan {
 }
 
 /// The current phase.
-struct Phase {
+struct PhaseProgress {
     name: &'static str,
     start: Instant,
     bar: ProgressBar,
@@ -126,7 +126,7 @@ impl Bars {
 
     /// Declares the steps of a long command: names and expected relative costs.
     pub(crate) fn plan(&self, steps: &[(&'static str, f64)]) {
-        *self.planned() = Some(Plan::new(steps, Instant::now()));
+        *self.planned() = Some(StepPlan::new(steps, Instant::now()));
     }
 
     /// Begins a step.
@@ -145,7 +145,7 @@ impl Bars {
         }
     }
 
-    fn planned(&self) -> MutexGuard<'_, Option<Plan>> {
+    fn planned(&self) -> MutexGuard<'_, Option<StepPlan>> {
         self.plan.lock()
     }
 
@@ -205,7 +205,7 @@ impl Progress for Bars {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         };
-        *self.current.lock() = Some(Phase { name, start: Instant::now(), bar });
+        *self.current.lock() = Some(PhaseProgress { name, start: Instant::now(), bar });
     }
 
     fn advance(&self, amount: u64) {
@@ -242,7 +242,7 @@ mod tests {
     fn the_time_left_follows_the_pace() {
         let begun = Instant::now();
         let after = |seconds| begun + Duration::from_secs(seconds);
-        let mut plan = Plan::new(&[("index", 1.0), ("families", 8.0), ("mask", 1.0)], begun);
+        let mut plan = StepPlan::new(&[("index", 1.0), ("families", 8.0), ("mask", 1.0)], begun);
         plan.step("index");
         assert_eq!(plan.left(after(1)), None, "nothing is known yet");
         plan.step("families");
@@ -257,8 +257,8 @@ mod tests {
         assert_eq!(plan.left(after(90)), Some(Duration::from_secs(10)));
         assert_eq!(plan.text(after(90)), "step 3 of 3, mask, about 10 s left");
 
-        // What need not be done costs nothing.
-        let mut plan = Plan::new(&[("index", 1.0), ("families", 8.0), ("mask", 1.0)], begun);
+        // A skipped step costs nothing.
+        let mut plan = StepPlan::new(&[("index", 1.0), ("families", 8.0), ("mask", 1.0)], begun);
         plan.skip("index");
         plan.skip("families");
         plan.step("mask");

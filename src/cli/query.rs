@@ -198,7 +198,7 @@ fn sequences(index: &Index, arguments: &Arguments, settings: &Settings, output: 
         (false, _) => Detail::Summary,
     };
     let nothing =
-        || Error::Usage("nothing to look up; give sequences, --kmer, --kmers, --region or --regions".to_owned());
+        || Error::Usage("nothing to look up; pass sequences, --kmer, --kmers, --region or --regions".to_owned());
     let (source, typed, mut listed);
     let sequences = if let Some(path) = &arguments.sequences {
         source = Source::new(path);
@@ -226,8 +226,9 @@ fn sequences(index: &Index, arguments: &Arguments, settings: &Settings, output: 
 
 /// Writes the alignments of sequences with the genome, by sequence and falling score.
 fn hits(index: &Index, path: &Path, options: &SearchOptions, settings: &Settings, output: &mut Output) -> Result<()> {
-    let (library, _library_held) = Library::read(&Source::new(path), &settings.budget, &settings.progress)?;
-    let (mut hits, _hits_held) = search_with_progress(index, &library, options, &settings.budget, &settings.progress)?;
+    let (library, _library_reservation) = Library::read(&Source::new(path), &settings.budget, &settings.progress)?;
+    let (mut hits, _hits_reservation) =
+        search_with_progress(index, &library, options, &settings.budget, &settings.progress)?;
     settings.progress.clear();
     // Equal ones stay in the order of the genome.
     hits.sort_by_key(|hit| (hit.query, std::cmp::Reverse(hit.score)));
@@ -285,7 +286,7 @@ fn bed_regions<'i>(index: &'i Index, path: &Path) -> Result<impl Iterator<Item =
 const BATCH: usize = 1 << 15;
 /// The same if positions are printed: a k-mer may have many.
 const BATCH_WITH_POSITIONS: usize = 1 << 12;
-/// Bytes of a k-mer of a list while it is looked up: letters, code, frequency, place among the look-ups, row.
+/// Bytes of a k-mer of a list while it is looked up: letters, code, frequency, index among the look-ups, row.
 const BYTES_PER_KMER: u64 = 64 + 8 + 8 + 16 + 64;
 /// Bytes of positions in the rows of a batch, at most; if a k-mer has more, they are printed as they are read.
 const POSITIONS_IN_BATCH: u64 = 1 << 19;
@@ -331,7 +332,7 @@ fn query_kmers(
     )
 }
 
-/// Rows of k-mers: their frequency, and with a `limit` up to so many positions.
+/// Rows of k-mers: their frequency, and up to `limit` positions if it is set.
 struct KmerRows<'i> {
     index: &'i Index,
     contigs: &'i [Contig],
@@ -343,14 +344,14 @@ struct KmerRows<'i> {
 
 /// A row that is written as its positions are read.
 struct LongRow {
-    /// Its place in the text of its batch.
+    /// Its offset in the text of its batch.
     at: usize,
     typed: Typed,
     frequency: u64,
 }
 
 /// The rows of a batch.
-struct Answer {
+struct BatchRows {
     text: Vec<u8>,
     long: Vec<LongRow>,
 }
@@ -367,12 +368,12 @@ impl<'i> KmerRows<'i> {
         Ok(Self { index, contigs, limit, format, bytes_per_position })
     }
 
-    fn answer(&self, kmers: Vec<Typed>) -> Result<Answer> {
+    fn answer(&self, kmers: Vec<Typed>) -> Result<BatchRows> {
         let mut codes = Buffer::<u64>::with_capacity(kmers.len());
         codes.extend(kmers.iter().map(|typed| typed.kmer));
         let mut batch = self.index.batch();
         let frequencies = batch.frequencies(&codes)?;
-        let mut answer = Answer { text: Vec::new(), long: Vec::new() };
+        let mut answer = BatchRows { text: Vec::new(), long: Vec::new() };
         let mut free = POSITIONS_IN_BATCH;
         for (typed, &frequency) in kmers.into_iter().zip(frequencies) {
             let bytes = frequency.min(self.limit.unwrap_or(0)).saturating_mul(self.bytes_per_position);
@@ -386,7 +387,7 @@ impl<'i> KmerRows<'i> {
         Ok(answer)
     }
 
-    fn write(&self, answer: Answer, output: &mut Output) -> Result<()> {
+    fn write(&self, answer: BatchRows, output: &mut Output) -> Result<()> {
         let mut write = |text: &[u8]| output.write_all(text).map_err(Error::Output);
         let mut from = 0;
         for LongRow { at, typed, frequency } in answer.long {

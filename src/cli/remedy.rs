@@ -1,5 +1,5 @@
-//! What a user of the command line can do about an error: the library reports what is wrong, this names the flag or the
-//! command that mends it.
+//! Remedies for users of the command line: the library reports an error, and this module names the flag or the command
+//! that resolves it.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -15,10 +15,12 @@ impl fmt::Display for Explained<'_> {
     }
 }
 
-const OTHER_OUTPUT: &str = "; give another -o";
+/// The remedy for an output that exists or cannot be replaced.
+const OTHER_OUTPUT: &str = "; use another -o";
 /// Behind a remedy that the library names.
-const OR_OTHER_OUTPUT: &str = ", or give another -o";
-const LESS_MEMORY: &str = ", or give a smaller --max-memory or fewer threads (-t)";
+const OR_OTHER_OUTPUT: &str = ", or use another -o";
+/// The remedy for a lack of memory, after one that the library names.
+const LESS_MEMORY: &str = ", or use a smaller --max-memory or fewer threads (-t)";
 
 /// The end of the sentence that reports an error; empty if there is no flag to name.
 fn remedy(error: &Error) -> &'static str {
@@ -35,9 +37,9 @@ fn remedy(error: &Error) -> &'static str {
         Error::DuplicateContig { prefixes_differ: true, .. } => {
             ", or --prefix-names puts those of their files before them"
         }
-        Error::NoKmers { .. } => "; give a smaller -k",
+        Error::NoKmers { .. } => "; use a smaller -k",
         Error::OtherGenome { .. } => "; build one with `reprise build-index`",
-        Error::Exists(_) => "; give another -o or replace it with --force",
+        Error::Exists(_) => "; use another -o or replace it with --force",
         Error::NotOurs { kind, .. } => match kind {
             NotOursKind::NotAnIndex | NotOursKind::MountPoint | NotOursKind::OfAnotherUser { .. } => OTHER_OUTPUT,
             NotOursKind::OtherFiles { .. } => OR_OTHER_OUTPUT,
@@ -51,10 +53,10 @@ fn remedy(error: &Error) -> &'static str {
                 | OccupiedBy::LeftLock { .. },
             ..
         } => OR_OTHER_OUTPUT,
-        Error::Building { .. } => "; wait for it with --wait or give another -o",
+        Error::Building { .. } => "; wait for it with --wait or use another -o",
         Error::Unfinished { .. } => "; build it with `reprise build-index`",
         Error::Damaged { .. } => "; run `reprise verify`, then copy or build the index again",
-        Error::Memory { .. } => "; give a larger --max-memory",
+        Error::Memory { .. } => "; use a larger --max-memory",
         _ => "",
     }
 }
@@ -66,10 +68,10 @@ fn parameter(error: &ParameterError) -> &'static str {
             Parameter::MinFrequency => " (--min-frequency)",
             Parameter::MaxPositions => " (--max-positions)",
         },
-        ParameterError::NoFrequencies { .. } => "; give a larger --max-frequency or a smaller --min-frequency",
-        ParameterError::LongerThanContigs { .. } => "; give a smaller -k",
-        ParameterError::LimitedSuperKmers => "; give --min-frequency 1 and no other limit, or another --layout",
-        ParameterError::TooShortForSuperKmers { .. } => "; give another --layout",
+        ParameterError::NoFrequencies { .. } => "; use a larger --max-frequency or a smaller --min-frequency",
+        ParameterError::LongerThanContigs { .. } => "; use a smaller -k",
+        ParameterError::LimitedSuperKmers => "; use --min-frequency 1 and no other limit, or another --layout",
+        ParameterError::TooShortForSuperKmers { .. } => "; use another --layout",
     }
 }
 
@@ -82,11 +84,11 @@ mod tests {
         let explained = |error: Error| Explained(&error).to_string();
         assert_eq!(
             explained(Error::Exists("a.tsv".into())),
-            "a.tsv exists already; give another -o or replace it with --force"
+            "a.tsv exists already; use another -o or replace it with --force"
         );
         assert_eq!(
             explained(Error::memory("a test", 5 << 20, 1 << 20)),
-            "a test needs at least 5.0 MiB of memory, and the limit is 1.0 MiB; give a larger --max-memory"
+            "a test needs at least 5.0 MiB of memory, and the limit is 1.0 MiB; use a larger --max-memory"
         );
         assert_eq!(
             explained(Error::Parameter(ParameterError::OutOfRange {

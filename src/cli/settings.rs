@@ -102,7 +102,7 @@ impl Settings {
         let (limit, scarce) = limit_for(common.max_memory, common.low_memory, available_memory(), process);
         let (threads, crowded) = threads_for(common.threads, cores, limit);
         let budget = Budget::new(limit);
-        let mut program = budget.hold(Component::Program);
+        let mut program = budget.empty_reservation(Component::Program);
         program.resize(resident_memory().map_or(0, |now| now.anonymous));
         let settings = Self {
             threads,
@@ -166,7 +166,7 @@ impl Settings {
         }
         match &self.monitor_memory {
             Some(path) if path.as_os_str() == "-" => {
-                Err(Error::Usage("--monitor-memory writes a file; give it a name other than -".to_owned()))
+                Err(Error::Usage("--monitor-memory writes a file; use a name other than -".to_owned()))
             }
             Some(path) => check_file_name(path, "--monitor-memory"),
             None => Ok(()),
@@ -270,7 +270,7 @@ fn check_file_name(path: &Path, flag: &str) -> Result<()> {
     if path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.is_dir() {
         let shown = path.display();
         return Err(Error::Usage(format!(
-            "{flag} {shown} is a folder; give it the name of a file, such as {}",
+            "{flag} {shown} is a folder; use the name of a file, such as {}",
             path.join("out").display()
         )));
     }

@@ -46,8 +46,9 @@ pub(crate) struct Arguments {
     gc: u8,
 }
 
-/// Bases of the shortest and of the longest sequence of a library that is inserted, as the help of `--library` states.
+/// Minimum bases of a sequence of a library that is inserted, as the help of `--library` states.
 const MIN_CONSENSUS: usize = 100;
+/// Maximum bases of a sequence of a library that is inserted.
 const MAX_CONSENSUS: usize = 20_000;
 
 /// Reads a range of numbers.
@@ -74,7 +75,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         return Err(Error::Usage("simulate writes several files; name their folder with -o".to_owned()));
     };
     // Insertions, background, genome and contigs are in memory at the same time.
-    let mut held = settings.budget.reserve(Component::Input, 4 * arguments.bases, "a simulated genome")?;
+    let mut reservation = settings.budget.reserve(Component::Input, 4 * arguments.bases, "a simulated genome")?;
     let options = SimulationOptions {
         seed: arguments.seed,
         bases: arguments.bases as usize,
@@ -91,7 +92,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let simulation = match &arguments.library {
         None => Simulation::new(&options),
         Some(path) => {
-            Simulation::of(&options, planted(&Source::new(path).within(&settings.budget), &options, &mut held)?)
+            Simulation::of(&options, planted(&Source::new(path).within(&settings.budget), &options, &mut reservation)?)
         }
     };
     files.write(&simulation).map_err(|e| Error::io("write", folder, e))?;
@@ -128,7 +129,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
 }
 
 /// Sequences of a library that can be inserted, in random order.
-fn planted(source: &Source, options: &SimulationOptions, held: &mut Reservation) -> Result<Vec<Planted>> {
+fn planted(source: &Source, options: &SimulationOptions, reservation: &mut Reservation) -> Result<Vec<Planted>> {
     let mut reader = SequenceReader::open(source)?;
     let mut families = Vec::new();
     while let Some(head) = reader.next_record()? {
@@ -144,7 +145,7 @@ fn planted(source: &Source, options: &SimulationOptions, held: &mut Reservation)
             && consensus.iter().all(|base| b"ACGT".contains(base))
         {
             let bytes = name.capacity() + consensus.capacity() + 2 * size_of::<Planted>();
-            held.grow(bytes as u64, "a library")?;
+            reservation.grow(bytes as u64, "a library")?;
             families.push(Planted { name, consensus, terminal: 0 });
         }
     }

@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         file.finish()?;
     }
     if settings.json {
-        let row = |&(frequency, distinct_kmers): &(u64, u64)| Row { frequency, distinct_kmers };
+        let row = |&(frequency, distinct_kmers): &(u64, u64)| SpectrumRow { frequency, distinct_kmers };
         let spectrum = Spectrum { k: index.k(), rows: rows.iter().map(row).collect() };
         return settings.print(&(json(&spectrum)? + "\n"));
     }
@@ -48,11 +48,12 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
 #[derive(Serialize)]
 struct Spectrum {
     k: u32,
-    rows: Vec<Row>,
+    rows: Vec<SpectrumRow>,
 }
 
+/// A row of the spectrum.
 #[derive(Serialize)]
-struct Row {
+struct SpectrumRow {
     frequency: u64,
     distinct_kmers: u64,
 }

@@ -1,4 +1,4 @@
-//! Readers of the values of flags, which say what a value must be.
+//! Parsers of the values of flags; their errors state the allowed values.
 
 /// Reads a number of bases within a contig, which has fewer than 2^32.
 pub(super) fn bases(text: &str) -> Result<u64, String> {

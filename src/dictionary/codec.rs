@@ -1,5 +1,5 @@
-//! What every layout provides, so that the rest of the crate need not know which one an index has. `sorted` and `superkmers`
-//! implement it; `index` and `builder` call it through [`match_layout!`](crate::dictionary::match_layout).
+//! The interface of every layout, so that the rest of the crate need not know which one an index has. `sorted` and
+//! `superkmers` implement it; `index` and `builder` call it through [`match_layout!`](crate::dictionary::match_layout).
 
 use std::ops::Range;
 
@@ -13,16 +13,17 @@ use crate::kmer::Strand;
 /// Whether the genome reads a k-mer (its stored strand) at a coded position.
 pub(crate) type GenomeCheck<'a> = dyn FnMut(u64, u64) -> bool + 'a;
 
-/// Reads the pages and blocks of one layout. A page has the shape of its codec, so no other codec can meet it.
+/// Reads the pages and blocks of one layout. A page has the shape of its codec, so no other codec can read it.
 pub(crate) trait Codec: Sync + Sized {
     /// Where the parts of a page begin; without its bytes.
     type Shape: PageShape;
     /// Where the positions of a k-mer of a walk are.
-    type KmerPlace: Copy;
+    type KmerLocator: Copy;
     /// Gathers k-mers and looks them up together.
     type Batch: Batch<Self>;
 
-    /// Whether [`verify_page`](Self::verify_page) marks k-mers even without a genome, because it meets them in their order.
+    /// Whether [`verify_page`](Self::verify_page) marks k-mers even without a genome, because it reads them in their
+    /// order.
     const VERIFIES_IN_ORDER: bool;
 
     /// Checks checksum, number and lengths of a page.
@@ -34,14 +35,14 @@ pub(crate) trait Codec: Sync + Sized {
     /// Frequency of a k-mer (code, either strand); 0 if it is not stored.
     ///
     /// # Errors
-    /// What `source` returns; damage.
+    /// Errors of `source`; damage.
     fn frequency(&self, source: &impl Source<Self::Shape>, kmer: u64) -> Result<u64>;
 
-    /// Calls `each(coded position, strand of the stored form on which `kmer` reads)` for the first `limit` positions of a
-    /// k-mer, ascending; returns its frequency.
+    /// Calls `each(coded position, strand of the stored form on which `kmer` reads)` for the first `limit` positions of
+    /// a k-mer, ascending; returns its frequency.
     ///
     /// # Errors
-    /// What `each` and `source` return; damage.
+    /// Errors of `each` and `source`; damage.
     fn for_each_position(
         &self,
         source: &impl Source<Self::Shape>,
@@ -50,27 +51,27 @@ pub(crate) trait Codec: Sync + Sized {
         each: impl FnMut(u64, Strand) -> Result<()>,
     ) -> Result<u64>;
 
-    /// Calls `each(k-mer, frequency, place of its positions)` for the k-mers of a page in the order of the index, each
-    /// on its stored strand.
+    /// Calls `each(k-mer, frequency, locator of its positions)` for the k-mers of a page in the order of the index,
+    /// each on its stored strand.
     ///
     /// # Errors
-    /// What `each` and `source` return; damage.
+    /// Errors of `each` and `source`; damage.
     fn for_each_kmer(
         &self,
         source: &impl Source<Self::Shape>,
         page: &Page<Self::Shape>,
-        each: impl FnMut(u64, u64, Self::KmerPlace) -> Result<()>,
+        each: impl FnMut(u64, u64, Self::KmerLocator) -> Result<()>,
     ) -> Result<()>;
 
     /// Calls `each` for all coded positions of a k-mer of a walk, ascending.
     ///
     /// # Errors
-    /// What `each` and `source` return; damage.
+    /// Errors of `each` and `source`; damage.
     fn positions_at(
         &self,
         source: &impl Source<Self::Shape>,
         page: &Page<Self::Shape>,
-        place: Self::KmerPlace,
+        locator: Self::KmerLocator,
         frequency: u64,
         each: impl FnMut(u64) -> Result<()>,
     ) -> Result<()>;
@@ -79,7 +80,7 @@ pub(crate) trait Codec: Sync + Sized {
     /// every layout needs; `damage` makes an error of a sentence.
     ///
     /// # Errors
-    /// What `block` and `damage` return.
+    /// Errors of `block` and `damage`.
     fn frequencies<E>(
         &self,
         identity: Identity,
@@ -92,7 +93,7 @@ pub(crate) trait Codec: Sync + Sized {
     /// `tally`. Returns the number of positions of k-mers.
     ///
     /// # Errors
-    /// What `source` returns; damage.
+    /// Errors of `source`; damage.
     fn verify_page(
         &self,
         source: &impl Source<Self::Shape>,
@@ -104,17 +105,17 @@ pub(crate) trait Codec: Sync + Sized {
     /// Walks, checks and searches a page whose checksum is made right, and reads its lists from the payload `block`.
     ///
     /// # Panics
-    /// If a page that is found sound gives two answers.
+    /// If a page that is found sound returns two different results.
     #[cfg(fuzzing)]
     fn probe_forged_page(&self, identity: Identity, page: (&[u8], u64), block: &[u8]);
 }
 
-/// What is known of a page without reading it again.
+/// The counts of a page that are known without reading it again.
 pub(crate) trait PageShape: Clone + Send + Sync {
     /// Distinct k-mers.
     fn kmers(&self) -> u64;
 
-    /// Minimizers with so many neighbourhoods that their k-mers are stored one by one.
+    /// Crowded minimizers: they have so many distinct entries that their k-mers are stored one by one.
     fn crowded_minimizers(&self) -> u64;
 }
 
@@ -136,13 +137,13 @@ pub(crate) trait Batch<C: Codec>: Default {
     /// Looks up what was gathered and returns the frequencies, in its order.
     ///
     /// # Errors
-    /// What `source` returns; damage.
+    /// Errors of `source`; damage.
     fn look_up(&mut self, codec: &C, source: &impl Source<C::Shape>) -> Result<&[u64]>;
 
     /// Looks up k-mers (codes, either strand) in an empty batch and returns their frequencies, in their order.
     ///
     /// # Errors
-    /// What `source` returns; damage.
+    /// Errors of `source`; damage.
     fn look_up_kmers(&mut self, codec: &C, source: &impl Source<C::Shape>, kmers: &[u64]) -> Result<&[u64]>;
 }
 

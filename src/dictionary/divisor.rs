@@ -1,7 +1,8 @@
-//! Division by a constant: every look-up divides to find its page, and a division takes longer than all else it computes.
+//! Division by a constant: every look-up divides to find its page, and a division takes longer than the rest of its
+//! arithmetic.
 
-/// Division by a constant as one multiplication, exact for numbers and divisors below 2^32: with m = floor((2^64 - 1) / d),
-/// floor(n / d) = floor((n + 1) m / 2^64) (A. Robison, "N-bit unsigned division via N-bit multiply-add", 2005).
+/// Division by a constant as one multiplication, exact for numbers and divisors below 2^32: with m = floor((2^64 - 1) /
+/// d), floor(n / d) = floor((n + 1) m / 2^64) (A. Robison, "N-bit unsigned division via N-bit multiply-add", 2005).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Divisor(u64);
 

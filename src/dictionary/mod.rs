@@ -1,10 +1,10 @@
-//! How an index finds a k-mer. Which layout is best depends on k and on the filters, so there are two, and the rest of the
-//! crate uses them through one face: [`ByLayout`] and `match_layout!`, the only match over layouts.
+//! How an index finds a k-mer. Which layout is best depends on k and on the filters, so there are two, and the rest of
+//! the crate uses them through one interface: [`ByLayout`] and `match_layout!`, the only match over layouts.
 //!
-//! A layout is a folder here, with the same files as its twin: `layout` (how pages are addressed), `codec` (all that reading
-//! takes), `page` (where the parts of a page begin), `encode`, `search`, `positions`, `walk`, `batch`, `verify`; its root
-//! implements the trait `codec::Codec` with them. A third layout is a third folder, a variant of [`ByLayout`] and of
-//! [`LayoutKind`], and an arm of each match in this file.
+//! A layout is a folder here, with the same files as its twin: `layout` (how pages are addressed), `codec` (all that
+//! reading needs), `page` (the offsets of the parts of a page), `encode`, `search`, `positions`, `walk`, `batch`,
+//! `verify`; its root implements the trait `codec::Codec` with them. A third layout is a third folder, a variant of
+//! [`ByLayout`] and of [`LayoutKind`], and an arm of each match in this file.
 
 pub(crate) mod codec;
 pub(crate) mod divisor;
@@ -29,7 +29,7 @@ pub use superkmers::Layout as SuperKmerLayout;
 pub enum LayoutKind {
     /// Each k-mer on its own, sorted by hash: for short k, and if not all k-mers are stored.
     SortedDictionary,
-    /// Stretches of neighbouring k-mers with one minimizer: smaller and faster for long k.
+    /// Runs of neighbouring k-mers with one minimizer: smaller and faster for long k.
     SuperKmers,
 }
 
@@ -45,8 +45,8 @@ impl LayoutKind {
 
 /// One thing for each layout: `S` for [`LayoutKind::SortedDictionary`], `K` for [`LayoutKind::SuperKmers`].
 ///
-/// What belongs together is in one value (a codec with its pages, a batch with its codec), so that no value of one layout
-/// meets one of the other.
+/// Parts that belong together are in one value (a codec with its pages, a batch with its codec), so that no value of
+/// one layout is used with one of the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ByLayout<S, K> {

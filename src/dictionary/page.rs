@@ -1,9 +1,9 @@
-//! A dictionary page in memory: its bytes, wherever they lie, and where the parts of it begin. The cache moves pages
-//! between kinds of memory, and codecs read them without knowing which.
+//! A dictionary page in memory: its bytes, in any storage, and the offsets of its parts. The cache moves pages between
+//! kinds of memory, and codecs read them without knowing which.
 
 use crate::memory::buffers::{Buffer, Slot};
 
-/// A page in memory. `S` says where the parts of a page begin; each layout has its own.
+/// A page in memory. `S` has the offsets of the parts of a page; each layout has its own.
 pub(crate) struct Page<S> {
     /// Number of the page.
     pub(crate) number: u64,

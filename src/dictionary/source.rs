@@ -1,5 +1,5 @@
-//! What a codec needs from the index that it belongs to. A trait, so that `dictionary` does not depend on `index`, and
-//! generic, so that look-ups are inlined through it.
+//! The data that a codec needs from its index. A trait, so that `dictionary` does not depend on `index`, and generic,
+//! so that look-ups are inlined through it.
 
 use std::sync::Arc;
 
@@ -38,6 +38,6 @@ pub(crate) trait Source<S> {
     /// Damage of a position block: the genome does not read `kmer` at this coded position.
     fn misplaced(&self, number: u64, codec: &KmerCodec, kmer: u64, position: u64) -> Error {
         let (kmer, base) = (codec.decode(kmer), position >> 1);
-        self.block_damage(number, &format!("places {kmer} at base {base}, where the genome reads otherwise"))
+        self.block_damage(number, &format!("places {kmer} at base {base}, but the genome has other bases there"))
     }
 }

@@ -1,4 +1,4 @@
-//! What the check of a page counts, to be compared with the spectrum and the seed order of its index.
+//! The counts of the check of a page, to be compared with the spectrum and the seed order of its index.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::random::{GAMMA, mix};
 /// Frequencies below this are counted in an array: nearly all are.
 const SMALL_FREQUENCIES: usize = 64;
 
-/// How many k-mers have which frequency, and a sum that stands for the repeated ones.
+/// How many k-mers have which frequency, and a sum that identifies the repeated ones.
 pub(crate) struct Tally {
     small: [u64; SMALL_FREQUENCIES],
     large: BTreeMap<u64, u64>,
@@ -50,7 +50,8 @@ impl Tally {
     }
 }
 
-/// A number that stands for a repeated k-mer in a sum over all of them: the sums of two sets are equal only if the sets are.
+/// A number that represents a repeated k-mer in a sum over all of them: the sums of two sets are equal only if the sets
+/// are.
 #[inline(always)]
 pub(crate) fn repeat_mark(frequency: u64, kmer: u64) -> u64 {
     mix(kmer.wrapping_mul(GAMMA) ^ frequency.rotate_left(40))

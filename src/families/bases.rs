@@ -25,7 +25,7 @@ pub(crate) struct Bases {
     codes: Vec<u8>,
     /// Start of each contig, and the end of the last.
     starts: Vec<u64>,
-    _held: Reservation,
+    _reservation: Reservation,
 }
 
 impl Bases {
@@ -38,7 +38,7 @@ impl Bases {
         let contigs = index.contigs()?;
         let length = index.manifest().genome.bases;
         let tables = (contigs.len() as u64 + 1) * 8;
-        let held = index.budget().reserve(Component::Genome, length + tables, "the genome, a byte a base")?;
+        let reservation = index.budget().reserve(Component::Genome, length + tables, "the genome, a byte a base")?;
         let mut codes = vec![UNKNOWN; length as usize];
         let mut starts: Vec<u64> = contigs.iter().map(|contig| contig.start).collect();
         starts.push(length);
@@ -59,7 +59,7 @@ impl Bases {
                 }
             });
         }
-        Ok(Self { codes, starts, _held: held })
+        Ok(Self { codes, starts, _reservation: reservation })
     }
 
     /// Marks simple repeats: sequence that resembles itself 1 to [`MAX_SIMPLE_PERIOD`] bases further on.

@@ -1,4 +1,4 @@
-//! The copies of a family in the genome: where they lie, which alignments are one copy, and the columns of an
+//! The copies of a family in the genome: their positions, which alignments are one copy, and the columns of an
 //! alignment.
 //!
 //! Refinement, classification and the statistics of families all read copies in these ways.
@@ -11,7 +11,7 @@ use crate::families::bases::{Bases, UNKNOWN};
 use crate::genome::Contig;
 use crate::kmer::Strand;
 
-/// An alignment of a family, and where it lies among all contigs end to end.
+/// An alignment of a family, and its position in all contigs end to end.
 #[derive(Debug, Clone)]
 pub(crate) struct PlacedAlignment<'a> {
     pub(crate) alignment: &'a Alignment,

@@ -67,7 +67,7 @@ impl Cursor {
 
 /// How far a copy aligns to a consensus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Extent {
+pub(crate) struct CopyExtent {
     /// Score of the best path from the start.
     pub(crate) score: i32,
     /// Bases of the consensus on that path.
@@ -76,7 +76,7 @@ pub(crate) struct Extent {
     pub(crate) copy: u32,
 }
 
-impl Extent {
+impl CopyExtent {
     /// Bases of the longer side.
     pub(crate) fn bases(&self) -> u32 {
         self.consensus.max(self.copy)
@@ -108,7 +108,7 @@ struct Group {
     best_cell: Lanes,
     /// By how much the scores of a lane were reduced ([`REBASE_ABOVE`]).
     score_offset: [i32; LANES],
-    extent: [Extent; LANES],
+    extent: [CopyExtent; LANES],
 }
 
 /// Scores in the type of the lanes.
@@ -227,7 +227,7 @@ impl Group {
             best_row: Lanes::all(0),
             best_cell: Lanes::all(0),
             score_offset: [0; LANES],
-            extent: [Extent::default(); LANES],
+            extent: [CopyExtent::default(); LANES],
         };
         for (to, from) in group.cursors.iter_mut().zip(cursors) {
             *to = Some(*from);
@@ -292,7 +292,7 @@ impl Group {
         if in_block > 0 {
             let rows = first as i32 - BLOCK as i32 + in_block;
             let copy = rows + self.shift[l] + i32::from(self.best_cell.0[l]) - band;
-            self.extent[l] = Extent {
+            self.extent[l] = CopyExtent {
                 score: self.score_offset[l] + i32::from(self.best.0[l]),
                 consensus: rows as u32,
                 copy: copy.max(0) as u32,
@@ -340,7 +340,12 @@ fn kernel_of(scores: &Scores) -> Kernel {
 /// Grows a consensus along the cursors of all copies: each row takes the base with the highest total score. It is cut
 /// to the length at which the total, less `min_improvement` for each base, was best. Growth stops if fewer than
 /// `min_active` copies are active. Returns the consensus and the extent of each copy.
-pub(crate) fn extend(codes: &[u8], cursors: &[Cursor], scores: &Scores, min_active: usize) -> (Vec<u8>, Vec<Extent>) {
+pub(crate) fn extend(
+    codes: &[u8],
+    cursors: &[Cursor],
+    scores: &Scores,
+    min_active: usize,
+) -> (Vec<u8>, Vec<CopyExtent>) {
     let kernel = kernel_of(scores);
     let mut groups: Vec<Group> = cursors.chunks(LANES).map(|cursors| Group::new(cursors, scores)).collect();
     let mut consensus = Vec::new();
@@ -415,7 +420,13 @@ impl CopyCursor {
 
 /// How far each copy aligns to the consensus: the best path from its start. A copy ends once it is `drop` below its
 /// best score.
-pub(crate) fn follow(codes: &[u8], consensus: &[u8], copies: &[CopyCursor], scores: &Scores, drop: i16) -> Vec<Extent> {
+pub(crate) fn follow(
+    codes: &[u8],
+    consensus: &[u8],
+    copies: &[CopyCursor],
+    scores: &Scores,
+    drop: i16,
+) -> Vec<CopyExtent> {
     let kernel = kernel_of(scores);
     let mut extents = Vec::with_capacity(copies.len());
     for copies in copies.chunks(LANES) {
@@ -512,7 +523,7 @@ mod tests {
         f: Vec<i32>,
         shift: i64,
         best: i32,
-        extent: Extent,
+        extent: CopyExtent,
     }
 
     const LOW: i32 = -1_000_000;
@@ -522,7 +533,7 @@ mod tests {
             let band = scores.band as i32;
             let h = (-band..=band).map(|off| -off.abs()).collect();
             let f = vec![LOW; 2 * scores.band + 1];
-            Self { cursor, h, f, shift: 0, best: 0, extent: Extent::default() }
+            Self { cursor, h, f, shift: 0, best: 0, extent: CopyExtent::default() }
         }
 
         fn centre(&mut self, scores: &Scores) {
@@ -566,12 +577,12 @@ mod tests {
                 let cell = self.h.iter().position(|&h| h == top).expect("it is there") as i64;
                 self.best = top;
                 let copy = row + 1 + self.shift + cell - scores.band as i64;
-                self.extent = Extent { score: top, consensus: row as u32 + 1, copy: copy.max(0) as u32 };
+                self.extent = CopyExtent { score: top, consensus: row as u32 + 1, copy: copy.max(0) as u32 };
             }
         }
     }
 
-    fn plain_extend(codes: &[u8], cursors: &[Cursor], scores: &Scores) -> (Vec<u8>, Vec<Extent>) {
+    fn plain_extend(codes: &[u8], cursors: &[Cursor], scores: &Scores) -> (Vec<u8>, Vec<CopyExtent>) {
         let mut copies: Vec<Plain> = cursors.iter().map(|&cursor| Plain::new(cursor, scores)).collect();
         let (mut consensus, mut best, mut best_length) = (Vec::new(), 0, 0);
         while consensus.len() < scores.max_extend {

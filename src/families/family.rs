@@ -1,4 +1,4 @@
-//! What all steps of the search for families pass on: a consensus and copies of it.
+//! The value that all steps of the search for families pass on: a consensus and copies of it.
 
 use std::ops::Range;
 

@@ -1,6 +1,6 @@
-//! Whether copies lie in different loci: their flanks share no more words than chance has it.
+//! Whether copies lie in different loci: their flanks share no more words than random sequences.
 //!
-//! Copies of a transposon have flanks of their own. Copies that came by duplication of a part of the genome do not.
+//! Copies of a transposon have flanks of their own. Copies in a duplicated part of the genome do not.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::families::bases::{Bases, UNKNOWN};
 use crate::families::copies::PlacedAlignment;
 
-/// Bases of a flank that are compared. Longer flanks find older duplications and meet other repeats more often.
+/// Bases of a flank that are compared. Longer flanks find older duplications and contain other repeats more often.
 const FLANK: u64 = 120;
 /// Bases of a word: two random flanks share one of their 112 words, on either strand, in about one of ten cases.
 const WORD: usize = 9;

@@ -1,11 +1,11 @@
-//! Every threshold of discovery, extension and candidates in one place, with its unit and its origin: to tune the
+//! Every threshold of discovery, extension and candidates in one file, with its unit and its origin: to tune the
 //! search, or to explain a result, no other file is needed.
 //!
-//! What users set is a field of an options struct. The rest are constants, by the step that uses them. "Tuned" means
-//! tuned on the simulated genomes of `docs/families.md`, which lists the alternatives.
+//! Parameters that users set are fields of an options struct. The rest are constants, by the step that uses them.
+//! "Tuned" means tuned on the simulated genomes of `docs/families.md`, which lists the alternatives.
 //!
-//! Scores are in units of a match (1 by default), bits are those of a chain of seeds: -log2 of how often chance makes
-//! it.
+//! Scores are in units of a match (1 by default), bits are those of a chain of seeds: -log2 of the number expected by
+//! chance.
 
 /// Scores of the extension of a consensus over its copies, and when an extension ends.
 ///
@@ -30,7 +30,7 @@ pub struct Scores {
     pub stop_after: usize,
     /// Most bases of an extension in one direction.
     pub max_extend: usize,
-    /// What each base of the consensus must add to the total score. Higher needs more copies that agree.
+    /// The score that each base of the consensus must add to the total. Higher needs more copies that agree.
     pub min_improvement: i32,
 }
 
@@ -134,7 +134,7 @@ pub(crate) const SIMPLE_MISMATCH: i32 = -3;
 
 // ---- Spaced seeds and chains (`discover::seed_table`) ----
 
-/// Spaced seeds, and the largest genome for each, in bases: the heavier the larger the genome, so that a base meets
+/// Spaced seeds, and the largest genome for each, in bases: the heavier the larger the genome, so that a base matches
 /// only a few seeds by chance. The first pattern is PatternHunter's (Ma, Tromp and Li 2002); the others are of its
 /// kind, of weight 12 and 14.
 pub(crate) const SEED_PATTERNS: [(u64, &str); 3] =
@@ -150,8 +150,8 @@ pub(crate) const MIN_INDEPENDENT_GAP: u32 = 8;
 /// Bits of a base between two overlapping hits: less than the two of another equal base, since a hit makes the next one
 /// more likely.
 pub(crate) const BITS_PER_SHARED_BASE: f32 = 0.5;
-/// Seeds that a base meets by chance up to which thresholds in bits are not raised: in a genome of 10 Mb, on which they
-/// were tuned, a base meets about six. Above, they are raised by log2 of the ratio.
+/// Seeds that a base matches by chance up to which thresholds in bits are not raised: in a genome of 10 Mb, on which
+/// they were tuned, a base matches about six. Above, they are raised by log2 of the ratio.
 pub(crate) const TUNED_CHANCE_SEEDS: f32 = 8.0;
 
 // ---- Profile (`discover::profile`) ----
@@ -166,7 +166,7 @@ pub(crate) const MIN_PROFILE_BITS: f32 = 16.0;
 
 // ---- Samples (`discover::samples`) ----
 
-/// Genomes of up to this many bases are searched at once, unless the user asks for samples.
+/// Genomes of up to this many bases are searched at once, unless the user sets samples.
 pub(crate) const MAX_WHOLE_GENOME: u64 = 256 << 20;
 /// Bases of the first sample of a larger genome.
 pub(crate) const FIRST_SAMPLE: u64 = 64 << 20;

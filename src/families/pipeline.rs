@@ -34,7 +34,7 @@ pub struct FoundFamilies {
     pub statistics: Vec<FamilyStatistics>,
     /// Drafts that discovery found.
     pub drafts: u64,
-    /// Sequences with too few copies, or with copies in one locus only, of which discovery made no draft.
+    /// Candidates without a draft, since they have too few copies, or copies in one locus only.
     pub drafts_left_out: u64,
     /// Rounds of refinement.
     pub rounds: u64,

@@ -1,5 +1,5 @@
-//! What a user reads of a family in addition to its consensus: copies, lengths, divergence, class, and a seed alignment
-//! of its best copies, from which profiles can be built.
+//! The statistics of a family for its user: copies, lengths, divergence, class, and a seed alignment of its best
+//! copies, from which profiles can be built.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ const MIN_FULL_LENGTH: u64 = 95;
 /// Kimura distance, in substitutions a site, that counts for copies as different as chance: theirs is infinite.
 const MAX_DISTANCE: f64 = 1.0;
 
-/// What is known of a family; a row of the table of families.
+/// The statistics of a family; a row of the table of families.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FamilyStatistics {
     /// `family-N`, by falling bases in the genome.
@@ -47,13 +47,13 @@ pub struct FamilyStatistics {
     /// K-mer of the consensus with the highest frequency in the index, the first of equals; empty if the consensus is
     /// shorter.
     pub kmer: String,
-    /// Occurrences of that k-mer in the genome, both strands; 0 if the index does not hold it.
+    /// Occurrences of that k-mer in the genome, both strands; 0 if the index does not contain it.
     pub kmer_frequency: u64,
-    /// Whether most copies lie in rows, one behind the other.
+    /// Whether most copies lie in tandem rows.
     pub tandem: bool,
     /// Bases of the direct repeat at both ends of the consensus; 0 if there is none.
     pub terminal_repeat: u64,
-    /// What its class rests on.
+    /// The evidence for its class.
     pub evidence: Evidence,
     /// Letters of the consensus.
     pub consensus: String,
@@ -69,7 +69,7 @@ pub struct SeedAlignment {
     pub reference: Vec<u8>,
 }
 
-/// What is known of refined families, in their order.
+/// The statistics of refined families, in their order.
 ///
 /// # Errors
 /// [`Error::Damaged`](crate::Error::Damaged); [`Error::Memory`](crate::Error::Memory) of the genome, a byte a base.
@@ -161,7 +161,7 @@ pub fn seed_alignments(
         best.sort_unstable();
         let placed: Vec<PlacedAlignment<'_>> =
             best.iter().map(|&i| PlacedAlignment::new(&family.copies[i], contigs)).collect();
-        let layout = Layout::new(family.consensus.len(), &placed, &bases);
+        let layout = SeedAlignmentColumns::new(family.consensus.len(), &placed, &bases);
         let rows = placed.iter().map(|copy| (row_name(copy.alignment, contigs), layout.row(copy, &bases))).collect();
         each(number, SeedAlignment { rows, reference: layout.reference })?;
     }
@@ -179,16 +179,16 @@ fn row_name(alignment: &Alignment, contigs: &[Contig]) -> String {
 }
 
 /// The columns of a seed alignment.
-struct Layout {
+struct SeedAlignmentColumns {
     /// Most bases that any copy has before each column of the consensus.
     inserted: Vec<usize>,
-    /// Where each column of the consensus is in the alignment.
+    /// Column of the alignment of each column of the consensus.
     columns: Vec<usize>,
     /// `x` for a column of the consensus, `.` for one between two of them.
     reference: Vec<u8>,
 }
 
-impl Layout {
+impl SeedAlignmentColumns {
     fn new(length: usize, copies: &[PlacedAlignment<'_>], bases: &Bases) -> Self {
         let mut inserted = vec![0usize; length + 1];
         for copy in copies {

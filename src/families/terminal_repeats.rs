@@ -1,5 +1,5 @@
-//! Repeats at both ends of a consensus: what shows that it is an LTR element (direct repeats) or a DNA transposon
-//! (inverted repeats), and which part of such an element a family represents.
+//! Repeats at both ends of a consensus show that it is an LTR element (direct repeats) or a DNA transposon (inverted
+//! repeats), and which part of such an element a family represents.
 //!
 //! Both kinds are found by the one dynamic program of this file. The programs of `align` do not fit: they begin
 //! anywhere and score in units of the composition of a genome, while terminal repeats begin near the ends of the
@@ -20,14 +20,16 @@ pub enum ElementPart {
     Whole,
     /// Its terminal repeat, if more copies of it lie alone than with the internal part.
     TerminalRepeat,
-    /// What lies between two terminal repeats, without them.
+    /// The sequence between two terminal repeats, without them.
     #[serde(rename = "inside")]
     Internal,
 }
 
-/// Scores of an alignment of two terminal repeats, which favour alignments with more than two matches for a mismatch.
+/// Score of a match of two terminal repeats. The scores favour alignments with more than two matches for a mismatch.
 const MATCH: i32 = 1;
+/// Score of a mismatch.
 const MISMATCH: i32 = -2;
+/// Score of a base in a gap.
 const GAP: i32 = -3;
 
 /// Bases by which an inverted repeat or a target site may be off the end of the consensus, which may lack bases of the
@@ -55,7 +57,7 @@ struct LocalAlignment {
 
 /// A path through the matrix of two sequences that ends at a cell.
 #[derive(Clone, Copy)]
-struct Path {
+struct RepeatPath {
     score: i32,
     /// Where it begins in either sequence.
     a: u32,
@@ -64,7 +66,8 @@ struct Path {
     columns: u32,
 }
 
-impl Path {
+impl RepeatPath {
+    /// No path; half of the minimum, so that penalties do not overflow.
     const NONE: Self = Self { score: i32::MIN / 2, a: 0, b: 0, matches: 0, columns: 0 };
 
     fn begin(a: usize, b: usize) -> Self {
@@ -85,15 +88,15 @@ impl Path {
 /// the diagonal.
 fn align_from_beginnings(a: &[u8], b: &[u8], slack: usize, band: usize) -> Option<LocalAlignment> {
     let width = 2 * band + 1;
-    let mut above = vec![Path::NONE; width + 2];
-    let mut best: Option<(Path, usize, usize)> = None;
+    let mut above = vec![RepeatPath::NONE; width + 2];
+    let mut best: Option<(RepeatPath, usize, usize)> = None;
     for (i, &one) in a.iter().enumerate() {
-        let mut row = vec![Path::NONE; width + 2];
+        let mut row = vec![RepeatPath::NONE; width + 2];
         for d in 0..width {
             let Some(j) = (i + d).checked_sub(band).filter(|&j| j < b.len()) else { continue };
             let mut diagonal = above[d + 1];
             if diagonal.score <= 0 {
-                diagonal = if i > slack || j > slack { Path::NONE } else { Path::begin(i, j) };
+                diagonal = if i > slack || j > slack { RepeatPath::NONE } else { RepeatPath::begin(i, j) };
             }
             let mut path = diagonal.pair(one == b[j] && one < 4);
             for gap in [above[d + 2].gap(), row[d].gap()] {
@@ -121,8 +124,8 @@ pub(crate) fn inverted_repeats(consensus: &[u8]) -> Option<TerminalRepeats> {
     /// Bases of the consensus at either end that are aligned: the longest inverted repeats, those of Mutator-like
     /// elements, have several hundred.
     const MAX_LENGTH: usize = 500;
-    /// Least score. Some DNA transposons have shorter repeats, but so have many random sequences; what chance still
-    /// gives above this score is decided by target sites.
+    /// Least score. Some DNA transposons have shorter repeats, but so have many random sequences; target sites decide
+    /// about random repeats above this score.
     const MIN_SCORE: i32 = 10;
     /// Least share of equal columns: each half of an element decays on its own.
     const MIN_IDENTITY: f64 = 0.75;
@@ -183,8 +186,9 @@ fn likely_distances(consensus: &[u8]) -> impl Iterator<Item = usize> {
     const LOOKED_UP: usize = 200;
     /// Positions of one word that count: more are a tandem repeat.
     const MAX_POSITIONS: usize = 4;
-    /// Fewest equal words at a distance, and most distances that are aligned. Both bound the time.
+    /// Minimum equal words at a distance. This and the next bound the time.
     const MIN_WORDS: usize = 3;
+    /// Maximum distances that are aligned.
     const MAX_DISTANCES: usize = 4;
     let word = |word: &[u8]| word.iter().fold(0u32, |key, &code| key << 2 | u32::from(code & 3));
     let mut begin: BTreeMap<u32, Vec<usize>> = BTreeMap::new();

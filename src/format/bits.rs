@@ -1,5 +1,5 @@
-//! Bit-packed little-endian fields: pages and lists are packed to the bit, and every look-up reads some of them. A field
-//! starts at any bit, its low bits first.
+//! Bit-packed little-endian fields: pages and lists are packed to the bit, and every look-up reads some of them. A
+//! field starts at any bit, its low bits first.
 
 /// Zero bytes after packed bits, so that a field can be read with one load of eight bytes.
 pub(crate) const PADDING: usize = 8;

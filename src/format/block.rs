@@ -1,4 +1,4 @@
-//! Position blocks: most look-ups want frequencies alone, so positions lie in a file of their own. Block p of
+//! Position blocks: most look-ups need frequencies alone, so positions lie in a file of their own. Block p of
 //! `positions.blk` has the position lists of the k-mers of page p, in their order.
 
 use std::borrow::Cow;
@@ -20,12 +20,13 @@ const AT_STORED: usize = 16;
 const AT_PLAIN: usize = 24;
 const AT_CODEC: usize = 32;
 
-/// Payload as it is, with zero bytes after it so that it is read in place.
+/// Payload without compression, with zero bytes after it so that it is read in place.
 const PLAIN: u8 = 0;
 /// Payload as one LZ4 block (lz4 block format, no frame).
 const LZ4: u8 = 1;
 
-/// Bytes of a payload from which LZ4 is tried, first on a piece of this length from its middle: shorter ones save little.
+/// Bytes of a payload from which LZ4 is tried, first on a piece of this length from its middle: shorter ones save
+/// little.
 const MIN_LZ4: usize = 4096;
 
 /// Header of the positions file.
@@ -98,7 +99,8 @@ impl Payload<'_> {
     }
 }
 
-/// The payload of block `block`, from exactly its bytes; in place unless it is compressed, and then of at most `max` bytes.
+/// The payload of block `block`, from exactly its bytes; in place unless it is compressed, and then of at most `max`
+/// bytes.
 ///
 /// # Errors
 /// A sentence on what does not fit. The checksum is checked if the index is given.
@@ -118,7 +120,7 @@ pub(crate) fn decode(bytes: &[u8], block: u64, check: Option<Identity>, max: u64
     }
     match header[AT_CODEC] {
         PLAIN if stored == plain => Ok(Cow::Borrowed(rest)),
-        // LZ4 makes at most 255 bytes of one: a forged length cannot ask for more memory than that.
+        // LZ4 expands a byte to at most 255: a forged length cannot cause a larger allocation.
         LZ4 if plain / 255 <= stored && plain > max => {
             Err(format!("position block {block} unpacks to {plain} bytes, more than the memory budget allows"))
         }

@@ -1,5 +1,5 @@
-//! `catalog.redb`: contigs, dictionary pages, the page index, the spectrum and the seed order. One file of keyed values, so
-//! that a reader finds any of them with a few reads and a writer finishes all of them at once.
+//! `catalog.redb`: contigs, dictionary pages, the page index, the spectrum and the seed order. One file of keyed
+//! values, so that a reader finds any of them with a few reads and a writer finishes all of them at once.
 //!
 //! The store does not verify what it reads, so every value has a checksum of ours: dictionary pages their own, all
 //! other records the eight bytes in front that [`with_checksum`] adds.
@@ -12,7 +12,7 @@ use redb::{AccessGuard, Builder, Database, ReadableDatabase, StorageBackend, Tab
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::format::tree::{StoreFile, Stored};
+use crate::format::tree::{StoreFile, StoredValue};
 use crate::format::{ChecksumKind, Identity, tree};
 use crate::fs::Syncer;
 use crate::{Error, Result};
@@ -177,7 +177,7 @@ pub(crate) struct CatalogWriter {
     failure: Failure,
 }
 
-/// What an error of the store came from: the first call on its file that failed.
+/// The cause of an error of the store: the first call on its file that failed.
 fn cause(failure: &Failure, error: Error) -> Error {
     let of_store = |path: &Path| path.ends_with(super::CATALOG);
     match &error {
@@ -247,8 +247,8 @@ pub(crate) struct CatalogTables<'a> {
 impl CatalogTables<'_> {
     /// Stores dictionary page `page`.
     pub(crate) fn put_page(&mut self, page: u64, bytes: &[u8]) -> Result<()> {
-        let mut place = self.pages.insert_reserve(page, bytes.len()).map_err(|e| store_error(self.path, e))?;
-        place.as_mut().copy_from_slice(bytes);
+        let mut slot = self.pages.insert_reserve(page, bytes.len()).map_err(|e| store_error(self.path, e))?;
+        slot.as_mut().copy_from_slice(bytes);
         Ok(())
     }
 
@@ -302,7 +302,7 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
-    /// Opens a catalog of which no page or record may have more than `max_bytes`.
+    /// Opens a catalog; no page or record may have more than `max_bytes`.
     pub(crate) fn open(path: &Path, identity: Identity, max_bytes: u64) -> Result<Self> {
         let store = StoreFile::open(path)?;
         let (pages, records) = (store.table(PAGES.name())?, store.table(RECORDS.name())?);
@@ -325,14 +325,14 @@ impl Catalog {
     }
 
     /// Dictionary page `page`, unchecked.
-    pub(crate) fn page(&self, page: u64) -> Result<Stored> {
+    pub(crate) fn page(&self, page: u64) -> Result<StoredValue> {
         self.store
             .get(&self.pages, page, self.max_bytes)?
             .ok_or_else(|| self.damage(format!("dictionary page {page} is missing")))
     }
 
     /// A record with its checksum, which is right; `None` if there is none.
-    fn stored(&self, kind: RecordKind, number: u64) -> Result<Option<Stored>> {
+    fn stored(&self, kind: RecordKind, number: u64) -> Result<Option<StoredValue>> {
         let Some(stored) = self.store.get(&self.records, (kind as u8, number), self.max_bytes)? else {
             return Ok(None);
         };

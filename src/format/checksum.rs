@@ -1,10 +1,10 @@
-//! The checksum of every page, block, record and chunk: XXH3-64, seeded with its kind, its number and the identity of its
-//! index, so that sound bytes in a wrong place are found too.
+//! The checksum of every page, block, record and chunk: XXH3-64, seeded with its kind, its number and the identity of
+//! its index, so that sound bytes at a wrong offset are found too.
 
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
-/// What a checksum is of.
+/// The kind of data that a checksum covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChecksumKind {
     /// Dictionary page.

@@ -1,5 +1,5 @@
-//! What every bundle has, whatever its dictionary: the catalog and the file of its store, position blocks and lists,
-//! checksums, the seed order. `schema/format.md` draws every byte.
+//! The parts that every bundle has, with either dictionary: the catalog and the file of its store, position blocks and
+//! lists, checksums, the seed order. `schema/format.md` draws every byte.
 
 pub(crate) mod bits;
 pub(crate) mod block;

@@ -3,7 +3,7 @@
 //! A position is twice the global base offset of the k-mer's first base, plus one if the k-mer reads there on the
 //! reverse of its stored strand. A list of m ascending positions is coded either as m fixed fields or, if that is
 //! shorter, by Elias and Fano's code (P. Elias, J. ACM 21, 1974; R. Fano, MIT 1971): the low l bits of each position,
-//! then a unary coded sequence of the high parts. Both lengths depend on m alone, so the place of a list in its block
+//! then a unary coded sequence of the high parts. Both lengths depend on m alone, so the offset of a list in its block
 //! follows from the frequencies of the k-mers before it, and no pointer is stored.
 
 use crate::format::bits;
@@ -99,8 +99,8 @@ impl ListCode {
         }
     }
 
-    /// Calls `each` for the m positions of the list that starts at bit `at`, ascending. A damaged list ends early, and one that
-    /// would end past the bytes is empty.
+    /// Calls `each` for the m positions of the list that starts at bit `at`, ascending. A damaged list ends early, and
+    /// one that would end past the bytes is empty.
     pub(crate) fn read(&self, bytes: &[u8], at: u64, m: u64, mut each: impl FnMut(u64)) {
         self.read_while(bytes, at, m, |position| {
             each(position);

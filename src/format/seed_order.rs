@@ -1,5 +1,5 @@
-//! The seed order: stored k-mers that occur twice or more, by falling frequency, then in the order of the index. Finding
-//! repeats begins with the most frequent k-mers, so their order is stored.
+//! The seed order: stored k-mers that occur twice or more, by falling frequency, then in the order of the index.
+//! Finding repeats begins with the most frequent k-mers, so their order is stored.
 //!
 //! A seed is the number of its k-mer, counted over all pages. Seeds of one frequency ascend, so their gaps are packed:
 //! 128 at a time, each block as wide as its widest gap.
@@ -13,7 +13,7 @@ pub(crate) const SEEDS_PER_RECORD: usize = 1 << 15;
 const RUN_BYTES: usize = 20;
 
 /// Seeds of one frequency, ascending from `first`, whose gaps fit 32 bits.
-struct Run {
+struct FrequencySeeds {
     frequency: u64,
     first: u64,
     count: u32,
@@ -22,7 +22,7 @@ struct Run {
 /// Gathers seeds and packs them into records.
 #[derive(Default)]
 pub(crate) struct SeedEncoder {
-    runs: Vec<Run>,
+    runs: Vec<FrequencySeeds>,
     gaps: Vec<u32>,
     last: u64,
 }
@@ -37,7 +37,7 @@ impl SeedEncoder {
                 self.gaps.push(gap);
             }
             _ => {
-                self.runs.push(Run { frequency, first: kmer, count: 1 });
+                self.runs.push(FrequencySeeds { frequency, first: kmer, count: 1 });
                 self.gaps.push(0);
             }
         }

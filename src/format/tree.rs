@@ -1,9 +1,9 @@
-//! Reads the file of the store without the store: an index must stay readable on read-only mounts, next to other readers,
-//! after damage, and after the store drops its old formats.
+//! Reads the file of the store without the store: an index must stay readable on read-only mounts, next to other
+//! readers, after damage, and after the store drops its old formats.
 //!
 //! The format is redb's file format 3 (its `docs/design.md`); writing and repairing are left to redb. Nothing is locked
-//! (some file systems cannot, and the lock of another process would keep readers out), nothing is written, every length is
-//! checked before it is used, and no page is read through another whose checksum is wrong.
+//! (some file systems cannot, and the lock of another process would keep readers out), nothing is written, every length
+//! is checked before it is used, and no page is read through another whose checksum is wrong.
 
 use std::cmp::Ordering;
 use std::fs::File;
@@ -52,14 +52,14 @@ const TABLE: u8 = 3;
 
 /// A page number has 20 bits for the page in its region, less one for each doubling of its size.
 const INDEX_MASK: u64 = 0xF_FFFF;
-/// Doublings of the size of a page: the number of one has no bit left for its place then.
+/// Doublings of the size of a page: the number of such a page has no bit left for its index.
 const MAX_ORDER: u32 = 20;
 /// Bytes of the keys of a leaf: it has at most 65,535 of a few bytes.
 const MAX_KEY_BYTES: usize = 1 << 21;
 /// Levels of a tree: each branch has at least two children, so more levels than that would not fit any disk.
 const MAX_LEVELS: usize = 40;
 
-/// A reference to a page: its number, the checksum that it should have, and where in the file the reference is.
+/// A reference to a page: its number, its expected checksum, and the offset of the reference in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Child {
     number: u64,
@@ -82,7 +82,7 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     load(bytes, at) as u32
 }
 
-/// What a table is looked up by.
+/// The key of a table.
 pub(crate) trait Key: Ord {
     /// Bytes, if all have as many.
     const WIDTH: Option<usize>;
@@ -115,9 +115,9 @@ impl Key for &str {
     }
 }
 
-/// A value and where it lies in the file.
+/// A value and its offset in the file.
 #[derive(Debug)]
-pub(crate) struct Stored {
+pub(crate) struct StoredValue {
     pub(crate) at: u64,
     pub(crate) bytes: Buffer<u8>,
 }
@@ -200,15 +200,15 @@ impl StoreFile {
             Some(root) => self.find(root, &name)?,
             None => None,
         };
-        let Some(place) = found else {
+        let Some(range) = found else {
             return Err(Error::damaged(&self.path, None, format!("the store has no table {name:?}")));
         };
-        let at = place.start;
+        let at = range.start;
         let wrong = || self.damage(at, format!("the table {name:?} is not one of this format"));
-        if !(60..=PAGE as u64).contains(&(place.end - at)) {
+        if !(60..=PAGE as u64).contains(&(range.end - at)) {
             return Err(wrong());
         }
-        let definition = self.read(place)?;
+        let definition = self.read(range)?;
         // Kind, keys, root, width of keys, width of values, alignments.
         let width = |at: usize| (definition[at] != 0).then(|| u32_at(&definition, at + 1) as usize);
         if definition[0] != TABLE || width(42) != K::WIDTH || width(47).is_some() {
@@ -225,21 +225,21 @@ impl StoreFile {
     ///
     /// # Errors
     /// [`Error::Memory`] if it has more; [`Error::Damaged`]; [`Error::Io`].
-    pub(crate) fn get<K: Key>(&self, table: &Table<K>, key: K, max: u64) -> Result<Option<Stored>> {
+    pub(crate) fn get<K: Key>(&self, table: &Table<K>, key: K, max: u64) -> Result<Option<StoredValue>> {
         let Some(root) = table.root else { return Ok(None) };
-        let Some(place) = self.find(root, &key)? else { return Ok(None) };
-        let at = place.start;
-        if place.end - at > max {
-            return Err(Error::memory("a page of this index", place.end - at, max));
+        let Some(range) = self.find(root, &key)? else { return Ok(None) };
+        let at = range.start;
+        if range.end - at > max {
+            return Err(Error::memory("a page of this index", range.end - at, max));
         }
-        Ok(Some(Stored { at, bytes: self.read(place)? }))
+        Ok(Some(StoredValue { at, bytes: self.read(range)? }))
     }
 
-    /// Where the value of a key lies.
+    /// The byte range of the value of a key.
     fn find<K: Key>(&self, root: Child, key: &K) -> Result<Option<Range<u64>>> {
         let mut child = root;
         for _ in 0..MAX_LEVELS {
-            let page = self.place(child)?;
+            let page = self.page_range(child)?;
             let head = self.read(page.start..page.end.min(page.start + PAGE as u64))?;
             match head[0] {
                 BRANCH => child = self.branch(&page, &head, child.sum, key)?,
@@ -326,7 +326,7 @@ impl StoreFile {
     }
 
     /// Where a page lies.
-    fn place(&self, Child { number, named_at, .. }: Child) -> Result<Range<u64>> {
+    fn page_range(&self, Child { number, named_at, .. }: Child) -> Result<Range<u64>> {
         let order = (number >> 59) as u32;
         let region = number >> 20 & INDEX_MASK;
         let outside = || self.damage(named_at, "the store's tree names a page outside the file");
@@ -478,7 +478,7 @@ mod tests {
         }
     }
 
-    /// Somebody who recomputes checksums can make a tree that leads nowhere, or to a page of 4 GiB.
+    /// A forger who recomputes checksums can make a tree that leads nowhere, or to a page of 4 GiB.
     #[test]
     fn forged_trees_end() {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -501,7 +501,7 @@ mod tests {
             assert!(matches!(error, Error::Damaged { offset: Some(_), .. }), "{error}");
         };
         let first = (sound.len() / PAGE) as u64 - 1;
-        // Branches, each of which names the one before it.
+        // Branches; each names the one before it.
         let mut pages: Vec<Vec<u8>> = Vec::new();
         for level in 0..100 {
             let mut page = vec![BRANCH, 0, 1, 0, 0, 0, 0, 0];

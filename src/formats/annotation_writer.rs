@@ -1,4 +1,4 @@
-//! What every format of an annotation has to provide, in a file that all of them can import.
+//! The interface of every annotation format, in a file that all of them can import.
 
 use crate::align::Library;
 use crate::annotate::RepeatCopy;

@@ -7,6 +7,7 @@ use crate::formats::annotation_writer::AnnotationWriter;
 use crate::formats::copy_row::CopyRow;
 use crate::formats::ontology::ontology_term;
 
+/// Annotations as BED.
 pub(super) struct Bed;
 
 impl AnnotationWriter for Bed {

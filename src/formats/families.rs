@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::families::{FamilyStatistics, LeftOut};
 use crate::formats::{fasta, jsonl, tsv};
 
-/// The numbers of a search for families: what it found, what it rejected and why.
+/// The numbers of a search for families: found families, and rejected ones by reason.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FamiliesSummary {
     /// Families found.
@@ -18,7 +18,7 @@ pub struct FamiliesSummary {
     pub genome_bases: u64,
     /// Drafts that discovery made.
     pub drafts: u64,
-    /// Candidates with too few copies, or all in one place, that made no draft.
+    /// Candidates with too few copies, or with all copies in one locus, that made no draft.
     pub drafts_left_out: u64,
     /// Rounds of refinement.
     pub rounds: u64,

@@ -9,6 +9,7 @@ use crate::formats::copy_row::CopyRow;
 use crate::formats::ontology::ontology_term;
 use crate::genome::Contig;
 
+/// Annotations as GFF3.
 pub(super) struct Gff3;
 
 impl AnnotationWriter for Gff3 {
@@ -49,7 +50,7 @@ impl AnnotationWriter for Gff3 {
 
 /// Bases of a contig that all fragments of a copy span.
 #[derive(Clone)]
-struct Extent {
+struct CopySpan {
     start: u64,
     end: u64,
     fragments: u32,
@@ -58,12 +59,12 @@ struct Extent {
 }
 
 /// The extent of each copy, by its number from `first` on.
-fn extents(copies: &CopyTable<'_>, first: u64) -> Vec<Extent> {
-    let mut extents: Vec<Extent> = Vec::new();
+fn extents(copies: &CopyTable<'_>, first: u64) -> Vec<CopySpan> {
+    let mut extents: Vec<CopySpan> = Vec::new();
     for copy in copies.copies {
         let number = (copy.id - first) as usize;
         if number >= extents.len() {
-            extents.resize(number + 1, Extent { start: u64::MAX, end: 0, fragments: 0, has_parent: false });
+            extents.resize(number + 1, CopySpan { start: u64::MAX, end: 0, fragments: 0, has_parent: false });
         }
         let extent = &mut extents[number];
         extent.start = copy.alignment.range.start.min(extent.start);

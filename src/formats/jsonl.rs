@@ -20,6 +20,7 @@ pub(super) fn json_line(out: &mut Vec<u8>, value: &impl Serialize) {
     out.push(b'\n');
 }
 
+/// Rows of queries as JSON lines.
 pub(super) struct JsonLines;
 
 impl AnnotationWriter for JsonLines {

@@ -1,4 +1,4 @@
-//! Written results, one file a format, so that the columns of a format are found and changed in one place.
+//! Written results, one file a format, so that the columns of a format are found and changed in one file.
 //!
 //! [`annotation`](AnnotationFormat), [`families`] and [`Format`] choose among the formats; the files named after a
 //! format write it. Nothing here opens an index or decides what is written.

@@ -164,6 +164,7 @@ pub(crate) fn ontology_term(family: &str, class: &str) -> &'static str {
         .unwrap_or("dispersed_repeat")
 }
 
+/// Terms of the ontology, each with the names of classes that map to it.
 type Table = [(&'static str, &'static [&'static str])];
 
 fn look_up(table: &Table, is: impl Fn(&str) -> bool) -> Option<&'static str> {
@@ -211,8 +212,8 @@ mod tests {
                 "LTR LTR? LTR/Gypsy LTR/Copia? LTR/ERVK LTR/ERVL-MaLR LTR?/ERV? LTR/Caulimovirus LTR/RLC LTR/TRIM \
                  LTR/Pao CLASSI/LTR/COPIA CLASSI/LTR/BELPAO CLASSI/TRIM Class_I/LTR/Ty3_gypsy/chromovirus \
                  Class_I::LTR::Ty1_copia::Ale ClassI|LTR|Ty1/copia|Ale \
-                 Class_I|LTR|Ty3/gypsy|non-chromovirus|OTA|Athila RLX RLG RLC-comp RLX_family1 RXX-LARD Copia Gypsy HERV Gypsy_LTR_retrotransposon \
-                 Bel_Pao_LTR_retrotransposon TRIM Evirus/endogenous_retrovirus",
+                 Class_I|LTR|Ty3/gypsy|non-chromovirus|OTA|Athila RLX RLG RLC-comp RLX_family1 RXX-LARD Copia \
+                 Gypsy HERV Gypsy_LTR_retrotransposon Bel_Pao_LTR_retrotransposon TRIM Evirus/endogenous_retrovirus",
             ),
             (
                 "LINE_element",

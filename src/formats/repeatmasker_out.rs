@@ -7,6 +7,7 @@ use crate::formats::annotation_writer::AnnotationWriter;
 use crate::formats::copy_row::CopyRow;
 use crate::genome::Contig;
 
+/// Annotations in the columns of RepeatMasker's `.out`.
 pub(super) struct RepeatMaskerOut;
 
 impl AnnotationWriter for RepeatMaskerOut {

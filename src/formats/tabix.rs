@@ -31,7 +31,8 @@ const CSI_MIN_SHIFT: u8 = 14;
 /// Levels of bins of `.csi`: they cover 2^14 · 8^7 = 2^35 bases, more than any contig has.
 const CSI_DEPTH: u8 = 7;
 
-enum Bins {
+/// The index of bins of either format.
+enum BinIndexer {
     Tbi(Indexer<LinearIndex>),
     Csi(Indexer<BinnedIndex>),
 }
@@ -43,7 +44,7 @@ pub struct Tabix {
     index: Output,
     path: PathBuf,
     columns: Columns,
-    bins: Bins,
+    bins: BinIndexer,
     names: ReferenceSequenceNames,
 }
 
@@ -57,8 +58,8 @@ impl Tabix {
         let mut index = path.as_os_str().to_owned();
         index.push(if needs_csi { ".csi" } else { ".tbi" });
         let bins = match Indexer::new(CSI_MIN_SHIFT, CSI_DEPTH) {
-            Some(indexer) if needs_csi => Bins::Csi(indexer),
-            _ => Bins::Tbi(Indexer::default()),
+            Some(indexer) if needs_csi => BinIndexer::Csi(indexer),
+            _ => BinIndexer::Tbi(Indexer::default()),
         };
         Ok(Self {
             lines: bgzf::io::Writer::new(Output::create(Some(path), force)?),
@@ -102,8 +103,8 @@ impl Tabix {
         let (contig, _) = self.names.insert_full(fields[0].into());
         let context = Some((contig, position(start)?, position(end)?, true));
         let added = match &mut self.bins {
-            Bins::Tbi(indexer) => indexer.add_record(context, chunk),
-            Bins::Csi(indexer) => indexer.add_record(context, chunk),
+            BinIndexer::Tbi(indexer) => indexer.add_record(context, chunk),
+            BinIndexer::Csi(indexer) => indexer.add_record(context, chunk),
         };
         added.map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
     }
@@ -125,11 +126,11 @@ impl Tabix {
         };
         let header = header.set_reference_sequence_names(names).build();
         let written = match bins {
-            Bins::Tbi(indexer) => {
+            BinIndexer::Tbi(indexer) => {
                 let mut writer = noodles_tabix::io::Writer::new(&mut index);
                 writer.write_index(&build(indexer, header, contigs)).and_then(|()| writer.try_finish())
             }
-            Bins::Csi(indexer) => {
+            BinIndexer::Csi(indexer) => {
                 let mut writer = noodles_csi::io::Writer::new(&mut index);
                 writer
                     .write_index(&build(indexer, header, contigs))

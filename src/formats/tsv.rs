@@ -14,6 +14,7 @@ use crate::query::SequenceStatistics;
 pub(super) const STATISTICS_HEADER: &[u8] =
     b"#name\tlength\tkmers\tfound\trepeated\tmean_frequency\tmedian_frequency\tmax_frequency\n";
 
+/// Rows as TSV.
 pub(super) struct Tsv;
 
 impl AnnotationWriter for Tsv {

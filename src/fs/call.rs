@@ -1,7 +1,7 @@
 //! The system calls that write: everything that a build or an output leaves on the disk goes through [`call`].
 //!
-//! This is the one place in which a call is repeated that a signal interrupted, and in which tests can make each call
-//! fail (`faults`, in builds of the program with debug assertions only).
+//! Only this function repeats a call that a signal interrupted, and only here tests can make each call fail (`faults`,
+//! in builds of the program with debug assertions only).
 
 use std::io;
 use std::thread::{self, ThreadId};
@@ -53,7 +53,7 @@ pub(super) fn block_other_threads() {
     *LAST_THREAD.write() = Some(thread::current().id());
 }
 
-/// Makes a call that gives a file a name, or blocks until the process ends.
+/// Makes a call that names a file, or blocks until the process ends.
 fn call_unless_ending<T>(make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let last = LAST_THREAD.read();
     if last.is_some_and(|thread| thread != thread::current().id()) {

@@ -2,15 +2,15 @@
 //! `REPRISE_FAULT` of a program built with debug assertions lists the faults, separated by `;`:
 //!
 //! ```text
-//! KIND CALLS N    KIND: ENOSPC, EIO and so on (the call fails), short (half of the bytes go through), kill (the process
-//!                 ends before the call), tear (it ends after half of the bytes), int, term, hup, stop (it receives that
-//!                 signal before the call), log (no fault)
+//! KIND CALLS N    KIND: ENOSPC, EIO and so on (the call fails), short (half of the bytes go through), kill (the
+//!                 process ends before the call), tear (it ends after half of the bytes), int, term, hup, stop (it
+//!                 receives that signal before the call), log (no fault)
 //!                 CALLS: create, write, truncate, sync, rename, remove, read, lock, or any for all of them
 //!                 N: the number of the call, from 1; `N+` for it and all after it
 //! ```
 //!
-//! `REPRISE_FAULT_LOG` names a file to which each call adds a line. `REPRISE_LARGE_PASS` lowers the bytes of records from
-//! which a build makes several passes.
+//! `REPRISE_FAULT_LOG` names a file to which each call adds a line. `REPRISE_LARGE_PASS` lowers the bytes of records
+//! from which a build makes several passes.
 
 use parking_lot::Mutex;
 use std::io::{self, Write};
@@ -21,6 +21,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM};
 use signal_hook::low_level::raise;
 
+/// A fault, and how many calls of its kind were made.
 struct Fault {
     kind: String,
     calls: String,
@@ -29,11 +30,13 @@ struct Fault {
     made: AtomicU64,
 }
 
+/// The faults of this process, and the log of its calls.
 struct Faults {
     all: Vec<Fault>,
     log: Option<Mutex<std::fs::File>>,
 }
 
+/// The faults that `REPRISE_FAULT` requests; `None` if it is not set.
 static FAULTS: LazyLock<Option<Faults>> = LazyLock::new(|| {
     let text = std::env::var("REPRISE_FAULT").ok()?;
     let fault = |text: &str| {

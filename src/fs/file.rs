@@ -147,8 +147,8 @@ pub(crate) fn remove_folder(path: &Path) -> io::Result<()> {
     call(Call::Remove, || fs::remove_dir_all(path))
 }
 
-/// Maximum bytes of a text file of an index or of its build. Such a file has a name for each input file, and nothing else
-/// in it grows: about 100,000 names fit.
+/// Maximum bytes of a text file of an index or of its build. Such a file has a name for each input file, and nothing
+/// else in it grows: about 100,000 names fit.
 pub(crate) const MAX_TEXT: u64 = 16 << 20;
 
 /// Opens a regular file for reading. Anything else fails at once with [`io::ErrorKind::InvalidData`]; so does a pipe,
@@ -181,6 +181,7 @@ fn read_all(file: fs::File) -> io::Result<Vec<u8>> {
 /// A part of a file name that no other process generates. The process number alone is not enough: it repeats over time
 /// and on other machines that share the disk.
 pub(crate) fn unique_suffix() -> String {
+    /// Number of the next name of this process.
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos());

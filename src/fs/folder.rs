@@ -30,7 +30,7 @@ pub(crate) const OWNER_PROBE: &str = ".owner-";
 
 /// Metadata of a name in a folder.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry {
+pub(crate) struct FolderEntry {
     pub(crate) kind: FileType,
     pub(crate) owner: u32,
     pub(crate) group: u32,
@@ -41,7 +41,7 @@ pub(crate) struct Entry {
     pub(crate) identity: (u64, u64),
 }
 
-impl Entry {
+impl FolderEntry {
     // The widths of these fields differ between systems.
     #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
     fn of(stat: &Stat) -> Self {
@@ -132,14 +132,14 @@ impl Folder {
     }
 
     /// Metadata of this folder.
-    pub(crate) fn entry(&self) -> io::Result<Entry> {
-        Ok(Entry::of(&system::fstat(&self.handle)?))
+    pub(crate) fn entry(&self) -> io::Result<FolderEntry> {
+        Ok(FolderEntry::of(&system::fstat(&self.handle)?))
     }
 
     /// Metadata of a name, links not followed; `None` if the name does not exist.
-    pub(crate) fn stat(&self, name: impl AsRef<OsStr>) -> io::Result<Option<Entry>> {
+    pub(crate) fn stat(&self, name: impl AsRef<OsStr>) -> io::Result<Option<FolderEntry>> {
         match system::statat(&self.handle, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(Entry::of(&stat))),
+            Ok(stat) => Ok(Some(FolderEntry::of(&stat))),
             Err(rustix::io::Errno::NOENT) => Ok(None),
             Err(e) => Err(e.into()),
         }
@@ -159,8 +159,8 @@ impl Folder {
         Ok(names)
     }
 
-    /// Whether this user created the folder: its owner is the owner of a new file in it. On file systems that map owners
-    /// that is not the user's own number.
+    /// Whether this user created the folder: its owner is the owner of a new file in it. On file systems that map
+    /// owners that is not the user's own number.
     pub(crate) fn is_own(&self) -> io::Result<bool> {
         let owner = self.entry()?.owner;
         if is_this_user(owner) {
@@ -278,27 +278,27 @@ impl Folder {
     }
 
     /// Sets the permissions and the group of another folder.
-    pub(crate) fn copy_permissions(&self, other: &Entry) {
+    pub(crate) fn copy_permissions(&self, other: &FolderEntry) {
         copy_permissions(&self.handle, other);
     }
 }
 
 impl File {
     /// Metadata of the file.
-    pub(crate) fn entry(&self) -> io::Result<Entry> {
-        Ok(Entry::of(&system::fstat(&self.0)?))
+    pub(crate) fn entry(&self) -> io::Result<FolderEntry> {
+        Ok(FolderEntry::of(&system::fstat(&self.0)?))
     }
 
     /// Sets the permissions and the group of another file.
-    pub(crate) fn copy_permissions(&self, other: &Entry) {
+    pub(crate) fn copy_permissions(&self, other: &FolderEntry) {
         copy_permissions(&self.0, other);
     }
 }
 
-/// Sets the permissions and the group of another file or folder, as far as this user may. If the group cannot be set, the
-/// group gets only the permissions of all users, since it is another group.
-fn copy_permissions(handle: impl std::os::fd::AsFd, other: &Entry) {
-    let Ok(now) = system::fstat(&handle).map(|stat| Entry::of(&stat)) else { return };
+/// Sets the permissions and the group of another file or folder, as far as this user may. If the group cannot be set,
+/// the group gets only the permissions of all users, since it is another group.
+fn copy_permissions(handle: impl std::os::fd::AsFd, other: &FolderEntry) {
+    let Ok(now) = system::fstat(&handle).map(|stat| FolderEntry::of(&stat)) else { return };
     let mut mode = other.mode;
     let group = rustix::fs::Gid::from_raw(other.group);
     if now.group != other.group && system::fchown(&handle, None, Some(group)).is_err() {
@@ -325,7 +325,7 @@ pub(crate) fn resolve_links(given: &Path) -> Result<PathBuf> {
     for _ in 0..MAX_LINKS {
         let Some(name) = path.file_name() else { return Ok(path) };
         let folder = Folder::open_parent(&path).map_err(failed)?;
-        let Some(link) = folder.stat(name).map_err(failed)?.filter(Entry::is_link) else { return Ok(path) };
+        let Some(link) = folder.stat(name).map_err(failed)?.filter(FolderEntry::is_link) else { return Ok(path) };
         let trusted = [geteuid().as_raw(), 0, folder.entry().map_err(failed)?.owner];
         if !trusted.contains(&link.owner) {
             return refused(NotOursKind::ForeignLink { owner: user(link.owner) });

@@ -1,5 +1,5 @@
-//! A lock file, so that only one process at a time builds an index or works in a results folder. The system releases the
-//! lock with its process, however that ends.
+//! A lock file, so that only one process at a time builds an index or works in a results folder. The system releases
+//! the lock with its process, however that ends.
 
 use std::fs::{self, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -33,12 +33,12 @@ pub(crate) enum LockAttempt {
     Busy(Option<LockHolder>),
     /// The file or its folder was removed in the meantime.
     Removed,
-    /// The file system has no locks, or none that other machines see; what the system reported.
+    /// The file system has no locks, or none between machines; the report of the system.
     Unsupported(String),
 }
 
-/// Tries to take the lock in a file of an open folder; creates the file if it is missing. `own` returns whether the owner
-/// of a file counts as this user.
+/// Tries to take the lock in a file of an open folder; creates the file if it is missing. `own` returns whether the
+/// owner of a file counts as this user.
 ///
 /// # Errors
 /// [`Error::Occupied`] if the name is taken by something that is no lock of this user; [`Error::Io`].
@@ -195,7 +195,7 @@ mod tests {
         let Ok(LockAttempt::Acquired(held)) = acquire() else { panic!("it is free") };
         assert_eq!(held.previous, None);
         // Locks belong to open files, so a process can be refused by its own.
-        let Ok(LockAttempt::Busy(Some(holder))) = acquire() else { panic!("it is held") };
+        let Ok(LockAttempt::Busy(Some(holder))) = acquire() else { panic!("it is locked") };
         assert_eq!(holder.process, std::process::id());
         let foreign = || super::acquire(&folder, "lock", |_| false);
         assert!(matches!(foreign(), Ok(LockAttempt::Busy(Some(_)))));
@@ -223,9 +223,9 @@ mod tests {
         let folder = Folder::open(at.path()).expect("there");
         let path = at.path().join("lock");
         let kept = at.path().join("kept");
-        let refused = |says: &str| {
+        let refused = |message: &str| {
             let refused = super::acquire(&folder, "lock", |_| true).err().map(|e| e.to_string()).unwrap_or_default();
-            assert!(refused.contains(says), "{refused}");
+            assert!(refused.contains(message), "{refused}");
             fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)).expect("there");
         };
         fs::write(&kept, "mine").expect("written");

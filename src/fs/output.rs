@@ -19,7 +19,7 @@ use crate::{Error, Result};
 const WRITING: &str = ".writing-";
 /// Maximum bytes of a name that its temporary name repeats, so that this stays below the 255 bytes of a file system.
 const MAX_REPEATED: usize = 100;
-/// Bytes that are buffered before a write, as many as a pipe holds (pipe(7)).
+/// Bytes that are buffered before a write: the capacity of a pipe (pipe(7)).
 const BUFFER: usize = 1 << 16;
 
 /// Destination of results: standard output, or a file that gets its name only when it is complete and durable.
@@ -41,8 +41,8 @@ struct PendingFile {
 }
 
 impl Output {
-    /// Opens standard output for `None` and `-`; otherwise a file, which must not exist unless `force`, neither now nor when
-    /// the new one is complete. A symbolic link is resolved.
+    /// Opens standard output for `None` and `-`; otherwise a file, which must not exist unless `force`, neither now nor
+    /// when the new one is complete. A symbolic link is resolved.
     ///
     /// # Errors
     /// [`Error::Exists`]; [`Error::NotOurs`] for a link that is dangling or belongs to another user; [`Error::Io`].
@@ -96,8 +96,8 @@ impl Output {
         Self::finish_all(vec![self])
     }
 
-    /// As [`finish`](Self::finish), for files that belong together: all get their names, or none does and the old ones stay.
-    /// The first is the file that the others describe, as an index file describes its data.
+    /// As [`finish`](Self::finish), for files that belong together: all get their names, or none does and the old ones
+    /// stay. The first is the file that the others describe, as an index file describes its data.
     ///
     /// # Errors
     /// As [`finish`](Self::finish).
@@ -158,8 +158,8 @@ fn temporary_name(name: &OsStr) -> OsString {
     temporary
 }
 
-/// Removes temporary files of these names in a folder that killed runs left. A file that another process still writes is
-/// locked and stays.
+/// Removes temporary files of these names in a folder that killed runs left. A file that another process still writes
+/// is locked and stays.
 pub(crate) fn remove_unfinished(folder: &Folder, names: &[&str]) {
     let is_left = |name: &OsStr| {
         let writes = |of: &&str| name.as_bytes().starts_with(format!(".{of}{WRITING}").as_bytes());

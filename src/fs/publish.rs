@@ -19,7 +19,7 @@ pub(crate) struct PendingRename<'a> {
     pub(crate) replaces: bool,
 }
 
-/// What happened to the entry that had the final name; needed to undo the rename.
+/// The fate of the entry that had the final name; needed to undo the rename.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RenameOutcome {
     /// The name was free.
@@ -78,12 +78,12 @@ impl PendingRename<'_> {
     }
 }
 
-/// Renames files that belong together and syncs `folders` after that. If a step fails, all names are restored. Returns the
-/// folders and names that the replaced entries have now.
+/// Renames files that belong together and syncs `folders` after that. If a step fails, all names are restored. Returns
+/// the folders and names that the replaced entries have now.
 ///
-/// The first file is the one that the others describe, as an index file describes its data. The old versions of the others
-/// are moved away before the first is renamed, and the new ones are renamed after it, so that a process that is killed in
-/// between never leaves one that describes another version.
+/// The first file is the one that the others describe, as an index file describes its data. The old versions of the
+/// others are moved away before the first is renamed, and the new ones are renamed after it, so that a process that is
+/// killed in between never leaves one that describes another version.
 ///
 /// # Errors
 /// [`Error::Exists`], [`Error::Io`].

@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 use crate::fs::file::File;
 use crate::{Error, Result};
 
-/// Bytes after which a file is synced: few enough that the last sync is short (under a second at 100 MB/s), and many compared
-/// with the milliseconds that a sync costs.
+/// Bytes after which a file is synced: few enough that the last sync is short (under a second at 100 MB/s), and many
+/// compared with the milliseconds that a sync costs.
 const SYNC_INTERVAL: u64 = 64 << 20;
 
 /// A thread that syncs a file while another one writes to it.

@@ -44,8 +44,8 @@ fn registry() -> MutexGuard<'static, Vec<Registered>> {
 pub(crate) struct Temporary(Registered);
 
 impl Temporary {
-    /// Registers what `make` creates together with the function that removes it. No signal handler runs between the two.
-    /// If `make` fails it must leave nothing.
+    /// Registers what `make` creates together with the function that removes it. No signal handler runs between the
+    /// two. If `make` fails it must leave nothing.
     pub(crate) fn begin<T, E>(make: impl FnOnce() -> Result<(T, Remove), E>) -> Result<(Self, T), E> {
         let mut all = registry();
         let (made, remove) = make()?;
@@ -110,8 +110,8 @@ impl Drop for Temporary {
     }
 }
 
-/// Removes all temporary files and folders and calls `end`, which ends the process. Nothing is registered or published in
-/// between.
+/// Removes all temporary files and folders and calls `end`, which ends the process. Nothing is registered or published
+/// in between.
 pub(crate) fn remove_all_and(end: impl FnOnce()) {
     ENDING.store(true, Ordering::Relaxed);
     let all = REGISTRY.lock();

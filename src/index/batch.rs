@@ -25,7 +25,7 @@ pub struct BatchLookup<'i> {
     layout: ByLayout<LayoutLookup<'i, SortedCodec>, LayoutLookup<'i, SuperKmerCodec>>,
 }
 
-/// A batch and where it is looked up.
+/// A batch and the pages in which it is looked up.
 struct LayoutLookup<'i, C: Codec> {
     reader: PageReader<'i, C>,
     batch: C::Batch,
@@ -80,8 +80,8 @@ impl BatchLookup<'_> {
         match_layout!(&self.layout, lookup => lookup.batch.len())
     }
 
-    /// Gathers the k-mers of a sequence in ASCII; anything but ACGT breaks k-mers. Calls `each` with ranges of their starts,
-    /// in order.
+    /// Gathers the k-mers of a sequence in ASCII; anything but ACGT breaks k-mers. Calls `each` with ranges of their
+    /// starts, in order.
     pub(crate) fn push_sequence(&mut self, bases: &[u8], each: impl FnMut(Range<u64>)) {
         match_layout!(&mut self.layout, lookup => {
             lookup.batch.push_sequence(lookup.reader.pages.codec(), bases, each);

@@ -1,9 +1,9 @@
-//! The cache of an open index. Reading and checking a page takes far longer than searching it, so pages and
-//! unpacked position blocks stay in memory up to a limit in bytes, shared by all threads; the least recently used go first.
+//! The cache of an open index. Reading and checking a page takes far longer than searching it, so pages and unpacked
+//! position blocks stay in memory up to a limit in bytes, shared by all threads; the least recently used go first.
 //!
-//! What counts is the last use but one, remembered after an entry was dropped too (LRU-2: O'Neil, O'Neil, Weikum, SIGMOD
-//! 1993): entries that were used once go before those that are used again and again. So that an entry has time for a second
-//! use, the last counts too, as if it were as long ago as it takes to insert twice the entries of the cache.
+//! The last use but one decides, and it is remembered after an entry was dropped (LRU-2: O'Neil, O'Neil, Weikum, SIGMOD
+//! 1993): entries that were used once go before those that are used again and again. So that an entry has time for a
+//! second use, the last counts too, as if it were as long ago as it takes to insert twice the entries of the cache.
 //!
 //! An entry weighs the memory that it keeps resident: its slot of a slab, or its own allocation. Past the threshold the
 //! cache is swept by the threads that insert, a few entries each time, so that no look-up waits for a whole sweep.
@@ -35,7 +35,7 @@ impl Default for CacheOptions {
     }
 }
 
-/// What a cache did.
+/// Statistics of a cache.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct CacheStatistics {
     /// Entries found.
@@ -52,7 +52,7 @@ pub struct CacheStatistics {
     pub bytes: u64,
 }
 
-/// What an entry keeps resident.
+/// The memory that an entry keeps resident.
 trait Weigh {
     /// Bytes.
     fn weight(&self) -> u64;
@@ -73,10 +73,10 @@ impl Weigh for Vec<u8> {
     }
 }
 
-/// An entry, or the space for it: small, so that the entries of an index lie in the processor's caches, and never across two
-/// lines.
+/// An entry, or the space for it: small, so that the entries of an index lie in the processor's caches, and never
+/// across two lines.
 #[repr(align(32))]
-struct Entry<T> {
+struct CacheEntry<T> {
     value: RwLock<Option<Arc<T>>>,
     /// The clock when it was used last.
     used: AtomicU32,
@@ -84,13 +84,13 @@ struct Entry<T> {
     used_before: AtomicU32,
 }
 
-impl<T> Default for Entry<T> {
+impl<T> Default for CacheEntry<T> {
     fn default() -> Self {
         Self { value: RwLock::default(), used: AtomicU32::new(0), used_before: AtomicU32::new(0) }
     }
 }
 
-impl<T> Entry<T> {
+impl<T> CacheEntry<T> {
     /// Runs `look` on the value.
     #[inline]
     fn with<R>(&self, now: &AtomicU32, hits: &HitCounter, look: impl FnOnce(&Arc<T>) -> R) -> Option<R> {
@@ -142,8 +142,10 @@ impl Default for HitCounter {
 impl HitCounter {
     #[inline]
     fn count(&self) {
+        /// Threads that have counted so far.
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         thread_local! {
+            /// The counter of this thread: several, so that threads do not write to one cache line.
             static COUNTER: usize = THREADS.fetch_add(1, Ordering::Relaxed) % COUNTERS;
         }
         self.0[COUNTER.with(|counter| *counter)].0.fetch_add(1, Ordering::Relaxed);
@@ -154,15 +156,15 @@ impl HitCounter {
     }
 }
 
-/// Bytes of the table of entries for so many pages.
+/// Bytes of the table of entries for `pages` pages.
 pub(crate) fn table_bytes(pages: u64) -> u64 {
     // The same for every kind of entry.
-    pages * size_of::<Entry<Page<()>>>() as u64
+    pages * size_of::<CacheEntry<Page<()>>>() as u64
 }
 
 /// Empty entries by number.
-fn empty_entries<T>(count: u64) -> Box<[Entry<T>]> {
-    (0..count).map(|_| Entry::default()).collect()
+fn empty_entries<T>(count: u64) -> Box<[CacheEntry<T>]> {
+    (0..count).map(|_| CacheEntry::default()).collect()
 }
 
 /// An entry that a sweep may drop, and when it was used.
@@ -197,8 +199,8 @@ const MIN_TRIM: u64 = 4 << 20;
 
 /// Pages by number, and the position blocks that had to be unpacked, which have the numbers of their pages.
 pub(crate) struct PageCache<S> {
-    pages: Box<[Entry<Page<S>>]>,
-    blocks: OnceLock<Box<[Entry<Vec<u8>>]>>,
+    pages: Box<[CacheEntry<Page<S>>]>,
+    blocks: OnceLock<Box<[CacheEntry<Vec<u8>>]>>,
     arena: Arc<Arena>,
     options: CacheOptions,
     /// The limit in bytes that was set last; at most that of the options.
@@ -225,7 +227,7 @@ pub(crate) struct PageCache<S> {
     sweep_time: AtomicU64,
     longest_pause: AtomicU64,
     charged: AtomicU64,
-    held: Mutex<Reservation>,
+    reservation: Mutex<Reservation>,
 }
 
 impl<S: Clone> PageCache<S> {
@@ -254,7 +256,7 @@ impl<S: Clone> PageCache<S> {
             sweep_time: AtomicU64::new(0),
             longest_pause: AtomicU64::new(0),
             charged: AtomicU64::new(0),
-            held: Mutex::new(budget.hold(Component::IndexCache)),
+            reservation: Mutex::new(budget.empty_reservation(Component::IndexCache)),
         };
         cache.charge();
         cache
@@ -326,7 +328,7 @@ impl<S: Clone> PageCache<S> {
     }
 
     /// Inserts an entry, unless another thread did so first.
-    fn keep<T: Weigh>(&self, entry: &Entry<T>, value: Arc<T>, is_loose: bool) -> Arc<T> {
+    fn keep<T: Weigh>(&self, entry: &CacheEntry<T>, value: Arc<T>, is_loose: bool) -> Arc<T> {
         let weight = value.weight();
         let mut kept = entry.value.write();
         if let Some(first) = kept.as_ref() {
@@ -348,8 +350,8 @@ impl<S: Clone> PageCache<S> {
         value
     }
 
-    /// Begins to shrink the cache when memory has become short, and continues by one step at each call; lets it grow again
-    /// when there is enough.
+    /// Begins to shrink the cache when memory has become short, and continues by one step at each call; lets it grow
+    /// again when there is enough.
     #[inline]
     pub(crate) fn follow_memory_status(&self) {
         let status = self.budget.status() as u8;
@@ -365,7 +367,7 @@ impl<S: Clone> PageCache<S> {
     fn charge(&self) {
         let resident = self.resident();
         if self.charged.swap(resident, Ordering::Relaxed) != resident {
-            self.held.lock().resize(self.resident());
+            self.reservation.lock().resize(self.resident());
         }
     }
 
@@ -457,7 +459,7 @@ impl<S: Clone> PageCache<S> {
             }
             match victims.pop() {
                 Some(victim) => self.drop_entry(victim),
-                // What is weighed is being put in at this moment.
+                // The weighed entry is being inserted now.
                 None => return true,
             }
         }
@@ -466,7 +468,7 @@ impl<S: Clone> PageCache<S> {
 
     /// The entries that were not used for longest: about this share of them, the oldest last.
     fn oldest(&self, victims: &mut Vec<Victim>, share: f64) {
-        fn add<T>(victims: &mut Vec<Victim>, kind: EntryKind, entries: &[Entry<T>]) {
+        fn add<T>(victims: &mut Vec<Victim>, kind: EntryKind, entries: &[CacheEntry<T>]) {
             let present = entries.iter().zip(0..).filter(|(entry, _)| !entry.is_empty());
             victims.extend(present.map(|(entry, number)| Victim {
                 counted: entry.used_before.load(Ordering::Relaxed),
@@ -479,7 +481,7 @@ impl<S: Clone> PageCache<S> {
         if let Some(blocks) = self.blocks.get() {
             add(victims, EntryKind::Block, blocks);
         }
-        // What was put in or used lately has some time to be used again.
+        // An entry that was inserted or used lately has some time to be used again.
         let grace = 2 * victims.len().min(1 << 30) as u32;
         for victim in victims.iter_mut() {
             victim.counted = victim.counted.max(victim.used.saturating_sub(grace));
@@ -514,8 +516,8 @@ impl<S: Clone> PageCache<S> {
     }
 
     /// Limits the cache to `bytes` bytes, and never to more than the options. The excess is dropped at once, least
-    /// recently used first; the rest is moved together, and all slabs and heap that this leaves empty are returned to the
-    /// system. Look-ups continue meanwhile.
+    /// recently used first; the rest is moved together, and all slabs and heap that this leaves empty are returned to
+    /// the system. Look-ups continue meanwhile.
     pub(crate) fn limit(&self, bytes: u64) {
         self.requested_limit.store(bytes.min(self.options.size), Ordering::Relaxed);
         if !self.apply_limit() {
@@ -534,8 +536,8 @@ impl<S: Clone> PageCache<S> {
         self.charge();
     }
 
-    /// Applies the requested limit: half of it while little memory is left, an eighth while next to none is. Returns whether
-    /// the limit is lower now.
+    /// Applies the requested limit: half of it while little memory is left, an eighth while next to none is. Returns
+    /// whether the limit is lower now.
     fn apply_limit(&self) -> bool {
         let requested = self.requested_limit.load(Ordering::Relaxed);
         let limit = match self.budget.status() {
@@ -580,7 +582,7 @@ mod tests {
     #[test]
     fn the_least_recently_used_go_first() {
         let budget = Budget::new(1 << 30);
-        let table = 2 * 10 * size_of::<Entry<Page<()>>>() as u64;
+        let table = 2 * 10 * size_of::<CacheEntry<Page<()>>>() as u64;
         let cache =
             Pages::new(&CacheOptions { size: 10_000 + table, gc_threshold: 0.7, gc_target: 0.5 }, 10, 100, &budget);
         let block = |bytes| Vec::with_capacity(bytes);
@@ -597,7 +599,7 @@ mod tests {
         assert_eq!(kept, [0, 4, 5, 6, 8]);
         cache.keep_block(9, block(8001 + table as usize));
         assert!(cache.block(9).is_none(), "an entry past the threshold is not kept");
-        assert_eq!(size_of::<Entry<Page<()>>>(), 32, "two in a line");
+        assert_eq!(size_of::<CacheEntry<Page<()>>>(), 32, "two in a line");
         // The second of two that read the same page receives the first.
         let first = cache.keep_page(page(3, 90));
         assert!(Arc::ptr_eq(&first, &cache.keep_page(page(3, 90))));
@@ -675,17 +677,17 @@ mod tests {
         for number in (1..4000).step_by(10) {
             assert!(cache.with_page(number, |_| ()).is_some());
         }
-        let held = cache.with_page(3, Arc::clone).expect("is cached");
+        let used = cache.with_page(3, Arc::clone).expect("is cached");
         cache.limit(2 << 20);
         assert_eq!(usage(&budget), cache.statistics().bytes);
-        // The page that is held keeps a slab.
+        // The page in use keeps a slab.
         assert!(cache.statistics().bytes <= (2 << 20) + cache.arena.slab_bytes());
         for number in (1..4000).step_by(10) {
             assert_eq!(cache.with_page(number, |page| page.bytes().to_vec()), Some(vec![number as u8; 1000]));
         }
         cache.limit(0);
-        assert_eq!(held.bytes(), [3; 1000], "a page that is looked at stays where it is");
-        drop(held);
+        assert_eq!(used.bytes(), [3; 1000], "a page in use is not moved");
+        drop(used);
         cache.limit(8 << 20);
         cache.limit(0);
         assert_eq!(cache.statistics().bytes, table);

@@ -1,5 +1,5 @@
-//! The packed genome of an open index, checked chunk by chunk as it is first read: checking all of it at once would make
-//! opening as slow as the genome is long.
+//! The packed genome of an open index, checked chunk by chunk as it is first read: checking all of it at once would
+//! make opening as slow as the genome is long.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ impl CheckedGenome {
         })
     }
 
-    /// The packed genome; what is read from it may not be checked yet.
+    /// The packed genome; its bytes may not be checked yet.
     pub(crate) fn twobit(&self) -> &TwoBit {
         &self.twobit
     }

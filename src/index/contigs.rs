@@ -1,4 +1,4 @@
-//! Contigs of an open index: names to numbers, and the global offsets that an index stores to places in contigs.
+//! Contigs of an open index: names to numbers, and the global offsets that an index stores to positions in contigs.
 
 use ahash::AHashMap;
 
@@ -26,8 +26,8 @@ pub(crate) struct ContigTable {
 }
 
 impl ContigTable {
-    /// Reads the table of `count` contigs of `bases` bases; `held` grows with it.
-    pub(crate) fn read(catalog: &Catalog, (count, bases): (u64, u64), held: &mut Reservation) -> Result<Self> {
+    /// Reads the table of `count` contigs of `bases` bases; the `reservation` grows with it.
+    pub(crate) fn read(catalog: &Catalog, (count, bases): (u64, u64), reservation: &mut Reservation) -> Result<Self> {
         let mut all: Vec<Contig> = Vec::new();
         let records = count.div_ceil(CONTIGS_PER_RECORD as u64);
         for number in 0..records {
@@ -35,7 +35,7 @@ impl ContigTable {
             // Each name is in the table by name too.
             let texts: usize = run.iter().map(|c| 2 * c.name.len() + c.description.len()).sum();
             let bytes = (texts + 2 * run.len() * size_of::<Contig>()) as u64;
-            held.grow_part(bytes, "the table of contigs", (number + 1, records))?;
+            reservation.grow_part(bytes, "the table of contigs", (number + 1, records))?;
             all.extend(run);
         }
         let mut next = 0;
@@ -54,7 +54,7 @@ impl ContigTable {
     }
 }
 
-/// Turns coded positions of one k-mer into places in contigs; cheap for ascending positions.
+/// Converts coded positions of one k-mer to positions in contigs; cheap for ascending positions.
 pub(crate) struct PositionResolver<'a> {
     contigs: &'a [Contig],
     current: usize,
@@ -67,8 +67,8 @@ impl<'a> PositionResolver<'a> {
         Self { contigs, current: 0, is_palindrome: codec.reverse_complement(kmer) == kmer }
     }
 
-    /// The place of a coded position, for a k-mer given on `strand` of its stored form. Its offset is below the number of
-    /// bases, which is checked when a list is read, so there is a contig that has it.
+    /// The position in a contig of a coded position, for a k-mer given on `strand` of its stored form. Its offset is
+    /// below the number of bases, which is checked when a list is read, so there is a contig that has it.
     #[inline]
     pub(crate) fn resolve(&mut self, coded: u64, strand: Strand) -> Position {
         let offset = coded >> 1;

@@ -1,4 +1,4 @@
-//! Hands forged pages to the codec of an index, for the fuzz targets.
+//! Passes forged pages to the codec of an index, for the fuzz targets.
 
 use crate::Result;
 use crate::dictionary::codec::Codec;

@@ -18,10 +18,10 @@ impl Index {
             return Ok(contigs);
         }
         let genome = &self.manifest.genome;
-        let mut held = self.budget.hold(Component::Contigs);
-        let contigs = ContigTable::read(self.store.catalog(), (genome.contigs, genome.bases), &mut held)?;
+        let mut reservation = self.budget.empty_reservation(Component::Contigs);
+        let contigs = ContigTable::read(self.store.catalog(), (genome.contigs, genome.bases), &mut reservation)?;
         let contigs = self.contigs.get_or_init(|| contigs);
-        self.contigs_held.get_or_init(|| held);
+        self.contigs_reservation.get_or_init(|| reservation);
         Ok(contigs)
     }
 
@@ -40,7 +40,7 @@ impl Index {
     pub fn contig_digests(&self) -> Result<Vec<ContigDigest>> {
         let genome = &self.manifest.genome;
         let bytes = genome.contigs.saturating_mul(size_of::<ContigDigest>() as u64);
-        let _held = self.budget.reserve(Component::Contigs, bytes, "the digests of the contigs")?;
+        let _reservation = self.budget.reserve(Component::Contigs, bytes, "the digests of the contigs")?;
         let catalog = self.store.catalog();
         let mut all: Vec<ContigDigest> = Vec::new();
         for number in 0..genome.contigs.div_ceil(DIGESTS_PER_RECORD as u64) {

@@ -16,8 +16,8 @@ impl Index {
         self.codec.encode(kmer)
     }
 
-    /// How often a k-mer (a code of [`encode`](Self::encode), either strand) occurs in the genome, both strands counted.
-    /// 0 if it is not stored: it is absent, or outside the frequency filters of the index.
+    /// How often a k-mer (a code of [`encode`](Self::encode), either strand) occurs in the genome, both strands
+    /// counted. 0 if it is not stored: it is absent, or outside the frequency filters of the index.
     ///
     /// # Errors
     /// [`Error::Damaged`](crate::Error::Damaged); [`Error::Io`](crate::Error::Io).
@@ -37,11 +37,11 @@ impl Index {
         })
     }
 
-    /// As [`for_each_position`](Self::for_each_position), for the first `limit` positions and until `each` fails. Memory does not
-    /// grow with the number of positions.
+    /// As [`for_each_position`](Self::for_each_position), for the first `limit` positions and until `each` fails.
+    /// Memory does not grow with the number of positions.
     ///
     /// # Errors
-    /// What `each` returns; [`Error::Damaged`](crate::Error::Damaged); [`Error::Io`](crate::Error::Io).
+    /// Errors of `each`; [`Error::Damaged`](crate::Error::Damaged); [`Error::Io`](crate::Error::Io).
     pub fn try_for_each_position(
         &self,
         kmer: u64,

@@ -1,5 +1,5 @@
-//! An open index, which queries and the repeat finder read: it looks up k-mers one by one or in batches, with positions, walks
-//! k-mers and seeds, returns bases of the genome, and checks all of its files.
+//! An open index, which queries and the repeat finder read: it looks up k-mers one by one or in batches, with
+//! positions, walks k-mers and seeds, returns bases of the genome, and checks all of its files.
 //!
 //! An [`Index`] is shared by reference between any number of threads. It reads pages when they are needed, checks
 //! each against its checksum when it is first read, and keeps them in one cache bounded in bytes.

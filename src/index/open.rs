@@ -1,4 +1,5 @@
-//! Opens an index: the same short time whatever its size, because pages are read and checked when they are first needed.
+//! Opens an index: the same short time whatever its size, because pages are read and checked when they are first
+//! needed.
 
 use std::fs;
 #[cfg(target_os = "linux")]
@@ -51,12 +52,13 @@ pub struct Index {
     pub(super) dictionary: Dictionary,
     pub(super) genome: CheckedGenome,
     pub(super) contigs: OnceLock<ContigTable>,
-    pub(super) contigs_held: OnceLock<Reservation>,
-    _held: Reservation,
+    pub(super) contigs_reservation: OnceLock<Reservation>,
+    _reservation: Reservation,
     pub(super) budget: Budget,
 }
 
-/// Bytes of the tables of an open index: where pages and blocks begin, checksums of the genome, and what was checked.
+/// Bytes of the tables of an open index: the offsets of pages and blocks, checksums of the genome, and which parts were
+/// checked.
 pub(crate) fn table_bytes(manifest: &Manifest) -> u64 {
     let genome = manifest.files.get(SEQUENCE).map_or(0, |file| file.bytes);
     manifest.dictionary.pages() * (size_of::<PageEntry>() as u64 + 1) + genome.div_ceil(SEQUENCE_CHUNK as u64) * 9
@@ -111,7 +113,7 @@ impl Index {
         if needed > budget.limit() {
             return Err(Error::memory("an open index", needed, budget.limit()));
         }
-        let held = budget.reserve(Component::PageIndex, table_bytes(&manifest), "an open index")?;
+        let reservation = budget.reserve(Component::PageIndex, table_bytes(&manifest), "an open index")?;
         manifest.check_lengths(&folder)?;
         let filters = manifest.parameters.filters();
         let codecs = manifest
@@ -136,8 +138,8 @@ impl Index {
             }),
             genome,
             contigs: OnceLock::new(),
-            contigs_held: OnceLock::new(),
-            _held: held,
+            contigs_reservation: OnceLock::new(),
+            _reservation: reservation,
             budget: budget.clone(),
             manifest,
             folder,
@@ -149,12 +151,12 @@ impl Index {
         &self.folder
     }
 
-    /// What the index consists of and how it was built.
+    /// The contents of the index and its parameters.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// What was expected before the build; [`Manifest::actual`] has the same numbers, counted.
+    /// The numbers expected before the build; [`Manifest::actual`] has the same numbers, counted.
     pub fn estimate(&self) -> &MemoryHints {
         &self.manifest.estimate
     }
@@ -169,13 +171,13 @@ impl Index {
         &self.codec
     }
 
-    /// What the cache did so far.
+    /// Statistics of the cache so far.
     pub fn cache_statistics(&self) -> CacheStatistics {
         match_layout!(&self.dictionary, pages => pages.cache().statistics())
     }
 
-    /// Limits the cache to `bytes` bytes, and never to more than it was opened with. The excess is returned to the system
-    /// at once, least recently used first, while look-ups continue; a higher limit lets the cache grow again.
+    /// Limits the cache to `bytes` bytes, and never to more than it was opened with. The excess is returned to the
+    /// system at once, least recently used first, while look-ups continue; a higher limit lets the cache grow again.
     pub fn limit_cache(&self, bytes: u64) {
         match_layout!(&self.dictionary, pages => pages.cache().limit(bytes));
     }

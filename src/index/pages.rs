@@ -1,5 +1,5 @@
-//! Reads dictionary pages and position blocks of an open index, checks each when it is first read, and keeps them in the
-//! one cache. Pages are cached together with their codec, so a page only ever meets the codec of its layout.
+//! Reads dictionary pages and position blocks of an open index, checks each when it is first read, and keeps them in
+//! the one cache. Pages are cached together with their codec, so a page is only read by the codec of its layout.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -112,7 +112,8 @@ impl PageStore {
             .ok_or_else(|| self.catalog.damage(format!("page {page} has no entry in the page index")))
     }
 
-    /// The payload of a position block, in the mapped file if it is not compressed; its checksum is checked on first use.
+    /// The payload of a position block, in the mapped file if it is not compressed; its checksum is checked on first
+    /// use.
     fn read_block(&self, number: u64) -> Result<Cow<'_, [u8]>> {
         let damage = |offset, problem: String| Error::damaged(&self.positions_path, Some(offset), problem);
         let entry = self.page_entry(number)?;

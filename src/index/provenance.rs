@@ -43,7 +43,8 @@ pub const NAMED: usize = 5;
 /// A genome compared with the one that an index was built from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GenomeComparison {
-    /// Whether names, their order and all bases are the same. Case, line breaks, descriptions and compression do not count.
+    /// Whether names, their order and all bases are the same. Case, line breaks, descriptions and compression do not
+    /// count.
     pub same: bool,
     /// Contigs of the genome.
     pub contigs: u64,
@@ -67,7 +68,7 @@ impl Index {
     /// [`Error::Memory`](crate::Error::Memory), [`Error::Damaged`](crate::Error::Damaged).
     pub fn compare_genome(&self, sources: &[Source], progress: &dyn Progress) -> Result<GenomeComparison> {
         progress.phase("reading", sources.iter().map(Source::bytes_total).sum());
-        let mut held = self.budget.hold(Component::Contigs);
+        let mut reservation = self.budget.empty_reservation(Component::Contigs);
         let (mut genome, mut bases) = (Vec::new(), 0);
         let (mut digester, mut done) = (RefgetDigester::default(), 0);
         for source in sources {
@@ -85,16 +86,16 @@ impl Index {
                     done = read;
                 }
                 // Twice: lists grow by doubling.
-                held.grow((head.name.capacity() + 2 * size_of::<Read>()) as u64, "the contigs of the genome")?;
+                reservation.grow((head.name.capacity() + 2 * size_of::<Read>()) as u64, "the contigs of the genome")?;
                 genome.push(Read { name: head.name, digest: digester.finish() });
             }
             reader.report_skipped(progress);
         }
-        let differences = self.differences(&genome, held)?;
+        let differences = self.differences(&genome, reservation)?;
         Ok(GenomeComparison { same: differences.is_empty(), contigs: genome.len() as u64, bases, differences })
     }
 
-    fn differences(&self, genome: &[Read], mut held: Reservation) -> Result<Vec<Differing>> {
+    fn differences(&self, genome: &[Read], mut reservation: Reservation) -> Result<Vec<Differing>> {
         let ContigTable { all: contigs, by_name } = self.contig_table()?;
         let digests = self.contig_digests()?;
         let renamed = |number: usize, read: &Read| format!("{}={}", contigs[number].name, read.name);
@@ -108,7 +109,7 @@ impl Index {
         }
 
         let tables = genome.len() + contigs.len();
-        held.grow((tables * (size_of::<Option<usize>>() + 48)) as u64, "the contigs of the genome")?;
+        reservation.grow((tables * (size_of::<Option<usize>>() + 48)) as u64, "the contigs of the genome")?;
         // For each contig of the genome that of the index which it is, by name and then, for what is left, by bases.
         let mut taken = vec![false; contigs.len()];
         let mut matched: Vec<Option<usize>> = vec![None; genome.len()];
@@ -164,7 +165,7 @@ impl Names {
         }
     }
 
-    /// What differs, the gravest first.
+    /// The differences, the gravest first.
     fn rows(mut self) -> Vec<Differing> {
         self.0.sort_by_key(|row| row.difference as u8);
         self.0

@@ -1,5 +1,5 @@
-//! Walks repeated k-mers by falling frequency: finding repeats begins with the most frequent seeds and stops long before the
-//! last, so seeds are resolved a record at a time.
+//! Walks repeated k-mers by falling frequency: finding repeats begins with the most frequent seeds and stops long
+//! before the last, so seeds are resolved a record at a time.
 
 use crate::Result;
 use crate::dictionary::codec::{Codec, PageShape};
@@ -53,7 +53,7 @@ impl Index {
             .record(RecordKind::Seeds, number)?
             .ok_or_else(|| catalog.damage(format!("record {number} of the seed order is missing")))?;
         let numbers = decode(&bytes).map_err(|e| catalog.damage(e))?;
-        // In the order of the index, so that each page is walked once; then each seed in its place.
+        // In the order of the index, so that each page is walked once; then each seed goes to its rank.
         let mut order: Vec<usize> = (0..numbers.len()).collect();
         order.sort_unstable_by_key(|&at| numbers[at].1);
         let mut seeds = vec![Seed { kmer: 0, frequency: 0 }; numbers.len()];
@@ -67,8 +67,8 @@ impl Index {
         Ok(seeds)
     }
 
-    /// Finds the k-mers of the seeds `order`, by number of k-mer, that are in the page of the first of them; returns the
-    /// others.
+    /// Finds the k-mers of the seeds `order`, by number of k-mer, that are in the page of the first of them; returns
+    /// the others.
     fn resolve_seeds<'o, C: Codec>(
         &self,
         reader: &PageReader<'_, C>,

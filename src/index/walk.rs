@@ -22,22 +22,22 @@ pub struct KmerEntry<'a> {
     /// Strand of the printed form relative to the stored one.
     strand: Strand,
     index: &'a Index,
-    place: ByLayout<Walked<'a, SortedCodec>, Walked<'a, SuperKmerCodec>>,
+    locator: ByLayout<Walked<'a, SortedCodec>, Walked<'a, SuperKmerCodec>>,
 }
 
 /// Where the positions of a k-mer of a walk are.
 struct Walked<'a, C: Codec> {
     reader: &'a PageReader<'a, C>,
     page: &'a Page<C::Shape>,
-    place: C::KmerPlace,
+    locator: C::KmerLocator,
 }
 
 impl Index {
-    /// Calls `each` for every stored k-mer, in the order of the index: the k-mer as it is printed (the lexicographically
-    /// smaller strand), its frequency, and a way to its positions. `each` stops the walk by an error.
+    /// Calls `each` for every stored k-mer, in the order of the index: the k-mer as it is printed (the
+    /// lexicographically smaller strand), its frequency, and a way to its positions. `each` stops the walk by an error.
     ///
     /// # Errors
-    /// What `each` returns; [`Error::Damaged`](crate::Error::Damaged); [`Error::Io`](crate::Error::Io).
+    /// Errors of `each`; [`Error::Damaged`](crate::Error::Damaged); [`Error::Io`](crate::Error::Io).
     pub fn for_each_kmer(&self, mut each: impl FnMut(&KmerEntry<'_>) -> Result<()>) -> Result<()> {
         for number in 0..self.pages() {
             self.for_each_kmer_of_page(number, &mut each)?;
@@ -59,11 +59,11 @@ impl Index {
         match_layout!(&self.dictionary, pages, wrap => {
             let reader = self.reader(pages);
             let page = reader.visit_page(page)?;
-            pages.codec().for_each_kmer(&reader, &page, |kmer, frequency, place| {
+            pages.codec().for_each_kmer(&reader, &page, |kmer, frequency, locator| {
                 let printed = self.codec.printed_strand(kmer);
                 let strand = Strand::from_reverse(printed != kmer);
-                let place = wrap(Walked { reader: &reader, page: &page, place });
-                each(&KmerEntry { kmer: printed, frequency, strand, index: self, place })
+                let locator = wrap(Walked { reader: &reader, page: &page, locator });
+                each(&KmerEntry { kmer: printed, frequency, strand, index: self, locator })
             })
         })
     }
@@ -94,8 +94,8 @@ impl KmerEntry<'_> {
             each(resolver.resolve(coded, self.strand));
             Ok(())
         };
-        match_layout!(&self.place, at => {
-            at.reader.pages.codec().positions_at(at.reader, at.page, at.place, self.frequency, each)
+        match_layout!(&self.locator, at => {
+            at.reader.pages.codec().positions_at(at.reader, at.page, at.locator, self.frequency, each)
         })
     }
 }

@@ -203,6 +203,7 @@ impl KmerCodec {
     #[inline]
     pub fn lexicographic_rank(&self, kmer: u64) -> u64 {
         // T 00 -> 11, C 01 -> 01, A 10 -> 00, G 11 -> 10
+        /// The low bit of each base.
         const LOW: u64 = 0x5555_5555_5555_5555;
         let high = (kmer >> 1) & LOW;
         let low = kmer & LOW;
@@ -214,6 +215,7 @@ impl KmerCodec {
     /// The k-mer code of a [`lexicographic_rank`](Self::lexicographic_rank).
     #[inline]
     pub fn kmer_of_rank(&self, rank: u64) -> u64 {
+        /// The low bit of each base.
         const LOW: u64 = 0x5555_5555_5555_5555;
         let high = (rank >> 1) & LOW;
         let low = rank & LOW;

@@ -192,7 +192,7 @@ impl Minimizers {
     pub(crate) fn context(&self, packed: &[u8], s: &SuperKmer) -> u64 {
         let flank = self.flank;
         let (low, high) = if s.reverse { (flank - s.high, flank - s.low) } else { (s.low, s.high) };
-        // Two shifts where one might be by 64 bits.
+        // Two shifts, since one might be by 64 bits.
         let before = bases_at(packed, s.at - u64::from(high)) >> 1 >> (63 - 2 * high);
         let after = bases_at(packed, s.at + u64::from(self.minimizer.k)) >> (64 - 2 * flank);
         self.turned(before, after & !low_mask(2 * low), s)

@@ -47,7 +47,7 @@ impl KmerCodec {
         let unused = 64 - 2 * self.k;
         for lane in 0..LANES {
             let shift = 2 * lane as u32;
-            // Two shifts where one would be by 64 bits in lane 0.
+            // Two shifts, since one would be by 64 bits in lane 0.
             let forward = ((high << shift) | (low >> 1 >> (63 - shift))) >> unused;
             let reverse = ((reverse_low >> shift) | (reverse_high << 1 << (63 - shift))) & self.mask;
             let (code, is_reverse) = self.canonical_of::<ODD>(forward, reverse);
@@ -114,12 +114,12 @@ pub(crate) fn big_endian(bytes: &[u8], at: usize) -> u64 {
 
 /// Both strands of the k-mer that ends at the last base.
 #[derive(Clone, Copy, Default)]
-struct Window {
+struct KmerWindow {
     forward: u64,
     reverse: u64,
 }
 
-impl Window {
+impl KmerWindow {
     #[inline(always)]
     fn push(&mut self, base: u64, mask: u64, top: u32) {
         self.forward = ((self.forward << 2) | base) & mask;
@@ -163,7 +163,7 @@ impl AsciiScanner {
     fn scan_strand<const ODD: bool>(&mut self, piece: &[u8], mut each: impl FnMut(u64, u64, bool)) {
         let codec = self.codec;
         let (k, mask, top) = (codec.k, codec.mask, 2 * (codec.k - 1));
-        let mut window = Window { forward: self.forward, reverse: self.reverse };
+        let mut window = KmerWindow { forward: self.forward, reverse: self.reverse };
         let mut filled = self.filled;
         for (i, &letter) in piece.iter().enumerate() {
             let code = CODES[letter as usize];

@@ -101,8 +101,9 @@ pub struct ComponentUsage {
     pub peak: u64,
 }
 
+/// Reserved bytes.
 #[derive(Debug, Default)]
-struct State {
+struct BudgetState {
     used: u64,
     peak: u64,
     /// Reservations by [`Budget::wait`] that are not released yet.
@@ -111,23 +112,24 @@ struct State {
     expected: Option<u64>,
 }
 
+/// The state that all clones of a budget share.
 #[derive(Debug)]
-struct Shared {
+struct SharedBudget {
     limit: u64,
-    state: Mutex<State>,
+    state: Mutex<BudgetState>,
     released: Condvar,
     status: AtomicU8,
 }
 
 /// The memory that one run may use; cheap to clone, shared by all threads.
 #[derive(Debug, Clone)]
-pub struct Budget(Arc<Shared>);
+pub struct Budget(Arc<SharedBudget>);
 
 impl Budget {
     /// A budget of `limit` bytes.
     pub fn new(limit: u64) -> Self {
         let status = AtomicU8::new(Status::Ok as u8);
-        Self(Arc::new(Shared { limit, state: Mutex::default(), released: Condvar::new(), status }))
+        Self(Arc::new(SharedBudget { limit, state: Mutex::default(), released: Condvar::new(), status }))
     }
 
     /// Bytes in all.
@@ -190,12 +192,12 @@ impl Budget {
         self.0.released.notify_all();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BudgetState> {
         // The state is consistent between any two statements that change it, so a panic elsewhere does not corrupt it.
         self.0.state.lock()
     }
 
-    fn take(&self, state: &mut State, component: Component, bytes: u64, in_flight: bool) -> Reservation {
+    fn take(&self, state: &mut BudgetState, component: Component, bytes: u64, in_flight: bool) -> Reservation {
         state.used += bytes;
         state.peak = state.peak.max(state.used);
         state.in_flight += u64::from(in_flight);
@@ -218,7 +220,7 @@ impl Budget {
         Ok(self.take(&mut state, component, bytes, false))
     }
 
-    /// Reserves immediately for one of many parts, of which `done` of `all` exist and have reserved `so_far` bytes.
+    /// Reserves immediately for one of many parts: `done` of `all` parts exist and have reserved `so_far` bytes.
     ///
     /// # Errors
     /// [`Error::Memory`] with `what` and the bytes of all parts, if the others are as large as those so far.
@@ -242,13 +244,13 @@ impl Budget {
     }
 
     /// An empty reservation, to be resized to what is allocated.
-    pub fn hold(&self, component: Component) -> Reservation {
+    pub fn empty_reservation(&self, component: Component) -> Reservation {
         self.take(&mut self.state(), component, 0, false)
     }
 
-    /// Reserves for an item in flight; waits until enough is released and memory is not critical. If no other item is in
-    /// flight, one of any size is admitted, so that an item larger than the budget is processed alone and nothing waits for
-    /// ever. A thread with an item must not wait for a second one.
+    /// Reserves for an item in flight; waits until enough is released and memory is not critical. If no other item is
+    /// in flight, one of any size is admitted, so that an item larger than the budget is processed alone and nothing
+    /// waits for ever. A thread with an item must not wait for a second one.
     pub fn wait(&self, component: Component, bytes: u64) -> Reservation {
         let mut state = self.state();
         while state.in_flight > 0
@@ -261,9 +263,9 @@ impl Budget {
     }
 }
 
-/// Memory reserved from a [`Budget`]; given back on drop.
+/// Memory reserved from a [`Budget`]; released on drop.
 #[derive(Debug)]
-#[must_use = "a reservation that is dropped gives its bytes back"]
+#[must_use = "a dropped reservation releases its bytes"]
 pub struct Reservation {
     budget: Budget,
     component: Component,
@@ -272,7 +274,7 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    /// Bytes held.
+    /// Reserved bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -285,8 +287,8 @@ impl Reservation {
     /// Reserves more.
     ///
     /// # Errors
-    /// [`Error::Memory`], which names `what`, when too little is free. What grows step by step is expected to grow by as
-    /// much again, so that the steps of those who retry with what is named are not as small.
+    /// [`Error::Memory`], which names `what`, when too little is free. An object that grows step by step is expected to
+    /// grow by as much again, so that a user who retries with the named limit does not proceed in small steps.
     pub fn grow(&mut self, bytes: u64, what: &'static str) -> Result<()> {
         self.grow_part(bytes, what, (1, 2))
     }
@@ -298,7 +300,7 @@ impl Reservation {
     pub(crate) fn grow_part(&mut self, bytes: u64, what: &'static str, part: (u64, u64)) -> Result<()> {
         let more = self.budget.reserve_part(self.component, bytes, what, self.bytes, part);
         let Reservation { bytes: added, .. } = &mut more?;
-        // The same bytes, held by one reservation instead of two.
+        // The same bytes, in one reservation instead of two.
         self.bytes += std::mem::take(added);
         Ok(())
     }
@@ -357,7 +359,7 @@ mod tests {
         let budget = Budget::new(10);
         let inner = budget.clone();
         let outcome = std::thread::spawn(move || {
-            let _held = inner.reserve(Component::Input, 10, "a test").expect("fits");
+            let _reservation = inner.reserve(Component::Input, 10, "a test").expect("fits");
             panic!("on purpose");
         })
         .join();
@@ -378,8 +380,8 @@ mod tests {
         waiter.join().expect("no panic");
         assert_eq!(budget.free(), 10);
         // Reservations that are not in flight do not keep an item from being admitted alone.
-        let mut held = budget.hold(Component::IndexCache);
-        held.resize(10);
+        let mut reservation = budget.empty_reservation(Component::IndexCache);
+        reservation.resize(10);
         drop(budget.wait(Component::Batches, 5));
     }
 

@@ -10,8 +10,8 @@ use crate::memory::budget::{Budget, Component};
 use crate::memory::status::Status;
 use crate::memory::system::resident::{Statm, cgroups, memory_field, resident_memory};
 
-/// Memory that this process could still use of the machine or of a cgroup. Cached pages of files count as free, since the
-/// system can evict them.
+/// Memory that this process could still use of the machine or of a cgroup. Cached pages of files count as free, since
+/// the system can evict them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FreeMemory {
     /// Bytes that could still be allocated.
@@ -79,11 +79,11 @@ impl MemoryPeak {
     pub fn now(budget: &Budget) -> Self {
         let mut peak = Self::default();
         let read = || resident_memory().map_or((0, 0), |now| (now.anonymous, now.file));
-        peak.update(&Reading::of(budget, read));
+        peak.update(&MemoryReading::of(budget, read));
         peak
     }
 
-    fn update(&mut self, now: &Reading) {
+    fn update(&mut self, now: &MemoryReading) {
         self.max_file = self.max_file.max(now.file);
         if now.anonymous > self.anonymous {
             (self.anonymous, self.file, self.by_component) = (now.anonymous, now.file, now.by_component);
@@ -92,7 +92,7 @@ impl MemoryPeak {
 }
 
 /// Resident and reserved bytes at about the same time.
-struct Reading {
+struct MemoryReading {
     anonymous: u64,
     file: u64,
     by_component: [u64; Component::ALL.len()],
@@ -103,8 +103,9 @@ const MAX_DRIFT: u64 = 1 << 20;
 /// Attempts until a reading is accepted in any case, so that the monitor never spins.
 const MAX_ATTEMPTS: u32 = 8;
 
-impl Reading {
-    /// Reads both, and repeats if reservations changed in between: on a busy machine this thread may sleep between the two.
+impl MemoryReading {
+    /// Reads both, and repeats if reservations changed in between: on a busy machine this thread may sleep between the
+    /// two.
     fn of(budget: &Budget, read: impl Fn() -> (u64, u64)) -> Self {
         let mut by_component = budget.by_component();
         let mut attempts = 0;
@@ -120,8 +121,8 @@ impl Reading {
     }
 }
 
-/// A thread that reads memory periodically, sets the status of the budget, records the peak and optionally writes a time
-/// series.
+/// A thread that reads memory periodically, sets the status of the budget, records the peak and optionally writes a
+/// time series.
 #[derive(Debug)]
 pub struct Monitor<W> {
     stop: Sender<()>,
@@ -134,8 +135,8 @@ const READINGS_PER_ROW: u32 = 5;
 const READINGS_PER_CHECK: u32 = 20;
 
 impl<W: Write + Send + 'static> Monitor<W> {
-    /// Starts the thread: it reads memory every `period`, adds a row to `series` at every fifth reading, and calls `free`
-    /// at every twentieth.
+    /// Starts the thread: it reads memory every `period`, adds a row to `series` at every fifth reading, and calls
+    /// `free` at every twentieth.
     ///
     /// # Errors
     /// If the system cannot start a thread.
@@ -152,8 +153,8 @@ impl<W: Write + Send + 'static> Monitor<W> {
             let mut peak = MemoryPeak::default();
             let mut written = Ok(());
             let statm = Statm::open();
-            let now = || Reading::of(&budget, || statm.as_ref().and_then(Statm::read).unwrap_or_default());
-            let mut row = |now: &Reading| {
+            let now = || MemoryReading::of(&budget, || statm.as_ref().and_then(Statm::read).unwrap_or_default());
+            let mut row = |now: &MemoryReading| {
                 let Some(series) = series.as_mut().filter(|_| written.is_ok()) else { return };
                 written = writeln!(
                     series,
@@ -238,7 +239,7 @@ mod tests {
         let fake = Arc::clone(&left);
         let read = move || Some(FreeMemory { free: fake.load(Ordering::Relaxed), total: 100 });
         let monitor = Monitor::start(&budget, Duration::from_millis(1), read, Some(Vec::new())).expect("a thread");
-        let mut cache = budget.hold(Component::IndexCache);
+        let mut cache = budget.empty_reservation(Component::IndexCache);
         cache.resize(77);
         for (now, status) in [(8, Status::Warning), (1, Status::Critical), (60, Status::Ok), (8, Status::Warning)] {
             left.store(now, Ordering::Relaxed);

@@ -7,8 +7,8 @@ use crate::memory::monitor::MemoryPeak;
 use crate::memory::system::resident::resident_memory;
 use crate::units::human_bytes;
 
-/// Memory by component. For anonymous memory, tracked and unaccounted bytes add up to the resident bytes, now and at the
-/// peak. Pages of mapped files are separate, since the system can evict them.
+/// Memory by component. For anonymous memory, tracked and unaccounted bytes add up to the resident bytes, now and at
+/// the peak. Pages of mapped files are separate, since the system can evict them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MemoryUsageBreakdown {
     /// Bytes that the budget allows.
@@ -127,7 +127,7 @@ impl MemoryUsageBreakdown {
         row("resident anonymous", now, peak, at_peak, share(max as f64));
         let files = &self.resident_file;
         let [now, peak, at_peak] = [files.current, files.peak, files.at_peak].map(human_bytes);
-        row("mapped files, apart", now, peak, at_peak, String::new());
+        row("mapped files, extra", now, peak, at_peak, String::new());
         row("limit", String::new(), human_bytes(self.limit), String::new(), String::new());
         if let Some(expected) = self.expected {
             row("expected", String::new(), human_bytes(expected), String::new(), share(expected as f64));
@@ -152,9 +152,9 @@ mod tests {
     #[test]
     fn a_report_adds_up() {
         let budget = Budget::new(1 << 30);
-        let mut store = budget.hold(Component::Store);
+        let mut store = budget.empty_reservation(Component::Store);
         store.resize(3 << 20);
-        let mut cache = budget.hold(Component::IndexCache);
+        let mut cache = budget.empty_reservation(Component::IndexCache);
         cache.resize(5 << 20);
         budget.expect(20 << 20);
         let peak =

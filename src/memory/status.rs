@@ -1,4 +1,4 @@
-//! How scarce memory is: what the monitor reports and what caches and waiting work react to.
+//! How scarce memory is: the monitor reports it, and caches and waiting work react to it.
 
 /// How scarce memory is on this machine and in this cgroup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

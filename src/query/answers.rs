@@ -1,15 +1,15 @@
-//! Workers format what they look up, so that the one writer only copies. Rows must not depend on where batches were
-//! cut, so results at the ends of a batch are joined with those of its neighbours.
+//! Workers format what they look up, so that the one writer only copies. Rows must not depend on the cuts between
+//! batches, so results at the ends of a batch are joined with those of its neighbours.
 
 use std::io::Write;
 use std::ops::Range;
 
 use crate::memory::Component;
 use crate::memory::buffers::{Buffer, BufferPool, reserve_text};
-use crate::query::batch::{Part, SequenceBatch};
+use crate::query::batch::{SequenceBatch, SequencePart};
 use crate::query::pipeline::Charge;
 use crate::query::rows::{Detail, Rows};
-use crate::query::statistics::Tally;
+use crate::query::statistics::SequenceTally;
 use crate::{Error, Index, Result};
 
 /// Adjacent k-mers with one frequency.
@@ -21,7 +21,7 @@ struct FrequencyRun {
 
 /// The rows of a batch, and what may continue in its neighbours.
 #[derive(Default)]
-pub(super) struct Answer {
+pub(super) struct BatchAnswer {
     /// The run that may continue one of the batch before.
     head: Option<FrequencyRun>,
     text: Vec<u8>,
@@ -36,7 +36,7 @@ struct PartCounts {
     label: String,
     /// Bases, without those of the overlap.
     bases: u64,
-    tally: Tally,
+    tally: SequenceTally,
     /// Whether the sequence ends here.
     last: bool,
 }
@@ -47,10 +47,10 @@ pub(super) fn worker<'a>(
     detail: Detail,
     rows: &'a dyn Rows,
     texts: &'a BufferPool,
-) -> impl FnMut(u64, SequenceBatch, &mut Charge) -> Result<Answer> + use<'a> {
+) -> impl FnMut(u64, SequenceBatch, &mut Charge) -> Result<BatchAnswer> + use<'a> {
     let mut lookup = index.batch();
     let (mut starts, mut ends) = (Buffer::<u64>::default(), Vec::new());
-    let mut scratch = index.budget().hold(Component::Batches);
+    let mut scratch = index.budget().empty_reservation(Component::Batches);
     move |_, batch, charge| {
         lookup.clear();
         starts.clear();
@@ -65,10 +65,10 @@ pub(super) fn worker<'a>(
         }
         scratch.resize(lookup.needed_bytes() + 8 * (starts.capacity() + ends.capacity()) as u64);
         let frequencies = lookup.look_up()?;
-        let mut answer = Answer { text: texts.take(), ..Answer::default() };
+        let mut answer = BatchAnswer { text: texts.take(), ..BatchAnswer::default() };
         answer.text.clear();
-        let here = charge.held();
-        let charge_text = |text: &Vec<u8>| charge.hold(here + text.capacity() as u64);
+        let here = charge.reserved();
+        let charge_text = |text: &Vec<u8>| charge.set_reserved(here + text.capacity() as u64);
         fill(&mut answer, &batch, detail, rows, frequencies, (&starts, &ends), charge_text);
         drop(batch);
         let names: usize = answer.parts.iter().map(|part| part.label.len()).sum();
@@ -83,7 +83,7 @@ const ROWS: usize = 1 << 11;
 
 /// Formats the rows of a batch; calls `charge_text` as their text grows.
 fn fill(
-    answer: &mut Answer,
+    answer: &mut BatchAnswer,
     batch: &SequenceBatch,
     detail: Detail,
     rows: &dyn Rows,
@@ -97,7 +97,7 @@ fn fill(
         match detail {
             Detail::Summary => {
                 let bases = (part.to - part.from - part.overlap) as u64;
-                let tally = Tally::of(found, part.last && !part.continues);
+                let tally = SequenceTally::of(found, part.last && !part.continues);
                 answer.parts.push(PartCounts { label: part.label.clone(), bases, tally, last: part.last });
             }
             Detail::PerKmer => {
@@ -120,7 +120,7 @@ fn fill(
 
 /// Formats the runs of a part. A run at an end of the part that is not an end of the sequence is kept for the writer,
 /// which joins it with its other half.
-fn runs(part: &Part, starts: &[u64], frequencies: &[u64], rows: &dyn Rows, answer: &mut Answer) {
+fn runs(part: &SequencePart, starts: &[u64], frequencies: &[u64], rows: &dyn Rows, answer: &mut BatchAnswer) {
     let mut all = starts.iter().copied().zip(frequencies.iter().copied()).peekable();
     let mut is_first = true;
     while let Some((start, frequency)) = all.next() {
@@ -141,7 +141,7 @@ fn runs(part: &Part, starts: &[u64], frequencies: &[u64], rows: &dyn Rows, answe
 
 /// Writes the rows of all batches, in order, and joins what was cut between them.
 pub(super) fn write_answers(
-    answers: &mut dyn Iterator<Item = Answer>,
+    answers: &mut dyn Iterator<Item = BatchAnswer>,
     detail: Detail,
     rows: &dyn Rows,
     texts: &BufferPool,
@@ -178,7 +178,7 @@ pub(super) fn write_answers(
     out.flush().map_err(io_error)
 }
 
-/// What was cut between the last batch and the next one.
+/// The rows that were cut between the last batch and the next one.
 struct Joints<'r> {
     rows: &'r dyn Rows,
     open_run: Option<FrequencyRun>,

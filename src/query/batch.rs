@@ -1,8 +1,8 @@
-//! A long sequence is cut and short ones are joined, so that batches have one size. Parts remember what they are part
-//! of.
+//! A long sequence is cut and short ones are joined, so that batches have one size. Each part has the name of its
+//! sequence.
 
 /// A part of a sequence, or all of it.
-pub(super) struct Part {
+pub(super) struct SequencePart {
     /// Name in rows of k-mers.
     pub(super) name: String,
     /// Name in the summary row.
@@ -23,5 +23,5 @@ pub(super) struct Part {
 /// Parts of sequences that are looked up together.
 pub(super) struct SequenceBatch {
     pub(super) bases: Vec<u8>,
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<SequencePart>,
 }

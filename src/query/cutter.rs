@@ -4,7 +4,7 @@
 use crate::genome::Case;
 use crate::memory::Budget;
 use crate::memory::buffers::Buffer;
-use crate::query::batch::{Part, SequenceBatch};
+use crate::query::batch::{SequenceBatch, SequencePart};
 use crate::query::pipeline::{Charge, Feed};
 use crate::sequence::{Region, SequenceReader, Source};
 use crate::{Index, Progress, Result};
@@ -24,7 +24,7 @@ pub(super) struct Cutter<'f> {
     /// Memory of the current batch, once it is begun.
     charge: Option<Charge>,
     bases: Vec<u8>,
-    parts: Vec<Part>,
+    parts: Vec<SequencePart>,
     /// Bytes of the names of the parts.
     names: usize,
     /// Whether the workers have stopped.
@@ -58,7 +58,7 @@ impl<'f> Cutter<'f> {
             let bases = self.batch_bases + self.k;
             let mut charge = self.feed.admit(bases as u64 * self.bytes_per_base);
             self.bases = Vec::with_capacity(bases);
-            charge.hold(self.bases.capacity() as u64);
+            charge.set_reserved(self.bases.capacity() as u64);
             self.charge = Some(charge);
         }
     }
@@ -67,7 +67,7 @@ impl<'f> Cutter<'f> {
     fn begin(&mut self, name: &str, label: &str, start: u64) {
         self.admit();
         self.names += name.len() + label.len();
-        self.parts.push(Part {
+        self.parts.push(SequencePart {
             name: name.to_owned(),
             label: label.to_owned(),
             start,
@@ -95,7 +95,7 @@ impl<'f> Cutter<'f> {
                 part.to = self.bases.len();
                 let shared = (self.k - 1).min(part.to - part.from);
                 let tail = self.bases[part.to - shared..].to_vec();
-                let next = Part {
+                let next = SequencePart {
                     name: part.name.clone(),
                     label: part.label.clone(),
                     start: part.start + (part.to - part.from - shared) as u64,
@@ -135,11 +135,11 @@ impl<'f> Cutter<'f> {
         if parts.is_empty() {
             return;
         }
-        let names: usize = parts.iter().map(|s| s.name.len() + s.label.len() + size_of::<Part>()).sum();
+        let names: usize = parts.iter().map(|s| s.name.len() + s.label.len() + size_of::<SequencePart>()).sum();
         // The memory of the look-ups is used later.
         let here = bases.capacity() as u64 + names as u64;
         charge.resize(here + bases.len() as u64 * (self.bytes_per_base - 1));
-        charge.hold(here);
+        charge.set_reserved(here);
         self.stopped |= !self.feed.send(SequenceBatch { bases, parts }, charge);
     }
 

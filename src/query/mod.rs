@@ -1,4 +1,5 @@
-//! Users ask an index for the k-mers of sequences and regions; the answer streams, whatever the length of the input.
+//! Users look up the k-mers of sequences and regions; results stream, so that memory is bounded for inputs of any
+//! length.
 //!
 //! One thread reads the input and cuts it into batches (`cutter`), the pool looks up and formats them (`answers`), and
 //! one thread writes them in input order (`pipeline`). The bytes of all batches in flight are bounded.

@@ -29,25 +29,25 @@ pub(crate) struct Batch<T> {
 /// The memory of a batch: a part of the bytes in flight, and of the budget.
 pub(crate) struct Charge {
     // Dropped first: a thread that gets `in_flight` then finds this free.
-    held: Reservation,
+    reservation: Reservation,
     in_flight: Reservation,
 }
 
 impl Charge {
     /// Changes both to the bytes in use.
     pub(crate) fn resize(&mut self, bytes: u64) {
-        self.held.resize(bytes);
+        self.reservation.resize(bytes);
         self.in_flight.resize(bytes);
     }
 
     /// Bytes of the budget.
-    pub(crate) fn held(&self) -> u64 {
-        self.held.bytes()
+    pub(crate) fn reserved(&self) -> u64 {
+        self.reservation.bytes()
     }
 
     /// Changes the bytes of the budget to those in use; those in flight stay at what the batch may grow to.
-    pub(crate) fn hold(&mut self, bytes: u64) {
-        self.held.resize(bytes);
+    pub(crate) fn set_reserved(&mut self, bytes: u64) {
+        self.reservation.resize(bytes);
     }
 }
 
@@ -63,7 +63,7 @@ impl<T> Feed<T> {
     /// Waits until `bytes` more may be in flight. A batch that is larger than the limit passes alone.
     pub(crate) fn admit(&self, bytes: u64) -> Charge {
         let in_flight = self.in_flight.wait(Component::Batches, bytes);
-        Charge { in_flight, held: self.budget.wait(Component::Batches, bytes) }
+        Charge { in_flight, reservation: self.budget.wait(Component::Batches, bytes) }
     }
 
     /// Sends the next batch; false if the workers have stopped.
@@ -128,7 +128,7 @@ where
                         while let Some(Batch { id, items, mut charge }) = receive(&receiver) {
                             match work(id, items, &mut charge) {
                                 Ok(output) => {
-                                    let bytes = charge.held.bytes();
+                                    let bytes = charge.reservation.bytes();
                                     if !window.put(id, (output, charge), bytes) {
                                         break;
                                     }

@@ -16,9 +16,9 @@ use crate::{Index, Progress, Result};
 const MAX_SUMMARY_BATCH: u64 = 4 << 20;
 /// The same with rows of k-mers: formatting dominates, and memory would be charged long before it is filled.
 const MAX_ROWS_BATCH: u64 = 1 << 18;
-/// Least bases of a batch, below which the cost of handing it over shows; and the size from which on a known input is
-/// divided so that every thread has a batch soon.
+/// Minimum bases of a batch: with fewer the cost of passing it to a thread is measurable.
 const MIN_BATCH: u64 = 1 << 14;
+/// Minimum bases of a batch of a known input when it is divided, so that every thread has a batch soon; empirical.
 const MIN_DIVIDED_BATCH: u64 = 1 << 18;
 
 /// Bytes for each base of a batch: the base, its hash (later its frequency), its start, and its entry among the
@@ -70,7 +70,7 @@ pub fn query_sequences(
     let batch_bases = batch_size.map_or(default, |size| size.get().min(max_batch as usize));
 
     let max_bytes = max_in_flight(budget, batch_bases as u64 * bytes_per_base);
-    let texts = BufferPool::new(max_bytes / 4, budget.hold(Component::Batches));
+    let texts = BufferPool::new(max_bytes / 4, budget.empty_reservation(Component::Batches));
     in_batches(
         budget,
         max_bytes,

@@ -31,7 +31,7 @@ const DENSE: usize = 1 << 12;
 
 /// Counts of one sequence, or a part of one.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct SequenceTally {
     kmers: u64,
     found: u64,
     repeated: u64,
@@ -53,7 +53,7 @@ impl Default for Median {
     }
 }
 
-impl Tally {
+impl SequenceTally {
     /// Counts frequencies. If they are `whole`, all of a sequence, no histogram is needed: many short sequences are
     /// cheap.
     pub(crate) fn of(frequencies: &[u64], whole: bool) -> Self {
@@ -140,9 +140,9 @@ mod tests {
     fn whole_and_parts_agree() {
         for length in [0usize, 1, 2, 3, 100, 5000] {
             let frequencies: Vec<u64> = (0..length as u64).map(|i| (i * i) % 97 * (1 + i % 211)).collect();
-            let whole = Tally::of(&frequencies, true).statistics("a".into(), 9);
-            let mut parts = Tally::of(&frequencies[..length / 3], false);
-            parts.add(Tally::of(&frequencies[length / 3..], false));
+            let whole = SequenceTally::of(&frequencies, true).statistics("a".into(), 9);
+            let mut parts = SequenceTally::of(&frequencies[..length / 3], false);
+            parts.add(SequenceTally::of(&frequencies[length / 3..], false));
             assert_eq!(whole, parts.statistics("a".into(), 9));
             let mut sorted = frequencies.clone();
             sorted.sort();

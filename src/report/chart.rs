@@ -158,7 +158,7 @@ impl Frame {
     }
 }
 
-/// Appends a text at a position, of which `anchor` is the start, middle or end; `svg` is SVG text.
+/// Appends a text with its start, middle or end (`anchor`) at a position; `svg` is SVG text.
 pub(crate) fn push_text(out: &mut String, (x, y): (f64, f64), anchor: &str, svg: &str) {
     let _ = write!(out, r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}">{svg}</text>"#);
 }

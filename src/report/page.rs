@@ -1,7 +1,7 @@
 //! The page of `detect`: one HTML file that needs no network and no other file, so that it can be mailed and archived.
 //!
-//! Names come from users' files. `maud` escapes every text that is put into the page, so a forgotten call cannot let
-//! markup in; what is inserted as it is, is named: the style, the script, its data and the plots.
+//! Names come from users' files. `maud` escapes every text that is put into the page, so a forgotten call cannot insert
+//! markup. Only the style, the script, its data and the plots are inserted without escapes.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde::Serialize;
@@ -13,7 +13,9 @@ use crate::report::plots::{Series, plots};
 use crate::report::summary::{DetectSummary, Run};
 use crate::units::{grouped, human, human_bytes, per_cent};
 
+/// The style sheet of the page; in the page, so that it is one file.
 const STYLE: &str = include_str!("page.css");
+/// The script of the page, which sorts its tables.
 const SCRIPT: &str = include_str!("page.js");
 
 // Limits of tables and texts, so that the size of the page is bounded whatever the genome: about 2 MB.
@@ -22,12 +24,15 @@ const SCRIPT: &str = include_str!("page.js");
 const MAX_FAMILIES: usize = 500;
 /// Rows in the table of classes.
 const MAX_CLASSES: usize = 200;
-/// Letters of the name of the genome in titles, and in the list of what was run.
+/// Letters of the name of the genome in titles.
 const MAX_TITLE: usize = 200;
+/// Letters of the name of the genome in the list of parameters.
 const MAX_GENOME_NAME: usize = 300;
-/// Letters of a class in the table of classes, and of a family and a class in the table of families.
+/// Letters of a class in the table of classes.
 const MAX_CLASS_NAME: usize = 80;
+/// Letters of a family in the table of families.
 const MAX_FAMILY_NAME: usize = 60;
+/// Letters of a class in the table of families.
 const MAX_FAMILY_CLASS: usize = 40;
 /// Letters of the parameters.
 const MAX_PARAMETERS: usize = 4000;

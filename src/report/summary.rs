@@ -32,7 +32,7 @@ pub struct DetectSummary {
     pub parameters: serde_json::Value,
     /// The files of the run, without this one and the page.
     pub files: BTreeMap<String, FileDigest>,
-    /// Time and memory; none if `SOURCE_DATE_EPOCH` is set, so that the same input gives the same bytes.
+    /// Time and memory; none if `SOURCE_DATE_EPOCH` is set, so that the same input results in the same bytes.
     pub run: Option<Run>,
 }
 

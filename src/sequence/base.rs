@@ -14,6 +14,14 @@ pub const fn base_code(ascii: u8) -> Option<u64> {
     }
 }
 
+/// The code of each base as [`base_code`] assigns it, for code that names a base.
+pub(crate) mod code {
+    pub(crate) const T: u8 = 0;
+    pub(crate) const C: u8 = 1;
+    pub(crate) const A: u8 = 2;
+    pub(crate) const G: u8 = 3;
+}
+
 /// Upper-case ASCII of a two-bit code (0 to 3).
 pub const BASES: [u8; 4] = *b"TCAG";
 

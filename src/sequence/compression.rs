@@ -17,15 +17,15 @@ pub(crate) type Raw = Input<Box<dyn Read + Send>>;
 
 /// A compression codec, detected by the first bytes of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Codec {
+pub(crate) enum Compression {
     Gzip,
     Zstd,
     Bzip2,
     Xz,
 }
 
-/// Bytes of the start of a stream that [`Codec::of`] and [`Codec::memory`] need at most: the headers of an xz stream
-/// and of its first block.
+/// Bytes of the start of a stream that [`Compression::of`] and [`Compression::memory`] need at most: the headers of an
+/// xz stream and of its first block.
 pub(crate) const STREAM_START: usize = 12 + 1024;
 
 /// Memory of a decoder besides its window (bytes): an upper bound for the tables and buffers of libzstd and liblzma.
@@ -34,7 +34,7 @@ const DECODER: u64 = 1 << 20;
 /// 100,000).
 const BZIP2_BLOCK: u64 = 400_000;
 
-impl Codec {
+impl Compression {
     /// The codec of a stream with this start. A zstd file may begin with a skippable frame (RFC 8878, 3.1.2), as
     /// pzstd's do.
     pub(crate) fn of(start: &[u8]) -> Option<Self> {
@@ -106,7 +106,7 @@ fn zstd_window(start: &[u8]) -> Option<u64> {
 /// Dictionary of the first block of an xz stream in bytes (The .xz File Format 1.2.1, 3.1 and 5.3.1).
 fn xz_dictionary(start: &[u8]) -> Option<u64> {
     let block = start.get(12..)?;
-    // The header is of four bytes times one more than its first byte says; 0 is the index of an empty stream.
+    // The header has four bytes times one more than its first byte; 0 is the index of an empty stream.
     let header = block.get(..4 * (usize::from(*block.first().filter(|&&size| size > 0)?) + 1))?;
     // The filter of every stream of text: LZMA2 with one byte of properties.
     let at = header.windows(2).position(|pair| pair == [0x21, 1])?;
@@ -117,6 +117,7 @@ fn xz_dictionary(start: &[u8]) -> Option<u64> {
     }
 }
 
+/// The decoder of the current stream, by codec.
 enum Decoder {
     Gzip(flate2::bufread::GzDecoder<Raw>),
     Zstd(zstd::Decoder<'static, Raw>),
@@ -148,26 +149,26 @@ impl Read for Decoder {
 
 /// The decoded bytes of compressed streams. Errors other than damage of a stream are an [`Error`] inside that of `io`.
 pub(crate) struct Decompressed {
-    codec: Codec,
+    codec: Compression,
     /// `None` after the last stream.
     decoder: Option<Decoder>,
     path: PathBuf,
     /// Bytes read of the compressed file.
     read: Arc<AtomicU64>,
-    held: Option<Reservation>,
+    reservation: Option<Reservation>,
 }
 
 impl Decompressed {
     /// The streams of `codec` in `input`; the memory of decoders is reserved from `budget`.
     pub(crate) fn new(
-        codec: Codec,
+        codec: Compression,
         input: Raw,
         path: PathBuf,
         read: Arc<AtomicU64>,
         budget: Option<&Budget>,
     ) -> io::Result<Self> {
-        let held = budget.map(|budget| budget.hold(Component::Input));
-        let mut streams = Self { codec, decoder: None, path, read, held };
+        let reservation = budget.map(|budget| budget.empty_reservation(Component::Input));
+        let mut streams = Self { codec, decoder: None, path, read, reservation };
         streams.begin(input)?;
         Ok(streams)
     }
@@ -175,11 +176,11 @@ impl Decompressed {
     /// Begins the stream at the start of `input`.
     fn begin(&mut self, mut input: Raw) -> io::Result<()> {
         let memory = self.codec.memory(input.peek(STREAM_START)?);
-        if let Some(held) = &mut self.held
-            && held.bytes() < memory
+        if let Some(reservation) = &mut self.reservation
+            && reservation.bytes() < memory
         {
-            let more = memory - held.bytes();
-            held.grow(more, "decompressing the input").map_err(io::Error::other)?;
+            let more = memory - reservation.bytes();
+            reservation.grow(more, "decompressing the input").map_err(io::Error::other)?;
         }
         self.decoder = Some(self.codec.decoder(input, memory)?);
         Ok(())
@@ -194,7 +195,7 @@ impl Decompressed {
             }
             let zeros = start.iter().take_while(|&&byte| byte == 0).count();
             if zeros == 0 {
-                if Codec::of(start) == Some(self.codec) {
+                if Compression::of(start) == Some(self.codec) {
                     return self.begin(input);
                 }
                 break;
@@ -205,7 +206,7 @@ impl Decompressed {
         let name = self.codec.name();
         let problem = format!(
             "trailing bytes follow the last {name} stream, from byte {at} on, and are no {name}; if they do not belong \
-             there, `head -c {at}` gives the file without them, else copy or download it again"
+             there, `head -c {at}` extracts the file without them, else copy or download it again"
         );
         Err(io::Error::other(Error::input(&self.path, None, problem)))
     }
@@ -262,6 +263,6 @@ mod tests {
             assert_eq!(xz_dictionary(&stream[..14]), None);
         }
         let empty = liblzma::write::XzEncoder::new(Vec::new(), 6).finish().expect("into memory");
-        assert_eq!((Codec::of(&empty), xz_dictionary(&empty)), (Some(Codec::Xz), None));
+        assert_eq!((Compression::of(&empty), xz_dictionary(&empty)), (Some(Compression::Xz), None));
     }
 }

@@ -22,8 +22,8 @@ pub(crate) enum FeatureFormat {
 const GFF_COLUMNS: usize = 9;
 
 /// The part of a message that lists the formats.
-const READ: &str = "the formats are BED, bedGraph, GFF3, GTF, RepeatMasker's .out and the TSV of repeat copies, plain or \
-                    compressed";
+const READ: &str = "the formats are BED, bedGraph, GFF3, GTF, RepeatMasker's .out and the TSV of repeat copies, plain \
+                    or compressed";
 
 /// A feature of one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -317,7 +317,8 @@ mod tests {
 
     const OUT: &str = "   SW   perc perc perc  query     position in query  matching repeat  position in repeat\n\
         score   div. del. ins.  sequence  begin end (left)   repeat class/family begin end (left) ID\n\n\
-        \x20 463   1.3  0.6  1.7  chr1  11  20 (5) + a#b c/d 1 3 (0) 1\n  12 0 0 0 chr1 31 40 (0) C x LTR (0) 9 1 * *\n";
+        \x20 463   1.3  0.6  1.7  chr1  11  20 (5) + a#b c/d 1 3 (0) 1\n\
+        \x20 12 0 0 0 chr1 31 40 (0) C x LTR (0) 9 1 * *\n";
 
     #[test]
     fn formats_are_known_by_their_rows_whatever_the_name() {
@@ -347,7 +348,7 @@ mod tests {
             assert_eq!(rows(name, "There were no repetitive sequences detected in g.fa\n"), Ok(Vec::new()), "{name}");
             assert_eq!(rows(name, "\n# a comment\nbrowser hide all\n##gff-version 3\n"), Ok(Vec::new()), "{name}");
         }
-        // A row that fits two is what the file's name says.
+        // The file's name decides between two formats that fit a row.
         let two = "chr1\t1\t2\t11\t20\t.\t+\t.\tx\n";
         assert_eq!((rows("a.bed", two), rows("a.gff", two)), (one(1, 2), one(10, 20)));
     }
@@ -372,7 +373,7 @@ mod tests {
 
     #[test]
     fn what_is_no_row_is_no_header() {
-        for (name, text, says) in [
+        for (name, text, message) in [
             ("a.bed", "chr1\t5\n", "a contig, a start and an end"),
             ("a.bed", "chr1\t9\t5\n", "before its start"),
             ("a.bed", "#x\t9\t5\n", "before its start"),
@@ -396,7 +397,7 @@ mod tests {
             ("a", "hello world\n", "GFF3, GTF"),
         ] {
             let problem = rows(name, text).expect_err(text);
-            assert!(problem.contains(says), "{text}: {problem}");
+            assert!(problem.contains(message), "{text}: {problem}");
         }
     }
 }

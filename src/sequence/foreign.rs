@@ -1,4 +1,4 @@
-//! Users give files of other formats by mistake. A message that names the format and a tool that converts it saves a
+//! Users pass files of other formats by mistake. A message that names the format and a tool that converts it saves a
 //! search.
 
 /// A format: offset of its mark, the mark, its name, and the remedy.
@@ -45,11 +45,11 @@ const OTHERS: &[Foreign] = &[
     (0, b"#NEXUS", "NEXUS", "convert it with `seqret` of EMBOSS"),
     (0, b"H\tVN:Z:", "GFA", "write its segments with `gfatools gfa2fa`"),
     (0, b"S\t", "GFA", "write its segments with `gfatools gfa2fa`"),
-    (0, b"##gff", "GFF", "give the FASTA of the sequences that it annotates"),
-    (0, b"##fileformat=VCF", "VCF", "give the FASTA of the sequences that it describes"),
-    (0, b"BCF\x02", "BCF", "give the FASTA of the sequences that it describes"),
+    (0, b"##gff", "GFF", "use the FASTA of the sequences that it annotates"),
+    (0, b"##fileformat=VCF", "VCF", "use the FASTA of the sequences that it describes"),
+    (0, b"BCF\x02", "BCF", "use the FASTA of the sequences that it describes"),
     (0, b"ABIF", "an ABI trace", "convert it with `seqret` of EMBOSS"),
-    (0, b"%PDF", "PDF", "give the file of the sequences themselves"),
+    (0, b"%PDF", "PDF", "use the file of the sequences themselves"),
     (0, b"{\\rtf", "RTF", "save it as plain text"),
     (0, b"\xd0\xcf\x11\xe0", "a document of an office program", "save it as plain text"),
     (0, b"<", "HTML or XML", "it may be the page of a failed download; download the file itself"),
@@ -64,6 +64,7 @@ const OTHERS: &[Foreign] = &[
     (0, b"\xfd7zXZ\0", TWICE, "decompress it once with `xz -d`"),
 ];
 
+// Descriptions and remedies that several rows share.
 const UTF_16: &str = "UTF-16 text or no text at all";
 const TO_UTF_8: &str = "convert text with `iconv -f UTF-16 -t UTF-8`";
 const TWICE: &str = "compressed twice";

@@ -20,7 +20,7 @@ pub(crate) struct Lines {
     reader: BufReader<Box<dyn Read + Send>>,
     number: u64,
     line: Vec<u8>,
-    held: Reservation,
+    reservation: Reservation,
 }
 
 impl Lines {
@@ -30,8 +30,8 @@ impl Lines {
     /// As [`Source::open`].
     pub(crate) fn open(source: &Source, budget: &Budget) -> Result<Self> {
         let reader = BufReader::with_capacity(1 << 16, source.within(budget).open()?);
-        let held = budget.hold(Component::Input);
-        Ok(Self { source: source.clone(), reader, number: 0, line: Vec::new(), held })
+        let reservation = budget.empty_reservation(Component::Input);
+        Ok(Self { source: source.clone(), reader, number: 0, line: Vec::new(), reservation })
     }
 
     /// The next line and its number, from 1; without the end of the line.
@@ -55,12 +55,12 @@ impl Lines {
             let part = &buffer[..end.unwrap_or(buffer.len())];
             let length = self.line.len() + part.len();
             if length > MAX_LINE {
-                let problem = format!("the line has more than {MAX_LINE} bytes; give a text file with one row a line");
+                let problem = format!("the line has more than {MAX_LINE} bytes; use a text file with one row a line");
                 return Err(Error::input(self.source.path(), Some(self.number), problem));
             }
             if length > self.line.capacity() {
                 let capacity = length.next_power_of_two().max(SHORT_LINE);
-                self.held.grow((capacity - self.line.capacity()) as u64, "a line of the input")?;
+                self.reservation.grow((capacity - self.line.capacity()) as u64, "a line of the input")?;
                 self.line.reserve_exact(capacity - self.line.len());
             }
             self.line.extend_from_slice(part);
@@ -133,11 +133,11 @@ mod tests {
     #[test]
     fn lines_that_are_not_text_are_refused_with_their_number() {
         let long = [&b"a\n"[..], &vec![b'x'; MAX_LINE + 1], b"\n"].concat();
-        for (bytes, says) in
+        for (bytes, message) in
             [(&long[..], "line 2: the line has more than 1048576 bytes"), (b"a\rb\n", "carriage return")]
         {
-            let error = read(bytes).expect_err(says);
-            assert!(matches!(error, Error::Input { .. }) && error.to_string().contains(says), "{error}");
+            let error = read(bytes).expect_err(message);
+            assert!(matches!(error, Error::Input { .. }) && error.to_string().contains(message), "{error}");
         }
     }
 }

@@ -16,7 +16,9 @@ mod region;
 mod source;
 
 pub use base::{BASES, base_code};
-pub(crate) use base::{CODES, NO_BASE, codes, complement, letters, reverse_complement, reverse_complement_letters};
+pub(crate) use base::{
+    CODES, NO_BASE, code, codes, complement, letters, reverse_complement, reverse_complement_letters,
+};
 pub use feature::parse_bed_line;
 pub(crate) use feature::{Feature, FeatureFormat, FeatureParser, Line};
 pub(crate) use input::BYTE_ORDER_MARK;

@@ -1,4 +1,4 @@
-//! Protein in place of nucleotides is a common mistake, and most of its letters are valid nucleotide codes: without a
+//! Protein instead of nucleotides is a common mistake, and most of its letters are valid nucleotide codes: without a
 //! check, an index of it would be built.
 
 /// Letters from the start of a record that are counted: more than most proteins have.
@@ -7,8 +7,9 @@ const SAMPLE: u64 = 10_000;
 /// Letters of no nucleotide code make up a third of most proteins (E 7 %, F 4 %, I 6 %, L 10 %, P 5 %, Q 4 % of
 /// UniProtKB/Swiss-Prot) and nothing of nucleotides. A record is refused if it has one in this many.
 const MAX_NUCLEOTIDES_PER_OTHER: u64 = 20;
-/// Least number of such letters, and of kinds of them: inosine, I, is in primers, and a typing error is not protein.
+/// Minimum number of such letters: inosine, I, is in primers, and a typing error is not protein.
 const MIN_LETTERS: u64 = 3;
+/// Minimum number of kinds of such letters.
 const MIN_KINDS: u32 = 2;
 
 /// The letters of no nucleotide code, A the lowest bit: E, F, I, J, L, O, P, Q, Z. X is not one, since masked sequence
@@ -56,7 +57,7 @@ impl ProteinCheck {
         is_protein.then(|| {
             format!(
                 "the record that begins here looks like protein: {protein_only} of its first {sampled} letters are no \
-                 nucleotides (E, F, I, J, L, O, P, Q, Z); give nucleotide sequence"
+                 nucleotides (E, F, I, J, L, O, P, Q, Z); use nucleotide sequence"
             )
         })
     }

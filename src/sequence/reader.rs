@@ -59,7 +59,7 @@ pub struct SequenceReader {
     source: Source,
     input: Input<Box<dyn Read + Send>>,
     is_fastq: bool,
-    part: Part,
+    part: RecordPart,
     /// Line of the next byte, from 1.
     line: u64,
     /// Whether the next byte is the first of its line.
@@ -74,7 +74,7 @@ pub struct SequenceReader {
 
 /// The part of a record to which the next line belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum RecordPart {
     /// Between records.
     Outside,
     Sequence,
@@ -102,7 +102,7 @@ impl SequenceReader {
         let mut input = Input::new(source.open()?, BUFFER);
         let failed = |line| move |e| source.read_error(line, e);
         if input.peek(foreign::MARKS).map_err(failed(1))?.is_empty() {
-            return Err(Error::input(source.path(), None, "is empty; give a FASTA or FASTQ file"));
+            return Err(Error::input(source.path(), None, "is empty; use a FASTA or FASTQ file"));
         }
         if input.buffered().starts_with(BYTE_ORDER_MARK) {
             input.consume(BYTE_ORDER_MARK.len());
@@ -126,7 +126,7 @@ impl SequenceReader {
             source: source.clone(),
             input,
             is_fastq: first == b'@',
-            part: Part::Outside,
+            part: RecordPart::Outside,
             line,
             at_line_start: true,
             carriage_return: false,
@@ -175,7 +175,7 @@ impl SequenceReader {
                 }
                 return Err(self.wrong(line, "the header has no name"));
             }
-            self.part = Part::Sequence;
+            self.part = RecordPart::Sequence;
             let end = header.iter().position(u8::is_ascii_whitespace).unwrap_or(header.len());
             let (name, description) = header.split_at(end);
             let Ok(name) = std::str::from_utf8(name) else {
@@ -201,11 +201,11 @@ impl SequenceReader {
     /// As [`next_record`](Self::next_record); [`Error::Input`] also for a byte that is not a letter of a sequence.
     pub fn next_bases(&mut self) -> Result<Option<&[u8]>> {
         self.piece.clear();
-        while self.part == Part::Sequence && self.piece.len() < PIECE {
+        while self.part == RecordPart::Sequence && self.piece.len() < PIECE {
             if self.at_line_start {
                 match (self.next_byte()?, self.is_fastq) {
-                    (Some(b'>'), false) | (None, false) => self.part = Part::Outside,
-                    (Some(b'+'), true) => self.part = Part::Qualities,
+                    (Some(b'>'), false) | (None, false) => self.part = RecordPart::Outside,
+                    (Some(b'+'), true) => self.part = RecordPart::Qualities,
                     (Some(b'@'), true) => {
                         return Err(self.wrong(
                             self.record.line,
@@ -215,7 +215,7 @@ impl SequenceReader {
                     (None, true) => return Err(self.cut("before its qualities")),
                     _ => {}
                 }
-                if self.part != Part::Sequence {
+                if self.part != RecordPart::Sequence {
                     self.check_protein()?;
                     break;
                 }
@@ -225,9 +225,9 @@ impl SequenceReader {
         if !self.piece.is_empty() {
             return Ok(Some(&self.piece));
         }
-        if self.part == Part::Qualities {
+        if self.part == RecordPart::Qualities {
             self.read_qualities()?;
-            self.part = Part::Outside;
+            self.part = RecordPart::Outside;
         }
         Ok(None)
     }
@@ -243,9 +243,10 @@ impl SequenceReader {
         Error::input(self.source.path(), Some(line), problem)
     }
 
-    fn cut(&self, place: &str) -> Error {
-        let problem =
-            format!("the FASTQ record that begins here is not whole: the file ends {place}; copy or download it again");
+    fn cut(&self, position: &str) -> Error {
+        let problem = format!(
+            "the FASTQ record that begins here is not whole: the file ends {position}; copy or download it again"
+        );
         self.wrong(self.record.line, problem)
     }
 
@@ -326,7 +327,7 @@ impl SequenceReader {
         }
     }
 
-    /// Reads the line with `+` and as many qualities as the record has letters: on one line where those are on one.
+    /// Reads the line with `+` and as many qualities as the record has letters: on one line if the letters are on one.
     fn read_qualities(&mut self) -> Result<()> {
         // After the '+' the name is repeated.
         while self.read_part()? && !self.at_line_start {
@@ -365,7 +366,7 @@ impl SequenceReader {
     }
 
     /// Appends the buffered part of the current line to the piece, without the end of the line. False at the end of the
-    /// input, where a line ends too.
+    /// input, which ends a line too.
     fn read_part(&mut self) -> Result<bool> {
         let buffer = self.input.fill_buf().map_err(|e| self.source.read_error(self.line, e))?;
         if buffer.is_empty() {
@@ -382,7 +383,7 @@ impl SequenceReader {
         if self.carriage_return || memchr::memchr(b'\r', part).is_some() {
             let kept = part.iter().rposition(|&byte| byte != b'\r').map_or(0, |last| last + 1);
             if self.carriage_return && kept > 0 || memchr::memchr(b'\r', &part[..kept]).is_some() {
-                let problem = "a carriage return stands within the line, as where lines end in the way of the classic \
+                let problem = "a carriage return is within the line, as in files with the line ends of the classic \
                                Mac OS; write LF line ends with `tr '\\r' '\\n'`";
                 return Err(self.wrong(self.line, problem));
             }

@@ -134,7 +134,7 @@ mod tests {
         ] {
             assert_eq!(range(text), Ok(wanted), "{text}");
         }
-        for (text, says) in [
+        for (text, message) in [
             ("chr2", "no contig \"chr2\""),
             ("chr2:1-2", "no contig \"chr2\""),
             ("{chr2}:1-2", "no contig \"chr2\""),
@@ -156,7 +156,7 @@ mod tests {
             ("a:1-5", "has two readings; write {a:1-5} for that contig or {a}:1-5"),
         ] {
             let problem = range(text).expect_err(text).to_string();
-            assert!(problem.contains(says), "{problem}");
+            assert!(problem.contains(message), "{problem}");
         }
         let long = range(&"x".repeat(60_000)).expect_err("unknown").to_string();
         assert!(long.len() < 200, "{long}");

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::memory::Budget;
-use crate::sequence::compression::{Codec, Decompressed, STREAM_START};
+use crate::sequence::compression::{Compression, Decompressed, STREAM_START};
 use crate::sequence::foreign;
 use crate::sequence::input::Input;
 use crate::{Error, Result};
@@ -53,7 +53,7 @@ impl Source {
     /// [`Error::Usage`] for a source without a stem ([`Source::stem`]).
     pub fn with_prefixed_names(&self) -> Result<Self> {
         let stem = self.stem().ok_or_else(|| {
-            let problem = "has no file name to put before the names of its sequences; give a regular file";
+            let problem = "has no file name to put before the names of its sequences; use a regular file";
             Error::Usage(format!("{} {problem}", self.path.display()))
         })?;
         let mut prefix = stem.to_string_lossy().replace(char::is_whitespace, "_");
@@ -74,7 +74,7 @@ impl Source {
     /// The name of the file without its folders and without `.fa.gz` and the like. `None` for standard input, pipes and
     /// devices.
     pub fn stem(&self) -> Option<OsString> {
-        let descriptor = ["/dev/fd", "/dev/stdin", "/proc"].iter().any(|place| self.path.starts_with(place));
+        let descriptor = ["/dev/fd", "/dev/stdin", "/proc"].iter().any(|prefix| self.path.starts_with(prefix));
         let other = std::fs::metadata(&self.path).is_ok_and(|m| !m.is_file() && !m.is_dir());
         if self.is_stdin() || descriptor || other {
             return None;
@@ -116,9 +116,9 @@ impl Source {
             let opened = file.metadata().map_err(|e| Error::io("read", &self.path, e))?;
             if opened.is_dir() {
                 let problem = if self.path.join(INDEX_MANIFEST).exists() {
-                    "is the folder of a reprise index; give the file that it was built from"
+                    "is the folder of a reprise index; use the file that it was built from"
                 } else {
-                    "is a folder; give a file"
+                    "is a folder; use a file"
                 };
                 return Err(Error::input(&self.path, None, problem));
             }
@@ -135,7 +135,7 @@ impl Source {
         if let Some((name, remedy)) = foreign::packed(start) {
             return Err(Error::input(&self.path, None, format!("is {name}, which is not read; {remedy}")));
         }
-        match Codec::of(start) {
+        match Compression::of(start) {
             None => Ok(Box::new(input)),
             Some(codec) => {
                 let (path, read) = (self.path.clone(), Arc::clone(&self.read));

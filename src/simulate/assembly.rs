@@ -9,8 +9,9 @@ use crate::simulate::truth::TrueCopy;
 
 /// Bases of a target site duplication, which repeats the background after an insert.
 const TARGET_SITES: Range<usize> = 4..9;
-/// Fewest bases of the background: one n-th of the requested genome, and this many.
+/// The background has at least one n-th of the bases of the requested genome.
 const MIN_BACKGROUND_PART: usize = 4;
+/// Minimum bases of the background.
 const MIN_BACKGROUND: usize = 1000;
 /// Duplicated segments are inserted until their bases are one n-th of the share of the options: their sources are the
 /// rest of it.
@@ -61,11 +62,11 @@ pub(crate) fn assemble(mut planter: Planter<'_>, mut inserts: Vec<Insert>) -> (V
         inserts.push(insert);
     }
     planter.random.shuffle(&mut inserts);
-    place(&mut planter.random, &background, &sources, inserts, options.bases + planted)
+    place_inserts(&mut planter.random, &background, &sources, inserts, options.bases + planted)
 }
 
 /// Places inserts at random into the background, each with a target site duplication.
-fn place(
+fn place_inserts(
     random: &mut Random,
     background: &[u8],
     sources: &[(Range<usize>, TrueCopy)],
@@ -107,7 +108,7 @@ fn append_background(
     genome.extend_from_slice(&background[range]);
 }
 
-/// Cuts a genome into contigs of equal length, and the copies where contigs end.
+/// Cuts a genome into contigs of equal length, and the copies at the ends of contigs.
 pub(crate) fn cut_contigs(genome: &[u8], copies: &[TrueCopy], contigs: usize) -> (Vec<Vec<u8>>, Vec<TrueCopy>) {
     let contigs = contigs.clamp(1, genome.len());
     let edge =

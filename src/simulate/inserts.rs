@@ -1,5 +1,5 @@
-//! What is inserted into the background of a simulated genome: families, and copies of them as they are in real
-//! genomes; tandem arrays and duplicated segments, which are no families and test that none are made of them.
+//! The inserts in the background of a simulated genome: families, and copies of them as they are in real genomes;
+//! tandem arrays and duplicated segments, which are no families and test that none are made of them.
 
 use std::ops::Range;
 
@@ -66,11 +66,13 @@ const MIN_OUTER_SIDE: usize = 50;
 
 /// Tandem arrays in 5 that are microsatellites; the others are satellites.
 const MICROSATELLITES: usize = 4;
-/// Bases of the unit of a microsatellite, and of a satellite.
+/// Bases of the unit of a microsatellite.
 const MICROSATELLITE_UNITS: Range<usize> = 2..7;
+/// Bases of the unit of a satellite: alpha satellites have 171.
 const SATELLITE_UNITS: Range<usize> = 80..340;
-/// Bases of a tandem array, and its fewest units.
+/// Bases of a tandem array.
 const ARRAY_LENGTHS: Range<usize> = 60..2500;
+/// Minimum units of a tandem array.
 const MIN_UNITS: usize = 4;
 /// Divergence of a tandem array is below this, in bases per thousand.
 const ARRAY_DIVERGENCE: u64 = 80;

@@ -67,7 +67,7 @@ mod tests {
     use crate::sequence::reverse_complement_letters;
 
     #[test]
-    fn young_copies_lie_where_the_truth_says() {
+    fn young_copies_lie_at_their_true_positions() {
         let options = SimulationOptions { bases: 300_000, divergence: (0, 0), seed: 9, ..SimulationOptions::default() };
         let simulation = Simulation::new(&options);
         let mut seen = vec![0; simulation.families.len()];

@@ -1,6 +1,6 @@
 //! The options of a simulated genome and their defaults.
 
-/// What a genome is made of.
+/// The composition of a genome.
 #[derive(Debug, Clone)]
 pub struct SimulationOptions {
     /// Seed of all that is random.

@@ -9,7 +9,7 @@ pub struct TrueCopy {
     pub contig: usize,
     /// Bases of the contig, 0-based, half-open.
     pub range: Range<usize>,
-    /// What it is.
+    /// Its kind.
     pub origin: Origin,
     /// Number of the insertion, from 0: a copy that contains another one, or that the end of a contig cuts, has several
     /// intervals.
@@ -29,7 +29,7 @@ impl TrueCopy {
     }
 }
 
-/// What an interval of a simulated genome is.
+/// The origin of an interval of a simulated genome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// A copy of the family of this number.

@@ -20,7 +20,7 @@ struct Module {
     items: BTreeSet<String>,
     /// Names that `use` brings, with their paths.
     names: BTreeMap<String, Vec<String>>,
-    /// Paths of which `use` brings all names.
+    /// Paths from which `use` imports all names.
     globs: Vec<Vec<String>>,
 }
 
@@ -91,8 +91,8 @@ impl Sources {
         self.modules.len() - 1
     }
 
-    /// Reads tokens of a module; `items` tells its own items from code within them. Returns children that are files of
-    /// their own, with their parents.
+    /// Reads tokens of a module; `items` distinguishes its own items from code within them. Returns children that are
+    /// files of their own, with their parents.
     fn read_tokens(&mut self, tokens: TokenStream, module: usize, items: bool) -> Vec<(usize, String)> {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let mut children = Vec::new();

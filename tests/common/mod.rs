@@ -136,7 +136,7 @@ pub type Place = (u32, u64, char);
 /// Every k-mer of a genome, found in its text.
 pub struct Oracle {
     pub k: usize,
-    /// Canonical text to places, ascending; the strand is that of the canonical text.
+    /// Canonical text to positions, ascending; the strand is that of the canonical text.
     pub kmers: HashMap<Vec<u8>, Vec<Place>>,
 }
 
@@ -165,7 +165,7 @@ impl Oracle {
         self.kmers.get(&canonical(kmer)).map_or(0, |places| places.len() as u64)
     }
 
-    /// Places of a k-mer; the strand is that on which the k-mer as given reads.
+    /// Positions of a k-mer; the strand is that on which the k-mer as given reads.
     pub fn places(&self, kmer: &[u8]) -> Vec<Place> {
         let smaller = canonical(kmer);
         let turned = smaller != kmer;

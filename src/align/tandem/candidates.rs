@@ -1,5 +1,5 @@
-//! Aligning a whole genome with itself at every period is out of reach. Exact words that recur at one distance show
-//! where a tandem repeat may lie and what its period is, at the cost of one pass (G. Benson, Nucleic Acids Res. 27
+//! Aligning a whole genome with itself at every period is out of reach. Exact words that recur at one distance show the
+//! possible position of a tandem repeat and its period, at the cost of one pass (G. Benson, Nucleic Acids Res. 27
 //! (1999) 573).
 
 use crate::align::tandem::wraparound::MAX_CELLS;
@@ -31,7 +31,7 @@ pub(super) const CHUNK: u32 = 1 << 20;
 
 /// A range of a target that resembles itself at a distance of `period` bases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Candidate {
+pub(super) struct TandemCandidate {
     /// Range in the target.
     pub(super) from: u32,
     pub(super) to: u32,
@@ -41,7 +41,7 @@ pub(super) struct Candidate {
     pub(super) score: i32,
 }
 
-impl Candidate {
+impl TandemCandidate {
     /// Bases on either side that are aligned too.
     pub(super) fn margin(&self) -> u32 {
         MARGIN + self.period
@@ -56,7 +56,7 @@ impl Candidate {
 
 /// A run of words that recur at one distance.
 #[derive(Clone, Copy, Default)]
-struct Run {
+struct WordRun {
     from: u32,
     /// End of the last word, and of the word with which the score was best.
     last: u32,
@@ -66,7 +66,7 @@ struct Run {
     best: i32,
 }
 
-impl Run {
+impl WordRun {
     /// A run of one word that ends at `end`.
     fn new(end: u32) -> Self {
         let score = FIFTHS * WORD as i32;
@@ -90,23 +90,23 @@ impl Run {
     }
 
     /// The candidate of the run at a distance of `period` bases, if it is one.
-    fn candidate(&self, period: usize) -> Option<Candidate> {
+    fn candidate(&self, period: usize) -> Option<TandemCandidate> {
         let is_long = FIFTHS as usize * (self.end - self.from) as usize >= MIN_SPAN_FIFTHS * period;
         (self.best >= FIFTHS * MIN_RECURRING && is_long).then(|| {
             let period = period as u32;
-            Candidate { from: self.from.saturating_sub(period), to: self.end, period, score: self.best }
+            TandemCandidate { from: self.from.saturating_sub(period), to: self.end, period, score: self.best }
         })
     }
 }
 
 /// The candidates of a target, by start.
-pub(super) fn candidates(target: &Target<'_>) -> Vec<Candidate> {
+pub(super) fn candidates(target: &Target<'_>) -> Vec<TandemCandidate> {
     without_covered(recurring(target)).into_iter().flat_map(pieces).collect()
 }
 
 /// All candidates of a target: one pass with the last position of each word, and a run for each period.
-fn recurring(target: &Target<'_>) -> Vec<Candidate> {
-    let mut runs = vec![Run::default(); MAX_PERIOD + 1];
+fn recurring(target: &Target<'_>) -> Vec<TandemCandidate> {
+    let mut runs = vec![WordRun::default(); MAX_PERIOD + 1];
     // End of the last occurrence of each word, counted from 1.
     let mut seen = vec![0u32; 1 << (2 * WORD)];
     let mut found = Vec::new();
@@ -127,7 +127,7 @@ fn recurring(target: &Target<'_>) -> Vec<Candidate> {
             let run = &mut runs[period];
             if !run.extend(end) {
                 found.extend(run.candidate(period));
-                *run = Run::new(end);
+                *run = WordRun::new(end);
             }
         }
     }
@@ -136,11 +136,11 @@ fn recurring(target: &Target<'_>) -> Vec<Candidate> {
 }
 
 /// Candidates by start, without those inside another whose period is the same or a divisor.
-fn without_covered(mut found: Vec<Candidate>) -> Vec<Candidate> {
+fn without_covered(mut found: Vec<TandemCandidate>) -> Vec<TandemCandidate> {
     found.sort_unstable_by_key(|c| (c.from, std::cmp::Reverse(c.to), c.period));
-    let mut kept: Vec<Candidate> = Vec::new();
+    let mut kept: Vec<TandemCandidate> = Vec::new();
     for candidate in found {
-        let covers = |k: &Candidate| {
+        let covers = |k: &TandemCandidate| {
             candidate.to <= k.to && candidate.from >= k.from && candidate.period.is_multiple_of(k.period)
         };
         if !kept.iter().rev().take(MAX_COVERING).any(covers) {
@@ -151,8 +151,12 @@ fn without_covered(mut found: Vec<Candidate>) -> Vec<Candidate> {
 }
 
 /// A candidate in pieces whose alignments stay within [`MAX_CELLS`].
-fn pieces(candidate: Candidate) -> impl Iterator<Item = Candidate> {
-    let Candidate { from, to, period, .. } = candidate;
+fn pieces(candidate: TandemCandidate) -> impl Iterator<Item = TandemCandidate> {
+    let TandemCandidate { from, to, period, .. } = candidate;
     let length = (MAX_CELLS as u32 / period - 2 * candidate.margin()).max(2 * period);
-    (from..to).step_by(length as usize).map(move |from| Candidate { from, to: to.min(from + length), ..candidate })
+    (from..to).step_by(length as usize).map(move |from| TandemCandidate {
+        from,
+        to: to.min(from + length),
+        ..candidate
+    })
 }

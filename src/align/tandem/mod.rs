@@ -1,10 +1,10 @@
 //! Simple repeats, minisatellites and satellites are in no library of transposons, so they are found without one.
 //!
-//! After G. Benson (Tandem repeats finder, Nucleic Acids Res. 27 (1999) 573): words that recur at one distance show
-//! where a repeat may lie and its period (`candidates`). The range is aligned with its unit (`wraparound`), first as
-//! the unit is read there, then with the consensus of its copies. The alignment is then scored as others are, less a
-//! free score for the bases of the unit, which were chosen to match: so E-values are comparable, and tandem repeats
-//! compete with families.
+//! After G. Benson (Tandem repeats finder, Nucleic Acids Res. 27 (1999) 573): words that recur at one distance show the
+//! possible position of a repeat and its period (`candidates`). The range is aligned with its unit (`wraparound`),
+//! first as the unit is read there, then with the consensus of its copies. The alignment is then scored as others are,
+//! less a free score for the bases of the unit, which were chosen to match: so E-values are comparable, and tandem
+//! repeats compete with families.
 
 mod candidates;
 mod wraparound;
@@ -19,7 +19,7 @@ use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{NO_BASE, letters};
 use crate::{Index, Progress, Result};
 pub use candidates::MAX_PERIOD;
-use candidates::{CHUNK, Candidate, candidates};
+use candidates::{CHUNK, TandemCandidate, candidates};
 use wraparound::{align_with_unit, consensus};
 
 /// Least score of an alignment with the unit, Tandem Repeats Finder's.
@@ -35,7 +35,7 @@ const COVERED_TENTHS: u64 = 9;
 const MIN_SATELLITE: usize = 100;
 /// Bytes of a thread that scans besides a chunk of codes: runs of all periods and the last position of each word.
 const SCAN_BYTES: u64 = 1 << 16;
-/// What errors name as the user of the memory.
+/// The user of the memory, as errors name it.
 const PURPOSE: &str = "tandem repeats";
 
 /// A tandem repeat.
@@ -77,18 +77,18 @@ pub(crate) fn tandem_repeats(
 ) -> Result<(Vec<TandemRepeat>, Reservation)> {
     let targets = targets(index, None)?;
     let scorings = Scorings::new(composition(&targets));
-    let search = Search { bases: target::bases(&targets), targets, scorings, max_e_value, budget };
+    let search = TandemSearch { bases: target::bases(&targets), targets, scorings, max_e_value, budget };
     let threads = rayon::current_num_threads() as u64;
     let scanning = budget.reserve(Component::Seeds, threads * (u64::from(CHUNK) + SCAN_BYTES), PURPOSE)?;
-    let found: Vec<(usize, Candidate)> = search
+    let found: Vec<(usize, TandemCandidate)> = search
         .targets
         .par_iter()
         .enumerate()
         .flat_map_iter(|(number, target)| candidates(target).into_iter().map(move |c| (number, c)))
         .collect();
     drop(scanning);
-    let list_bytes = (found.capacity() * size_of::<(usize, Candidate)>()) as u64;
-    let _found_held = budget.reserve(Component::Seeds, list_bytes, PURPOSE)?;
+    let list_bytes = (found.capacity() * size_of::<(usize, TandemCandidate)>()) as u64;
+    let _found_reservation = budget.reserve(Component::Seeds, list_bytes, PURPOSE)?;
     let groups = groups(&found);
     progress.phase("tandem", Some(found.len() as u64));
     let repeats: Vec<(TandemRepeat, Reservation)> = groups
@@ -103,19 +103,19 @@ pub(crate) fn tandem_repeats(
         .collect();
     let (mut repeats, reservations): (Vec<_>, Vec<_>) = repeats.into_iter().unzip();
     repeats.sort_unstable_by(|a: &TandemRepeat, b| {
-        (a.alignment.place(), a.unit.len(), &a.unit).cmp(&(b.alignment.place(), b.unit.len(), &b.unit))
+        (a.alignment.sort_key(), a.unit.len(), &a.unit).cmp(&(b.alignment.sort_key(), b.unit.len(), &b.unit))
     });
     // An array is found at its period and at multiples of it.
-    repeats.dedup_by(|b, a| a.alignment.place() == b.alignment.place());
+    repeats.dedup_by(|b, a| a.alignment.sort_key() == b.alignment.sort_key());
     let bytes = repeats.iter().map(TandemRepeat::bytes).sum();
     drop(reservations);
-    let mut held = budget.hold(Component::Alignments);
-    held.resize(bytes);
-    Ok((repeats, held))
+    let mut reservation = budget.empty_reservation(Component::Alignments);
+    reservation.resize(bytes);
+    Ok((repeats, reservation))
 }
 
 /// Candidates, sorted by target and start, in groups that overlap.
-fn groups(candidates: &[(usize, Candidate)]) -> Vec<&[(usize, Candidate)]> {
+fn groups(candidates: &[(usize, TandemCandidate)]) -> Vec<&[(usize, TandemCandidate)]> {
     let mut end = (0, 0);
     candidates
         .chunk_by(|(target, candidate), (next_target, next)| {
@@ -126,7 +126,7 @@ fn groups(candidates: &[(usize, Candidate)]) -> Vec<&[(usize, Candidate)]> {
 }
 
 /// One search for tandem repeats.
-struct Search<'a> {
+struct TandemSearch<'a> {
     targets: Vec<Target<'a>>,
     scorings: Scorings,
     bases: u64,
@@ -134,9 +134,9 @@ struct Search<'a> {
     budget: &'a Budget,
 }
 
-impl Search<'_> {
+impl TandemSearch<'_> {
     /// The significant repeats of candidates that overlap, best candidate first.
-    fn align_group(&self, group: &[(usize, Candidate)]) -> Result<Vec<(TandemRepeat, Reservation)>> {
+    fn align_group(&self, group: &[(usize, TandemCandidate)]) -> Result<Vec<(TandemRepeat, Reservation)>> {
         let mut group = group.to_vec();
         group.sort_unstable_by_key(|(_, c)| (std::cmp::Reverse(c.score), *c));
         let mut repeats: Vec<(TandemRepeat, Reservation)> = Vec::new();
@@ -151,7 +151,7 @@ impl Search<'_> {
             if is_covered {
                 continue;
             }
-            // One at a time proceeds, however little memory there is.
+            // One at a time proceeds even if memory is short.
             let working = self.budget.wait(Component::Seeds, candidate.alignment_bytes());
             let found = self.align(target, candidate);
             drop(working);
@@ -160,8 +160,8 @@ impl Search<'_> {
             alignment.score -= free_score(unit);
             alignment.e_value = tandem_e_value(alignment.score, unit, self.bases);
             if alignment.e_value <= self.max_e_value {
-                let held = self.budget.reserve(Component::Alignments, repeat.bytes(), PURPOSE)?;
-                repeats.push((repeat, held));
+                let reservation = self.budget.reserve(Component::Alignments, repeat.bytes(), PURPOSE)?;
+                repeats.push((repeat, reservation));
             }
         }
         Ok(repeats)
@@ -169,7 +169,7 @@ impl Search<'_> {
 
     /// The best alignment of a candidate with its repeated unit, without free score and E-value, and the bases of the
     /// unit.
-    fn align(&self, target: &Target<'_>, candidate: Candidate) -> Option<(usize, TandemRepeat)> {
+    fn align(&self, target: &Target<'_>, candidate: TandemCandidate) -> Option<(usize, TandemRepeat)> {
         let margin = candidate.margin();
         let first = candidate.from.saturating_sub(margin);
         let mut codes = Vec::new();
@@ -227,7 +227,7 @@ pub(crate) fn tandem_e_value(score: i32, unit: usize, bases: u64) -> f64 {
     bases as f64 * unit as f64 * (-f64::from(score) / SCORE_UNITS).exp()
 }
 
-/// The shortest sequence of which a unit is a repetition.
+/// The shortest sequence whose repetition is the unit.
 fn primitive(unit: &[u8]) -> &[u8] {
     let divides = |d: usize| unit.len().is_multiple_of(d) && unit[d..].iter().zip(unit).all(|(a, b)| a == b);
     (1..=unit.len()).find(|&d| divides(d)).map_or(unit, |d| &unit[..d])

@@ -1,13 +1,15 @@
 //! A tandem repeat has no fixed number of copies, so a sequence is aligned with its unit as if that repeated without
-//! end: each row of the dynamic programme continues at its start (V. Fischetti, G. Landau, J. Schmidt and P. Sellers,
-//! CPM 1992, 111).
+//! end: each row of the dynamic program continues at its start (V. Fischetti, G. Landau, J. Schmidt and P. Sellers, CPM
+//! 1992, 111).
 
 use crate::align::alignment::Column;
 use crate::sequence::NO_BASE;
 
-/// Scores of the alignment with the unit, Tandem Repeats Finder's 2, 5, 7.
+/// Score of a match with the unit. The scores are Tandem Repeats Finder's 2, 5, 7.
 const MATCH: i32 = 2;
+/// Score of a mismatch.
 const MISMATCH: i32 = -5;
+/// Score of a base in a gap.
 const GAP: i32 = -7;
 /// Cells of an alignment, a byte each, that a thread keeps: 16 MiB. Longer arrays are aligned in pieces.
 pub(super) const MAX_CELLS: usize = 1 << 24;
@@ -32,19 +34,22 @@ impl UnitAlignment {
 
 // Where the score of a cell comes from: nothing, a pair, a base of the genome alone, a base of the unit alone.
 const START: u8 = 0;
+/// Trace: a pair of bases.
 const PAIR: u8 = 1;
+/// Trace: a base of the genome alone.
 const GENOME_BASE: u8 = 2;
+/// Trace: a base of the unit alone.
 const UNIT_BASE: u8 = 3;
 
 /// Rows of scores of an alignment with a unit, computed one base after another.
-struct Rows {
+struct ScoreRows {
     /// Scores of each code against each position of the unit.
     pairs: [Vec<i32>; 5],
     scores: Vec<i32>,
     before: Vec<i32>,
 }
 
-impl Rows {
+impl ScoreRows {
     fn new(unit: &[u8]) -> Self {
         let pairs = |code: u8| unit.iter().map(|&base| if base == code { MATCH } else { MISMATCH }).collect();
         let none = vec![0; unit.len()];
@@ -52,10 +57,10 @@ impl Rows {
     }
 }
 
-/// Computes the row of a base and where its scores come from; returns the best score.
+/// Computes the row of a base and the sources of its scores; returns the best score.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
-fn next_row(rows: &mut Rows, code: u8, trace: &mut [u8]) -> i32 {
-    let Rows { pairs, scores, before } = rows;
+fn next_row(rows: &mut ScoreRows, code: u8, trace: &mut [u8]) -> i32 {
+    let ScoreRows { pairs, scores, before } = rows;
     std::mem::swap(scores, before);
     let pairs = &pairs[usize::from(code.min(NO_BASE))];
     let period = pairs.len();
@@ -105,7 +110,7 @@ fn next_row(rows: &mut Rows, code: u8, trace: &mut [u8]) -> i32 {
 /// The best local alignment of codes with a unit that repeats without end; `None` if no base matches.
 pub(super) fn align_with_unit(codes: &[u8], unit: &[u8]) -> Option<UnitAlignment> {
     let period = unit.len();
-    let mut rows = Rows::new(unit);
+    let mut rows = ScoreRows::new(unit);
     let mut trace = vec![START; codes.len() * period];
     let (mut best, mut cell) = (0, (0, 0));
     for ((i, &code), trace) in (0..).zip(codes).zip(trace.chunks_exact_mut(period)) {

@@ -27,7 +27,7 @@ pub(crate) struct Bins {
 const RECORDS_PER_BIN: u64 = 1 << 15;
 
 impl Bins {
-    /// Bins of a dictionary for `kmers` records, of which `passes` passes take about `max_bins` each.
+    /// Bins of a dictionary for `kmers` records; each of `passes` passes takes about `max_bins`.
     pub(crate) fn new(layout: &Layout, hash_bits: u32, kmers: u64, passes: u64, max_bins: u64) -> Self {
         let max_bins = max_bins.saturating_mul(passes.max(1));
         let (parts, pages_per_bin) = if layout.pages.saturating_mul(layout.parts_per_page) <= max_bins {
@@ -37,7 +37,8 @@ impl Bins {
         };
         let group_bits = layout.groups.ilog2();
         let bits_in_group = hash_bits.saturating_sub(group_bits);
-        // If few k-mers are stored there are few groups, but the k-mers that are not stored are in them too: divide groups.
+        // If few k-mers are stored there are few groups, but the k-mers that are not stored are in them too: divide
+        // groups.
         let bins = layout.pages * parts;
         let mut split_bits = 0;
         while pages_per_bin == 1

@@ -1,10 +1,11 @@
-//! Groups the records of a bin in which most of the possible hashes occur: a bit for each possible hash is little memory
-//! then, and records of hashes that are not selected are dropped before anything moves.
+//! Groups the records of a bin in which most of the possible hashes occur: a bit for each possible hash is little
+//! memory then, and records of hashes that are not selected are dropped before anything moves.
 
 use crate::builder::counting_sort::{Counter, starts_of};
 use crate::builder::sorted::records::{Record, RecordSet, Selection};
 
-/// Maximum possible hashes per record for which this way is used: 8 bytes of bits a record, as many as the record itself.
+/// Maximum possible hashes per record for which this way is used: 8 bytes of bits a record, as many as the record
+/// itself.
 pub(crate) const MAX_DENSE_HASHES_PER_RECORD: u64 = 32;
 
 /// Space of a sort; reused.
@@ -39,8 +40,8 @@ impl<S: Record<Sorted = S>> DenseSorter<S> {
         (words + numbers + self.ranked.capacity() * size_of::<S>()) as u64
     }
 
-    /// Calls `each(hash, records)` for each selected hash, ascending; the records keep their order. Returns the number of
-    /// hashes that were not selected.
+    /// Calls `each(hash, records)` for each selected hash, ascending; the records keep their order. Returns the number
+    /// of hashes that were not selected.
     pub(crate) fn groups<R: Record<Sorted = S>, F: FnMut(u64, &[S])>(
         &mut self,
         records: RecordSet<'_, R>,
@@ -123,9 +124,9 @@ struct Ranks<'a> {
     before: &'a [u32],
 }
 
-/// Copies the records of selected hashes to `out`, in their order and with ranks instead of hashes, and counts them by rank.
-/// Returns their number. `out` must have space for one more than there are records, `counts` for one more than there are
-/// ranks.
+/// Copies the records of selected hashes to `out`, in their order and with ranks instead of hashes, and counts them by
+/// rank. Returns their number. `out` must have space for one more than there are records, `counts` for one more than
+/// there are ranks.
 #[multiversion::multiversion(targets("x86_64+popcnt+bmi1+bmi2"))]
 fn select<R: Record>(records: RecordSet<'_, R>, ranks: Ranks<'_>, counts: &mut [u32], out: &mut [R::Sorted]) -> usize {
     let position_bits = records.position_bits;

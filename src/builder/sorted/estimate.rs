@@ -1,4 +1,4 @@
-//! Estimates what a sorted dictionary will hold from a sample of the genome's k-mers, before any record is sorted.
+//! Estimates the contents of a sorted dictionary from a sample of the genome's k-mers, before any record is sorted.
 
 use rayon::prelude::*;
 

@@ -1,4 +1,5 @@
-//! The steps of a build that makes a sorted dictionary: exact counts by bin, records of one k-mer each, and their sorting.
+//! The steps of a build that makes a sorted dictionary: exact counts by bin, records of one k-mer each, and their
+//! sorting.
 
 mod bins;
 mod dense;

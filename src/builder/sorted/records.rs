@@ -4,8 +4,8 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::kmer::low_mask;
 
-/// An occurrence of a k-mer while it is sorted: its position, and as many low bits of its hash as fit, which are enough to
-/// distinguish the hashes of its bin.
+/// An occurrence of a k-mer while it is sorted: its position, and as many low bits of its hash as fit, which are enough
+/// to distinguish the hashes of its bin.
 pub(crate) trait Record: Pod + Send + Sync {
     /// The record while its bin is sorted; its hashes count from the first of the bin.
     type Sorted: Record<Sorted = Self::Sorted>;
@@ -132,7 +132,7 @@ impl Record for Wide {
 
 /// The widths of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RecordKind {
+pub(crate) enum RecordWidth {
     /// See [`Short`].
     Short,
     /// See [`Packed`].
@@ -143,11 +143,12 @@ pub(crate) enum RecordKind {
     Wide,
 }
 
-impl RecordKind {
+impl RecordWidth {
     /// All widths, ascending.
     pub(crate) const ALL: [Self; 4] = [Self::Short, Self::Packed, Self::Narrow, Self::Wide];
 
-    /// Whether it has space for hashes that differ in `hash_bits` bits within a bin and for positions of `position_bits`.
+    /// Whether it has space for hashes that differ in `hash_bits` bits within a bin and for positions of
+    /// `position_bits`.
     pub(crate) fn fits(self, hash_bits: u32, position_bits: u32) -> bool {
         match self {
             Self::Short => hash_bits + position_bits <= 48,

@@ -36,8 +36,8 @@ impl<S: Record<Sorted = S>> Sorter<S> {
         (ends + records * size_of::<S>()) as u64 + self.dense.capacity_bytes()
     }
 
-    /// Calls `each(hash, records)` for each selected hash, ascending; the records keep their order. Returns the number of
-    /// hashes that were not selected.
+    /// Calls `each(hash, records)` for each selected hash, ascending; the records keep their order. Returns the number
+    /// of hashes that were not selected.
     pub(crate) fn groups<R: Record<Sorted = S>, F: FnMut(u64, &[S])>(
         &mut self,
         records: RecordSet<'_, R>,
@@ -106,7 +106,8 @@ impl<S: Record<Sorted = S>> Sorter<S> {
         if last - first < MAX_DENSE_HASHES_PER_RECORD * count as u64 {
             return self.dense.groups(records, self.selection, &mut self.buffers, each);
         }
-        // Up to four times as many buckets as records, so that most records are in order once they are in their buckets.
+        // Up to four times as many buckets as records, so that most records are in order once they are in their
+        // buckets.
         let span_bits = u64::BITS - (last - first).leading_zeros();
         let shift = span_bits.saturating_sub(count.ilog2() + 1);
         let buckets = ((last - first) >> shift) as usize + 1;
@@ -139,8 +140,8 @@ impl<S: Record<Sorted = S>> Sorter<S> {
     }
 }
 
-/// Maximum moves of one insertion. More of them mean a bucket of very frequent k-mers, which is sorted as a whole, since
-/// insertion would be quadratic.
+/// Maximum moves of one insertion. More of them mean a bucket of very frequent k-mers, which is sorted as a whole,
+/// since insertion would be quadratic.
 const MAX_MOVES: usize = 32;
 
 /// Sorts records that are in their buckets already; stable. `ends` has the end of each bucket.

@@ -13,7 +13,7 @@ use crate::builder::scatter::RecordScan;
 use crate::builder::segments::{GenomeSegments, Segment};
 use crate::builder::sorted::bins::Bins;
 use crate::builder::sorted::estimate::{estimate, sample_bytes};
-use crate::builder::sorted::records::{Narrow, Packed, Record, RecordKind, Short, Wide};
+use crate::builder::sorted::records::{Narrow, Packed, Record, RecordWidth, Short, Wide};
 use crate::builder::sorted::worker::{SortedPages, SortedWorker};
 use crate::dictionary::Shape;
 use crate::kmer::low_mask;
@@ -23,7 +23,7 @@ use crate::memory::system::AnonymousMap;
 /// The bins and records of a sorted dictionary.
 struct SortedSteps {
     pages: SortedPages,
-    record: RecordKind,
+    record: RecordWidth,
     counts: BinCounts,
 }
 
@@ -38,23 +38,24 @@ pub(crate) fn plan(input: &LayoutInput<'_>) -> Result<LayoutPlan> {
     let (hints, layout) = estimate(input)?;
     let hash_bits = genome.codec.hash_bits();
     // The smallest record that fits: how much of a hash it needs depends on the bins, and they on the passes.
-    let planned = |record: RecordKind| {
+    let planned = |record: RecordWidth| {
         let bytes = kmers * record.bytes();
         let passes = input.passes(&memory, bytes);
         (record, bytes, passes, Bins::new(&layout, hash_bits, kmers, passes, tuning.max_bins))
     };
     let mut allowed =
-        RecordKind::ALL.into_iter().filter(|record| record.bytes() >= tuning.min_record_bytes).map(planned);
+        RecordWidth::ALL.into_iter().filter(|record| record.bytes() >= tuning.min_record_bytes).map(planned);
     let (record, record_bytes, expected_passes, bins) = allowed
         .find(|(record, .., bins)| record.fits(bins.hash_bits, lists.width()))
-        .unwrap_or_else(|| planned(RecordKind::Wide));
-    let held_counts = budget.reserve(Component::Counts, BinCounts::bytes(*spans, bins.count), "counting k-mers")?;
+        .unwrap_or_else(|| planned(RecordWidth::Wide));
+    let counts_reservation =
+        budget.reserve(Component::Counts, BinCounts::bytes(*spans, bins.count), "counting k-mers")?;
     progress.phase("counting", Some(kmers));
     let counts = count(input, &bins);
     let pages = SortedPages { layout, bins, filters: genome.filters, last_hash: low_mask(hash_bits) };
     let steps = Box::new(SortedSteps { pages, record, counts });
     let shape = Shape::SortedDictionary(layout);
-    Ok(LayoutPlan { steps, shape, hints, record_bytes, expected_passes, held_counts })
+    Ok(LayoutPlan { steps, shape, hints, record_bytes, expected_passes, counts_reservation })
 }
 
 /// Counts the k-mers of every span and bin on the current pool.
@@ -106,10 +107,10 @@ impl LayoutSteps for SortedSteps {
 
     fn run_passes(&self, context: &PassContext<'_>, memory: &mut AnonymousMap) {
         match self.record {
-            RecordKind::Short => self.run::<Short>(context, memory),
-            RecordKind::Packed => self.run::<Packed>(context, memory),
-            RecordKind::Narrow => self.run::<Narrow>(context, memory),
-            RecordKind::Wide => self.run::<Wide>(context, memory),
+            RecordWidth::Short => self.run::<Short>(context, memory),
+            RecordWidth::Packed => self.run::<Packed>(context, memory),
+            RecordWidth::Narrow => self.run::<Narrow>(context, memory),
+            RecordWidth::Wide => self.run::<Wide>(context, memory),
         }
     }
 }

@@ -45,7 +45,7 @@ pub(crate) struct OpenPage {
     positions: u64,
     sampled: u64,
     /// Its bytes while no thread works on it.
-    held: Reservation,
+    reservation: Reservation,
 }
 
 /// Sorts and encodes the records of one task after the other.
@@ -58,7 +58,7 @@ pub(crate) struct SortedWorker<'a, R: Record> {
     /// The records of a bin of several pages, by page.
     by_page: Vec<Vec<R>>,
     spectrum: SpectrumCounter,
-    held: Reservation,
+    reservation: Reservation,
 }
 
 impl<R: Record> PageWorker<R> for SortedWorker<'_, R> {
@@ -70,7 +70,7 @@ impl<R: Record> PageWorker<R> for SortedWorker<'_, R> {
             return self.run_pages(task, records);
         }
         let mut page = open.unwrap_or_else(|| self.begin());
-        page.held.resize(0);
+        page.reservation.resize(0);
         for bin in task.bins.clone() {
             if let Some(hashes) = bins.hashes(bin, *last_hash) {
                 self.add(&mut page, hashes, &records.bin(bin));
@@ -80,7 +80,7 @@ impl<R: Record> PageWorker<R> for SortedWorker<'_, R> {
             return self.finish(task.pages.start, page);
         }
         let block_bytes = page.block.capacity_bytes();
-        page.held.resize(page.encoder.capacity_bytes() + block_bytes + page.repeats.capacity_bytes());
+        page.reservation.resize(page.encoder.capacity_bytes() + block_bytes + page.repeats.capacity_bytes());
         TaskEnd::Open(page)
     }
 
@@ -99,7 +99,7 @@ impl<'a, R: Record> SortedWorker<'a, R> {
             encoder: None,
             by_page: Vec::new(),
             spectrum: SpectrumCounter::default(),
-            held: context.budget.hold(Component::SortScratch),
+            reservation: context.budget.empty_reservation(Component::SortScratch),
         }
     }
 
@@ -143,7 +143,7 @@ impl<'a, R: Record> SortedWorker<'a, R> {
             repeats: PageRepeats::default(),
             positions: 0,
             sampled: 0,
-            held: budget.hold(Component::SortScratch),
+            reservation: budget.empty_reservation(Component::SortScratch),
         }
     }
 
@@ -183,13 +183,13 @@ impl<'a, R: Record> SortedWorker<'a, R> {
 
     /// Encodes a page and hands it over.
     fn finish(&mut self, number: u64, page: OpenPage) -> TaskEnd<OpenPage> {
-        let OpenPage { mut encoder, block, block_bits, repeats, positions, sampled, held: _ } = page;
+        let OpenPage { mut encoder, block, block_bits, repeats, positions, sampled, reservation: _ } = page;
         let PassContext { identity, handover, .. } = *self.context;
         let kmers = encoder.len() as u64;
         let dictionary = encoder.finish(number, block_bits, handover.buffers.take());
         let block = block::finish(identity, number, block.finish());
         let by_page: usize = self.by_page.iter().map(|records| records.capacity() * size_of::<R>()).sum();
-        self.held.resize(self.sorter.capacity_bytes() + encoder.capacity_bytes() + by_page as u64);
+        self.reservation.resize(self.sorter.capacity_bytes() + encoder.capacity_bytes() + by_page as u64);
         self.encoder = Some(encoder);
         match handover.send(number, EncodedPage { dictionary, block, kmers, positions, sampled, repeats }) {
             true => TaskEnd::HandedOver,

@@ -8,16 +8,16 @@ use crate::dictionary::superkmers::{Entry, Fields};
 use crate::format::positions::ListCode;
 use crate::kmer::{Minimizers, SuperKmer, low_mask};
 
-/// A super-k-mer of the genome: from the highest bits on its key, its range, its context, and the position of its minimizer
-/// in the lowest. In two words, so that memory need not be aligned to 16 bytes.
+/// A super-k-mer of the genome: from the highest bits on its key, its range, its context, and the position of its
+/// minimizer in the lowest. In two words, so that memory need not be aligned to 16 bytes.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
-pub(crate) struct Occurrence([u64; 2]);
+pub(crate) struct SuperKmerOccurrence([u64; 2]);
 
 /// Bytes of a record.
-pub(crate) const OCCURRENCE_BYTES: u64 = size_of::<Occurrence>() as u64;
+pub(crate) const OCCURRENCE_BYTES: u64 = size_of::<SuperKmerOccurrence>() as u64;
 
-impl Occurrence {
+impl SuperKmerOccurrence {
     #[inline(always)]
     fn from_value(value: u128) -> Self {
         Self([value as u64, (value >> 64) as u64])
@@ -30,7 +30,7 @@ impl Occurrence {
     }
 }
 
-/// The fields of an [`Occurrence`].
+/// The fields of an [`SuperKmerOccurrence`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OccurrenceFields {
     pub(crate) minimizers: Minimizers,
@@ -47,44 +47,45 @@ impl OccurrenceFields {
 
     /// The record of a super-k-mer of a segment.
     #[inline(always)]
-    pub(crate) fn occurrence(&self, segment: &Segment<'_>, s: &SuperKmer) -> Occurrence {
+    pub(crate) fn occurrence(&self, segment: &Segment<'_>, s: &SuperKmer) -> SuperKmerOccurrence {
         let context = self.minimizers.context(segment.packed(), s);
         let position = (segment.start() + s.at) << 1 | u64::from(s.reverse);
         let content = u128::from(s.key) << Fields::RANGE_BITS | u128::from(Fields::range(s.low, s.high));
-        Occurrence::from_value(
+        SuperKmerOccurrence::from_value(
             (content << (4 * self.minimizers.flank()) | u128::from(context)) << self.position_bits
                 | u128::from(position),
         )
     }
 
     #[inline(always)]
-    pub(crate) fn key(&self, occurrence: Occurrence) -> u64 {
+    pub(crate) fn key(&self, occurrence: SuperKmerOccurrence) -> u64 {
         (occurrence.value() >> self.key_shift) as u64
     }
 
     #[inline(always)]
-    pub(crate) fn position(&self, occurrence: Occurrence) -> u64 {
+    pub(crate) fn position(&self, occurrence: SuperKmerOccurrence) -> u64 {
         occurrence.0[0] & low_mask(self.position_bits)
     }
 
     /// An occurrence as a sample: without its position, so that equal super-k-mers are equal samples.
-    pub(crate) fn sample(&self, occurrence: Occurrence) -> Sample<3> {
+    pub(crate) fn sample(&self, occurrence: SuperKmerOccurrence) -> Sample<3> {
         let [low, high] = occurrence.0;
         [high, low & !low_mask(self.position_bits), 1]
     }
 
     /// The occurrence of a sample, without its position.
-    pub(crate) fn from_sample(sample: &Sample<3>) -> Occurrence {
-        Occurrence([sample[1], sample[0]])
+    pub(crate) fn from_sample(sample: &Sample<3>) -> SuperKmerOccurrence {
+        SuperKmerOccurrence([sample[1], sample[0]])
     }
 
     /// Calls `each(key, entries)` for every run of sorted items with one key; the index of an entry is its first item.
-    /// `occurrence_of` returns the occurrence of an item, and `count` how many occurrences a run of equal items stands for.
+    /// `occurrence_of` returns the occurrence of an item, and `count` how many occurrences a run of equal items
+    /// represents.
     #[inline(always)]
     pub(crate) fn groups<I>(
         &self,
         sorted: &[I],
-        occurrence_of: impl Fn(&I) -> Occurrence,
+        occurrence_of: impl Fn(&I) -> SuperKmerOccurrence,
         count: impl Fn(&[I]) -> u64,
         entries: &mut Vec<Entry>,
         mut each: impl FnMut(u64, &[Entry]),

@@ -10,11 +10,12 @@ use crate::dictionary::divisor::Divisor;
 use crate::dictionary::superkmers::Fields;
 use crate::format::positions::ListCode;
 
-/// Bytes of the records of a page from which on it is divided into bins, even if they fit one pass, so that a bin is sorted
-/// within the cache that the cores share.
+/// Bytes of the records of a page from which on it is divided into bins, even if they fit one pass, so that a bin is
+/// sorted within the cache that the cores share.
 const MAX_BIN_BYTES: u64 = 4 << 20;
 
-/// How the super-k-mers of a genome are divided. A bin is one page or several; a page with many records is several bins.
+/// How the super-k-mers of a genome are divided. A bin is one page or several; a page with many records is several
+/// bins.
 pub(crate) struct SuperKmerPages {
     pub(crate) occurrence: OccurrenceFields,
     pub(crate) layout: SuperKmerLayout,

@@ -8,7 +8,7 @@ use crate::builder::layout_steps::{LayoutInput, LayoutPlan, LayoutSteps, PassCon
 use crate::builder::passes::run_passes;
 use crate::builder::scatter::RecordScan;
 use crate::builder::segments::{GenomeSegments, Segment};
-use crate::builder::superkmers::occurrence::{OCCURRENCE_BYTES, Occurrence};
+use crate::builder::superkmers::occurrence::{OCCURRENCE_BYTES, SuperKmerOccurrence};
 use crate::builder::superkmers::partition::SuperKmerPages;
 use crate::builder::superkmers::survey::Survey;
 use crate::builder::superkmers::worker::SuperKmerWorker;
@@ -49,10 +49,10 @@ pub(crate) fn plan(input: &LayoutInput<'_>, minimizers: Minimizers) -> Result<La
         position_bytes,
     };
     let count_bytes = counts.capacity_bytes() + pages.capacity_bytes();
-    let held_counts = budget.reserve(Component::Counts, count_bytes, "counting k-mers")?;
+    let counts_reservation = budget.reserve(Component::Counts, count_bytes, "counting k-mers")?;
     let shape = Shape::SuperKmers(pages.layout);
     let steps = Box::new(SuperKmerSteps { pages, counts });
-    Ok(LayoutPlan { steps, shape, hints, record_bytes, expected_passes, held_counts })
+    Ok(LayoutPlan { steps, shape, hints, record_bytes, expected_passes, counts_reservation })
 }
 
 impl LayoutSteps for SuperKmerSteps {
@@ -84,7 +84,7 @@ impl LayoutSteps for SuperKmerSteps {
 
 /// Scans super-k-mers.
 impl RecordScan for SuperKmerPages {
-    type Record = Occurrence;
+    type Record = SuperKmerOccurrence;
     type Found<'s> = (&'s Segment<'s>, SuperKmer);
     // The context has to be extracted from the genome.
     const IS_CHEAP: bool = false;
@@ -102,7 +102,7 @@ impl RecordScan for SuperKmerPages {
     }
 
     #[inline(always)]
-    fn record(&self, (segment, s): (&Segment<'_>, SuperKmer)) -> Occurrence {
+    fn record(&self, (segment, s): (&Segment<'_>, SuperKmer)) -> SuperKmerOccurrence {
         self.occurrence.occurrence(segment, &s)
     }
 }

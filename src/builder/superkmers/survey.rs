@@ -14,7 +14,8 @@ use crate::memory::{Component, Reservation};
 /// sorted dictionary.
 const SAMPLE_SUPER_KMERS: u64 = 1 << 17;
 
-/// Approximate super-k-mers of a cell. Pages and bins consist of whole cells, so a cell must be much smaller than a page.
+/// Approximate super-k-mers of a cell. Pages and bins consist of whole cells, so a cell must be much smaller than a
+/// page.
 const SUPER_KMERS_PER_CELL: u64 = 192;
 
 /// Maximum bits of the number of a cell: 4 MiB of counts a span.
@@ -31,12 +32,13 @@ pub(crate) struct Survey {
     pub(crate) repeated_kmers: u64,
     /// Distinct super-k-mers.
     pub(crate) entries: u64,
-    _held: Reservation,
+    _reservation: Reservation,
 }
 
 /// Bits by which super-k-mers are thinned out for the sample, and bits of the number of a cell.
 fn bits(kmers: u64, minimizers: &Minimizers) -> (u32, u32) {
-    // In random bases minimizers have a density of 2 / (w + 1), with a window of w minimizer positions (Schleimer et al. 2003).
+    // In random bases minimizers have a density of 2 / (w + 1), with a window of w minimizer positions (Schleimer et
+    // al. 2003).
     let expected = kmers * 2 / u64::from(minimizers.flank() + 2) + 1;
     let bits = |parts: u64| parts.max(1).next_power_of_two().ilog2().min(minimizers.key_bits() - 1);
     (bits(expected / SAMPLE_SUPER_KMERS), bits(expected / SUPER_KMERS_PER_CELL).min(MAX_CELL_BITS))
@@ -71,7 +73,7 @@ impl Survey {
         let limit = low_mask(minimizers.key_bits() - thinning_bits);
         let cell_shift = minimizers.key_bits() - cell_bits;
         let bytes = Self::sample_bytes(kmers, &minimizers, spans.len());
-        let mut held = input.budget.reserve(Component::Sample, bytes, "the sample of k-mers")?;
+        let mut reservation = input.budget.reserve(Component::Sample, bytes, "the sample of k-mers")?;
         let key = |sample: &Sample<3>, shift| (OccurrenceFields::from_sample(sample).value() >> shift) as u64;
         let hash = SampleHash { hash: key, shift: fields.key_shift };
         let collector = SampleCollector::<3>::new(capacity(kmers), kmers, hash, limit)?;
@@ -99,8 +101,8 @@ impl Survey {
         let thinning_bits = thinning_bits + sample.halvings;
         let [distinct_kmers, repeated_kmers, entries] = count_kmers(&fields, &mut sample).map(|n| n << thinning_bits);
         drop(sample);
-        held.resize(count_bytes(spans.len(), cell_bits));
-        Ok(Self { fields, cell_bits, counts, distinct_kmers, repeated_kmers, entries, _held: held })
+        reservation.resize(count_bytes(spans.len(), cell_bits));
+        Ok(Self { fields, cell_bits, counts, distinct_kmers, repeated_kmers, entries, _reservation: reservation })
     }
 
     /// Super-k-mers of the genome, every occurrence.

@@ -9,7 +9,7 @@ use crate::builder::layout_steps::{PassContext, Task};
 use crate::builder::passes::{PageWorker, TaskEnd};
 use crate::builder::scatter::ScatteredRecords;
 use crate::builder::spectrum::SpectrumCounter;
-use crate::builder::superkmers::occurrence::Occurrence;
+use crate::builder::superkmers::occurrence::SuperKmerOccurrence;
 use crate::builder::superkmers::partition::SuperKmerPages;
 use crate::dictionary::superkmers::{Encoder, Entry};
 use crate::memory::{Component, Reservation};
@@ -28,7 +28,7 @@ pub(crate) struct OpenPage {
     kmers: u64,
     positions: u64,
     /// Its bytes while no thread works on it.
-    held: Reservation,
+    reservation: Reservation,
 }
 
 /// Sorts and encodes the records of one task after the other.
@@ -38,20 +38,20 @@ pub(crate) struct SuperKmerWorker<'a> {
     /// Of the page before, reused.
     encoder: Option<Encoder>,
     ends: Vec<u32>,
-    sorted: Vec<Occurrence>,
+    sorted: Vec<SuperKmerOccurrence>,
     entries: Vec<Entry>,
     spectrum: SpectrumCounter,
-    held: Reservation,
+    reservation: Reservation,
 }
 
-impl PageWorker<Occurrence> for SuperKmerWorker<'_> {
+impl PageWorker<SuperKmerOccurrence> for SuperKmerWorker<'_> {
     type OpenPage = OpenPage;
 
     fn run(
         &mut self,
         task: &Task,
         open: Option<OpenPage>,
-        records: &ScatteredRecords<'_, Occurrence>,
+        records: &ScatteredRecords<'_, SuperKmerOccurrence>,
     ) -> TaskEnd<OpenPage> {
         let pages = self.pages;
         let keys = pages.first_key(task.pages.start)..pages.first_key(task.pages.end);
@@ -68,18 +68,19 @@ impl PageWorker<Occurrence> for SuperKmerWorker<'_> {
                     continue;
                 }
                 let mut begun = open.take().unwrap_or_else(|| self.begin());
-                begun.held.resize(0);
+                begun.reservation.resize(0);
                 self.add(&mut begun, page, here);
                 if bin + 1 < task.bins.end || !task.completes_page {
-                    begun.held.resize(begun.encoder.capacity_bytes() + begun.repeats.capacity_bytes());
+                    begun.reservation.resize(begun.encoder.capacity_bytes() + begun.repeats.capacity_bytes());
                     open = Some(begun);
                 } else if !self.finish(page, begun) {
                     return TaskEnd::Stopped;
                 }
             }
-            let scratch = sorted.capacity() * size_of::<Occurrence>() + self.ends.capacity() * size_of::<u32>();
+            let scratch =
+                sorted.capacity() * size_of::<SuperKmerOccurrence>() + self.ends.capacity() * size_of::<u32>();
             let encoder = self.encoder.as_ref().map_or(0, Encoder::capacity_bytes);
-            self.held.resize(scratch as u64 + encoder);
+            self.reservation.resize(scratch as u64 + encoder);
             // The space that a very frequent minimizer needed is released.
             if sorted.capacity() <= MAX_KEPT_RECORDS {
                 self.sorted = sorted;
@@ -103,7 +104,7 @@ impl<'a> SuperKmerWorker<'a> {
             sorted: Vec::new(),
             entries: Vec::new(),
             spectrum: SpectrumCounter::default(),
-            held: context.budget.hold(Component::SortScratch),
+            reservation: context.budget.empty_reservation(Component::SortScratch),
         }
     }
 
@@ -116,16 +117,16 @@ impl<'a> SuperKmerWorker<'a> {
             repeats: PageRepeats::default(),
             kmers: 0,
             positions: 0,
-            held: budget.hold(Component::SortScratch),
+            reservation: budget.empty_reservation(Component::SortScratch),
         }
     }
 
     /// Adds sorted records to a page.
-    fn add(&mut self, open: &mut OpenPage, page: u64, sorted: &[Occurrence]) {
+    fn add(&mut self, open: &mut OpenPage, page: u64, sorted: &[SuperKmerOccurrence]) {
         let OpenPage { encoder, repeats, kmers, positions, .. } = open;
         let (fields, spectrum) = (&self.pages.occurrence, &mut self.spectrum);
         let before = *positions;
-        let count = |run: &[Occurrence]| run.len() as u64;
+        let count = |run: &[SuperKmerOccurrence]| run.len() as u64;
         fields.groups(
             sorted,
             |&o| o,
@@ -148,7 +149,7 @@ impl<'a> SuperKmerWorker<'a> {
 
     /// Encodes a page and hands it over; returns false if the writer has ended.
     fn finish(&mut self, page: u64, open: OpenPage) -> bool {
-        let OpenPage { mut encoder, repeats, kmers, positions, held: _ } = open;
+        let OpenPage { mut encoder, repeats, kmers, positions, reservation: _ } = open;
         let handover = self.context.handover;
         let (dictionary, block) = encoder.finish(page, handover.buffers.take(), handover.buffers.take());
         self.encoder = Some(encoder);
@@ -157,12 +158,12 @@ impl<'a> SuperKmerWorker<'a> {
 
     /// Sorts records with keys in `keys` into `self.sorted`: first to as many ranges of keys as there are records, then
     /// within each range. Returns their number.
-    fn sort(&mut self, segments: &[&[Occurrence]], keys: Range<u64>) -> usize {
+    fn sort(&mut self, segments: &[&[SuperKmerOccurrence]], keys: Range<u64>) -> usize {
         let fields = self.pages.occurrence;
         let count: usize = segments.iter().map(|segment| segment.len()).sum();
         let span = keys.end - keys.start;
         let shift = (u64::BITS - span.leading_zeros()).saturating_sub(count.max(1).ilog2());
-        let range_of = |o: Occurrence| ((fields.key(o) - keys.start) >> shift) as usize;
+        let range_of = |o: SuperKmerOccurrence| ((fields.key(o) - keys.start) >> shift) as usize;
         self.ends.clear();
         self.ends.resize((span >> shift) as usize + 1, 0);
         distribute(segments, |o| o, range_of, &mut self.ends, &mut self.sorted);

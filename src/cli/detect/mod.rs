@@ -31,7 +31,7 @@ use crate::report::{DetectSummary, GenomeFacts, Run, StepRun, report_page, repor
 use crate::sequence::Source;
 use crate::units::{human_bytes, per_cent, utc};
 use crate::{Error, Index, Notice, Progress, Result, builder};
-use record::{Folder, RECORD};
+use record::{RECORD, ResultFolder};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
@@ -70,11 +70,12 @@ pub(crate) struct Arguments {
     search: SearchArguments,
 }
 
+/// The end of the help of `detect`.
 const AFTER_HELP: &str = "\
-The folder (-o) receives families.fa, families.stk, families.tsv, repeats.gff3, repeats.bed, repeats.out, masked.fa.gz, \
-summary.json and report.html, and the index genome.reprise unless an index of the genome exists next to it or in the \
-current folder. steps.json records inputs and parameters: results of an earlier run with the same ones are kept, so that \
-an interrupted run continues; --force makes all of them again.";
+The folder (-o) receives families.fa, families.stk, families.tsv, repeats.gff3, repeats.bed, repeats.out, \
+masked.fa.gz, summary.json and report.html, and the index genome.reprise unless an index of the genome exists next to \
+it or in the current folder. steps.json records inputs and parameters: results of an earlier run with the same ones \
+are kept, so that an interrupted run continues; --force makes all of them again.";
 
 /// Reads a rate of substitution.
 fn rate(text: &str) -> Result<f64, String> {
@@ -126,18 +127,17 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let given = given_libraries(&arguments.library, settings)?;
     for path in &arguments.genome {
         if path.as_os_str() == "-" {
-            let problem =
-                "detect reads its genome again when a run is continued; give a file instead of standard input";
+            let problem = "detect reads its genome again when a run is continued; use a file instead of standard input";
             return Err(Error::Usage(problem.to_owned()));
         }
         let metadata = fs::metadata(path).map_err(|e| Error::io("open", path, e))?;
         if !metadata.is_dir() && !metadata.is_file() {
             let problem =
-                "is not a regular file, and detect reads its genome again when a run is continued; give a file";
+                "is not a regular file, and detect reads its genome again when a run is continued; use a file";
             return Err(Error::Usage(format!("{} {problem}", path.display())));
         }
         if metadata.is_dir() && arguments.genome.len() > 1 {
-            return Err(Error::Usage(format!("{} is a folder; give one index or files of sequence", path.display())));
+            return Err(Error::Usage(format!("{} is a folder; use one index or files of sequence", path.display())));
         }
     }
     if !arguments.library_only {
@@ -157,7 +157,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if claim.is_some() {
         remove_unfinished(&handle, &[&outputs[..], &[RECORD]].concat());
     }
-    let folder = Folder::open(&target, settings.force)?;
+    let folder = ResultFolder::open(&target, settings.force)?;
     // Files that may not be replaced are reported before the work, not after it.
     folder.check(&outputs)?;
     let plots = arguments.plots.as_deref().map(|plots| folder.check_plots(plots)).transpose()?;
@@ -197,7 +197,7 @@ fn outputs(arguments: &Arguments) -> Vec<&'static str> {
 /// The lock of a folder of results.
 const LOCK: &str = ".detect.lock";
 
-/// The lock of a folder of results, held by this process, and its file.
+/// The lock of a folder of results, which this process owns, and its file.
 struct Claim {
     _file: Temporary,
     _lock: lock::Lock,
@@ -207,11 +207,11 @@ impl Claim {
     fn take(folder: &Arc<crate::fs::Folder>, wait: bool, settings: &Settings) -> Result<Option<Self>> {
         loop {
             match lock::acquire(folder, LOCK, crate::fs::is_this_user)? {
-                lock::LockAttempt::Acquired(held) => {
+                lock::LockAttempt::Acquired(lock) => {
                     let folder = Arc::clone(folder);
                     let remove: Remove = Arc::new(move || folder.remove_file(LOCK));
                     let (file, ()) = Temporary::begin(|| Ok::<_, Error>(((), remove)))?;
-                    return Ok(Some(Self { _file: file, _lock: held }));
+                    return Ok(Some(Self { _file: file, _lock: lock }));
                 }
                 lock::LockAttempt::Busy(builder) => {
                     let target = folder.path().to_owned();
@@ -238,16 +238,16 @@ impl Claim {
 struct Given {
     library: Library,
     digests: Vec<FileDigest>,
-    held: Vec<Reservation>,
+    reservations: Vec<Reservation>,
 }
 
 fn given_libraries(paths: &[PathBuf], settings: &Settings) -> Result<Given> {
-    let mut given = Given { library: Library::default(), digests: Vec::new(), held: Vec::new() };
+    let mut given = Given { library: Library::default(), digests: Vec::new(), reservations: Vec::new() };
     for path in paths {
-        let (library, held) = Library::read(&Source::new(path), &settings.budget, &settings.progress)?;
+        let (library, reservation) = Library::read(&Source::new(path), &settings.budget, &settings.progress)?;
         given.digests.push(digest_library(&library));
         append(&mut given.library, library, path)?;
-        given.held.push(held);
+        given.reservations.push(reservation);
     }
     Ok(given)
 }
@@ -287,7 +287,7 @@ struct Searched {
 struct Work<'a> {
     arguments: &'a Arguments,
     settings: &'a Settings,
-    folder: Folder,
+    folder: ResultFolder,
     /// The folder of the figures, as an absolute path.
     plots: Option<PathBuf>,
 }
@@ -358,22 +358,22 @@ impl Work<'_> {
         }
         let sources = || -> Vec<Source> { genome.iter().map(Source::new).collect() };
         let own = self.folder.path(OWN_INDEX);
-        let mut places = vec![own.clone()];
+        let mut paths = vec![own.clone()];
         if let Some(name) = builder::default_target(&Source::new(&genome[0])) {
-            places.push(genome[0].with_file_name(&name));
-            places.push(name);
+            paths.push(genome[0].with_file_name(&name));
+            paths.push(name);
         }
-        for place in &places {
+        for path in &paths {
             // An index that cannot be read is skipped; it is not replaced unless it is this command's own.
-            let Ok(manifest) = Manifest::read(place) else { continue };
-            if !holds_every_repeat(&manifest) || manifest.genome.prefixed_names != self.arguments.prefix_names {
+            let Ok(manifest) = Manifest::read(path) else { continue };
+            if !has_every_repeat(&manifest) || manifest.genome.prefixed_names != self.arguments.prefix_names {
                 continue;
             }
-            let Ok(index) = self.settings.open_cached(place) else { continue };
+            let Ok(index) = self.settings.open_cached(path) else { continue };
             self.settings.progress.step(INDEX);
             if index.compare_genome(&sources(), &self.settings.progress)?.same {
                 self.settings.progress.skip(INDEX);
-                self.settings.log(&format!("{INDEX:<12} {} is of this genome", place.display()));
+                self.settings.log(&format!("{INDEX:<12} {} is of this genome", path.display()));
                 return Ok(index);
             }
         }
@@ -419,13 +419,13 @@ impl Work<'_> {
         });
         self.step(ANNOTATION, inputs, &ANNOTATION_FILES.map(|format| format.1), |work| {
             let Settings { budget, progress, .. } = work.settings;
-            let mut held = vec![budget.reserve(Component::Input, given.library.bytes(), "a library")?];
+            let mut reservations = vec![budget.reserve(Component::Input, given.library.bytes(), "a library")?];
             let mut library = given.library.clone();
             if found.is_some_and(|file| file.bytes > 0) {
                 let path = work.folder.path(LIBRARY);
-                let (families, families_held) = Library::read(&Source::new(&path), budget, progress)?;
+                let (families, families_reservation) = Library::read(&Source::new(&path), budget, progress)?;
                 append(&mut library, families, &path)?;
-                held.push(families_held);
+                reservations.push(families_reservation);
             }
             let options = SearchOptions { max_e_value: work.arguments.max_e_value, ..SearchOptions::default() };
             let copies = match library.is_empty() {
@@ -468,7 +468,7 @@ impl Work<'_> {
         if index.folder() == self.folder.path(OWN_INDEX) {
             names.insert(0, INDEX);
         }
-        let made: Vec<&record::Step> = names.iter().filter_map(|name| self.folder.step(name)).collect();
+        let made: Vec<&record::RecordedStep> = names.iter().filter_map(|name| self.folder.step(name)).collect();
         let steps: Vec<StepRun> = made.iter().filter_map(|step| step.run.clone()).collect();
         let arguments = self.arguments;
         let (search, evidence) = search.map(|found| (found.summary, found.evidence)).unzip();
@@ -527,10 +527,11 @@ fn own_digest(index: &Path) -> Option<String> {
     Manifest::read(index).ok().map(|manifest| manifest.blake3)
 }
 
+/// Program and version: results of another version are not reused.
 const VERSION: &str = concat!("reprise ", env!("CARGO_PKG_VERSION"));
 
 /// Whether an index has all repeated k-mers and all their positions, as one that this command builds.
-fn holds_every_repeat(manifest: &Manifest) -> bool {
+fn has_every_repeat(manifest: &Manifest) -> bool {
     let parameters = &manifest.parameters;
     parameters.min_frequency <= 2 && parameters.max_frequency.is_none() && parameters.max_positions.is_none()
 }

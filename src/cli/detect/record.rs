@@ -20,21 +20,21 @@ use crate::{Error, Result};
 pub(crate) const RECORD: &str = "steps.json";
 
 /// A folder of results.
-pub(crate) struct Folder {
+pub(crate) struct ResultFolder {
     path: PathBuf,
-    steps: BTreeMap<String, Step>,
+    steps: BTreeMap<String, RecordedStep>,
     /// No earlier result is reused, and all may be replaced.
     pub(crate) force: bool,
 }
 
 /// A step, finished or begun.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Step {
+pub(crate) struct RecordedStep {
     /// Everything that its files depend on: version, parameters, digests.
     inputs: Value,
     /// Its files; without digests until the step is finished.
     files: BTreeMap<String, Option<FileDigest>>,
-    /// What later steps need and its files do not have.
+    /// Results that later steps need and that its files do not contain.
     found: Value,
     /// When it was finished, in UTC.
     pub(crate) created: String,
@@ -42,7 +42,7 @@ pub(crate) struct Step {
     pub(crate) run: Option<StepRun>,
 }
 
-impl Folder {
+impl ResultFolder {
     /// Opens a folder.
     ///
     /// # Errors
@@ -116,7 +116,7 @@ impl Folder {
     pub(crate) fn begin(&mut self, name: &str, inputs: Value, files: &[&str]) -> Result<()> {
         self.check(files)?;
         let files = files.iter().map(|&file| (file.to_owned(), None)).collect();
-        let step = Step { inputs, files, found: Value::Null, created: String::new(), run: None };
+        let step = RecordedStep { inputs, files, found: Value::Null, created: String::new(), run: None };
         self.steps.insert(name.to_owned(), step);
         self.save()
     }
@@ -135,8 +135,8 @@ impl Folder {
         created: String,
         run: Option<StepRun>,
     ) -> Result<()> {
-        let place = self.path(RECORD);
-        let found = serde_json::to_value(found).map_err(|e| Error::io("write", &place, e.into()))?;
+        let path = self.path(RECORD);
+        let found = serde_json::to_value(found).map_err(|e| Error::io("write", &path, e.into()))?;
         let names: Vec<String> = self.steps.get(name).map_or(Vec::new(), |step| step.files.keys().cloned().collect());
         let digests: Vec<FileDigest> = names.iter().map(|file| self.digest(file)).collect::<Result<_>>()?;
         if let Some(step) = self.steps.get_mut(name) {
@@ -151,7 +151,7 @@ impl Folder {
         serde_json::from_value(self.steps.get(name)?.found.clone()).ok()
     }
 
-    pub(crate) fn step(&self, name: &str) -> Option<&Step> {
+    pub(crate) fn step(&self, name: &str) -> Option<&RecordedStep> {
         self.steps.get(name)
     }
 
@@ -169,7 +169,7 @@ impl Folder {
     }
 }
 
-/// Refuses a pipe or a device in the place of a file: reading it might never end.
+/// Refuses a pipe or a device instead of a file: reading it might never end.
 fn refuse_special(path: &Path) -> Result<()> {
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         return Err(Error::NotOurs { path: path.to_owned(), kind: NotOursKind::NotAFile });
@@ -177,7 +177,7 @@ fn refuse_special(path: &Path) -> Result<()> {
     Ok(())
 }
 
-impl Step {
+impl RecordedStep {
     /// The files with their digests.
     pub(crate) fn files(&self) -> impl Iterator<Item = (String, FileDigest)> {
         self.files.iter().filter_map(|(name, digest)| Some((name.clone(), digest.clone()?)))
@@ -205,16 +205,16 @@ mod tests {
         let at = tempfile::tempdir().expect("a temporary folder");
         let (inputs, files) = (json!({ "a": 1 }), ["x", "y"]);
         let write = |name: &str, text: &str| fs::write(at.path().join(name), text).expect("written");
-        let open = |force| Folder::open(at.path(), force).expect("a record or none");
+        let open = |force| ResultFolder::open(at.path(), force).expect("a record or none");
         let mut folder = open(false);
         folder.begin("one", inputs.clone(), &files).expect("nothing is there");
         write("x", "1");
         write("y", "2");
-        // Not yet done, in this run or the next; what lies there was being made.
+        // Not yet done, in this run or the next; the file there is unfinished.
         assert_eq!(folder.done::<u64>("one", &inputs, &files), None);
         let mut folder = open(false);
         assert_eq!(folder.done::<u64>("one", &inputs, &files), None);
-        folder.begin("one", inputs.clone(), &files).expect("it goes on");
+        folder.begin("one", inputs.clone(), &files).expect("the run continues");
         folder.finish("one", &7, "now".to_owned(), None).expect("written");
 
         let folder = || open(false);
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(folder().done::<u64>("one", &json!({ "a": 2 }), &files), None);
         assert_eq!(folder().done::<u64>("one", &inputs, &["x"]), None);
         assert_eq!(open(true).done::<u64>("one", &inputs, &files), None);
-        folder().begin("one", json!(2), &files).expect("what was made may be replaced");
+        folder().begin("one", json!(2), &files).expect("own results may be replaced");
 
         // That was begun and never done: go back, and change a file by hand.
         let mut again = folder();
@@ -235,7 +235,7 @@ mod tests {
         open(true).begin("one", inputs.clone(), &files).expect("--force");
 
         write(RECORD, "{ half");
-        assert!(matches!(Folder::open(at.path(), false), Err(Error::Exists(path)) if path.ends_with(RECORD)));
+        assert!(matches!(ResultFolder::open(at.path(), false), Err(Error::Exists(path)) if path.ends_with(RECORD)));
         assert_eq!(open(true).done::<u64>("one", &inputs, &files), None);
     }
 }

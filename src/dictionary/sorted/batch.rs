@@ -14,8 +14,8 @@ use crate::dictionary::source::Source;
 use crate::kmer::AsciiScanner;
 use crate::memory::buffers::Buffer;
 
-/// Look-ups on one page from which on it is not put into the cache: a scan of the whole index should not push out
-/// what single look-ups need.
+/// Look-ups on one page from which on it is not put into the cache: a scan of the whole index should not evict the
+/// pages of single look-ups.
 const MIN_SCAN: usize = 64;
 
 /// Look-ups from which on a batch is larger than what buffer pools keep.
@@ -26,7 +26,7 @@ const MIN_UNPOOLED: usize = 1 << 16;
 pub(crate) struct SortedBatch {
     /// Hashes; the frequencies replace them.
     values: Buffer<u64>,
-    /// For each range of pages, where its look-ups end.
+    /// End of the look-ups of each range of pages.
     ends: Buffer<u32>,
     /// (hash, number in the batch), grouped.
     entries: Buffer<(u64, u32)>,
@@ -71,7 +71,7 @@ impl Batch<SortedCodec> for SortedBatch {
     }
 }
 
-/// Groups hashes by page: by one counting sort if there are few pages, else by one over ranges of pages, each of which is
+/// Groups hashes by page: by one counting sort if there are few pages, else by one over ranges of pages; each range is
 /// then sorted.
 fn group(codec: &SortedCodec, pages: u64, hashes: &[u64], ends: &mut Buffer<u32>, entries: &mut Buffer<(u64, u32)>) {
     let fields = codec.fields;
@@ -87,7 +87,7 @@ fn group(codec: &SortedCodec, pages: u64, hashes: &[u64], ends: &mut Buffer<u32>
         start += std::mem::replace(end, start);
     }
     if entries.capacity() < hashes.len() {
-        // A large one is made anew: fresh memory is zero already.
+        // A large one is allocated again: fresh memory is zero already.
         let is_large = hashes.len() > MIN_UNPOOLED;
         let large = |length| Buffer::from(vec![(0, 0); length]);
         *entries = if is_large { large(hashes.len()) } else { Buffer::with_capacity(hashes.len()) };
@@ -159,7 +159,8 @@ impl<'e> Chunk<'e> {
         codec.view_of(&self.shape, self.page.bytes(), self.page.number)
     }
 
-    /// Finds where the entries are, and prefetches them: in a loop of its own, so that the processor sees many at once.
+    /// Finds the positions of the entries, and prefetches them: in a loop of its own, so that the processor sees many
+    /// at once.
     fn locate(mut self, codec: &SortedCodec) -> Self {
         let view = codec.view_of(&self.shape, self.page.bytes(), self.page.number);
         for (bucket, &(hash, _)) in self.buckets.iter_mut().zip(self.entries) {

@@ -1,4 +1,4 @@
-//! What reading a sorted dictionary takes: its layout, its filters, and the codes of hashes and lists.
+//! All that is needed to read a sorted dictionary: its layout, its filters, and the codes of hashes and lists.
 
 use crate::dictionary::filters::Filters;
 use crate::dictionary::sorted::layout::{Fields, Layout};

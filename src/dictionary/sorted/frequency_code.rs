@@ -1,5 +1,5 @@
-//! How frequencies are coded: most k-mers have one of a few small frequencies, so an entry has a short code, and what does
-//! not fit goes to tables behind the entries.
+//! How frequencies are coded: most k-mers have one of a few small frequencies, so an entry has a short code, and other
+//! frequencies are in tables behind the entries.
 
 /// Bytes of an overflow: the ordinal of its exception (u32), then its value (u64).
 pub(super) const OVERFLOW_BYTES: usize = 12;

@@ -1,5 +1,5 @@
-//! How the hash of a k-mer is divided into page, group, bucket and remainder, so that a look-up computes where its entry is
-//! instead of searching for it.
+//! How the hash of a k-mer is divided into page, group, bucket and remainder, so that a look-up computes the position
+//! of its entry instead of searching for it.
 //!
 //! ```text
 //! hash    | group ......................... | bucket (6) | remainder (s) |
@@ -64,7 +64,8 @@ impl Layout {
         let entry_bits = f64::from(remainder_bits) + frequency_bits;
         let kmer_bits = entry_bits + group_bits_with_sample(entry_bits) / kmers_per_group;
         let total_bytes = kmers as f64 * kmer_bits / 8.0;
-        // Large pages waste least, since they vary least; small ones give small indexes enough pages to share out.
+        // Large pages waste least, since they vary least; small ones divide small indexes into enough pages for all
+        // threads.
         let page_bytes = match total_bytes as u64 {
             0x1000_0000.. => 128 << 10,
             0x80_0000.. => 64 << 10,

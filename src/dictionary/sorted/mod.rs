@@ -1,6 +1,6 @@
-//! The sorted dictionary stores each k-mer on its own, in the order of hashes: it takes any k and any filters, and a look-up
-//! touches two lines of memory. The hash of a k-mer gives its page, the entry there its frequency, and the frequencies
-//! before it the place of its positions.
+//! The sorted dictionary stores each k-mer on its own, in the order of hashes: it takes any k and any filters, and a
+//! look-up touches two lines of memory. The hash of a k-mer determines its page, the entry in the page stores its
+//! frequency, and the frequencies before it determine the offset of its positions.
 
 mod batch;
 pub(crate) mod codec;
@@ -35,7 +35,7 @@ pub use layout::Layout;
 impl Codec for SortedCodec {
     type Shape = PageShape;
     /// First bit, in the position block, of the k-mer's list.
-    type KmerPlace = u64;
+    type KmerLocator = u64;
     type Batch = SortedBatch;
 
     const VERIFIES_IN_ORDER: bool = true;

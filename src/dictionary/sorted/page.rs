@@ -1,5 +1,5 @@
-//! Where the parts of a sorted page begin: computed and checked once when the page is read, so that a search computes
-//! addresses only and decodes nothing. `schema/format.md` draws the bytes.
+//! The offsets of the parts of a sorted page: computed and checked once when the page is read, so that a search
+//! computes addresses only and decodes nothing. `schema/format.md` draws the bytes.
 
 use crate::dictionary::codec;
 use crate::dictionary::sorted::frequency_code::{MAX_CODE_BITS, MAX_EXCEPTION_BITS, OVERFLOW_BYTES};
@@ -31,8 +31,8 @@ pub(super) const COUNT_BYTES: usize = BUCKETS as usize / 2;
 /// Largest shift of a sound page: a sample every 2^16 groups.
 const MAX_SAMPLE_SHIFT: u32 = 16;
 
-/// Where the counts of a page of so many groups begin: in a page that begins on a line of the processor's caches, those of
-/// a group never straddle two.
+/// Offset of the counts in a page of `groups` groups: if the page begins on a cache line, the counts of a group never
+/// straddle two lines.
 pub(super) fn counts_at(groups: usize) -> usize {
     (HEADER + groups * 2).next_multiple_of(COUNT_BYTES)
 }

@@ -1,16 +1,16 @@
-//! Reads the position list of a k-mer from its block. No pointer to it is stored: its place follows from the frequencies of
-//! the k-mers before it.
+//! Reads the position list of a k-mer from its block. No pointer to it is stored: its offset follows from the
+//! frequencies of the k-mers before it.
 
 use crate::dictionary::sorted::codec::SortedCodec;
 use crate::dictionary::sorted::search::PageView;
 use crate::format::positions::Ascending;
 
 impl PageView<'_> {
-    /// Calls `each` for the first `limit` coded positions of the list at bit `at` of the payload `block`, which belongs to
-    /// a k-mer of this frequency. `damage` makes an error of a problem that continues "position block 3 ".
+    /// Calls `each` for the first `limit` coded positions of the list at bit `at` of the payload `block`, which belongs
+    /// to a k-mer of this frequency. `damage` makes an error of a problem that continues "position block 3 ".
     ///
     /// # Errors
-    /// What `each` and `damage` return.
+    /// Errors of `each` and `damage`.
     pub(crate) fn read_list<E>(
         self,
         block: &[u8],

@@ -1,5 +1,5 @@
-//! Finds k-mers in a sorted page without decoding it: a look-up touches the directory of one group and the few entries of
-//! one bucket.
+//! Finds k-mers in a sorted page without decoding it: a look-up touches the directory of one group and the few entries
+//! of one bucket.
 
 use std::ops::Range;
 
@@ -34,7 +34,7 @@ pub(crate) struct Bucket {
     pub(crate) count: u32,
 }
 
-/// What [`PageView::probe`] found; slot and code count only if it did.
+/// The result of [`PageView::probe`]; slot and code are valid only if an entry was found.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Probed {
     pub(crate) is_found: bool,
@@ -42,7 +42,7 @@ pub(crate) struct Probed {
     pub(crate) code: u64,
 }
 
-/// The sums of all entries before a slot, of which samples are stored.
+/// The sums of all entries before a slot. Samples of them are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sums {
     pub(super) slot: u32,
@@ -98,8 +98,11 @@ impl<'a> PageView<'a> {
         }
         let start = bits::load(bytes, HEADER + group * 2) as u16;
         let at = shape.counts_at + group * COUNT_BYTES;
-        // Sum of the four-bit counts before this bucket: pairs of nibbles, then pairs of bytes, then one multiplication.
+        // Sum of the four-bit counts before this bucket: pairs of nibbles, then pairs of bytes, then one
+        // multiplication.
+        /// Mask of the low half of each byte.
         const LOW_NIBBLES: u64 = 0x0F0F_0F0F_0F0F_0F0F;
+        /// Mask of the low byte of each 16 bits.
         const LOW_BYTES: u64 = 0x00FF_00FF_00FF_00FF;
         let before = bucket * 4;
         let mut by_byte = 0;
@@ -209,7 +212,7 @@ impl<'a> PageView<'a> {
         self.codec.filters.min_frequency.saturating_add(value)
     }
 
-    /// The frequency above the minimum that a code stands for; `None` if it is an exception.
+    /// The frequency above the minimum that a code represents; `None` if it is an exception.
     #[inline(always)]
     pub(crate) fn inline_value(self, code: u64) -> Option<u64> {
         (code != low_mask(self.shape.code_bits)).then_some(code)

@@ -1,5 +1,5 @@
-//! Checks a sorted page against itself, its block and the genome: a page can have a right checksum and be wrong, if it was
-//! written wrongly or forged.
+//! Checks a sorted page against itself, its block and the genome: a page can have a right checksum and be wrong, if it
+//! was written wrongly or forged.
 
 use crate::Result;
 use crate::dictionary::codec::GenomeCheck;
@@ -13,11 +13,11 @@ use crate::format::bits;
 use crate::kmer::low_mask;
 
 impl PageView<'_> {
-    /// Checks that the directory, the samples and the exceptions agree with the entries. Calls `each` for every entry with
-    /// its frequency and the first bit of its list in the position block; `damage` makes an error of a sentence.
+    /// Checks that the directory, the samples and the exceptions agree with the entries. Calls `each` for every entry
+    /// with its frequency and the first bit of its list in the position block; `damage` makes an error of a sentence.
     ///
     /// # Errors
-    /// What `each` and `damage` return.
+    /// Errors of `each` and `damage`.
     pub(crate) fn verify<E>(
         self,
         damage: impl Fn(String) -> E,
@@ -31,7 +31,8 @@ impl PageView<'_> {
                 return wrong("a sample disagrees with the entries before it");
             }
             for bucket in 0..BUCKETS as u32 {
-                // The start of a group is where its first bucket begins; those after it follow from the counts.
+                // The start of a group is the start of its first bucket; those of the other buckets follow from the
+                // counts.
                 let count = self.bucket_count(group, bucket);
                 let begins = (shape.is_narrow && bucket > 0) || self.bucket(group, bucket).start == sums.slot;
                 let Some(end) = sums.slot.checked_add(count).filter(|&end| begins && end <= shape.entries) else {

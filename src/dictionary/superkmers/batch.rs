@@ -1,5 +1,5 @@
-//! Batches in a dictionary of super-k-mers: a sequence takes one look-up for each stretch of k-mers that share a minimizer.
-//! Stretches are grouped by page, then searched in three steps that overlap, so that many wait for memory at once.
+//! Batches in a dictionary of super-k-mers: a sequence takes one look-up for each run of k-mers with one minimizer.
+//! Runs are grouped by page, then searched in three steps that overlap, so that many wait for memory at once.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use crate::dictionary::superkmers::search::Query;
 use crate::genome::pack_run;
 use crate::memory::buffers::Buffer;
 
-/// Look-ups on one page from which on it is not put into the cache. Each is of several k-mers, so it takes fewer to be a
-/// scan of the whole index.
+/// Look-ups on one page from which on it is not put into the cache. Each is of several k-mers, so it takes fewer to be
+/// a scan of the whole index.
 const MIN_SCAN: usize = 16;
 
-/// K-mers of a stretch that have one minimizer, and where their frequencies go.
+/// Consecutive k-mers of a sequence with one minimizer, and the position of their frequencies.
 #[derive(Debug, Clone, Copy)]
-struct Stretch {
+struct MinimizerRun {
     query: Query,
     /// Number in the batch of the k-mer with `query.low` bases before the minimizer.
     first: u32,
@@ -29,16 +29,17 @@ struct Stretch {
     is_falling: bool,
 }
 
-const NO_STRETCH: Stretch =
-    Stretch { query: Query { key: 0, context: 0, low: 0, high: 0 }, first: 0, is_falling: false };
+/// Fills the space of runs before they are grouped.
+const EMPTY_RUN: MinimizerRun =
+    MinimizerRun { query: Query { key: 0, context: 0, low: 0, high: 0 }, first: 0, is_falling: false };
 
 /// A batch of k-mers, gathered by minimizer.
 #[derive(Default)]
 pub(crate) struct SuperKmerBatch {
     frequencies: Buffer<u64>,
-    stretches: Vec<Stretch>,
-    grouped: Vec<Stretch>,
-    /// Stretches by range of pages; then where they end.
+    runs: Vec<MinimizerRun>,
+    grouped: Vec<MinimizerRun>,
+    /// Number of runs by range of pages; then their ends.
     ends: Vec<u32>,
     shift: u32,
     packed: Vec<u8>,
@@ -48,7 +49,7 @@ pub(crate) struct SuperKmerBatch {
 impl Batch<SuperKmerCodec> for SuperKmerBatch {
     fn clear(&mut self, pages: u64) {
         self.frequencies.clear();
-        self.clear_stretches(pages);
+        self.clear_runs(pages);
     }
 
     fn len(&self) -> usize {
@@ -56,9 +57,9 @@ impl Batch<SuperKmerCodec> for SuperKmerBatch {
     }
 
     fn needed_bytes(&self) -> u64 {
-        let stretches = self.stretches.capacity() + self.grouped.capacity().max(self.stretches.len());
+        let runs = self.runs.capacity() + self.grouped.capacity().max(self.runs.len());
         let frequencies = self.frequencies.capacity().max(self.kmers);
-        (frequencies * 8 + stretches * size_of::<Stretch>() + self.ends.capacity() * 4 + self.packed.capacity()) as u64
+        (frequencies * 8 + runs * size_of::<MinimizerRun>() + self.ends.capacity() * 4 + self.packed.capacity()) as u64
     }
 
     fn push_sequence(&mut self, codec: &SuperKmerCodec, bases: &[u8], mut each: impl FnMut(Range<u64>)) {
@@ -70,15 +71,16 @@ impl Batch<SuperKmerCodec> for SuperKmerBatch {
             if length >= k {
                 let count = length + 1 - k;
                 let first = self.kmers as u64;
-                let Self { stretches, packed, ends, shift, .. } = self;
+                let Self { runs, packed, ends, shift, .. } = self;
                 fields.minimizers.scan_packed(packed, 0..length as u64, |s| {
                     let context = fields.minimizers.context(packed, &s);
                     let flank = fields.minimizers.flank();
-                    // Bases before the minimizer, as the sequence reads, of the k-mer with the fewest on the other strand.
+                    // Bases before the minimizer, as the sequence reads, of the k-mer with the fewest on the other
+                    // strand.
                     let before = if s.reverse { flank - s.low } else { s.low };
                     let first = (first + s.at - u64::from(before)) as u32;
                     ends[(fields.page(s.key) >> *shift) as usize] += 1;
-                    stretches.push(Stretch { query: Query::of(&s, context), first, is_falling: !s.reverse });
+                    runs.push(MinimizerRun { query: Query::of(&s, context), first, is_falling: !s.reverse });
                 });
                 self.kmers += count;
                 each(at as u64..(at + count) as u64);
@@ -91,7 +93,7 @@ impl Batch<SuperKmerCodec> for SuperKmerBatch {
         let before = self.frequencies.len();
         self.frequencies.resize(before + self.kmers, 0);
         self.group(&codec.fields);
-        visit(codec, source, &self.grouped[..self.stretches.len()], &mut self.frequencies[before..])?;
+        visit(codec, source, &self.grouped[..self.runs.len()], &mut self.frequencies[before..])?;
         Ok(&self.frequencies)
     }
 
@@ -105,7 +107,7 @@ impl Batch<SuperKmerCodec> for SuperKmerBatch {
         for kmers in all.chunks(MAX_GROUPED) {
             self.push_kmers(&codec.fields, kmers);
             self.look_up(codec, source)?;
-            self.clear_stretches(source.pages());
+            self.clear_runs(source.pages());
         }
         self.push_kmers(&codec.fields, last);
         self.look_up(codec, source)
@@ -113,8 +115,8 @@ impl Batch<SuperKmerCodec> for SuperKmerBatch {
 }
 
 impl SuperKmerBatch {
-    fn clear_stretches(&mut self, pages: u64) {
-        self.stretches.clear();
+    fn clear_runs(&mut self, pages: u64) {
+        self.runs.clear();
         self.kmers = 0;
         self.shift = bucket_shift(pages);
         self.ends.clear();
@@ -126,51 +128,56 @@ impl SuperKmerBatch {
         let mut number = self.kmers as u32;
         fields.minimizers.for_each_kmer(kmers, |s, context| {
             self.ends[(fields.page(s.key) >> self.shift) as usize] += 1;
-            self.stretches.push(Stretch { query: Query::of(&s, context), first: number, is_falling: false });
+            self.runs.push(MinimizerRun { query: Query::of(&s, context), first: number, is_falling: false });
             number += 1;
         });
         self.kmers += kmers.len();
     }
 
-    /// Groups the stretches by page: by one counting sort if there are few pages, else by one over ranges of pages, each of
+    /// Groups the runs by page: by one counting sort if there are few pages, else by one over ranges of pages, each of
     /// which is then sorted.
     fn group(&mut self, fields: &Fields) {
         let mut start = 0;
         for end in &mut self.ends {
             start += std::mem::replace(end, start);
         }
-        if self.grouped.len() < self.stretches.len() {
-            self.grouped = vec![NO_STRETCH; self.stretches.len()];
+        if self.grouped.len() < self.runs.len() {
+            self.grouped = vec![EMPTY_RUN; self.runs.len()];
         }
-        for stretch in &self.stretches {
-            let end = &mut self.ends[(fields.page(stretch.query.key) >> self.shift) as usize];
-            self.grouped[*end as usize] = *stretch;
+        for run in &self.runs {
+            let end = &mut self.ends[(fields.page(run.query.key) >> self.shift) as usize];
+            self.grouped[*end as usize] = *run;
             *end += 1;
         }
         if self.shift > 0 {
             let mut start = 0;
             for &end in &self.ends {
-                self.grouped[start..end as usize].sort_unstable_by_key(|stretch| stretch.query.key);
+                self.grouped[start..end as usize].sort_unstable_by_key(|run| run.query.key);
                 start = end as usize;
             }
         }
     }
 }
 
-/// Looks up grouped stretches, page after page. Chunks of them go through three steps, and while one is in its last,
+/// Looks up grouped runs, page after page. Chunks of them go through three steps, and while one is in its last,
 /// the next is in its second and the one after in its first: each step prefetches the memory that the next step needs.
-fn visit(codec: &SuperKmerCodec, source: &impl Source<PageShape>, grouped: &[Stretch], out: &mut [u64]) -> Result<()> {
+fn visit(
+    codec: &SuperKmerCodec,
+    source: &impl Source<PageShape>,
+    grouped: &[MinimizerRun],
+    out: &mut [u64],
+) -> Result<()> {
     let fields = &codec.fields;
     let mut rest = grouped;
     let (mut located, mut touched) = (None, None);
-    while let Some(stretch) = rest.first() {
-        let number = fields.page(stretch.query.key);
+    while let Some(run) = rest.first() {
+        let number = fields.page(run.query.key);
         let length = rest.iter().take_while(|s| fields.page(s.query.key) == number).count();
         let (here, others) = rest.split_at(length);
         rest = others;
         let page = if length >= MIN_SCAN { source.visit_page(number)? } else { source.page(number)? };
-        for stretches in here.chunks(LANES) {
-            let next = Chunk::touch(codec, Arc::clone(&page), stretches);
+        for runs in here.chunks(LANES) {
+            let next = Chunk::touch(codec, Arc::clone(&page), runs);
             let ready = touched.replace(next).map(|chunk: Chunk<'_>| chunk.locate(codec));
             if let Some(chunk) = std::mem::replace(&mut located, ready) {
                 chunk.answer(codec, source, out)?;
@@ -183,29 +190,29 @@ fn visit(codec: &SuperKmerCodec, source: &impl Source<PageShape>, grouped: &[Str
     Ok(())
 }
 
-/// Stretches in one page.
+/// Runs in one page.
 struct Chunk<'s> {
     page: Arc<Page<PageShape>>,
-    stretches: &'s [Stretch],
+    runs: &'s [MinimizerRun],
     /// First and last entry of their buckets.
     buckets: [(u32, u32); LANES],
 }
 
 impl<'s> Chunk<'s> {
     /// Prefetches the directory.
-    fn touch(codec: &SuperKmerCodec, page: Arc<Page<PageShape>>, stretches: &'s [Stretch]) -> Self {
+    fn touch(codec: &SuperKmerCodec, page: Arc<Page<PageShape>>, runs: &'s [MinimizerRun]) -> Self {
         let view = codec.view(&page);
-        for stretch in stretches {
-            view.prefetch_directory(stretch.query.key);
+        for run in runs {
+            view.prefetch_directory(run.query.key);
         }
-        Self { page, stretches, buckets: [(0, 0); LANES] }
+        Self { page, runs, buckets: [(0, 0); LANES] }
     }
 
-    /// Finds where the entries are, and prefetches them.
+    /// Finds the positions of the entries, and prefetches them.
     fn locate(mut self, codec: &SuperKmerCodec) -> Self {
         let view = codec.view(&self.page);
-        for (bucket, stretch) in self.buckets.iter_mut().zip(self.stretches) {
-            let found = view.bucket_of(stretch.query.key);
+        for (bucket, run) in self.buckets.iter_mut().zip(self.runs) {
+            let found = view.bucket_of(run.query.key);
             view.prefetch_entries(&found);
             *bucket = (found.start, found.end);
         }
@@ -215,8 +222,8 @@ impl<'s> Chunk<'s> {
     /// Compares the entries.
     fn answer(self, codec: &SuperKmerCodec, source: &impl Source<PageShape>, out: &mut [u64]) -> Result<()> {
         let view = codec.view(&self.page);
-        for (stretch, &(start, end)) in self.stretches.iter().zip(&self.buckets) {
-            let Stretch { query, first, is_falling } = stretch;
+        for (run, &(start, end)) in self.runs.iter().zip(&self.buckets) {
+            let MinimizerRun { query, first, is_falling } = run;
             view.counts(source, start..end, query, |offset, count| {
                 let step = offset - u32::from(query.low);
                 let number = if *is_falling { first.wrapping_sub(step) } else { first.wrapping_add(step) };

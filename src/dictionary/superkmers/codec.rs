@@ -1,4 +1,4 @@
-//! What reading a dictionary of super-k-mers takes: its layout, and the codes of keys, entries and lists.
+//! All that is needed to read a dictionary of super-k-mers: its layout, and the codes of keys, entries and lists.
 
 use crate::dictionary::superkmers::layout::{Fields, Layout};
 use crate::format::positions::ListCode;

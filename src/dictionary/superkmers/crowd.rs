@@ -4,7 +4,7 @@
 use crate::dictionary::superkmers::layout::Fields;
 use crate::format::bits;
 
-/// The range of an entry that stands for a crowd; its context is the number of the crowd.
+/// The range of an entry that represents a crowd; its context is the number of the crowd.
 pub(super) const CROWDED: u64 = 255;
 /// Bytes of a crowd's row in its page.
 pub(super) const CROWD_BYTES: usize = 32;
@@ -47,7 +47,7 @@ impl Crowd {
         bits::read(block, self.keys_at + row * u64::from(width), width)
     }
 
-    /// Frequency of the k-mer at `row` and where its list begins.
+    /// Frequency of the k-mer at `row` and the start of its list.
     pub(super) fn row(&self, block: &[u8], row: u64) -> (u64, u64) {
         (
             bits::read(block, self.counts_at + row * u64::from(self.count_bits), self.count_bits),
@@ -55,7 +55,7 @@ impl Crowd {
         )
     }
 
-    /// Frequency of a k-mer and where its list begins, by its offset and context; `None` if it is not among them.
+    /// Frequency of a k-mer and the start of its list, by its offset and context; `None` if it is not among them.
     pub(super) fn find(&self, fields: &Fields, block: &[u8], offset: u32, context: u64) -> Option<(u64, u64)> {
         let key = fields.crowd_key(offset, context & fields.minimizers.mask(offset, offset));
         let (mut low, mut high) = (0, self.kmers);

@@ -68,8 +68,9 @@ impl Encoder {
     }
 
     /// Adds the distinct entries of a minimizer of page `page`, ascending by range and context; keys ascend.
-    /// `position(entry, i)` is the i-th position of an entry: twice the global offset of the minimizer's first base, plus
-    /// one if it reads there on its reverse strand. Calls `each(frequency)` for its k-mers in the order of the index.
+    /// `position(entry, i)` is the i-th position of an entry: twice the global offset of the minimizer's first base,
+    /// plus one if it reads there on its reverse strand. Calls `each(frequency)` for its k-mers in the order of the
+    /// index.
     #[inline(always)]
     pub(crate) fn group(
         &mut self,
@@ -118,8 +119,8 @@ impl Encoder {
         self.count += 1;
     }
 
-    /// Puts the k-mers of a crowded minimizer one by one into the block: their keys, counts and where their lists begin,
-    /// each as wide as the widest, then the lists.
+    /// Puts the k-mers of a crowded minimizer one by one into the block: their keys, counts and the starts of their
+    /// lists, each as wide as the widest, then the lists.
     #[cold]
     fn crowd(&mut self, key: u64, kmers: u64, entries: &[Entry], position: impl Fn(&Entry, u64) -> u64) {
         let minimizers = self.fields.minimizers;

@@ -1,5 +1,5 @@
-//! The distinct super-k-mers of a minimizer, and the k-mers that they stand for together: a k-mer in several entries occurs
-//! as often as all of them.
+//! The distinct super-k-mers of a minimizer, and the k-mers that they represent together: a k-mer in several entries
+//! occurs as often as all of them.
 
 use crate::kmer::{Minimizers, low_mask};
 
@@ -79,7 +79,7 @@ pub(super) fn tally_kmers_of(
     for (i, entry) in entries.iter().enumerate() {
         let (before, after) = (&entries[..i], &entries[i + 1..]);
         let shared = |others: &[Entry]| others.iter().fold(0, |all, other| all | entry.shared(other, flank));
-        // A k-mer counts where the first entry has it.
+        // A k-mer is counted at the first entry that has it.
         let first = offset_mask(entry.low, entry.high) & !shared(before);
         let mut again = first & shared(after);
         let alone = (first & !again).count_ones();
@@ -138,7 +138,7 @@ mod tests {
                     .map(|index| {
                         let high = random(u64::from(flank) + 1) as u32;
                         let low = random(u64::from(high) + 1) as u32;
-                        // Contexts that differ in few places, so that many k-mers are shared.
+                        // Contexts that differ in few bases, so that many k-mers are shared.
                         let context = 1 << random(4 * u64::from(flank)) & minimizers.mask(low, high);
                         Entry { low, high, context, count: 1 + random(3), index }
                     })

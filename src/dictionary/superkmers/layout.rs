@@ -1,5 +1,5 @@
 //! How the key of a minimizer is divided into page, bucket and remainder, and how the fields of an entry are packed: a
-//! look-up computes where its entries are instead of searching for them.
+//! look-up computes the position of its entries instead of searching for them.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +23,8 @@ const MIN_COUNT_BITS: u32 = 4;
 const MIN_MINIMIZERS_PER_BASE: u128 = 64;
 /// Share of a page for entries; the rest is for the rows of those that occur more than once.
 const ENTRY_SHARE: f64 = 0.97;
-/// Standard deviations of the number of entries in a page that are left free: more than for hashes, because entries of one
-/// minimizer come together.
+/// Standard deviations of the number of entries in a page that are left free: more than for hashes, because entries of
+/// one minimizer come together.
 const SPARE_DEVIATIONS: f64 = 3.5;
 
 /// The shape of a dictionary of super-k-mers; the same for every page of an index.
@@ -48,8 +48,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Bases of the minimizers for k-mers of `k` bases in a genome of `bases`: so many that few minimizers occur twice by
-    /// chance, and that key, context, range and position fit 128 bits. `None` if k is too short to gain by them.
+    /// Bases of the minimizers for k-mers of `k` bases in a genome of `bases`: enough that few minimizers occur twice
+    /// by chance, and that key, context, range and position fit 128 bits. `None` if k is too short to gain by them.
     pub(crate) fn minimizer_bases(k: u32, bases: u64) -> Option<u32> {
         let position_bits = ListCode::new(bases).width();
         (k.saturating_sub(16)..=k.checked_sub(4)?).filter(|m| m % 2 == 1).find(|&m| {
@@ -67,7 +67,8 @@ impl Layout {
         let buckets = 1u64 << bucket_bits;
         let bucket_bytes = (2 + COUNT_BYTES) as f64 / GROUP as f64;
         let entry_bytes = layout.stride(minimizers) as f64 + bucket_bytes * buckets as f64 / entries.max(1) as f64;
-        // As for sorted pages: large pages waste least, small ones give small indexes enough pages to share out.
+        // As for sorted pages: large pages waste least, small ones divide small indexes into enough pages for all
+        // threads.
         let page_bytes = match (entries as f64 * entry_bytes) as u64 {
             0x400_0000.. => 128 << 10,
             0x80_0000.. => 64 << 10,
@@ -114,7 +115,7 @@ impl Layout {
         self.buckets_per_page.min((1 << self.bucket_bits) - page * self.buckets_per_page)
     }
 
-    /// Bytes of pages and of blocks for so many entries and super-k-mers.
+    /// Bytes of pages and of blocks for these numbers of entries and super-k-mers.
     pub(crate) fn bytes(
         &self,
         minimizers: &Minimizers,
@@ -165,9 +166,10 @@ impl Fields {
         u64::from(high * (high + 1) / 2 + low)
     }
 
-    /// The offsets that a code stands for; an empty range if it stands for none.
+    /// The offsets of a code; an empty range if it represents none.
     #[inline(always)]
     pub(crate) fn offsets(range: u64) -> (u32, u32) {
+        /// The offsets of each code, computed once: look-ups decode a range for every entry that they compare.
         const OFFSETS: [(u8, u8); 256] = {
             let mut offsets = [(u8::MAX, 0); 256];
             let mut high = 0;

@@ -1,10 +1,11 @@
-//! The dictionary of super-k-mers has one entry for each distinct super-k-mer, not for each k-mer: all of a genome's k-mers
-//! take a fifth of the space that they take one by one, and a sequence is looked up a stretch at a time.
+//! The dictionary of super-k-mers has one entry for each distinct super-k-mer, not for each k-mer: all of a genome's
+//! k-mers take a fifth of the space of separate k-mers, and a sequence takes one look-up for each run of k-mers with
+//! one minimizer.
 //!
 //! Neighbouring k-mers share their minimizer (see [`Minimizers`](crate::kmer::Minimizers)), so the genome is cut into
-//! stretches of k-mers with one minimizer at one place. An entry has the rest of the minimizer's key, the bases around the
-//! minimizer, which of its k-mers it stands for, and how often it occurs; a k-mer's frequency is the sum over the entries of
-//! its minimizer that agree with it around the minimizer. `schema/format.md` draws the bytes.
+//! runs of k-mers with one minimizer at one position. An entry has the rest of the minimizer's key, the bases around
+//! the minimizer, which of its k-mers it represents, and how often it occurs; a k-mer's frequency is the sum over the
+//! entries of its minimizer that agree with it around the minimizer. `schema/format.md` draws the bytes.
 //!
 //! A minimizer with more than 256 distinct entries is *crowded*: its k-mers lie one by one in its position block,
 //! sorted, so that no look-up takes longer than a binary search.
@@ -43,7 +44,7 @@ pub use layout::Layout;
 impl Codec for SuperKmerCodec {
     type Shape = PageShape;
     /// Finds the super-k-mers of the k-mer again.
-    type KmerPlace = Query;
+    type KmerLocator = Query;
     type Batch = SuperKmerBatch;
 
     const VERIFIES_IN_ORDER: bool = false;

@@ -1,5 +1,5 @@
-//! Where the parts of a page of super-k-mers begin: computed and checked once when the page is read, so that a search
-//! computes addresses only and decodes nothing. `schema/format.md` draws the bytes.
+//! The offsets of the parts of a page of super-k-mers: computed and checked once when the page is read, so that a
+//! search computes addresses only and decodes nothing. `schema/format.md` draws the bytes.
 
 use crate::dictionary::codec;
 use crate::dictionary::superkmers::crowd::CROWD_BYTES;
@@ -19,7 +19,7 @@ pub(super) const AT_LIST_BITS: usize = 45;
 pub(super) const AT_COUNT_BITS: usize = 46;
 pub(super) const AT_DENSE: usize = 48;
 
-/// Stands for the count of the first bucket of a *dense* group, whose first entry or counts need more bits.
+/// Marks the count of the first bucket of a *dense* group, whose first entry or counts need more bits.
 pub(super) const DENSE: u64 = 15;
 /// Bytes of a dense group's row in its page: the first entry of each bucket, and of the group after it.
 pub(super) const DENSE_BYTES: usize = 4 * (GROUP + 1);

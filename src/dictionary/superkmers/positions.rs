@@ -1,5 +1,5 @@
-//! Reads the positions of a k-mer from its super-k-mers. They come in several lists that are each sorted; memory for all of
-//! them at once could grow without bound, so the smallest are kept and the lists are read again for the next.
+//! Reads the positions of a k-mer from its super-k-mers. They are in several sorted lists; memory for all of them at
+//! once could grow without bound, so the smallest are kept and the lists are read again for the next.
 
 use crate::Result;
 use crate::dictionary::source::Source;
@@ -13,7 +13,7 @@ use crate::memory::buffers::Buffer;
 
 /// Positions that all but few k-mers have at most.
 const COMMON_POSITIONS: usize = 64;
-/// Positions that are gathered without asking the budget: 64 KiB, and more than nearly every k-mer has.
+/// Positions that are collected without a reservation from the budget: 64 KiB, and more than nearly every k-mer has.
 const FREE_POSITIONS: u64 = 1 << 12;
 /// Share of the free budget for the positions of one k-mer: other threads may be reading one as frequent.
 const BUDGET_SHARE: u64 = 4;
@@ -30,7 +30,7 @@ impl PageView<'_> {
         self.positions_with_list(block, entry, list_at, &mut each)
     }
 
-    /// Calls `each` for the positions of an entry, of which all but the first are in the list at `list_at`.
+    /// Calls `each` for the positions of an entry: the first, and the others from the list at `list_at`.
     #[inline(always)]
     pub(super) fn positions_with_list(
         self,
@@ -83,11 +83,11 @@ impl PageView<'_> {
         check_whole(&list, frequency)
     }
 
-    /// Calls `each` for the first `limit` coded positions of the one k-mer of a query, ascending; returns its frequency.
-    /// Its lists are read again for every piece of the positions that memory has space for.
+    /// Calls `each` for the first `limit` coded positions of the one k-mer of a query, ascending; returns its
+    /// frequency. Its lists are read again for every piece of the positions that memory has space for.
     ///
     /// # Errors
-    /// What `each` and `source` return; damage.
+    /// Errors of `each` and `source`; damage.
     pub(super) fn for_each_position(
         self,
         source: &impl Source<PageShape>,
@@ -100,17 +100,17 @@ impl PageView<'_> {
         self.scan_positions(source, query, |position| smallest.offer(position))?;
         let frequency = smallest.offered;
         let mut left = frequency.min(limit);
-        let mut held = source.budget().hold(Component::Batches);
+        let mut reservation = source.budget().empty_reservation(Component::Batches);
         loop {
             let piece = smallest.sorted();
             let length = piece.len().min(left as usize);
             piece[..length].iter().try_for_each(|&position| each(position))?;
             left -= length as u64;
             let (Some(&last), 1..) = (piece[..length].last(), left) else { return Ok(frequency) };
-            if held.bytes() == 0 {
+            if reservation.bytes() == 0 {
                 let free = source.budget().free() / BUDGET_SHARE / SmallestPositions::BYTES_PER_POSITION;
                 let max = free.clamp(FREE_POSITIONS, left.max(FREE_POSITIONS));
-                held.resize(max * SmallestPositions::BYTES_PER_POSITION);
+                reservation.resize(max * SmallestPositions::BYTES_PER_POSITION);
                 smallest = SmallestPositions::new(Buffer::with_capacity(2 * max as usize), max, last + 1);
             } else {
                 smallest.restart(last + 1);

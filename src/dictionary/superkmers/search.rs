@@ -1,4 +1,4 @@
-//! Finds super-k-mers in a page without decoding it: one exclusive or of contexts decides for a whole stretch of k-mers
+//! Finds super-k-mers in a page without decoding it: one exclusive or of contexts decides for a whole run of k-mers
 //! which of them an entry has.
 
 use std::ops::Range;
@@ -21,13 +21,13 @@ const MAX_COUNT: u64 = 1 << 40;
 /// Heads of entries that are compared without a branch on each: a bucket has two to four entries on average.
 const COMPARED: u32 = 4;
 
-/// Lines that are prefetched from where the entries of a bucket probably begin.
+/// Cache lines that are prefetched from the probable start of the entries of a bucket.
 const PREFETCHED_LINES: usize = 3;
 /// Bytes between two prefetches: less than a line, so that no line is left out.
 const PREFETCH_STEP: usize = 56;
 
-/// K-mers of one minimizer that are looked up together, on the strand on which it reads forward: those with `low` to `high`
-/// bases before it.
+/// K-mers of one minimizer that are looked up together, on the strand on which it reads forward: those with `low` to
+/// `high` bases before it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Query {
     pub(super) key: u64,
@@ -62,8 +62,8 @@ impl Query {
     }
 }
 
-/// Coded position of the k-mer with `offset` bases before the minimizer, from that of the minimizer. A forged position that
-/// would begin before the genome begins with it.
+/// Coded position of the k-mer with `offset` bases before the minimizer, from that of the minimizer. A forged position
+/// that would begin before the genome begins with it.
 #[inline(always)]
 pub(super) fn kmer_position(minimizer: u64, offset: u32, flank: u32) -> u64 {
     let strand = minimizer & 1;
@@ -148,8 +148,8 @@ impl<'a> PageView<'a> {
         prefetch(self.bytes, self.shape.counts_at + COUNT_BYTES * group);
     }
 
-    /// Prefetches where the entries of the bucket of `key` probably lie, because buckets of a group have about as many: so
-    /// one look-up does not wait twice.
+    /// Prefetches the probable position of the entries of the bucket of `key` (buckets of a group have about as many),
+    /// so that one look-up does not wait twice.
     #[inline(always)]
     pub(super) fn prefetch_likely(self, key: u64) {
         let (stride, bucket) = (self.fields().stride, self.fields().bucket_in_page(key, self.number));
@@ -184,7 +184,7 @@ impl<'a> PageView<'a> {
         head >> self.fields().remainder_bits & low_mask(Fields::RANGE_BITS)
     }
 
-    /// Context of an entry; the number of its crowd if it stands for one.
+    /// Context of an entry; the number of its crowd if it represents one.
     #[inline(always)]
     pub(super) fn context(self, index: u32) -> u64 {
         let fields = self.fields();
@@ -201,7 +201,7 @@ impl<'a> PageView<'a> {
         if code == low_mask(fields.count_bits) { self.repeat(index).0 } else { code + 1 }
     }
 
-    /// The entry at `index`, which does not stand for a crowd.
+    /// The entry at `index`, which does not represent a crowd.
     #[inline(always)]
     pub(super) fn entry(self, index: u32, head: u64) -> Entry {
         let (low, high) = Fields::offsets(self.range(head));
@@ -215,8 +215,8 @@ impl<'a> PageView<'a> {
         }
     }
 
-    /// Occurrences of an entry that is repeated, and first bit of the list of its further positions, counted from the end
-    /// of the first positions.
+    /// Occurrences of an entry that is repeated, and first bit of the list of its further positions, counted from the
+    /// end of the first positions.
     #[cold]
     pub(super) fn repeat(self, index: u32) -> (u64, u64) {
         let (mut low, mut high) = (0, self.shape.repeats);

@@ -1,5 +1,5 @@
-//! Checks a page of super-k-mers against itself, its block and the genome: a page can have a right checksum and be wrong, if
-//! it was written wrongly or forged.
+//! Checks a page of super-k-mers against itself, its block and the genome: a page can have a right checksum and be
+//! wrong, if it was written wrongly or forged.
 
 use crate::Result;
 use crate::dictionary::codec::GenomeCheck;
@@ -46,7 +46,7 @@ impl<E: FnMut(Query, &[u64]), T: FnMut(u64, u64)> Checked<'_, E, T> {
         }
     }
 
-    /// The k-mers of a crowd ascend, and its lists lie one behind the other.
+    /// The k-mers of a crowd ascend, and its lists are contiguous.
     fn crowd(&mut self, key: u64, crowd: &Crowd) -> Result<(), String> {
         let (page, block) = (self.page, self.block);
         let (fields, lists) = (page.fields(), &page.codec.lists);
@@ -83,7 +83,7 @@ impl<E: FnMut(Query, &[u64]), T: FnMut(u64, u64)> Checked<'_, E, T> {
         Ok(())
     }
 
-    /// The entries of a minimizer ascend, have ranges and contexts of their own, and their lists lie one behind the other.
+    /// The entries of a minimizer ascend, have ranges and contexts of their own, and their lists are contiguous.
     fn entries(&mut self, key: u64, entries: &[Entry]) -> Result<(), String> {
         let (page, minimizers) = (self.page, &self.page.fields().minimizers);
         let ascend = entries
@@ -129,9 +129,9 @@ fn contradiction(page: u64) -> String {
 }
 
 impl PageView<'_> {
-    /// Checks that everything in a page and its block follows from everything else: that entries are in order, that lists
-    /// lie one behind the other, that positions ascend. Calls `each(k-mers, positions of their minimizer)`, if there is one,
-    /// for every entry and every k-mer of a crowd, and `tally(frequency, k-mers)` for all distinct k-mers.
+    /// Checks that everything in a page and its block follows from everything else: that entries are in order, that
+    /// lists are contiguous, that positions ascend. Calls `each(k-mers, positions of their minimizer)`, if there is
+    /// one, for every entry and every k-mer of a crowd, and `tally(frequency, k-mers)` for all distinct k-mers.
     ///
     /// # Errors
     /// A sentence on what does not fit.

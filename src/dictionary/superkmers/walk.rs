@@ -4,11 +4,11 @@ use crate::dictionary::superkmers::crowd::{CROWDED, Crowd, forged_crowd};
 use crate::dictionary::superkmers::entry::{Entry, for_each_kmer_of};
 use crate::dictionary::superkmers::search::{PageView, Query};
 
-/// What a page has of one minimizer.
+/// The entries or k-mers of one minimizer in a page.
 pub(super) enum MinimizerEntries<'a> {
     /// Its entries, ascending by range and context.
     Few(&'a [Entry]),
-    /// So many that its k-mers are stored one by one.
+    /// A crowded minimizer, whose k-mers are stored one by one.
     Crowd(Crowd),
 }
 
@@ -16,7 +16,7 @@ impl PageView<'_> {
     /// Calls `each(key, entries)` for the minimizers of the page, ascending; `damage` makes an error of a sentence.
     ///
     /// # Errors
-    /// What `each` and `damage` return.
+    /// Errors of `each` and `damage`.
     pub(super) fn for_each_minimizer<E>(
         self,
         damage: impl Fn(String) -> E,
@@ -47,12 +47,12 @@ impl PageView<'_> {
         Ok(())
     }
 
-    /// Calls `each` for the distinct k-mers of the page, in the order of the index: the k-mer on the strand on which its
-    /// minimizer reads forward, its frequency, and the query that finds it again. `block` reads the payload of the block,
-    /// which only crowds need; `damage` makes an error of a sentence.
+    /// Calls `each` for the distinct k-mers of the page, in the order of the index: the k-mer on the strand on which
+    /// its minimizer reads forward, its frequency, and the query that finds it again. `block` reads the payload of the
+    /// block, which only crowds need; `damage` makes an error of a sentence.
     ///
     /// # Errors
-    /// What `each`, `block` and `damage` return.
+    /// Errors of `each`, `block` and `damage`.
     pub(super) fn for_each_kmer<E, B: AsRef<[u8]>>(
         self,
         block: impl Fn() -> Result<B, E>,

@@ -1,4 +1,4 @@
-//! What candidates are made of: occurrences of seeds, their batches, and the pairs that align.
+//! The parts of candidates: occurrences of seeds, their batches, and the pairs that align.
 
 use crate::align::Alignment;
 use crate::kmer::Strand;

@@ -9,7 +9,7 @@ use crate::memory::{Budget, Component, Reservation};
 /// A bit for each base of the genome: single bases are tested far more often than ranges are added.
 pub(crate) struct Coverage {
     words: Vec<u64>,
-    _held: Reservation,
+    _reservation: Reservation,
 }
 
 impl Coverage {
@@ -19,8 +19,8 @@ impl Coverage {
     /// [`Error::Memory`](crate::Error::Memory) if the budget has no space for it.
     pub(crate) fn new(bases: u64, budget: &Budget) -> Result<Self> {
         let words = bases.div_ceil(64);
-        let held = budget.reserve(Component::Genome, words * 8, "a bit for each base of the genome")?;
-        Ok(Self { words: vec![0; words as usize], _held: held })
+        let reservation = budget.reserve(Component::Genome, words * 8, "a bit for each base of the genome")?;
+        Ok(Self { words: vec![0; words as usize], _reservation: reservation })
     }
 
     /// Whether a base is covered.

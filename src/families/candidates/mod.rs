@@ -31,8 +31,8 @@ use crate::{Error, Index, Progress, Result};
 const MAX_BYTES_IN_FLIGHT: u64 = 16 << 20;
 
 /// Finds pairs of positions that share a seed of the index and align, and passes them to `each`, batch by batch in the
-/// order of their seeds. What a pair covers is not searched again. Pairs that were in flight meanwhile are left out if
-/// earlier ones cover most of both sides.
+/// order of their seeds. Bases that a pair covers are not searched again. Pairs that were in flight meanwhile are left
+/// out if earlier ones cover most of both sides.
 ///
 /// Memory is that of the genome (a byte and two bits a base), of the dynamic program of each thread and of the batches
 /// in flight.
@@ -53,7 +53,7 @@ pub fn candidates(
     let bases = bases;
     let threads = rayon::current_num_threads() as u64;
     let scratch = threads * PairAligner::bytes(options.max_extend);
-    let _held = budget.reserve(Component::Batches, scratch, "alignments of candidates")?;
+    let _reservation = budget.reserve(Component::Batches, scratch, "alignments of candidates")?;
     let scoring = Scoring::new(PAIR_DIVERGENCE, bases.composition(UNKNOWN | SIMPLE));
     let walk = SeedWalk {
         index,
@@ -145,11 +145,11 @@ impl<F: FnMut(u64, Vec<AlignedPair>) -> Result<()>> PairSink<'_, F> {
             !is_known
         });
         self.pairs += aligned.len() as u64;
-        let mut held = self.budget.hold(Component::Batches);
-        held.resize((ranges.capacity() * size_of::<Range<u64>>()) as u64);
+        let mut reservation = self.budget.empty_reservation(Component::Batches);
+        reservation.resize((ranges.capacity() * size_of::<Range<u64>>()) as u64);
         (self.each)(id, aligned)?;
         // The walk may have failed and not receive it.
-        let _ = self.covered.send((ranges, held));
+        let _ = self.covered.send((ranges, reservation));
         Ok(())
     }
 }

@@ -24,9 +24,9 @@ pub(crate) struct PairAligner<'a> {
     columns: Vec<Column>,
 }
 
-/// Where the seed of an occurrence begins, as it reads: a boundary between two bases of the genome.
+/// Start of the seed of an occurrence, as it reads: a boundary between two bases of the genome.
 #[derive(Clone, Copy)]
-struct Start {
+struct SeedStart {
     at: u64,
     strand: Strand,
 }
@@ -37,7 +37,7 @@ struct Arm {
     bases: [usize; 2],
 }
 
-impl Start {
+impl SeedStart {
     /// The range of the genome from `left` bases before the start to `right` bases after it, as the seed reads.
     fn span(self, left: usize, right: usize) -> Range<u64> {
         let (left, right) = (left as u64, right as u64);
@@ -100,14 +100,14 @@ impl<'a> PairAligner<'a> {
         Ok(())
     }
 
-    fn start(&self, occurrence: Occurrence) -> Start {
+    fn start(&self, occurrence: Occurrence) -> SeedStart {
         let Occurrence { strand, at } = occurrence;
         let at = if strand == Strand::Forward { at } else { at + u64::from(self.index.k()) };
-        Start { at, strand }
+        SeedStart { at, strand }
     }
 
     /// Aligns in one direction from two starts. Leaves the columns and the bases of both, outward.
-    fn extend(&mut self, starts: [Start; 2], contigs: &[Range<u64>; 2], rightward: bool) -> Arm {
+    fn extend(&mut self, starts: [SeedStart; 2], contigs: &[Range<u64>; 2], rightward: bool) -> Arm {
         let mut step = FIRST_STEP.min(self.options.max_extend);
         loop {
             for ((start, contig), out) in starts.into_iter().zip(contigs).zip(&mut self.read) {

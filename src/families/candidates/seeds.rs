@@ -48,8 +48,8 @@ mod tests {
     #[test]
     fn neighbours_are_those_of_a_search_through_all_kmers() {
         let k = 5;
-        let alike = |a: u64, b: u64, place: u32| (a ^ b) >> (2 * place) & 3 == 0;
-        let distance = |a: u64, b: u64| (0..k).filter(|&place| !alike(a, b, place)).count() as u32;
+        let alike = |a: u64, b: u64, base: u32| (a ^ b) >> (2 * base) & 3 == 0;
+        let distance = |a: u64, b: u64| (0..k).filter(|&base| !alike(a, b, base)).count() as u32;
         let pattern = [true, false, true, true, false];
         for seed in [0, 77, 1023, 512] {
             for seed_mismatches in 0..3 {
@@ -60,7 +60,7 @@ mod tests {
             }
             // The first letter of a pattern is that of the first base, which is the highest.
             let options = CandidateOptions { patterns: vec![pattern.to_vec()], ..CandidateOptions::default() };
-            let same = |kmer: u64| [4, 2, 1].iter().all(|&place| alike(seed, kmer, place));
+            let same = |kmer: u64| [4, 2, 1].iter().all(|&base| alike(seed, kmer, base));
             let expected: BTreeSet<u64> = (0..1 << (2 * k)).filter(|&kmer| same(kmer)).collect();
             assert_eq!(neighbours(seed, k, &options), expected);
         }

@@ -1,5 +1,5 @@
-//! The walk over the seeds by falling frequency, which makes batches of candidates. A batch depends on the coverage
-//! that all batches up to [`BATCHES_IN_FLIGHT`] before it left, however far the others are, so that results do not
+//! The walk over the seeds by falling frequency, which makes batches of candidates. A batch depends on the coverage of
+//! all batches up to [`BATCHES_IN_FLIGHT`] before it, and not on the progress of later ones, so that results do not
 //! depend on threads.
 
 use std::collections::VecDeque;
@@ -115,7 +115,7 @@ impl SeedWalk<'_> {
     /// Waits for the oldest batch in flight and adds the ranges that it covers. Returns false if the batches ended
     /// early.
     fn finish_batch(&mut self, covered: &Receiver<CoveredRanges>) -> bool {
-        let Ok((ranges, _held)) = covered.recv() else { return false };
+        let Ok((ranges, _reservation)) = covered.recv() else { return false };
         self.in_flight.pop_front();
         ranges.iter().for_each(|range| self.coverage.add(range));
         true

@@ -8,20 +8,18 @@ use crate::families::bases::{Bases, UNKNOWN};
 use crate::families::terminal_repeats::MAX_END_OFFSET;
 use crate::genome::Contig;
 use crate::kmer::Strand;
+use crate::sequence::code::A;
 use crate::sequence::complement;
 
 /// Bases to either side of an end that are examined: the longest target site (12) at the largest offset (6), and 12
 /// bases more that a consensus may have too many.
 pub const END_MARGIN: usize = 30;
-/// Bases of the consensus that a copy may lack at either end and still show where it was inserted.
+/// Bases of the consensus that a copy may lack at either end and still show its insertion site.
 const MAX_MISSING: u32 = 10;
 /// Copies of a family that are examined, the first by position: more hardly change a share.
 const MAX_COPIES: usize = 200;
 /// Bases of a flank that distinguish insertions from duplications: two random ones are equal once in 4^12 = 17 million.
 const FLANK: usize = 12;
-
-/// The code of A.
-const A: u8 = 2;
 
 /// Bases around both ends of a copy, as the consensus reads: codes 0 to 3 ([`base_code`](crate::sequence::base_code)),
 /// others if there is none. The first base of the copy is in the middle of `left`, the base behind its last one in the
@@ -77,8 +75,9 @@ impl CopyEnds {
 
     /// The end of a run of A around the end of the copy, as an index of `right`.
     pub(super) fn poly_a_end(&self) -> Option<usize> {
-        /// Bases of a window, and how many of them are A: one may have decayed.
+        /// Bases of a window: one that is not A may have decayed.
         const WINDOW: usize = 10;
+        /// Bases of A in a window.
         const MIN_A: usize = 9;
         /// Where a window may begin, from the end of the copy: the tail may be a part of the consensus or beyond it.
         const STARTS: Range<usize> = END_MARGIN - 14..END_MARGIN + 6;
@@ -98,9 +97,10 @@ impl CopyEnds {
         const MIN_LENGTH: usize = 7;
         /// Bases between the site and the copy, which the consensus may lack.
         const OFFSETS: RangeInclusive<usize> = 0..=3;
-        /// Last A of the tail that may be a part of the site, and bases behind the tail within which the site begins.
-        /// Both were tuned on the simulated genomes of docs/families.md.
+        /// Last A of the tail that may be a part of the site. This and the next were tuned on the simulated genomes of
+        /// docs/families.md.
         const SHARED_A: usize = 4;
+        /// Bases behind the tail within which the site begins.
         const BEHIND_TAIL: usize = 14;
         let starts = tail_end.saturating_sub(SHARED_A)..(tail_end + BEHIND_TAIL).min(2 * END_MARGIN - MIN_LENGTH);
         OFFSETS.into_iter().any(|offset| {
@@ -133,7 +133,7 @@ pub(crate) fn copy_ends(copies: &[Vec<&Alignment>], length: u32, bases: &Bases, 
     ends.take(MAX_COPIES).collect()
 }
 
-/// One copy for each pair of flanks: others with the same flanks came by duplication, not by insertion.
+/// One copy for each pair of flanks: others with the same flanks are duplications, not insertions.
 pub(super) fn with_distinct_flanks(copies: &[CopyEnds]) -> Vec<CopyEnds> {
     let mut seen = BTreeSet::new();
     let flanks =
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn copies_of_one_duplicated_stretch_count_once() {
+    fn copies_of_one_duplicated_region_count_once() {
         let copy = CopyEnds { left: [A; 2 * END_MARGIN], right: [A; 2 * END_MARGIN] };
         assert_eq!(with_distinct_flanks(&vec![copy; 9]).len(), 1);
     }

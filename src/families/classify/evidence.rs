@@ -1,5 +1,5 @@
-//! What was seen of a family, as a value of its own: a class is a claim, and the reader of a library can check its
-//! evidence.
+//! The evidence for the class of a family, as a value of its own: a class is a claim, and the reader of a library can
+//! check its evidence.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::families::terminal_repeats::ElementPart;
 
-/// What was seen of a family.
+/// The evidence for the class of a family.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Evidence {
     /// Copies from end to end with different flanks: those that were examined.

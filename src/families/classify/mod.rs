@@ -1,5 +1,5 @@
-//! What a family is, as far as its consensus and the ends of its copies show it. Insertion leaves marks that need no
-//! other sequence to be read. Without such marks no class is claimed, and each claim comes with its evidence.
+//! The class of a family, as far as its consensus and the ends of its copies show it. Insertion leaves marks that need
+//! no other sequence to be read. Without such marks no class is claimed, and each claim comes with its evidence.
 //!
 //! Signs and names are those of T. Wicker et al., Nat. Rev. Genet. 8 (2007) 973, and of RepeatMasker.
 
@@ -10,16 +10,12 @@ mod target_sites;
 use std::ops::RangeInclusive;
 
 use crate::families::terminal_repeats::{TerminalRepeats, direct_repeats, inverted_repeats};
+use crate::sequence::code::{A, C, G, T};
 pub(crate) use copy_ends::copy_ends;
 use copy_ends::with_distinct_flanks;
 pub use copy_ends::{CopyEnds, END_MARGIN};
 pub use evidence::{Evidence, TargetSite, TerminalRepeat};
 use target_sites::target_site;
-
-const T: u8 = 0;
-const C: u8 = 1;
-const A: u8 = 2;
-const G: u8 = 3;
 
 /// The class of a family without evidence of any.
 pub(crate) const UNKNOWN_CLASS: &str = "Unknown";
@@ -30,8 +26,8 @@ pub(crate) const LTR: &str = "LTR";
 
 /// Bases of the target sites of LTR elements.
 const LTR_SITES: RangeInclusive<u64> = 4..=6;
-/// Score of inverted repeats that show a DNA transposon without target sites: chance gives it once in some ten million
-/// families, since each further match is a quarter as likely.
+/// Score of inverted repeats that show a DNA transposon without target sites: it occurs by chance once in some ten
+/// million families, since each further match is a quarter as likely.
 const LONE_INVERTED_SCORE: i32 = 18;
 /// Bases of an inverted repeat from which on an element with target sites of 9 bases is called a Mutator-like one.
 /// Others with such sites have shorter repeats.
@@ -41,7 +37,7 @@ const MIN_TAILS: usize = 3;
 
 /// The class that the evidence shows, as RepeatMasker writes it, and the evidence; `Unknown` if it shows none.
 ///
-/// `consensus` has codes 0 to 3; `tandem` says that most copies lie in rows.
+/// `consensus` has codes 0 to 3; `tandem` is set if most copies lie in tandem rows.
 pub fn classify(consensus: &[u8], tandem: bool, copies: &[CopyEnds]) -> (&'static str, Evidence) {
     let direct = direct_repeats(consensus);
     let inverted = if direct.is_some() { None } else { inverted_repeats(consensus) };
@@ -224,7 +220,7 @@ mod tests {
             let site = evidence.target_site.expect("target sites");
             assert!((site.length, site.copies) == (5, 6) && site.motif.is_none(), "{off:?}: {site:?}");
         }
-        // The consensus alone shows it; what is repeated after a few bases is no element.
+        // The consensus alone shows it; a sequence that is repeated after a few bases is no element.
         assert_eq!(classify(&element, false, &[]).0, "LTR");
         let near = [&repeat[..], &repeat[..40], &repeat[..]].concat();
         assert_eq!(classify(&near, false, &[]).0, "Unknown");

@@ -7,9 +7,7 @@ use std::ops::RangeInclusive;
 use crate::families::classify::copy_ends::{CopyEnds, END_MARGIN};
 use crate::families::classify::evidence::TargetSite;
 use crate::families::terminal_repeats::MAX_END_OFFSET;
-
-const T: u8 = 0;
-const A: u8 = 2;
+use crate::sequence::code::{A, T};
 
 /// Nats that chance needs: 11 lengths at 49 pairs of offsets are tried, so that 14 nats are reached by chance once in
 /// e^14 / 539 = 2,200 families.
@@ -30,6 +28,7 @@ enum Motif {
 }
 
 impl Motif {
+    /// All motifs, in the order in which they are tried.
     const ALL: [Self; 3] = [Self::Ta, Self::Twa, Self::Ttaa];
 
     fn of(site: &[u8]) -> Option<Self> {

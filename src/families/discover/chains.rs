@@ -1,4 +1,4 @@
-//! Chains of seed hits near one diagonal, weighed by how unlikely they are by chance. They show similar positions
+//! Chains of seed hits near one diagonal, weighted by how unlikely they are by chance. They show similar positions
 //! without an alignment: the profile counts them, and copies are searched there.
 //!
 //! A hit is a word of 64 bits while it is sorted, so that hits of one diagonal come together: bin of diagonals,
@@ -29,7 +29,7 @@ pub(crate) struct Chain {
     pub(crate) reverse: bool,
     /// Hits of the chain in [`ChainBuffer::hits`].
     pub(crate) hits: Range<usize>,
-    /// -log2 of how often chance makes such a chain.
+    /// -log2 of the number of such chains expected by chance.
     pub(crate) bits: f32,
 }
 
@@ -90,7 +90,7 @@ impl ChanceHits {
 
 /// The hits and chains of a query. Its memory is reserved before it grows.
 pub(crate) struct ChainBuffer {
-    held: Reservation,
+    reservation: Reservation,
     /// Hits of one strand.
     words: Vec<u64>,
     /// Words in each slot of diagonal bins, by hash; up to 255.
@@ -105,8 +105,8 @@ const SLOTS: (usize, usize) = (1 << 10, 1 << 20);
 impl ChainBuffer {
     /// An empty buffer.
     pub(crate) fn new(budget: &Budget) -> Self {
-        let held = budget.hold(Component::Seeds);
-        Self { held, words: Vec::new(), diagonal_counts: Vec::new(), hits: Vec::new(), chains: Vec::new() }
+        let reservation = budget.empty_reservation(Component::Seeds);
+        Self { reservation, words: Vec::new(), diagonal_counts: Vec::new(), hits: Vec::new(), chains: Vec::new() }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -133,7 +133,7 @@ impl ChainBuffer {
 
     /// Reserves bytes beyond those of the buffers as they are.
     fn reserve(&mut self, more: usize) -> Result<()> {
-        self.held.grow(more as u64, "seeds that a query shares with the genome")
+        self.reservation.grow(more as u64, "seeds that a query shares with the genome")
     }
 
     /// Grows the buffers to this many words.
@@ -146,7 +146,7 @@ impl ChainBuffer {
             self.words.reserve_exact(words);
             self.diagonal_counts.clear();
             self.diagonal_counts.reserve_exact(slots);
-            self.held.resize(self.bytes());
+            self.reservation.resize(self.bytes());
         }
         Ok(())
     }
@@ -160,7 +160,7 @@ impl ChainBuffer {
             self.reserve(more)?;
             self.hits.reserve_exact(hits - self.hits.len());
             self.chains.reserve_exact(chains - self.chains.len());
-            self.held.resize(self.bytes());
+            self.reservation.resize(self.bytes());
         }
         Ok(())
     }
@@ -232,7 +232,7 @@ impl ChainBuffer {
     }
 }
 
-/// Chain buffers that no thread uses at the moment: they are large, and filled anew for each query.
+/// Chain buffers that no thread uses at the moment: they are large, and refilled for each query.
 pub(crate) struct ChainBufferPool<'a> {
     buffers: Mutex<Vec<ChainBuffer>>,
     budget: &'a Budget,

@@ -6,7 +6,7 @@ use crate::Result;
 use crate::families::discover::anchors::Anchor;
 use crate::families::discover::copies::AlignedCopy;
 use crate::families::discover::search::Search;
-use crate::families::extension::{Cursor, Extent, extend};
+use crate::families::extension::{CopyExtent, Cursor, extend};
 use crate::families::family::FamilyCopy;
 use crate::families::parameters::{
     CONTINUING_PART, MAX_END_DISTANCE, MAX_EXTENSIONS, MAX_GROWN_COPIES, MAX_LENGTHENINGS, MIN_LENGTHENED_COPIES,
@@ -96,7 +96,7 @@ impl Search<'_> {
 
 /// Keeps cursors to the left from the bases that cursors to the right have read, so that no base counts twice: else the
 /// two terminal repeats of an element make it twice as long.
-fn reserve_read_bases(left: &mut [Cursor], right: &[Cursor], extents: &[Extent]) {
+fn reserve_read_bases(left: &mut [Cursor], right: &[Cursor], extents: &[CopyExtent]) {
     let read: Vec<(u64, u64, bool)> = right
         .iter()
         .zip(extents)

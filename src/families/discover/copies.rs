@@ -1,4 +1,4 @@
-//! The copies of a consensus: alignments from its chains, without those that are more likely of a related family.
+//! The copies of a consensus: alignments from its chains, without those that more likely belong to a related family.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use crate::Result;
 use crate::families::discover::anchors::Anchor;
 use crate::families::discover::chains::{Chain, ChainBuffer};
 use crate::families::discover::search::Search;
-use crate::families::extension::{CopyCursor, Cursor, Extent, LANES, follow};
+use crate::families::extension::{CopyCursor, CopyExtent, Cursor, LANES, follow};
 use crate::families::family::FamilyCopy;
 use crate::families::parameters::{
     CLOSEST_PART, DIVERGENCE_ALLOWANCE, DIVERGENCE_FACTOR, MIN_COPY_BITS, MIN_COPY_SCORE, SAME_COPY_PART,
@@ -24,7 +24,7 @@ pub(crate) struct Similarity {
 
 impl Similarity {
     /// Of an alignment that consists of two, to the right and to the left of an anchor.
-    fn of(right: &Extent, left: &Extent) -> Self {
+    fn of(right: &CopyExtent, left: &CopyExtent) -> Self {
         Self { score: right.score + left.score, bases: right.bases() + left.bases() }
     }
 
@@ -40,8 +40,8 @@ pub(crate) struct AlignedCopy {
     pub(crate) similarity: Similarity,
 }
 
-/// Where the alignment of a copy begins: a position of the genome, and the base of the consensus that lies there.
-struct Start {
+/// Start of the alignment of a copy: a position of the genome, and the base of the consensus that lies there.
+struct CopyStart {
     at: u64,
     strand: Strand,
     consensus: usize,
@@ -66,7 +66,8 @@ impl Search<'_> {
         let mut loci = Loci::default();
         while order.len() > 0 {
             let starts = order.by_ref().map(|chain| self.start(found, chain, consensus.len()));
-            let starts: Vec<Start> = starts.filter(|start| !loci.cover(start.at, start.strand)).take(LANES).collect();
+            let starts: Vec<CopyStart> =
+                starts.filter(|start| !loci.cover(start.at, start.strand)).take(LANES).collect();
             let cursors = starts.iter().map(|start| self.cursors_at(start.at, start.strand));
             let (right, left): (Vec<Cursor>, Vec<Cursor>) = cursors.unzip();
             let towards = |cursors: Vec<Cursor>, down| {
@@ -91,11 +92,11 @@ impl Search<'_> {
     }
 
     /// The middle of a chain, which is most likely within the copy.
-    fn start(&self, found: &ChainBuffer, chain: &Chain, length: usize) -> Start {
+    fn start(&self, found: &ChainBuffer, chain: &Chain, length: usize) -> CopyStart {
         let hit = found.hits[(chain.hits.start + chain.hits.end) / 2];
         let middle = self.table.span() / 2;
         let query = hit.query as usize + middle;
-        Start {
+        CopyStart {
             at: hit.genome + middle as u64,
             strand: if chain.reverse { Strand::Reverse } else { Strand::Forward },
             consensus: if chain.reverse { length - 1 - query } else { query },
@@ -114,15 +115,15 @@ impl Search<'_> {
         right.iter().zip(&left).map(|(right, left)| Similarity::of(right, left)).collect()
     }
 
-    fn follow(&self, consensus: &[u8], cursors: &[CopyCursor]) -> Vec<Extent> {
+    fn follow(&self, consensus: &[u8], cursors: &[CopyCursor]) -> Vec<CopyExtent> {
         let scores = &self.options.scores;
         follow(self.bases.codes(), consensus, cursors, scores, scores.cap_penalty)
     }
 }
 
-impl Start {
+impl CopyStart {
     /// The copy with these extents to the right and to the left, as the consensus reads.
-    fn copy(&self, right: &Extent, left: &Extent) -> FamilyCopy {
+    fn copy(&self, right: &CopyExtent, left: &CopyExtent) -> FamilyCopy {
         let genome = match self.strand {
             Strand::Forward => self.at - u64::from(left.copy)..self.at + u64::from(right.copy),
             Strand::Reverse => self.at + 1 - u64::from(right.copy)..self.at + 1 + u64::from(left.copy),
@@ -161,8 +162,8 @@ impl Loci {
     }
 }
 
-/// Divergence above which a copy is more likely of a related family: from that of the closest copies, which make up one
-/// [`CLOSEST_PART`]th of the aligned bases.
+/// Divergence above which a copy more likely belongs to a related family: from that of the closest copies, which make
+/// up one [`CLOSEST_PART`]th of the aligned bases.
 pub(crate) fn divergence_limit<'a>(copies: impl Iterator<Item = &'a Similarity>) -> f32 {
     let mut all: Vec<(f32, u32)> = copies.map(|copy| (copy.divergence(), copy.bases)).collect();
     all.sort_by(|a, b| a.0.total_cmp(&b.0));

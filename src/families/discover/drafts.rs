@@ -12,7 +12,7 @@ use crate::families::discover::search::Search;
 use crate::families::family::{Family, FamilyCopy};
 use crate::families::parameters::{MAX_CORE_ANCHORS, MAX_CORE_EXTENSION, MIN_CORE_SCORE};
 
-/// What was found around a point.
+/// The result of the search around a point.
 pub(crate) enum Draft {
     /// A family.
     Family(Family),
@@ -27,7 +27,7 @@ impl Search<'_> {
     pub(crate) fn draft(&self, at: u64, anchors: &[Anchor]) -> Result<Draft> {
         let draft = self.draft_without(&[], at, anchors)?;
         let Draft::FewCopies(copies) = draft else { return Ok(draft) };
-        // Copies in one locus that are nearly the same hide older ones from which they come: one stands for all.
+        // Copies in one locus that are nearly the same hide older ones from which they derive: one represents all.
         let independent = without_duplicates(&copies, anchors.to_vec(), |anchor| anchor.at);
         if independent.len() < self.options.min_copies || independent.len() == anchors.len() {
             return Ok(Draft::FewCopies(copies));

@@ -17,7 +17,7 @@ use crate::families::parameters::{
 use crate::memory::Reservation;
 use crate::{Progress, Result};
 
-/// What discovery found.
+/// The results of discovery.
 #[derive(Debug)]
 pub struct Discovery {
     /// Drafts in the order in which they were found: those with most copies first.
@@ -27,7 +27,7 @@ pub struct Discovery {
     /// Consensus sequences with too few copies, or with copies in one locus only, and so without a draft: segmental
     /// duplications, tandem repeats.
     pub left_out: u64,
-    pub(crate) held: Reservation,
+    pub(crate) reservation: Reservation,
 }
 
 /// The state of discovery.
@@ -42,7 +42,7 @@ pub(crate) struct Growth<'a> {
 }
 
 impl Growth<'_> {
-    /// What the steps search with, with hits in `buffers`.
+    /// The context of the steps, with hits in `buffers`.
     pub(crate) fn search<'b>(&'b self, buffers: &'b ChainBufferPool<'b>) -> Search<'b> {
         let Self { bases, table, options, .. } = self;
         Search { bases, table, options, extra_bits: table.extra_bits(), buffers }
@@ -128,7 +128,7 @@ impl Growth<'_> {
         self.found.explained += unused;
         self.progress.advance(unused);
         let bytes = family.consensus.capacity() + family.copies.capacity() * size_of::<FamilyCopy>();
-        self.found.held.grow((bytes + size_of::<Family>()) as u64, "drafts of families")?;
+        self.found.reservation.grow((bytes + size_of::<Family>()) as u64, "drafts of families")?;
         self.found.families.push(family);
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! Where the genome resembles itself most ([`profile`]), at a point ([`points`]), the positions that correspond to it
 //! are found by spaced seeds ([`seed_table`], [`chains`], [`anchors`]). Over them a consensus is grown ([`consensus`])
 //! and its copies are found ([`copies`]), which makes a draft ([`drafts`]). Its copies are then marked, and the next
-//! point is taken ([`growth`]). Large genomes are worked in [`samples`].
+//! point is taken ([`growth`]). Large genomes are processed in [`samples`].
 
 mod anchors;
 mod chains;
@@ -69,8 +69,8 @@ pub fn discover(index: &Index, options: &DiscoverOptions, progress: &dyn Progres
     progress.phase("seeds", None);
     let table = SeedTable::new(&bases, SeedPattern::for_genome(length), UNKNOWN | SIMPLE, budget)?;
     let bins = length.div_ceil(BIN);
-    let _held = budget.reserve(Component::Seeds, bins * BYTES_PER_BIN, "the profile of the genome")?;
-    let held = budget.hold(Component::Output);
+    let _reservation = budget.reserve(Component::Seeds, bins * BYTES_PER_BIN, "the profile of the genome")?;
+    let reservation = budget.empty_reservation(Component::Output);
     let buffers = ChainBufferPool::new(budget);
     let mut growth = Growth {
         bases,
@@ -79,7 +79,7 @@ pub fn discover(index: &Index, options: &DiscoverOptions, progress: &dyn Progres
         progress,
         buffers: &buffers,
         points: Points::new(bins),
-        found: Discovery { families: Vec::new(), explained: 0, left_out: 0, held },
+        found: Discovery { families: Vec::new(), explained: 0, left_out: 0, reservation },
     };
     for sample in samples(length, options.sample) {
         // Buffers of the profile are large and are freed before families grow.

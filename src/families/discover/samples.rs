@@ -51,8 +51,8 @@ mod tests {
             let share = (samples[0].end as f64 / length as f64) * length.div_ceil(TILE) as f64;
             assert!((tiles.len() as f64 - share).abs() < 3.0, "{} tiles of {share}", tiles.len());
             // None is far from the next.
-            let apart = length.div_ceil(TILE) as f64 / share;
-            assert!(tiles.windows(2).all(|pair| ((pair[1] - pair[0]) as f64) < 4.0 * apart + 2.0));
+            let spacing = length.div_ceil(TILE) as f64 / share;
+            assert!(tiles.windows(2).all(|pair| ((pair[1] - pair[0]) as f64) < 4.0 * spacing + 2.0));
             assert!((0..length.div_ceil(TILE)).all(|tile| rank(tile, length) < length));
         }
     }

@@ -1,4 +1,4 @@
-//! What all steps of discovery search with: the genome, its seeds and the options. The steps themselves are methods in
+//! The context of all steps of discovery: the genome, its seeds and the options. The steps themselves are methods in
 //! `profile`, `anchors`, `copies`, `consensus` and `drafts`.
 
 use crate::Result;

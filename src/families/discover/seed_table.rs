@@ -82,7 +82,7 @@ pub(crate) struct SeedTable {
     positions: Vec<u32>,
     /// Probability that two windows have the same key by chance, from the composition of the genome.
     chance: f32,
-    _held: Reservation,
+    _reservation: Reservation,
 }
 
 /// Most parts of the keys that threads fill side by side: each reads the whole genome.
@@ -101,7 +101,7 @@ impl SeedTable {
     pub(crate) fn new(bases: &Bases, pattern: SeedPattern, marks: u8, budget: &Budget) -> Result<Self> {
         let keys = 1usize << (2 * pattern.weight);
         let bytes = Self::bytes(&pattern, bases.len());
-        let held = budget.reserve(Component::Seeds, bytes, "a table of spaced seeds")?;
+        let reservation = budget.reserve(Component::Seeds, bytes, "a table of spaced seeds")?;
         let part = keys / rayon::current_num_threads().next_power_of_two().min(MAX_PARTS);
         let mut starts = vec![0u32; keys + 1];
         let contigs: Vec<Range<u64>> = bases.contigs().collect();
@@ -154,10 +154,10 @@ impl SeedTable {
         starts[keys] = all;
         let same = bases.composition(marks).iter().map(|share| share * share).sum::<f64>() as f32;
         let chance = same.powi(pattern.weight as i32);
-        Ok(Self { pattern, starts, positions, chance, _held: held })
+        Ok(Self { pattern, starts, positions, chance, _reservation: reservation })
     }
 
-    /// What is added to thresholds in bits in a genome so large that a base of a query meets more seeds by chance, on
+    /// Addition to thresholds in bits for a genome so large that a base of a query matches more seeds by chance, on
     /// both strands, than in those that the thresholds were tuned on.
     pub(crate) fn extra_bits(&self) -> f32 {
         let by_chance = 2.0 * self.chance * self.positions.len() as f32;

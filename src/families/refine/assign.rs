@@ -1,7 +1,7 @@
 //! Which alignment belongs to which family, and which families are contained in others.
 //!
-//! Related families align to each other's copies. Each round gives every alignment to the family that fits it best, so
-//! that a family grows over its own copies only.
+//! Related families align to each other's copies. Each round assigns every alignment to the family that fits it best,
+//! so that a family grows over its own copies only.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,14 +12,14 @@ use crate::families::copies::PlacedAlignment;
 /// chance.
 const MIN_OVERLAP: u64 = 20;
 /// A family loses an alignment if better ones cover this many of its parts: half.
-const MIN_LOST_PARTS: u32 = Coverage::PARTS / 2;
+const MIN_LOST_PARTS: u32 = CoveredParts::PARTS / 2;
 /// A family fits an overlap much better than another if its score for each base is at least this many times as high: a
 /// long alignment of a related family must not take the copies of a short draft. Tuned on the simulated genomes of
 /// docs/families.md.
 const MUCH_BETTER: (i64, i64) = (6, 5);
 
 /// Strong families explain an alignment if they cover this many of its parts: three quarters.
-const MIN_EXPLAINED_PARTS: u32 = Coverage::PARTS / 4 * 3;
+const MIN_EXPLAINED_PARTS: u32 = CoveredParts::PARTS / 4 * 3;
 /// Per cent of the copies of a weak family that strong ones explain if it is dropped.
 const MIN_EXPLAINED_COPIES: usize = 70;
 
@@ -36,9 +36,10 @@ const MAX_EXTRA_DIFFERENCE: f64 = 0.05;
 
 /// Which 64ths of a range are covered, one bit each: shares need not be more exact.
 #[derive(Debug, Default, Clone, Copy)]
-struct Coverage(u64);
+struct CoveredParts(u64);
 
-impl Coverage {
+impl CoveredParts {
+    /// Parts of a range: the bits of a word.
     const PARTS: u32 = 64;
 
     /// The parts from one to before another.
@@ -96,11 +97,11 @@ pub(crate) struct Assignment {
 
 /// Assigns the alignments of the families that are `kept`; a family loses an alignment if others cover half of it.
 pub(crate) fn assign(placed: &[PlacedAlignment<'_>], kept: &[bool]) -> Assignment {
-    let mut fits_better = vec![Coverage::default(); placed.len()];
-    let mut scores_higher = vec![Coverage::default(); placed.len()];
+    let mut fits_better = vec![CoveredParts::default(); placed.len()];
+    let mut scores_higher = vec![CoveredParts::default(); placed.len()];
     for_each_overlap(placed, kept, |i, j, overlap| {
         let (loser, is_much_better) = loser_of(placed, i, j);
-        let covered = Coverage::of(&placed[loser].genome, &overlap);
+        let covered = CoveredParts::of(&placed[loser].genome, &overlap);
         scores_higher[loser].add(covered);
         if is_much_better {
             fits_better[loser].add(covered);
@@ -152,12 +153,12 @@ pub(crate) fn explained(
     min_copies: usize,
 ) -> Vec<bool> {
     let strong: Vec<bool> = assignment.exclusive.iter().map(|copies| copies.len() >= min_copies).collect();
-    let mut covered = vec![Coverage::default(); placed.len()];
+    let mut covered = vec![CoveredParts::default(); placed.len()];
     for_each_overlap(placed, kept, |i, j, overlap| {
         for (one, other) in [(i, j), (j, i)] {
             let by = family_of(&placed[other]);
             if family_of(&placed[one]) != by && strong[by] {
-                covered[one].add(Coverage::of(&placed[one].genome, &overlap));
+                covered[one].add(CoveredParts::of(&placed[one].genome, &overlap));
             }
         }
     });
@@ -169,18 +170,18 @@ pub(crate) fn explained(
     (0..kept.len()).map(is_explained).collect()
 }
 
-/// What two families share.
+/// The bases that two families share.
 #[derive(Default, Clone, Copy)]
-struct Shared {
+struct SharedCoverage {
     /// Parts of the consensus of the one that the other covers.
-    consensus: Coverage,
+    consensus: CoveredParts,
     /// Bases of the one's alignments that the other explains as well.
     explained: u64,
     /// The alignment that was counted last, so that none is counted twice.
     last: Option<usize>,
 }
 
-impl Shared {
+impl SharedCoverage {
     /// Counts what `other` covers of alignment `number`, a copy of a family with a consensus of `length` bases.
     fn count(&mut self, number: usize, copy: &PlacedAlignment<'_>, other: &PlacedAlignment<'_>, length: u64) {
         if other.alignment.counts.difference() - copy.alignment.counts.difference() > MAX_EXTRA_DIFFERENCE {
@@ -192,9 +193,9 @@ impl Shared {
             self.explained += copy.bases();
         }
         let columns = columns_of(copy, &overlap);
-        let parts = u64::from(Coverage::PARTS);
+        let parts = u64::from(CoveredParts::PARTS);
         let (from, to) = (columns.start * parts / length, (columns.end * parts).div_ceil(length).min(parts));
-        self.consensus.add(Coverage::between(from, to));
+        self.consensus.add(CoveredParts::between(from, to));
     }
 }
 
@@ -219,7 +220,7 @@ pub(crate) fn contained(placed: &[PlacedAlignment<'_>], lengths: &[usize], accep
         is_candidate[i] = true;
         totals[family_of(&placed[i])] += placed[i].bases();
     }
-    let mut shared: BTreeMap<(usize, usize), Shared> = BTreeMap::new();
+    let mut shared: BTreeMap<(usize, usize), SharedCoverage> = BTreeMap::new();
     for_each_overlap(placed, &all, |i, j, _| {
         for (one, other) in [(i, j), (j, i)] {
             let (family, other_family) = (family_of(&placed[one]), family_of(&placed[other]));

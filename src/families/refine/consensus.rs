@@ -5,11 +5,8 @@ use std::ops::Range;
 use crate::align::Alignment;
 use crate::families::bases::Bases;
 use crate::families::copies::{AlignedColumn, PlacedAlignment, for_each_column};
+use crate::sequence::code::{A, C, G, T};
 
-const C: u8 = 1;
-const A: u8 = 2;
-const G: u8 = 3;
-const T: u8 = 0;
 /// Row of a column's votes that counts copies without a base there.
 const GAP: usize = 4;
 
@@ -43,6 +40,7 @@ struct Insertion {
 fn vote_weight(alignment: &Alignment) -> u32 {
     /// Bounds, so that one nearly equal copy outvotes two that differ by 25 %, and not three.
     const DIFFERENCES: (f64, f64) = (0.02, 0.5);
+    /// Units of a weight per nat.
     const UNITS_PER_NAT: f64 = 6.0;
     let difference = alignment.counts.difference().clamp(DIFFERENCES.0, DIFFERENCES.1);
     (UNITS_PER_NAT * (3.0 * (1.0 - difference) / difference).ln()).round().max(1.0) as u32
@@ -210,13 +208,14 @@ fn was_cpg(pairs: &[u32; 5], first: &[u32; 5], second: &[u32; 5]) -> bool {
     const MIN_COPIES: f64 = 3.0;
     /// Share of the copies that have CG, TG or CA: CG decays to nothing else by one change.
     const MIN_SHARE: f64 = 0.6;
-    /// Bounds of what a few copies can show: divergence of the copies, and decay of a cytosine.
+    /// Bounds of the divergence of the copies, since a few copies can show no others.
     const DIVERGENCES: (f64, f64) = (0.05, 0.3);
+    /// Bounds of the decay of a cytosine.
     const DECAYS: (f64, f64) = (0.05, 0.6);
     /// Bases and differing ones that are added to what was counted: a divergence of 30 % if nothing was.
     const PRIOR: (f64, f64) = (10.0, 1.0);
-    /// Nats by which decay must be likelier: decay is a parameter more than the plain model has (AIC, Akaike 1974, asks
-    /// for one), and CG is rare in genomes where it decays.
+    /// Nats by which decay must be likelier: decay is a parameter more than the plain model has (AIC, Akaike 1974,
+    /// requires one), and CG is rare in genomes in which it decays.
     const MIN_NATS: f64 = 2.0;
     let [cg, tg, ca, ta, other] = pairs.map(f64::from);
     let all = cg + tg + ca + ta + other;
@@ -242,7 +241,7 @@ fn was_cpg(pairs: &[u32; 5], first: &[u32; 5], second: &[u32; 5]) -> bool {
     decayed > best_plain + MIN_NATS
 }
 
-/// Per cent of the votes that the best base of a column has by chance, for so many copies: the expected largest of four
+/// Per cent of the votes that the best base of a column of `depth` copies has by chance: the expected largest of four
 /// equally likely counts (62 for two copies, 56, 53, 50 for five, 45 for seven, 41 for eleven, 37 for twenty), and two
 /// to seven more since alignment prefers columns that agree.
 fn agreement_by_chance(depth: u32) -> f64 {
@@ -257,23 +256,23 @@ fn agreement_by_chance(depth: u32) -> f64 {
     }
 }
 
-/// The part of a corrected consensus to keep: the stretch in which at least `min_depth` copies agree most beyond
-/// chance.
+/// The part of a corrected consensus to keep: the region in which at least `min_depth` copies agree most beyond chance.
 pub(super) fn supported(corrected: &Corrected, min_depth: u32) -> Range<usize> {
     /// Copies from which on the agreement of a column counts for what is usual.
     const MIN_USUAL_DEPTH: u32 = 3;
-    /// Per cent of the votes that are usual if no column has so many copies, and at least: copies of 30 % divergence.
+    /// Usual per cent of the votes if no column has that many copies.
     const DEFAULT_USUAL: f64 = 90.0;
+    /// Minimum usual per cent of the votes: copies of 30 % divergence.
     const MIN_USUAL: f64 = 70.0;
     /// Score of a column with fewer copies, in per cent of votes as that of others. A column of three copies with an
-    /// agreement of 90 outweighs it: (90 - 60) / 2. A stretch with few copies may so lie within a family.
+    /// agreement of 90 outweighs it: (90 - 60) / 2. So a region with few copies may lie within a family.
     const SHALLOW: f64 = -15.0;
     let length = corrected.consensus.len();
     let deep = (0..length).filter(|&at| corrected.depth[at] >= MIN_USUAL_DEPTH);
     let mut deep: Vec<u8> = deep.map(|at| corrected.agreement[at]).collect();
     deep.sort_unstable();
     let usual = deep.get(deep.len() / 2).map_or(DEFAULT_USUAL, |&median| f64::from(median).max(MIN_USUAL));
-    // The stretch with the highest sum: a column scores its agreement less half way from chance to what is usual.
+    // The region with the highest sum: a column scores its agreement less half way from chance to what is usual.
     let (mut best, mut kept) = (0.0, 0..0);
     let (mut sum, mut from) = (0.0, 0);
     for at in 0..length {
@@ -294,8 +293,8 @@ pub(super) fn supported(corrected: &Corrected, min_depth: u32) -> Range<usize> {
     kept
 }
 
-/// What is left of the part `kept` if it ends where three or more copies end together and fewer than three continue:
-/// those that continue share a longer interval and not a repeat.
+/// The part `kept`, cut at columns at which three or more copies end together and fewer than three continue: those that
+/// continue share a longer interval and not a repeat.
 pub(super) fn within_common_ends(
     corrected: &Corrected,
     copies: &[PlacedAlignment<'_>],
@@ -339,9 +338,9 @@ pub(super) fn seams(copies: &[PlacedAlignment<'_>], length: usize) -> Vec<usize>
     const MARGIN: usize = 50;
     /// Columns from the seam at which the copies of either side are counted.
     const SIDE: usize = 100;
-    /// Fewest copies on either side, and how many times as many as span the column. Tuned on the simulated genomes of
-    /// docs/families.md.
+    /// Minimum copies on either side. This and the next were tuned on the simulated genomes of docs/families.md.
     const MIN_SIDE: i32 = 4;
+    /// Copies on either side per copy that spans the column, at least.
     const OUTNUMBER: i32 = 12;
     let (depth, spanned) = (spanning(copies, length, 0), spanning(copies, length, MARGIN));
     let mut seams = Vec::new();

@@ -9,17 +9,19 @@ const WORD: usize = 12;
 const BAND: i64 = 32;
 /// Per cent of the words that a sequence has in common with one that is 94 % identical: 0.94^12.
 const MIN_SHARED: usize = 50;
-/// Bases of a part of a sequence, the most parts, and the per cent of them that must share a word. Half of the words
-/// alone would drop a family for a longer one that contains half of it.
+/// Bases of a part of a sequence. Parts are counted because half of the words alone would drop a family for a longer
+/// one that contains half of it.
 const PART: usize = 40;
+/// Maximum parts of a sequence: one bit each in 64.
 const MAX_PARTS: usize = 64;
+/// Per cent of the parts that must share a word.
 const MIN_SHARED_PARTS: usize = 90;
 /// Occurrences that are kept of a word: words that are more frequent show no common sequence.
 const MAX_OCCURRENCES: usize = 64;
 
 /// Where a word occurs in a consensus.
 #[derive(Clone, Copy)]
-struct Occurrence {
+struct WordOccurrence {
     /// Bases of the consensus before it.
     at: u32,
     /// Whether the other strand is the canonical one.
@@ -27,23 +29,23 @@ struct Occurrence {
 }
 
 /// The words of a consensus, each as the smaller of itself and its reverse complement.
-fn words(consensus: &[u8]) -> impl Iterator<Item = (u32, Occurrence)> + '_ {
+fn words(consensus: &[u8]) -> impl Iterator<Item = (u32, WordOccurrence)> + '_ {
     let mask = (1u32 << (2 * WORD)) - 1;
     let (mut forward, mut reverse) = (0u32, 0u32);
     consensus.iter().enumerate().filter_map(move |(at, &code)| {
         forward = (forward << 2 | u32::from(code & 3)) & mask;
         reverse = reverse >> 2 | u32::from(code & 3 ^ 2) << (2 * WORD - 2);
         let at = (at + 1).checked_sub(WORD)?;
-        Some((forward.min(reverse), Occurrence { at: at as u32, reverse: reverse < forward }))
+        Some((forward.min(reverse), WordOccurrence { at: at as u32, reverse: reverse < forward }))
     })
 }
 
 /// Occurrences of words in consensi, by number.
-type Table = BTreeMap<u32, Vec<(u32, Occurrence)>>;
+type WordTable = BTreeMap<u32, Vec<(u32, WordOccurrence)>>;
 
 /// Words that a consensus shares with another one near a diagonal.
 #[derive(Default)]
-struct Shared {
+struct SharedWords {
     words: usize,
     /// Parts of the consensus with such a word, one bit each.
     parts: u64,
@@ -58,7 +60,7 @@ pub(super) fn find_containers(consensi: &[&[u8]]) -> Vec<Option<usize>> {
     let mut order: Vec<usize> = (0..consensi.len()).collect();
     order.sort_by_key(|&i| (std::cmp::Reverse(consensi[i].len()), i));
     // Words of the consensi that none contains.
-    let mut table = Table::new();
+    let mut table = WordTable::new();
     let mut containers = vec![None; consensi.len()];
     for i in order {
         containers[i] = find_container(consensi[i], &table);
@@ -74,9 +76,9 @@ pub(super) fn find_containers(consensi: &[&[u8]]) -> Vec<Option<usize>> {
     containers
 }
 
-fn find_container(consensus: &[u8], table: &Table) -> Option<usize> {
+fn find_container(consensus: &[u8], table: &WordTable) -> Option<usize> {
     let parts = (consensus.len() / PART).clamp(1, MAX_PARTS);
-    let mut shared: BTreeMap<Diagonals, Shared> = BTreeMap::new();
+    let mut shared: BTreeMap<Diagonals, SharedWords> = BTreeMap::new();
     for (word, here) in words(consensus) {
         for &(other, there) in table.get(&word).into_iter().flatten() {
             let reversed = here.reverse != there.reverse;

@@ -23,7 +23,7 @@ const MIN_DUPLICATION: u64 = 8000;
 const MIN_INTERNAL_COPIES: usize = 2;
 /// Loci whose flanks are compared, the longest: bounds the pairs.
 const MAX_COMPARED: usize = 60;
-/// What was absorbed by a duplication needs this many times as many large loci as lie in the copies of that
+/// A family that a duplication absorbed needs this many times as many large loci as lie in the copies of that
 /// duplication: three elsewhere for each within. Tuned on yeast, whose subtelomeric duplications contain each other.
 const LOCI_FOR_EACH_WITHIN: usize = 4;
 /// A large locus covers one of this many bases of the consensus.
@@ -32,7 +32,7 @@ const LARGE_PART: u64 = 4;
 /// within the consensus are none.
 const MIN_ROW: u64 = 150;
 
-/// What a family turns out to be.
+/// The decision of the filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// A family; whether most of its copies lie in rows.
@@ -41,11 +41,11 @@ pub(super) enum Verdict {
     Rejected(Reason),
 }
 
-/// Copies one behind the other on one strand.
+/// Copies in tandem on one strand.
 struct Locus {
     genome: Range<u64>,
     copies: usize,
-    /// What they cover of the consensus.
+    /// Columns of the consensus that they cover.
     columns: Vec<Range<u32>>,
 }
 
@@ -59,7 +59,7 @@ impl Locus {
         LARGE_PART * self.columns.iter().map(|columns| u64::from(columns.end - columns.start)).sum::<u64>() >= length
     }
 
-    /// Whether it is several copies, one behind the other, and not of a short repeat within the consensus.
+    /// Whether it is several copies in tandem, and not of a short repeat within the consensus.
     fn is_row(&self, length: u64) -> bool {
         self.copies > 1 && 100 * self.bases() >= MIN_ROW * length
     }
@@ -98,10 +98,10 @@ pub(super) fn filter_family(
     if !have_different_flanks(&loci, family.terminal_repeat, length, bases, min_loci) {
         return Verdict::Rejected(Reason::LikeFlanks);
     }
-    // What has the marks of a transposon is one, whatever it codes for.
+    // A family with the marks of a transposon is accepted, whether or not it codes.
     let class = || classify(&family.consensus, tandem, &copy_ends(&joined, length as u32, bases, contigs)).0;
     let large = || loci.iter().filter(|locus| locus.is_large(length));
-    // A long stretch that codes, in no more loci than a family needs: a duplication with genes.
+    // A long sequence that codes, in no more loci than a family needs: a duplication with genes.
     if family.part == ElementPart::Whole
         && length >= MIN_DUPLICATION
         && large().count() <= min_loci
@@ -110,7 +110,7 @@ pub(super) fn filter_family(
     {
         return Verdict::Rejected(Reason::LikeFlanks);
     }
-    // What came with a duplication, and has few copies elsewhere, is a duplication as well.
+    // A family that lies in a duplication and has few copies elsewhere is a duplication as well.
     if !family.source_duplication.is_empty() {
         let within = large().filter(|locus| locus.lies_in(&family.source_duplication)).count();
         if large().count() < (LOCI_FOR_EACH_WITHIN * within).max(min_loci) {
@@ -135,7 +135,7 @@ pub(super) fn duplication_of(
     bases: &Bases,
 ) -> Vec<Range<u64>> {
     let mut alignments: Vec<&Alignment> = exclusive.iter().map(|&i| placed[i].alignment).collect();
-    alignments.sort_unstable_by_key(|alignment| alignment.place());
+    alignments.sort_unstable_by_key(|alignment| alignment.sort_key());
     let covers_half = |copy: &Vec<&Alignment>| 2 * covered_columns(copy) >= family.consensus.len();
     let copies = join_copies(alignments).into_iter().filter(covers_half);
     family.source_duplication.iter().cloned().chain(copies.filter_map(|copy| genome_span(&copy, bases))).collect()
@@ -143,11 +143,13 @@ pub(super) fn duplication_of(
 
 /// Copies by position, those in a row taken together. Short copies are left out, since they occur by chance.
 fn loci(copies: &[Vec<&Alignment>], length: u64, bases: &Bases) -> Vec<Locus> {
-    /// Bases of the genome in a copy: one of four bases of the consensus, and no more than this many.
+    /// Bases of the genome in a copy: one of this many bases of the consensus.
     const MIN_COPY_PART: u64 = 4;
+    /// Maximum of the minimum bases of a copy.
     const MAX_MIN_COPY: u64 = 40;
-    /// Bases between two copies of a row: less than one of three bases of the consensus, within these bounds.
+    /// Bases between two copies of a row: less than one of this many bases of the consensus.
     const ROW_GAP_PART: u64 = 3;
+    /// Bounds of the bases between two copies of a row.
     const ROW_GAPS: (u64, u64) = (20, 500);
     let min_bases = (length / MIN_COPY_PART).min(MAX_MIN_COPY);
     let row_gap = (length / ROW_GAP_PART).clamp(ROW_GAPS.0, ROW_GAPS.1);

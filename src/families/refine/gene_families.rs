@@ -1,23 +1,24 @@
-//! Whether the copies of a family are genes of the genome. Selection keeps what genes code for, so that they differ at
-//! third bases of codons and have no stop codons.
+//! Whether the copies of a family are genes of the genome. Selection preserves the proteins of genes, so that they
+//! differ at third bases of codons and have no stop codons.
 
 use crate::families::bases::Bases;
 use crate::families::copies::{AlignedColumn, PlacedAlignment, for_each_column};
 
 /// Standard deviations above chance of differences at third bases of codons, from which on copies are genes if they
-/// have no stop codons. Chance gives 4 once in 30,000 families; simulated transposons stay below, families of genes of
-/// yeast and C. elegans have 4 to 30.
+/// have no stop codons. 4 is reached by chance once in 30,000 families; simulated transposons stay below, families of
+/// genes of yeast and C. elegans have 4 to 30.
 const MIN_GENE_DEVIATIONS: f64 = 4.0;
 /// Standard deviations from which on much of a long consensus codes, whether or not it can be read: as high as few
 /// families of transposons get.
 const MIN_CODING_DEVIATIONS: f64 = 8.0;
-/// Share of the bases of the copies in their longest stretches without a stop codon, if they are genes.
+/// Share of the bases of the copies in their longest regions without a stop codon, if they are genes.
 const MIN_OPEN: f64 = 0.9;
 /// Share of the copies that read without a stop codon in a window which a third of them reads through, if they are
 /// genes.
 const MIN_INTACT: f64 = 0.9;
-/// Fewest windows that a third of the copies reads through, and one of how many of all windows they are.
+/// Minimum windows that a third of the copies reads through.
 const MIN_CODING_WINDOWS: usize = 3;
+/// One of this many of all windows is read through, at least.
 const CODING_PART: usize = 3;
 
 /// Periods of three bases at which differences are compared: more add noise, fewer lose short exons.
@@ -25,9 +26,9 @@ const PERIODS: usize = 8;
 /// Columns to either side of a column whose mean difference is usual there.
 const AROUND: usize = 24;
 
-/// Whether the copies are genes of a family, or a stretch of several genes: they differ at third bases more than at
+/// Whether the copies are genes of a family, or a region of several genes: they differ at third bases more than at
 /// others, and nearly all copies read what any of them reads without a stop. Transposons that code for proteins differ
-/// so too if related ones are taken together, but many of their copies are decayed.
+/// in the same way if related ones are taken together, but many of their copies are decayed.
 pub(super) fn is_gene_family(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases) -> bool {
     let reading = OpenReading::of(consensus.len(), copies, bases);
     let is_open = reading.open >= MIN_OPEN
@@ -37,8 +38,8 @@ pub(super) fn is_gene_family(consensus: &[u8], copies: &[&PlacedAlignment<'_>], 
     is_open && third_base_deviations(consensus, copies, bases) >= MIN_GENE_DEVIATIONS
 }
 
-/// Whether copies differ at third bases so much more than at others that much of them codes, whether or not it is read
-/// still.
+/// Whether copies differ so much more at third bases than at others that much of their sequence codes, whether or not
+/// it is read still.
 pub(super) fn is_coding(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases) -> bool {
     third_base_deviations(consensus, copies, bases) >= MIN_CODING_DEVIATIONS
 }
@@ -61,15 +62,15 @@ fn differences(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases)
     columns.iter().map(share).collect()
 }
 
-/// By how many standard deviations differences lie a multiple of three bases apart more often than by chance. Distances
-/// are those on the consensus, so that neither introns nor frames matter.
+/// By how many standard deviations differences have a distance of a multiple of three bases more often than by chance.
+/// Distances are those on the consensus, so that neither introns nor frames matter.
 fn third_base_deviations(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases) -> f64 {
     let shares = differences(consensus, copies, bases);
     let mean = |columns: &[Option<f64>]| {
         let (sum, count) = columns.iter().flatten().fold((0.0, 0.0), |(sum, count), share| (sum + share, count + 1.0));
         sum / f64::max(count, 1.0)
     };
-    // Less what is usual around, so that a variable stretch shows nothing.
+    // Less the usual difference around, so that a variable region shows nothing.
     let residuals: Vec<Option<f64>> = (0..shares.len())
         .map(|at| Some(shares[at]? - mean(&shares[at.saturating_sub(AROUND)..(at + AROUND + 1).min(shares.len())])))
         .collect();
@@ -88,7 +89,7 @@ fn third_base_deviations(consensus: &[u8], copies: &[&PlacedAlignment<'_>], base
 
 /// How much of the copies reads without a stop codon.
 struct OpenReading {
-    /// Share of their bases in the longest stretch of each.
+    /// Share of their bases in the longest region of each without a stop codon.
     open: f64,
     /// Windows of the consensus that three copies or more cover, and those that a third of the copies reads through.
     windows: usize,
@@ -99,16 +100,16 @@ struct OpenReading {
 
 /// A window of the consensus whose reading frame is examined.
 #[derive(Clone, Copy, Default)]
-struct Window {
+struct CodingWindow {
     /// Copies that cover it, and those without a stop codon in it.
     copies: u32,
     open: u32,
 }
 
-impl Window {
-    /// Columns of a window, and from one to the next. 300 random bases are free of stop codons in one of six frames
-    /// once in 20 windows.
+impl CodingWindow {
+    /// Columns of a window. 300 random bases are free of stop codons in one of six frames once in 20 windows.
     const LENGTH: u32 = 300;
+    /// Columns from one window to the next.
     const STEP: u32 = 100;
     /// Columns that a copy may lack at either end.
     const MAX_MISSING: u32 = 15;
@@ -125,12 +126,12 @@ impl Window {
 impl OpenReading {
     fn of(length: usize, copies: &[&PlacedAlignment<'_>], bases: &Bases) -> Self {
         let (mut open, mut all) = (0, 0);
-        let count = (length as u32).saturating_sub(Window::LENGTH) / Window::STEP + 1;
-        let mut windows = vec![Window::default(); count as usize];
+        let count = (length as u32).saturating_sub(CodingWindow::LENGTH) / CodingWindow::STEP + 1;
+        let mut windows = vec![CodingWindow::default(); count as usize];
         let mut columns = Vec::new();
         for copy in copies {
             let codes = &bases.codes()[copy.genome.start as usize..copy.genome.end as usize];
-            if codes.len() >= Window::LENGTH as usize / 2 {
+            if codes.len() >= CodingWindow::LENGTH as usize / 2 {
                 open += longest_open(codes);
                 all += codes.len();
             }
@@ -140,9 +141,9 @@ impl OpenReading {
                     columns.push((column, position));
                 }
             });
-            for (from, window) in (0..).step_by(Window::STEP as usize).zip(&mut windows) {
+            for (from, window) in (0..).step_by(CodingWindow::STEP as usize).zip(&mut windows) {
                 if let Some(codes) = codes_of_window(&columns, from, bases) {
-                    window.open += u32::from(longest_open(codes) + Window::END_CODONS >= codes.len());
+                    window.open += u32::from(longest_open(codes) + CodingWindow::END_CODONS >= codes.len());
                     window.copies += 1;
                 }
             }
@@ -151,7 +152,7 @@ impl OpenReading {
         let (intact, among) = coding().fold((0, 0), |(open, copies), w| (open + w.open, copies + w.copies));
         Self {
             open: open as f64 / all.max(1) as f64,
-            windows: windows.iter().filter(|window| window.copies >= Window::MIN_COPIES).count(),
+            windows: windows.iter().filter(|window| window.copies >= CodingWindow::MIN_COPIES).count(),
             coding: coding().count(),
             intact: f64::from(intact) / f64::from(among.max(1)),
         }
@@ -161,18 +162,18 @@ impl OpenReading {
 /// The bases of a copy, on the forward strand, in the window from a column on, unless it lacks too much of it.
 /// `columns` are those in which the copy has a base, ascending, with its position.
 fn codes_of_window<'b>(columns: &[(u32, u64)], from: u32, bases: &'b Bases) -> Option<&'b [u8]> {
-    let to = from + Window::LENGTH;
+    let to = from + CodingWindow::LENGTH;
     let first = columns.partition_point(|column| column.0 < from);
     let last = columns.partition_point(|column| column.0 < to);
     let (first, last) = (columns[first..last].first()?, columns[first..last].last()?);
-    if first.0 > from + Window::MAX_MISSING || last.0 + Window::MAX_MISSING < to {
+    if first.0 > from + CodingWindow::MAX_MISSING || last.0 + CodingWindow::MAX_MISSING < to {
         return None;
     }
     let (start, end) = (first.1.min(last.1) as usize, first.1.max(last.1) as usize + 1);
     Some(&bases.codes()[start..end])
 }
 
-/// Bases of the longest stretch without a stop codon, in any of the six frames.
+/// Bases of the longest region without a stop codon, in any of the six frames.
 fn longest_open(codes: &[u8]) -> usize {
     // TAA, TAG, TGA, and as they read on the other strand; T is 0, C 1, A 2, G 3.
     const STOPS: [[[u8; 3]; 3]; 2] = [[[0, 2, 2], [0, 2, 3], [0, 3, 2]], [[0, 0, 2], [1, 0, 2], [0, 1, 2]]];

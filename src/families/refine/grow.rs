@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::families::bases::Bases;
 use crate::families::copies::{PlacedAlignment, covered_columns, first_base_from};
-use crate::families::extension::{Cursor, Extent, extend};
+use crate::families::extension::{CopyExtent, Cursor, extend};
 use crate::families::flanks::neither_flank_alike;
 use crate::families::refine::consensus::{MIN_COMMON_ENDS, correct, seams, supported, within_common_ends};
 use crate::families::refine::options::RefineOptions;
@@ -16,16 +16,17 @@ use crate::families::terminal_repeats::direct_repeats;
 const MANY_COPIES: usize = 20;
 /// Shortest consensus that grows again, in bases, unless families may be shorter.
 const MIN_SEED: usize = 30;
-/// A family stays as it is if its ends move by fewer bases and fewer than one of this many bases change: not worth a
-/// search.
+/// A family is unchanged if its ends move by fewer bases than this and fewer than [`MIN_CHANGED_PART`] change: a search
+/// costs more than it adds.
 const MIN_MOVED: usize = 8;
+/// One of this many bases must change.
 const MIN_CHANGED_PART: u64 = 300;
 /// A restored family grows as long as one of this many of its copies agree, so that it does not grow into the
 /// duplication that had absorbed it. Tuned, as the thresholds above, on the simulated genomes of docs/families.md and
 /// on yeast.
 const RESTORED_PART: usize = 3;
 
-/// A family after a round: itself, or its parts if it falls apart, or nothing if too few copies support any of it.
+/// A family after a round: itself, or its parts if it splits, or nothing if too few copies support any of it.
 ///
 /// `copies` come best first.
 pub(super) fn grow_family(
@@ -107,7 +108,8 @@ fn repeat_period(consensus: &[u8]) -> Option<usize> {
     const FIRST_BIN: usize = 3;
     /// Positions of a word that are paired: bounds the pairs.
     const MAX_POSITIONS: usize = 20;
-    /// Per cent of the consensus that the period may be: the terminal repeats of an LTR element are farther apart.
+    /// Per cent of the consensus that the period may be: the distance of the terminal repeats of an LTR element is
+    /// larger.
     const MAX_PERIOD: usize = 60;
     /// Per cent of the words that recur one period on: a tenth of the bases of either unit may have changed.
     const MIN_RECURRING: usize = 30;
@@ -158,7 +160,7 @@ enum Side {
     Right,
 }
 
-/// Copies that reach an end of the consensus, by number, and where they continue.
+/// Copies that reach an end of the consensus, by number, and the genome position from which they continue.
 struct Reaching {
     cursors: Vec<(usize, Cursor)>,
     /// Copies that cover half of the consensus, if there are enough: others may be copies of a terminal repeat, which
@@ -172,15 +174,15 @@ impl Reaching {
     }
 }
 
-/// What an end grew by.
-struct Growth {
+/// The growth of an end.
+struct EndGrowth {
     /// Bases outward.
     consensus: Vec<u8>,
     /// How far each copy follows them.
-    extents: Vec<(usize, Extent)>,
+    extents: Vec<(usize, CopyExtent)>,
 }
 
-impl Growth {
+impl EndGrowth {
     /// Bases from which on the copies that followed show how the other end is to grow.
     const LONG: usize = 60;
 
@@ -212,8 +214,8 @@ impl Ends<'_> {
 
     /// The growth of the end that gained less, over copies that followed the other growth or do not reach that end at
     /// all.
-    fn extend_again(&self, more: &Growth, at_more: &Reaching, less: Growth, at_less: &Reaching) -> Growth {
-        if more.consensus.len() < Growth::LONG || less.consensus.is_empty() {
+    fn extend_again(&self, more: &EndGrowth, at_more: &Reaching, less: EndGrowth, at_less: &Reaching) -> EndGrowth {
+        if more.consensus.len() < EndGrowth::LONG || less.consensus.is_empty() {
             return less;
         }
         let (followers, reaching) = (more.followers(), at_more.numbers());
@@ -277,22 +279,22 @@ impl Ends<'_> {
     }
 
     /// The consensus beyond an end over the copies that take part.
-    fn extend(&self, reaching: &Reaching, takes_part: impl Fn(usize) -> bool) -> Growth {
+    fn extend(&self, reaching: &Reaching, takes_part: impl Fn(usize) -> bool) -> EndGrowth {
         let covers = |number| reaching.covering.as_ref().is_none_or(|covering| covering.contains(number));
         let chosen = reaching.cursors.iter().filter(|(number, _)| covers(number) && takes_part(*number));
         let (numbers, cursors): (Vec<usize>, Vec<Cursor>) = chosen.copied().unzip();
         if cursors.len() < self.min_agreeing {
-            return Growth { consensus: Vec::new(), extents: Vec::new() };
+            return EndGrowth { consensus: Vec::new(), extents: Vec::new() };
         }
         let (mut consensus, extents) = extend(self.bases.codes(), &cursors, &self.options.scores, 0);
         consensus.truncate(common_end(&extents, consensus.len(), self.min_agreeing));
-        Growth { consensus, extents: numbers.into_iter().zip(extents).collect() }
+        EndGrowth { consensus, extents: numbers.into_iter().zip(extents).collect() }
     }
 }
 
 /// The bases after which an extension ends: three or more copies end together there and fewer than three continue, or
 /// fewer than `min_agreeing` follow.
-fn common_end(extents: &[Extent], length: usize, min_agreeing: usize) -> usize {
+fn common_end(extents: &[CopyExtent], length: usize, min_agreeing: usize) -> usize {
     /// Bases within which copies end together: extensions overshoot by chance a little more than alignments.
     const TOGETHER: usize = 15;
     let mut ends: Vec<usize> = extents.iter().map(|extent| extent.consensus as usize).collect();

@@ -1,5 +1,5 @@
-//! Internal parts of LTR elements with too few whole copies for a family of their own: what lies between two
-//! neighbouring copies of a terminal repeat, if it does so in two loci that are not duplicates of each other.
+//! Internal parts of LTR elements with too few whole copies for a family of their own: sequences between two
+//! neighbouring copies of a terminal repeat, if they occur in two loci that are not duplicates of each other.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,18 +20,18 @@ const INTERIOR_LENGTHS: Range<u64> = 500..15_000;
 const REPEAT_LENGTHS: Range<usize> = 80..3000;
 /// Per cent of the terminal repeat that a copy covers if it bounds an element.
 const MIN_REPEAT_COVERED: usize = 70;
-/// Stretches between copies of one family that are compared, the shortest: bounds the pairs.
-const MAX_STRETCHES: usize = 400;
-/// One of this many bases of a stretch may be unknown.
+/// Intervals between copies of one family that are compared, the shortest: bounds the pairs.
+const MAX_INTERVALS: usize = 400;
+/// One of this many bases of a interval may be unknown.
 const MAX_UNKNOWN_PART: usize = 20;
-/// Two stretches are alike if they share one of this many of the words of the shorter one: word of 9 bases are as
+/// Two intervals are alike if they share one of this many of the words of the shorter one: words of 9 bases are as
 /// frequent in copies that differ by 16 %, and far rarer in random sequence of this length.
 const ALIKE: usize = 5;
-/// Stretches that a word may be in: more frequent ones are of other repeats.
-const WORD_HOLDERS: Range<usize> = 2..20;
+/// Intervals that a word may be in: more frequent ones are of other repeats.
+const INTERVALS_PER_WORD: Range<usize> = 2..20;
 
-/// A stretch of the genome between two copies of a terminal repeat, on their strand.
-type Stretch = (Range<u64>, Strand);
+/// An interval of the genome between two copies of a terminal repeat, on their strand.
+type Interval = (Range<u64>, Strand);
 
 /// Internal parts that have no family: between two copies each of one that is known, on one strand, in two loci or
 /// more that are not duplicates of each other.
@@ -42,7 +42,7 @@ pub(super) fn find_ltr_interiors(
     assignment: &Assignment,
     bases: &Bases,
 ) -> Vec<FamilyState> {
-    let explained = Explained::new(placed, assignment);
+    let explained = CopyRanges::new(placed, assignment);
     let mut found = Vec::new();
     for (family, exclusive) in assignment.exclusive.iter().enumerate() {
         let length = families[family].consensus.len();
@@ -50,16 +50,16 @@ pub(super) fn find_ltr_interiors(
             continue;
         }
         let copies = exclusive.iter().map(|&i| &placed[i]);
-        let mut stretches = stretches_between(copies, length);
-        stretches.retain(|(range, _)| {
+        let mut intervals = intervals_between(copies, length);
+        intervals.retain(|(range, _)| {
             2 * explained.unexplained_bases(range) > range.end - range.start && is_known(bases, range)
         });
-        stretches.sort_by_key(|(range, _)| (range.end - range.start, range.start));
-        stretches.truncate(MAX_STRETCHES);
+        intervals.sort_by_key(|(range, _)| (range.end - range.start, range.start));
+        intervals.truncate(MAX_INTERVALS);
         let terminal_repeat = length as u64;
-        let ranges: Vec<&Range<u64>> = stretches.iter().map(|(range, _)| range).collect();
+        let ranges: Vec<&Range<u64>> = intervals.iter().map(|(range, _)| range).collect();
         for which in representatives(&ranges, terminal_repeat, bases) {
-            let (genome, strand) = stretches[which].clone();
+            let (genome, strand) = intervals[which].clone();
             let consensus = read(bases, &genome, strand);
             let seed = FamilyCopy { genome, strand, consensus: 0..consensus.len() as u32 };
             let state = FamilyState::new(consensus, seed);
@@ -69,8 +69,8 @@ pub(super) fn find_ltr_interiors(
     found
 }
 
-/// What lies between neighbouring copies of a terminal repeat of `length` bases, on one contig and strand.
-fn stretches_between<'a>(copies: impl Iterator<Item = &'a PlacedAlignment<'a>>, length: usize) -> Vec<Stretch> {
+/// Intervals between neighbouring copies of a terminal repeat of `length` bases, on one contig and strand.
+fn intervals_between<'a>(copies: impl Iterator<Item = &'a PlacedAlignment<'a>>, length: usize) -> Vec<Interval> {
     let is_whole = |copy: &&PlacedAlignment<'_>| 100 * copy.alignment.query_range.len() >= MIN_REPEAT_COVERED * length;
     let mut whole: Vec<&PlacedAlignment<'_>> = copies.filter(is_whole).collect();
     whole.sort_unstable_by_key(|copy| copy.genome.start);
@@ -83,13 +83,13 @@ fn stretches_between<'a>(copies: impl Iterator<Item = &'a PlacedAlignment<'a>>, 
 }
 
 /// Bases of the genome in the copies of all families.
-struct Explained {
+struct CopyRanges {
     /// Ascending, and may overlap.
     ranges: Vec<Range<u64>>,
     longest: u64,
 }
 
-impl Explained {
+impl CopyRanges {
     fn new(placed: &[PlacedAlignment<'_>], assignment: &Assignment) -> Self {
         let mut ranges: Vec<Range<u64>> =
             assignment.exclusive.iter().flatten().map(|&i| placed[i].genome.clone()).collect();
@@ -139,7 +139,7 @@ fn representatives(ranges: &[&Range<u64>], terminal_repeat: u64, bases: &Bases) 
         words.into_iter().for_each(|word| holders.entry(word).or_default().push(number));
     }
     let mut shared: BTreeMap<(usize, usize), usize> = BTreeMap::new();
-    for holders in holders.values().filter(|holders| WORD_HOLDERS.contains(&holders.len())) {
+    for holders in holders.values().filter(|holders| INTERVALS_PER_WORD.contains(&holders.len())) {
         for (i, &a) in holders.iter().enumerate() {
             holders[i + 1..].iter().for_each(|&b| *shared.entry((a, b)).or_default() += 1);
         }

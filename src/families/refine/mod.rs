@@ -1,17 +1,17 @@
-//! From drafts to families: whole, different from each other, with all their copies. A draft has wrong bases, ends
-//! where the extension stopped, and may be one of several pieces of a family, or none.
+//! From drafts to families: whole, different from each other, with all their copies. A draft has wrong bases, ends at
+//! the end of its extension, and may be one of several pieces of a family, or none.
 //!
 //! Each round searches the genome for the whole library once, then works on every family on its own, in parallel:
 //!
 //! 1. An alignment belongs to the family that it fits best. A family that another one contains is absorbed (`assign`).
-//! 2. The copies correct the consensus by majority, and cut its ends back to where they agree (`consensus`).
+//! 2. The copies correct the consensus by majority, and cut its ends back to columns in which they agree (`consensus`).
 //! 3. Copies that continue beyond an end extend it as long as they agree (`grow`, by the extension kernel of
 //!    discovery).
 //!
-//! When nothing changes, families that are several are split (`split`), and internal parts of elements with few whole
-//! copies are searched (`ltr_interiors`). What is left is filtered (`filter`): a family of transposons has copies in
-//! enough loci whose flanks differ. Families that a rejected one had absorbed are restored, and refined in the same
-//! way.
+//! When nothing changes, families that consist of several are split (`split`), and internal parts of elements with few
+//! whole copies are searched (`ltr_interiors`). The remaining families are filtered (`filter`): a family of transposons
+//! has copies in enough loci whose flanks differ. Families that a rejected one had absorbed are restored, and refined
+//! in the same way.
 //!
 //! The phases are those of `state::Phase`, drawn in `docs/families.md`; `refinement` carries them out.
 

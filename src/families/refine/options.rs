@@ -1,4 +1,4 @@
-//! What users set of refinement; its other thresholds are constants of the step that uses them.
+//! The parameters of refinement that users set; its other thresholds are constants of the step that uses them.
 
 use crate::families::parameters::{DiscoverOptions, Scores};
 

@@ -1,4 +1,4 @@
-//! What refinement returns: families, and the drafts that are none with the reason.
+//! The results of refinement: families, and rejected drafts with the reason.
 
 use crate::align::Alignment;
 use crate::families::family::FamilyCopy;
@@ -16,7 +16,7 @@ pub struct RefinedFamily {
     pub part: ElementPart,
     /// Its copies, by position; a copy in which something else lies has an alignment for each of its fragments.
     pub copies: Vec<Alignment>,
-    /// Whether most of its copies lie in rows, one behind the other.
+    /// Whether most of its copies lie in tandem rows.
     pub tandem: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The state machine of refinement: what a round reads, decides and hands to the next one.
+//! The state machine of refinement: the input of a round, its decisions, and the state that it passes to the next one.
 
 use rayon::prelude::*;
 
@@ -24,8 +24,9 @@ use crate::{Index, Progress, Result};
 /// E-value of the weakest copies that are examined. Higher than that of an annotation, since the ends of doubtful
 /// copies show the ends of a family too.
 const MAX_E_VALUE: f64 = 0.1;
-/// Rounds in which restored families grow, and how often any are restored: a duplication may contain a duplication.
+/// Rounds in which restored families grow.
 const RESTORED_ROUNDS: usize = 2;
+/// Maximum restorations: a duplication may contain a duplication.
 const MAX_RESTORATIONS: usize = 3;
 /// Bytes of an alignment without its operations: itself, its position, the shares of it that others cover, and its
 /// number in the lists of copies.
@@ -55,7 +56,7 @@ pub(super) struct Refinement<'a> {
     left_out: LeftOut,
 }
 
-/// What a round knows of the alignments of all families.
+/// The alignments of all families in a round.
 pub(super) struct Round<'r> {
     placed: Vec<PlacedAlignment<'r>>,
     /// Families that no other contains or explains, and that are not rejected.
@@ -63,7 +64,7 @@ pub(super) struct Round<'r> {
     assignment: Assignment,
 }
 
-/// What follows the decision of a round.
+/// The next step after a round.
 pub(super) enum Transition {
     /// The round works on the families; those added join them in the next one.
     Continue { added: Vec<FamilyState> },
@@ -86,7 +87,7 @@ impl<'a> Refinement<'a> {
             options,
             budget,
             progress,
-            reservation: budget.hold(Component::Batches),
+            reservation: budget.empty_reservation(Component::Batches),
             families: drafts.into_iter().map(|draft| FamilyState::new(draft.consensus, draft.seed)).collect(),
             phase: Phase::Growing,
             rounds: 0,
@@ -159,8 +160,8 @@ impl<'a> Refinement<'a> {
         Transition::Continue { added: released }
     }
 
-    /// Rejects families until all that are left are accepted: what a rejected one had is then the others'. Returns the
-    /// verdicts on those that were not rejected, and the families that the rejected ones had absorbed.
+    /// Rejects families until all others are accepted: alignments of a rejected family are then assigned to others.
+    /// Returns the verdicts on those that were not rejected, and the families that the rejected ones had absorbed.
     fn filter(&mut self, round: &mut Round<'_>) -> (Vec<Option<Verdict>>, Vec<FamilyState>) {
         let mut released = Vec::new();
         loop {
@@ -204,7 +205,7 @@ impl<'a> Refinement<'a> {
             .zip(kept)
             .map(|((family, exclusive), kept)| {
                 let mut copies: Vec<&PlacedAlignment<'_>> = exclusive.iter().map(|&i| &placed[i]).collect();
-                copies.sort_unstable_by_key(|copy| copy.alignment.place());
+                copies.sort_unstable_by_key(|copy| copy.alignment.sort_key());
                 kept.then(|| filter_family(family, &copies, &self.bases, self.contigs, self.options))
             })
             .collect()
@@ -218,7 +219,7 @@ impl<'a> Refinement<'a> {
         self.families.iter_mut().for_each(|family| family.accepted = true);
     }
 
-    /// What becomes of each family in this round, in parallel: nothing, itself, or several.
+    /// The successors of each family in this round, in parallel: nothing, itself, or several.
     pub(super) fn work_on_families(&self, round: &Round<'_>) -> Result<Vec<Vec<FamilyState>>> {
         // Votes and columns of one family a thread, and its dynamic program.
         let longest = self.families.iter().map(|family| family.consensus.len()).max().unwrap_or(0);
@@ -339,6 +340,6 @@ fn all_alignments(index: &Index, families: &mut [FamilyState], budget: &Budget) 
         alignments.extend(found.into_iter().map(|a| Alignment { query: numbers[a.query as usize], ..a }));
     }
     // Those of unchanged families come family by family.
-    alignments.par_sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+    alignments.par_sort_unstable_by(|a, b| a.sort_key().cmp(&b.sort_key()));
     Ok(alignments)
 }

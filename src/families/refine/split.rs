@@ -1,5 +1,5 @@
-//! Families that are several: a terminal repeat that mostly lies alone, an element that others lie next to, a
-//! duplicated part of the genome that contains an element. A family ends at columns where more copies end than
+//! Splits families that consist of several: a terminal repeat that mostly lies alone, an element that others lie next
+//! to, a duplicated part of the genome that contains an element. A family ends at columns at which more copies end than
 //! continue.
 
 use std::ops::Range;
@@ -18,15 +18,16 @@ const MAX_COPIES: usize = 2000;
 const MARGIN: u32 = 30;
 /// Columns within which two ends of parts are the same.
 const SAME_EDGE: u32 = 2 * MARGIN;
-/// A stretch of less than one of this many parts of the consensus is short: it is likelier to occur alone by chance.
+/// A region of less than one of this many parts of the consensus is short: it is likelier to occur alone by chance.
 const SHORT_PART: u32 = 5;
-/// How many times more copies end together than whole copies contain the same stretch, if that is to be an end: of a
-/// stretch that is not short, and of a short one. Lower splits elements at their common fragments, higher joins a
-/// terminal repeat and its element. Both were tuned on the simulated genomes of docs/families.md.
+/// How many times more copies end together than whole copies contain the same region, if that is to be an end: for a
+/// region that is not short. Lower splits elements at their common fragments, higher joins a terminal repeat and its
+/// element. Both were tuned on the simulated genomes of docs/families.md.
 const OUTNUMBER: usize = 2;
+/// As [`OUTNUMBER`], for a short region.
 const OUTNUMBER_SHORT: usize = 8;
 
-/// What a family is split into; the family as it is, with the alignments that it has, if it is whole.
+/// The parts of a split family; the family unchanged, with the alignments that it has, if it is whole.
 pub(super) fn split_family(
     family: &FamilyState,
     copies: &[PlacedAlignment<'_>],
@@ -56,7 +57,7 @@ fn find_parts(consensus: &[u8], copies: &[PlacedAlignment<'_>]) -> Vec<(Range<us
     // Of all lengths alike.
     let every = copies.len() / MAX_COPIES + 1;
     let mut alignments: Vec<&Alignment> = copies.iter().step_by(every).map(|copy| copy.alignment).collect();
-    alignments.sort_by_key(|alignment| alignment.place());
+    alignments.sort_by_key(|alignment| alignment.sort_key());
     let spans: Vec<Range<u32>> = join_copies(alignments).iter().filter_map(|copy| consensus_span(copy)).collect();
     let length = consensus.len() as u32;
     let mut edges = vec![0];
@@ -67,7 +68,7 @@ fn find_parts(consensus: &[u8], copies: &[PlacedAlignment<'_>]) -> Vec<(Range<us
     named_parts(consensus, &edges)
 }
 
-/// How many copies continue to either side of a stretch of the consensus.
+/// How many copies continue to either side of a region of the consensus.
 fn count_spanning(copies: &[Range<u32>], from: u32, to: u32) -> usize {
     copies.iter().filter(|copy| copy.start + MARGIN <= from && copy.end >= to + MARGIN).count()
 }
@@ -75,7 +76,7 @@ fn count_spanning(copies: &[Range<u32>], from: u32, to: u32) -> usize {
 /// Columns of a consensus at which more copies end, or begin, than continue, and three at least; ascending.
 fn common_ends(copies: &[Range<u32>], length: u32) -> Vec<u32> {
     let mut found: Vec<(usize, u32)> = Vec::new();
-    // Where copies begin, with where they end, and the other way round.
+    // The starts of copies with their ends, and the ends with their starts.
     let begins: Vec<(u32, u32)> = copies.iter().map(|copy| (copy.start, copy.end)).collect();
     let ends: Vec<(u32, u32)> = begins.iter().map(|&(start, end)| (end, start)).collect();
     for (mut all, opposite) in [(begins.clone(), &ends), (ends.clone(), &begins)] {
@@ -107,8 +108,8 @@ fn common_ends(copies: &[Range<u32>], length: u32) -> Vec<u32> {
     cuts
 }
 
-/// Whether ends of copies near a column, each with the other end of its copy, are an end of the family. A stretch that
-/// mostly lies alone, but within whole copies of the family too, is none unless other copies begin where it ends, or it
+/// Whether ends of copies near a column, each with the other end of its copy, are an end of the family. A region that
+/// mostly lies alone, but within whole copies of the family too, is none unless other copies begin at its end, or it
 /// outnumbers the whole copies by far.
 fn is_end_of_family(near: &[(u32, u32)], at: u32, opposite: &[(u32, u32)], copies: &[Range<u32>], length: u32) -> bool {
     let mut others: Vec<u32> = near.iter().map(|&(_, other)| other).collect();

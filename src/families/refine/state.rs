@@ -9,7 +9,7 @@ use crate::families::terminal_repeats::ElementPart;
 /// Most rounds in which families are split: parts of parts of a family are rare.
 const MAX_SPLIT_ROUNDS: u32 = 3;
 
-/// What a round does with the families. The transitions are drawn in `docs/families.md`.
+/// The work of a round on the families. The transitions are drawn in `docs/families.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Consensi are corrected and grown.
@@ -24,7 +24,7 @@ pub(crate) enum Phase {
     Restoring,
 }
 
-/// What a round has found before its phase is known.
+/// The findings of a round, from which its phase follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RoundResult {
     /// Whether the number of rounds allows another one in which families grow.
@@ -67,7 +67,7 @@ pub(crate) struct FamilyState {
     pub(crate) accepted: bool,
     /// Families that this one contains. They are restored if the filter rejects this one.
     pub(crate) absorbed: Vec<FamilyState>,
-    /// If it was absorbed by a duplication that had been restored itself: where the copies of that duplication lie, in
+    /// If a duplication that had been restored itself absorbed it: the ranges of the copies of that duplication, in
     /// bases of all contigs end to end.
     pub(crate) source_duplication: Vec<Range<u64>>,
 }
@@ -91,7 +91,7 @@ impl FamilyState {
         self.alignments.is_some()
     }
 
-    /// What the family becomes; what it absorbed goes to the first of its parts.
+    /// The successors of the family; families that it absorbed go to the first of its parts.
     pub(crate) fn replaced_by(&self, mut parts: Vec<Self>) -> Vec<Self> {
         if let Some(first) = parts.first_mut() {
             first.absorbed.clone_from(&self.absorbed);
@@ -99,12 +99,12 @@ impl FamilyState {
         parts
     }
 
-    /// The same family with another consensus, of which nothing is known yet.
+    /// The same family with another consensus, without results of a round yet.
     pub(crate) fn with_consensus(&self, consensus: Vec<u8>) -> Self {
         Self { source_duplication: self.source_duplication.clone(), ..Self::new(consensus, self.seed.clone()) }
     }
 
-    /// The same family with the alignments of this round, which the caller hands over when it distributes them.
+    /// The same family with the alignments of this round, which the caller passes when it distributes them.
     pub(crate) fn unchanged(&self) -> Self {
         Self { alignments: Some(Vec::new()), ..self.clone() }
     }

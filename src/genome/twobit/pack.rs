@@ -5,6 +5,7 @@ use crate::sequence::{BASES, base_code};
 /// Packs eight letters, the first in the lowest byte of `word`; `None` unless all are ACGT in the given case.
 #[inline(always)]
 pub(super) fn pack_eight(word: u64, lower: bool) -> Option<[u8; 2]> {
+    /// One in each byte.
     const ONES: u64 = 0x0101_0101_0101_0101;
     // Bits 1 and 2 of a letter are 0, 1, 2, 3 for A, C, T, G; the letter is made from them again and compared.
     let two = (word >> 1) & (3 * ONES);

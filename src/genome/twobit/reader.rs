@@ -1,5 +1,5 @@
-//! The genome of an open index is read in place: the file is mapped, and only the bases that are asked for are
-//! unpacked. No damaged byte leads to a read out of bounds.
+//! The genome of an open index is read in place: the file is mapped, and only the requested bases are unpacked. No
+//! damaged byte leads to a read out of bounds.
 
 use std::fs::File;
 use std::ops::Range;
@@ -251,15 +251,15 @@ impl<'a> TwoBitSequence<'a> {
             *letters = LETTERS[usize::from(byte)];
         }
         odd(out, (4 * whole.end as u64).max(aligned)..range.end);
-        let place = |block: Range<u64>| {
+        let local = |block: Range<u64>| {
             first + (block.start - range.start) as usize..first + (block.end - range.start) as usize
         };
         for block in self.n_blocks.within(range.clone()) {
-            out[place(block)].fill(b'N');
+            out[local(block)].fill(b'N');
         }
         if case == Case::Masked {
             for block in self.mask_blocks.within(range.clone()) {
-                out[place(block)].make_ascii_lowercase();
+                out[local(block)].make_ascii_lowercase();
             }
         }
     }
@@ -280,8 +280,8 @@ impl<'a> TwoBitSequence<'a> {
         out.truncate(first + whole.end - start);
         out.extend((whole.end..end).map(code));
         for block in self.n_blocks.within(range.clone()) {
-            let place = |at: u64| first + (at - range.start) as usize;
-            out[place(block.start)..place(block.end)].fill(NO_BASE);
+            let local = |at: u64| first + (at - range.start) as usize;
+            out[local(block.start)..local(block.end)].fill(NO_BASE);
         }
     }
 

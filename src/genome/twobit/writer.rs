@@ -1,4 +1,4 @@
-//! The index of a .2bit file stands before its records, so the writer spools records until their sizes are known.
+//! The index of a .2bit file precedes its records, so the writer spools records until their sizes are known.
 
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub struct TwoBitSummary {
     pub masked: u64,
     /// Runs of anything but ACGT.
     pub n_runs: u64,
-    /// Version of the layout: 1 where offsets need 64 bits.
+    /// Version of the layout: 1 if offsets need 64 bits.
     pub version: u32,
     /// Byte offset of every contig's record.
     pub records: Vec<u64>,
@@ -44,7 +44,7 @@ pub struct OtherLetters {
 }
 
 /// Name of a contig and the sizes of its parts in the spools.
-struct Stored {
+struct SpooledContig {
     name: Vec<u8>,
     head_bytes: u64,
     dna_bytes: u64,
@@ -59,7 +59,7 @@ pub struct TwoBitWriter {
     /// Packed bases of all contigs, and their lengths and runs: the offsets in the index are known at the end only.
     dna: BufWriter<Spool>,
     heads: BufWriter<Spool>,
-    contigs: Vec<Stored>,
+    contigs: Vec<SpooledContig>,
     /// Bases of the current contig so far, and the packed bases of the last byte.
     length: u64,
     byte: u8,
@@ -71,7 +71,7 @@ pub struct TwoBitWriter {
     summary: TwoBitSummary,
 }
 
-/// Ascending runs of bases of a contig, the last of which may be open.
+/// Ascending runs of bases of a contig; the last may be open.
 #[derive(Default)]
 struct Runs {
     closed: Vec<(u32, u32)>,
@@ -184,7 +184,7 @@ impl TwoBitWriter {
             stored.truncate(stored.floor_char_boundary(MAX_NAME - suffix.len()));
             stored.push_str(&suffix);
         }
-        self.contigs.push(Stored { name: stored.into_bytes(), head_bytes: 0, dna_bytes: 0 });
+        self.contigs.push(SpooledContig { name: stored.into_bytes(), head_bytes: 0, dna_bytes: 0 });
         self.length = 0;
         self.byte = 0;
         self.n_runs = Runs::default();

@@ -1,8 +1,8 @@
-//! Checks an index as a whole: checksums find what changed after writing, but only a comparison of all parts with each other
-//! and with the genome shows that they were written rightly.
+//! Checks an index as a whole: checksums find what changed after writing, but only a comparison of all parts with each
+//! other and with the genome shows that they were written rightly.
 //!
-//! `metadata` checks what is cheap, `pages` every page and block, `seeds` the seed order, `genome` positions and digests
-//! against the bases.
+//! `metadata` checks what is cheap, `pages` every page and block, `seeds` the seed order, `genome` positions and
+//! digests against the bases.
 
 mod genome;
 mod metadata;
@@ -19,13 +19,14 @@ use crate::{Error, Progress, Result};
 pub enum Depth {
     /// Lengths, metadata and its totals, and the checksums of the packed genome; no page, no position block.
     Quick,
-    /// Every byte against its digest, and every page, block and record against each other; seeds of super-k-mers by number only.
+    /// Every byte against its digest, and every page, block and record against each other; seeds of super-k-mers by
+    /// number only.
     Full,
     /// All that, and every position against the genome.
     Sequence,
 }
 
-/// What was checked.
+/// Totals of a check.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Verified {
     /// Bytes of files digested.
@@ -40,7 +41,7 @@ pub struct Verified {
     pub seeds: u64,
     /// Contigs.
     pub contigs: u64,
-    /// Minimizers with so many neighbourhoods that their k-mers are kept one by one; see `schema/format.md`.
+    /// Crowded minimizers, whose k-mers are stored one by one; see `schema/format.md`.
     pub crowded_minimizers: u64,
 }
 

@@ -13,7 +13,7 @@ use crate::index::pages::PageReader;
 use crate::index::verify::genome::GenomeReader;
 use crate::{Progress, Result};
 
-/// What the pages contain.
+/// Totals of the pages.
 #[derive(Default)]
 pub(super) struct PageTotals {
     pub(super) kmers: u64,
@@ -22,7 +22,7 @@ pub(super) struct PageTotals {
     bytes: u64,
     /// K-mers by frequency.
     spectrum: BTreeMap<u64, u64>,
-    /// Sum of the marks of the repeated k-mers, if k-mers were met in their order.
+    /// Sum of the marks of the repeated k-mers, if k-mers were read in their order.
     pub(super) repeat_marks: Option<u64>,
 }
 
@@ -74,7 +74,8 @@ impl Index {
         Ok(totals.into_inner())
     }
 
-    /// The pages contain what manifest and spectrum say; `stored` are the rows of the spectrum that pass the filters.
+    /// Checks the totals of the pages against manifest and spectrum; `stored` are the rows of the spectrum that pass
+    /// the filters.
     pub(super) fn verify_page_totals(&self, pages: &PageTotals, stored: &[(u64, u64)]) -> Result<()> {
         let totals = &self.manifest.actual;
         let expected = (totals.stored_kmers, totals.positions, totals.dictionary_bytes);

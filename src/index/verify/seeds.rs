@@ -6,7 +6,7 @@ use crate::format::catalog::RecordKind;
 use crate::format::seed_order;
 use crate::index::open::Index;
 
-/// What the seed order contains.
+/// Totals of the seed order.
 pub(super) struct SeedTotals {
     pub(super) seeds: u64,
     /// Sum of the marks of its k-mers.
@@ -14,8 +14,8 @@ pub(super) struct SeedTotals {
 }
 
 impl Index {
-    /// Numbers ascend within a frequency, frequencies fall, and each has as many seeds as the spectrum says; `stored` are the
-    /// rows of the spectrum that pass the filters.
+    /// Checks that numbers ascend within a frequency, that frequencies fall, and that each has the number of seeds of
+    /// the spectrum; `stored` are the rows of the spectrum that pass the filters.
     pub(super) fn verify_seeds(&self, stored: &[(u64, u64)]) -> Result<SeedTotals> {
         let catalog = self.store.catalog();
         let mut expected: Vec<(u64, u64)> = stored.iter().copied().filter(|row| row.0 >= 2).collect();

@@ -1,5 +1,5 @@
-//! Slots of one size in large slabs, so that the index cache lies in huge pages (random reads then miss the TLB rarely) and
-//! every slot begins at a cache line.
+//! Slots of one size in large slabs, so that the index cache lies in huge pages (random reads then miss the TLB rarely)
+//! and every slot begins at a cache line.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ const HUGE_PAGE: usize = 2 << 20;
 /// Bytes of a cache line.
 const CACHE_LINE: usize = 64;
 
-/// Memory for many byte strings of about the same length. Slots are taken from the first slab with a free one, so that the
-/// last slabs become empty first; [`release`](Self::release) returns empty slabs to the system.
+/// Memory for many byte strings of about the same length. Slots are taken from the first slab with a free one, so that
+/// the last slabs become empty first; [`release`](Self::release) returns empty slabs to the system.
 pub(crate) struct Arena {
     stride: usize,
     slab_bytes: usize,
@@ -35,6 +35,7 @@ struct SlabSlots {
     closed: bool,
 }
 
+/// A large piece of memory, divided into slots.
 struct Slab {
     number: usize,
     /// Owns the memory; only accessed through `base` once the slab exists.
@@ -42,9 +43,9 @@ struct Slab {
     base: *mut u8,
 }
 
-// SAFETY: a slab is memory without an owner thread. All access goes through `Slot`, of which there is at most one for each
-// offset: offsets are created once, with the slab, and an offset is either in `free` or in the one slot that took it. The
-// bytes are written before the slot exists and only read while it does.
+// SAFETY: a slab is memory without an owner thread. All access goes through `Slot`, and there is at most one for each
+// offset: offsets are created once, with the slab, and an offset is either in `free` or in the one slot that took it.
+// The bytes are written before the slot exists and only read while it does.
 #[allow(unsafe_code)]
 unsafe impl Send for Slab {}
 // SAFETY: as above.
@@ -130,8 +131,8 @@ impl Arena {
         Some((slab, 0))
     }
 
-    /// Closes all slabs but the fullest ones, which have space for all present content. The content of the others can be
-    /// [moved](Self::moved), and then they can be [released](Self::release).
+    /// Closes all slabs but the fullest ones, which have space for all present content. The content of the others can
+    /// be [moved](Self::moved), and then they can be [released](Self::release).
     pub(crate) fn close_sparse(&self) {
         let mut slabs = self.slabs();
         let capacity = self.slots_per_slab();
@@ -193,8 +194,8 @@ impl Deref for Slot {
 
     #[inline(always)]
     fn deref(&self) -> &[u8] {
-        // SAFETY: only this slot has the offset until it is dropped, its first `length` bytes were written when the slot
-        // was created, and the slot keeps its slab alive.
+        // SAFETY: only this slot has the offset until it is dropped, its first `length` bytes were written when the
+        // slot was created, and the slot keeps its slab alive.
         #[allow(unsafe_code)]
         unsafe {
             std::slice::from_raw_parts(self.slab.base.add(self.at), self.length)

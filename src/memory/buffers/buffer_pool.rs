@@ -14,9 +14,9 @@ pub(crate) struct BufferPool {
 const MAX_BUFFERS: usize = 16;
 
 impl BufferPool {
-    /// A pool of at most `max_bytes` bytes, charged to `held`.
-    pub(crate) fn new(max_bytes: u64, held: Reservation) -> Self {
-        Self { max_bytes, buffers: Mutex::new((Vec::new(), held)) }
+    /// A pool of at most `max_bytes` bytes, charged to the `reservation`.
+    pub(crate) fn new(max_bytes: u64, reservation: Reservation) -> Self {
+        Self { max_bytes, buffers: Mutex::new((Vec::new(), reservation)) }
     }
 
     /// Takes a buffer, which may have old content.
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn a_few_buffers_are_kept_and_charged() {
         let budget = Budget::new(1 << 30);
-        let spare = BufferPool::new(2500, budget.hold(Component::WriteWindow));
+        let spare = BufferPool::new(2500, budget.empty_reservation(Component::WriteWindow));
         assert_eq!(spare.take().capacity(), 0);
         for capacity in [1000, 3000, 1000, 1000] {
             spare.put_back(Vec::with_capacity(capacity));

@@ -1,5 +1,5 @@
-//! Reused memory, so that hot paths do not allocate: buffers of a thread, buffers shared by threads, slots of the cache;
-//! and the bounded buffer that puts results of parallel work back in order.
+//! Reused memory, so that hot paths do not allocate: buffers of a thread, buffers shared by threads, slots of the
+//! cache; and the bounded buffer that puts results of parallel work back in order.
 
 mod arena;
 mod buffer_pool;

@@ -56,7 +56,7 @@ impl<T> Pool<T> {
         buffer
     }
 
-    /// Keeps a buffer of which `requested` items were used, unless it is much larger than the recent requests.
+    /// Keeps a buffer after use of `requested` items, unless it is much larger than the recent requests.
     fn put_back(&mut self, mut buffer: Vec<T>, requested: usize) {
         self.requested = requested.max(self.requested - self.requested / 8);
         let max_items = OVERSIZE_FACTOR * self.requested.max(MIN_REQUESTED);

@@ -12,30 +12,31 @@ use crate::memory::status::Status;
 /// The next item is always admitted, so the buffer never deadlocks, whatever the sizes of the items.
 pub(crate) struct ReorderBuffer<T> {
     limit: u64,
-    state: Mutex<State<T>>,
+    state: Mutex<BufferState<T>>,
     changed: Condvar,
 }
 
-struct State<T> {
+/// The items that wait for earlier ones.
+struct BufferState<T> {
     waiting: BTreeMap<u64, (T, u64)>,
     bytes: u64,
     /// The reservation to which these bytes are charged.
-    held: Option<Reservation>,
+    reservation: Option<Reservation>,
     next: u64,
     /// No more items will be produced, or none will be taken.
     closed: bool,
 }
 
-impl<T> State<T> {
+impl<T> BufferState<T> {
     fn limit(&self, limit: u64) -> u64 {
-        let critical = self.held.as_ref().is_some_and(|held| held.status() == Status::Critical);
+        let critical = self.reservation.as_ref().is_some_and(|reservation| reservation.status() == Status::Critical);
         if critical { 0 } else { limit }
     }
 
     fn set_bytes(&mut self, bytes: u64) {
         self.bytes = bytes;
-        if let Some(held) = &mut self.held {
-            held.resize(bytes);
+        if let Some(reservation) = &mut self.reservation {
+            reservation.resize(bytes);
         }
     }
 }
@@ -45,20 +46,26 @@ impl<T> ReorderBuffer<T> {
     pub(crate) fn new(limit: u64) -> Self {
         Self {
             limit,
-            state: Mutex::new(State { waiting: BTreeMap::new(), bytes: 0, held: None, next: 0, closed: false }),
+            state: Mutex::new(BufferState {
+                waiting: BTreeMap::new(),
+                bytes: 0,
+                reservation: None,
+                next: 0,
+                closed: false,
+            }),
             changed: Condvar::new(),
         }
     }
 
-    /// As [`new`](Self::new); waiting items are charged to `held`, and while memory is critical only the next item is
-    /// admitted.
-    pub(crate) fn charged(limit: u64, held: Reservation) -> Self {
+    /// As [`new`](Self::new); waiting items are charged to the `reservation`, and while memory is critical only
+    /// the next item is admitted.
+    pub(crate) fn charged(limit: u64, reservation: Reservation) -> Self {
         let buffer = Self::new(limit);
-        buffer.state().held = Some(held);
+        buffer.state().reservation = Some(reservation);
         buffer
     }
 
-    fn state(&self) -> MutexGuard<'_, State<T>> {
+    fn state(&self) -> MutexGuard<'_, BufferState<T>> {
         self.state.lock()
     }
 
@@ -114,7 +121,7 @@ impl<T> ReorderBuffer<T> {
     }
 }
 
-/// Closes a [`Window`] on drop.
+/// Closes a [`ReorderBuffer`] on drop.
 pub(crate) struct CloseGuard<'a, T>(&'a ReorderBuffer<T>);
 
 impl<T> Drop for CloseGuard<'_, T> {
@@ -158,7 +165,7 @@ mod tests {
     #[test]
     fn waiting_items_are_charged_and_wait_longer_while_memory_is_critical() {
         let budget = Budget::new(1000);
-        let buffer = ReorderBuffer::charged(500, budget.hold(Component::WriteWindow));
+        let buffer = ReorderBuffer::charged(500, budget.empty_reservation(Component::WriteWindow));
         assert!(buffer.put(1, "second", 100));
         assert_eq!(budget.used(), 100);
         budget.set_status(Status::Critical);

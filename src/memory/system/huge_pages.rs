@@ -30,7 +30,8 @@ impl HugePages {
             let mut words = line.split_ascii_whitespace();
             let Some(first) = words.next() else { continue };
             let Some(field) = first.strip_suffix(':') else {
-                // The first line of a map: addresses, permissions, offset, device, inode, and the path, which may contain spaces.
+                // The first line of a map: addresses, permissions, offset, device, inode, and the path, which may
+                // contain spaces.
                 in_folder = line.find('/').is_some_and(|at| Path::new(&line[at..]).starts_with(folder));
                 continue;
             };

@@ -1,7 +1,7 @@
 //! Corrects two defaults of glibc's allocator: it keeps freed memory, and reserves addresses for each thread.
 
-/// Returns free memory of the allocator to the system. Only glibc's allocator keeps enough of it to matter; for any other
-/// this does nothing.
+/// Returns free memory of the allocator to the system. Only glibc's allocator keeps enough of it to matter; for any
+/// other this does nothing.
 pub(crate) fn malloc_trim() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
@@ -14,8 +14,8 @@ pub(crate) fn malloc_trim() {
     }
 }
 
-/// Makes all threads allocate from one arena. By default glibc's allocator reserves 64 MiB of addresses for each thread,
-/// which count against a limit of the address space even if unused. Call it before threads start.
+/// Makes all threads allocate from one arena. By default glibc's allocator reserves 64 MiB of addresses for each
+/// thread, which count against a limit of the address space even if unused. Call it before threads start.
 pub(crate) fn share_one_arena() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {

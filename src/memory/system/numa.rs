@@ -1,10 +1,12 @@
-//! Spreads memory over the nodes of machines whose processors have memory of their own (NUMA), so that no thread has all
-//! of it on a distant node.
+//! Spreads memory over the nodes of machines whose processors have memory of their own (NUMA), so that no thread has
+//! all of it on a distant node.
 
 use std::sync::OnceLock;
 
-/// The NUMA nodes of this machine with memory, one bit each, of the first 64; one node if the system does not report them.
+/// The NUMA nodes of this machine with memory, one bit each, of the first 64; one node if the system does not report
+/// them.
 fn nodes() -> u64 {
+    /// Read once: nodes do not change while a process runs.
     static NODES: OnceLock<u64> = OnceLock::new();
     *NODES.get_or_init(|| {
         mask(&std::fs::read_to_string("/sys/devices/system/node/has_memory").unwrap_or_default()).max(1)
@@ -25,8 +27,8 @@ pub fn numa_nodes() -> u32 {
     nodes().count_ones()
 }
 
-/// Spreads an untouched map over all nodes, page by page, since all threads read it alike. Best effort; does nothing on one
-/// node.
+/// Spreads an untouched map over all nodes, page by page, since all threads read it alike. Best effort; does nothing on
+/// one node.
 pub(crate) fn interleave(map: &mut [u8]) {
     if numa_nodes() > 1 {
         #[cfg(target_os = "linux")]
@@ -37,6 +39,7 @@ pub(crate) fn interleave(map: &mut [u8]) {
 /// As [`interleave`], over the nodes in `mask`; returns the error of the kernel.
 #[cfg(target_os = "linux")]
 fn interleave_over(map: &mut [u8], mask: u64) -> std::io::Result<()> {
+    /// Policy of mbind(2) that spreads pages over the nodes.
     const MPOL_INTERLEAVE: libc::c_int = 3;
     // The kernel reads one bit less than this number.
     let bits = u64::from(u64::BITS) + 1;

@@ -75,11 +75,11 @@ pub fn available_memory() -> Option<u64> {
     Some(cgroups().iter().fold(total, |least, group| least.min(group.limit)))
 }
 
-/// Bytes that this process can still allocate within its limits (`ulimit -v`, `-d` and `-m`), with `threads` threads; `None`
-/// if it has no limit.
+/// Bytes that this process can still allocate within its limits (`ulimit -v`, `-d` and `-m`), with `threads` threads;
+/// `None` if it has no limit.
 ///
-/// Present memory and the stacks of the threads count against the address space and the data segment. Mapped files count
-/// against the address space too but are not subtracted here: a budget must leave space for them.
+/// Present memory and the stacks of the threads count against the address space and the data segment. Mapped files
+/// count against the address space too but are not subtracted here: a budget must leave space for them.
 pub fn process_limit(threads: usize) -> Option<u64> {
     use rustix::process::{Resource, getrlimit};
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
