@@ -214,7 +214,7 @@ pub enum Error {
     Memory {
         /// The work.
         what: &'static str,
-        /// Least number of bytes that suffices.
+        /// Minimum number of bytes that suffices.
         needed: u64,
         /// Bytes allowed.
         allowed: u64,

@@ -13,7 +13,7 @@ const LANES: usize = 64;
 const BLOCK: usize = 32;
 /// Score of cells that no path reaches; so low that sums of a block stay within 16 bits and below [`MIN_REACHABLE`].
 const UNREACHABLE: i16 = -20_000;
-/// Least score of a cell that a path reaches.
+/// Minimum score of a cell that a path reaches.
 const MIN_REACHABLE: i16 = -8_000;
 /// Code of positions beyond the ends of a sequence.
 const OUTSIDE: u8 = 8;

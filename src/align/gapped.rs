@@ -49,7 +49,7 @@ const MAX_DIAGONAL_OFFSET: u32 = 12;
 pub(crate) struct Aligner<'a> {
     text: &'a LibraryText,
     scorings: &'a Scorings,
-    /// Least score of an alignment that is reported.
+    /// Minimum score of an alignment that is reported.
     min_score: i32,
     /// Start and end in the text of the current entry.
     bounds: (u32, u32),

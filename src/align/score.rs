@@ -18,13 +18,13 @@ pub const SCORE_UNITS: f64 = 8.0;
 const UNKNOWN_SCORE: i32 = -4;
 /// Share of transitions among substitutions: twice as many as transversions, about the ratio of human variation.
 const TRANSITION_SHARE: f64 = 2.0 / 3.0;
-/// Least share of a base that is conserved, so that a match has a finite score at any divergence and composition.
+/// Minimum share of a base that is conserved, so that a match has a finite score at any divergence and composition.
 const MIN_CONSERVED: f64 = 0.2;
-/// Least share of each base in a genome, for the same reason.
+/// Minimum share of each base in a genome, for the same reason.
 const MIN_BASE_SHARE: f64 = 0.05;
 /// Gaps of one kind for each substitution: one gap for 25 substitutions, half of them insertions. Empirical.
 const GAPS_PER_SUBSTITUTION: f64 = 0.02;
-/// Least divergence for the rate of gaps: younger copies have gaps as often.
+/// Minimum divergence for the rate of gaps: younger copies have gaps as often.
 const MIN_GAP_DIVERGENCE: f64 = 0.02;
 /// Probability that a gap ends after each of its bases: the lengths are about geometric, with a mean of three.
 /// Empirical.

@@ -108,7 +108,7 @@ pub(crate) fn search_with_progress(
     search.align(&segments)
 }
 
-/// Least scores of the steps.
+/// Minimum scores of the steps.
 #[derive(Clone, Copy)]
 struct Thresholds {
     /// Of a segment that is kept.

@@ -76,7 +76,7 @@ impl<T: Ord> MergedList<T> {
         Self { items: Vec::new(), reservation: budget.empty_reservation(Component::Input), join }
     }
 
-    /// Most bytes of a list of this many items.
+    /// Maximum number of bytes of a list of this many items.
     fn bytes_for(items: u64) -> u64 {
         (items + items / 2 + FIRST_ITEMS as u64).saturating_mul(size_of::<T>() as u64)
     }

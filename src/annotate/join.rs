@@ -11,11 +11,13 @@ use crate::kmer::Strand;
 /// Which fragments belong to one copy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct JoinParameters {
-    /// Most bases of the contig between two fragments: the longest insertion into a copy.
+    /// Maximum number of bases of the contig between two fragments: the longest insertion into a copy.
     max_distance: u64,
-    /// Most alignments from a fragment to the next one of its copy, in the order of the genome; bounds the time.
+    /// Maximum number of alignments from a fragment to the next one of its copy, in the order of the genome; bounds the
+    /// time.
     max_ahead: usize,
-    /// Most bases of the consensus that both fragments cover: alignments extend a little past a break by chance.
+    /// Maximum number of bases of the consensus that both fragments cover: alignments extend a little past a break by
+    /// chance.
     max_shared: u32,
     gap: Gap,
     preference: Preference,
@@ -26,9 +28,10 @@ pub(crate) struct JoinParameters {
 enum Gap {
     /// No two alignments overlap, and bases of the contig that others cover do not count.
     Resolved {
-        /// Most bases of the consensus between the fragments.
+        /// Maximum number of bases of the consensus between the fragments.
         max_missing: u32,
-        /// Most uncovered bases of the contig between the fragments beyond the missing bases of the consensus.
+        /// Maximum number of uncovered bases of the contig between the fragments beyond the missing bases of the
+        /// consensus.
         max_uncovered: u64,
     },
     /// The sequence between the fragments is unknown. One of three conditions is enough.

@@ -26,8 +26,8 @@ pub use summary::{
     summarize,
 };
 
-/// Least score of the rest of an alignment that was cut (eighths of a nat): 15 nats, 11 to 13 equal bases. Without it,
-/// slivers between better copies remain; empirical, docs/annotation.md was measured with it.
+/// Minimum score of the rest of an alignment that was cut (eighths of a nat): 15 nats, 11 to 13 equal bases. Without
+/// it, slivers between better copies remain; empirical, docs/annotation.md was measured with it.
 const MIN_REST_SCORE: i32 = 120;
 
 /// Every copy of the repeats of a library, by contig and start; none overlaps another.

@@ -12,7 +12,7 @@ use crate::families::copies::PlacedAlignment;
 const FLANK: u64 = 120;
 /// Bases of a word: two random flanks share one of their 112 words, on either strand, in about one of ten cases.
 const WORD: usize = 9;
-/// Fewest words of a flank that can be compared: at the end of a contig or in a run of N there are fewer.
+/// Minimum number of words of a flank that can be compared: at the end of a contig or in a run of N there are fewer.
 const MIN_WORDS: usize = 20;
 /// Flanks are alike if they share one of this many words: the flanks of a duplication that is 18 % diverged, since a
 /// word of 9 bases is the same with probability 0.82^9 = 1/6. Random flanks share less than one in ten.

@@ -28,7 +28,7 @@ pub struct Scores {
     pub band: usize,
     /// Bases without a better total score after which an extension ends.
     pub stop_after: usize,
-    /// Most bases of an extension in one direction.
+    /// Maximum number of bases of an extension in one direction.
     pub max_extend: usize,
     /// The score that each base of the consensus must add to the total. Higher needs more copies that agree.
     pub min_improvement: i32,
@@ -57,9 +57,9 @@ pub struct DiscoverOptions {
     pub scores: Scores,
     /// Shortest consensus, in bases.
     pub min_length: usize,
-    /// Fewest copies of a family.
+    /// Minimum number of copies of a family.
     pub min_copies: usize,
-    /// Most families.
+    /// Maximum number of families.
     pub max_families: usize,
     /// Similar positions on one strand that are nearer than this count as one, in bases: units of a tandem repeat are
     /// not copies of a family.
@@ -95,9 +95,9 @@ pub struct CandidateOptions {
     pub tandem_distance: u64,
     /// Seeds that occur less often are skipped.
     pub min_frequency: u64,
-    /// Fewest bases of either side of a pair.
+    /// Minimum number of bases of either side of a pair.
     pub min_length: u64,
-    /// Most bases that an alignment extends beyond the seed in either direction.
+    /// Maximum number of bases that an alignment extends beyond the seed in either direction.
     pub max_extend: usize,
     /// Pairs with a higher E-value, for the genome against itself, are left out.
     pub max_e_value: f64,
@@ -117,9 +117,10 @@ impl Default for CandidateOptions {
     }
 }
 
-/// Most bases in which a k-mer may differ from a seed: each mismatch costs about 3k times as many look-ups.
+/// Maximum number of bases in which a k-mer may differ from a seed: each mismatch costs about 3k times as many
+/// look-ups.
 pub(crate) const MAX_SEED_MISMATCHES: u32 = 2;
-/// Most bases of a spaced pattern that are not compared: each costs four times as many look-ups.
+/// Maximum number of bases of a spaced pattern that are not compared: each costs four times as many look-ups.
 pub const MAX_WILDCARDS: usize = 5;
 
 // ---- Simple repeats (`bases`) ----
@@ -139,10 +140,11 @@ pub(crate) const SIMPLE_MISMATCH: i32 = -3;
 /// kind, of weight 12 and 14.
 pub(crate) const SEED_PATTERNS: [(u64, &str); 3] =
     [(30_000_000, "111010010100110111"), (120_000_000, "111010110100110111"), (u64::MAX, "1110110100101100110111")];
-/// Most positions of a seed that a search looks at, evenly taken: bounds the time that frequent seeds cost.
+/// Maximum number of positions of a seed that a search looks at, evenly taken: bounds the time that frequent seeds
+/// cost.
 pub(crate) const MAX_SEED_POSITIONS: usize = 256;
-/// Most bases between two hits of a chain. Copies that differ by 25 % from their consensus share a seed of weight 11
-/// every 280 bases.
+/// Maximum number of bases between two hits of a chain. Copies that differ by 25 % from their consensus share a seed of
+/// weight 11 every 280 bases.
 pub(crate) const MAX_CHAIN_GAP: u32 = 300;
 /// Hits nearer than this, in bases, share most bases of their seed, and each base between them counts
 /// [`BITS_PER_SHARED_BASE`].
@@ -201,11 +203,12 @@ pub(crate) const MIN_UNUSED_PART: u64 = 2;
 pub(crate) const MIN_ANCHOR_BITS: f32 = 13.0;
 /// Anchors on opposite strands that are nearer than this, in bases, are one: a palindrome.
 pub(crate) const MIN_STRAND_DISTANCE: u64 = 64;
-/// Most copies that a consensus is grown over, the best: six groups of the kernel. Bounds the time of a row.
+/// Maximum number of copies that a consensus is grown over, the best: six groups of the kernel. Bounds the time of a
+/// row.
 pub(crate) const MAX_GROWN_COPIES: usize = 96;
 /// Anchors over which a core is grown, the most similar to the point: few, so that no related family joins; tuned.
 pub(crate) const MAX_CORE_ANCHORS: usize = 12;
-/// Most bases that a core extends to either side of its point.
+/// Maximum number of bases that a core extends to either side of its point.
 pub(crate) const MAX_CORE_EXTENSION: usize = 400;
 /// Score with which an anchor follows a core to count as a copy; tuned.
 pub(crate) const MIN_CORE_SCORE: i32 = 15;
@@ -230,7 +233,7 @@ pub(crate) const DIVERGENCE_ALLOWANCE: f32 = 0.03;
 pub(crate) const MAX_LENGTHENINGS: usize = 5;
 /// Bases that a consensus must grow for another try.
 pub(crate) const MIN_LENGTHENING: usize = 20;
-/// Fewest copies that reach an end for the consensus to grow there.
+/// Minimum number of copies that reach an end for the consensus to grow there.
 pub(crate) const MIN_LENGTHENED_COPIES: usize = 2;
 /// One n-th of the copies that reach an end must continue: with two of them families grow into duplications around
 /// them; tuned.
@@ -242,7 +245,8 @@ pub(crate) const MAX_END_DISTANCE: u64 = 40;
 
 // ---- Extension (`extension`) ----
 
-/// Most diagonals to either side of the middle of a band: bounds the state of sixteen copies, which is in the L1 cache.
+/// Maximum number of diagonals to either side of the middle of a band: bounds the state of sixteen copies, which is in
+/// the L1 cache.
 pub const MAX_BAND: usize = 24;
 /// Rows without a better score after which a copy no longer counts as active. Longer than [`Scores::stop_after`], so
 /// that a copy may cross an insertion.
@@ -255,7 +259,7 @@ pub(crate) const MAX_QUIET_ROWS: usize = 160;
 pub(crate) const MIN_ENTROPY: f64 = 0.7;
 /// Batches that may be in flight while another is made. Fixed, so that results do not depend on threads.
 pub(crate) const BATCHES_IN_FLIGHT: u64 = 8;
-/// Fewest and most occurrences of a full batch.
+/// Minimum and maximum number of occurrences of a full batch.
 pub(crate) const BATCH_OCCURRENCES: (u64, u64) = (16, 1024);
 /// Bases of the genome for each occurrence in flight, at least, so that their surroundings are a small part of the
 /// genome.

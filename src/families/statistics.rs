@@ -17,7 +17,7 @@ use crate::kmer::{KmerCodec, Strand};
 use crate::sequence::{BASES, letters};
 use crate::{Index, Result};
 
-/// Most rows of a seed alignment, the best copies: a profile hardly changes with more.
+/// Maximum number of rows of a seed alignment, the best copies: a profile hardly changes with more.
 const MAX_ROWS: usize = 100;
 /// Per cent of the consensus that a full-length copy covers: ends of alignments lose some bases.
 const MIN_FULL_LENGTH: u64 = 95;
@@ -180,7 +180,7 @@ fn row_name(alignment: &Alignment, contigs: &[Contig]) -> String {
 
 /// The columns of a seed alignment.
 struct SeedAlignmentColumns {
-    /// Most bases that any copy has before each column of the consensus.
+    /// Maximum number of bases that any copy has before each column of the consensus.
     inserted: Vec<usize>,
     /// Column of the alignment of each column of the consensus.
     columns: Vec<usize>,

@@ -124,10 +124,10 @@ pub(crate) fn inverted_repeats(consensus: &[u8]) -> Option<TerminalRepeats> {
     /// Bases of the consensus at either end that are aligned: the longest inverted repeats, those of Mutator-like
     /// elements, have several hundred.
     const MAX_LENGTH: usize = 500;
-    /// Least score. Some DNA transposons have shorter repeats, but so have many random sequences; target sites decide
+    /// Minimum score. Some DNA transposons have shorter repeats, but so have many random sequences; target sites decide
     /// about random repeats above this score.
     const MIN_SCORE: i32 = 10;
-    /// Least share of equal columns: each half of an element decays on its own.
+    /// Minimum share of equal columns: each half of an element decays on its own.
     const MIN_IDENTITY: f64 = 0.75;
     /// Bases to either side of the diagonal: what gaps may add up to.
     const BAND: usize = 12;
@@ -142,10 +142,10 @@ pub(crate) fn inverted_repeats(consensus: &[u8]) -> Option<TerminalRepeats> {
     Some(TerminalRepeats { first, second: length - b.end..length - b.start, score, identity })
 }
 
-/// Least bases of a direct repeat. LTRharvest (Ellinghaus et al. 2008) takes 100; alignments lose some bases of decayed
-/// ends.
+/// Minimum number of bases of a direct repeat. LTRharvest (Ellinghaus et al. 2008) takes 100; alignments lose some
+/// bases of decayed ends.
 const MIN_DIRECT: usize = 80;
-/// Least bases between two direct repeats: those that are nearer are units of a tandem repeat.
+/// Minimum number of bases between two direct repeats: those that are nearer are units of a tandem repeat.
 const MIN_BETWEEN: usize = 100;
 /// Bases of a bin in which distances between equal words are counted: small insertions and deletions stay within it.
 const DISTANCE_BIN: usize = 8;
@@ -156,7 +156,7 @@ pub(crate) fn direct_repeats(consensus: &[u8]) -> Option<TerminalRepeats> {
     const SLACK: usize = 40;
     /// Bases to either side of the diagonal: what gaps may add up to.
     const BAND: usize = 20;
-    /// Least share of equal columns. LTRs are the same at insertion; copies of a family have decayed by then.
+    /// Minimum share of equal columns. LTRs are the same at insertion; copies of a family have decayed by then.
     const MIN_IDENTITY: f64 = 0.8;
     let length = consensus.len();
     if length < 2 * MIN_DIRECT + MIN_BETWEEN {

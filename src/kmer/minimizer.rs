@@ -69,7 +69,7 @@ impl Minimizers {
         Ok(Self { kmer: codec(k)?, minimizer: codec(m)?, flank: k - m, key_inverse: odd_inverse(KEY) })
     }
 
-    /// Most bases of a k-mer on one side of its minimizer: k - m.
+    /// Maximum number of bases of a k-mer on one side of its minimizer: k - m.
     #[inline(always)]
     pub(crate) fn flank(&self) -> u32 {
         self.flank

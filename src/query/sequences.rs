@@ -12,7 +12,8 @@ use crate::query::rows::{Detail, Rows};
 use crate::sequence::{Region, Source};
 use crate::{Index, Progress, Result};
 
-/// Most bases of a batch with one row per sequence: a larger batch reads fewer pages, but adds little above this.
+/// Maximum number of bases of a batch with one row per sequence: a larger batch reads fewer pages, but adds little
+/// above this.
 const MAX_SUMMARY_BATCH: u64 = 4 << 20;
 /// The same with rows of k-mers: formatting dominates, and memory would be charged long before it is filled.
 const MAX_ROWS_BATCH: u64 = 1 << 18;

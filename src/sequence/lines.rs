@@ -9,7 +9,8 @@ use crate::sequence::input::BYTE_ORDER_MARK;
 use crate::sequence::source::Source;
 use crate::{Error, Result};
 
-/// Most bytes of a line: a thousand times those of a row of k-mers, regions or features, and little in any budget.
+/// Maximum number of bytes of a line: a thousand times those of a row of k-mers, regions or features, and little in any
+/// budget.
 const MAX_LINE: usize = 1 << 20;
 /// Bytes that are reserved for the first line.
 const SHORT_LINE: usize = 1 << 12;

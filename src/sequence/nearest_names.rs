@@ -2,7 +2,7 @@
 
 /// Bytes of the longest name that is compared; empirical: longer names are pasted, not typed.
 const MAX_LENGTH: usize = 256;
-/// Most edits between similar names: a typing error changes one or two letters.
+/// Maximum number of edits between similar names: a typing error changes one or two letters.
 const MAX_EDITS: usize = 2;
 /// Names that a message suggests.
 const MAX_NAMES: usize = 3;

@@ -55,13 +55,13 @@ const WHOLE_COPIES: usize = 8;
 const TRUNCATED_COPIES: usize = 16;
 /// The share of the consensus, in twentieths, within which a truncated copy begins.
 const TRUNCATED_TWENTIETHS: usize = 17;
-/// Fewest bases of an internal fragment.
+/// Minimum number of bases of an internal fragment.
 const MIN_FRAGMENT: usize = 100;
 /// Copies that contain a copy that contains a copy: the most levels.
 const MAX_DEPTH: usize = 2;
 /// Bases above which a copy may contain another one.
 const MIN_OUTER_COPY: usize = 300;
-/// Fewest bases of a copy to either side of the one that it contains.
+/// Minimum number of bases of a copy to either side of the one that it contains.
 const MIN_OUTER_SIDE: usize = 50;
 
 /// Tandem arrays in 5 that are microsatellites; the others are satellites.
@@ -79,7 +79,7 @@ const ARRAY_DIVERGENCE: u64 = 80;
 
 /// Bases of a duplicated segment.
 const DUPLICATION_LENGTHS: Range<usize> = 5_000..20_000;
-/// Most of the background that one duplicated segment is, as one n-th.
+/// Maximum length of one duplicated segment, as one n-th of the background.
 const MAX_DUPLICATION_PART: usize = 4;
 /// Divergence of a duplicated segment, in bases per thousand: the lowest, and how many values there are.
 const DUPLICATION_DIVERGENCE: (u64, u64) = (10, 50);

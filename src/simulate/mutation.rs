@@ -8,7 +8,7 @@ const SUBSTITUTIONS: u64 = 850;
 const INDEL_EVENTS: u64 = 55;
 /// Probability that an indel is a base longer, in millionths: 2.9 bases on average, 1 / (1 - 0.65).
 const INDEL_EXTENSION: u64 = 650_000;
-/// Most bases of an indel.
+/// Maximum number of bases of an indel.
 const MAX_INDEL: usize = 30;
 
 /// Letters with `divergence` changed bases per thousand. Substitutions are two transitions to one transversion;

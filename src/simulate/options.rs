@@ -11,7 +11,7 @@ pub struct SimulationOptions {
     pub contigs: usize,
     /// Random families; not used with a library.
     pub families: usize,
-    /// Fewest and most insertions of a family; few are as likely as many (log-uniform).
+    /// Minimum and maximum number of insertions of a family; few are as likely as many (log-uniform).
     pub copies: (usize, usize),
     /// Lowest and highest age of a family: differences of a copy from its consensus, in bases per thousand.
     pub divergence: (u64, u64),

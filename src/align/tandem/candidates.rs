@@ -11,8 +11,8 @@ pub const MAX_PERIOD: usize = 2000;
 /// Bases of a word. In random sequence a word recurs within [`MAX_PERIOD`] bases with a probability of 39 %, at any
 /// distance.
 const WORD: usize = 6;
-/// Least score of a candidate, in bases in words that recur at one distance. Lower finds more short and old arrays and
-/// costs alignments; empirical, docs/annotation.md was measured with it.
+/// Minimum score of a candidate, in bases in words that recur at one distance. Lower finds more short and old arrays
+/// and costs alignments; empirical, docs/annotation.md was measured with it.
 const MIN_RECURRING: i32 = 14;
 /// Scores of a run count fifths of a base, so that the cost of a gap is a whole number.
 const FIFTHS: i32 = 5;

@@ -22,9 +22,9 @@ pub use candidates::MAX_PERIOD;
 use candidates::{CHUNK, TandemCandidate, candidates};
 use wraparound::{align_with_unit, consensus};
 
-/// Least score of an alignment with the unit, Tandem Repeats Finder's.
+/// Minimum score of an alignment with the unit, Tandem Repeats Finder's.
 const MIN_SCORE: i32 = 50;
-/// Least number of copies of a unit, in tenths: nearly two, so that one gap in the second does not count.
+/// Minimum number of copies of a unit, in tenths: nearly two, so that one gap in the second does not count.
 const MIN_COPIES_TENTHS: usize = 19;
 /// Rounds in which the unit is replaced by the consensus of its copies. Few arrays change after the second.
 const MAX_ROUNDS: usize = 3;

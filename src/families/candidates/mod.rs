@@ -27,7 +27,7 @@ use crate::memory::{Budget, Component};
 use crate::query::{Charge, Feed, in_batches};
 use crate::{Error, Index, Progress, Result};
 
-/// Most bytes of batches in flight, pairs included.
+/// Maximum number of bytes of batches in flight, pairs included.
 const MAX_BYTES_IN_FLIGHT: u64 = 16 << 20;
 
 /// Finds pairs of positions that share a seed of the index and align, and passes them to `each`, batch by batch in the

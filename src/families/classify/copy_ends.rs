@@ -93,7 +93,7 @@ impl CopyEnds {
     /// Whether bases before the copy are repeated behind a run of A that ends at index `tail_end` of `right`: a target
     /// site of a length of its own, as retrotransposition makes it.
     pub(super) fn has_own_site(&self, tail_end: usize) -> bool {
-        /// Least bases of a site; those of LINEs and SINEs have 7 to 20.
+        /// Minimum number of bases of a site; those of LINEs and SINEs have 7 to 20.
         const MIN_LENGTH: usize = 7;
         /// Bases between the site and the copy, which the consensus may lack.
         const OFFSETS: RangeInclusive<usize> = 0..=3;

@@ -32,7 +32,7 @@ const LONE_INVERTED_SCORE: i32 = 18;
 /// Bases of an inverted repeat from which on an element with target sites of 9 bases is called a Mutator-like one.
 /// Others with such sites have shorter repeats.
 const MIN_MULE_REPEAT: usize = 40;
-/// Fewest copies with a poly-A tail, or with target sites of their own, that show a copy of an RNA.
+/// Minimum number of copies with a poly-A tail, or with target sites of their own, that show a copy of an RNA.
 const MIN_TAILS: usize = 3;
 
 /// The class that the evidence shows, as RepeatMasker writes it, and the evidence; `Unknown` if it shows none.

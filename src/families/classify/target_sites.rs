@@ -12,7 +12,7 @@ use crate::sequence::code::{A, T};
 /// Nats that chance needs: 11 lengths at 49 pairs of offsets are tried, so that 14 nats are reached by chance once in
 /// e^14 / 539 = 2,200 families.
 const MIN_NATS: f64 = 14.0;
-/// Fewest copies that have a site.
+/// Minimum number of copies that have a site.
 const MIN_COPIES: usize = 3;
 /// Lengths that are tried, in bases: those of all superfamilies (Wicker et al. 2007) but Helitrons, which have none.
 const LENGTHS: RangeInclusive<usize> = 2..=12;

@@ -82,7 +82,7 @@ impl ChanceHits {
         }
     }
 
-    /// Most bits of one hit of a chain.
+    /// Maximum bits of one hit of a chain.
     fn max_bits(self) -> f32 {
         self.bits(MIN_INDEPENDENT_GAP).max(self.bits(MIN_INDEPENDENT_GAP - 1))
     }
@@ -99,7 +99,8 @@ pub(crate) struct ChainBuffer {
     pub(crate) chains: Vec<Chain>,
 }
 
-/// Fewest and most slots of diagonal bins: with more, counting misses the cache and costs more than it saves.
+/// Minimum and maximum number of slots of diagonal bins: with more, counting misses the cache and costs more than it
+/// saves.
 const SLOTS: (usize, usize) = (1 << 10, 1 << 20);
 
 impl ChainBuffer {

@@ -85,7 +85,7 @@ pub(crate) struct SeedTable {
     _reservation: Reservation,
 }
 
-/// Most parts of the keys that threads fill side by side: each reads the whole genome.
+/// Maximum number of parts of the keys that threads fill side by side: each reads the whole genome.
 const MAX_PARTS: usize = 64;
 
 impl SeedTable {

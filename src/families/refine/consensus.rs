@@ -204,7 +204,7 @@ fn inserted_bases(insertions: &[Insertion], sum: u32) -> Vec<(u8, u8)> {
 /// Whether the copies' pairs of bases come from CG, whose methylated cytosines decay to thymine on either strand,
 /// rather than from the pair that most have: whether CG is likelier at the divergence that the two columns show.
 fn was_cpg(pairs: &[u32; 5], first: &[u32; 5], second: &[u32; 5]) -> bool {
-    /// Fewest copies that show decay: one with TG and one with CA may differ by chance.
+    /// Minimum number of copies that show decay: one with TG and one with CA may differ by chance.
     const MIN_COPIES: f64 = 3.0;
     /// Share of the copies that have CG, TG or CA: CG decays to nothing else by one change.
     const MIN_SHARE: f64 = 0.6;

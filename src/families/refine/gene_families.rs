@@ -115,7 +115,7 @@ impl CodingWindow {
     const MAX_MISSING: u32 = 15;
     /// Bases of the codons at both ends, which may not be whole.
     const END_CODONS: usize = 6;
-    /// Fewest copies that show anything by a third of them.
+    /// Minimum number of copies that show anything by a third of them.
     const MIN_COPIES: u32 = 3;
 
     fn is_coding(&self) -> bool {

@@ -149,7 +149,7 @@ struct Ends<'a> {
     columns: Range<u32>,
     bases: &'a Bases,
     options: &'a RefineOptions,
-    /// Fewest copies that follow an extension.
+    /// Minimum number of copies that follow an extension.
     min_agreeing: usize,
 }
 

@@ -7,14 +7,14 @@ use crate::families::parameters::{DiscoverOptions, Scores};
 pub struct RefineOptions {
     /// Scores of the extension.
     pub scores: Scores,
-    /// Fewest loci with different flanks that a family needs.
+    /// Minimum number of loci with different flanks that a family needs.
     pub min_copies: usize,
     /// Shortest consensus, in bases.
     pub min_length: usize,
-    /// Most rounds, of one search each, in which families grow; restored families have rounds of their own. With three
-    /// or four, large genomes have as many families for three quarters of the time (docs/families.md).
+    /// Maximum number of rounds, of one search each, in which families grow; restored families have rounds of their
+    /// own. With three or four, large genomes have as many families for three quarters of the time (docs/families.md).
     pub max_rounds: usize,
-    /// Most copies that vote on a consensus, the best ones: more hardly change a majority and cost time.
+    /// Maximum number of copies that vote on a consensus, the best ones: more hardly change a majority and cost time.
     pub max_voters: usize,
 }
 

@@ -6,7 +6,7 @@ use crate::align::Alignment;
 use crate::families::family::FamilyCopy;
 use crate::families::terminal_repeats::ElementPart;
 
-/// Most rounds in which families are split: parts of parts of a family are rare.
+/// Maximum number of rounds in which families are split: parts of parts of a family are rare.
 const MAX_SPLIT_ROUNDS: u32 = 3;
 
 /// The work of a round on the families. The transitions are drawn in `docs/families.md`.

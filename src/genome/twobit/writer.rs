@@ -261,7 +261,8 @@ impl TwoBitWriter {
         }
     }
 
-    /// Most bytes for a run of N or of lower case: in a list that grows by doubling, and once more when it is written.
+    /// Maximum number of bytes for a run of N or of lower case: in a list that grows by doubling, and once more when it
+    /// is written.
     pub(crate) const RUN_BYTES: u64 = 3 * size_of::<(u32, u32)>() as u64;
 
     /// Bytes of the lists of runs, also while they are written; they may grow with the genome.
