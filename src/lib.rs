@@ -22,7 +22,7 @@
 //! | [`bundle`] | manifest, draft, checkpoint, publishing | `fs`, `genome`, `format`, `dictionary` |
 //! | [`builder`] | plan, passes, sort, encode | all above |
 //! | [`index`] | an open index: look up, batch, walk, cache, verify | all above but `builder` |
-//! | [`query`] | sequences and regions to rows, in batches | `memory`, `sequence`, `genome`, `index` |
+//! | [`query`] | sequences, regions, sets of k-mers | `memory`, `sequence`, `genome`, `kmer`, `bundle`, `index` |
 //! | [`align`] | library against genome, tandems | `memory`, `sequence`, `genome`, `kmer`, `index` |
 //! | [`annotate`] | copies, resolved and joined | `memory`, `sequence`, `genome`, `kmer`, `index`, `align` |
 //! | [`families`] | families de novo | `memory`, `sequence`, `genome`, `kmer`, `index`, `query`, `align`, `annotate` |

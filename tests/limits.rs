@@ -12,7 +12,7 @@ use common::{
 };
 
 /// Flags that take a number, a size, a share or a list of them, of every command, with the arguments that it needs.
-const COMMANDS: [(&[&str], &[&str]); 14] = [
+const COMMANDS: [(&[&str], &[&str]); 15] = [
     (
         &["build-index", "g.fa", "--force", "-o", "x.reprise"],
         &["-k", "--min-frequency", "--max-frequency", "--max-positions"],
@@ -22,6 +22,7 @@ const COMMANDS: [(&[&str], &[&str]); 14] = [
         &["--positions=", "--cache-size", "--gc-threshold", "--gc-target", "--batch-size"],
     ),
     (&["query", "g.reprise", "g.fa"], &["--batch-size", "--cache-size"]),
+    (&["set", "union", "g.reprise", "h.reprise"], &["--min", "--max"]),
     (&["query", "g.reprise", "lib.fa", "--hits"], &["--max-e-value"]),
     (
         &["candidates", "g.reprise"],
@@ -98,6 +99,7 @@ fn numbers_at_the_ends_of_their_ranges_are_used_or_refused() {
     std::fs::write(at.join("lib.fa"), format!(">one#LINE\n{letters}\n")).expect("written");
     std::fs::write(at.join("a.bed"), "chr1\t10\t20\tx\n").expect("written");
     run(at, &["build-index", "g.fa", "-k", "11", "-q"]).fine();
+    run(at, &["build-index", "lib.fa", "-k", "11", "-q", "-o", "h.reprise"]).fine();
     let mut cases = Vec::new();
     for (needs, flags) in COMMANDS {
         for flag in flags {
@@ -119,7 +121,7 @@ fn numbers_at_the_ends_of_their_ranges_are_used_or_refused() {
     each_case(&cases, |_, (needs, given)| {
         // Each in a new folder.
         let here = tempfile::tempdir().expect("a folder");
-        for name in ["g.fa", "lib.fa", "a.bed", "g.reprise"] {
+        for name in ["g.fa", "lib.fa", "a.bed", "g.reprise", "h.reprise"] {
             std::os::unix::fs::symlink(at.join(name), here.path().join(name)).expect("a link");
         }
         let arguments: Vec<&str> = needs.iter().copied().chain(given.iter().map(String::as_str)).collect();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use common::run;
 
 /// Commands whose flags `docs/cli.md` must describe.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "build-index",
     "query",
     "info",
@@ -21,8 +21,10 @@ const COMMANDS: [&str; 14] = [
     "mask",
     "detect",
     "candidates",
+    "compare",
     "families",
     "demo",
+    "set",
     "simulate",
 ];
 

@@ -106,6 +106,16 @@ fn every_json_output_is_valid() {
     object("spectrum", "spectrum s.reprise --json");
     object("demo", "demo --bases 100000 --json");
 
+    // compare, set.
+    ran("build-index other.fa -o other.reprise -q -k 21 --min-frequency 1");
+    object("compare", "compare s.reprise other.reprise --json");
+    for format in ["tsv", "kmers", "bed"] {
+        object(
+            "set-summary",
+            &format!("set subtract s.reprise other.reprise --format {format} -o set.txt --json --force"),
+        );
+    }
+
     // query: every kind of row.
     rows("query-kmer-row", "query g.reprise --kmer ACGTACGTACG AAAAAAAAAAA --format jsonl");
     let frequent = common::text(bench.oracle.sorted().into_iter().max_by_key(|row| row.1).expect("k-mers").0);

@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::common_arguments::Common;
 use super::{
-    annotate, build_index, candidates, demo, detect, dump, families, info, list, mask, query, simulate, spectrum,
-    verify,
+    annotate, build_index, candidates, compare, demo, detect, dump, families, info, list, mask, query, set, simulate,
+    spectrum, verify,
 };
 
 /// The whole command line; its description is that of the package.
@@ -41,6 +41,10 @@ pub(super) enum Command {
     Spectrum(spectrum::Arguments),
     /// Print every stored k-mer with its frequency
     Dump(dump::Arguments),
+    /// Compare the k-mers of several indexes, each with each
+    Compare(compare::Arguments),
+    /// Write the union, intersection or difference of the k-mers of several indexes
+    Set(set::Arguments),
     /// Find the copies of a library of repeats in the genome
     Annotate(annotate::Arguments),
     /// Write the genome with the intervals of an annotation masked

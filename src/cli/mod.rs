@@ -6,6 +6,7 @@ mod arguments;
 mod build_index;
 mod candidates;
 mod common_arguments;
+mod compare;
 mod demo;
 mod detect;
 mod dump;
@@ -17,6 +18,7 @@ mod mask;
 mod progress;
 mod query;
 mod remedy;
+mod set;
 mod settings;
 mod signals;
 mod simulate;
@@ -80,6 +82,8 @@ fn run_command(command: Command, settings: &Settings) -> Result<()> {
         Command::Verify(arguments) => verify::run(arguments, settings),
         Command::Spectrum(arguments) => spectrum::run(arguments, settings),
         Command::Dump(arguments) => dump::run(arguments, settings),
+        Command::Compare(arguments) => compare::run(arguments, settings),
+        Command::Set(arguments) => set::run(arguments, settings),
         Command::Annotate(arguments) => annotate::run(arguments, settings),
         Command::Mask(arguments) => mask::run(arguments, settings),
         Command::Candidates(arguments) => candidates::run(arguments, settings),

@@ -139,7 +139,12 @@ impl Settings {
 
     /// Opens an index with the default cache of this budget.
     pub(super) fn open_cached(&self, folder: &Path) -> Result<Index> {
-        self.open(folder, OpenOptions { cache: self.cache(), ..OpenOptions::default() })
+        self.open(folder, self.open_options())
+    }
+
+    /// How an index is opened that is read with the default cache.
+    pub(super) fn open_options(&self) -> OpenOptions {
+        OpenOptions { cache: self.cache(), ..OpenOptions::default() }
     }
 
     /// The default cache for this budget.

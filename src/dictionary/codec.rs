@@ -1,7 +1,7 @@
 //! The interface of every layout, so that the rest of the crate need not know which one an index has. `sorted` and
 //! `superkmers` implement it; `index` and `builder` call it through [`match_layout!`](crate::dictionary::match_layout).
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use crate::Result;
 use crate::dictionary::page::Page;
@@ -31,6 +31,11 @@ pub(crate) trait Codec: Sync + Sized {
     /// # Errors
     /// A sentence on what does not fit.
     fn parse(&self, identity: Identity, bytes: &[u8], number: u64) -> Result<Self::Shape, String>;
+
+    /// Of `pages` pages those that may have k-mers with such a hash: all, unless the layout is in the order of hashes.
+    fn pages_of_hashes(&self, _hashes: RangeInclusive<u64>, pages: u64) -> Range<u64> {
+        0..pages
+    }
 
     /// Frequency of a k-mer (code, either strand); 0 if it is not stored.
     ///

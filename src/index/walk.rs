@@ -1,5 +1,7 @@
 //! Walks all k-mers of an index in its order, page by page, so that several threads can share the walk.
 
+use std::ops::Range;
+
 use crate::Result;
 use crate::dictionary::codec::Codec;
 use crate::dictionary::page::Page;
@@ -49,6 +51,11 @@ impl Index {
     /// can share the walk.
     pub fn pages(&self) -> u64 {
         self.store.pages()
+    }
+
+    /// The pages that may have k-mers whose hash is one of `first..=last`.
+    pub(crate) fn pages_of_hashes(&self, first: u64, last: u64) -> Range<u64> {
+        match_layout!(&self.dictionary, pages => pages.codec().pages_of_hashes(first..=last, self.pages()))
     }
 
     /// As [`for_each_kmer`](Self::for_each_kmer), for the k-mers of one page (0 to [`pages`](Self::pages)).

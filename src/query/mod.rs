@@ -7,11 +7,15 @@
 mod answers;
 mod batch;
 mod cutter;
+mod kmer_regions;
+mod kmer_sets;
 mod pipeline;
 mod rows;
 mod sequences;
 mod statistics;
 
+pub use kmer_regions::KmerRegions;
+pub use kmer_sets::{Comparison, KmerSets, MergedKmer, Overlap, SetOperation};
 pub(crate) use pipeline::{Charge, Feed, in_batches, max_in_flight};
 pub use rows::{Detail, Rows};
 pub use sequences::{Sequences, query_sequences};

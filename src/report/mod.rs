@@ -1,11 +1,13 @@
 //! Results of `detect` for people: one page and its plots, all made from the numbers in `summary.json`.
 
 mod chart;
+mod heat_map;
 mod page;
 mod plots;
 mod spectrum;
 mod summary;
 
+pub use heat_map::heat_map_svg;
 pub use page::report_page;
 pub use plots::{PLOTS, report_plots};
 pub use spectrum::spectrum_svg;

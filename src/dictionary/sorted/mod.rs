@@ -18,6 +18,8 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+use std::ops::{Range, RangeInclusive};
+
 use crate::Result;
 use crate::dictionary::codec::{Codec, GenomeCheck};
 use crate::dictionary::page::Page;
@@ -45,6 +47,10 @@ impl Codec for SortedCodec {
     }
 
     #[inline]
+    fn pages_of_hashes(&self, hashes: RangeInclusive<u64>, _: u64) -> Range<u64> {
+        self.fields.page(*hashes.start())..self.fields.page(*hashes.end()) + 1
+    }
+
     fn frequency(&self, source: &impl Source<PageShape>, kmer: u64) -> Result<u64> {
         let (hash, _) = self.kmers.hash(kmer);
         source.with_page(self.fields.page(hash), |page| self.view(page).frequency(hash))
