@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::manifest::Totals;
+use crate::bundle::manifest::{Totals, WRITTEN_BY};
 use crate::format::Identity;
 use crate::fs::{File, FileDigest, Folder};
 use crate::{Error, Result};
@@ -18,9 +18,6 @@ use crate::{Error, Result};
 pub(super) const CHECKPOINT: &str = "checkpoint.json";
 /// A checkpoint that is not complete yet.
 pub(super) const NEXT_CHECKPOINT: &str = "checkpoint.json.tmp";
-
-/// Program and version: a checkpoint of another version is not continued.
-const WRITTEN_BY: &str = concat!("reprise ", env!("CARGO_PKG_VERSION"));
 
 /// A record of the first `pages` pages and their position blocks, which are finished.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -14,6 +14,10 @@ use crate::genome::Contig;
 use crate::units::utc;
 use crate::{Error, Result};
 
+/// Program and version, as manifests, checkpoints and reports state them: the checkpoint and the results of another
+/// version are not continued.
+pub(crate) const WRITTEN_BY: &str = concat!("reprise ", env!("CARGO_PKG_VERSION"));
+
 /// The parameters of an index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -188,7 +192,7 @@ impl Manifest {
         Self {
             kind: KIND.to_owned(),
             format_version: FORMAT_VERSION,
-            written_by: concat!("reprise ", env!("CARGO_PKG_VERSION")).to_owned(),
+            written_by: WRITTEN_BY.to_owned(),
             created: utc(created),
             layout: dictionary.kind(),
             parameters,

@@ -14,7 +14,7 @@ mod time_stamp;
 
 pub use crate::fs::FileDigest;
 pub use find_indexes::{FoundIndex, State, list_indexes};
-pub(crate) use manifest::MAX_MIN_FREQUENCY;
 pub use manifest::{GenomeSummary, Manifest, MemoryHints, Parameters, SourceFile, Totals};
+pub(crate) use manifest::{MAX_MIN_FREQUENCY, WRITTEN_BY};
 pub(crate) use target::check_target;
 pub(crate) use time_stamp::{is_reproducible, time_stamp};

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::cli::{Settings, compare, counted, grouped, json};
@@ -85,6 +86,13 @@ struct Slice {
     occurrences: u64,
 }
 
+impl Summary {
+    fn add(&mut self, slice: &Slice) {
+        self.kmers += slice.kmers;
+        self.occurrences += slice.occurrences;
+    }
+}
+
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let Arguments { operation, indexes, min, max, format } = arguments;
     if max.is_some_and(|max| max < min) {
@@ -139,8 +147,7 @@ fn rows(
         slice.occurrences += frequency;
     };
     let take = |slice: Slice| {
-        summary.kmers += slice.kmers;
-        summary.occurrences += slice.occurrences;
+        summary.add(&slice);
         output.write_all(&slice.text).map_err(Error::Output)
     };
     sets.merge(add, take, &settings.progress)
@@ -171,9 +178,7 @@ fn regions(
         }
     };
     let take = |slice: Slice| {
-        summary.kmers += slice.kmers;
-        summary.occurrences += slice.occurrences;
-        use rayon::prelude::*;
+        summary.add(&slice);
         slice.chosen.par_iter().try_for_each(|&kmer| covered.add(kmer))
     };
     sets.merge(add, take, &settings.progress)?;

@@ -135,7 +135,6 @@ impl KmerSets {
         for number in 0..self.folders.len() {
             let index = self.open(number)?;
             let pages = index.pages_of_hashes(hashes.first, hashes.last);
-            let is_whole = pages.end - pages.start == index.pages();
             let mut all = Vec::new();
             let expected = hashes.expected(self.codec.hash_bits(), self.manifests[number].actual.stored_kmers);
             held.grow(expected * BYTES_PER_KMER, "the k-mers of several indexes")?;
@@ -151,7 +150,7 @@ impl KmerSets {
             let length = all.len();
             let more = (all.capacity() as u64).saturating_sub(expected);
             held.grow(more * BYTES_PER_KMER, "the k-mers of several indexes")?;
-            if is_whole || !all.is_sorted() {
+            if !all.is_sorted() {
                 all.par_sort_unstable();
             }
             progress.advance(length as u64);

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::align::{Library, SearchOptions};
 use crate::annotate::{AnnotationSummary, annotate, annotate_with_tandem_repeats, summarize};
 use crate::builder::BuildOptions;
-use crate::bundle::{FileDigest, Manifest, is_reproducible, time_stamp};
+use crate::bundle::{FileDigest, Manifest, WRITTEN_BY, is_reproducible, time_stamp};
 use crate::cli::annotate::write_copies;
 use crate::cli::families::{SearchArguments, check_memory, summary, write_stockholm};
 use crate::cli::mask::{LetterArguments, mask};
@@ -393,7 +393,7 @@ impl Work<'_> {
 
     /// Finds the families, and the evidence of their classes.
     fn families(&mut self, index: &Index, of_index: &Value) -> Result<Searched> {
-        let inputs = json!({ "version": VERSION, "index": of_index, "search": self.arguments.search });
+        let inputs = json!({ "version": WRITTEN_BY, "index": of_index, "search": self.arguments.search });
         self.step(FAMILIES, inputs, &FAMILY_FILES, |work| {
             let options = work.arguments.search.options().into();
             let found = find_families(index, &options, &work.settings.progress)?;
@@ -410,7 +410,7 @@ impl Work<'_> {
     fn annotation(&mut self, index: &Index, of_index: &Value, own: bool, given: &Given) -> Result<AnnotationSummary> {
         let found = own.then(|| self.folder.digest(LIBRARY)).transpose()?;
         let inputs = json!({
-            "version": VERSION,
+            "version": WRITTEN_BY,
             "index": of_index,
             "families": found,
             "libraries": given.digests,
@@ -446,7 +446,7 @@ impl Work<'_> {
     fn mask(&mut self, index: &Index, of_index: &Value) -> Result<u64> {
         let annotation = self.folder.digest(MASKED_BY)?;
         let letters = &self.arguments.letters;
-        let inputs = json!({ "version": VERSION, "index": of_index, "annotation": annotation, "letters": letters });
+        let inputs = json!({ "version": WRITTEN_BY, "index": of_index, "annotation": annotation, "letters": letters });
         self.step(MASK, inputs, &[MASKED], |work| {
             work.settings.progress.phase("mask", None);
             let output = work.folder.output(MASKED)?;
@@ -473,7 +473,7 @@ impl Work<'_> {
         let arguments = self.arguments;
         let (search, evidence) = search.map(|found| (found.summary, found.evidence)).unzip();
         let summary = DetectSummary {
-            written_by: VERSION.to_owned(),
+            written_by: WRITTEN_BY.to_owned(),
             created: made.iter().map(|step| step.created.clone()).max().unwrap_or_default(),
             genome: facts(index)?,
             search,
@@ -497,7 +497,7 @@ impl Work<'_> {
         };
         let mut text = serde_json::to_string_pretty(&summary).map_err(|e| Error::io("write", SUMMARY, e.into()))?;
         text.push('\n');
-        let inputs = json!({ "version": VERSION, "summary": blake3::hash(text.as_bytes()).to_hex().as_str() });
+        let inputs = json!({ "version": WRITTEN_BY, "summary": blake3::hash(text.as_bytes()).to_hex().as_str() });
         let spectrum = index.spectrum()?;
         self.step(REPORT, inputs.clone(), &REPORT_FILES, |work| {
             work.write(PAGE, report_page(&summary, &spectrum).as_bytes())?;
@@ -526,9 +526,6 @@ impl Work<'_> {
 fn own_digest(index: &Path) -> Option<String> {
     Manifest::read(index).ok().map(|manifest| manifest.blake3)
 }
-
-/// Program and version: results of another version are not reused.
-const VERSION: &str = concat!("reprise ", env!("CARGO_PKG_VERSION"));
 
 /// Whether an index has all repeated k-mers and all their positions, as one that this command builds.
 fn has_every_repeat(manifest: &Manifest) -> bool {
