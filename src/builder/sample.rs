@@ -10,46 +10,52 @@ use crate::memory::system::AnonymousMap;
 /// A sampled k-mer or super-k-mer in `N - 1` words; the last word is the number of its occurrences.
 pub(crate) type Sample<const N: usize> = [u64; N];
 
+/// The hash of a sample, by which samples are thinned out.
+pub(crate) trait SampleHash<const N: usize>: Copy + Send + Sync {
+    fn hash(&self, sample: &Sample<N>) -> u64;
+}
+
+/// The first word of a sample is its hash.
+#[derive(Clone, Copy)]
+pub(crate) struct FirstWord;
+
+impl<const N: usize> SampleHash<N> for FirstWord {
+    #[inline(always)]
+    fn hash(&self, sample: &Sample<N>) -> u64 {
+        sample[0]
+    }
+}
+
 /// Collects the distinct samples of many threads with their numbers of occurrences.
 ///
 /// A frequent sample takes no more space than one that occurs once. If there are more distinct samples than space, only
 /// those with a hash in the lower half of the sampled hashes are kept, repeatedly, so the kept samples depend on the
 /// genome alone.
-pub(crate) struct SampleCollector<const N: usize>(Mutex<Samples<N>>);
-
-/// The hash of a sample, by which samples are thinned out.
-#[derive(Clone, Copy)]
-pub(crate) struct SampleHash<const N: usize> {
-    pub(crate) hash: fn(&Sample<N>, u32) -> u64,
-    /// An argument of `hash`: the bit at which the hash begins.
-    pub(crate) shift: u32,
-}
-
-impl<const N: usize> SampleHash<N> {
-    #[inline(always)]
-    fn of(self, sample: &Sample<N>) -> u64 {
-        (self.hash)(sample, self.shift)
-    }
-}
+pub(crate) struct SampleCollector<const N: usize, H>(Mutex<Samples<N, H>>);
 
 /// The collected samples.
-pub(crate) struct Samples<const N: usize> {
+pub(crate) struct Samples<const N: usize, H> {
     memory: AnonymousMap,
     /// Samples in memory: a sorted distinct part, then samples in the order of their arrival.
     count: usize,
     capacity: usize,
     /// Maximum distinct samples after a merge.
     max_distinct: usize,
-    hash: SampleHash<N>,
+    hash: H,
     /// The largest hash that is sampled.
     limit: u64,
     /// How often the range of sampled hashes was halved.
     pub(crate) halvings: u32,
 }
 
+/// Bytes of a [`SampleCollector`] of `capacity` distinct samples and of the samples of all threads.
+pub(crate) fn collector_bytes<const N: usize>(capacity: u64) -> u64 {
+    capacity.saturating_mul(size_of::<Sample<N>>() as u64) + THREAD_SAMPLE_BYTES
+}
+
 /// The samples of one thread that are not merged yet.
-pub(crate) struct ThreadSamples<'g, const N: usize> {
-    collector: &'g SampleCollector<N>,
+pub(crate) struct ThreadSamples<'g, const N: usize, H: SampleHash<N>> {
+    collector: &'g SampleCollector<N, H>,
     pending: Vec<Sample<N>>,
 }
 
@@ -58,18 +64,13 @@ const MERGED_AT_ONCE: usize = 1 << 12;
 /// Bytes for the pending samples of all threads.
 const THREAD_SAMPLE_BYTES: u64 = 1 << 20;
 
-impl<const N: usize> SampleCollector<N> {
-    /// Bytes of `capacity` distinct samples and of the samples of all threads.
-    pub(crate) fn bytes(capacity: u64) -> u64 {
-        capacity.saturating_mul(size_of::<Sample<N>>() as u64) + THREAD_SAMPLE_BYTES
-    }
-
+impl<const N: usize, H: SampleHash<N>> SampleCollector<N, H> {
     /// A collector with space for `capacity` distinct samples of the `kmers` k-mers of a genome, with hashes up to
     /// `limit`.
     ///
     /// # Errors
     /// [`Error::Io`](crate::Error::Io) if the system has not enough memory.
-    pub(crate) fn new(capacity: u64, kmers: u64, hash: SampleHash<N>, limit: u64) -> Result<Self> {
+    pub(crate) fn new(capacity: u64, kmers: u64, hash: H, limit: u64) -> Result<Self> {
         let memory = AnonymousMap::new(capacity * size_of::<Sample<N>>() as u64)?;
         // A tenth stays free for new samples, if not all k-mers have space.
         let max_distinct = (capacity - if capacity < kmers { capacity / 10 } else { 0 }) as usize;
@@ -78,12 +79,12 @@ impl<const N: usize> SampleCollector<N> {
     }
 
     /// The samples of one thread, to be filled; merged when dropped.
-    pub(crate) fn thread(&self) -> ThreadSamples<'_, N> {
+    pub(crate) fn thread(&self) -> ThreadSamples<'_, N, H> {
         ThreadSamples { collector: self, pending: Vec::with_capacity(MERGED_AT_ONCE) }
     }
 
     /// The samples, after all threads have merged theirs.
-    pub(crate) fn finish(self) -> Samples<N> {
+    pub(crate) fn finish(self) -> Samples<N, H> {
         let mut samples = self.0.into_inner();
         samples.entries().par_sort_unstable();
         samples.merge();
@@ -91,7 +92,7 @@ impl<const N: usize> SampleCollector<N> {
     }
 }
 
-impl<const N: usize> Samples<N> {
+impl<const N: usize, H: SampleHash<N>> Samples<N, H> {
     /// The samples; distinct and ascending after [`SampleCollector::finish`].
     pub(crate) fn entries(&mut self) -> &mut [Sample<N>] {
         let count = self.count;
@@ -107,7 +108,7 @@ impl<const N: usize> Samples<N> {
             self.entries().sort_unstable();
             self.merge();
         }
-        if self.hash.of(&sample) <= self.limit {
+        if self.hash.hash(&sample) <= self.limit {
             let at = self.count;
             self.space()[at] = sample;
             self.count += 1;
@@ -135,7 +136,7 @@ impl<const N: usize> Samples<N> {
             let mut kept = 0;
             let entries = self.entries();
             for next in 0..entries.len() {
-                if hash.of(&entries[next]) <= limit {
+                if hash.hash(&entries[next]) <= limit {
                     entries[kept] = entries[next];
                     kept += 1;
                 }
@@ -145,7 +146,7 @@ impl<const N: usize> Samples<N> {
     }
 }
 
-impl<const N: usize> ThreadSamples<'_, N> {
+impl<const N: usize, H: SampleHash<N>> ThreadSamples<'_, N, H> {
     /// Adds a sample with its number of occurrences.
     #[inline(always)]
     pub(crate) fn push(&mut self, sample: Sample<N>) {
@@ -168,7 +169,7 @@ impl<const N: usize> ThreadSamples<'_, N> {
     }
 }
 
-impl<const N: usize> Drop for ThreadSamples<'_, N> {
+impl<const N: usize, H: SampleHash<N>> Drop for ThreadSamples<'_, N, H> {
     fn drop(&mut self) {
         self.merge();
     }
@@ -185,13 +186,7 @@ mod tests {
             (0..300_000u64).map(|i| if i % 3 == 0 { i % 7 } else { i * 7919 % (1 << 20) }).collect();
         let collected = |capacity: u64, order: &[u64]| {
             let limit = (1 << 20) - 1;
-            let collector = SampleCollector::<2>::new(
-                capacity,
-                u64::MAX,
-                SampleHash { hash: |sample, _| sample[0], shift: 0 },
-                limit,
-            )
-            .expect("memory");
+            let collector = SampleCollector::<2, _>::new(capacity, u64::MAX, FirstWord, limit).expect("memory");
             order.par_chunks(10_000).for_each(|chunk| {
                 let mut samples = collector.thread();
                 chunk.iter().for_each(|&hash| samples.push([hash, 1]));

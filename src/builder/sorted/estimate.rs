@@ -4,11 +4,13 @@ use rayon::prelude::*;
 
 use crate::Result;
 use crate::builder::layout_steps::LayoutInput;
-use crate::builder::sample::{SampleCollector, SampleHash, Samples};
+use crate::builder::sample::{FirstWord, SampleCollector, Samples, collector_bytes};
 use crate::bundle::MemoryHints;
+use crate::dictionary::filters::Filters;
 use crate::dictionary::sorted::Layout;
 use crate::dictionary::sorted::frequency_code::{FrequencyCode, exception_cost, frequency_class};
 use crate::dictionary::sorted::layout::remainder_bits;
+use crate::format::positions::ListCode;
 use crate::kmer::{KmerCodec, low_mask};
 use crate::memory::Component;
 
@@ -27,7 +29,7 @@ fn capacity(kmers: u64, thinning_bits: u32) -> u64 {
 
 /// Bytes of the sample.
 pub(crate) fn sample_bytes(kmers: u64, codec: &KmerCodec) -> u64 {
-    SampleCollector::<2>::bytes(capacity(kmers, thinning_bits(kmers, codec)))
+    collector_bytes::<2>(capacity(kmers, thinning_bits(kmers, codec)))
 }
 
 /// Samples the k-mers of a genome on the current pool; returns the expected content and the layout for it.
@@ -43,12 +45,11 @@ pub(crate) fn estimate(input: &LayoutInput<'_>) -> Result<(MemoryHints, Layout)>
 }
 
 /// Samples the k-mers of a genome; returns the sample and the bits by which it is thinned out.
-fn sample(input: &LayoutInput<'_>) -> Result<(Samples<2>, u32)> {
+fn sample(input: &LayoutInput<'_>) -> Result<(Samples<2, FirstWord>, u32)> {
     let (kmers, codec) = (input.segments.kmers(), &input.genome.codec);
     let thinning_bits = thinning_bits(kmers, codec);
     let limit = low_mask(codec.hash_bits() - thinning_bits);
-    let hash = SampleHash { hash: |sample, _| sample[0], shift: 0 };
-    let collector = SampleCollector::<2>::new(capacity(kmers, thinning_bits), kmers, hash, limit)?;
+    let collector = SampleCollector::<2, _>::new(capacity(kmers, thinning_bits), kmers, FirstWord, limit)?;
     let advance = |kmers| input.progress.advance(kmers);
     input.segments.spans(rayon::current_num_threads() * 4).into_par_iter().for_each(|span| {
         let mut samples = collector.thread();
@@ -67,49 +68,101 @@ fn sample(input: &LayoutInput<'_>) -> Result<(Samples<2>, u32)> {
     Ok((sample, thinning_bits))
 }
 
+/// Sums over sampled k-mers.
+#[derive(Default)]
+struct SampledKmers {
+    distinct: u64,
+    repeated: u64,
+    stored: u64,
+    /// Positions that are stored.
+    positions: u64,
+    /// Bits of the lists of these positions.
+    position_bits: u64,
+    /// Sum of the squares of the numbers of positions.
+    squared_positions: f64,
+    /// Sum of the products of the numbers of positions and the bits of their lists.
+    positions_by_bits: f64,
+    /// Occurrences that are not stored.
+    left_out: u64,
+    /// Sum of the squares of the frequencies that are not stored.
+    squared_left_out: f64,
+}
+
+impl SampledKmers {
+    fn add(&mut self, frequency: u64, filters: &Filters, lists: &ListCode) {
+        self.distinct += 1;
+        self.repeated += u64::from(frequency > 1);
+        if filters.keeps(frequency) {
+            let positions = filters.stored_positions(frequency);
+            self.stored += 1;
+            self.positions += positions;
+            self.position_bits += lists.bits(positions);
+            self.squared_positions += (positions as f64).powi(2);
+            self.positions_by_bits += positions as f64 * lists.bits(positions) as f64;
+        } else {
+            self.left_out += frequency;
+            self.squared_left_out += (frequency as f64).powi(2);
+        }
+    }
+}
+
+impl SampledKmers {
+    /// Bits of a position more, by linear regression over the stored k-mers.
+    fn bits_of_another_position(&self) -> f64 {
+        let [stored, positions, bits] = [self.stored.max(1), self.positions, self.position_bits].map(|n| n as f64);
+        let variance = self.squared_positions - positions * positions / stored;
+        let covariance = self.positions_by_bits - positions * bits / stored;
+        if variance > 0.0 { covariance / variance } else { bits / positions.max(1.0) }
+    }
+}
+
 /// The content and layout that a sample predicts.
-fn extrapolate(input: &LayoutInput<'_>, sample: &mut Samples<2>, thinning_bits: u32) -> (MemoryHints, Layout) {
+fn extrapolate(
+    input: &LayoutInput<'_>,
+    sample: &mut Samples<2, FirstWord>,
+    thinning_bits: u32,
+) -> (MemoryHints, Layout) {
     let LayoutInput { genome, lists, .. } = input;
     let (kmers, codec, filters) = (input.segments.kmers(), &genome.codec, &genome.filters);
-    let (mut distinct, mut repeated, mut stored) = (0u64, 0u64, 0u64);
-    let (mut positions, mut position_bits, mut singles, mut above) = (0u64, 0u64, 0u64, 0u64);
+    // A run of A or T has hash 0, so it is in every sample and represents no other k-mer, however frequent it is.
+    let (mut certain, mut sampled) = (SampledKmers::default(), SampledKmers::default());
     let mut by_class = [0u64; 65];
-    for &mut [_, frequency] in sample.entries() {
-        distinct += 1;
-        singles += u64::from(frequency == 1);
-        repeated += u64::from(frequency > 1);
-        above += if filters.max_frequency.is_some_and(|max| frequency > max) { frequency } else { 0 };
+    for &mut [hash, frequency] in sample.entries() {
+        let sums = if hash == 0 { &mut certain } else { &mut sampled };
+        sums.add(frequency, filters, lists);
         if filters.keeps(frequency) {
-            let m = filters.stored_positions(frequency);
-            stored += 1;
-            positions += m;
-            position_bits += lists.bits(m);
             by_class[frequency_class(frequency, filters.min_frequency)] += 1;
         }
     }
-    // The number of all occurrences is known. If only single k-mers are left out, the stored positions follow from the
-    // well-sampled singles and not from the few k-mers of high frequency.
     let scale = |n: u64| n << thinning_bits;
-    if filters.min_frequency <= 2 && filters.max_positions.is_none() && positions > 0 {
-        let left_out = if filters.min_frequency == 2 { scale(singles) } else { 0 } + scale(above);
-        let known = kmers.saturating_sub(left_out);
-        position_bits = (position_bits as f64 * known as f64 / scale(positions) as f64) as u64;
-        positions = known;
+    // The number of all occurrences is known, so positions follow from those that are stored or from those that are
+    // left out, whichever the few k-mers of high frequency affect less.
+    let follow_from_rest = filters.max_positions.is_none() && sampled.squared_left_out < sampled.squared_positions;
+    let positions = if follow_from_rest {
+        kmers.saturating_sub(scale(sampled.left_out) + certain.left_out)
     } else {
-        positions = scale(positions);
-    }
-    let cost = exception_cost(remainder_bits(codec, scale(stored)));
+        scale(sampled.positions) + certain.positions
+    };
+    // A sample with too few or too many occurrences of frequent k-mers is corrected.
+    let missing = positions as f64 - (scale(sampled.positions) + certain.positions) as f64;
+    let position_bits = (scale(sampled.position_bits) + certain.position_bits) as f64;
+    let position_bits = position_bits + missing * sampled.bits_of_another_position();
+    let position_bytes = (position_bits / 8.0) as u64;
+
+    let planned = scale(sampled.stored + certain.stored);
+    let cost = exception_cost(remainder_bits(codec, planned));
     let (_, frequency_bits) = FrequencyCode::cheapest(&by_class, cost);
-    let frequency_bits = frequency_bits as f64 / stored.max(1) as f64;
-    let layout = Layout::plan(codec, scale(stored), kmers, frequency_bits);
+    let frequency_bits = frequency_bits as f64 / (sampled.stored + certain.stored).max(1) as f64;
+    let layout = Layout::plan(codec, planned, kmers, frequency_bits);
+    let stored_kmers = scale(sampled.stored) + certain.stored;
     let hints = MemoryHints {
         kmers,
-        distinct_kmers: scale(distinct),
-        repeated_kmers: scale(repeated),
-        stored_kmers: scale(stored),
+        distinct_kmers: scale(sampled.distinct) + certain.distinct,
+        repeated_kmers: scale(sampled.repeated) + certain.repeated,
+        stored_kmers,
         positions,
-        dictionary_bytes: layout.dictionary_bytes(scale(stored), frequency_bits),
-        position_bytes: scale(position_bits) / 8,
+        dictionary_bytes: layout.dictionary_bytes(stored_kmers, frequency_bits),
+        position_bytes,
     };
     (hints, layout)
 }

@@ -2,11 +2,12 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::builder::sample::Sample;
+use crate::builder::sample::{Sample, SampleHash};
 use crate::builder::segments::Segment;
 use crate::dictionary::superkmers::{Entry, Fields};
 use crate::format::positions::ListCode;
 use crate::kmer::{Minimizers, SuperKmer, low_mask};
+use crate::random::mix;
 
 /// A super-k-mer of the genome: from the highest bits on its key, its range, its context, and the position of its
 /// minimizer in the lowest. In two words, so that memory need not be aligned to 16 bytes.
@@ -114,6 +115,18 @@ impl OccurrenceFields {
                 });
             }
             each(key, entries);
+        }
+    }
+}
+
+/// All super-k-mers of a minimizer are sampled, or none: its key is their hash. Key 0, of runs of A or T, would be in
+/// every sample, so its super-k-mers are sampled by their content.
+impl SampleHash<3> for OccurrenceFields {
+    #[inline]
+    fn hash(&self, sample: &Sample<3>) -> u64 {
+        match self.key(Self::from_sample(sample)) {
+            0 => mix(mix(sample[0]) ^ sample[1]) & low_mask(self.minimizers.key_bits()),
+            key => key,
         }
     }
 }

@@ -37,9 +37,8 @@ enum BinOfCell {
 impl SuperKmerPages {
     /// Divides the surveyed super-k-mers into at most `max_bins` bins, and further if the records of a page exceed
     /// `max_bytes` bytes. Returns the records of each bin too.
-    pub(crate) fn new(survey: &Survey, k: u32, lists: &ListCode, max_bins: u64, max_bytes: u64) -> (Self, BinCounts) {
-        let minimizers = survey.fields.minimizers;
-        let layout = SuperKmerLayout::plan(&minimizers, k, survey.entries, survey.cell_bits);
+    pub(crate) fn new(survey: &Survey, lists: &ListCode, max_bins: u64, max_bytes: u64) -> (Self, BinCounts) {
+        let (minimizers, layout) = (survey.fields.minimizers, survey.layout);
         let pages_per_bin = layout.pages.div_ceil(max_bins).max(1);
         let cells_per_page = layout.buckets_per_page >> (layout.bucket_bits - survey.cell_bits);
         let cells_per_bin = pages_per_bin * cells_per_page;

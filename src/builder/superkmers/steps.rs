@@ -12,7 +12,6 @@ use crate::builder::superkmers::occurrence::{OCCURRENCE_BYTES, SuperKmerOccurren
 use crate::builder::superkmers::partition::SuperKmerPages;
 use crate::builder::superkmers::survey::Survey;
 use crate::builder::superkmers::worker::SuperKmerWorker;
-use crate::bundle::MemoryHints;
 use crate::dictionary::Shape;
 use crate::kmer::{Minimizers, SuperKmer};
 use crate::memory::Component;
@@ -29,30 +28,19 @@ struct SuperKmerSteps {
 /// # Errors
 /// [`Error::Memory`], [`Error::Io`].
 pub(crate) fn plan(input: &LayoutInput<'_>, minimizers: Minimizers) -> Result<LayoutPlan> {
-    let LayoutInput { genome, segments, lists, spans, tuning, budget, .. } = input;
+    let LayoutInput { segments, lists, spans, tuning, budget, .. } = input;
     let kmers = segments.kmers();
     let memory = input.begin_estimate(Survey::sample_bytes(kmers, &minimizers, *spans))?;
     let survey = Survey::new(input, minimizers)?;
     let record_bytes = survey.bytes();
     let expected_passes = input.passes(&memory, record_bytes);
     let max_bins = tuning.max_bins.saturating_mul(expected_passes.max(1));
-    let (pages, counts) = SuperKmerPages::new(&survey, genome.codec.k(), lists, max_bins, memory.records);
-    let (occurrences, distinct) = (survey.occurrences(), survey.distinct_kmers.min(kmers));
-    let (dictionary_bytes, position_bytes) = pages.layout.bytes(&minimizers, survey.entries, occurrences, lists);
-    let hints = MemoryHints {
-        kmers,
-        distinct_kmers: distinct,
-        repeated_kmers: survey.repeated_kmers,
-        stored_kmers: distinct,
-        positions: kmers,
-        dictionary_bytes,
-        position_bytes,
-    };
+    let (pages, counts) = SuperKmerPages::new(&survey, lists, max_bins, memory.records);
     let count_bytes = counts.capacity_bytes() + pages.capacity_bytes();
     let counts_reservation = budget.reserve(Component::Counts, count_bytes, "counting k-mers")?;
     let shape = Shape::SuperKmers(pages.layout);
     let steps = Box::new(SuperKmerSteps { pages, counts });
-    Ok(LayoutPlan { steps, shape, hints, record_bytes, expected_passes, counts_reservation })
+    Ok(LayoutPlan { steps, shape, hints: survey.hints, record_bytes, expected_passes, counts_reservation })
 }
 
 impl LayoutSteps for SuperKmerSteps {

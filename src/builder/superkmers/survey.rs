@@ -4,15 +4,24 @@ use rayon::prelude::*;
 
 use crate::Result;
 use crate::builder::layout_steps::LayoutInput;
-use crate::builder::sample::{Sample, SampleCollector, SampleHash, Samples};
+use crate::builder::sample::{SampleCollector, SampleHash, Samples, collector_bytes};
+use crate::builder::superkmers::content::SampledContent;
 use crate::builder::superkmers::occurrence::{OCCURRENCE_BYTES, OccurrenceFields};
-use crate::dictionary::superkmers::for_each_kmer_of;
-use crate::kmer::{Minimizers, low_mask};
+use crate::bundle::MemoryHints;
+use crate::dictionary::SuperKmerLayout;
+use crate::kmer::{Minimizers, SuperKmer, low_mask};
 use crate::memory::{Component, Reservation};
 
-/// Approximate super-k-mers of a sample. Each has several k-mers, so these are about as many k-mers as the sample of a
-/// sorted dictionary.
-const SAMPLE_SUPER_KMERS: u64 = 1 << 17;
+/// Approximate super-k-mers of a sample. Each has several k-mers, but those of a minimizer are sampled together, so the
+/// sample has more k-mers than that of a sorted dictionary.
+const SAMPLE_SUPER_KMERS: u64 = 1 << 18;
+
+/// Distinct super-k-mers of a sample for which there is space: a genome of short contigs has more than expected.
+const MAX_SAMPLE_SUPER_KMERS: u64 = 3 << 17;
+
+/// Approximate super-k-mers of the part of a sample from which the layout is planned, so that an index keeps its bytes
+/// if the sample grows.
+const LAYOUT_SUPER_KMERS: u64 = 1 << 17;
 
 /// Approximate super-k-mers of a cell. Pages and bins consist of whole cells, so a cell must be much smaller than a
 /// page.
@@ -21,32 +30,41 @@ const SUPER_KMERS_PER_CELL: u64 = 192;
 /// Maximum bits of the number of a cell: 4 MiB of counts a span.
 const MAX_CELL_BITS: u32 = 20;
 
-/// The counts and the extrapolated sample of a genome's super-k-mers.
+/// The counts of a genome's super-k-mers, and what their sample predicts.
 pub(crate) struct Survey {
     pub(crate) fields: OccurrenceFields,
     /// The number of a cell is this many of the highest bits of the key.
     pub(crate) cell_bits: u32,
     /// Super-k-mers by span and cell.
     pub(crate) counts: Vec<Vec<u32>>,
-    pub(crate) distinct_kmers: u64,
-    pub(crate) repeated_kmers: u64,
-    /// Distinct super-k-mers.
-    pub(crate) entries: u64,
+    pub(crate) layout: SuperKmerLayout,
+    pub(crate) hints: MemoryHints,
     _reservation: Reservation,
 }
 
-/// Bits by which super-k-mers are thinned out for the sample, and bits of the number of a cell.
-fn bits(kmers: u64, minimizers: &Minimizers) -> (u32, u32) {
-    // In random bases minimizers have a density of 2 / (w + 1), with a window of w minimizer positions (Schleimer et
-    // al. 2003).
-    let expected = kmers * 2 / u64::from(minimizers.flank() + 2) + 1;
-    let bits = |parts: u64| parts.max(1).next_power_of_two().ilog2().min(minimizers.key_bits() - 1);
-    (bits(expected / SAMPLE_SUPER_KMERS), bits(expected / SUPER_KMERS_PER_CELL).min(MAX_CELL_BITS))
+/// How the keys of a genome are divided.
+#[derive(Clone, Copy)]
+struct KeyBits {
+    /// Bits by which super-k-mers are thinned out for the sample.
+    sample: u32,
+    /// Bits by which they are thinned out to plan the layout.
+    layout: u32,
+    /// Bits of the number of a cell.
+    cell: u32,
 }
 
-/// Distinct super-k-mers of the sample for which there is space: a genome of short contigs has more than expected.
-fn capacity(kmers: u64) -> u64 {
-    kmers.min(3 * SAMPLE_SUPER_KMERS)
+impl KeyBits {
+    fn new(kmers: u64, minimizers: &Minimizers) -> Self {
+        // In random bases minimizers have a density of 2 / (w + 1), with a window of w minimizer positions (Schleimer et
+        // al. 2003).
+        let expected = kmers * 2 / u64::from(minimizers.flank() + 2) + 1;
+        let bits = |parts: u64| parts.max(1).next_power_of_two().ilog2().min(minimizers.key_bits() - 1);
+        Self {
+            sample: bits(expected / SAMPLE_SUPER_KMERS),
+            layout: bits(expected / LAYOUT_SUPER_KMERS),
+            cell: bits(expected / SUPER_KMERS_PER_CELL).min(MAX_CELL_BITS),
+        }
+    }
 }
 
 /// Bytes of the counts by span and cell.
@@ -57,8 +75,8 @@ fn count_bytes(spans: usize, cell_bits: u32) -> u64 {
 impl Survey {
     /// Bytes of sample and counts.
     pub(crate) fn sample_bytes(kmers: u64, minimizers: &Minimizers, spans: usize) -> u64 {
-        let (_, cell_bits) = bits(kmers, minimizers);
-        SampleCollector::<3>::bytes(capacity(kmers)) + count_bytes(spans, cell_bits)
+        let cell_bits = KeyBits::new(kmers, minimizers).cell;
+        collector_bytes::<3>(kmers.min(MAX_SAMPLE_SUPER_KMERS)) + count_bytes(spans, cell_bits)
     }
 
     /// Counts super-k-mers by cell and samples those with the lowest keys, on the current pool.
@@ -69,40 +87,48 @@ impl Survey {
         let fields = OccurrenceFields::new(minimizers, input.lists);
         let (segments, kmers) = (input.segments, input.segments.kmers());
         let spans = segments.spans(input.spans);
-        let (thinning_bits, cell_bits) = bits(kmers, &minimizers);
-        let limit = low_mask(minimizers.key_bits() - thinning_bits);
+        let KeyBits { sample: sample_bits, layout: layout_bits, cell: cell_bits } = KeyBits::new(kmers, &minimizers);
+        let limit = low_mask(minimizers.key_bits() - sample_bits);
         let cell_shift = minimizers.key_bits() - cell_bits;
         let bytes = Self::sample_bytes(kmers, &minimizers, spans.len());
         let mut reservation = input.budget.reserve(Component::Sample, bytes, "the sample of k-mers")?;
-        let key = |sample: &Sample<3>, shift| (OccurrenceFields::from_sample(sample).value() >> shift) as u64;
-        let hash = SampleHash { hash: key, shift: fields.key_shift };
-        let collector = SampleCollector::<3>::new(capacity(kmers), kmers, hash, limit)?;
+        let capacity = kmers.min(MAX_SAMPLE_SUPER_KMERS);
+        let collector = SampleCollector::<3, _>::new(capacity, kmers, fields, limit)?;
         let advance = |kmers| input.progress.advance(kmers);
-        let counts: Vec<_> = spans
+        let (counts, run_kmers): (Vec<_>, Vec<_>) = spans
             .par_iter()
             .map(|span| {
-                let mut counts = vec![0u32; 1 << cell_bits];
+                let (mut counts, mut run_kmers) = (vec![0u32; 1 << cell_bits], 0);
                 let mut samples = collector.thread();
-                segments.scan_super_kmers(
-                    &minimizers,
-                    span,
-                    |segment, s| {
-                        counts[(s.key >> cell_shift) as usize] += 1;
-                        if s.key <= limit {
-                            samples.push(fields.sample(fields.occurrence(segment, &s)));
-                        }
-                    },
-                    advance,
-                );
-                counts
+                let each = |segment, s: SuperKmer| {
+                    counts[(s.key >> cell_shift) as usize] += 1;
+                    if s.key == 0 {
+                        run_kmers += u64::from(s.high - s.low + 1);
+                    }
+                    if s.key == 0 && sample_bits > 0 {
+                        // Not all super-k-mers of a minimizer that every sample contains: a sample of its k-mers.
+                        let kmers = (s.low..=s.high).map(|offset| SuperKmer { low: offset, high: offset, ..s });
+                        let kmers = kmers.map(|kmer| fields.sample(fields.occurrence(segment, &kmer)));
+                        kmers.filter(|kmer| fields.hash(kmer) <= limit).for_each(|kmer| samples.push(kmer));
+                    } else if s.key <= limit {
+                        samples.push(fields.sample(fields.occurrence(segment, &s)));
+                    }
+                };
+                segments.scan_super_kmers(&minimizers, span, each, advance);
+                (counts, run_kmers)
             })
-            .collect();
-        let mut sample = collector.finish();
-        let thinning_bits = thinning_bits + sample.halvings;
-        let [distinct_kmers, repeated_kmers, entries] = count_kmers(&fields, &mut sample).map(|n| n << thinning_bits);
-        drop(sample);
+            .unzip();
+        let run_kmers = run_kmers.iter().sum();
+        let mut samples = collector.finish();
+        let sample_bits = sample_bits + samples.halvings;
+        let entries = count_entries(&fields, &mut samples, layout_bits.max(sample_bits));
+        let layout = SuperKmerLayout::plan(&minimizers, input.genome.codec.k(), entries, cell_bits);
+        let sample = (&mut samples, sample_bits);
+        let content = SampledContent::new(&fields, &layout, sample, (cell_bits, run_kmers), input.lists);
+        drop(samples);
+        let hints = content.extrapolate(kmers, &counts, &layout);
         reservation.resize(count_bytes(spans.len(), cell_bits));
-        Ok(Self { fields, cell_bits, counts, distinct_kmers, repeated_kmers, entries, _reservation: reservation })
+        Ok(Self { fields, cell_bits, counts, layout, hints, _reservation: reservation })
     }
 
     /// Super-k-mers of the genome, every occurrence.
@@ -116,17 +142,21 @@ impl Survey {
     }
 }
 
-/// Distinct k-mers, repeated k-mers and distinct super-k-mers of a sample.
-fn count_kmers(fields: &OccurrenceFields, sample: &mut Samples<3>) -> [u64; 3] {
-    let (mut distinct, mut repeated, mut entries) = (0, 0, 0);
-    let mut scratch = Vec::new();
-    let count = |run: &[Sample<3>]| run.iter().map(|sample| sample[2]).sum();
-    fields.groups(sample.entries(), OccurrenceFields::from_sample, count, &mut Vec::new(), |_, group| {
-        entries += group.len() as u64;
-        for_each_kmer_of(&fields.minimizers, group, &mut scratch, |_, _, frequency| {
-            distinct += 1;
-            repeated += u64::from(frequency > 1);
-        });
-    });
-    [distinct, repeated, entries]
+/// Distinct super-k-mers of the genome, from those of a sample that are thinned out by `thinning_bits`.
+fn count_entries(fields: &OccurrenceFields, sample: &mut Samples<3, OccurrenceFields>, thinning_bits: u32) -> u64 {
+    let limit = low_mask(fields.minimizers.key_bits() - thinning_bits);
+    let mut count = 0;
+    fields.groups(
+        sample.entries(),
+        OccurrenceFields::from_sample,
+        |_| 1,
+        &mut Vec::new(),
+        |key, group| {
+            // A thinned sample has k-mers with key 0 and not super-k-mers, and an index has one entry for them.
+            if key <= limit && (key > 0 || thinning_bits == 0) {
+                count += group.len() as u64;
+            }
+        },
+    );
+    count << thinning_bits
 }

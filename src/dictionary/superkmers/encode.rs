@@ -262,6 +262,6 @@ impl Encoder {
 }
 
 /// Bits of numbers up to `max`; at least one.
-fn bits_for(max: u64) -> u32 {
+pub(super) fn bits_for(max: u64) -> u32 {
     u64::BITS - (max | 1).leading_zeros()
 }

@@ -114,19 +114,6 @@ impl Layout {
     pub(super) fn buckets_in(&self, page: u64) -> u64 {
         self.buckets_per_page.min((1 << self.bucket_bits) - page * self.buckets_per_page)
     }
-
-    /// Bytes of pages and of blocks for these numbers of entries and super-k-mers.
-    pub(crate) fn bytes(
-        &self,
-        minimizers: &Minimizers,
-        entries: u64,
-        occurrences: u64,
-        lists: &ListCode,
-    ) -> (u64, u64) {
-        let dictionary =
-            entries * self.stride(minimizers) as u64 + ((2 + COUNT_BYTES as u64) << self.bucket_bits) / GROUP as u64;
-        (dictionary, occurrences * u64::from(lists.width()) / 8)
-    }
 }
 
 /// Divides keys, and packs the fields of entries.

@@ -21,6 +21,7 @@ pub(crate) mod layout;
 mod page;
 mod positions;
 mod search;
+mod size;
 mod verify;
 mod walk;
 
@@ -40,6 +41,7 @@ pub(crate) use encode::Encoder;
 pub(crate) use entry::{Entry, for_each_kmer_of};
 pub(crate) use layout::Fields;
 pub use layout::Layout;
+pub(crate) use size::{EntrySizes, KmerSums};
 
 impl Codec for SuperKmerCodec {
     type Shape = PageShape;
