@@ -33,7 +33,11 @@ fn indexes_are_built_from_files_pipes_and_parts() {
     assert_eq!(plan["estimate"]["distinct_kmers"], distinct, "small genomes are counted, not sampled");
     assert_eq!(plan["passes"], 1);
     assert!(!bench.at().join("p.reprise").exists());
-    bench.run(&["build-index", "g.fa", "--dry-run", "-o", "p.reprise"]).fine();
+    let dry_run = ["build-index", "g.fa", "-k", "11", "--dry-run", "-o", "p.reprise", "--expected-kmers"];
+    let plan = bench.run(&[&dry_run[..], &["12345"]].concat()).fine();
+    assert!(plan.out.contains("12,345 distinct") && plan.out.contains("expected bytes"), "{}", plan.out);
+    let none = bench.run(&[&dry_run[..], &["0"]].concat());
+    assert!(none.code == 2 && none.err.contains("--expected-kmers"), "{}", none.err);
 
     // The default k: 4^7 < 40,000 < 4^8, plus one.
     bench.run(&["build-index", "g.fa", "-o", "d.reprise"]).fine();

@@ -57,6 +57,7 @@ impl LayoutInput<'_> {
 pub(crate) struct LayoutPlan {
     pub(crate) steps: Box<dyn LayoutSteps>,
     pub(crate) shape: Shape,
+    /// The content that the sample predicts.
     pub(crate) hints: MemoryHints,
     /// Bytes of all records.
     pub(crate) record_bytes: u64,

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | options | `options` |
 //! | read | `read`, `input_size`, `prepared_genome` |
-//! | plan | `plan`, `plan_layout`, `memory_plan`, `segments`, `sample` |
+//! | plan | `plan`, `plan_layout`, `memory_plan`, `segments`, `sample`, `hints` |
 //! | passes | `passes`, `scatter`, `bin_counts`, `counting_sort`; `layout_steps` by layout: `sorted/`, `superkmers/` |
 //! | write | `handover`, `write`, `catalog_tail`, `frequency_order`, `spectrum` |
 
@@ -15,6 +15,7 @@ mod catalog_tail;
 mod counting_sort;
 mod frequency_order;
 mod handover;
+mod hints;
 mod input_size;
 mod layout_steps;
 mod memory_plan;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::bundle::MAX_MIN_FREQUENCY;
+use crate::bundle::{MAX_MIN_FREQUENCY, MemoryHints};
 use crate::dictionary::LayoutKind;
 use crate::error::{Parameter, ParameterError};
 use crate::kmer::KmerCodec;
@@ -34,6 +34,13 @@ pub struct BuildOptions {
     /// Prefix contig names with the name of their file ([`Source::with_prefixed_names`]), so that the files of several
     /// haplotypes may use the same names.
     pub prefix_names: bool,
+    /// What another program, or an earlier index, counted of this genome: replaces the estimate from a sample. A field
+    /// that is 0 is estimated, or follows from the others; `kmers` and bytes are never taken from here.
+    ///
+    /// A hint helps if few k-mers are stored, since a sample then has few of them: the plan forecasts the index better,
+    /// and threads reserve enough memory for long position lists. Wrong hints do not change the index: they reserve
+    /// memory that is not used, and so may cause more passes.
+    pub hints: MemoryHints,
 }
 
 impl Default for BuildOptions {
@@ -48,6 +55,7 @@ impl Default for BuildOptions {
             wait: false,
             resume: false,
             prefix_names: false,
+            hints: MemoryHints::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::builder::hints::with_hints;
 use crate::builder::input_size::digest_bytes;
 use crate::builder::layout_steps::{LayoutInput, LayoutPlan, LayoutSteps};
 use crate::builder::memory_plan::{MIN_RECORD_MEMORY, MemoryNeeds, MemoryPlan};
@@ -82,10 +83,17 @@ impl<'a> BuildPlan<'a> {
         let identity = genome.parameters.identity(&layout.shape, &genome.summary.blake3, &genome.contigs);
         let resume_point = find_resume_point(identity, layout.shape.pages())?;
         let first_page = resume_point.as_ref().map_or(0, |point| point.checkpoint.pages);
+        let hints = with_hints(layout.hints, &options.hints, &genome.filters);
+        let sampled_bytes = layout.hints.position_bytes;
+        let plan_passes = |bytes| PassPlan::new(&layout, first_page, (&lists, bytes), tuning, budget);
+        // A hint reserves more memory than the sample, never less, and only if there is enough: it may be wrong.
         let PassPlan { passes, largest, memory, memory_bytes } =
-            PassPlan::new(&layout, first_page, &lists, tuning, budget)?;
+            match plan_passes(sampled_bytes.max(hints.position_bytes)) {
+                Err(Error::Memory { .. }) if hints.position_bytes > sampled_bytes => plan_passes(sampled_bytes)?,
+                planned => planned?,
+            };
         budget.expect(memory_bytes);
-        let LayoutPlan { steps, shape, hints, counts_reservation, .. } = layout;
+        let LayoutPlan { steps, shape, counts_reservation, .. } = layout;
         let plan = Self {
             segments,
             spans,
@@ -115,21 +123,21 @@ struct PassPlan {
 }
 
 impl PassPlan {
-    /// Plans passes from the bins of page `first_page` on.
+    /// Plans passes from the bins of page `first_page` on, for `position_bytes` bytes of position blocks.
     fn new(
         layout: &LayoutPlan,
         first_page: u64,
-        lists: &ListCode,
+        (lists, position_bytes): (&ListCode, u64),
         tuning: &BuildTuning,
         budget: &Budget,
     ) -> Result<Self> {
-        let LayoutPlan { shape, hints, record_bytes, expected_passes, .. } = layout;
+        let LayoutPlan { shape, record_bytes, expected_passes, .. } = layout;
         let steps = &*layout.steps;
         let bins = steps.bins();
         let first_bin = (0..bins).find(|&bin| steps.pages_of(bin).end > first_page).unwrap_or(0);
         // Bins differ in size, so an even pass has some space (1/64) for a bin that does not divide evenly.
         let even = record_bytes.div_ceil((*expected_passes).max(1)) + record_bytes / 64 + 1;
-        let block = BLOCK_COPIES * (hints.position_bytes / shape.pages());
+        let block = BLOCK_COPIES * (position_bytes / shape.pages());
         let needs = MemoryNeeds { scratch: block.saturating_sub(SCRATCH_BLOCK), ..MemoryNeeds::default() };
         let memory = MemoryPlan::new(budget, rayon::current_num_threads(), needs);
         let oversized = |pass: Range<u64>| pass.map(|bin| oversized_bytes(steps, bin, lists));

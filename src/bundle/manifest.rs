@@ -95,11 +95,12 @@ impl GenomeSummary {
     }
 }
 
-/// The expected contents of an index, from the genome's length, k, a sample of its k-mers and the frequency filters.
+/// The expected contents of an index, from the genome's length, k, a sample of its k-mers, the frequency filters, and
+/// what the caller of the build expects ([`BuildOptions::hints`](crate::builder::BuildOptions::hints)).
 ///
 /// The sample takes every occurrence of the k-mers whose hash lies in the lowest 2^-f of all hashes, so that
 /// frequencies in it are exact and distinct k-mers scale by 2^f. For small genomes f is 0 and the estimate exact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryHints {
     /// K-mers of the genome, every occurrence: exact.
     pub kmers: u64,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::builder::{BuildOptions, BuildReport, Plan};
+use crate::bundle::MemoryHints;
 use crate::cli::{Settings, counted, grouped};
 use crate::dictionary::LayoutKind;
 use crate::memory::resident_memory;
@@ -38,6 +39,10 @@ pub(crate) struct Arguments {
     /// --min-frequency 1 and are the default with it if k is large enough
     #[arg(long, value_name = "LAYOUT", value_enum, default_value_t = LayoutArgument::Auto)]
     layout: LayoutArgument,
+    /// Expect N distinct k-mers, which another program counted, instead of the estimate from a sample; the index is the
+    /// same whatever N is
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    expected_kmers: Option<u64>,
     /// If another process is building this index, wait for it instead of failing; its index is used if genome and
     /// parameters are the same
     #[arg(long)]
@@ -90,6 +95,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         wait: arguments.wait,
         prefix_names: arguments.prefix_names,
         resume: arguments.resume,
+        hints: MemoryHints { distinct_kmers: arguments.expected_kmers.unwrap_or(0), ..MemoryHints::default() },
     };
     if arguments.dry_run {
         let plan = settings
@@ -161,6 +167,7 @@ fn plan_text(plan: &Plan, settings: &Settings) -> String {
     format!(
         "plan: {} bases in {}, k {}, k-mers that occur {} times or more
   expected k-mers  {} distinct, {} repeated, {} stored with {} positions
+  expected bytes   {} of dictionary, {} of positions
   disk             {} for the index, {} at most while it is built
   memory           {} of {} allowed
   passes           {}, {} threads
@@ -173,6 +180,8 @@ fn plan_text(plan: &Plan, settings: &Settings) -> String {
         grouped(plan.estimate.repeated_kmers),
         grouped(plan.estimate.stored_kmers),
         grouped(plan.estimate.positions),
+        human_bytes(plan.estimate.dictionary_bytes),
+        human_bytes(plan.estimate.position_bytes),
         human_bytes(plan.disk),
         human_bytes(plan.disk_while_building),
         human_bytes(plan.memory),

@@ -3,20 +3,20 @@
 
 use crate::builder::sample::{Sample, Samples};
 use crate::builder::superkmers::occurrence::OccurrenceFields;
-use crate::builder::superkmers::strata::extrapolate;
+use crate::builder::superkmers::strata::{Sums, extrapolate};
 use crate::bundle::MemoryHints;
 use crate::dictionary::SuperKmerLayout;
 use crate::dictionary::superkmers::{EntrySizes, Fields, KmerSums, for_each_kmer_of};
 use crate::format::positions::ListCode;
 
-/// Sums over minimizers: super-k-mers, distinct k-mers, repeated k-mers, bits in position blocks.
-type Sums = [u64; 4];
-
 /// What the sampled minimizers contain.
+///
+/// Every minimizer of the first cells is sampled, but key 0 only if all keys are: that minimizer, which consists of A or
+/// of T, is in every sample. It is not extrapolated from, and a sample of its own k-mers predicts what it contains.
 pub(crate) struct SampledContent {
-    /// By cell; every minimizer of these cells is sampled. Without key 0, if the sample is thinned out.
+    /// Super-k-mers, distinct k-mers, repeated ones, and bits in position blocks, by cell.
     cells: Vec<Sums>,
-    /// Of key 0, if the sample is thinned out: distinct k-mers, repeated ones, bits in a position block.
+    /// Distinct k-mers, repeated ones, and bits in a position block, of key 0 if it is not among the cells.
     runs: [u64; 3],
     /// Bits of all entries in their pages, scaled to all minimizers.
     page_bits: u64,
@@ -35,7 +35,7 @@ impl SampledContent {
         let minimizers = &fields.minimizers;
         let page_fields = Fields::new(layout, *minimizers, lists);
         let mut sizes = EntrySizes::new(&page_fields, lists);
-        let mut cells: Vec<Sums> = vec![[0; 4]; 1 << cell_bits.saturating_sub(thinning_bits)];
+        let mut cells = vec![Sums::default(); 1 << cell_bits.saturating_sub(thinning_bits)];
         let mut runs = [0; 3];
         let cell_shift = minimizers.key_bits() - cell_bits;
         let count = |run: &[Sample<3>]| run.iter().map(|sample| sample[2]).sum();
@@ -62,7 +62,7 @@ impl SampledContent {
     pub(crate) fn extrapolate(&self, kmers: u64, counts: &[Vec<u32>], layout: &SuperKmerLayout) -> MemoryHints {
         let cells = counts.first().map_or(0, Vec::len);
         let records = |cell: usize| match cell {
-            // Perhaps without those of key 0.
+            // Key 0 may not be among them.
             0 => self.cells[0][0],
             _ => counts.iter().map(|counts| u64::from(counts[cell])).sum(),
         };

@@ -119,8 +119,8 @@ impl OccurrenceFields {
     }
 }
 
-/// All super-k-mers of a minimizer are sampled, or none: its key is their hash. Key 0, of runs of A or T, would be in
-/// every sample, so its super-k-mers are sampled by their content.
+/// All super-k-mers of a minimizer are sampled, or none: its key is their hash. Key 0 would be in every sample, so its
+/// super-k-mers are sampled by their content. It is that of a minimizer of A or of T alone, which has many of them.
 impl SampleHash<3> for OccurrenceFields {
     #[inline]
     fn hash(&self, sample: &Sample<3>) -> u64 {

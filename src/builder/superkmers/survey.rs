@@ -4,7 +4,8 @@ use rayon::prelude::*;
 
 use crate::Result;
 use crate::builder::layout_steps::LayoutInput;
-use crate::builder::sample::{SampleCollector, SampleHash, Samples, collector_bytes};
+use crate::builder::sample::{SampleCollector, SampleHash, Samples, ThreadSamples, collector_bytes};
+use crate::builder::segments::Segment;
 use crate::builder::superkmers::content::SampledContent;
 use crate::builder::superkmers::occurrence::{OCCURRENCE_BYTES, OccurrenceFields};
 use crate::bundle::MemoryHints;
@@ -98,24 +99,17 @@ impl Survey {
         let (counts, run_kmers): (Vec<_>, Vec<_>) = spans
             .par_iter()
             .map(|span| {
-                let (mut counts, mut run_kmers) = (vec![0u32; 1 << cell_bits], 0);
-                let mut samples = collector.thread();
+                let mut counts = vec![0u32; 1 << cell_bits];
+                let samples = collector.thread();
+                let mut sampler = SpanSampler { fields: &fields, limit, thins: sample_bits > 0, samples, run_kmers: 0 };
                 let each = |segment, s: SuperKmer| {
                     counts[(s.key >> cell_shift) as usize] += 1;
-                    if s.key == 0 {
-                        run_kmers += u64::from(s.high - s.low + 1);
-                    }
-                    if s.key == 0 && sample_bits > 0 {
-                        // Not all super-k-mers of a minimizer that every sample contains: a sample of its k-mers.
-                        let kmers = (s.low..=s.high).map(|offset| SuperKmer { low: offset, high: offset, ..s });
-                        let kmers = kmers.map(|kmer| fields.sample(fields.occurrence(segment, &kmer)));
-                        kmers.filter(|kmer| fields.hash(kmer) <= limit).for_each(|kmer| samples.push(kmer));
-                    } else if s.key <= limit {
-                        samples.push(fields.sample(fields.occurrence(segment, &s)));
+                    if s.key <= limit {
+                        sampler.add(segment, &s);
                     }
                 };
                 segments.scan_super_kmers(&minimizers, span, each, advance);
-                (counts, run_kmers)
+                (counts, sampler.run_kmers)
             })
             .unzip();
         let run_kmers = run_kmers.iter().sum();
@@ -142,6 +136,41 @@ impl Survey {
     }
 }
 
+/// Samples the super-k-mers of a span.
+struct SpanSampler<'a> {
+    fields: &'a OccurrenceFields,
+    /// The largest hash that is sampled.
+    limit: u64,
+    /// Whether only some hashes are sampled.
+    thins: bool,
+    samples: ThreadSamples<'a, 3, OccurrenceFields>,
+    /// K-mers with key 0.
+    run_kmers: u64,
+}
+
+impl SpanSampler<'_> {
+    /// Adds a super-k-mer whose key is sampled. Not inlined, so that the scan, which rarely comes here, stays fast.
+    #[inline(never)]
+    fn add(&mut self, segment: &Segment<'_>, s: &SuperKmer) {
+        let Self { fields, limit, thins, .. } = *self;
+        if s.key == 0 {
+            self.run_kmers += u64::from(s.high - s.low + 1);
+        }
+        if s.key > 0 || !thins {
+            self.samples.push(fields.sample(fields.occurrence(segment, s)));
+            return;
+        }
+        // This minimizer is in every sample, and may have more super-k-mers than a sample has space.
+        for offset in s.low..=s.high {
+            let kmer = SuperKmer { low: offset, high: offset, ..*s };
+            let sample = fields.sample(fields.occurrence(segment, &kmer));
+            if fields.hash(&sample) <= limit {
+                self.samples.push(sample);
+            }
+        }
+    }
+}
+
 /// Distinct super-k-mers of the genome, from those of a sample that are thinned out by `thinning_bits`.
 fn count_entries(fields: &OccurrenceFields, sample: &mut Samples<3, OccurrenceFields>, thinning_bits: u32) -> u64 {
     let limit = low_mask(fields.minimizers.key_bits() - thinning_bits);
@@ -152,7 +181,7 @@ fn count_entries(fields: &OccurrenceFields, sample: &mut Samples<3, OccurrenceFi
         |_| 1,
         &mut Vec::new(),
         |key, group| {
-            // A thinned sample has k-mers with key 0 and not super-k-mers, and an index has one entry for them.
+            // A sample that is thinned out has no super-k-mers of key 0, and an index has one entry for many of them.
             if key <= limit && (key > 0 || thinning_bits == 0) {
                 count += group.len() as u64;
             }
