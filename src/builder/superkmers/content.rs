@@ -58,8 +58,15 @@ impl SampledContent {
         Self { cells, runs, page_bits: sizes.page_bits() << thinning_bits }
     }
 
-    /// The content of an index of `kmers` k-mers, from the super-k-mers of each span and cell.
-    pub(crate) fn extrapolate(&self, kmers: u64, counts: &[Vec<u32>], layout: &SuperKmerLayout) -> MemoryHints {
+    /// The content of an index of `kmers` k-mers, from the super-k-mers of each span and cell; with the distinct and the
+    /// repeated k-mers that a sample of k-mers has `estimated`.
+    pub(crate) fn extrapolate(
+        &self,
+        kmers: u64,
+        counts: &[Vec<u32>],
+        layout: &SuperKmerLayout,
+        estimated: Option<[u64; 2]>,
+    ) -> MemoryHints {
         let cells = counts.first().map_or(0, Vec::len);
         let records = |cell: usize| match cell {
             // Key 0 may not be among them.
@@ -68,11 +75,12 @@ impl SampledContent {
         };
         let [_, distinct, repeated, block_bits] = extrapolate((0..cells).map(records), &self.cells);
         let [run_distinct, run_repeated, run_bits] = self.runs;
-        let distinct_kmers = (distinct + run_distinct).min(kmers);
+        let [distinct, repeated] = estimated.unwrap_or([distinct + run_distinct, repeated + run_repeated]);
+        let distinct_kmers = distinct.min(kmers);
         MemoryHints {
             kmers,
             distinct_kmers,
-            repeated_kmers: (repeated + run_repeated).min(distinct_kmers),
+            repeated_kmers: repeated.min(distinct_kmers),
             stored_kmers: distinct_kmers,
             positions: kmers,
             dictionary_bytes: layout.directory_bytes() + self.page_bits / 8,

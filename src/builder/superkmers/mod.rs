@@ -2,6 +2,7 @@
 //! super-k-mers with their context, about seven times fewer than k-mers.
 
 mod content;
+mod kmer_sample;
 mod occurrence;
 mod partition;
 mod steps;

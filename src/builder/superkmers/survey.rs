@@ -7,6 +7,7 @@ use crate::builder::layout_steps::LayoutInput;
 use crate::builder::sample::{SampleCollector, SampleHash, Samples, ThreadSamples, collector_bytes};
 use crate::builder::segments::Segment;
 use crate::builder::superkmers::content::SampledContent;
+use crate::builder::superkmers::kmer_sample::{KmerSample, ThreadKmers};
 use crate::builder::superkmers::occurrence::{OCCURRENCE_BYTES, OccurrenceFields};
 use crate::bundle::MemoryHints;
 use crate::dictionary::SuperKmerLayout;
@@ -23,6 +24,9 @@ const MAX_SAMPLE_SUPER_KMERS: u64 = 3 << 17;
 /// Approximate super-k-mers of the part of a sample from which the layout is planned, so that an index keeps its bytes
 /// if the sample grows.
 const LAYOUT_SUPER_KMERS: u64 = 1 << 17;
+
+/// Bits by which the sample is thinned out up to which distinct and repeated k-mers are estimated from it.
+const MAX_REPRESENTATIVE_BITS: u32 = 3;
 
 /// Approximate super-k-mers of a cell. Pages and bins consist of whole cells, so a cell must be much smaller than a
 /// page.
@@ -76,8 +80,9 @@ fn count_bytes(spans: usize, cell_bits: u32) -> u64 {
 impl Survey {
     /// Bytes of sample and counts.
     pub(crate) fn sample_bytes(kmers: u64, minimizers: &Minimizers, spans: usize) -> u64 {
-        let cell_bits = KeyBits::new(kmers, minimizers).cell;
-        collector_bytes::<3>(kmers.min(MAX_SAMPLE_SUPER_KMERS)) + count_bytes(spans, cell_bits)
+        let bits = KeyBits::new(kmers, minimizers);
+        let kmer_bytes = if bits.sample > MAX_REPRESENTATIVE_BITS { KmerSample::bytes(kmers) } else { 0 };
+        collector_bytes::<3>(kmers.min(MAX_SAMPLE_SUPER_KMERS)) + kmer_bytes + count_bytes(spans, bits.cell)
     }
 
     /// Counts super-k-mers by cell and samples those with the lowest keys, on the current pool.
@@ -95,16 +100,23 @@ impl Survey {
         let mut reservation = input.budget.reserve(Component::Sample, bytes, "the sample of k-mers")?;
         let capacity = kmers.min(MAX_SAMPLE_SUPER_KMERS);
         let collector = SampleCollector::<3, _>::new(capacity, kmers, fields, limit)?;
+        let kmer_sample = match sample_bits {
+            0..=MAX_REPRESENTATIVE_BITS => None,
+            _ => Some(KmerSample::new(kmers, minimizers)?),
+        };
+        let max_key = kmer_sample.as_ref().map_or(limit, |sample| limit.max(sample.max_key()));
         let advance = |kmers| input.progress.advance(kmers);
         let (counts, run_kmers): (Vec<_>, Vec<_>) = spans
             .par_iter()
             .map(|span| {
                 let mut counts = vec![0u32; 1 << cell_bits];
                 let samples = collector.thread();
-                let mut sampler = SpanSampler { fields: &fields, limit, thins: sample_bits > 0, samples, run_kmers: 0 };
+                let kmers = kmer_sample.as_ref().map(KmerSample::thread);
+                let thins = sample_bits > 0;
+                let mut sampler = SpanSampler { fields: &fields, limit, thins, samples, kmers, run_kmers: 0 };
                 let each = |segment, s: SuperKmer| {
                     counts[(s.key >> cell_shift) as usize] += 1;
-                    if s.key <= limit {
+                    if s.key <= max_key {
                         sampler.add(segment, &s);
                     }
                 };
@@ -120,7 +132,8 @@ impl Survey {
         let sample = (&mut samples, sample_bits);
         let content = SampledContent::new(&fields, &layout, sample, (cell_bits, run_kmers), input.lists);
         drop(samples);
-        let hints = content.extrapolate(kmers, &counts, &layout);
+        let estimated = kmer_sample.map(KmerSample::finish);
+        let hints = content.extrapolate(kmers, &counts, &layout, estimated);
         reservation.resize(count_bytes(spans.len(), cell_bits));
         Ok(Self { fields, cell_bits, counts, layout, hints, _reservation: reservation })
     }
@@ -144,15 +157,22 @@ struct SpanSampler<'a> {
     /// Whether only some hashes are sampled.
     thins: bool,
     samples: ThreadSamples<'a, 3, OccurrenceFields>,
+    kmers: Option<ThreadKmers<'a>>,
     /// K-mers with key 0.
     run_kmers: u64,
 }
 
 impl SpanSampler<'_> {
-    /// Adds a super-k-mer whose key is sampled. Not inlined, so that the scan, which rarely comes here, stays fast.
+    /// Adds a super-k-mer whose key may be sampled. Not inlined, so that the scan, which rarely comes here, stays fast.
     #[inline(never)]
     fn add(&mut self, segment: &Segment<'_>, s: &SuperKmer) {
+        if let Some(kmers) = &mut self.kmers {
+            kmers.add(segment, s);
+        }
         let Self { fields, limit, thins, .. } = *self;
+        if s.key > limit {
+            return;
+        }
         if s.key == 0 {
             self.run_kmers += u64::from(s.high - s.low + 1);
         }
