@@ -87,7 +87,7 @@ fn estimates_are_within_a_tenth_of_the_counts() {
     }
 }
 
-/// The minimizer of A alone has the lowest key, so all of its super-k-mers would be sampled: more than a sample has space.
+/// The minimizer of A alone has the lowest key, so all of its super-k-mers would be sampled: more than there is space.
 #[test]
 fn runs_of_one_base_do_not_fill_the_sample() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -72,8 +72,8 @@ fn the_golden_indexes_of_format_1_answer() {
     }
 }
 
-/// The program still writes format 1 byte for byte, except its version and its estimate in the manifest, and the digests
-/// that follow from them.
+/// The program still writes format 1 byte for byte, except its version and its estimate in the manifest, and the
+/// digests that follow from them.
 #[test]
 fn the_golden_indexes_are_what_the_program_writes() {
     let scratch = tempfile::tempdir().expect("a temporary folder");

@@ -99,8 +99,8 @@ impl GenomeSummary {
 /// what the caller of the build expects ([`BuildOptions::hints`](crate::builder::BuildOptions::hints)).
 ///
 /// The sample takes every occurrence of the k-mers whose hash lies in the lowest 2^-f of all hashes, so that
-/// frequencies in it are exact and distinct k-mers scale by 2^f; for super-k-mers it takes minimizers by their keys. For
-/// small genomes f is 0 and the counts are exact. `docs/memory.md` compares estimates with counts.
+/// frequencies in it are exact and distinct k-mers scale by 2^f; for super-k-mers it takes minimizers by their keys.
+/// For small genomes f is 0 and the counts are exact. `docs/memory.md` compares estimates with counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryHints {
     /// K-mers of the genome, every occurrence: exact.

@@ -60,8 +60,8 @@ struct KeyBits {
 
 impl KeyBits {
     fn new(kmers: u64, minimizers: &Minimizers) -> Self {
-        // In random bases minimizers have a density of 2 / (w + 1), with a window of w minimizer positions (Schleimer et
-        // al. 2003).
+        // In random bases minimizers have a density of 2 / (w + 1), with a window of w minimizer positions (Schleimer
+        // et al. 2003).
         let expected = kmers * 2 / u64::from(minimizers.flank() + 2) + 1;
         let bits = |parts: u64| parts.max(1).next_power_of_two().ilog2().min(minimizers.key_bits() - 1);
         Self {
