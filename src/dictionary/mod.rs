@@ -6,6 +6,7 @@
 //! `verify`; its root implements the trait `codec::Codec` with them. A third layout is a third folder, a variant of
 //! [`ByLayout`] and of [`LayoutKind`], and an arm of each match in this file.
 
+pub(crate) mod batch_frequencies;
 pub(crate) mod codec;
 pub(crate) mod divisor;
 pub(crate) mod filters;

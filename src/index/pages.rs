@@ -188,9 +188,9 @@ impl<C: Codec> PageReader<'_, C> {
         let shape = self
             .pages
             .codec
-            .parse(self.store.identity, &stored.bytes, number)
+            .parse(self.store.identity, &stored, number)
             .map_err(|problem| self.store.catalog.damage_at(stored.at, problem))?;
-        Ok(Page::read(number, shape, stored.bytes))
+        Ok(Page::read(number, shape, stored))
     }
 
     /// A page that is not in the cache; kept there.
@@ -218,7 +218,7 @@ impl<C: Codec> Source<C::Shape> for PageReader<'_, C> {
     fn visit_page(&self, number: u64) -> Result<Arc<Page<C::Shape>>> {
         match self.pages.cache.with_page(number, Arc::clone) {
             Some(page) => Ok(page),
-            None => Ok(Arc::new(self.read_page(number)?)),
+            None => Ok(self.pages.cache.keep_scanned_page(self.read_page(number)?)),
         }
     }
 

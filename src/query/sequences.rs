@@ -12,9 +12,11 @@ use crate::query::rows::{Detail, Rows};
 use crate::sequence::{Region, Source};
 use crate::{Index, Progress, Result};
 
-/// Maximum number of bases of a batch with one row per sequence: a larger batch reads fewer pages, but adds little
-/// above this.
-const MAX_SUMMARY_BATCH: u64 = 4 << 20;
+/// Maximum number of bases of a batch with one row per sequence, if the cache keeps the whole dictionary: the bytes in
+/// which frequencies are collected fit the second cache of a core.
+const MAX_SUMMARY_BATCH: u64 = 1 << 20;
+/// The same if the cache does not: a larger batch reads fewer pages, but adds little above this.
+const MAX_READING_BATCH: u64 = 4 << 20;
 /// The same with rows of k-mers: formatting dominates, and memory would be charged long before it is filled.
 const MAX_ROWS_BATCH: u64 = 1 << 18;
 /// Minimum bases of a batch: with fewer the cost of passing it to a thread is measurable.
@@ -56,7 +58,11 @@ pub fn query_sequences(
     let threads = rayon::current_num_threads() as u64;
     let budget = index.budget();
     let bytes_per_base = BYTES_PER_BASE + if detail == Detail::Summary { 0 } else { BYTES_PER_ROW };
-    let largest = if detail == Detail::Summary { MAX_SUMMARY_BATCH } else { MAX_ROWS_BATCH };
+    let largest = match detail {
+        Detail::Summary if index.caches_dictionary() => MAX_SUMMARY_BATCH,
+        Detail::Summary => MAX_READING_BATCH,
+        _ => MAX_ROWS_BATCH,
+    };
     // A quarter of the budget for one batch per thread and two that wait at either end.
     let max_batch = (budget.limit() / 4 / (threads + 4) / bytes_per_base).clamp(MIN_BATCH, largest);
     let known = match &sequences {
