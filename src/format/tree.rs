@@ -235,6 +235,17 @@ impl StoreFile {
         Ok(Some(StoredValue { at, bytes: self.read(range)? }))
     }
 
+    /// Length of the value of a key, and its first `bytes` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`]; [`Error::Io`].
+    pub(crate) fn start_of<K: Key>(&self, table: &Table<K>, key: K, bytes: u64) -> Result<Option<(u64, Buffer<u8>)>> {
+        let Some(root) = table.root else { return Ok(None) };
+        let Some(range) = self.find(root, &key)? else { return Ok(None) };
+        let end = range.end.min(range.start + bytes);
+        Ok(Some((range.end - range.start, self.read(range.start..end)?)))
+    }
+
     /// The byte range of the value of a key.
     fn find<K: Key>(&self, root: Child, key: &K) -> Result<Option<Range<u64>>> {
         let mut child = root;

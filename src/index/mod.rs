@@ -8,6 +8,7 @@ mod batch;
 mod cache;
 mod checked_genome;
 mod contigs;
+mod disk_usage;
 #[cfg(fuzzing)]
 mod forged;
 mod genome;
@@ -22,6 +23,7 @@ mod walk;
 pub use batch::BatchLookup;
 pub use cache::{CacheOptions, CacheStatistics};
 pub use contigs::Position;
+pub use disk_usage::DiskUsage;
 pub use open::{Index, OpenOptions};
 pub(crate) use open::{least_memory, table_bytes};
 pub use provenance::{Difference, Differing, GenomeComparison, NAMED};
