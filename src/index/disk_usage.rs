@@ -1,5 +1,5 @@
-//! What the parts of an index take on disk: whether an index is large because of its k-mers, its positions or its genome
-//! decides which parameters make it smaller.
+//! What the parts of an index take on disk: whether an index is large because of its k-mers, its positions or its
+//! genome decides which parameters make it smaller.
 
 use std::fs;
 

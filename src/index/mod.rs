@@ -27,6 +27,7 @@ pub use disk_usage::DiskUsage;
 pub use open::{Index, OpenOptions};
 pub(crate) use open::{least_memory, table_bytes};
 pub use provenance::{Difference, Differing, GenomeComparison, NAMED};
+pub(crate) use seed_walk::SEEDS_PER_RECORD;
 pub use seed_walk::Seed;
 pub use verify::{Depth, Verified};
 pub use walk::KmerEntry;

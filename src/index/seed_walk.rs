@@ -6,7 +6,8 @@ use crate::dictionary::codec::{Codec, PageShape};
 use crate::dictionary::match_layout;
 use crate::dictionary::source::Source;
 use crate::format::catalog::{PAGES_PER_RECORD, RecordKind};
-use crate::format::seed_order::{SEEDS_PER_RECORD, decode};
+pub(crate) use crate::format::seed_order::SEEDS_PER_RECORD;
+use crate::format::seed_order::decode;
 use crate::index::open::Index;
 use crate::index::pages::PageReader;
 

@@ -92,6 +92,7 @@ impl Component {
 
 /// Bytes reserved by one component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ComponentUsage {
     /// The component.
     pub component: Component,

@@ -78,6 +78,25 @@ pub struct PipelineStatistics {
     pub pool_reuses: u64,
 }
 
+impl PipelineStatistics {
+    /// The waits of a producer, and those at the buffer of results.
+    fn of_waits(producer: &Waits, results: &BufferStatistics) -> Self {
+        let BufferStatistics { puts, takes, max_items, max_bytes } = results;
+        let microseconds = |waits: &Waits| u64::try_from(waits.time.as_micros()).unwrap_or(u64::MAX);
+        Self {
+            max_waiting_batches: *max_items,
+            max_waiting_bytes: *max_bytes,
+            producer_waits: producer.count,
+            producer_wait_microseconds: microseconds(producer),
+            worker_waits: puts.count,
+            worker_wait_microseconds: microseconds(puts),
+            consumer_waits: takes.count,
+            consumer_wait_microseconds: microseconds(takes),
+            ..Self::default()
+        }
+    }
+}
+
 /// Counts batches in flight, and the waits for space.
 #[derive(Debug, Default)]
 struct BatchCounter {
@@ -212,30 +231,7 @@ where
             let _closing = window.close_on_drop();
             rayon::scope(|scope| {
                 for _ in 0..rayon::current_num_threads() {
-                    scope.spawn(|_| {
-                        // A batch that a panic ends is never written, and none after it.
-                        let discarding_on_panic = window.discard_on_drop();
-                        let mut work = worker();
-                        while let Some(Batch { id, items, mut charge }) = receive(&receiver) {
-                            match work(id, items, &mut charge) {
-                                Ok(output) => {
-                                    let bytes = charge.reservation.bytes();
-                                    if !window.put(id, (output, charge), bytes) {
-                                        break;
-                                    }
-                                }
-                                Err(e) => {
-                                    failure.lock().get_or_insert(e);
-                                    window.discard();
-                                }
-                            }
-                        }
-                        // Receive all that the reader still sends, so that it ends.
-                        if window.is_closed() {
-                            while receive(&receiver).is_some() {}
-                        }
-                        std::mem::forget(discarding_on_panic);
-                    });
+                    scope.spawn(|_| work_on_batches(&receiver, &window, &failure, worker()));
                 }
             });
         }
@@ -248,23 +244,44 @@ where
             None => written.and(read),
         }
     });
-    let BufferStatistics { puts, takes, max_items, max_bytes } = window.statistics();
-    let producer = *counter.waits.lock();
-    let microseconds = |waits: &Waits| u64::try_from(waits.time.as_micros()).unwrap_or(u64::MAX);
+    let waits = *counter.waits.lock();
     outcome.map(|()| PipelineStatistics {
         batches: counter.sent.load(Ordering::Relaxed),
         max_batches: counter.max.load(Ordering::Relaxed),
         max_bytes: in_flight.peak(),
-        max_waiting_batches: max_items,
-        max_waiting_bytes: max_bytes,
-        producer_waits: producer.count,
-        producer_wait_microseconds: microseconds(&producer),
-        worker_waits: puts.count,
-        worker_wait_microseconds: microseconds(&puts),
-        consumer_waits: takes.count,
-        consumer_wait_microseconds: microseconds(&takes),
         pool_reuses: pool_reuses() - reuses,
+        ..PipelineStatistics::of_waits(&waits, &window.statistics())
     })
+}
+
+/// Receives batches, works on each and puts the results into `window`, until the reader ends or nobody takes results.
+fn work_on_batches<I, O>(
+    receiver: &Mutex<Receiver<Batch<I>>>,
+    window: &ReorderBuffer<(O, Charge)>,
+    failure: &Mutex<Option<Error>>,
+    mut work: impl FnMut(u64, I, &mut Charge) -> Result<O>,
+) {
+    // A batch that a panic ends is never written, and none after it.
+    let discarding_on_panic = window.discard_on_drop();
+    while let Some(Batch { id, items, mut charge }) = receive(receiver) {
+        match work(id, items, &mut charge) {
+            Ok(output) => {
+                let bytes = charge.reservation.bytes();
+                if !window.put(id, (output, charge), bytes) {
+                    break;
+                }
+            }
+            Err(e) => {
+                failure.lock().get_or_insert(e);
+                window.discard();
+            }
+        }
+    }
+    // Receive all that the reader still sends, so that it ends.
+    if window.is_closed() {
+        while receive(receiver).is_some() {}
+    }
+    std::mem::forget(discarding_on_panic);
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(super) const DENSE: u64 = 15;
 /// Bytes of a dense group's row in its page: the first entry of each bucket, and of the group after it.
 pub(super) const DENSE_BYTES: usize = 4 * (GROUP + 1);
 
-/// Bits of the counts in the entries and repeats of a page with this header, if an entry has `count_bits`. Frequencies of
+/// Bits of the counts in the entries and repeats of a page with this header, if an entry has `count_bits`. Those of
 /// crowded minimizers are in the block.
 pub(super) fn frequency_bits(header: &[u8], count_bits: u32) -> u64 {
     let count = |at| bits::load(header, at) & u64::from(u32::MAX);
