@@ -5,7 +5,7 @@ use std::vec::IntoIter;
 
 use crate::families::candidates::base_mask::BaseMask;
 use crate::families::candidates::candidate::{CandidateBatch, Occurrence};
-use crate::families::candidates::genome::PackedGenome;
+use crate::families::candidates::packed_genome::PackedGenome;
 use crate::families::candidates::seeds::{is_low_complexity, neighbours};
 use crate::families::parameters::CandidateOptions;
 use crate::index::{SEEDS_PER_RECORD, Seed};

@@ -7,8 +7,8 @@
 
 mod base_mask;
 mod candidate;
-mod genome;
 mod look_ahead;
+mod packed_genome;
 mod pairs;
 mod pipeline;
 mod seeds;
@@ -19,7 +19,7 @@ use std::sync::mpsc::channel;
 
 use base_mask::BaseMask;
 pub use candidate::{AlignedPair, Candidate, CandidateBatch, CandidateStatistics, Occurrence};
-use genome::PackedGenome;
+use packed_genome::PackedGenome;
 use pairs::PairAligner;
 pub use pipeline::{CandidateOutcome, CandidatePipelineConfig};
 use pipeline::{CandidatePipeline, MemoryPlan};

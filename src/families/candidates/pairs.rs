@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::align::{Alignment, Column, Counts, Extender, Scoring, operations};
 use crate::families::candidates::candidate::{AlignedPair, Candidate, CandidateBatch, Occurrence};
-use crate::families::candidates::genome::PackedGenome;
+use crate::families::candidates::packed_genome::PackedGenome;
 use crate::families::parameters::{CandidateOptions, FIRST_STEP, MAX_CENTRES, PAIR_DROP, STEP_GROWTH};
 use crate::genome::Contig;
 use crate::kmer::Strand;

@@ -7,8 +7,8 @@ use std::sync::mpsc::Receiver;
 
 use crate::families::candidates::base_mask::BaseMask;
 use crate::families::candidates::candidate::{CandidateBatch, CandidateStatistics};
-use crate::families::candidates::genome::PackedGenome;
 use crate::families::candidates::look_ahead::{Job, LookAhead, SeedReader};
+use crate::families::candidates::packed_genome::PackedGenome;
 use crate::families::candidates::walk::{CoveredRanges, ROUND_BYTES, SeedWalk};
 use crate::families::parameters::CandidateOptions;
 use crate::memory::{MemoryPeak, MemoryUsageBreakdown};
