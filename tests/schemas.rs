@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use common::{Bench, PLAIN, Ran, command, copy_index, ended, fasta, repetitive_genome};
 use jsonschema::{Retrieve, Uri, Validator};
 use reprise::formats::Format;
+use reprise::memory::Component;
 use reprise::query::{Detail, Sequences, query_sequences};
 use reprise::sequence::Region;
 use reprise::{Index, Silent};
@@ -159,6 +160,14 @@ fn every_json_output_is_valid() {
 
     let unused: Vec<_> = schemas.all.keys().filter(|name| !schemas.used.borrow().contains(*name)).collect();
     assert!(unused.is_empty(), "no output was checked by {unused:?}");
+}
+
+#[test]
+fn the_memory_report_names_every_component() {
+    let schemas = Schemas::read();
+    let names = &schemas.all["memory-report"]["properties"]["components"]["propertyNames"]["enum"];
+    let all: Vec<&str> = Component::ALL.iter().map(|component| component.name()).collect();
+    assert_eq!(*names, serde_json::json!(all));
 }
 
 /// Members that may be absent: (schema, member).

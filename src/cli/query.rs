@@ -17,7 +17,7 @@ use crate::index::{CacheOptions, OpenOptions};
 use crate::kmer::{KmerError, MAX_K};
 use crate::memory::buffers::Buffer;
 use crate::memory::{HugePages, numa_nodes};
-use crate::query::{Charge, Detail, Sequences, in_batches, max_in_flight, query_sequences};
+use crate::query::{Charge, Detail, PipelineConfig, Sequences, in_batches, query_sequences};
 use crate::sequence::{Lines, Region, Source, parse_bed_line};
 use crate::units::{human_bytes, parse_size};
 use crate::{Error, Index, Result, formats};
@@ -221,7 +221,7 @@ fn sequences(index: &Index, arguments: &Arguments, settings: &Settings, output: 
         Sequences::Regions(&typed)
     };
     let (batch, rows) = (arguments.cache.batch_size, arguments.rows());
-    settings.on_pool(|| query_sequences(index, sequences, detail, batch, &rows, output, &settings.progress))
+    settings.on_pool(|| query_sequences(index, sequences, detail, batch, &rows, output, &settings.progress)).map(drop)
 }
 
 /// Writes the alignments of sequences with the genome, by sequence and falling score.
@@ -308,7 +308,7 @@ fn query_kmers(
     let bytes = size as u64 * BYTES_PER_KMER + positions;
     in_batches(
         budget,
-        max_in_flight(budget, bytes),
+        &PipelineConfig::for_batches(budget, bytes),
         |feed| {
             let mut kmers = kmers.peekable();
             while kmers.peek().is_some() {
@@ -330,6 +330,7 @@ fn query_kmers(
         },
         |mut answers| (&mut answers).try_for_each(|answer| rows.write(answer, output)),
     )
+    .map(drop)
 }
 
 /// Rows of k-mers: their frequency, and up to `limit` positions if it is set.

@@ -25,6 +25,8 @@ pub(crate) trait Codec: Sync + Sized {
     /// Whether [`verify_page`](Self::verify_page) marks k-mers even without a genome, because it reads them in their
     /// order.
     const VERIFIES_IN_ORDER: bool;
+    /// Bytes of a page before its first table.
+    const HEADER_BYTES: u64;
 
     /// Checks checksum, number and lengths of a page.
     ///
@@ -36,6 +38,9 @@ pub(crate) trait Codec: Sync + Sized {
     fn pages_of_hashes(&self, _hashes: RangeInclusive<u64>, pages: u64) -> Range<u64> {
         0..pages
     }
+
+    /// Bits of a page that store frequencies, from its first [`HEADER_BYTES`](Self::HEADER_BYTES) bytes, unchecked.
+    fn frequency_bits(&self, header: &[u8]) -> u64;
 
     /// Frequency of a k-mer (code, either strand); 0 if it is not stored.
     ///

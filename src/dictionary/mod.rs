@@ -27,6 +27,7 @@ pub use superkmers::Layout as SuperKmerLayout;
 /// The layouts of a dictionary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum LayoutKind {
     /// Each k-mer on its own, sorted by hash: for short k, and if not all k-mers are stored.
     SortedDictionary,

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::format::tree::{NumberedTable, StoreFile, StoredValue};
 use crate::format::{ChecksumKind, Identity, tree};
 use crate::fs::Syncer;
+use crate::memory::buffers::Buffer;
 use crate::{Error, Result};
 
 /// Dictionary pages by number.
@@ -332,6 +333,24 @@ impl Catalog {
         self.store
             .get_numbered(&self.pages, page, self.max_bytes)?
             .ok_or_else(|| self.damage(format!("dictionary page {page} is missing")))
+    }
+
+    /// Length of dictionary page `page`, and its first `bytes` bytes, unchecked.
+    pub(crate) fn page_start(&self, page: u64, bytes: u64) -> Result<(u64, Buffer<u8>)> {
+        let start = self.store.start_of(self.pages.table(), page, bytes)?;
+        start.ok_or_else(|| self.damage(format!("dictionary page {page} is missing")))
+    }
+
+    /// Bytes of all records of a kind, with their checksums; none is read.
+    pub(crate) fn record_bytes(&self, kind: RecordKind) -> Result<u64> {
+        let mut bytes = 0;
+        for number in 0.. {
+            match self.store.start_of(&self.records, (kind as u8, number), 0)? {
+                Some((length, _)) => bytes += length,
+                None => break,
+            }
+        }
+        Ok(bytes)
     }
 
     /// A record with its checksum, which is right; `None` if there is none.

@@ -13,6 +13,7 @@ use crate::{Progress, Result};
 /// How the contigs of a genome differ from those of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Difference {
     /// The same name, other bases.
     Bases,
@@ -28,6 +29,7 @@ pub enum Difference {
 
 /// Contigs that differ in one way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Differing {
     /// How.
     pub difference: Difference,
@@ -42,6 +44,7 @@ pub const NAMED: usize = 5;
 
 /// A genome compared with the one that an index was built from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct GenomeComparison {
     /// Whether names, their order and all bases are the same. Case, line breaks, descriptions and compression do not
     /// count.

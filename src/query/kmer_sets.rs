@@ -286,6 +286,7 @@ impl SetOperation {
 
 /// What two indexes share, by distinct k-mers and by occurrences.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Overlap {
     /// Distinct k-mers of both.
     pub kmers: u64,
@@ -295,6 +296,7 @@ pub struct Overlap {
 
 /// What several indexes share, each with each.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Comparison {
     /// Number of indexes.
     indexes: usize,

@@ -7,7 +7,7 @@ use crate::memory::Component;
 use crate::memory::buffers::BufferPool;
 use crate::query::answers::{worker, write_answers};
 use crate::query::cutter::Cutter;
-use crate::query::pipeline::{in_batches, max_in_flight};
+use crate::query::pipeline::{PipelineConfig, PipelineStatistics, in_batches};
 use crate::query::rows::{Detail, Rows};
 use crate::sequence::{Region, Source};
 use crate::{Index, Progress, Result};
@@ -41,7 +41,8 @@ pub enum Sequences<'a> {
 }
 
 /// Looks up all k-mers of `sequences` and writes the rows of `detail`, in input order. `batch_size` is the most bases
-/// that are looked up together; without it the size follows from input and budget.
+/// that are looked up together; without it the size follows from input and budget. Returns what passed through the
+/// pipeline.
 ///
 /// # Errors
 /// [`Error::Input`](crate::Error::Input) for input that cannot be read; [`Error::NotInIndex`](crate::Error::NotInIndex)
@@ -54,7 +55,7 @@ pub fn query_sequences(
     rows: &dyn Rows,
     out: &mut (dyn Write + Send),
     progress: &dyn Progress,
-) -> Result<()> {
+) -> Result<PipelineStatistics> {
     let threads = rayon::current_num_threads() as u64;
     let budget = index.budget();
     let bytes_per_base = BYTES_PER_BASE + if detail == Detail::Summary { 0 } else { BYTES_PER_ROW };
@@ -76,11 +77,11 @@ pub fn query_sequences(
     let default = known.map_or(max_batch, divided) as usize;
     let batch_bases = batch_size.map_or(default, |size| size.get().min(max_batch as usize));
 
-    let max_bytes = max_in_flight(budget, batch_bases as u64 * bytes_per_base);
-    let texts = BufferPool::new(max_bytes / 4, budget.empty_reservation(Component::Batches));
+    let config = PipelineConfig::for_batches(budget, batch_bases as u64 * bytes_per_base);
+    let texts = BufferPool::new(config.channel_bytes / 4, budget.empty_reservation(Component::Batches));
     in_batches(
         budget,
-        max_bytes,
+        &config,
         |feed| {
             let mut cutter = Cutter::new(index, batch_bases, bytes_per_base, feed);
             match sequences {

@@ -44,6 +44,15 @@ pub(super) fn sample_bytes(is_wide: bool) -> usize {
     if is_wide { 12 } else { 8 }
 }
 
+/// Bits of the codes, exceptions and overflows of a page with this header.
+pub(super) fn frequency_bits(header: &[u8]) -> u64 {
+    let byte = |at: usize| header.get(at).map_or(0, |&byte| u64::from(byte));
+    let count = |at| bits::load(header, at) & u64::from(u32::MAX);
+    count(AT_ENTRIES) * byte(AT_CODE_BITS)
+        + count(AT_EXCEPTIONS) * byte(AT_EXCEPTION_BITS)
+        + count(AT_OVERFLOWS) * 8 * OVERFLOW_BYTES as u64
+}
+
 /// Where the parts of a page begin.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PageShape {

@@ -10,6 +10,7 @@ use crate::{Error, Result};
 
 /// The contents of a file that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TwoBitSummary {
     /// Bases of all contigs.
     pub bases: u64,
