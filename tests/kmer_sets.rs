@@ -263,8 +263,8 @@ fn wrong_indexes_are_refused_with_what_helps() {
     assert!(damaged.err.contains("error: c/positions.blk is damaged"), "{}", damaged.err);
 }
 
-/// What kmc_tools makes of two random genomes and of two strains is what `set` makes of their indexes, counts and limits
-/// of counts included.
+/// What kmc_tools makes of two random genomes and of two strains is what `set` makes of their indexes, with the same
+/// counts, and with limits of counts.
 #[test]
 fn sets_equal_those_of_kmc() {
     let (Some(_), Some(_)) = (tool("kmc"), tool("kmc_tools")) else { return };

@@ -60,8 +60,8 @@ impl KmerSets {
         let k = first.parameters.k;
         if let Some(at) = manifests.iter().position(|manifest| manifest.parameters.k != k) {
             return Err(Error::Usage(format!(
-                "{} has k {k} and {} has k {}; only indexes of one k can be compared, so build one of them again with the \
-                 k of the other",
+                "{} has k {k} and {} has k {}; only indexes of one k can be compared, so build one of them again with \
+                 the k of the other",
                 folders[0].display(),
                 folders[at].display(),
                 manifests[at].parameters.k

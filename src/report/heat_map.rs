@@ -24,7 +24,8 @@ const EDGE: f64 = 20.0;
 /// Width of a drawing that has space for its title and scale.
 const MIN_WIDTH: f64 = 420.0;
 
-/// Draws `value(row, column)`, from 0 to 1, of every pair of names as one self-contained SVG: the stronger the colour, the greater.
+/// Draws `value(row, column)`, from 0 to 1, of every pair of names as one self-contained SVG: the stronger the colour,
+/// the greater.
 pub fn heat_map_svg(title: &str, names: &[String], value: impl Fn(usize, usize) -> f64) -> String {
     let shown: Vec<String> = names.iter().map(|name| chart::escape(&last_letters(name))).collect();
     let widest = names.iter().map(|name| width_of(&last_letters(name))).fold(0.0, f64::max);
