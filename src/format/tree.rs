@@ -1,9 +1,10 @@
 //! Reads the file of the store without the store: an index must stay readable on read-only mounts, next to other
 //! readers, after damage, and after the store drops its old formats.
 //!
-//! The format is redb's file format 3 (its `docs/design.md`); writing and repairing are left to redb. Nothing is locked
-//! (some file systems cannot, and the lock of another process would keep readers out), nothing is written, every length
-//! is checked before it is used, and no page is read through another whose checksum is wrong.
+//! The format is redb's file format 3, as `schema/format.md` draws it; redb's own `docs/design.md` has neither page
+//! numbers nor table definitions. Writing and repairing are left to redb. Nothing is locked (some file systems cannot,
+//! and the lock of another process would keep readers out), nothing is written, every length is checked before it is
+//! used, and no page is read through another whose checksum is wrong.
 
 use std::cmp::Ordering;
 use std::fs::File;
@@ -57,7 +58,8 @@ const INDEX_MASK: u64 = 0xF_FFFF;
 const MAX_ORDER: u32 = 20;
 /// Bytes of the keys of a leaf: it has at most 65,535 of a few bytes.
 const MAX_KEY_BYTES: usize = 1 << 21;
-/// Levels of a tree: each branch has at least two children, so more levels than that would not fit any disk.
+/// Levels of a tree: each branch has at least two children, so more levels than that would not fit any disk. Without a
+/// limit, pages that name each other in a cycle would never end.
 const MAX_LEVELS: usize = 40;
 
 /// A reference to a page: its number, its expected checksum, and the offset of the reference in the file.
@@ -728,6 +730,80 @@ mod tests {
                 Ok(found) => assert!(found == expected, "{length}"),
                 Err(e) => assert!(matches!(e, Error::Damaged { .. }), "{length}: {e}"),
             }
+        }
+    }
+
+    /// A genome of many contigs, so that the catalog has several records of a kind, and trees of several levels.
+    fn genome(path: &Path) {
+        let mut random = crate::random::Random::new(4);
+        let mut fasta = Vec::new();
+        for contig in 0..1200 {
+            fasta.extend_from_slice(format!(">contig_{contig} of a test\n").as_bytes());
+            fasta.extend_from_slice(&random.bases(200));
+            fasta.push(b'\n');
+        }
+        std::fs::write(path, fasta).expect("written");
+    }
+
+    /// Compares every page and record of a catalog as redb reads it with what this reader returns, and the number of
+    /// keys with that of the table definition; returns the numbers of pages and records.
+    fn compared(path: &Path) -> (u64, u64) {
+        use crate::format::catalog::{PAGES, RECORDS};
+        use redb::{ReadableTable, ReadableTableMetadata};
+        let database = ReadOnlyDatabase::open(path).expect("redb opens it");
+        let transaction = database.begin_read().expect("a transaction");
+        let pages = transaction.open_table(PAGES).expect("the pages");
+        let records = transaction.open_table(RECORDS).expect("the records");
+        let store = StoreFile::open(path).expect("sound");
+        let table = store.table::<u64>("pages").expect("a table");
+        let mut counts = (0, 0);
+        for pair in pages.iter().expect("read") {
+            let (key, value) = pair.expect("read");
+            let ours = store.get(&table, key.value(), u64::MAX).expect("sound").expect("the key is there");
+            assert!(&ours.bytes[..] == value.value(), "page {}", key.value());
+            // Pages are numbered from 0, without a gap.
+            assert_eq!(key.value(), counts.0);
+            counts.0 += 1;
+        }
+        assert!(store.get(&table, counts.0, u64::MAX).expect("sound").is_none());
+        let table = store.table::<(u8, u64)>("records").expect("a table");
+        for pair in records.iter().expect("read") {
+            let (key, value) = pair.expect("read");
+            let ours = store.get(&table, key.value(), u64::MAX).expect("sound").expect("the key is there");
+            assert!(&ours.bytes[..] == value.value(), "record {:?}", key.value());
+            counts.1 += 1;
+        }
+        assert_eq!(counts, (pages.len().expect("read"), records.len().expect("read")));
+        counts
+    }
+
+    /// A published catalog is a file that redb itself opens, for reading only, and reads as this reader does.
+    #[test]
+    fn stock_redb_opens_catalog_redb() {
+        use crate::Silent;
+        use crate::builder::{BuildOptions, build_index};
+        use crate::dictionary::LayoutKind;
+        use crate::format::CATALOG;
+        use crate::memory::Budget;
+        use crate::sequence::Source;
+
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("genome.fa");
+        genome(&path);
+        for layout in [LayoutKind::SortedDictionary, LayoutKind::SuperKmers] {
+            let target = folder.path().join(format!("{layout:?}"));
+            let options =
+                BuildOptions { k: Some(21), min_frequency: 1, layout: Some(layout), ..BuildOptions::default() };
+            build_index(&[Source::new(&path)], &target, &options, &Budget::new(1 << 30), &Silent).expect("built");
+            let manifest = crate::bundle::Manifest::read(&target).expect("sound");
+            let (pages, records) = compared(&target.join(CATALOG));
+            assert_eq!(pages, manifest.dictionary.pages());
+            assert!(records > 10, "{records}");
+        }
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/golden-v1");
+        for name in ["golden.reprise", "golden-super-kmers.reprise"] {
+            let (pages, records) = compared(&golden.join(name).join(CATALOG));
+            assert!(pages > 0 && records >= 7, "{name}: {pages} pages, {records} records");
         }
     }
 
