@@ -760,7 +760,7 @@ mod tests {
         for pair in pages.iter().expect("read") {
             let (key, value) = pair.expect("read");
             let ours = store.get(&table, key.value(), u64::MAX).expect("sound").expect("the key is there");
-            assert!(&ours.bytes[..] == value.value(), "page {}", key.value());
+            assert!(&ours[..] == value.value(), "page {}", key.value());
             // Pages are numbered from 0, without a gap.
             assert_eq!(key.value(), counts.0);
             counts.0 += 1;
@@ -770,7 +770,7 @@ mod tests {
         for pair in records.iter().expect("read") {
             let (key, value) = pair.expect("read");
             let ours = store.get(&table, key.value(), u64::MAX).expect("sound").expect("the key is there");
-            assert!(&ours.bytes[..] == value.value(), "record {:?}", key.value());
+            assert!(&ours[..] == value.value(), "record {:?}", key.value());
             counts.1 += 1;
         }
         assert_eq!(counts, (pages.len().expect("read"), records.len().expect("read")));
