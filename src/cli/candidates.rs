@@ -4,11 +4,14 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
+use serde::Serialize;
 
+use crate::cli::common_arguments::CacheArguments;
 use crate::cli::values::{bases, e_value};
 use crate::cli::{Settings, grouped, json};
 use crate::families::{CandidateOptions, CandidateStatistics, candidates};
 use crate::formats::pair_row;
+use crate::index::CacheStatistics;
 use crate::{Error, Result};
 
 /// The arguments of the command.
@@ -39,6 +42,8 @@ pub(crate) struct Arguments {
     /// Report pairs with an E-value of at most this, for the whole genome
     #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value)]
     max_e_value: f64,
+    #[command(flatten)]
+    cache: CacheArguments,
 }
 
 /// A spaced seed: whether each base of a k-mer is compared.
@@ -56,7 +61,7 @@ fn pattern(text: &str) -> std::result::Result<PatternArgument, String> {
 }
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
-    let index = settings.open_cached(&arguments.index)?;
+    let index = settings.open_cached(&arguments.index, &arguments.cache)?;
     let options = CandidateOptions {
         seed_mismatches: arguments.seed_mismatches,
         patterns: arguments.spaced.into_iter().map(|pattern| pattern.0).collect(),
@@ -77,14 +82,22 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         })
     })?;
     output.finish()?;
-    summarize(&statistics, settings)
+    summarize(&Summary { statistics, cache: settings.report_cache(&index) }, settings)
+}
+
+/// The summary, as `--json` prints it.
+#[derive(Serialize)]
+struct Summary {
+    #[serde(flatten)]
+    statistics: CandidateStatistics,
+    cache: CacheStatistics,
 }
 
 /// Prints what was found.
-fn summarize(statistics: &CandidateStatistics, settings: &Settings) -> Result<()> {
-    let CandidateStatistics { seeds, low_complexity, candidates, pairs, bases } = *statistics;
+fn summarize(summary: &Summary, settings: &Settings) -> Result<()> {
+    let CandidateStatistics { seeds, low_complexity, candidates, pairs, bases } = summary.statistics;
     let text = if settings.json {
-        json(statistics)?
+        json(summary)?
     } else {
         format!(
             "{} seeds, {} of low complexity; {} candidates, {} pairs that align, {} bases in them",

@@ -1,14 +1,16 @@
-//! The flags that every command has.
+//! The flags that every command has, and those of the commands that look k-mers up.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::values::share;
 use crate::units::parse_size;
 
 // Headings of flags in the help.
 const RESOURCES: &str = "Memory and threads";
 const OUTPUT: &str = "Output";
+pub(super) const CACHE: &str = "Cache";
 
 /// Flags of every command.
 #[derive(Debug, Args)]
@@ -46,4 +48,19 @@ pub(super) struct Common {
     /// Report each phase and its duration on stderr
     #[arg(short, long, global = true, help_heading = OUTPUT, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub(super) verbose: u8,
+}
+
+/// Flags of the commands that look k-mers up in the dictionary of an index. A command that reads no page of it, or none
+/// twice, has no use for a cache.
+#[derive(Debug, Args)]
+pub(crate) struct CacheArguments {
+    /// Size of the cache of index pages [default: half of --max-memory, at most 1G; with --low-memory at most 32M]
+    #[arg(long, value_name = "SIZE", help_heading = CACHE, value_parser = parse_size)]
+    pub(super) cache_size: Option<u64>,
+    /// Share of the cache above which it is swept [default: 0.8, with --low-memory 0.5]
+    #[arg(long, value_name = "SHARE", help_heading = CACHE, value_parser = share)]
+    pub(super) gc_threshold: Option<f64>,
+    /// Share of the cache that a sweep leaves [default: 0.7, with --low-memory 0.25]
+    #[arg(long, value_name = "SHARE", help_heading = CACHE, value_parser = share)]
+    pub(super) gc_target: Option<f64>,
 }

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::bundle::Manifest;
+use crate::cli::common_arguments::CacheArguments;
 use crate::cli::values::bases;
 use crate::cli::{Settings, grouped, json};
 use crate::families::{
@@ -17,7 +18,7 @@ use crate::families::{
 use crate::formats::{FamiliesSummary, FamilyFormat, families, stockholm};
 use crate::fs::Output;
 use crate::genome::Contig;
-use crate::index::OpenOptions;
+use crate::index::CacheStatistics;
 use crate::memory::available_threads;
 use crate::sequence::letters;
 use crate::units::{parse_size, per_cent};
@@ -39,6 +40,8 @@ pub(crate) struct Arguments {
     drafts: bool,
     #[command(flatten)]
     search: SearchArguments,
+    #[command(flatten)]
+    cache: CacheArguments,
 }
 
 /// Parameters of the search for families.
@@ -120,7 +123,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if let Some(path) = &arguments.stockholm {
         settings.check_second_output(path, "--stockholm")?;
     }
-    let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
+    let index = settings.open_cached(&arguments.index, &arguments.cache)?;
     let options = arguments.search.options();
     if arguments.drafts {
         let found = settings.on_pool(|| discover(&index, &options, &settings.progress))?;
@@ -141,7 +144,8 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let text = families(&found.statistics, arguments.format.into());
     library.write_all(&text).map_err(Error::Output)?;
     library.finish()?;
-    summarize(&summary(&found, &index), settings)
+    let summary = Summary { found: summary(&found, &index), cache: settings.report_cache(&index) };
+    summarize(&summary, settings)
 }
 
 /// Minimum bases per byte of compressed FASTA: two bits a base, and the space of headers and lower case.
@@ -204,9 +208,18 @@ pub(crate) fn write_stockholm(found: &FoundFamilies, index: &Index, mut file: Ou
     file.finish()
 }
 
+/// The summary, as `--json` prints it.
+#[derive(Serialize)]
+struct Summary {
+    #[serde(flatten)]
+    found: FamiliesSummary,
+    cache: CacheStatistics,
+}
+
 /// Prints the summary.
-fn summarize(summary: &FamiliesSummary, settings: &Settings) -> Result<()> {
-    let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple, genes } = summary.left_out;
+fn summarize(summary: &Summary, settings: &Settings) -> Result<()> {
+    let found = &summary.found;
+    let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple, genes } = found.left_out;
     let text = if settings.json {
         json(summary)?
     } else {
@@ -215,13 +228,13 @@ fn summarize(summary: &FamiliesSummary, settings: &Settings) -> Result<()> {
              left out: {contained} contained in other families, {few_copies} with too few copies, \
              {like_flanks} with similar flanks, {tandem_arrays} tandem arrays, {simple} simple repeats, \
              {genes} gene families, {} before refinement",
-            grouped(summary.families),
-            grouped(summary.copies),
-            per_cent(summary.bases, summary.genome_bases),
-            grouped(summary.genome_bases),
-            grouped(summary.drafts),
-            summary.rounds,
-            grouped(summary.drafts_left_out)
+            grouped(found.families),
+            grouped(found.copies),
+            per_cent(found.bases, found.genome_bases),
+            grouped(found.genome_bases),
+            grouped(found.drafts),
+            found.rounds,
+            grouped(found.drafts_left_out)
         )
     };
     settings.print_summary(&text)

@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     {
         return Err(Error::Usage("--annotation and --genome cannot both be standard input".to_owned()));
     }
-    let index = settings.open_cached(&arguments.index)?;
+    let index = settings.open_default(&arguments.index)?;
     let end = settings.output.as_ref().and_then(|path| path.extension());
     let compressed = end.is_some_and(|end| end == "gz" || end == "bgz");
     let genome = arguments.genome.as_deref();
