@@ -19,7 +19,7 @@ use crate::annotate::{AnnotationSummary, annotate, annotate_with_tandem_repeats,
 use crate::builder::BuildOptions;
 use crate::bundle::{FileDigest, Manifest, WRITTEN_BY, is_reproducible, time_stamp};
 use crate::cli::annotate::write_copies;
-use crate::cli::common_arguments::CacheArguments;
+use crate::cli::common_arguments::{CacheArguments, TemporaryArguments};
 use crate::cli::families::{SearchArguments, check_memory, summary, write_stockholm};
 use crate::cli::mask::{LetterArguments, mask};
 use crate::cli::values::e_value;
@@ -72,6 +72,8 @@ pub(crate) struct Arguments {
     search: SearchArguments,
     #[command(flatten)]
     cache: CacheArguments,
+    #[command(flatten)]
+    temporary: TemporaryArguments,
 }
 
 /// The end of the help of `detect`.
@@ -400,8 +402,14 @@ impl Work<'_> {
         let force =
             self.folder.force || self.folder.found::<String>(INDEX).is_some_and(|made| own_digest(&own) == Some(made));
         let prefix_names = self.arguments.prefix_names;
-        let options =
-            BuildOptions { wait: self.arguments.wait, resume: true, force, prefix_names, ..BuildOptions::default() };
+        let options = BuildOptions {
+            wait: self.arguments.wait,
+            resume: true,
+            force,
+            prefix_names,
+            temporary_folder: self.arguments.temporary.tmpdir.clone(),
+            ..BuildOptions::default()
+        };
         let names: Vec<_> = genome.iter().map(|path| path.to_string_lossy()).collect();
         self.make(INDEX, json!({ "genome": names }), &[], |work| {
             builder::build_index(&sources(), &own, &options, &work.settings.budget, &work.settings.progress)?;
