@@ -7,19 +7,16 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::bundle::Manifest;
 use crate::cli::common_arguments::CacheArguments;
 use crate::cli::values::bases;
 use crate::cli::{Settings, grouped, json};
 use crate::families::{
-    DiscoverOptions, Family, FamilyCopy, FoundFamilies, LeftOut, Scores, discover, families_memory, find_families,
-    seed_alignments,
+    DiscoverOptions, Family, FamilyCopy, FoundFamilies, LeftOut, Scores, discover, find_families, seed_alignments,
 };
 use crate::formats::{FamiliesSummary, FamilyFormat, families, stockholm};
 use crate::fs::Output;
 use crate::genome::Contig;
 use crate::index::CacheStatistics;
-use crate::memory::available_threads;
 use crate::sequence::letters;
 use crate::units::{parse_size, per_cent};
 use crate::{Error, Index, Result};
@@ -146,41 +143,6 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     library.finish()?;
     let summary = Summary { found: summary(&found, &index), cache: settings.report_cache(&index) };
     summarize(&summary, settings)
-}
-
-/// Minimum bases per byte of compressed FASTA: two bits a base, and the space of headers and lower case.
-const BASES_PER_BYTE: u64 = 3;
-/// Bytes of an open index, about.
-const OPEN_INDEX: u64 = 5 << 20;
-
-/// Checks before any work that the memory suffices to index a genome, in files or in the folder of its index, and to
-/// find its families. Bases are estimated from the size of files; a file without a known size is checked when it is
-/// read.
-///
-/// # Errors
-/// [`Error::Memory`].
-pub(crate) fn check_memory(genome: &[PathBuf], settings: &Settings) -> Result<()> {
-    let bases_of = |path: &PathBuf| {
-        if path.is_dir() {
-            return Manifest::read(path).ok().map(|manifest| manifest.genome.bases);
-        }
-        let bytes = std::fs::metadata(path).ok().filter(|metadata| metadata.is_file())?.len();
-        let is_plain = path.extension().is_some_and(|e| ["fa", "fasta", "fna", "fas"].iter().any(|plain| e == *plain));
-        // Line ends and headers are no bases.
-        Some(if is_plain { bytes / 8 * 7 } else { bytes.saturating_mul(BASES_PER_BYTE) })
-    };
-    let Some(bases) = genome.iter().map(bases_of).sum::<Option<u64>>() else { return Ok(()) };
-    let budget = &settings.budget;
-    let least = |threads: usize| {
-        let families = OPEN_INDEX + families_memory(bases, 1, threads as u64);
-        budget.used() + families.max(crate::builder::min_memory())
-    };
-    if least(settings.threads) > budget.limit() {
-        // With more memory there may be more threads.
-        let named = least(settings.threads.max(available_threads()));
-        return Err(Error::memory("detect, its search for families included,", named, budget.limit()));
-    }
-    Ok(())
 }
 
 /// The summary of a search for families.

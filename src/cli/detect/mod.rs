@@ -1,5 +1,6 @@
 //! `detect`: the whole analysis of a genome, in steps that are recorded, so that an interrupted run continues.
 
+mod memory;
 mod record;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ use crate::builder::BuildOptions;
 use crate::bundle::{FileDigest, Manifest, WRITTEN_BY, is_reproducible, time_stamp};
 use crate::cli::annotate::write_copies;
 use crate::cli::common_arguments::{CacheArguments, TemporaryArguments};
-use crate::cli::families::{SearchArguments, check_memory, summary, write_stockholm};
+use crate::cli::families::{SearchArguments, summary, write_stockholm};
 use crate::cli::mask::{LetterArguments, mask};
 use crate::cli::values::e_value;
 use crate::cli::{Settings, counted, grouped, pretty_json};
@@ -147,9 +148,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
             return Err(Error::Usage(format!("{} is a folder; use one index or files of sequence", path.display())));
         }
     }
-    if !arguments.library_only {
-        check_memory(&arguments.genome, settings)?;
-    }
+    memory::check(&arguments.genome, &given.library, !arguments.library_only, settings)?;
     let mut target = match &settings.output {
         Some(path) => path.clone(),
         None => default_folder(&arguments.genome[0])?,
