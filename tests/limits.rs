@@ -12,7 +12,7 @@ use common::{
 };
 
 /// Flags that take a number, a size, a share or a list of them, of every command, with the arguments that it needs.
-const COMMANDS: [(&[&str], &[&str]); 15] = [
+const COMMANDS: [(&[&str], &[&str]); 16] = [
     (
         &["build-index", "g.fa", "--force", "-o", "x.reprise"],
         &["-k", "--min-frequency", "--max-frequency", "--max-positions"],
@@ -66,6 +66,7 @@ const COMMANDS: [(&[&str], &[&str]); 15] = [
     ),
     (&["annotate", "g.reprise", "--library", "lib.fa"], &["--max-e-value", "--max-divergence"]),
     (&["mask", "g.reprise", "--annotation", "a.bed"], &["--width"]),
+    (&["fetch", "g.reprise", "chr1"], &["--width"]),
     (
         &["detect", "g.fa", "--library", "lib.fa", "--library-only", "--force", "-o", "d"],
         &["--max-e-value", "--substitution-rate", "--width", "--max-extend", "--sample", "--cache-size", "--gc-target"],

@@ -12,6 +12,7 @@ mod detect;
 mod dump;
 mod environment;
 mod families;
+mod fetch;
 mod info;
 mod json_text;
 mod list;
@@ -80,6 +81,7 @@ fn run_command(command: Command, settings: &Settings) -> Result<()> {
     match command {
         Command::BuildIndex(arguments) => build_index::run(arguments, settings),
         Command::Query(arguments) => query::run(arguments, settings),
+        Command::Fetch(arguments) => fetch::run(arguments, settings),
         Command::Info(arguments) => info::run(arguments, settings),
         Command::List(arguments) => list::run(arguments, settings),
         Command::Verify(arguments) => verify::run(arguments, settings),

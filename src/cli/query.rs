@@ -235,15 +235,18 @@ fn listed_kmers<'i>(index: &'i Index, path: &Path) -> Result<impl Iterator<Item 
 fn bed_regions<'i>(index: &'i Index, path: &Path) -> Result<impl Iterator<Item = Result<Region>> + Send + use<'i>> {
     let lines = Lines::open(&Source::new(path), index.budget())?;
     index.contigs()?;
-    Ok(lines.parsed(move |line, in_line| {
-        let region = parse_bed_line(&String::from_utf8_lossy(line), |name| index.has_contig(name)).map_err(in_line)?;
-        let Some(region) = region else { return Ok(None) };
-        match index.locate(&region) {
-            Ok(_) => Ok(Some(region)),
-            Err(Error::NotInIndex { problem, .. }) => Err(in_line(problem)),
-            Err(e) => Err(e),
-        }
-    }))
+    Ok(lines.parsed(move |line, in_line| bed_region(index, &String::from_utf8_lossy(line), in_line)))
+}
+
+/// The region of a line of BED, if it is a row; `in_line` makes the error for a region that is not in the index.
+pub(super) fn bed_region(index: &Index, line: &str, in_line: &dyn Fn(String) -> Error) -> Result<Option<Region>> {
+    let region = parse_bed_line(line, |name| index.has_contig(name)).map_err(in_line)?;
+    let Some(region) = region else { return Ok(None) };
+    match index.locate(&region) {
+        Ok(_) => Ok(Some(region)),
+        Err(Error::NotInIndex { problem, .. }) => Err(in_line(problem)),
+        Err(e) => Err(e),
+    }
 }
 
 /// K-mers that are looked up together, at most: some 5 MB of [`BYTES_PER_KMER`].

@@ -216,6 +216,12 @@ impl Settings {
         Output::create(self.output.as_deref(), self.force)
     }
 
+    /// Whether sequence is compressed with bgzip, by the name of the output.
+    pub(super) fn compresses_output(&self) -> bool {
+        let end = self.output.as_ref().and_then(|path| path.extension());
+        end.is_some_and(|end| end == "gz" || end == "bgz")
+    }
+
     /// Whether results go to standard output.
     pub(super) fn writes_stdout(&self) -> bool {
         self.output.as_ref().is_none_or(|path| path.as_os_str() == "-")
