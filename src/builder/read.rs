@@ -5,9 +5,9 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use ahash::AHashMap;
 
 use crate::builder::input_size::{CONTIG_BYTES, INPUT_BUFFERS, InputSize, READ_CONTIG_BYTES};
-use crate::genome::{Contig, OtherLetters, TwoBitSummary, TwoBitWriter};
+use crate::genome::{Contig, GenomeReader, OtherLetters, TwoBitSummary, TwoBitWriter};
 use crate::memory::{Budget, Component, Reservation};
-use crate::sequence::{MAX_HEADER, RecordHead, SequenceReader, Source};
+use crate::sequence::{MAX_HEADER, RecordHead, Source};
 use crate::{Error, Progress, Result};
 
 /// Batches of events that are read ahead of the one that is packed.
@@ -83,7 +83,7 @@ pub(crate) fn read_genome(
 fn read_sources(sources: &[Source], sender: &SyncSender<Vec<ReadEvent>>, progress: &dyn Progress) -> Result<()> {
     let (mut events, mut header_bytes) = (Vec::new(), 0);
     for (number, source) in sources.iter().enumerate() {
-        let mut reader = SequenceReader::open(source)?;
+        let mut reader = GenomeReader::open(source)?;
         while let Some(head) = reader.next_record()? {
             header_bytes += head.name.len() + head.description.len();
             events.push(ReadEvent::Begin(number, head));

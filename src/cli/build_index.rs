@@ -16,7 +16,7 @@ use crate::{Error, Result, builder};
 /// The arguments of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// FASTA files of one genome, plain or compressed (gzip, bgzip, zstd, bzip2, xz); `-` is standard input
+    /// Files of one genome: FASTA, plain or compressed (gzip, bgzip, zstd, bzip2, xz), or .2bit; `-` is standard input
     #[arg(required = true, value_name = "GENOME")]
     genomes: Vec<PathBuf>,
     /// Length of k-mers in bases, 1 to 32 [default: derived from the genome's length, as in RepeatScout and REPrise]

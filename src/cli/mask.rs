@@ -10,7 +10,7 @@ use crate::annotate::{Interval, Intervals, Mask};
 use crate::cli::{Settings, counted, grouped, json};
 use crate::formats::{SequenceLines, write_sequence};
 use crate::fs::Output;
-use crate::genome::{Case, TwoBitSequence};
+use crate::genome::{Case, TwoBitSequence, is_twobit};
 use crate::sequence::{BYTE_ORDER_MARK, MAX_HEADER, Region, Source, base_code};
 use crate::text::shortened;
 use crate::{Error, Index, Result};
@@ -60,6 +60,11 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if arguments.annotation.as_os_str() == "-" && arguments.genome.as_ref().is_some_and(|path| path.as_os_str() == "-")
     {
         return Err(Error::Usage("--annotation and --genome cannot both be standard input".to_owned()));
+    }
+    if let Some(path) = arguments.genome.as_ref().filter(|path| is_twobit(&Source::new(path))) {
+        let problem =
+            "is .2bit, and --genome preserves the text of FASTA; mask the genome of the index without --genome";
+        return Err(Error::input(path, None, problem));
     }
     let index = settings.open_default(&arguments.index)?;
     let compressed = settings.compresses_output();

@@ -44,6 +44,9 @@ fn bases_of(path: &PathBuf) -> Option<u64> {
         return Manifest::read(path).ok().map(|manifest| manifest.genome.bases);
     }
     let bytes = std::fs::metadata(path).ok().filter(|metadata| metadata.is_file())?.len();
+    if path.extension().is_some_and(|e| e == "2bit") {
+        return Some(bytes.saturating_mul(4));
+    }
     let is_plain = path.extension().is_some_and(|e| ["fa", "fasta", "fna", "fas"].iter().any(|plain| e == *plain));
     // Line ends and headers are no bases.
     Some(if is_plain { bytes / 8 * 7 } else { bytes.saturating_mul(BASES_PER_BYTE) })

@@ -40,7 +40,7 @@ use record::{RECORD, ResultFolder};
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// FASTA files of one genome, plain or compressed, or the folder of its index
+    /// Files of one genome: FASTA, plain or compressed, or .2bit; or the folder of its index
     #[arg(required = true, value_name = "GENOME|INDEX")]
     genome: Vec<PathBuf>,
     /// Also find the copies of the consensus sequences in FILE, FASTA, plain or compressed (repeatable)
