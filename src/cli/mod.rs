@@ -32,8 +32,6 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::text::printable;
 use crate::units::{counted, grouped};
 use crate::{Error, Result};
@@ -111,8 +109,11 @@ fn parser_exit(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         };
     }
     // It quotes arguments, which may have control characters of a terminal.
-    let shown = arguments.iter().map(|argument| printable(&argument.to_string_lossy(), &[]).into_owned());
-    let _ = Arguments::try_parse_from(shown).map_or_else(|e| e.print(), |_| error.print());
+    let shown = arguments.iter().map(|argument| printable(&argument.to_string_lossy(), &[]).into_owned().into());
+    let _ = match environment::parse(&shown.collect::<Vec<OsString>>()) {
+        Err(Refused::CommandLine(e)) => e.print(),
+        _ => error.print(),
+    };
     ExitCode::from(2)
 }
 
