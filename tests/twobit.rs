@@ -1,5 +1,5 @@
-//! Tests .2bit files as genome: an index of one is that of the FASTA with the same sequences, whoever wrote the file, and
-//! a damaged one is an error.
+//! Tests .2bit files as genome: an index of one is that of the FASTA with the same sequences, in either byte order and
+//! version, and a damaged one is an error.
 
 mod common;
 

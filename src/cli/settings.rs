@@ -315,8 +315,8 @@ fn cache_options(flags: &CacheArguments, default: CacheOptions) -> Result<CacheO
     let (gc_threshold, gc_target) = match (flags.gc_threshold, flags.gc_target) {
         (Some(threshold), Some(target)) if target > threshold => {
             return Err(Error::Usage(format!(
-                "--gc-target {target} is above --gc-threshold {threshold}, so a sweep would have nothing to remove; use \
-                 a smaller --gc-target"
+                "--gc-target {target} is above --gc-threshold {threshold}, so a sweep would remove nothing; use a \
+                 smaller --gc-target"
             )));
         }
         (Some(threshold), target) => (threshold, target.unwrap_or(default.gc_target.min(threshold))),

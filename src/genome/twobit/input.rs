@@ -1,6 +1,6 @@
-//! A .2bit file is the input of a build as FASTA is: read once, from its first sequence to its last, in constant memory.
-//! Unlike the packed genome of an index it may be of any program and of either byte order, others may change it, and
-//! none of it is trusted, so it is read by calls and not mapped.
+//! A .2bit file is the input of a build as FASTA is: read once, from its first sequence to its last, in constant
+//! memory. Unlike the packed genome of an index it may be of any program and of either byte order, others may change it,
+//! and none of it is trusted, so it is read by calls and not mapped.
 
 use std::collections::VecDeque;
 use std::fs::{File, Metadata};
@@ -12,10 +12,10 @@ use crate::genome::twobit::pack::LETTERS;
 use crate::sequence::{RecordHead, Source};
 use crate::{Error, Result};
 
-/// Bases returned at a time, a multiple of four.
+/// Bases returned at a time, a multiple of four: as many as are read from FASTA.
 const PIECE: u64 = 1 << 16;
-/// Blocks of N or of lower case that are read at a time.
-const BLOCKS: u32 = 1 << 10;
+/// Blocks of N or of lower case that are read at a time: one call for 4 KiB of starts, and one for their lengths.
+const BLOCKS_PER_READ: u32 = 1 << 10;
 
 /// Reads the sequences of a .2bit file, piece by piece.
 pub(crate) struct TwoBitInput {
@@ -209,7 +209,7 @@ impl BlockReader {
                 }
                 self.present.pop_front();
             }
-            let more = BLOCKS.min(self.count - self.read);
+            let more = BLOCKS_PER_READ.min(self.count - self.read);
             if more == 0 {
                 return Ok(());
             }
