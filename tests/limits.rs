@@ -17,7 +17,7 @@ use common::{
 };
 
 /// Flags that take a number, a size, a share or a list of them, of every command, with the arguments that it needs.
-const COMMANDS: [(&[&str], &[&str]); 15] = [
+const COMMANDS: [(&[&str], &[&str]); 16] = [
     (
         &["build-index", "g.fa", "--force", "-o", "x.reprise"],
         &["-k", "--min-frequency", "--max-frequency", "--max-positions"],
@@ -27,7 +27,10 @@ const COMMANDS: [(&[&str], &[&str]); 15] = [
         &["--positions=", "--cache-size", "--gc-threshold", "--gc-target", "--batch-size"],
     ),
     (&["query", "g.reprise", "g.fa"], &["--batch-size", "--cache-size"]),
-    (&["set", "union", "g.reprise", "h.reprise"], &["--min", "--max"]),
+    (
+        &["set", "union", "g.reprise", "h.reprise", "--format", "bed"],
+        &["--min", "--max", "--cache-size", "--gc-threshold", "--gc-target"],
+    ),
     (&["query", "g.reprise", "lib.fa", "--hits"], &["--max-e-value"]),
     (
         &["candidates", "g.reprise"],
@@ -39,6 +42,9 @@ const COMMANDS: [(&[&str], &[&str]); 15] = [
             "--min-length",
             "--max-extend",
             "--max-e-value",
+            "--cache-size",
+            "--gc-threshold",
+            "--gc-target",
         ],
     ),
     (
@@ -58,15 +64,19 @@ const COMMANDS: [(&[&str], &[&str]); 15] = [
             "--max-families",
             "--tandem-distance",
             "--sample",
+            "--cache-size",
+            "--gc-threshold",
+            "--gc-target",
         ],
     ),
     (&["annotate", "g.reprise", "--library", "lib.fa"], &["--max-e-value", "--max-divergence"]),
     (&["mask", "g.reprise", "--annotation", "a.bed"], &["--width"]),
+    (&["fetch", "g.reprise", "chr1"], &["--width"]),
     (
         &["detect", "g.fa", "--library", "lib.fa", "--library-only", "--force", "-o", "d"],
-        &["--max-e-value", "--substitution-rate", "--width", "--max-extend", "--sample"],
+        &["--max-e-value", "--substitution-rate", "--width", "--max-extend", "--sample", "--cache-size", "--gc-target"],
     ),
-    (&["dump", "g.reprise"], &["-t", "--max-memory"]),
+    (&["dump", "g.reprise", "--sort"], &["-t", "--max-memory", "--cache-size", "--gc-threshold", "--gc-target"]),
     (&["spectrum", "g.reprise"], &["-t", "--max-memory"]),
     (&["verify", "g.reprise"], &["-t", "--max-memory"]),
     (&["demo"], &["--bases", "--seed"]),

@@ -171,11 +171,12 @@ fn the_memory_report_names_every_component() {
 }
 
 /// Members that may be absent: (schema, member).
-const OPTIONAL: [(&str, &str); 4] = [
+const OPTIONAL: [(&str, &str); 5] = [
     ("query-kmer-row", "positions"),
     ("query-kmer-row", "listed"),
     ("build-plan", "prefixed_names"),
     ("manifest", "prefixed_names"),
+    ("detect-summary", "cache"),
 ];
 
 /// Calls `each` for a schema and all schemas within it.

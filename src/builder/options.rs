@@ -34,6 +34,9 @@ pub struct BuildOptions {
     /// Prefix contig names with the name of their file ([`Source::with_prefixed_names`]), so that the files of several
     /// haplotypes may use the same names.
     pub prefix_names: bool,
+    /// Folder of temporary files that never become files of the index: the packed bases until all of the genome is
+    /// read, and the packed genome of a plan. By default next to the index, and for a plan that of the system.
+    pub temporary_folder: Option<PathBuf>,
 }
 
 impl Default for BuildOptions {
@@ -48,6 +51,7 @@ impl Default for BuildOptions {
             wait: false,
             resume: false,
             prefix_names: false,
+            temporary_folder: None,
         }
     }
 }

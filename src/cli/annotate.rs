@@ -148,7 +148,7 @@ impl Arguments {
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let prefix = settings.output.as_deref().filter(|_| !settings.writes_stdout());
     let formats = arguments.formats(prefix.is_some())?;
-    let index = settings.open_cached(&arguments.index)?;
+    let index = settings.open_default(&arguments.index)?;
     let contigs = index.contigs()?;
     let longest = contigs.iter().map(|contig| contig.length).max().unwrap_or(0);
     let sinks: Vec<(AnnotationFormat, Sink)> = formats

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
+use crate::cli::common_arguments::CacheArguments;
 use crate::cli::values::{bases, e_value};
 use crate::cli::{Settings, grouped, json};
 use crate::families::{CandidateOptions, CandidateOutcome, CandidatePipelineConfig, CandidateStatistics, candidates};
 use crate::formats::pair_row;
+use crate::index::CacheStatistics;
 use crate::query::PipelineStatistics;
 use crate::units::human_bytes;
 use crate::{Error, Result};
@@ -42,6 +44,8 @@ pub(crate) struct Arguments {
     /// Report pairs with an E-value of at most this, for the whole genome
     #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value)]
     max_e_value: f64,
+    #[command(flatten)]
+    cache: CacheArguments,
 }
 
 /// A spaced seed: whether each base of a k-mer is compared.
@@ -59,7 +63,7 @@ fn pattern(text: &str) -> std::result::Result<PatternArgument, String> {
 }
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
-    let index = settings.open_cached(&arguments.index)?;
+    let index = settings.open_cached(&arguments.index, &arguments.cache)?;
     let options = CandidateOptions {
         seed_mismatches: arguments.seed_mismatches,
         patterns: arguments.spaced.into_iter().map(|pattern| pattern.0).collect(),
@@ -81,21 +85,22 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         })
     })?;
     output.finish()?;
-    summarize(&outcome, settings)
+    summarize(&outcome, settings.report_cache(&index), settings)
 }
 
 /// Prints what was found, and how.
-fn summarize(outcome: &CandidateOutcome, settings: &Settings) -> Result<()> {
+fn summarize(outcome: &CandidateOutcome, cache: CacheStatistics, settings: &Settings) -> Result<()> {
     #[derive(Serialize)]
     struct Summary<'a> {
         #[serde(flatten)]
         statistics: &'a CandidateStatistics,
         pipeline: &'a PipelineStatistics,
+        cache: CacheStatistics,
     }
     let CandidateOutcome { statistics, pipeline, .. } = outcome;
     settings.log(&pipeline_text(pipeline));
     if settings.json {
-        return settings.print_summary(&json(&Summary { statistics, pipeline })?);
+        return settings.print_summary(&json(&Summary { statistics, pipeline, cache })?);
     }
     let CandidateStatistics { seeds, low_complexity, candidates, pairs, bases, .. } = *statistics;
     settings.print_summary(&format!(

@@ -3,11 +3,11 @@
 use ahash::AHashMap;
 use serde::Serialize;
 
-use crate::genome::RefgetDigester;
+use crate::genome::{GenomeReader, RefgetDigester};
 use crate::index::contigs::ContigTable;
 use crate::index::open::Index;
 use crate::memory::{Component, Reservation};
-use crate::sequence::{SequenceReader, Source};
+use crate::sequence::Source;
 use crate::{Progress, Result};
 
 /// How the contigs of a genome differ from those of an index.
@@ -79,7 +79,7 @@ impl Index {
             if self.manifest().genome.prefixed_names {
                 source = source.with_prefixed_names()?;
             }
-            let mut reader = SequenceReader::open(&source)?;
+            let mut reader = GenomeReader::open(&source)?;
             while let Some(head) = reader.next_record()? {
                 while let Some(letters) = reader.next_bases()? {
                     digester.update(letters);
