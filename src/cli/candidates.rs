@@ -1,6 +1,7 @@
 //! `candidates`: finds pairs of similar sequences that share a seed.
 
 use std::io::Write as _;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -44,6 +45,10 @@ pub(crate) struct Arguments {
     /// Report pairs with an E-value of at most this, for the whole genome
     #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value)]
     max_e_value: f64,
+    /// Number of candidates per batch; the result is the same [default: those chosen together, about a thousand
+    /// occurrences]
+    #[arg(long, value_name = "N")]
+    batch_size: Option<NonZeroUsize>,
     #[command(flatten)]
     cache: CacheArguments,
 }
@@ -74,7 +79,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         max_e_value: arguments.max_e_value,
     };
     let mut output = settings.output()?;
-    let config = CandidatePipelineConfig::default();
+    let config = CandidatePipelineConfig { batch_size: arguments.batch_size, ..CandidatePipelineConfig::default() };
     let outcome = settings.on_pool(|| {
         let contigs = index.contigs()?;
         let mut rows = Vec::new();
