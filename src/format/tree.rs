@@ -121,6 +121,15 @@ impl Key for &str {
 /// A leaf of at most so many bytes is read whole when its value is requested: twice those of a dictionary page.
 const MAX_WHOLE_LEAF: u64 = 1 << 17;
 
+/// Which values are read next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadPattern {
+    /// Any.
+    Single,
+    /// Those behind.
+    Scan,
+}
+
 /// A value and its offset in the file.
 #[derive(Debug)]
 pub(crate) struct StoredValue {
@@ -251,6 +260,8 @@ impl<'a> Branch<'a> {
 pub(crate) struct StoreFile {
     path: PathBuf,
     file: File,
+    /// The same file, for values read one by one: the system reads nothing ahead.
+    single: File,
     length: u64,
     region_bytes: u64,
     region_header_bytes: u64,
@@ -269,8 +280,10 @@ impl StoreFile {
             _ => Error::io("open", path, e),
         })?;
         let length = file.metadata().map_err(|e| Error::io("look at", path, e))?.len();
+        let single = open_for_single_reads(path)?;
         let (region_bytes, region_header_bytes) = (0, 0);
-        let mut store = Self { path: path.to_owned(), file, length, region_bytes, region_header_bytes, root: None };
+        let path = path.to_owned();
+        let mut store = Self { path, file, single, length, region_bytes, region_header_bytes, root: None };
         if length < HEADER as u64 {
             return Err(store.damage(length, "it ends within the header of the store"));
         }
@@ -352,7 +365,13 @@ impl StoreFile {
     ///
     /// # Errors
     /// As [`get`](Self::get).
-    pub(crate) fn get_numbered(&self, table: &NumberedTable, key: u64, max: u64) -> Result<Option<StoredValue>> {
+    pub(crate) fn get_numbered(
+        &self,
+        table: &NumberedTable,
+        key: u64,
+        max: u64,
+        pattern: ReadPattern,
+    ) -> Result<Option<StoredValue>> {
         let leaf = match table.leaf(key) {
             Some(leaf) => leaf,
             None => match self.find_leaf(table, key)? {
@@ -361,7 +380,11 @@ impl StoreFile {
             },
         };
         let is_whole = leaf.end - leaf.start <= MAX_WHOLE_LEAF;
-        let read = self.read(leaf.start..if is_whole { leaf.end } else { leaf.start + PAGE as u64 })?;
+        let file = match pattern {
+            ReadPattern::Single => &self.single,
+            ReadPattern::Scan => &self.file,
+        };
+        let read = self.read_from(file, leaf.start..if is_whole { leaf.end } else { leaf.start + PAGE as u64 })?;
         if read[0] != LEAF {
             return Err(self.damage(leaf.start, "no leaf of a tree is there"));
         }
@@ -550,10 +573,14 @@ impl StoreFile {
     }
 
     fn read(&self, bytes: Range<u64>) -> Result<Buffer<u8>> {
+        self.read_from(&self.file, bytes)
+    }
+
+    fn read_from(&self, file: &File, bytes: Range<u64>) -> Result<Buffer<u8>> {
         let length = (bytes.end - bytes.start) as usize;
         let mut buffer = Buffer::with_capacity(length);
         buffer.resize(length, 0);
-        match self.file.read_exact_at(&mut buffer, bytes.start) {
+        match file.read_exact_at(&mut buffer, bytes.start) {
             Ok(()) => Ok(buffer),
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Err(self.damage(bytes.start, "the file ends there")),
             Err(e) => Err(Error::io("read", &self.path, e)),
@@ -564,6 +591,15 @@ impl StoreFile {
     fn damage(&self, at: u64, problem: impl Into<String>) -> Error {
         Error::damaged(&self.path, Some(at), problem)
     }
+}
+
+/// Opens a file of which parts are read in no order.
+fn open_for_single_reads(path: &Path) -> Result<File> {
+    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    // A file system that ignores the advice reads more than it has to.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Random);
+    Ok(file)
 }
 
 fn checksum(bytes: &[u8]) -> u128 {
@@ -631,7 +667,7 @@ mod tests {
         let long = (0..3 * keys + 2).map(|key| store.get(&long, key, 1 << 20));
         let short = (0..4 * (keys + 1)).map(|n| store.get(&short, ((n % 4) as u8, n / 4), 1 << 20));
         let numbered = NumberedTable::new(store.table("numbered")?, keys);
-        let numbered = (0..keys + 1).rev().map(|key| store.get_numbered(&numbered, key, 1 << 20));
+        let numbered = (0..keys + 1).rev().map(|key| store.get_numbered(&numbered, key, 1 << 20, ReadPattern::Scan));
         long.chain(short).chain(numbered).map(|found| Ok(found?.map(|stored| stored.to_vec()))).collect()
     }
 
@@ -670,7 +706,12 @@ mod tests {
             for first in [0, keys / 2, keys - 1] {
                 // Keys past the last have no leaf of their own.
                 let table = NumberedTable::new(store.table("numbered").expect("a table"), keys + 2);
-                let get = |key| store.get_numbered(&table, key, 1 << 20).expect("sound").map(|found| found.to_vec());
+                let get = |key| {
+                    store
+                        .get_numbered(&table, key, 1 << 20, ReadPattern::Single)
+                        .expect("sound")
+                        .map(|found| found.to_vec())
+                };
                 assert!((0..keys).all(|key| table.leaf(key).is_none()));
                 assert_eq!(get(first), Some(value(first + 7, numbered_length(first))));
                 assert!(table.leaf(first).is_some());
@@ -682,8 +723,14 @@ mod tests {
                 }
                 assert_eq!([keys, keys + 1, keys + 2, u64::MAX].map(get), [None, None, None, None]);
                 if keys > 3 {
-                    assert!(matches!(store.get_numbered(&table, 3, 139_999), Err(Error::Memory { .. })));
-                    assert!(matches!(store.get_numbered(&table, 7, 59_999), Err(Error::Memory { .. })));
+                    assert!(matches!(
+                        store.get_numbered(&table, 3, 139_999, ReadPattern::Single),
+                        Err(Error::Memory { .. })
+                    ));
+                    assert!(matches!(
+                        store.get_numbered(&table, 7, 59_999, ReadPattern::Single),
+                        Err(Error::Memory { .. })
+                    ));
                 }
             }
         }

@@ -125,7 +125,7 @@ impl<T> CacheEntry<T> {
 /// A counter in several parts, so that threads do not wait for one line of memory.
 struct HitCounter(Box<[PaddedCounter; COUNTERS]>);
 
-/// Parts of a counter: more threads than that share some of them.
+/// Parts of a counter. The last is shared by all threads after as many as there are others.
 const COUNTERS: usize = 64;
 
 /// A counter in two lines of its own: processors fetch lines in pairs.
@@ -145,10 +145,17 @@ impl HitCounter {
         /// Threads that have counted so far.
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         thread_local! {
-            /// The counter of this thread: several, so that threads do not write to one cache line.
-            static COUNTER: usize = THREADS.fetch_add(1, Ordering::Relaxed) % COUNTERS;
+            /// The counter of this thread.
+            static COUNTER: usize = THREADS.fetch_add(1, Ordering::Relaxed).min(COUNTERS - 1);
         }
-        self.0[COUNTER.with(|counter| *counter)].0.fetch_add(1, Ordering::Relaxed);
+        let number = COUNTER.with(|counter| *counter);
+        let counter = &self.0[number].0;
+        if number < COUNTERS - 1 {
+            // No other thread writes to it, and an atomic addition would make the loads of the next look-up wait.
+            counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        } else {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn sum(&self) -> u64 {

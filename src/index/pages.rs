@@ -18,6 +18,7 @@ use crate::dictionary::source::Source;
 use crate::dictionary::superkmers::SuperKmerCodec;
 use crate::format::block::{self, Payload};
 use crate::format::catalog::{Catalog, PAGES_PER_RECORD, PageEntry, RecordKind};
+use crate::format::tree::ReadPattern;
 use crate::format::{Identity, POSITIONS};
 use crate::fs::map_read_only;
 use crate::index::cache::{CacheOptions, PageCache};
@@ -183,8 +184,8 @@ pub(crate) struct PageReader<'i, C: Codec> {
 
 impl<C: Codec> PageReader<'_, C> {
     /// Reads a page from the catalog and checks it.
-    pub(crate) fn read_page(&self, number: u64) -> Result<Page<C::Shape>> {
-        let stored = self.store.catalog.page(number)?;
+    pub(crate) fn read_page(&self, number: u64, pattern: ReadPattern) -> Result<Page<C::Shape>> {
+        let stored = self.store.catalog.page(number, pattern)?;
         let shape = self
             .pages
             .codec
@@ -195,7 +196,7 @@ impl<C: Codec> PageReader<'_, C> {
 
     /// A page that is not in the cache; kept there.
     fn load_page(&self, number: u64) -> Result<Arc<Page<C::Shape>>> {
-        Ok(self.pages.cache.keep_page(self.read_page(number)?))
+        Ok(self.pages.cache.keep_page(self.read_page(number, ReadPattern::Single)?))
     }
 }
 
@@ -218,7 +219,7 @@ impl<C: Codec> Source<C::Shape> for PageReader<'_, C> {
     fn visit_page(&self, number: u64) -> Result<Arc<Page<C::Shape>>> {
         match self.pages.cache.with_page(number, Arc::clone) {
             Some(page) => Ok(page),
-            None => Ok(self.pages.cache.keep_scanned_page(self.read_page(number)?)),
+            None => Ok(self.pages.cache.keep_scanned_page(self.read_page(number, ReadPattern::Scan)?)),
         }
     }
 
