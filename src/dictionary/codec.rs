@@ -160,6 +160,10 @@ pub(crate) trait Batch<C: Codec>: Default {
 /// Look-ups in a page that advance together, so that they wait for memory together.
 pub(crate) const LANES: usize = 64;
 
+/// A batch of at least one look-up for so many pages reads the pages with read-ahead: it needs many of those that the
+/// system reads meanwhile.
+pub(crate) const DENSE_SHARE: u64 = 2;
+
 /// Look-ups that are grouped together: the number of one among them has 32 bits.
 pub(crate) const MAX_GROUPED: usize = 1 << 30;
 

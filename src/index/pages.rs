@@ -195,8 +195,8 @@ impl<C: Codec> PageReader<'_, C> {
     }
 
     /// A page that is not in the cache; kept there.
-    fn load_page(&self, number: u64) -> Result<Arc<Page<C::Shape>>> {
-        Ok(self.pages.cache.keep_page(self.read_page(number, ReadPattern::Single)?))
+    fn load_page(&self, number: u64, pattern: ReadPattern) -> Result<Arc<Page<C::Shape>>> {
+        Ok(self.pages.cache.keep_page(self.read_page(number, pattern)?))
     }
 }
 
@@ -205,14 +205,21 @@ impl<C: Codec> Source<C::Shape> for PageReader<'_, C> {
     fn with_page<T>(&self, number: u64, look: impl Fn(&Page<C::Shape>) -> T) -> Result<T> {
         match self.pages.cache.with_page(number, |page| look(page)) {
             Some(found) => Ok(found),
-            None => self.load_page(number).map(|page| look(&page)),
+            None => self.load_page(number, ReadPattern::Single).map(|page| look(&page)),
         }
     }
 
     fn page(&self, number: u64) -> Result<Arc<Page<C::Shape>>> {
         match self.pages.cache.with_page(number, Arc::clone) {
             Some(page) => Ok(page),
-            None => self.load_page(number),
+            None => self.load_page(number, ReadPattern::Single),
+        }
+    }
+
+    fn next_page(&self, number: u64) -> Result<Arc<Page<C::Shape>>> {
+        match self.pages.cache.with_page(number, Arc::clone) {
+            Some(page) => Ok(page),
+            None => self.load_page(number, ReadPattern::Scan),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::Result;
 use crate::dictionary::batch_frequencies::BatchFrequencies;
-use crate::dictionary::codec::{Batch, LANES, MAX_GROUPED, bucket_shift};
+use crate::dictionary::codec::{Batch, DENSE_SHARE, LANES, MAX_GROUPED, bucket_shift};
 use crate::dictionary::page::Page;
 use crate::dictionary::sorted::codec::SortedCodec;
 use crate::dictionary::sorted::page::PageShape;
@@ -182,13 +182,18 @@ fn visit<L: Lookup>(
 ) -> Result<()> {
     let fields = codec.fields;
     let mut rest = entries;
+    let is_dense = entries.len() as u64 >= source.pages() / DENSE_SHARE;
     let (mut located, mut touched) = (None, None);
     while let Some(first) = rest.first() {
         let number = fields.page(first.hash());
         let length = rest.iter().take_while(|entry| fields.page(entry.hash()) == number).count();
         let (here, others) = rest.split_at(length);
         rest = others;
-        let page = if length >= MIN_SCAN { source.visit_page(number)? } else { source.page(number)? };
+        let page = match length {
+            MIN_SCAN.. => source.visit_page(number),
+            _ if is_dense => source.next_page(number),
+            _ => source.page(number),
+        }?;
         for entries in here.chunks(LANES) {
             let next = Chunk::touch(codec, Arc::clone(&page), entries);
             let ready = touched.replace(next).map(|chunk: Chunk<'_, L>| chunk.locate(codec));
