@@ -5,7 +5,7 @@
 //! `REPRISE_WRITE_GOLDEN=1 cargo test --test golden` writes the indexes anew. That is for a format that was never
 //! released.
 //!
-//! Another minor version of redb writes other bytes into `catalog.redb` for the same content, so `Cargo.toml` pins it.
+//! Another version of redb may write other bytes into `catalog.redb` for the same content, so `Cargo.toml` pins one.
 //! If you move the pin and only the bytes of `catalog.redb` (and its digest in the manifest) differ here, the format is
 //! the same: before the first release write the indexes anew; afterwards keep them for the test that opens them, add
 //! indexes written with the new redb for the test that compares bytes, and state in the CHANGELOG that bytes changed.

@@ -288,7 +288,7 @@ fn other_formats_are_named() {
         ("x.bam", &gzip(b"BAM\x01\0\0\0\0", 1), &["BAM", "samtools fasta"]),
         ("x.cram", b"CRAM\x03\0", &["CRAM", "samtools fasta"]),
         ("x.sam", b"@HD\tVN:1.6\n@SQ\tSN:s1\tLN:9\n", &["SAM", "samtools fasta"]),
-        ("x.2bit", b"\x43\x27\x41\x1a\0\0\0\0", &["2bit", "twoBitToFa"]),
+        ("x.2bit.gz", &gzip(b"\x43\x27\x41\x1a\0\0\0\0", 1), &["2bit", "twoBitToFa"]),
         ("x.gb", b"LOCUS       SCU49845     5028 bp    DNA\n", &["GenBank", "seqret"]),
         ("x.embl", b"ID   X56734; SV 1; linear; mRNA; STD; PLN; 1859 BP.\n", &["EMBL", "seqret"]),
         ("x.html", b"\n<!DOCTYPE html>\n<html>", &["line 2", "HTML", "download"]),

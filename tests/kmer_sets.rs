@@ -8,6 +8,7 @@ use std::path::Path;
 
 use common::{Contig, Oracle, PLAIN, Random, data, fasta, repetitive_genome, run, text, tool};
 use reprise::Silent;
+use reprise::format::FORMAT_VERSION;
 use reprise::index::OpenOptions;
 use reprise::memory::Budget;
 use reprise::query::{Comparison, KmerSets};
@@ -235,12 +236,22 @@ fn wrong_indexes_are_refused_with_what_helps() {
     for (target, k) in [("a", "11"), ("b", "12"), ("c", "11")] {
         run(at, &["build-index", "g.fa", "-q", "-k", k, "-o", target]).fine();
     }
+    std::os::unix::fs::symlink("a", at.join("link")).expect("a link");
+    std::fs::create_dir(at.join("newer")).expect("a folder");
+    let manifest = std::fs::read_to_string(at.join("a/manifest.json")).expect("there");
+    let of = |version: u32| format!("\"format_version\": {version}");
+    let newer = manifest.replace(&of(FORMAT_VERSION), &(of(999) + ", \"new\": true"));
+    std::fs::write(at.join("newer/manifest.json"), newer).expect("written");
     let set = ["set", "union"];
     for command in [&["compare"][..], &set] {
         let with = |others: &[&'static str]| [command, others].concat();
-        run(at, &with(&["a", "b"])).failed(2, &["a has k 11 and b has k 12"]);
-        run(at, &with(&["a", "c", "./a"])).failed(2, &["./a is given twice"]);
+        run(at, &with(&["a", "c", "b"])).failed(2, &["a has k 11 and b has k 12", "build one of them again"]);
+        for again in ["a", "./a", "a/../a/", "link"] {
+            run(at, &with(&["a", "c", again])).failed(2, &[&format!("a and {again} are the same index; name it once")]);
+        }
+        run(at, &with(&["a", "newer"])).failed(4, &["newer", "has index format 999", "use a newer reprise"]);
         run(at, &with(&["a", "none"])).failed(1, &["none"]);
+        run(at, &with(&["a", "g.fa"])).failed(4, &["g.fa is not a finished reprise index"]);
         assert_eq!(run(at, &with(&["a"])).code, 2);
         let filtered = run(at, &with(&["a", "c"])).fine();
         assert!(filtered.err.contains("left out by their frequency"), "{}", filtered.err);
@@ -252,33 +263,50 @@ fn wrong_indexes_are_refused_with_what_helps() {
     assert!(damaged.err.contains("error: c/positions.blk is damaged"), "{}", damaged.err);
 }
 
-/// What kmc_tools makes of two genomes is what `set` makes of their indexes.
+/// What kmc_tools makes of two random genomes and of two strains is what `set` makes of their indexes, with the same
+/// counts, and with limits of counts.
 #[test]
 fn sets_equal_those_of_kmc() {
     let (Some(_), Some(_)) = (tool("kmc"), tool("kmc_tools")) else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = folder.path();
-    let strains = ["genomes/ecoli_K12_MG1655.fna.gz", "genomes/ecoli_O157.fna.gz"];
-    let genomes: Vec<_> = match strains.map(data) {
-        [Some(a), Some(b)] => vec![a, b],
-        _ => return,
-    };
-    let done = |command: &mut std::process::Command| {
-        let output = command.current_dir(at).output().expect("the program starts");
-        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let [first, second, _] = &genomes(21)[..] else { panic!("three genomes") };
+    for (genome, name) in [(first, "a.fa"), (second, "b.fa")] {
+        std::fs::write(at.join(name), fasta(genome, &PLAIN)).expect("written");
+    }
+    equal_those_of_kmc(at, [&at.join("a.fa"), &at.join("b.fa")]);
+    if let [Some(a), Some(b)] = ["genomes/ecoli_K12_MG1655.fna.gz", "genomes/ecoli_O157.fna.gz"].map(data) {
+        equal_those_of_kmc(at, [&a, &b]);
+    }
+}
+
+/// Compares `set` with kmc_tools on two genomes.
+fn equal_those_of_kmc(at: &Path, genomes: [&Path; 2]) {
+    let done = |program: &str, arguments: &[&str]| {
+        let output = std::process::Command::new(program).args(arguments).current_dir(at).output().expect("it starts");
+        assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     };
     for (genome, name) in genomes.iter().zip(["a", "b"]) {
         let path = genome.to_str().expect("a plain path");
-        let arguments = ["-q", "-k", "21", "--min-frequency", "1", "-o", name];
+        let arguments = ["-q", "-k", "21", "--min-frequency", "1", "--force", "-o", name];
         run(at, &[&["build-index", path][..], &arguments].concat()).fine();
-        done(std::process::Command::new("kmc").args(["-k21", "-ci1", "-cs4294967295", "-fm", path, name, "."]));
+        done("kmc", &["-k21", "-ci1", "-cs4294967295", "-fm", path, name, "."]);
     }
+    let limits: [(&[&str], &[&str]); 3] =
+        [(&[], &[]), (&["--min", "2", "--max", "3"], &["-ci2", "-cx3"]), (&["--min", "3"], &["-ci3"])];
     for (operation, kmc) in [("union", "union"), ("intersect", "intersect"), ("subtract", "kmers_subtract")] {
-        done(std::process::Command::new("kmc_tools").args(["simple", "a", "b", kmc, "c"]));
-        done(std::process::Command::new("kmc_tools").args(["transform", "c", "dump", "-s", "c.txt"]));
-        let theirs = std::fs::read_to_string(at.join("c.txt")).expect("written");
-        let ours = sorted(&run(at, &["set", operation, "a", "b"]).fine().out);
-        assert!(ours.lines().count() > 100_000);
-        assert!(ours == theirs, "{operation}: {} and {} rows", ours.lines().count(), theirs.lines().count());
+        for (flags, theirs) in limits {
+            done("kmc_tools", &[&["simple", "a", "b", kmc, "c"][..], theirs].concat());
+            done("kmc_tools", &["transform", "c", "dump", "-s", "c.txt"]);
+            let theirs = std::fs::read_to_string(at.join("c.txt")).expect("written");
+            let ours = sorted(&run(at, &[&["set", operation, "a", "b"][..], flags].concat()).fine().out);
+            assert!(!ours.is_empty() || !flags.is_empty(), "{operation}");
+            assert!(
+                ours == theirs,
+                "{operation} {flags:?}: {} and {} rows",
+                ours.lines().count(),
+                theirs.lines().count()
+            );
+        }
     }
 }

@@ -92,7 +92,10 @@ fn errors_of_parameters_carry_their_values() {
     let longer = wrong(BuildOptions { k: Some(16), ..options() });
     assert_eq!(longer, ParameterError::LongerThanContigs { k: 16, genome: fasta.clone(), longest_contig: 15 });
     let super_kmers = BuildOptions { layout: Some(LayoutKind::SuperKmers), ..options() };
-    assert_eq!(wrong(BuildOptions { max_positions: Some(3), ..super_kmers }), ParameterError::LimitedSuperKmers);
+    assert_eq!(
+        wrong(BuildOptions { max_positions: Some(3), ..super_kmers.clone() }),
+        ParameterError::LimitedSuperKmers
+    );
     assert_eq!(wrong(super_kmers), ParameterError::TooShortForSuperKmers { k: 5 });
     assert!(!target.exists());
 }

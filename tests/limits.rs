@@ -6,13 +6,18 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
+use reprise::Silent;
+use reprise::builder::{BuildOptions, build_index};
+use reprise::memory::Budget;
+use reprise::sequence::Source;
+
 use common::{
     PLAIN, Ran, Random, bytes_of, each_case, fasta, faulty, has_faults, listing, repetitive_genome, resumed, run,
     signal, stopped,
 };
 
 /// Flags that take a number, a size, a share or a list of them, of every command, with the arguments that it needs.
-const COMMANDS: [(&[&str], &[&str]); 15] = [
+const COMMANDS: [(&[&str], &[&str]); 16] = [
     (
         &["build-index", "g.fa", "--force", "-o", "x.reprise"],
         &["-k", "--min-frequency", "--max-frequency", "--max-positions"],
@@ -22,7 +27,10 @@ const COMMANDS: [(&[&str], &[&str]); 15] = [
         &["--positions=", "--cache-size", "--gc-threshold", "--gc-target", "--batch-size"],
     ),
     (&["query", "g.reprise", "g.fa"], &["--batch-size", "--cache-size"]),
-    (&["set", "union", "g.reprise", "h.reprise"], &["--min", "--max"]),
+    (
+        &["set", "union", "g.reprise", "h.reprise", "--format", "bed"],
+        &["--min", "--max", "--cache-size", "--gc-threshold", "--gc-target"],
+    ),
     (&["query", "g.reprise", "lib.fa", "--hits"], &["--max-e-value"]),
     (
         &["candidates", "g.reprise"],
@@ -34,6 +42,9 @@ const COMMANDS: [(&[&str], &[&str]); 15] = [
             "--min-length",
             "--max-extend",
             "--max-e-value",
+            "--cache-size",
+            "--gc-threshold",
+            "--gc-target",
         ],
     ),
     (
@@ -53,15 +64,19 @@ const COMMANDS: [(&[&str], &[&str]); 15] = [
             "--max-families",
             "--tandem-distance",
             "--sample",
+            "--cache-size",
+            "--gc-threshold",
+            "--gc-target",
         ],
     ),
     (&["annotate", "g.reprise", "--library", "lib.fa"], &["--max-e-value", "--max-divergence"]),
     (&["mask", "g.reprise", "--annotation", "a.bed"], &["--width"]),
+    (&["fetch", "g.reprise", "chr1"], &["--width"]),
     (
         &["detect", "g.fa", "--library", "lib.fa", "--library-only", "--force", "-o", "d"],
-        &["--max-e-value", "--substitution-rate", "--width", "--max-extend", "--sample"],
+        &["--max-e-value", "--substitution-rate", "--width", "--max-extend", "--sample", "--cache-size", "--gc-target"],
     ),
-    (&["dump", "g.reprise"], &["-t", "--max-memory"]),
+    (&["dump", "g.reprise", "--sort"], &["-t", "--max-memory", "--cache-size", "--gc-threshold", "--gc-target"]),
     (&["spectrum", "g.reprise"], &["-t", "--max-memory"]),
     (&["verify", "g.reprise"], &["-t", "--max-memory"]),
     (&["demo"], &["--bases", "--seed"]),
@@ -283,6 +298,41 @@ fn a_limit_of_the_size_of_files_leaves_nothing() {
             assert_eq!(ran.status.code(), Some(5), "{arguments:?} {blocks}: {} {text}", ran.status);
             assert!(text.contains("ulimit -f"), "{text}");
             assert_eq!(listing(at), before);
+        }
+    }
+}
+
+/// Indexes are opened one after the other, so a hundred need no more open files than two.
+#[test]
+fn a_hundred_indexes_need_few_open_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let mut random = Random(9);
+    let shared = random.bases(2000);
+    let genomes: Vec<Vec<u8>> = (0..100).map(|number| [&random.bases(500), &shared[number * 10..]].concat()).collect();
+    let options = BuildOptions { k: Some(21), min_frequency: 1, ..BuildOptions::default() };
+    each_case(&genomes, |number, genome| {
+        let path = at.join(format!("{number}.fa"));
+        std::fs::write(&path, [b">a\n", &genome[..], b"\n"].concat()).expect("written");
+        let target = at.join(format!("{number}.reprise"));
+        build_index(&[Source::new(&path)], &target, &options, &Budget::new(1 << 28), &Silent).expect("a genome");
+    });
+    let names: Vec<String> = (0..100).map(|number| format!("{number}.reprise")).collect();
+    for (command, rows) in [
+        // A row for each pair, below the header.
+        (&["compare"][..], 1 + 100 * 99 / 2..1 + 100 * 99 / 2 + 1),
+        // The k-mers of the last 1010 bases, and perhaps some by chance at their start.
+        (&["set", "intersect"], 990..1000),
+        (&["set", "intersect", "--format", "bed"], 1..2),
+    ] {
+        let arguments: Vec<&str> = command.iter().copied().chain(names.iter().map(String::as_str)).collect();
+        let unlimited = run(at, &arguments).fine().out;
+        assert!(rows.contains(&unlimited.lines().count()), "{command:?}: {} rows", unlimited.lines().count());
+        for files in [64, 16] {
+            let ran = limited(at, &format!("ulimit -n {files}"), &arguments);
+            let text = String::from_utf8_lossy(&ran.stderr);
+            assert!(ran.status.success(), "{command:?} with {files} open files: {text}");
+            assert!(ran.stdout == unlimited.as_bytes(), "{command:?} with {files} open files");
         }
     }
 }

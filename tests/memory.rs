@@ -357,8 +357,44 @@ fn info_prints_the_memory_of_look_ups() {
         assert_eq!(info["mapped_files"][name], length(name));
     }
     let text = run(at, &["info", "g.reprise", "--memory"]).fine().out;
-    for part in ["least", "page index", "unaccounted", "resident anonymous", "mapped files, extra"] {
+    for part in [
+        "bits a k-mer",
+        "frequencies",
+        "overhead",
+        "least",
+        "page index",
+        "unaccounted",
+        "resident anonymous",
+        "mapped files, extra",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn the_parts_of_an_index_add_up_to_its_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    write_genome(at, 300_000);
+    for layout in [&["-k", "13"][..], &["-k", "13", "--max-positions", "3"], &["-k", "31", "--min-frequency", "1"]] {
+        run(at, &[&["build-index", "g.fa", "-q", "--force"], layout].concat()).fine();
+        let disk = &run(at, &["info", "g.reprise", "--memory", "--json"]).fine().json()["disk"];
+        let bytes = |name: &str| disk[name]["bytes"].as_u64().expect("a number");
+        let names: Vec<&String> = disk.as_object().expect("parts").keys().collect();
+        let parts: u64 = names.iter().filter(|name| **name != "total").map(|name| bytes(name)).sum();
+        let files = std::fs::read_dir(at.join("g.reprise")).expect("a folder");
+        let all: u64 = files.map(|file| file.expect("a file").metadata().expect("there").len()).sum();
+        assert_eq!((parts, bytes("total")), (all, all), "{layout:?}: {disk:#}");
+        let manifest = run(at, &["info", "g.reprise", "--json"]).fine().json();
+        assert_eq!(bytes("dictionary") + bytes("frequencies"), manifest["actual"]["dictionary_bytes"], "{disk:#}");
+        let file = |name: &str| std::fs::metadata(at.join("g.reprise").join(name)).expect("there").len();
+        assert_eq!((bytes("genome"), bytes("positions")), (file("sequence.2bit"), file("positions.blk")));
+        for name in names {
+            assert!(bytes(name) > 0, "{layout:?}: {name} of {disk:#}");
+            let per_base = disk[name]["bits_per_base"].as_f64().expect("a number");
+            let bases = manifest["genome"]["bases"].as_f64().expect("a number");
+            assert!((per_base - 8.0 * bytes(name) as f64 / bases).abs() <= 0.006, "{name} of {disk:#}");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use common::run;
 
 /// Commands whose flags `docs/cli.md` must describe.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "build-index",
     "query",
     "info",
@@ -23,6 +23,7 @@ const COMMANDS: [&str; 16] = [
     "candidates",
     "compare",
     "families",
+    "fetch",
     "demo",
     "set",
     "simulate",

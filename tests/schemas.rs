@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use common::{Bench, PLAIN, Ran, command, copy_index, ended, fasta, repetitive_genome};
 use jsonschema::{Retrieve, Uri, Validator};
 use reprise::formats::Format;
+use reprise::memory::Component;
 use reprise::query::{Detail, Sequences, query_sequences};
 use reprise::sequence::Region;
 use reprise::{Index, Silent};
@@ -161,12 +162,21 @@ fn every_json_output_is_valid() {
     assert!(unused.is_empty(), "no output was checked by {unused:?}");
 }
 
+#[test]
+fn the_memory_report_names_every_component() {
+    let schemas = Schemas::read();
+    let names = &schemas.all["memory-report"]["properties"]["components"]["propertyNames"]["enum"];
+    let all: Vec<&str> = Component::ALL.iter().map(|component| component.name()).collect();
+    assert_eq!(*names, serde_json::json!(all));
+}
+
 /// Members that may be absent: (schema, member).
-const OPTIONAL: [(&str, &str); 4] = [
+const OPTIONAL: [(&str, &str); 5] = [
     ("query-kmer-row", "positions"),
     ("query-kmer-row", "listed"),
     ("build-plan", "prefixed_names"),
     ("manifest", "prefixed_names"),
+    ("detect-summary", "cache"),
 ];
 
 /// Calls `each` for a schema and all schemas within it.

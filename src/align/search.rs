@@ -54,6 +54,19 @@ const BASES_PER_CHAIN: f64 = 3000.0;
 /// The user of the memory, as errors name it.
 const PURPOSE: &str = "a search";
 
+/// Bytes of memory without which a search for the sequences of a library does not begin on `threads` threads, in
+/// addition to the library and an open index. Segments and alignments are added, as many as there are.
+pub(crate) fn search_memory(library: &Library, threads: u64) -> u64 {
+    let text = LibraryText::bytes(library);
+    text + scan_bytes(text, threads)
+}
+
+/// Bytes of the seeds of a text, and of the threads that scan for them.
+fn scan_bytes(text: u64, threads: u64) -> u64 {
+    let scanner = Scanner::bytes(text as usize, (WINDOW + 2 * MARGIN) as usize) + u64::from(WINDOW) * 4;
+    LibrarySeeds::bytes(text as usize) + threads * scanner
+}
+
 /// Searches the genome for the sequences of a library. Returns alignments by contig, start, end, query, strand.
 ///
 /// Uses memory for the seed table (about 30 bytes for each base of both strands of the library, and buffers of the
@@ -80,10 +93,8 @@ pub(crate) fn search_with_progress(
     }
     let targets = targets(index, options.within.as_deref())?;
     let threads = rayon::current_num_threads() as u64;
-    let scanner_bytes = Scanner::bytes(text_bytes as usize, (WINDOW + 2 * MARGIN) as usize) + u64::from(WINDOW) * 4;
     let _text_reservation = budget.reserve(Component::Seeds, text_bytes, PURPOSE)?;
-    let seed_bytes = LibrarySeeds::bytes(text_bytes as usize) + threads * scanner_bytes;
-    let seeds_reservation = budget.reserve(Component::Seeds, seed_bytes, PURPOSE)?;
+    let seeds_reservation = budget.reserve(Component::Seeds, scan_bytes(text_bytes, threads), PURPOSE)?;
 
     let scorings = Scorings::new(composition(&targets));
     let (query_bases, target_bases) = (library.bases(), target::bases(&targets));

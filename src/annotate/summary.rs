@@ -29,6 +29,7 @@ const MAX_WINDOWS: u64 = 5000;
 
 /// The numbers of an annotation. Their size grows with the number of families, not with the genome.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct AnnotationSummary {
     /// Copies; one in several fragments counts once.
     pub copies: u64,
@@ -46,6 +47,7 @@ pub struct AnnotationSummary {
 
 /// The copies of a class.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ClassSummary {
     /// Name of the class as in the library, such as `LTR/Gypsy`.
     pub class: String,
@@ -67,6 +69,7 @@ pub struct ClassSummary {
 
 /// The copies of a family; tandem repeats with one unit are a family.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct FamilySummary {
     /// Its name.
     pub name: String,

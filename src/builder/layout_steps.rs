@@ -46,10 +46,10 @@ impl LayoutInput<'_> {
         Ok(plan)
     }
 
-    /// Passes for `bytes` bytes of records.
-    pub(crate) fn passes(&self, memory: &MemoryPlan, bytes: u64) -> u64 {
-        let preferred = bytes.div_ceil(self.tuning.large_pass).min(MAX_PREFERRED_PASSES);
-        bytes.div_ceil(memory.records).max(preferred)
+    /// Passes for `bytes` bytes of records, of which the layout prefers at most `large_pass` a pass.
+    pub(crate) fn passes(&self, memory: &MemoryPlan, bytes: u64, large_pass: u64) -> u64 {
+        let large_pass = self.tuning.large_pass.unwrap_or(large_pass);
+        bytes.div_ceil(memory.records).max(bytes.div_ceil(large_pass).min(MAX_PREFERRED_PASSES))
     }
 }
 

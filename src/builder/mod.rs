@@ -167,7 +167,7 @@ pub fn plan_index(
     options.check()?;
     check_target(target, options.force)?;
     MemoryPlan::checked(budget, rayon::current_num_threads(), MemoryNeeds::default())?;
-    let scratch = TemporaryFolder::new("reprise-plan")?;
+    let scratch = TemporaryFolder::new("reprise-plan", options.temporary_folder.as_deref())?;
     let sequence = scratch.path().join(SEQUENCE);
     let genome = PreparedGenome::read(sources, &sequence, (options, tuning), budget, progress)?;
     let packed = TwoBit::open(&sequence)?;

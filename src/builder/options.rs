@@ -41,6 +41,9 @@ pub struct BuildOptions {
     /// and threads reserve enough memory for long position lists. Wrong hints do not change the index: they reserve
     /// memory that is not used, and so may cause more passes.
     pub hints: MemoryHints,
+    /// Folder of temporary files that never become files of the index: the packed bases until all of the genome is
+    /// read, and the packed genome of a plan. By default next to the index, and for a plan that of the system.
+    pub temporary_folder: Option<PathBuf>,
 }
 
 impl Default for BuildOptions {
@@ -56,6 +59,7 @@ impl Default for BuildOptions {
             resume: false,
             prefix_names: false,
             hints: MemoryHints::default(),
+            temporary_folder: None,
         }
     }
 }
@@ -94,17 +98,16 @@ pub struct BuildTuning {
     pub min_record_bytes: u64,
     /// Byte offset of the packed genome from which on its index has 64-bit offsets (version 1 of the 2bit format).
     pub wide_offsets_from: u64,
-    /// Bytes of records of one pass up to which a build prefers one pass; see `MAX_PREFERRED_PASSES`.
-    pub large_pass: u64,
+    /// Bytes of records of one pass above which a build prefers more passes; without it, what is fastest for the layout.
+    pub large_pass: Option<u64>,
     /// Maximum bins of one pass.
     pub max_bins: u64,
 }
 
-/// Passes into which records of more than [`BuildTuning::large_pass`] bytes are divided even if memory has space for
-/// all. Memory that is touched for the first time costs as much as several scans of the genome (page faults and
-/// zeroing), so three passes over a third of the memory, touched once, are faster than one over all of it (see
-/// docs/architecture.md).
-pub(super) const MAX_PREFERRED_PASSES: u64 = 3;
+/// Passes into which large records are divided at most, even if memory has space for all. Memory that is touched for
+/// the first time costs as much as a scan of the genome for k-mers (page faults and zeroing), so four passes over a
+/// quarter of the memory take the time of one over all of it (see docs/architecture.md).
+pub(super) const MAX_PREFERRED_PASSES: u64 = 4;
 
 impl Default for BuildTuning {
     fn default() -> Self {
@@ -115,7 +118,7 @@ impl Default for BuildTuning {
         Self {
             min_record_bytes: 0,
             wide_offsets_from: u64::from(u32::MAX),
-            large_pass: large_pass.unwrap_or(400 << 20),
+            large_pass,
             // Each bin has one cache line to which records are written: 256 KiB, within the level-2 cache of a core.
             max_bins: 4096,
         }

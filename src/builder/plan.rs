@@ -143,7 +143,8 @@ impl PassPlan {
         let oversized = |pass: Range<u64>| pass.map(|bin| oversized_bytes(steps, bin, lists));
         let max_oversized = oversized(first_bin..bins).max().unwrap_or(0);
         let max_bytes = memory.records.saturating_sub(max_oversized).max(MIN_RECORD_MEMORY);
-        let max_bytes = max_bytes.min(even.max(tuning.large_pass.min(MIN_DIVIDED_PASS)));
+        let max_bytes =
+            max_bytes.min(even.max(tuning.large_pass.map_or(MIN_DIVIDED_PASS, |bytes| bytes.min(MIN_DIVIDED_PASS))));
         let (passes, largest) = divide(steps, first_bin..bins, max_bytes);
         // Every thread may have an oversized bin of the same pass.
         let by_all_threads = |pass: &Range<u64>| {

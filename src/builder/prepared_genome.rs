@@ -7,7 +7,7 @@ use crate::builder::read::{PackedGenome, read_genome};
 use crate::bundle::{GenomeSummary, Manifest, Parameters, SourceFile};
 use crate::dictionary::filters::Filters;
 use crate::error::ParameterError;
-use crate::genome::{Contig, OtherLetters, TwoBitSummary};
+use crate::genome::{Contig, OtherLetters, TwoBitSummary, TwoBitWriter};
 use crate::kmer::KmerCodec;
 use crate::memory::{Budget, Reservation};
 use crate::sequence::Source;
@@ -46,8 +46,9 @@ impl PreparedGenome {
             if options.prefix_names { source.with_prefixed_names() } else { Ok(source) }
         };
         let sources = sources.iter().map(within_budget).collect::<Result<Vec<_>>>()?;
-        let file = (sequence, tuning.wide_offsets_from);
-        let packed = read_genome(&sources, file, options.prefix_names, budget, progress)?;
+        let spools = options.temporary_folder.as_deref();
+        let writer = TwoBitWriter::with_spools_in(sequence, tuning.wide_offsets_from, spools)?;
+        let packed = read_genome(&sources, writer, options.prefix_names, budget, progress)?;
         Self::new(packed, &sources, options)
     }
 

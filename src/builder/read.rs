@@ -1,14 +1,13 @@
 //! Reads the input files and packs the genome; a thread reads and decompresses ahead of the one that packs.
 
-use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use ahash::AHashMap;
 
 use crate::builder::input_size::{CONTIG_BYTES, INPUT_BUFFERS, InputSize, READ_CONTIG_BYTES};
-use crate::genome::{Contig, OtherLetters, TwoBitSummary, TwoBitWriter};
+use crate::genome::{Contig, GenomeReader, OtherLetters, TwoBitSummary, TwoBitWriter};
 use crate::memory::{Budget, Component, Reservation};
-use crate::sequence::{MAX_HEADER, RecordHead, SequenceReader, Source};
+use crate::sequence::{MAX_HEADER, RecordHead, Source};
 use crate::{Error, Progress, Result};
 
 /// Batches of events that are read ahead of the one that is packed.
@@ -34,16 +33,15 @@ enum ReadEvent {
     End,
 }
 
-/// Reads and packs a genome into the file `sequence`. `wide_offsets_from` is the byte offset from which on the file has
-/// 64-bit offsets. `prefixed` is true if contig names have the name of their file before them; an error about two equal
-/// names depends on it.
+/// Reads a genome and packs it with `writer`. `prefixed` is true if contig names have the name of their file before
+/// them; an error about two equal names depends on it.
 ///
 /// # Errors
 /// [`Error::Input`] for input that cannot be used, [`Error::Memory`] if the tables of contigs do not fit,
 /// [`Error::Io`].
 pub(crate) fn read_genome(
     sources: &[Source],
-    (sequence, wide_offsets_from): (&Path, u64),
+    writer: TwoBitWriter,
     prefixed: bool,
     budget: &Budget,
     progress: &dyn Progress,
@@ -54,7 +52,7 @@ pub(crate) fn read_genome(
     let mut packer = GenomePacker {
         sources,
         prefixed,
-        writer: TwoBitWriter::with_wide_offsets_from(sequence, wide_offsets_from)?,
+        writer,
         contigs: Vec::new(),
         seen: AHashMap::new(),
         start: 0,
@@ -85,7 +83,7 @@ pub(crate) fn read_genome(
 fn read_sources(sources: &[Source], sender: &SyncSender<Vec<ReadEvent>>, progress: &dyn Progress) -> Result<()> {
     let (mut events, mut header_bytes) = (Vec::new(), 0);
     for (number, source) in sources.iter().enumerate() {
-        let mut reader = SequenceReader::open(source)?;
+        let mut reader = GenomeReader::open(source)?;
         while let Some(head) = reader.next_record()? {
             header_bytes += head.name.len() + head.description.len();
             events.push(ReadEvent::Begin(number, head));

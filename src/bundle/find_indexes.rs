@@ -17,6 +17,7 @@ use crate::{Error, Result};
 /// The state of an index, from its manifest and the lengths of its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum State {
     /// Nothing is missing.
     Whole,
@@ -42,6 +43,7 @@ impl State {
 
 /// An index that was found.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct FoundIndex {
     /// Its folder, below the one that was searched.
     pub path: PathBuf,

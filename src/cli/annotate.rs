@@ -8,11 +8,13 @@ use serde::Serialize;
 
 use crate::align::{Library, SearchOptions};
 use crate::annotate::{RepeatCopy, annotate, annotate_with_tandem_repeats};
+use crate::cli::common_arguments::CacheArguments;
 use crate::cli::values::{e_value, percentage};
 use crate::cli::{Settings, grouped, json};
 use crate::formats::{AnnotationFormat, Columns, Tabix, annotation_header, annotation_rows};
 use crate::fs::Output;
 use crate::genome::Contig;
+use crate::index::CacheStatistics;
 use crate::memory::Component;
 use crate::sequence::Source;
 use crate::{Error, Result};
@@ -41,6 +43,8 @@ pub(crate) struct Arguments {
     /// Compress GFF3 and BED with bgzip to PREFIX.FORMAT.gz, and write their tabix indexes
     #[arg(long)]
     bgzip: bool,
+    #[command(flatten)]
+    cache: CacheArguments,
 }
 
 /// The values of `--formats`.
@@ -148,7 +152,7 @@ impl Arguments {
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let prefix = settings.output.as_deref().filter(|_| !settings.writes_stdout());
     let formats = arguments.formats(prefix.is_some())?;
-    let index = settings.open_cached(&arguments.index)?;
+    let index = settings.open_cached(&arguments.index, &arguments.cache)?;
     let contigs = index.contigs()?;
     let longest = contigs.iter().map(|contig| contig.length).max().unwrap_or(0);
     let sinks: Vec<(AnnotationFormat, Sink)> = formats
@@ -177,6 +181,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         fragments: copies.len() as u64,
         bases: copies.iter().map(|c| c.alignment.range.end - c.alignment.range.start).sum(),
         genome_bases: index.manifest().genome.bases,
+        cache: settings.report_cache(&index),
     };
     summary.print(settings)
 }
@@ -188,6 +193,7 @@ struct Summary {
     fragments: u64,
     bases: u64,
     genome_bases: u64,
+    cache: CacheStatistics,
 }
 
 impl Summary {
@@ -196,7 +202,7 @@ impl Summary {
             return settings.print_summary(&json(self)?);
         }
         if !settings.quiet {
-            let Self { copies, fragments, bases, genome_bases } = *self;
+            let Self { copies, fragments, bases, genome_bases, .. } = *self;
             settings.progress.line(&format!(
                 "{} copies in {} fragments, {} bases, {:.2} % of the genome",
                 grouped(copies),

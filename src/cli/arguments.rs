@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::common_arguments::Common;
 use super::{
-    annotate, build_index, candidates, compare, demo, detect, dump, families, info, list, mask, query, set, simulate,
-    spectrum, verify,
+    annotate, build_index, candidates, compare, demo, detect, dump, families, fetch, info, list, mask, query, set,
+    simulate, spectrum, verify,
 };
 
 /// The whole command line; its description is that of the package.
@@ -31,6 +31,8 @@ pub(super) enum Command {
     BuildIndex(build_index::Arguments),
     /// Look up k-mers, sequences or regions of the genome
     Query(query::Arguments),
+    /// Write regions of the genome as FASTA
+    Fetch(fetch::Arguments),
     /// Print what an index contains and how it was built
     Info(info::Arguments),
     /// List the indexes in a folder and in all folders below it

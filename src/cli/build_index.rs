@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::builder::{BuildOptions, BuildReport, Plan};
 use crate::bundle::MemoryHints;
+use crate::cli::common_arguments::TemporaryArguments;
 use crate::cli::{Settings, counted, grouped};
 use crate::dictionary::LayoutKind;
 use crate::memory::resident_memory;
@@ -16,7 +17,7 @@ use crate::{Error, Result, builder};
 /// The arguments of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// FASTA files of one genome, plain or compressed (gzip, bgzip, zstd, bzip2, xz); `-` is standard input
+    /// Files of one genome: FASTA, plain or compressed (gzip, bgzip, zstd, bzip2, xz), or .2bit; `-` is standard input
     #[arg(required = true, value_name = "GENOME")]
     genomes: Vec<PathBuf>,
     /// Length of k-mers in bases, 1 to 32 [default: derived from the genome's length, as in RepeatScout and REPrise]
@@ -52,9 +53,11 @@ pub(crate) struct Arguments {
     #[arg(long)]
     resume: bool,
     /// Print the plan (passes, memory, disk, expected k-mers) and build nothing; meanwhile the packed genome, a quarter
-    /// of a byte per base, is in the temporary folder (TMPDIR)
+    /// of a byte per base, is in the folder of temporary files
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    temporary: TemporaryArguments,
 }
 
 /// The values of `--layout`.
@@ -96,6 +99,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         prefix_names: arguments.prefix_names,
         resume: arguments.resume,
         hints: MemoryHints { distinct_kmers: arguments.expected_kmers.unwrap_or(0), ..MemoryHints::default() },
+        temporary_folder: arguments.temporary.tmpdir,
     };
     if arguments.dry_run {
         let plan = settings

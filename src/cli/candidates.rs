@@ -1,14 +1,20 @@
 //! `candidates`: finds pairs of similar sequences that share a seed.
 
 use std::io::Write as _;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
+use serde::Serialize;
 
+use crate::cli::common_arguments::CacheArguments;
 use crate::cli::values::{bases, e_value};
 use crate::cli::{Settings, grouped, json};
-use crate::families::{CandidateOptions, CandidateStatistics, candidates};
+use crate::families::{CandidateOptions, CandidateOutcome, CandidatePipelineConfig, CandidateStatistics, candidates};
 use crate::formats::pair_row;
+use crate::index::CacheStatistics;
+use crate::query::PipelineStatistics;
+use crate::units::human_bytes;
 use crate::{Error, Result};
 
 /// The arguments of the command.
@@ -39,6 +45,12 @@ pub(crate) struct Arguments {
     /// Report pairs with an E-value of at most this, for the whole genome
     #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value)]
     max_e_value: f64,
+    /// Number of candidates per batch; the result is the same [default: those chosen together, about a thousand
+    /// occurrences]
+    #[arg(long, value_name = "N")]
+    batch_size: Option<NonZeroUsize>,
+    #[command(flatten)]
+    cache: CacheArguments,
 }
 
 /// A spaced seed: whether each base of a k-mer is compared.
@@ -56,7 +68,7 @@ fn pattern(text: &str) -> std::result::Result<PatternArgument, String> {
 }
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
-    let index = settings.open_cached(&arguments.index)?;
+    let index = settings.open_cached(&arguments.index, &arguments.cache)?;
     let options = CandidateOptions {
         seed_mismatches: arguments.seed_mismatches,
         patterns: arguments.spaced.into_iter().map(|pattern| pattern.0).collect(),
@@ -67,33 +79,62 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         max_e_value: arguments.max_e_value,
     };
     let mut output = settings.output()?;
-    let statistics = settings.on_pool(|| {
+    let config = CandidatePipelineConfig { batch_size: arguments.batch_size, ..CandidatePipelineConfig::default() };
+    let outcome = settings.on_pool(|| {
         let contigs = index.contigs()?;
         let mut rows = Vec::new();
-        candidates(&index, &options, &settings.progress, |_, pairs| {
+        candidates(&index, &options, &config, &settings.progress, |_, pairs| {
             rows.clear();
             pairs.iter().for_each(|pair| pair_row(pair, index.codec(), contigs, &mut rows));
             output.write_all(&rows).map_err(Error::Output)
         })
     })?;
     output.finish()?;
-    summarize(&statistics, settings)
+    summarize(&outcome, settings.report_cache(&index), settings)
 }
 
-/// Prints what was found.
-fn summarize(statistics: &CandidateStatistics, settings: &Settings) -> Result<()> {
-    let CandidateStatistics { seeds, low_complexity, candidates, pairs, bases } = *statistics;
-    let text = if settings.json {
-        json(statistics)?
-    } else {
-        format!(
-            "{} seeds, {} of low complexity; {} candidates, {} pairs that align, {} bases in them",
-            grouped(seeds),
-            grouped(low_complexity),
-            grouped(candidates),
-            grouped(pairs),
-            grouped(bases)
-        )
-    };
-    settings.print_summary(&text)
+/// Prints what was found, and how.
+fn summarize(outcome: &CandidateOutcome, cache: CacheStatistics, settings: &Settings) -> Result<()> {
+    #[derive(Serialize)]
+    struct Summary<'a> {
+        #[serde(flatten)]
+        statistics: &'a CandidateStatistics,
+        pipeline: &'a PipelineStatistics,
+        cache: CacheStatistics,
+    }
+    let CandidateOutcome { statistics, pipeline, .. } = outcome;
+    settings.log(&pipeline_text(pipeline));
+    if settings.json {
+        return settings.print_summary(&json(&Summary { statistics, pipeline, cache })?);
+    }
+    let CandidateStatistics { seeds, low_complexity, candidates, pairs, bases, .. } = *statistics;
+    settings.print_summary(&format!(
+        "{} seeds, {} of low complexity; {} candidates, {} pairs that align, {} bases in them",
+        grouped(seeds),
+        grouped(low_complexity),
+        grouped(candidates),
+        grouped(pairs),
+        grouped(bases)
+    ))
+}
+
+/// One line on what passed through the pipeline.
+fn pipeline_text(pipeline: &PipelineStatistics) -> String {
+    let seconds = |microseconds: u64| microseconds as f64 / 1e6;
+    format!(
+        "pipeline: {} batches, at most {} ({}) in flight and {} ({}) waiting for earlier ones; reader waited {} times \
+         ({:.2} s), workers {} ({:.2} s), writer {} ({:.2} s); {} buffers reused",
+        grouped(pipeline.batches),
+        grouped(pipeline.max_batches),
+        human_bytes(pipeline.max_bytes),
+        grouped(pipeline.max_waiting_batches),
+        human_bytes(pipeline.max_waiting_bytes),
+        grouped(pipeline.producer_waits),
+        seconds(pipeline.producer_wait_microseconds),
+        grouped(pipeline.worker_waits),
+        seconds(pipeline.worker_wait_microseconds),
+        grouped(pipeline.consumer_waits),
+        seconds(pipeline.consumer_wait_microseconds),
+        grouped(pipeline.pool_reuses)
+    )
 }

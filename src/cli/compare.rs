@@ -120,7 +120,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         Ok(Some((Output::create(Some(path), settings.force)?, path.clone())))
     };
     let (matrix, svg) = (file(&matrix, "--matrix")?, file(&svg, "--svg")?);
-    let sets = KmerSets::new(&indexes, &settings.open_options(), &settings.budget)?;
+    let sets = KmerSets::new(&indexes, &settings.default_options(), &settings.budget)?;
     warn_of_filters(&sets, settings);
     let comparison = settings.on_pool(|| Comparison::of(&sets, &settings.progress))?;
     let names: Vec<String> = indexes.iter().map(|folder| name_of(folder)).collect();

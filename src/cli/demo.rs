@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::builder::{BuildOptions, build_index};
+use crate::cli::common_arguments::TemporaryArguments;
 use crate::cli::{Settings, grouped, pretty_json};
 use crate::fs::{Output, TemporaryFolder};
 use crate::index::{OpenOptions, Position};
@@ -28,6 +29,8 @@ pub(crate) struct Arguments {
     /// Seed of the random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    temporary: TemporaryArguments,
 }
 
 /// A repeat of the genome.
@@ -53,7 +56,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
             std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
             demo(folder)?
         }
-        None => demo(TemporaryFolder::new("reprise-demo")?.path())?,
+        None => demo(TemporaryFolder::new("reprise-demo", arguments.temporary.tmpdir.as_deref())?.path())?,
     };
     if settings.json {
         return crate::fs::print(&(pretty_json(&demo)? + "\n"));
@@ -113,7 +116,8 @@ fn demo(arguments: &Arguments, settings: &Settings, folder: &Path) -> Result<Dem
     output.finish()?;
     drop((text, genome, reservation));
 
-    let options = BuildOptions { force: settings.force, ..BuildOptions::default() };
+    let temporary_folder = arguments.temporary.tmpdir.clone();
+    let options = BuildOptions { force: settings.force, temporary_folder, ..BuildOptions::default() };
     let start = std::time::Instant::now();
     let report = build_index(&[Source::new(&fasta)], &target, &options, &settings.budget, &Silent)?;
     let manifest = &report.manifest;

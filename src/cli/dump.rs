@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use rayon::prelude::*;
 
 use crate::cli::Settings;
+use crate::cli::common_arguments::CacheArguments;
 use crate::formats::{push_number, push_position};
 use crate::fs::Output;
 use crate::genome::Contig;
@@ -29,14 +30,17 @@ pub(crate) struct Arguments {
     /// Add a column of positions: contig:start:strand,...
     #[arg(long)]
     positions: bool,
+    #[command(flatten)]
+    cache: CacheArguments,
 }
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
-    let index = settings.open_cached(&arguments.index)?;
+    let index = settings.open_cached(&arguments.index, &arguments.cache)?;
     let rows = RowWriter::new(&index, arguments.positions)?;
     let mut output = settings.output()?;
     settings
         .on_pool(|| if arguments.sort { sorted(&rows, &mut output) } else { in_index_order(&rows, &mut output) })?;
+    settings.report_cache(&index);
     output.finish()
 }
 

@@ -7,18 +7,16 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::bundle::Manifest;
+use crate::cli::common_arguments::CacheArguments;
 use crate::cli::values::bases;
 use crate::cli::{Settings, grouped, json};
 use crate::families::{
-    DiscoverOptions, Family, FamilyCopy, FoundFamilies, LeftOut, Scores, discover, families_memory, find_families,
-    seed_alignments,
+    DiscoverOptions, Family, FamilyCopy, FoundFamilies, LeftOut, Scores, discover, find_families, seed_alignments,
 };
 use crate::formats::{FamiliesSummary, FamilyFormat, families, stockholm};
 use crate::fs::Output;
 use crate::genome::Contig;
-use crate::index::OpenOptions;
-use crate::memory::available_threads;
+use crate::index::CacheStatistics;
 use crate::sequence::letters;
 use crate::units::{parse_size, per_cent};
 use crate::{Error, Index, Result};
@@ -39,6 +37,8 @@ pub(crate) struct Arguments {
     drafts: bool,
     #[command(flatten)]
     search: SearchArguments,
+    #[command(flatten)]
+    cache: CacheArguments,
 }
 
 /// Parameters of the search for families.
@@ -120,7 +120,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if let Some(path) = &arguments.stockholm {
         settings.check_second_output(path, "--stockholm")?;
     }
-    let index = settings.open(&arguments.index, OpenOptions { cache: settings.cache(), ..OpenOptions::default() })?;
+    let index = settings.open_cached(&arguments.index, &arguments.cache)?;
     let options = arguments.search.options();
     if arguments.drafts {
         let found = settings.on_pool(|| discover(&index, &options, &settings.progress))?;
@@ -141,42 +141,8 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let text = families(&found.statistics, arguments.format.into());
     library.write_all(&text).map_err(Error::Output)?;
     library.finish()?;
-    summarize(&summary(&found, &index), settings)
-}
-
-/// Minimum bases per byte of compressed FASTA: two bits a base, and the space of headers and lower case.
-const BASES_PER_BYTE: u64 = 3;
-/// Bytes of an open index, about.
-const OPEN_INDEX: u64 = 5 << 20;
-
-/// Checks before any work that the memory suffices to index a genome, in files or in the folder of its index, and to
-/// find its families. Bases are estimated from the size of files; a file without a known size is checked when it is
-/// read.
-///
-/// # Errors
-/// [`Error::Memory`].
-pub(crate) fn check_memory(genome: &[PathBuf], settings: &Settings) -> Result<()> {
-    let bases_of = |path: &PathBuf| {
-        if path.is_dir() {
-            return Manifest::read(path).ok().map(|manifest| manifest.genome.bases);
-        }
-        let bytes = std::fs::metadata(path).ok().filter(|metadata| metadata.is_file())?.len();
-        let is_plain = path.extension().is_some_and(|e| ["fa", "fasta", "fna", "fas"].iter().any(|plain| e == *plain));
-        // Line ends and headers are no bases.
-        Some(if is_plain { bytes / 8 * 7 } else { bytes.saturating_mul(BASES_PER_BYTE) })
-    };
-    let Some(bases) = genome.iter().map(bases_of).sum::<Option<u64>>() else { return Ok(()) };
-    let budget = &settings.budget;
-    let least = |threads: usize| {
-        let families = OPEN_INDEX + families_memory(bases, 1, threads as u64);
-        budget.used() + families.max(crate::builder::min_memory())
-    };
-    if least(settings.threads) > budget.limit() {
-        // With more memory there may be more threads.
-        let named = least(settings.threads.max(available_threads()));
-        return Err(Error::memory("detect, its search for families included,", named, budget.limit()));
-    }
-    Ok(())
+    let summary = Summary { found: summary(&found, &index), cache: settings.report_cache(&index) };
+    summarize(&summary, settings)
 }
 
 /// The summary of a search for families.
@@ -204,9 +170,18 @@ pub(crate) fn write_stockholm(found: &FoundFamilies, index: &Index, mut file: Ou
     file.finish()
 }
 
+/// The summary, as `--json` prints it.
+#[derive(Serialize)]
+struct Summary {
+    #[serde(flatten)]
+    found: FamiliesSummary,
+    cache: CacheStatistics,
+}
+
 /// Prints the summary.
-fn summarize(summary: &FamiliesSummary, settings: &Settings) -> Result<()> {
-    let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple, genes } = summary.left_out;
+fn summarize(summary: &Summary, settings: &Settings) -> Result<()> {
+    let found = &summary.found;
+    let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple, genes } = found.left_out;
     let text = if settings.json {
         json(summary)?
     } else {
@@ -215,13 +190,13 @@ fn summarize(summary: &FamiliesSummary, settings: &Settings) -> Result<()> {
              left out: {contained} contained in other families, {few_copies} with too few copies, \
              {like_flanks} with similar flanks, {tandem_arrays} tandem arrays, {simple} simple repeats, \
              {genes} gene families, {} before refinement",
-            grouped(summary.families),
-            grouped(summary.copies),
-            per_cent(summary.bases, summary.genome_bases),
-            grouped(summary.genome_bases),
-            grouped(summary.drafts),
-            summary.rounds,
-            grouped(summary.drafts_left_out)
+            grouped(found.families),
+            grouped(found.copies),
+            per_cent(found.bases, found.genome_bases),
+            grouped(found.genome_bases),
+            grouped(found.drafts),
+            found.rounds,
+            grouped(found.drafts_left_out)
         )
     };
     settings.print_summary(&text)

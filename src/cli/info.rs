@@ -1,5 +1,6 @@
 //! `info`: prints what is known of an index without a look-up.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use serde::Serialize;
 use crate::bundle::Manifest;
 use crate::cli::{Settings, counted, grouped, pretty_json};
 use crate::format::{POSITIONS, SEQUENCE};
-use crate::index::{Difference, Differing, OpenOptions, least_memory, table_bytes};
+use crate::index::{Difference, Differing, DiskUsage, OpenOptions, least_memory, table_bytes};
 use crate::memory::{MemoryPeak, MemoryUsageBreakdown};
 use crate::sequence::Source;
 use crate::units::human_bytes;
@@ -21,7 +22,7 @@ use crate::{Error, Result};
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
-    /// Report the memory that look-ups in this index need, and the memory of opening it
+    /// Report what the parts of this index take on disk, the memory that look-ups need, and the memory of opening it
     #[arg(long)]
     memory: bool,
     /// Print name, length, MD5 (the M5 of SAM) and refget digest (GA4GH) of each contig
@@ -202,28 +203,59 @@ fn check(folder: &Path, genome: &[PathBuf], settings: &Settings) -> Result<()> {
     })
 }
 
-/// Opens the index as a query does, and reports the memory of that and of look-ups.
+/// The bytes of a part of an index.
+#[derive(Serialize)]
+struct PartSize {
+    bytes: u64,
+    bits_per_kmer: f64,
+    bits_per_base: f64,
+}
+
+/// The parts of an index on disk, and their sum, by name.
+fn part_sizes(usage: &DiskUsage, manifest: &Manifest) -> Vec<(&'static str, PartSize)> {
+    let size = |bytes: u64| {
+        let per = |count: u64| (800.0 * bytes as f64 / count.max(1) as f64).round() / 100.0;
+        PartSize { bytes, bits_per_kmer: per(manifest.actual.stored_kmers), bits_per_base: per(manifest.genome.bases) }
+    };
+    let total = [("total", usage.total())];
+    usage.parts().into_iter().chain(total).map(|(name, bytes)| (name, size(bytes))).collect()
+}
+
+/// A table of the parts of an index on disk.
+fn disk_rows(sizes: &[(&str, PartSize)]) -> String {
+    let mut text = format!("  {:<17} {:>14} {:>14} {:>14}\n", "on disk", "bytes", "bits a k-mer", "bits a base");
+    for (name, PartSize { bytes, bits_per_kmer, bits_per_base }) in sizes {
+        let (name, bytes) = (name.replace('_', " "), grouped(*bytes));
+        text += &format!("  {name:<17} {bytes:>14} {bits_per_kmer:>14.2} {bits_per_base:>14.2}\n");
+    }
+    text
+}
+
+/// Opens the index as a query does, and reports what it takes on disk, and the memory of that and of look-ups.
 fn memory(folder: &Path, settings: &Settings) -> Result<()> {
     let cache = settings.cache();
     let index = settings.open(folder, OpenOptions { cache, ..OpenOptions::default() })?;
     index.contigs()?;
     let manifest = index.manifest();
+    let sizes = part_sizes(&index.disk_usage()?, manifest);
     let least = least_memory(manifest);
     let mapped = [POSITIONS, SEQUENCE].map(|name| (name, manifest.files.get(name).map_or(0, |file| file.bytes)));
     let report = MemoryUsageBreakdown::new(&settings.budget, &MemoryPeak::now(&settings.budget));
     if settings.json {
         let json = serde_json::json!({
             "index": folder.to_string_lossy(),
+            "disk": sizes.into_iter().collect::<BTreeMap<_, _>>(),
             "least_memory": least,
             "tables": table_bytes(manifest),
             "pages": manifest.actual.dictionary_bytes,
             "cache_limit": cache.size,
-            "mapped_files": mapped.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+            "mapped_files": mapped.into_iter().collect::<BTreeMap<_, _>>(),
             "memory": report,
         });
         return settings.print(&format!("{json:#}\n"));
     }
-    let mut text = format!("{}: memory to look up in it\n", folder.display());
+    let mut text = format!("{}: its parts, and the memory to look up in it\n", folder.display());
+    text += &disk_rows(&sizes);
     row(&mut text, "least", format!("{} in addition to the program", human_bytes(least)));
     row(&mut text, "tables", format!("{}, always", human_bytes(table_bytes(manifest))));
     row(

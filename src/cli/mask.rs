@@ -5,12 +5,12 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use noodles_bgzf as bgzf;
 
 use crate::annotate::{Interval, Intervals, Mask};
 use crate::cli::{Settings, counted, grouped, json};
+use crate::formats::{SequenceLines, write_sequence};
 use crate::fs::Output;
-use crate::genome::{Case, TwoBitSequence};
+use crate::genome::{Case, TwoBitSequence, is_twobit};
 use crate::sequence::{BYTE_ORDER_MARK, MAX_HEADER, Region, Source, base_code};
 use crate::text::shortened;
 use crate::{Error, Index, Result};
@@ -61,9 +61,13 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     {
         return Err(Error::Usage("--annotation and --genome cannot both be standard input".to_owned()));
     }
-    let index = settings.open_cached(&arguments.index)?;
-    let end = settings.output.as_ref().and_then(|path| path.extension());
-    let compressed = end.is_some_and(|end| end == "gz" || end == "bgz");
+    if let Some(path) = arguments.genome.as_ref().filter(|path| is_twobit(&Source::new(path))) {
+        let problem =
+            "is .2bit, and --genome preserves the text of FASTA; mask the genome of the index without --genome";
+        return Err(Error::input(path, None, problem));
+    }
+    let index = settings.open_default(&arguments.index)?;
+    let compressed = settings.compresses_output();
     let genome = arguments.genome.as_deref();
     let masked = mask(&index, &arguments.annotation, genome, &arguments.letters, settings.output()?, compressed)?;
     if masked.rows > 0 && masked.bases == 0 {
@@ -92,7 +96,7 @@ pub(crate) fn mask(
     annotation: &Path,
     genome: Option<&Path>,
     letters: &LetterArguments,
-    mut output: Output,
+    output: Output,
     compressed: bool,
 ) -> Result<Masked> {
     let masked = Intervals::read(index, annotation)?;
@@ -100,15 +104,7 @@ pub(crate) fn mask(
         Some(genome) => mask_source(index, &masked, letters, &Source::new(genome), output),
         None => write_masked(index, &masked, letters, output),
     };
-    let bases = if compressed {
-        let mut encoder = bgzf::io::Writer::new(&mut output);
-        let bases = write(&mut encoder)?;
-        encoder.finish().map_err(Error::Output)?;
-        bases
-    } else {
-        write(&mut output)?
-    };
-    output.finish()?;
+    let bases = write_sequence(output, compressed, write)?;
     Ok(Masked { rows: masked.rows, bases })
 }
 
@@ -116,34 +112,22 @@ pub(crate) fn mask(
 fn write_masked(index: &Index, masked: &Intervals, arguments: &LetterArguments, output: &mut dyn Write) -> Result<u64> {
     let io_error = Error::Output;
     let case = if arguments.replace { Case::Upper } else { Case::Masked };
-    let width = arguments.width.get();
+    let mut lines = SequenceLines::new(arguments.width.get());
     let mut bases = 0;
     for (number, contig) in (0..).zip(index.contigs()?) {
         let blank = if contig.description.is_empty() { "" } else { " " };
         writeln!(output, ">{}{blank}{}", contig.name, contig.description).map_err(io_error)?;
         let own = masked.of_contig(number);
-        let (mut letters, mut column) = (Vec::new(), 0);
+        let mut letters = Vec::new();
         for start in (0..contig.length).step_by(CHUNK as usize) {
             let range = start..contig.length.min(start + CHUNK);
             let (_, record) = index.region_record(&Region { contig: contig.name.clone(), range: range.clone() })?;
             letters.clear();
             record.bases(range.clone(), case, &mut letters);
             bases += arguments.mask().apply(&mut letters, range, own);
-            let mut rest = &letters[..];
-            while !rest.is_empty() {
-                let (line, others) = rest.split_at(rest.len().min(width - column));
-                output.write_all(line).map_err(io_error)?;
-                column += line.len();
-                if column == width {
-                    output.write_all(b"\n").map_err(io_error)?;
-                    column = 0;
-                }
-                rest = others;
-            }
+            lines.write(&letters, output).map_err(io_error)?;
         }
-        if column > 0 {
-            output.write_all(b"\n").map_err(io_error)?;
-        }
+        lines.end(output).map_err(io_error)?;
     }
     Ok(bases)
 }

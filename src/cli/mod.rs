@@ -10,7 +10,9 @@ mod compare;
 mod demo;
 mod detect;
 mod dump;
+mod environment;
 mod families;
+mod fetch;
 mod info;
 mod json_text;
 mod list;
@@ -30,12 +32,11 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::text::printable;
 use crate::units::{counted, grouped};
 use crate::{Error, Result};
 use arguments::{Arguments, Command};
+use environment::Refused;
 use json_text::{json, pretty_json};
 use remedy::Explained;
 use settings::Settings;
@@ -47,9 +48,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, has_stdout: bool) -> E
         crate::fs::close_stdout();
     }
     let typed: Vec<OsString> = arguments.into_iter().collect();
-    let Arguments { command, common } = match Arguments::try_parse_from(&typed) {
+    let Arguments { command, common } = match environment::parse(&typed) {
         Ok(arguments) => arguments,
-        Err(e) => return parser_exit(&e, &typed),
+        Err(Refused::CommandLine(e)) => return parser_exit(&e, &typed),
+        Err(Refused::Variable(problem)) => return failed(&Error::Usage(problem), print_error),
     };
     let settings = Settings::resolve(common);
     if let Err(e) = settings.check_outputs(command.writes_folder()) {
@@ -77,6 +79,7 @@ fn run_command(command: Command, settings: &Settings) -> Result<()> {
     match command {
         Command::BuildIndex(arguments) => build_index::run(arguments, settings),
         Command::Query(arguments) => query::run(arguments, settings),
+        Command::Fetch(arguments) => fetch::run(arguments, settings),
         Command::Info(arguments) => info::run(arguments, settings),
         Command::List(arguments) => list::run(arguments, settings),
         Command::Verify(arguments) => verify::run(arguments, settings),
@@ -101,14 +104,22 @@ fn parser_exit(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         let printed = crate::fs::stdout()
             .and_then(|mut stdout| error.print().and_then(|()| stdout.flush()).map_err(Error::Stdout));
         return match printed {
-            Err(e) => failed(&e, |text| drop(writeln!(std::io::stderr(), "{text}"))),
+            Err(e) => failed(&e, print_error),
             Ok(()) => ExitCode::SUCCESS,
         };
     }
     // It quotes arguments, which may have control characters of a terminal.
-    let shown = arguments.iter().map(|argument| printable(&argument.to_string_lossy(), &[]).into_owned());
-    let _ = Arguments::try_parse_from(shown).map_or_else(|e| e.print(), |_| error.print());
+    let shown = arguments.iter().map(|argument| printable(&argument.to_string_lossy(), &[]).into_owned().into());
+    let _ = match environment::parse(&shown.collect::<Vec<OsString>>()) {
+        Err(Refused::CommandLine(e)) => e.print(),
+        _ => error.print(),
+    };
     ExitCode::from(2)
+}
+
+/// Prints an error before anything else may use stderr.
+fn print_error(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Reports an error; returns the exit code. A closed pipe is no error: its reader has seen enough.

@@ -9,17 +9,18 @@ use serde::Serialize;
 
 use crate::align::{Library, SearchOptions, search_with_progress};
 use crate::cli::Settings;
-use crate::cli::values::{e_value, share};
+use crate::cli::common_arguments::{CACHE, CacheArguments};
+use crate::cli::values::e_value;
 use crate::formats::{Format, push_number, push_position};
 use crate::fs::Output;
 use crate::genome::Contig;
-use crate::index::{CacheOptions, OpenOptions};
+use crate::index::OpenOptions;
 use crate::kmer::{KmerError, MAX_K};
+use crate::memory::HugePages;
 use crate::memory::buffers::Buffer;
-use crate::memory::{HugePages, numa_nodes};
-use crate::query::{Charge, Detail, Sequences, in_batches, max_in_flight, query_sequences};
+use crate::query::{Charge, Detail, PipelineConfig, Sequences, in_batches, query_sequences};
 use crate::sequence::{Lines, Region, Source, parse_bed_line};
-use crate::units::{human_bytes, parse_size};
+use crate::units::human_bytes;
 use crate::{Error, Index, Result, formats};
 
 /// The arguments of the command.
@@ -58,31 +59,16 @@ pub(crate) struct Arguments {
     /// Output format; bedgraph has runs of k-mers with one frequency
     #[arg(long, value_enum, default_value_t = RowFormat::Tsv)]
     format: RowFormat,
-    #[command(flatten)]
-    cache: CacheArguments,
-}
-
-/// How an index is read into memory.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Cache and batches")]
-struct CacheArguments {
     /// Number of listed k-mers, or of bases of sequences, per batch [default: derived from memory and threads]
     #[arg(long, value_name = "N")]
     batch_size: Option<NonZeroUsize>,
-    /// Size of the cache of index pages
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
-    cache_size: Option<u64>,
-    /// Share of the cache above which it is swept [default: 0.8, with --low-memory 0.5]
-    #[arg(long, value_name = "SHARE", value_parser = share)]
-    gc_threshold: Option<f64>,
-    /// Share of the cache that a sweep leaves [default: 0.7, with --low-memory 0.25]
-    #[arg(long, value_name = "SHARE", value_parser = share)]
-    gc_target: Option<f64>,
+    #[command(flatten)]
+    cache: CacheArguments,
     /// Read the whole index into memory first
-    #[arg(long)]
+    #[arg(long, help_heading = CACHE)]
     populate: bool,
     /// Request huge pages for the mapped files; the result is reported at the end
-    #[arg(long)]
+    #[arg(long, help_heading = CACHE)]
     huge_pages: bool,
 }
 
@@ -120,20 +106,14 @@ impl Arguments {
     }
 }
 
-impl CacheArguments {
-    fn options(&self, default: CacheOptions) -> OpenOptions {
-        let cache = CacheOptions {
-            size: self.cache_size.unwrap_or(default.size),
-            gc_threshold: self.gc_threshold.unwrap_or(default.gc_threshold),
-            gc_target: self.gc_target.unwrap_or(default.gc_target),
-        };
-        OpenOptions { cache, populate: self.populate, huge_pages: self.huge_pages }
-    }
-}
-
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     arguments.check()?;
-    let index = settings.open(&arguments.index, arguments.cache.options(settings.cache()))?;
+    let options = OpenOptions {
+        populate: arguments.populate,
+        huge_pages: arguments.huge_pages,
+        ..settings.open_options(&arguments.cache)?
+    };
+    let index = settings.open(&arguments.index, options)?;
     if arguments.positions.is_some()
         && let Some(max) = index.manifest().parameters.max_positions
         && !settings.quiet
@@ -152,27 +132,11 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         sequences(&index, &arguments, settings, &mut output)?;
     }
     settings.progress.clear();
-    report_memory(&index, &arguments, settings);
-    output.finish()
-}
-
-/// Reports the use of huge pages and of the cache, after the look-ups that made it.
-fn report_memory(index: &Index, arguments: &Arguments, settings: &Settings) {
-    if arguments.cache.huge_pages {
+    if arguments.huge_pages {
         settings.progress.line(&huge_pages(&arguments.index));
     }
-    if numa_nodes() > 1 {
-        settings.log(&format!("the cache is spread over {} NUMA nodes", numa_nodes()));
-    }
-    let cache = index.cache_statistics();
-    settings.log(&format!(
-        "cache: {} hits, {} misses, {} sweeps of {:.1} ms in total, {}",
-        cache.hits,
-        cache.misses,
-        cache.sweeps,
-        cache.sweep_microseconds as f64 / 1000.0,
-        human_bytes(cache.bytes)
-    ));
+    settings.report_cache(&index);
+    output.finish()
 }
 
 /// Looks up the k-mers of the command line or of a file.
@@ -187,7 +151,7 @@ fn kmers(index: &Index, arguments: &Arguments, settings: &Settings, output: &mut
         ),
     };
     let rows = KmerRows::new(index, arguments.positions, arguments.rows())?;
-    settings.on_pool(|| query_kmers(&rows, kmers, arguments.cache.batch_size, output))
+    settings.on_pool(|| query_kmers(&rows, kmers, arguments.batch_size, output))
 }
 
 /// Looks up the k-mers of sequences or regions.
@@ -220,8 +184,8 @@ fn sequences(index: &Index, arguments: &Arguments, settings: &Settings, output: 
         }
         Sequences::Regions(&typed)
     };
-    let (batch, rows) = (arguments.cache.batch_size, arguments.rows());
-    settings.on_pool(|| query_sequences(index, sequences, detail, batch, &rows, output, &settings.progress))
+    let (batch, rows) = (arguments.batch_size, arguments.rows());
+    settings.on_pool(|| query_sequences(index, sequences, detail, batch, &rows, output, &settings.progress)).map(drop)
 }
 
 /// Writes the alignments of sequences with the genome, by sequence and falling score.
@@ -271,15 +235,18 @@ fn listed_kmers<'i>(index: &'i Index, path: &Path) -> Result<impl Iterator<Item 
 fn bed_regions<'i>(index: &'i Index, path: &Path) -> Result<impl Iterator<Item = Result<Region>> + Send + use<'i>> {
     let lines = Lines::open(&Source::new(path), index.budget())?;
     index.contigs()?;
-    Ok(lines.parsed(move |line, in_line| {
-        let region = parse_bed_line(&String::from_utf8_lossy(line), |name| index.has_contig(name)).map_err(in_line)?;
-        let Some(region) = region else { return Ok(None) };
-        match index.locate(&region) {
-            Ok(_) => Ok(Some(region)),
-            Err(Error::NotInIndex { problem, .. }) => Err(in_line(problem)),
-            Err(e) => Err(e),
-        }
-    }))
+    Ok(lines.parsed(move |line, in_line| bed_region(index, &String::from_utf8_lossy(line), in_line)))
+}
+
+/// The region of a line of BED, if it is a row; `in_line` makes the error for a region that is not in the index.
+pub(super) fn bed_region(index: &Index, line: &str, in_line: &dyn Fn(String) -> Error) -> Result<Option<Region>> {
+    let region = parse_bed_line(line, |name| index.has_contig(name)).map_err(in_line)?;
+    let Some(region) = region else { return Ok(None) };
+    match index.locate(&region) {
+        Ok(_) => Ok(Some(region)),
+        Err(Error::NotInIndex { problem, .. }) => Err(in_line(problem)),
+        Err(e) => Err(e),
+    }
 }
 
 /// K-mers that are looked up together, at most: some 5 MB of [`BYTES_PER_KMER`].
@@ -308,7 +275,7 @@ fn query_kmers(
     let bytes = size as u64 * BYTES_PER_KMER + positions;
     in_batches(
         budget,
-        max_in_flight(budget, bytes),
+        &PipelineConfig::for_batches(budget, bytes),
         |feed| {
             let mut kmers = kmers.peekable();
             while kmers.peek().is_some() {
@@ -330,6 +297,7 @@ fn query_kmers(
         },
         |mut answers| (&mut answers).try_for_each(|answer| rows.write(answer, output)),
     )
+    .map(drop)
 }
 
 /// Rows of k-mers: their frequency, and up to `limit` positions if it is set.

@@ -7,9 +7,11 @@ use clap::{Args, ValueEnum};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::cli::common_arguments::CacheArguments;
 use crate::cli::{Settings, compare, counted, grouped, json};
 use crate::formats::push_number;
 use crate::fs::Output;
+use crate::index::CacheStatistics;
 use crate::query::{KmerRegions, KmerSets, MergedKmer, SetOperation};
 use crate::{Error, Result};
 
@@ -30,6 +32,8 @@ pub(crate) struct Arguments {
     /// How the set is written
     #[arg(long, value_enum, default_value_t = SetFormat::Tsv)]
     format: SetFormat,
+    #[command(flatten)]
+    cache: CacheArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -75,6 +79,8 @@ struct Summary {
     /// Regions written as BED, and the bases in them; `None` in other formats.
     regions: Option<u64>,
     bases: Option<u64>,
+    /// The cache of the first index, in which regions are looked up.
+    cache: Option<CacheStatistics>,
 }
 
 /// What a slice of the k-mers adds: rows or, for BED, k-mers.
@@ -94,12 +100,12 @@ impl Summary {
 }
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
-    let Arguments { operation, indexes, min, max, format } = arguments;
+    let Arguments { operation, indexes, min, max, format, cache } = arguments;
     if max.is_some_and(|max| max < min) {
         return Err(Error::Usage("--max is below --min, so that no k-mer is left; give a higher one".to_owned()));
     }
     let mut output = settings.output()?;
-    let sets = KmerSets::new(&indexes, &settings.open_options(), &settings.budget)?;
+    let sets = KmerSets::new(&indexes, &settings.open_options(&cache)?, &settings.budget)?;
     compare::warn_of_filters(&sets, settings);
     let operation = SetOperation::from(operation);
     let frequency_of = |merged: MergedKmer<'_>| {
@@ -189,5 +195,6 @@ fn regions(
         writeln!(output, "{contig}\t{}\t{}", range.start, range.end).map_err(Error::Output)
     })?;
     (summary.regions, summary.bases) = (Some(regions), Some(bases));
+    summary.cache = Some(settings.report_cache(&first));
     Ok(())
 }

@@ -5,14 +5,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::common_arguments::Common;
+use super::common_arguments::{CacheArguments, Common};
 use super::progress::Bars;
 use crate::fs::Output;
-use crate::index::{CacheOptions, OpenOptions};
+use crate::index::{CacheOptions, CacheStatistics, OpenOptions};
 use crate::memory::system::share_one_arena;
 use crate::memory::{
     Budget, Component, MemoryPeak, MemoryUsageBreakdown, Monitor, Reservation, available_memory, available_threads,
-    free_memory, process_limit, resident_memory,
+    free_memory, numa_nodes, process_limit, resident_memory,
 };
 use crate::units::human_bytes;
 use crate::{Error, Index, Result};
@@ -138,13 +138,29 @@ impl Settings {
     }
 
     /// Opens an index with the default cache of this budget.
-    pub(super) fn open_cached(&self, folder: &Path) -> Result<Index> {
-        self.open(folder, self.open_options())
+    pub(super) fn open_default(&self, folder: &Path) -> Result<Index> {
+        self.open(folder, self.default_options())
     }
 
-    /// How an index is opened that is read with the default cache.
-    pub(super) fn open_options(&self) -> OpenOptions {
+    /// Opens an index with the cache that flags describe.
+    ///
+    /// # Errors
+    /// As [`open_options`](Self::open_options) and [`Index::open_with`].
+    pub(super) fn open_cached(&self, folder: &Path, cache: &CacheArguments) -> Result<Index> {
+        self.open(folder, self.open_options(cache)?)
+    }
+
+    /// How an index is opened whose cache has no flags.
+    pub(super) fn default_options(&self) -> OpenOptions {
         OpenOptions { cache: self.cache(), ..OpenOptions::default() }
+    }
+
+    /// How an index is opened with the cache that flags describe.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if a sweep would begin below the share that it leaves.
+    pub(super) fn open_options(&self, flags: &CacheArguments) -> Result<OpenOptions> {
+        Ok(OpenOptions { cache: cache_options(flags, self.cache())?, ..OpenOptions::default() })
     }
 
     /// The default cache for this budget.
@@ -155,6 +171,23 @@ impl Settings {
         } else {
             CacheOptions { size: (limit / 2).min(MAX_DEFAULT_CACHE), ..CacheOptions::default() }
         }
+    }
+
+    /// Reports how the cache of an index was used, on stderr if `-v` is set; returns it for a summary.
+    pub(super) fn report_cache(&self, index: &Index) -> CacheStatistics {
+        if numa_nodes() > 1 {
+            self.log(&format!("the cache is spread over {} NUMA nodes", numa_nodes()));
+        }
+        let cache = index.cache_statistics();
+        self.log(&format!(
+            "cache: {} hits, {} misses, {} sweeps of {:.1} ms in total, {}",
+            cache.hits,
+            cache.misses,
+            cache.sweeps,
+            cache.sweep_microseconds as f64 / 1000.0,
+            human_bytes(cache.bytes)
+        ));
+        cache
     }
 
     /// Checks that the paths of outputs can be files, or a folder for a command that writes several files.
@@ -181,6 +214,12 @@ impl Settings {
     /// The destination of results.
     pub(super) fn output(&self) -> Result<Output> {
         Output::create(self.output.as_deref(), self.force)
+    }
+
+    /// Whether sequence is compressed with bgzip, by the name of the output.
+    pub(super) fn compresses_output(&self) -> bool {
+        let end = self.output.as_ref().and_then(|path| path.extension());
+        end.is_some_and(|end| end == "gz" || end == "bgz")
     }
 
     /// Whether results go to standard output.
@@ -270,6 +309,23 @@ impl Settings {
     }
 }
 
+/// The cache that flags describe; `default` has the values of those that are not given. A share that is given moves the
+/// default of the other, which would contradict it.
+fn cache_options(flags: &CacheArguments, default: CacheOptions) -> Result<CacheOptions> {
+    let (gc_threshold, gc_target) = match (flags.gc_threshold, flags.gc_target) {
+        (Some(threshold), Some(target)) if target > threshold => {
+            return Err(Error::Usage(format!(
+                "--gc-target {target} is above --gc-threshold {threshold}, so a sweep would remove nothing; use a \
+                 smaller --gc-target"
+            )));
+        }
+        (Some(threshold), target) => (threshold, target.unwrap_or(default.gc_target.min(threshold))),
+        (None, Some(target)) => (default.gc_threshold.max(target), target),
+        (None, None) => (default.gc_threshold, default.gc_target),
+    };
+    Ok(CacheOptions { size: flags.cache_size.unwrap_or(default.size), gc_threshold, gc_target })
+}
+
 /// Refuses the name of a folder for a file.
 fn check_file_name(path: &Path, flag: &str) -> Result<()> {
     if path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.is_dir() {
@@ -305,6 +361,21 @@ mod tests {
         assert_eq!(threads_for(Some(3), 2, 0), (1, None));
         let (threads, warning) = threads_for(Some(20_000), 2, 64 * GIB);
         assert_eq!((threads, warning.is_some_and(|text| text.contains("20000"))), (32, true));
+    }
+
+    #[test]
+    fn a_sweep_never_begins_below_what_it_leaves() {
+        let shares = |gc_threshold, gc_target| {
+            let flags = CacheArguments { cache_size: Some(7), gc_threshold, gc_target };
+            cache_options(&flags, CacheOptions { size: 1, gc_threshold: 0.8, gc_target: 0.7 })
+                .map(|options| (options.size, options.gc_threshold, options.gc_target))
+        };
+        assert_eq!(shares(None, None).ok(), Some((7, 0.8, 0.7)));
+        assert_eq!(shares(Some(0.5), None).ok(), Some((7, 0.5, 0.5)));
+        assert_eq!(shares(None, Some(0.9)).ok(), Some((7, 0.9, 0.9)));
+        assert_eq!(shares(Some(0.6), Some(0.6)).ok(), Some((7, 0.6, 0.6)));
+        let wrong = shares(Some(0.5), Some(0.6)).expect_err("nothing would be removed").to_string();
+        assert!(wrong.contains("--gc-target 0.6") && wrong.contains("--gc-threshold 0.5"), "{wrong}");
     }
 
     #[test]

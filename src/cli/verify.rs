@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         (_, true) => Depth::Sequence,
         _ => Depth::Full,
     };
-    let index = settings.open_cached(&arguments.index)?;
+    let index = settings.open_default(&arguments.index)?;
     let verified = settings.on_pool(|| index.verify(depth, &settings.progress))?;
     settings.progress.clear();
     if settings.json {

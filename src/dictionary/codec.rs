@@ -25,6 +25,8 @@ pub(crate) trait Codec: Sync + Sized {
     /// Whether [`verify_page`](Self::verify_page) marks k-mers even without a genome, because it reads them in their
     /// order.
     const VERIFIES_IN_ORDER: bool;
+    /// Bytes of a page before its first table.
+    const HEADER_BYTES: u64;
 
     /// Checks checksum, number and lengths of a page.
     ///
@@ -36,6 +38,9 @@ pub(crate) trait Codec: Sync + Sized {
     fn pages_of_hashes(&self, _hashes: RangeInclusive<u64>, pages: u64) -> Range<u64> {
         0..pages
     }
+
+    /// Bits of a page that store frequencies, from its first [`HEADER_BYTES`](Self::HEADER_BYTES) bytes, unchecked.
+    fn frequency_bits(&self, header: &[u8]) -> u64;
 
     /// Frequency of a k-mer (code, either strand); 0 if it is not stored.
     ///
@@ -154,6 +159,10 @@ pub(crate) trait Batch<C: Codec>: Default {
 
 /// Look-ups in a page that advance together, so that they wait for memory together.
 pub(crate) const LANES: usize = 64;
+
+/// A batch of at least one look-up for so many pages reads the pages with read-ahead: it needs many of those that the
+/// system reads meanwhile.
+pub(crate) const DENSE_SHARE: u64 = 2;
 
 /// Look-ups that are grouped together: the number of one among them has 32 bits.
 pub(crate) const MAX_GROUPED: usize = 1 << 30;

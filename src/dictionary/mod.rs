@@ -6,6 +6,7 @@
 //! `verify`; its root implements the trait `codec::Codec` with them. A third layout is a third folder, a variant of
 //! [`ByLayout`] and of [`LayoutKind`], and an arm of each match in this file.
 
+pub(crate) mod batch_frequencies;
 pub(crate) mod codec;
 pub(crate) mod divisor;
 pub(crate) mod filters;
@@ -26,6 +27,7 @@ pub use superkmers::Layout as SuperKmerLayout;
 /// The layouts of a dictionary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum LayoutKind {
     /// Each k-mer on its own, sorted by hash: for short k, and if not all k-mers are stored.
     SortedDictionary,

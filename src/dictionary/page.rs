@@ -1,7 +1,8 @@
 //! A dictionary page in memory: its bytes, in any storage, and the offsets of its parts. The cache moves pages between
 //! kinds of memory, and codecs read them without knowing which.
 
-use crate::memory::buffers::{Buffer, Slot};
+use crate::format::tree::StoredValue;
+use crate::memory::buffers::Slot;
 
 /// A page in memory. `S` has the offsets of the parts of a page; each layout has its own.
 pub(crate) struct Page<S> {
@@ -16,7 +17,7 @@ pub(crate) struct Page<S> {
 /// The memory of a page.
 pub(crate) enum PageMemory {
     /// As read from the catalog.
-    Buffer(Buffer<u8>),
+    Read(StoredValue),
     /// In a slab of the cache.
     Slot(Slot),
     /// An allocation of its own: more bytes than a slot has.
@@ -25,14 +26,14 @@ pub(crate) enum PageMemory {
 
 impl<S> Page<S> {
     /// A page as read from the catalog.
-    pub(crate) fn read(number: u64, shape: S, bytes: Buffer<u8>) -> Self {
-        Self { number, shape, memory: PageMemory::Buffer(bytes) }
+    pub(crate) fn read(number: u64, shape: S, bytes: StoredValue) -> Self {
+        Self { number, shape, memory: PageMemory::Read(bytes) }
     }
 
     #[inline(always)]
     pub(crate) fn bytes(&self) -> &[u8] {
         match &self.memory {
-            PageMemory::Buffer(bytes) => bytes,
+            PageMemory::Read(bytes) => bytes,
             PageMemory::Slot(slot) => slot,
             PageMemory::Heap(bytes) => bytes,
         }

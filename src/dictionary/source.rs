@@ -17,7 +17,11 @@ pub(crate) trait Source<S> {
     /// A page, from the cache or the catalog; kept in the cache.
     fn page(&self, number: u64) -> Result<Arc<Page<S>>>;
 
-    /// A page for one visit: from the cache if it is there, else read and not kept.
+    /// As [`page`](Self::page), for a batch that looks k-mers up in most pages, in their order.
+    fn next_page(&self, number: u64) -> Result<Arc<Page<S>>>;
+
+    /// A page of a scan, from the cache or the catalog: kept while the cache is below its threshold, so that a scan drops
+    /// no page of single look-ups.
     fn visit_page(&self, number: u64) -> Result<Arc<Page<S>>>;
 
     /// Pages of the dictionary.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::families::parameters::{MAX_SIMPLE_PERIOD, MIN_SIMPLE_SCORE, SIMPLE_MISMATCH};
+use crate::families::simple_repeats::SimpleRepeatScan;
 use crate::memory::{Component, Reservation};
 use crate::sequence::Region;
 use crate::{Index, Result};
@@ -62,15 +62,18 @@ impl Bases {
         Ok(Self { codes, starts, _reservation: reservation })
     }
 
-    /// Marks simple repeats: sequence that resembles itself 1 to [`MAX_SIMPLE_PERIOD`] bases further on.
+    /// Marks simple repeats: sequence that resembles itself a few bases further on.
     pub(crate) fn mark_simple(&mut self) {
         for contig in self.starts.windows(2) {
-            let (first, last) = (contig[0] as usize, contig[1] as usize);
-            let codes = &self.codes[first..last];
-            let of_period: Vec<Vec<Range<usize>>> =
-                (1..=MAX_SIMPLE_PERIOD).into_par_iter().map(|period| simple_repeats(codes, period)).collect();
-            for range in of_period.into_iter().flatten() {
-                self.codes[first + range.start..first + range.end].iter_mut().for_each(|code| *code |= SIMPLE);
+            let codes = &self.codes[contig[0] as usize..contig[1] as usize];
+            let of_period = SimpleRepeatScan::all().into_par_iter().map(|mut scan| {
+                let mut found = Vec::new();
+                scan.scan(codes, contig[0], 0, &mut found);
+                scan.finish(&mut found);
+                found
+            });
+            for range in of_period.collect::<Vec<_>>().into_iter().flatten() {
+                self.codes[range.start as usize..range.end as usize].iter_mut().for_each(|code| *code |= SIMPLE);
             }
         }
     }
@@ -83,9 +86,7 @@ impl Bases {
             counts
         };
         let pieces = self.codes.par_chunks(CHUNK).map(count);
-        let counts = pieces.reduce(|| [0; 4], |a, b| std::array::from_fn(|i| a[i] + b[i]));
-        let sum = counts.iter().sum::<u64>();
-        if sum == 0 { [0.25; 4] } else { counts.map(|n| n as f64 / sum as f64) }
+        shares(pieces.reduce(|| [0; 4], |a, b| std::array::from_fn(|i| a[i] + b[i])))
     }
 
     /// Bases of the genome.
@@ -131,32 +132,8 @@ impl Bases {
     }
 }
 
-/// Ranges of `codes` that resemble themselves `period` bases further on: maximal-scoring segments of matches with the
-/// base one period before.
-fn simple_repeats(codes: &[u8], period: usize) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let (mut score, mut best, mut start, mut end) = (0, 0, 0, 0);
-    for i in period..codes.len() {
-        if codes[i] == codes[i - period] && codes[i] < UNKNOWN {
-            if score == 0 {
-                start = i - period;
-            }
-            score += 1;
-            if score > best {
-                (best, end) = (score, i + 1);
-            }
-        } else if score > 0 {
-            score += SIMPLE_MISMATCH;
-            if score <= 0 {
-                if best >= MIN_SIMPLE_SCORE {
-                    found.push(start..end);
-                }
-                (score, best) = (0, 0);
-            }
-        }
-    }
-    if best >= MIN_SIMPLE_SCORE {
-        found.push(start..end);
-    }
-    found
+/// Each of four counts as a share of their sum; a quarter each if it is 0.
+pub(crate) fn shares(counts: [u64; 4]) -> [f64; 4] {
+    let sum = counts.iter().sum::<u64>();
+    if sum == 0 { [0.25; 4] } else { counts.map(|n| n as f64 / sum as f64) }
 }

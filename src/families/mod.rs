@@ -2,7 +2,8 @@
 //!
 //! [`find_families`] does all of it: discovery ends in *drafts*, each a consensus and the positions of some copies;
 //! refinement turns drafts into families that are whole, distinct and classified; statistics describe them.
-//! [`candidates`] are pairs of similar positions, from the k-mers of the index alone.
+//! [`candidates`] are pairs of similar positions, from the k-mers of the index alone, and
+//! [`for_each_candidate_batch`] passes on what they are made from.
 
 mod bases;
 mod candidates;
@@ -16,10 +17,14 @@ mod low_complexity;
 mod parameters;
 mod pipeline;
 mod refine;
+mod simple_repeats;
 mod statistics;
 mod terminal_repeats;
 
-pub use candidates::{AlignedPair, Candidate, CandidateBatch, CandidateStatistics, Occurrence, candidates};
+pub use candidates::{
+    AlignedPair, Candidate, CandidateBatch, CandidateOutcome, CandidatePipelineConfig, CandidateStatistics, Occurrence,
+    candidates, for_each_candidate_batch,
+};
 pub use classify::{CopyEnds, END_MARGIN, Evidence, TargetSite, TerminalRepeat, classify};
 pub use discover::{Discovery, discover, families_memory};
 pub use family::{Family, FamilyCopy};

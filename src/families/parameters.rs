@@ -257,15 +257,15 @@ pub(crate) const MAX_QUIET_ROWS: usize = 160;
 /// Shannon's entropy of the bases of a k-mer below which it is of low complexity, in nats (RepeatScout; Price, Jones
 /// and Pevzner 2005).
 pub(crate) const MIN_ENTROPY: f64 = 0.7;
-/// Batches that may be in flight while another is made. Fixed, so that results do not depend on threads.
-pub(crate) const BATCHES_IN_FLIGHT: u64 = 8;
-/// Minimum and maximum number of occurrences of a full batch.
-pub(crate) const BATCH_OCCURRENCES: (u64, u64) = (16, 1024);
+/// Rounds of candidates that may be in flight while another is made. Fixed, so that results do not depend on threads.
+pub(crate) const ROUNDS_IN_FLIGHT: u64 = 8;
+/// Minimum and maximum number of occurrences of a full round.
+pub(crate) const ROUND_OCCURRENCES: (u64, u64) = (16, 1024);
 /// Bases of the genome for each occurrence in flight, at least, so that their surroundings are a small part of the
 /// genome.
 pub(crate) const MIN_BASES_PER_OCCURRENCE: u64 = 2000;
-/// Seeds after which a batch is sent, full or not.
-pub(crate) const MAX_BATCH_SEEDS: u64 = 4096;
+/// Seeds after which a round ends, full or not.
+pub(crate) const MAX_ROUND_SEEDS: u64 = 4096;
 /// Occurrences nearer than this, in bases, to one in flight are left out: an alignment will most likely cover them.
 pub(crate) const MIN_FLIGHT_DISTANCE: u64 = 64;
 /// Occurrences of a seed with which the others are compared, one after the other: bounds the pairs of a frequent seed.

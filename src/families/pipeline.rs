@@ -27,6 +27,7 @@ impl From<DiscoverOptions> for FamilyOptions {
 
 /// The families of a genome, and what was left out.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct FoundFamilies {
     /// Families with all their copies, those with the most bases in the genome first.
     pub families: Vec<RefinedFamily>,

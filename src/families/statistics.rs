@@ -26,6 +26,7 @@ const MAX_DISTANCE: f64 = 1.0;
 
 /// The statistics of a family; a row of the table of families.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct FamilyStatistics {
     /// `family-N`, by falling bases in the genome.
     pub name: String,

@@ -12,9 +12,10 @@ use redb::{AccessGuard, Builder, Database, ReadableDatabase, StorageBackend, Tab
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::format::tree::{StoreFile, StoredValue};
+use crate::format::tree::{NumberedTable, ReadPattern, StoreFile, StoredValue};
 use crate::format::{ChecksumKind, Identity, tree};
 use crate::fs::Syncer;
+use crate::memory::buffers::Buffer;
 use crate::{Error, Result};
 
 /// Dictionary pages by number.
@@ -295,17 +296,20 @@ pub(crate) struct Catalog {
     path: PathBuf,
     identity: Identity,
     store: StoreFile,
-    pages: tree::Table<u64>,
+    pages: NumberedTable,
     records: tree::Table<(u8, u64)>,
     /// Bytes that a page or record may have.
     max_bytes: u64,
 }
 
 impl Catalog {
-    /// Opens a catalog; no page or record may have more than `max_bytes`.
-    pub(crate) fn open(path: &Path, identity: Identity, max_bytes: u64) -> Result<Self> {
+    /// Bytes of memory for each page: where it is.
+    pub(crate) const BYTES_PER_PAGE: u64 = NumberedTable::BYTES_PER_KEY;
+
+    /// Opens a catalog of `pages` pages; no page or record may have more than `max_bytes`.
+    pub(crate) fn open(path: &Path, identity: Identity, pages: u64, max_bytes: u64) -> Result<Self> {
         let store = StoreFile::open(path)?;
-        let (pages, records) = (store.table(PAGES.name())?, store.table(RECORDS.name())?);
+        let (pages, records) = (NumberedTable::new(store.table(PAGES.name())?, pages), store.table(RECORDS.name())?);
         Ok(Self { path: path.to_owned(), identity, store, pages, records, max_bytes })
     }
 
@@ -325,10 +329,28 @@ impl Catalog {
     }
 
     /// Dictionary page `page`, unchecked.
-    pub(crate) fn page(&self, page: u64) -> Result<StoredValue> {
+    pub(crate) fn page(&self, page: u64, pattern: ReadPattern) -> Result<StoredValue> {
         self.store
-            .get(&self.pages, page, self.max_bytes)?
+            .get_numbered(&self.pages, page, self.max_bytes, pattern)?
             .ok_or_else(|| self.damage(format!("dictionary page {page} is missing")))
+    }
+
+    /// Length of dictionary page `page`, and its first `bytes` bytes, unchecked.
+    pub(crate) fn page_start(&self, page: u64, bytes: u64) -> Result<(u64, Buffer<u8>)> {
+        let start = self.store.start_of(self.pages.table(), page, bytes)?;
+        start.ok_or_else(|| self.damage(format!("dictionary page {page} is missing")))
+    }
+
+    /// Bytes of all records of a kind, with their checksums; none is read.
+    pub(crate) fn record_bytes(&self, kind: RecordKind) -> Result<u64> {
+        let mut bytes = 0;
+        for number in 0.. {
+            match self.store.start_of(&self.records, (kind as u8, number), 0)? {
+                Some((length, _)) => bytes += length,
+                None => break,
+            }
+        }
+        Ok(bytes)
     }
 
     /// A record with its checksum, which is right; `None` if there is none.
@@ -336,19 +358,19 @@ impl Catalog {
         let Some(stored) = self.store.get(&self.records, (kind as u8, number), self.max_bytes)? else {
             return Ok(None);
         };
-        check_record(self.identity, kind, number, &stored.bytes).map_err(|e| self.damage_at(stored.at, e))?;
+        check_record(self.identity, kind, number, &stored).map_err(|e| self.damage_at(stored.at, e))?;
         Ok(Some(stored))
     }
 
     /// The payload of a record, checked; `None` if there is none.
     pub(crate) fn record(&self, kind: RecordKind, number: u64) -> Result<Option<Vec<u8>>> {
-        Ok(self.stored(kind, number)?.map(|stored| stored.bytes[SUM_BYTES..].to_vec()))
+        Ok(self.stored(kind, number)?.map(|stored| stored[SUM_BYTES..].to_vec()))
     }
 
     /// A record written with [`CatalogTables::put_value`].
     pub(crate) fn value<T: DeserializeOwned>(&self, kind: RecordKind, number: u64) -> Result<Option<T>> {
         let Some(stored) = self.stored(kind, number)? else { return Ok(None) };
-        postcard::from_bytes(&stored.bytes[SUM_BYTES..])
+        postcard::from_bytes(&stored[SUM_BYTES..])
             .map(Some)
             .map_err(|e| self.damage_at(stored.at, format!("record {number} of {kind:?} cannot be read ({e})")))
     }
@@ -369,10 +391,10 @@ impl Catalog {
 /// Reads the first pages and records of a forged catalog.
 #[cfg(fuzzing)]
 pub(crate) fn probe_forged(path: &Path) -> Result<usize> {
-    let catalog = Catalog::open(path, Identity::TEST, 1 << 24)?;
+    let catalog = Catalog::open(path, Identity::TEST, 300, 1 << 24)?;
     let mut found = 0;
     for page in 0..300 {
-        found += usize::from(catalog.page(page).is_ok());
+        found += usize::from(catalog.page(page, ReadPattern::Single).is_ok());
     }
     for kind in [
         RecordKind::Meta,

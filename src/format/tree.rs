@@ -1,9 +1,10 @@
 //! Reads the file of the store without the store: an index must stay readable on read-only mounts, next to other
 //! readers, after damage, and after the store drops its old formats.
 //!
-//! The format is redb's file format 3 (its `docs/design.md`); writing and repairing are left to redb. Nothing is locked
-//! (some file systems cannot, and the lock of another process would keep readers out), nothing is written, every length
-//! is checked before it is used, and no page is read through another whose checksum is wrong.
+//! The format is redb's file format 3, as `schema/format.md` draws it; redb's own `docs/design.md` has neither page
+//! numbers nor table definitions. Writing and repairing are left to redb. Nothing is locked (some file systems cannot,
+//! and the lock of another process would keep readers out), nothing is written, every length is checked before it is
+//! used, and no page is read through another whose checksum is wrong.
 
 use std::cmp::Ordering;
 use std::fs::File;
@@ -11,6 +12,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering as Access};
 
 use twox_hash::XxHash3_128;
 
@@ -56,7 +58,8 @@ const INDEX_MASK: u64 = 0xF_FFFF;
 const MAX_ORDER: u32 = 20;
 /// Bytes of the keys of a leaf: it has at most 65,535 of a few bytes.
 const MAX_KEY_BYTES: usize = 1 << 21;
-/// Levels of a tree: each branch has at least two children, so more levels than that would not fit any disk.
+/// Levels of a tree: each branch has at least two children, so more levels than that would not fit any disk. Without a
+/// limit, pages that name each other in a cycle would never end.
 const MAX_LEVELS: usize = 40;
 
 /// A reference to a page: its number, its expected checksum, and the offset of the reference in the file.
@@ -115,11 +118,34 @@ impl Key for &str {
     }
 }
 
+/// A leaf of at most so many bytes is read whole when its value is requested: twice those of a dictionary page.
+const MAX_WHOLE_LEAF: u64 = 1 << 17;
+
+/// Which values are read next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadPattern {
+    /// Any.
+    Single,
+    /// Those behind.
+    Scan,
+}
+
 /// A value and its offset in the file.
 #[derive(Debug)]
 pub(crate) struct StoredValue {
     pub(crate) at: u64,
-    pub(crate) bytes: Buffer<u8>,
+    /// What was read, with the value in it.
+    read: Buffer<u8>,
+    range: Range<usize>,
+}
+
+impl std::ops::Deref for StoredValue {
+    type Target = [u8];
+
+    #[inline(always)]
+    fn deref(&self) -> &[u8] {
+        &self.read[self.range.clone()]
+    }
 }
 
 /// A table of the store; the keys are of the type that it was opened with.
@@ -129,11 +155,113 @@ pub(crate) struct Table<K> {
     key: std::marker::PhantomData<fn(K)>,
 }
 
+/// A table whose keys are 0, 1, 2 and so on, with the leaf of each once a branch was read that names it: a value then
+/// takes one read.
+#[derive(Debug)]
+pub(crate) struct NumberedTable {
+    table: Table<u64>,
+    /// By key: first byte of its leaf, a multiple of [`PAGE`], plus 1 and the doublings of its size; 0 while unknown.
+    leaves: Box<[AtomicU64]>,
+}
+
+impl NumberedTable {
+    /// Bytes of memory for each key.
+    pub(crate) const BYTES_PER_KEY: u64 = size_of::<AtomicU64>() as u64;
+
+    /// A table with keys below `keys`.
+    pub(crate) fn new(table: Table<u64>, keys: u64) -> Self {
+        Self { table, leaves: (0..keys).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    /// The table, for look-ups that remember nothing.
+    pub(crate) fn table(&self) -> &Table<u64> {
+        &self.table
+    }
+
+    /// Byte range of the leaf of a key, if it is known.
+    fn leaf(&self, key: u64) -> Option<Range<u64>> {
+        let known = self.leaves.get(usize::try_from(key).ok()?)?.load(Access::Relaxed);
+        let order = (known % PAGE as u64).checked_sub(1)?;
+        let start = known - known % PAGE as u64;
+        Some(start..start + ((PAGE as u64) << order))
+    }
+
+    /// Remembers the leaf of these keys, which is a page of the store.
+    fn remember(&self, keys: Range<u64>, leaf: &Range<u64>) {
+        let order = ((leaf.end - leaf.start) / PAGE as u64).ilog2();
+        let end = keys.end.min(self.leaves.len() as u64);
+        for key in keys.start.min(end)..end {
+            self.leaves[key as usize].store(leaf.start + u64::from(order) + 1, Access::Relaxed);
+        }
+    }
+}
+
+/// A branch of a tree, whose checksum was found right.
+struct Branch<'a> {
+    /// First byte of its page.
+    at: u64,
+    bytes: &'a [u8],
+    keys: usize,
+    /// Bytes of a key, if all have as many.
+    width: Option<usize>,
+}
+
+impl<'a> Branch<'a> {
+    /// Byte offset of the checksums of the children.
+    const SUMS_AT: usize = 8;
+
+    fn numbers_at(&self) -> usize {
+        Self::SUMS_AT + 16 * (self.keys + 1)
+    }
+
+    /// Byte offset of what follows the page numbers: ends of keys, unless all have one width; then keys.
+    fn ends_at(&self) -> usize {
+        self.numbers_at() + 8 * (self.keys + 1)
+    }
+
+    fn key_end(&self, i: usize) -> usize {
+        match self.width {
+            Some(width) => self.ends_at() + width * (i + 1),
+            None => u32_at(self.bytes, self.ends_at() + 4 * i) as usize,
+        }
+    }
+
+    /// Stored key `i`: at least the last key of child `i`, and less than the first of the next. `None` if the branch
+    /// contradicts itself.
+    fn key(&self, i: usize) -> Option<&'a [u8]> {
+        let start = match (i, self.width) {
+            (0, Some(_)) => self.ends_at(),
+            (0, None) => self.ends_at() + 4 * self.keys,
+            _ => self.key_end(i - 1),
+        };
+        self.bytes.get(start..self.key_end(i))
+    }
+
+    /// The child before stored key `i`; the last child has no key.
+    fn child(&self, i: usize) -> Child {
+        let number_at = self.numbers_at() + 8 * i;
+        let (number, sum) = (load(self.bytes, number_at), sum_at(self.bytes, Self::SUMS_AT + 16 * i));
+        Child { number, sum, named_at: self.at + number_at as u64 }
+    }
+
+    /// The number of the child under which a key is, if it is anywhere. `None` if the branch contradicts itself.
+    fn find<K: Key>(&self, key: &K) -> Option<usize> {
+        let (mut low, mut high) = (0, self.keys);
+        while low < high {
+            let middle = (low + high) / 2;
+            if key.compare(self.key(middle)?).is_gt() { low = middle + 1 } else { high = middle }
+        }
+        Some(low)
+    }
+}
+
 /// The file of the store, open for reading by any number of threads.
 #[derive(Debug)]
 pub(crate) struct StoreFile {
     path: PathBuf,
     file: File,
+    /// The same file, for values read one by one: the system reads nothing ahead.
+    single: File,
     length: u64,
     region_bytes: u64,
     region_header_bytes: u64,
@@ -152,8 +280,10 @@ impl StoreFile {
             _ => Error::io("open", path, e),
         })?;
         let length = file.metadata().map_err(|e| Error::io("look at", path, e))?.len();
+        let single = open_for_single_reads(path)?;
         let (region_bytes, region_header_bytes) = (0, 0);
-        let mut store = Self { path: path.to_owned(), file, length, region_bytes, region_header_bytes, root: None };
+        let path = path.to_owned();
+        let mut store = Self { path, file, single, length, region_bytes, region_header_bytes, root: None };
         if length < HEADER as u64 {
             return Err(store.damage(length, "it ends within the header of the store"));
         }
@@ -228,11 +358,65 @@ impl StoreFile {
     pub(crate) fn get<K: Key>(&self, table: &Table<K>, key: K, max: u64) -> Result<Option<StoredValue>> {
         let Some(root) = table.root else { return Ok(None) };
         let Some(range) = self.find(root, &key)? else { return Ok(None) };
-        let at = range.start;
-        if range.end - at > max {
-            return Err(Error::memory("a page of this index", range.end - at, max));
+        self.value(range, max).map(Some)
+    }
+
+    /// As [`get`](Self::get), with one read once the leaf of the key is known.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub(crate) fn get_numbered(
+        &self,
+        table: &NumberedTable,
+        key: u64,
+        max: u64,
+        pattern: ReadPattern,
+    ) -> Result<Option<StoredValue>> {
+        let leaf = match table.leaf(key) {
+            Some(leaf) => leaf,
+            None => match self.find_leaf(table, key)? {
+                Some(leaf) => leaf,
+                None => return Ok(None),
+            },
+        };
+        let is_whole = leaf.end - leaf.start <= MAX_WHOLE_LEAF;
+        let file = match pattern {
+            ReadPattern::Single => &self.single,
+            ReadPattern::Scan => &self.file,
+        };
+        let read = self.read_from(file, leaf.start..if is_whole { leaf.end } else { leaf.start + PAGE as u64 })?;
+        if read[0] != LEAF {
+            return Err(self.damage(leaf.start, "no leaf of a tree is there"));
         }
-        Ok(Some(StoredValue { at, bytes: self.read(range)? }))
+        let (found, read) = self.leaf(&leaf, read, &key)?;
+        match found {
+            Some(value) if is_whole && value.end - value.start <= max => {
+                let range = (value.start - leaf.start) as usize..(value.end - leaf.start) as usize;
+                Ok(Some(StoredValue { at: value.start, read, range }))
+            }
+            Some(value) => self.value(value, max).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads a value of at most `max` bytes.
+    fn value(&self, range: Range<u64>, max: u64) -> Result<StoredValue> {
+        let length = range.end - range.start;
+        if length > max {
+            return Err(Error::memory("a page of this index", length, max));
+        }
+        Ok(StoredValue { at: range.start, read: self.read(range)?, range: 0..length as usize })
+    }
+
+    /// Length of the value of a key, and its first `bytes` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`]; [`Error::Io`].
+    pub(crate) fn start_of<K: Key>(&self, table: &Table<K>, key: K, bytes: u64) -> Result<Option<(u64, Buffer<u8>)>> {
+        let Some(root) = table.root else { return Ok(None) };
+        let Some(range) = self.find(root, &key)? else { return Ok(None) };
+        let end = range.end.min(range.start + bytes);
+        Ok(Some((range.end - range.start, self.read(range.start..end)?)))
     }
 
     /// The byte range of the value of a key.
@@ -240,52 +424,100 @@ impl StoreFile {
         let mut child = root;
         for _ in 0..MAX_LEVELS {
             let page = self.page_range(child)?;
-            let head = self.read(page.start..page.end.min(page.start + PAGE as u64))?;
+            let head = self.read_head(&page)?;
             match head[0] {
-                BRANCH => child = self.branch(&page, &head, child.sum, key)?,
-                LEAF => return self.leaf(&page, head, key),
+                BRANCH => {
+                    let branch = self.branch::<K>(&page, &head, child.sum)?;
+                    child = branch.find(key).map(|i| branch.child(i)).ok_or_else(|| self.wrong_branch(&page))?;
+                }
+                LEAF => return Ok(self.leaf(&page, head, key)?.0),
                 _ => return Err(self.damage(page.start, "no page of a tree is there")),
             }
         }
         Err(self.damage(child.named_at, "a tree of the store has no end"))
     }
 
-    /// The child of a branch under which a key is, if it is anywhere.
-    fn branch<K: Key>(&self, page: &Range<u64>, head: &[u8], sum: u128, key: &K) -> Result<Child> {
-        let wrong = || self.damage(page.start, "a branch of the store's tree contradicts itself");
-        let keys = usize::from(load(head, 2) as u16);
-        let (sums_at, numbers_at) = (8, 8 + 16 * (keys + 1));
-        let ends_at = numbers_at + 8 * (keys + 1);
-        let end = |i: usize| match K::WIDTH {
-            Some(width) => ends_at + width * (i + 1),
-            None => u32_at(head, ends_at + 4 * i) as usize,
-        };
-        let start = |i: usize| match i {
-            0 if K::WIDTH.is_some() => ends_at,
-            0 => ends_at + 4 * keys,
-            _ => end(i - 1),
-        };
-        if keys == 0 || ends_at > head.len() {
-            return Err(wrong());
+    /// The byte range of the leaf of a key. Remembers those of all keys under the branch above it.
+    fn find_leaf(&self, table: &NumberedTable, key: u64) -> Result<Option<Range<u64>>> {
+        let Some(mut child) = table.table.root else { return Ok(None) };
+        // The keys under `child`, and the branch above it with the keys under that.
+        let mut keys = 0..u64::MAX;
+        let mut above: Option<(Range<u64>, Buffer<u8>, u128, Range<u64>)> = None;
+        for _ in 0..MAX_LEVELS {
+            let page = self.page_range(child)?;
+            let head = self.read_head(&page)?;
+            match head[0] {
+                BRANCH => {
+                    let branch = self.branch::<u64>(&page, &head, child.sum)?;
+                    let wrong = || self.wrong_branch(&page);
+                    let i = branch.find(&key).ok_or_else(wrong)?;
+                    let bound = |i: usize| branch.key(i).map(|key| load(key, 0).saturating_add(1)).ok_or_else(wrong);
+                    let start = if i == 0 { keys.start } else { bound(i - 1)? };
+                    let end = if i == branch.keys { keys.end } else { bound(i)? };
+                    let (sum, within) = (child.sum, std::mem::replace(&mut keys, start..end));
+                    child = branch.child(i);
+                    above = Some((page, head, sum, within));
+                }
+                LEAF => {
+                    table.remember(key..key.saturating_add(1), &page);
+                    if let Some((page, head, sum, within)) = above {
+                        self.remember_leaves(table, &self.branch::<u64>(&page, &head, sum)?, within)?;
+                    }
+                    return Ok(Some(page));
+                }
+                _ => return Err(self.damage(page.start, "no page of a tree is there")),
+            }
         }
-        let used = head.get(..end(keys - 1)).ok_or_else(wrong)?;
-        if checksum(used) != sum {
-            return Err(self.damage(page.start, "a branch of the store's tree has a wrong checksum"));
-        }
-        // A key of a branch is the last of the child before it.
-        let (mut low, mut high) = (0, keys);
-        while low < high {
-            let middle = (low + high) / 2;
-            let stored = used.get(start(middle)..end(middle)).ok_or_else(wrong)?;
-            if key.compare(stored).is_gt() { low = middle + 1 } else { high = middle }
-        }
-        let number_at = numbers_at + 8 * low;
-        let (number, sum) = (load(head, number_at), sum_at(head, sums_at + 16 * low));
-        Ok(Child { number, sum, named_at: page.start + number_at as u64 })
+        Err(self.damage(child.named_at, "a tree of the store has no end"))
     }
 
-    /// Where the value of a key lies in a leaf. Leaves are mostly values, which have checksums of their own.
-    fn leaf<K: Key>(&self, page: &Range<u64>, mut head: Buffer<u8>, key: &K) -> Result<Option<Range<u64>>> {
+    /// Remembers the leaves under a branch, which are of the keys `within`: the leaves of a tree are on one level.
+    fn remember_leaves(&self, table: &NumberedTable, branch: &Branch<'_>, within: Range<u64>) -> Result<()> {
+        let mut start = within.start;
+        for i in 0..=branch.keys {
+            let end = match branch.key(i) {
+                Some(key) if i < branch.keys => load(key, 0).saturating_add(1).min(within.end),
+                _ => within.end,
+            };
+            table.remember(start..end, &self.page_range(branch.child(i))?);
+            // Even if the keys of a forged branch fall, no key is visited twice.
+            start = start.max(end);
+        }
+        Ok(())
+    }
+
+    /// The first bytes of a page, which a branch and the keys of nearly every leaf fit.
+    fn read_head(&self, page: &Range<u64>) -> Result<Buffer<u8>> {
+        self.read(page.start..page.end.min(page.start + PAGE as u64))
+    }
+
+    fn wrong_branch(&self, page: &Range<u64>) -> Error {
+        self.damage(page.start, "a branch of the store's tree contradicts itself")
+    }
+
+    /// The branch in the head of a page, with the checksum that is expected.
+    fn branch<'h, K: Key>(&self, page: &Range<u64>, head: &'h [u8], sum: u128) -> Result<Branch<'h>> {
+        let wrong = || self.wrong_branch(page);
+        let keys = usize::from(load(head, 2) as u16);
+        let mut branch = Branch { at: page.start, bytes: head, keys, width: K::WIDTH };
+        if keys == 0 || branch.ends_at() > head.len() {
+            return Err(wrong());
+        }
+        branch.bytes = head.get(..branch.key_end(keys - 1)).ok_or_else(wrong)?;
+        if checksum(branch.bytes) != sum {
+            return Err(self.damage(page.start, "a branch of the store's tree has a wrong checksum"));
+        }
+        Ok(branch)
+    }
+
+    /// Where the value of a key lies in a leaf, and what was read of it: the whole keys. Leaves are mostly values, which
+    /// have checksums of their own.
+    fn leaf<K: Key>(
+        &self,
+        page: &Range<u64>,
+        mut head: Buffer<u8>,
+        key: &K,
+    ) -> Result<(Option<Range<u64>>, Buffer<u8>)> {
         let wrong = || self.damage(page.start, "a leaf of the store's tree contradicts itself");
         let pairs = usize::from(load(&head, 2) as u16);
         let ends = if K::WIDTH.is_some() { 1 } else { 2 };
@@ -318,11 +550,11 @@ impl StoreFile {
                     let value_end = |i: usize| u64::from(u32_at(&head, 4 + 4 * ((ends - 1) * pairs + i)));
                     let start = if middle == 0 { key_end(&head, pairs - 1) as u64 } else { value_end(middle - 1) };
                     let (start, end) = (page.start + start, page.start + value_end(middle));
-                    return if start <= end && end <= page.end { Ok(Some(start..end)) } else { Err(wrong()) };
+                    return if start <= end && end <= page.end { Ok((Some(start..end), head)) } else { Err(wrong()) };
                 }
             }
         }
-        Ok(None)
+        Ok((None, head))
     }
 
     /// Where a page lies.
@@ -341,10 +573,14 @@ impl StoreFile {
     }
 
     fn read(&self, bytes: Range<u64>) -> Result<Buffer<u8>> {
+        self.read_from(&self.file, bytes)
+    }
+
+    fn read_from(&self, file: &File, bytes: Range<u64>) -> Result<Buffer<u8>> {
         let length = (bytes.end - bytes.start) as usize;
         let mut buffer = Buffer::with_capacity(length);
         buffer.resize(length, 0);
-        match self.file.read_exact_at(&mut buffer, bytes.start) {
+        match file.read_exact_at(&mut buffer, bytes.start) {
             Ok(()) => Ok(buffer),
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Err(self.damage(bytes.start, "the file ends there")),
             Err(e) => Err(Error::io("read", &self.path, e)),
@@ -355,6 +591,15 @@ impl StoreFile {
     fn damage(&self, at: u64, problem: impl Into<String>) -> Error {
         Error::damaged(&self.path, Some(at), problem)
     }
+}
+
+/// Opens a file of which parts are read in no order.
+fn open_for_single_reads(path: &Path) -> Result<File> {
+    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    // A file system that ignores the advice reads more than it has to.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Random);
+    Ok(file)
 }
 
 fn checksum(bytes: &[u8]) -> u128 {
@@ -379,9 +624,19 @@ mod tests {
 
     const LONG: TableDefinition<u64, &[u8]> = TableDefinition::new("pages");
     const SHORT: TableDefinition<(u8, u64), &[u8]> = TableDefinition::new("records");
+    const NUMBERED: TableDefinition<u64, &[u8]> = TableDefinition::new("numbered");
 
     fn value(seed: u64, length: usize) -> Vec<u8> {
         (0..length as u64).map(|i| (seed.wrapping_mul(31).wrapping_add(i * i) >> 3) as u8).collect()
+    }
+
+    /// Bytes of a value of the numbered table: many to a leaf, one to a leaf, and leaves that are not read whole.
+    fn numbered_length(key: u64) -> usize {
+        match key % 29 {
+            3 => 140_000,
+            7 => 60_000,
+            n => 100 * n as usize,
+        }
     }
 
     /// A store with trees of two and of three levels, and values of more than a page.
@@ -391,9 +646,11 @@ mod tests {
         {
             let mut long = transaction.open_table(LONG).expect("a table");
             let mut short = transaction.open_table(SHORT).expect("a table");
+            let mut numbered = transaction.open_table(NUMBERED).expect("a table");
             for key in 0..keys {
                 let length = if key % 37 == 5 { 70_000 } else { 3000 + (key % 50) as usize * 29 };
                 long.insert(key * 3, &value(key, length)[..]).expect("put");
+                numbered.insert(key, &value(key + 7, numbered_length(key))[..]).expect("put");
                 for kind in 0..3 {
                     short.insert((kind, key), &value(key, (key % 40) as usize)[..]).expect("put");
                 }
@@ -409,7 +666,9 @@ mod tests {
         let (long, short) = (store.table::<u64>("pages")?, store.table::<(u8, u64)>("records")?);
         let long = (0..3 * keys + 2).map(|key| store.get(&long, key, 1 << 20));
         let short = (0..4 * (keys + 1)).map(|n| store.get(&short, ((n % 4) as u8, n / 4), 1 << 20));
-        long.chain(short).map(|found| Ok(found?.map(|stored| stored.bytes.to_vec()))).collect()
+        let numbered = NumberedTable::new(store.table("numbered")?, keys);
+        let numbered = (0..keys + 1).rev().map(|key| store.get_numbered(&numbered, key, 1 << 20, ReadPattern::Scan));
+        long.chain(short).chain(numbered).map(|found| Ok(found?.map(|stored| stored.to_vec()))).collect()
     }
 
     #[test]
@@ -425,13 +684,56 @@ mod tests {
             let long = (0..3 * keys + 2).map(|key| long.get(key).expect("read").map(|guard| guard.value().to_vec()));
             let short = (0..4 * (keys + 1))
                 .map(|n| short.get(((n % 4) as u8, n / 4)).expect("read").map(|guard| guard.value().to_vec()));
+            let numbered = transaction.open_table(NUMBERED).expect("a table");
+            let numbered =
+                (0..keys + 1).rev().map(|key| numbered.get(key).expect("read").map(|guard| guard.value().to_vec()));
             // While the store has the file open and locked.
-            assert!(long.chain(short).eq(answers(&path, keys).expect("sound")));
+            assert!(long.chain(short).chain(numbered).eq(answers(&path, keys).expect("sound")));
         }
         let store = StoreFile::open(&folder.path().join("60.redb")).expect("sound");
         assert!(store.table::<u64>("records").is_err() && store.table::<u64>("absent").is_err());
         let long = store.table::<u64>("pages").expect("a table");
         assert!(matches!(store.get(&long, 15, 69_999), Err(Error::Memory { .. })));
+    }
+
+    #[test]
+    fn a_numbered_value_is_found_with_and_without_knowing_its_leaf() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for keys in [1, 2, 60, 900] {
+            let path = folder.path().join(format!("{keys}.redb"));
+            store(&path, keys);
+            let store = StoreFile::open(&path).expect("sound");
+            for first in [0, keys / 2, keys - 1] {
+                // Keys past the last have no leaf of their own.
+                let table = NumberedTable::new(store.table("numbered").expect("a table"), keys + 2);
+                let get = |key| {
+                    store
+                        .get_numbered(&table, key, 1 << 20, ReadPattern::Single)
+                        .expect("sound")
+                        .map(|found| found.to_vec())
+                };
+                assert!((0..keys).all(|key| table.leaf(key).is_none()));
+                assert_eq!(get(first), Some(value(first + 7, numbered_length(first))));
+                assert!(table.leaf(first).is_some());
+                let known = (0..keys).filter(|&key| table.leaf(key).is_some()).count();
+                // A tree of two small values has no branch.
+                assert!(known >= if keys > 2 { 20 } else { 1 }, "all keys under a branch are known, not {known}");
+                for key in (0..keys).rev().chain(0..keys) {
+                    assert_eq!(get(key), Some(value(key + 7, numbered_length(key))), "{key}");
+                }
+                assert_eq!([keys, keys + 1, keys + 2, u64::MAX].map(get), [None, None, None, None]);
+                if keys > 3 {
+                    assert!(matches!(
+                        store.get_numbered(&table, 3, 139_999, ReadPattern::Single),
+                        Err(Error::Memory { .. })
+                    ));
+                    assert!(matches!(
+                        store.get_numbered(&table, 7, 59_999, ReadPattern::Single),
+                        Err(Error::Memory { .. })
+                    ));
+                }
+            }
+        }
     }
 
     #[test]
@@ -475,6 +777,80 @@ mod tests {
                 Ok(found) => assert!(found == expected, "{length}"),
                 Err(e) => assert!(matches!(e, Error::Damaged { .. }), "{length}: {e}"),
             }
+        }
+    }
+
+    /// A genome of many contigs, so that the catalog has several records of a kind, and trees of several levels.
+    fn genome(path: &Path) {
+        let mut random = crate::random::Random::new(4);
+        let mut fasta = Vec::new();
+        for contig in 0..1200 {
+            fasta.extend_from_slice(format!(">contig_{contig} of a test\n").as_bytes());
+            fasta.extend_from_slice(&random.bases(200));
+            fasta.push(b'\n');
+        }
+        std::fs::write(path, fasta).expect("written");
+    }
+
+    /// Compares every page and record of a catalog as redb reads it with what this reader returns, and the number of
+    /// keys with that of the table definition; returns the numbers of pages and records.
+    fn compared(path: &Path) -> (u64, u64) {
+        use crate::format::catalog::{PAGES, RECORDS};
+        use redb::{ReadableTable, ReadableTableMetadata};
+        let database = ReadOnlyDatabase::open(path).expect("redb opens it");
+        let transaction = database.begin_read().expect("a transaction");
+        let pages = transaction.open_table(PAGES).expect("the pages");
+        let records = transaction.open_table(RECORDS).expect("the records");
+        let store = StoreFile::open(path).expect("sound");
+        let table = store.table::<u64>("pages").expect("a table");
+        let mut counts = (0, 0);
+        for pair in pages.iter().expect("read") {
+            let (key, value) = pair.expect("read");
+            let ours = store.get(&table, key.value(), u64::MAX).expect("sound").expect("the key is there");
+            assert!(&ours[..] == value.value(), "page {}", key.value());
+            // Pages are numbered from 0, without a gap.
+            assert_eq!(key.value(), counts.0);
+            counts.0 += 1;
+        }
+        assert!(store.get(&table, counts.0, u64::MAX).expect("sound").is_none());
+        let table = store.table::<(u8, u64)>("records").expect("a table");
+        for pair in records.iter().expect("read") {
+            let (key, value) = pair.expect("read");
+            let ours = store.get(&table, key.value(), u64::MAX).expect("sound").expect("the key is there");
+            assert!(&ours[..] == value.value(), "record {:?}", key.value());
+            counts.1 += 1;
+        }
+        assert_eq!(counts, (pages.len().expect("read"), records.len().expect("read")));
+        counts
+    }
+
+    /// A published catalog is a file that redb itself opens, for reading only, and reads as this reader does.
+    #[test]
+    fn stock_redb_opens_catalog_redb() {
+        use crate::Silent;
+        use crate::builder::{BuildOptions, build_index};
+        use crate::dictionary::LayoutKind;
+        use crate::format::CATALOG;
+        use crate::memory::Budget;
+        use crate::sequence::Source;
+
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("genome.fa");
+        genome(&path);
+        for layout in [LayoutKind::SortedDictionary, LayoutKind::SuperKmers] {
+            let target = folder.path().join(format!("{layout:?}"));
+            let options =
+                BuildOptions { k: Some(21), min_frequency: 1, layout: Some(layout), ..BuildOptions::default() };
+            build_index(&[Source::new(&path)], &target, &options, &Budget::new(1 << 30), &Silent).expect("built");
+            let manifest = crate::bundle::Manifest::read(&target).expect("sound");
+            let (pages, records) = compared(&target.join(CATALOG));
+            assert_eq!(pages, manifest.dictionary.pages());
+            assert!(records > 10, "{records}");
+        }
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/golden-v1");
+        for name in ["golden.reprise", "golden-super-kmers.reprise"] {
+            let (pages, records) = compared(&golden.join(name).join(CATALOG));
+            assert!(pages > 0 && records >= 7, "{name}: {pages} pages, {records} records");
         }
     }
 

@@ -15,6 +15,7 @@ use crate::genome::Contig;
 
 /// How an annotation is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AnnotationFormat {
     /// Columns under a header, 0-based and half-open.
     Tsv,

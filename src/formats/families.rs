@@ -28,6 +28,7 @@ pub struct FamiliesSummary {
 
 /// How families are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum FamilyFormat {
     /// FASTA with `>family_id#class length= copies= full_length= divergence= seed=`, as RepeatMasker takes it.
     #[default]

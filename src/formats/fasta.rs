@@ -1,8 +1,13 @@
-//! Families as a library: FASTA, with headers that RepeatMasker or readers of REPrise's `.reprof` understand.
+//! FASTA: lines of sequence of any length, and families as a library, with headers that RepeatMasker or readers of
+//! REPrise's `.reprof` understand.
 
-use std::io::Write;
+use std::io::{self, Write};
+
+use noodles_bgzf as bgzf;
 
 use crate::families::FamilyStatistics;
+use crate::fs::Output;
+use crate::{Error, Result};
 
 /// Bases in a line, as most programs write FASTA.
 const LINE_BASES: usize = 80;
@@ -31,6 +36,58 @@ pub(super) fn reprof(families: &[FamilyStatistics]) -> Vec<u8> {
         push_lines(&mut out, &f.consensus);
     }
     out
+}
+
+/// Writes sequence to an output, compressed with bgzip if `compressed` is set, and finishes it.
+pub(crate) fn write_sequence<T>(
+    mut output: Output,
+    compressed: bool,
+    write: impl FnOnce(&mut dyn Write) -> Result<T>,
+) -> Result<T> {
+    let written = if compressed {
+        let mut encoder = bgzf::io::Writer::new(&mut output);
+        let written = write(&mut encoder)?;
+        encoder.finish().map_err(Error::Output)?;
+        written
+    } else {
+        write(&mut output)?
+    };
+    output.finish()?;
+    Ok(written)
+}
+
+/// Breaks the sequence of a record, which arrives in pieces, into lines.
+pub(crate) struct SequenceLines {
+    /// Bases in a line.
+    width: usize,
+    /// Bases in the present line.
+    column: usize,
+}
+
+impl SequenceLines {
+    /// Lines of `width` bases, which is not 0.
+    pub(crate) fn new(width: usize) -> Self {
+        Self { width, column: 0 }
+    }
+
+    /// Writes the next letters of the record.
+    pub(crate) fn write(&mut self, mut letters: &[u8], out: &mut dyn Write) -> io::Result<()> {
+        while !letters.is_empty() {
+            let (line, others) = letters.split_at(letters.len().min(self.width - self.column));
+            out.write_all(line)?;
+            self.column += line.len();
+            if self.column == self.width {
+                self.end(out)?;
+            }
+            letters = others;
+        }
+        Ok(())
+    }
+
+    /// Ends the record.
+    pub(crate) fn end(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        if std::mem::take(&mut self.column) > 0 { out.write_all(b"\n") } else { Ok(()) }
+    }
 }
 
 fn push_lines(out: &mut Vec<u8>, letters: &str) {

@@ -22,6 +22,7 @@ mod tsv;
 
 pub use annotation::{AnnotationFormat, annotation_header, annotation_rows};
 pub use families::{FamiliesSummary, FamilyFormat, families};
+pub(crate) use fasta::{SequenceLines, write_sequence};
 pub(crate) use jsonl::json;
 pub use paf::{paf_row, pair_row};
 pub use query_rows::Format;

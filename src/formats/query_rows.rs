@@ -7,6 +7,7 @@ use crate::query::{Rows, SequenceStatistics};
 
 /// How the rows of a query are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Format {
     /// Columns separated by tabs; runs of k-mers as bedGraph.
     #[default]

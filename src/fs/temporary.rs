@@ -74,16 +74,17 @@ impl fmt::Debug for Temporary {
     }
 }
 
-/// A new folder in the system's temporary folder (`TMPDIR`) that no other user can enter; removed when dropped.
+/// A new folder for temporary files that no other user can enter; removed when dropped.
 pub(crate) struct TemporaryFolder {
     path: PathBuf,
     _temporary: Temporary,
 }
 
 impl TemporaryFolder {
-    /// Creates a folder whose name begins with `name`.
-    pub(crate) fn new(name: &str) -> crate::Result<Self> {
-        let path = std::env::temp_dir().join(format!("{name}-{}", unique_suffix()));
+    /// Creates a folder whose name begins with `name`, in the folder `within` or else in that of the system (`TMPDIR`).
+    pub(crate) fn new(name: &str, within: Option<&Path>) -> crate::Result<Self> {
+        let within = within.map_or_else(std::env::temp_dir, Path::to_owned);
+        let path = within.join(format!("{name}-{}", unique_suffix()));
         let (temporary, ()) = Temporary::begin(|| {
             create_private_folder(&path).map_err(|e| crate::Error::io("create", &path, e))?;
             let path = path.clone();
@@ -157,7 +158,7 @@ mod tests {
         last.publish(|| Ok(())).expect("published");
         assert!(path.exists() && !super::registry().iter().any(|other| other.number == number));
 
-        let folder = TemporaryFolder::new("reprise-test").expect("a folder");
+        let folder = TemporaryFolder::new("reprise-test", None).expect("a folder");
         let inside = folder.path().join("b");
         fs::write(&inside, "x").expect("written");
         drop(folder);

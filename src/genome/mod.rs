@@ -1,14 +1,16 @@
 //! The packed genome is useful without any index: contigs, the .2bit file with their bases, and the digests by which
-//! they are known elsewhere.
+//! they are known elsewhere. A genome is read from FASTA or from .2bit.
 //!
 //! All intervals are 0-based and half-open.
 
 mod contig;
 mod digest;
+mod reader;
 mod twobit;
 
 pub use contig::Contig;
 pub use digest::ContigDigest;
 pub(crate) use digest::{RefgetDigester, digest_contigs};
+pub(crate) use reader::GenomeReader;
 pub use twobit::{Case, OtherLetters, TwoBit, TwoBitSequence, TwoBitSummary, TwoBitWriter};
-pub(crate) use twobit::{TEMPORARY_SUFFIXES, pack_run};
+pub(crate) use twobit::{TEMPORARY_SUFFIXES, is_twobit, pack_run};

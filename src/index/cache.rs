@@ -125,7 +125,7 @@ impl<T> CacheEntry<T> {
 /// A counter in several parts, so that threads do not wait for one line of memory.
 struct HitCounter(Box<[PaddedCounter; COUNTERS]>);
 
-/// Parts of a counter: more threads than that share some of them.
+/// Parts of a counter. The last is shared by all threads after as many as there are others.
 const COUNTERS: usize = 64;
 
 /// A counter in two lines of its own: processors fetch lines in pairs.
@@ -145,10 +145,17 @@ impl HitCounter {
         /// Threads that have counted so far.
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         thread_local! {
-            /// The counter of this thread: several, so that threads do not write to one cache line.
-            static COUNTER: usize = THREADS.fetch_add(1, Ordering::Relaxed) % COUNTERS;
+            /// The counter of this thread.
+            static COUNTER: usize = THREADS.fetch_add(1, Ordering::Relaxed).min(COUNTERS - 1);
         }
-        self.0[COUNTER.with(|counter| *counter)].0.fetch_add(1, Ordering::Relaxed);
+        let number = COUNTER.with(|counter| *counter);
+        let counter = &self.0[number].0;
+        if number < COUNTERS - 1 {
+            // No other thread writes to it, and an atomic addition would make the loads of the next look-up wait.
+            counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        } else {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn sum(&self) -> u64 {
@@ -299,17 +306,45 @@ impl<S: Clone> PageCache<S> {
 
     /// Keeps a page, in memory that random reads reach fastest. One that is larger than the threshold is not kept.
     pub(crate) fn keep_page(&self, page: Page<S>) -> Arc<Page<S>> {
-        let Some(entry) = self.pages.get(page.number as usize) else { return Arc::new(page) };
-        let weight = self.arena.slot_bytes().max(page.bytes().len() as u64);
-        if weight > self.threshold() {
+        if self.page_weight(&page) > self.threshold() {
             return Arc::new(page);
         }
+        self.insert_page(page, 0)
+    }
+
+    /// Keeps a page of a scan if the entries stay below the threshold with it: a scan never begins a sweep.
+    pub(crate) fn keep_scanned_page(&self, page: Page<S>) -> Arc<Page<S>> {
+        let (weight, threshold) = (self.page_weight(&page), self.threshold());
+        let with_page = |bytes: u64| bytes.checked_add(weight).filter(|&bytes| bytes <= threshold);
+        // The weight is added at once, so that several threads together do not pass the threshold either.
+        match self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, with_page) {
+            Ok(_) => self.insert_page(page, weight),
+            Err(_) => Arc::new(page),
+        }
+    }
+
+    /// Whether all pages stay below the threshold together.
+    pub(crate) fn fits_all_pages(&self) -> bool {
+        self.arena.slot_bytes().saturating_mul(self.pages.len() as u64) <= self.threshold()
+    }
+
+    /// Bytes that a page will weigh, at most.
+    fn page_weight(&self, page: &Page<S>) -> u64 {
+        self.arena.slot_bytes().max(page.bytes().len() as u64)
+    }
+
+    /// Copies a page into the cache; `added` bytes of it are in the weight of the entries already.
+    fn insert_page(&self, page: Page<S>, added: u64) -> Arc<Page<S>> {
+        let Some(entry) = self.pages.get(page.number as usize) else {
+            self.bytes.fetch_sub(added, Ordering::Relaxed);
+            return Arc::new(page);
+        };
         let memory = match self.arena.copy(page.bytes()) {
             Some(slot) => PageMemory::Slot(slot),
             None => PageMemory::Heap(page.bytes().into()),
         };
         let is_loose = matches!(memory, PageMemory::Heap(_));
-        self.keep(entry, Arc::new(Page { memory, ..page }), is_loose)
+        self.keep(entry, Arc::new(Page { memory, ..page }), is_loose, added)
     }
 
     /// An unpacked block that is cached.
@@ -322,20 +357,23 @@ impl<S: Clone> PageCache<S> {
         let block = Arc::new(block);
         let blocks = self.blocks.get_or_init(|| empty_entries(self.pages.len() as u64));
         match blocks.get(number as usize) {
-            Some(entry) if block.weight() <= self.threshold() => self.keep(entry, block, true),
+            Some(entry) if block.weight() <= self.threshold() => self.keep(entry, block, true, 0),
             _ => block,
         }
     }
 
-    /// Inserts an entry, unless another thread did so first.
-    fn keep<T: Weigh>(&self, entry: &CacheEntry<T>, value: Arc<T>, is_loose: bool) -> Arc<T> {
+    /// Inserts an entry, unless another thread did so first; `added` bytes of it are in the weight of the entries already.
+    fn keep<T: Weigh>(&self, entry: &CacheEntry<T>, value: Arc<T>, is_loose: bool, added: u64) -> Arc<T> {
         let weight = value.weight();
         let mut kept = entry.value.write();
         if let Some(first) = kept.as_ref() {
+            self.bytes.fetch_sub(added, Ordering::Relaxed);
             return Arc::clone(first);
         }
-        // Before the value can be seen, so that dropping it never subtracts what was not added.
-        let bytes = self.bytes.fetch_add(weight, Ordering::Relaxed) + weight;
+        // Before the value can be seen, so that dropping it never subtracts what was not added. A slot that could not be
+        // had leaves a value that weighs less than was added.
+        let change = weight.wrapping_sub(added);
+        let bytes = self.bytes.fetch_add(change, Ordering::Relaxed).wrapping_add(change);
         if is_loose {
             self.loose.fetch_add(weight, Ordering::Relaxed);
         }
@@ -656,6 +694,41 @@ mod tests {
         assert!(statistics.sweeps > 10);
         let (hits, ideal) = (statistics.hits as f64 / trace.len() as f64, f64::from(ideal) / trace.len() as f64);
         assert!(hits > ideal - 0.05 && hits < 0.9, "{hits:.3} of look-ups hit, {ideal:.3} of an ideal LRU's");
+    }
+
+    #[test]
+    fn a_scan_fills_the_cache_and_drops_nothing() {
+        let budget = Budget::new(1 << 30);
+        let cache = Pages::new(&options(1 << 20), 4000, 1000, &budget);
+        let cached = |range: std::ops::Range<u64>| range.filter(|&n| cache.with_page(n, |_| ()).is_some()).count();
+        for number in 0..100 {
+            cache.keep_page(page(number, 1000));
+        }
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let cache = &cache;
+                scope.spawn(move || {
+                    for number in (100 + thread..4000).step_by(4) {
+                        assert_eq!(cache.keep_scanned_page(page(number, 1000)).bytes(), [number as u8; 1000]);
+                    }
+                });
+            }
+        });
+        let statistics = cache.statistics();
+        assert_eq!((statistics.sweeps, cached(0..100)), (0, 100));
+        let bytes = cache.bytes.load(Ordering::Relaxed);
+        assert!(bytes <= cache.threshold() && bytes + 2 * cache.arena.slot_bytes() > cache.threshold(), "{bytes}");
+        assert_eq!(bytes, cached(0..4000) as u64 * cache.arena.slot_bytes());
+        // Pages that are there already and pages past the last leave the weight as it is.
+        cache.limit(512 << 10);
+        cache.keep_scanned_page(page(0, 1000));
+        cache.keep_scanned_page(page(4001, 1000));
+        assert_eq!(cache.bytes.load(Ordering::Relaxed), cached(0..4000) as u64 * cache.arena.slot_bytes());
+        // Single look-ups take the space of the scan.
+        for number in 2000..2400 {
+            cache.keep_page(page(number, 1000));
+        }
+        assert!(cached(2399..2400) == 1 && cache.statistics().sweeps > 1);
     }
 
     #[test]

@@ -5,12 +5,13 @@ use crate::dictionary::codec::Codec;
 use crate::dictionary::match_layout;
 use crate::dictionary::source::Source;
 use crate::format::ChecksumKind;
+use crate::format::tree::ReadPattern;
 use crate::index::open::Index;
 
 impl Index {
     /// The bytes of a page and the payload of its block.
     pub(crate) fn page_parts(&self, number: u64) -> Result<(Vec<u8>, Vec<u8>)> {
-        let page = self.store.catalog().page(number)?.bytes.to_vec();
+        let page = self.store.catalog().page(number, ReadPattern::Single)?.to_vec();
         let block = match_layout!(&self.dictionary, pages => self.reader(pages).block(number)?.bytes().to_vec());
         Ok((page, block))
     }

@@ -57,11 +57,12 @@ pub struct Index {
     pub(super) budget: Budget,
 }
 
-/// Bytes of the tables of an open index: the offsets of pages and blocks, checksums of the genome, and which parts were
+/// Bytes of the tables of an open index: the places of pages and blocks, checksums of the genome, and which parts were
 /// checked.
 pub(crate) fn table_bytes(manifest: &Manifest) -> u64 {
     let genome = manifest.files.get(SEQUENCE).map_or(0, |file| file.bytes);
-    manifest.dictionary.pages() * (size_of::<PageEntry>() as u64 + 1) + genome.div_ceil(SEQUENCE_CHUNK as u64) * 9
+    let page = size_of::<PageEntry>() as u64 + Catalog::BYTES_PER_PAGE + 1;
+    manifest.dictionary.pages() * page + genome.div_ceil(SEQUENCE_CHUNK as u64) * 9
 }
 
 /// The smallest budget in bytes with which an index can be used.
@@ -120,7 +121,8 @@ impl Index {
             .dictionary
             .codec(filters, ListCode::new(manifest.genome.bases))
             .map_err(|problem| Error::damaged(folder.join(MANIFEST), None, problem))?;
-        let catalog = Catalog::open(&folder.join(CATALOG), manifest.identity, budget.limit())?;
+        let pages = manifest.dictionary.pages();
+        let catalog = Catalog::open(&folder.join(CATALOG), manifest.identity, pages, budget.limit())?;
         let meta = catalog.value::<(Parameters, Shape, u64)>(RecordKind::Meta, 0)?;
         if meta != Some((manifest.parameters.clone(), manifest.dictionary, manifest.genome.bases)) {
             return Err(catalog.damage("it belongs to another index than the manifest"));
@@ -180,6 +182,11 @@ impl Index {
     /// system at once, least recently used first, while look-ups continue; a higher limit lets the cache grow again.
     pub fn limit_cache(&self, bytes: u64) {
         match_layout!(&self.dictionary, pages => pages.cache().limit(bytes));
+    }
+
+    /// Whether the cache has space for all pages of the dictionary.
+    pub(crate) fn caches_dictionary(&self) -> bool {
+        match_layout!(&self.dictionary, pages => pages.cache().fits_all_pages())
     }
 
     pub(crate) fn budget(&self) -> &Budget {

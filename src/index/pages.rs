@@ -18,6 +18,7 @@ use crate::dictionary::source::Source;
 use crate::dictionary::superkmers::SuperKmerCodec;
 use crate::format::block::{self, Payload};
 use crate::format::catalog::{Catalog, PAGES_PER_RECORD, PageEntry, RecordKind};
+use crate::format::tree::ReadPattern;
 use crate::format::{Identity, POSITIONS};
 use crate::fs::map_read_only;
 use crate::index::cache::{CacheOptions, PageCache};
@@ -183,19 +184,19 @@ pub(crate) struct PageReader<'i, C: Codec> {
 
 impl<C: Codec> PageReader<'_, C> {
     /// Reads a page from the catalog and checks it.
-    pub(crate) fn read_page(&self, number: u64) -> Result<Page<C::Shape>> {
-        let stored = self.store.catalog.page(number)?;
+    pub(crate) fn read_page(&self, number: u64, pattern: ReadPattern) -> Result<Page<C::Shape>> {
+        let stored = self.store.catalog.page(number, pattern)?;
         let shape = self
             .pages
             .codec
-            .parse(self.store.identity, &stored.bytes, number)
+            .parse(self.store.identity, &stored, number)
             .map_err(|problem| self.store.catalog.damage_at(stored.at, problem))?;
-        Ok(Page::read(number, shape, stored.bytes))
+        Ok(Page::read(number, shape, stored))
     }
 
     /// A page that is not in the cache; kept there.
-    fn load_page(&self, number: u64) -> Result<Arc<Page<C::Shape>>> {
-        Ok(self.pages.cache.keep_page(self.read_page(number)?))
+    fn load_page(&self, number: u64, pattern: ReadPattern) -> Result<Arc<Page<C::Shape>>> {
+        Ok(self.pages.cache.keep_page(self.read_page(number, pattern)?))
     }
 }
 
@@ -204,21 +205,28 @@ impl<C: Codec> Source<C::Shape> for PageReader<'_, C> {
     fn with_page<T>(&self, number: u64, look: impl Fn(&Page<C::Shape>) -> T) -> Result<T> {
         match self.pages.cache.with_page(number, |page| look(page)) {
             Some(found) => Ok(found),
-            None => self.load_page(number).map(|page| look(&page)),
+            None => self.load_page(number, ReadPattern::Single).map(|page| look(&page)),
         }
     }
 
     fn page(&self, number: u64) -> Result<Arc<Page<C::Shape>>> {
         match self.pages.cache.with_page(number, Arc::clone) {
             Some(page) => Ok(page),
-            None => self.load_page(number),
+            None => self.load_page(number, ReadPattern::Single),
+        }
+    }
+
+    fn next_page(&self, number: u64) -> Result<Arc<Page<C::Shape>>> {
+        match self.pages.cache.with_page(number, Arc::clone) {
+            Some(page) => Ok(page),
+            None => self.load_page(number, ReadPattern::Scan),
         }
     }
 
     fn visit_page(&self, number: u64) -> Result<Arc<Page<C::Shape>>> {
         match self.pages.cache.with_page(number, Arc::clone) {
             Some(page) => Ok(page),
-            None => Ok(Arc::new(self.read_page(number)?)),
+            None => Ok(self.pages.cache.keep_scanned_page(self.read_page(number, ReadPattern::Scan)?)),
         }
     }
 

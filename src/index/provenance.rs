@@ -3,16 +3,17 @@
 use ahash::AHashMap;
 use serde::Serialize;
 
-use crate::genome::RefgetDigester;
+use crate::genome::{GenomeReader, RefgetDigester};
 use crate::index::contigs::ContigTable;
 use crate::index::open::Index;
 use crate::memory::{Component, Reservation};
-use crate::sequence::{SequenceReader, Source};
+use crate::sequence::Source;
 use crate::{Progress, Result};
 
 /// How the contigs of a genome differ from those of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Difference {
     /// The same name, other bases.
     Bases,
@@ -28,6 +29,7 @@ pub enum Difference {
 
 /// Contigs that differ in one way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Differing {
     /// How.
     pub difference: Difference,
@@ -42,6 +44,7 @@ pub const NAMED: usize = 5;
 
 /// A genome compared with the one that an index was built from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct GenomeComparison {
     /// Whether names, their order and all bases are the same. Case, line breaks, descriptions and compression do not
     /// count.
@@ -76,7 +79,7 @@ impl Index {
             if self.manifest().genome.prefixed_names {
                 source = source.with_prefixed_names()?;
             }
-            let mut reader = SequenceReader::open(&source)?;
+            let mut reader = GenomeReader::open(&source)?;
             while let Some(head) = reader.next_record()? {
                 while let Some(letters) = reader.next_bases()? {
                     digester.update(letters);

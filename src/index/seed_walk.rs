@@ -6,7 +6,8 @@ use crate::dictionary::codec::{Codec, PageShape};
 use crate::dictionary::match_layout;
 use crate::dictionary::source::Source;
 use crate::format::catalog::{PAGES_PER_RECORD, RecordKind};
-use crate::format::seed_order::{SEEDS_PER_RECORD, decode};
+pub(crate) use crate::format::seed_order::SEEDS_PER_RECORD;
+use crate::format::seed_order::decode;
 use crate::index::open::Index;
 use crate::index::pages::PageReader;
 
@@ -28,11 +29,11 @@ impl Index {
     /// Seeds by falling frequency, those of one frequency in the order of the index, from seed number `from` on.
     /// Any number of walks may run at once.
     pub fn seeds_from(&self, from: u64) -> impl Iterator<Item = Result<Seed>> + '_ {
-        let records = self.seed_count().div_ceil(SEEDS_PER_RECORD as u64);
+        let records = self.seed_records();
         let first = from / SEEDS_PER_RECORD as u64;
         let skip = (from % SEEDS_PER_RECORD as u64) as usize;
         (first..records).flat_map(move |number| {
-            let (seeds, failure) = match self.seed_record(number) {
+            let (seeds, failure) = match self.seed_record(number, 0) {
                 Ok(seeds) => (seeds, None),
                 Err(e) => (Vec::new(), Some(Err(e))),
             };
@@ -46,13 +47,19 @@ impl Index {
         self.seeds_from(0)
     }
 
-    /// Seeds of one record of the catalog.
-    fn seed_record(&self, number: u64) -> Result<Vec<Seed>> {
+    /// Records of seeds in the catalog; all but the last have [`SEEDS_PER_RECORD`].
+    pub(crate) fn seed_records(&self) -> u64 {
+        self.seed_count().div_ceil(SEEDS_PER_RECORD as u64)
+    }
+
+    /// Seeds of one record of the catalog that occur `min_frequency` times or more: its first ones.
+    pub(crate) fn seed_record(&self, number: u64, min_frequency: u64) -> Result<Vec<Seed>> {
         let catalog = self.store.catalog();
         let bytes = catalog
             .record(RecordKind::Seeds, number)?
             .ok_or_else(|| catalog.damage(format!("record {number} of the seed order is missing")))?;
-        let numbers = decode(&bytes).map_err(|e| catalog.damage(e))?;
+        let mut numbers = decode(&bytes).map_err(|e| catalog.damage(e))?;
+        numbers.truncate(numbers.iter().position(|seed| seed.0 < min_frequency).unwrap_or(numbers.len()));
         // In the order of the index, so that each page is walked once; then each seed goes to its rank.
         let mut order: Vec<usize> = (0..numbers.len()).collect();
         order.sort_unstable_by_key(|&at| numbers[at].1);

@@ -15,6 +15,7 @@ const MULTIPLIERS: [u64; 2] = [0xBF58_476D_1CE4_E5B9, 0x94D0_49BB_1331_11EB];
 
 /// The reason why a text is not a k-mer of a given length.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KmerError {
     /// Its length is not k.
     #[error("k-mer {:?} has {found} letters and the index has k {k}", shortened(text))]

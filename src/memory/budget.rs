@@ -40,7 +40,7 @@ pub enum Component {
     Batches,
     /// Results that wait for the writer.
     Output,
-    /// The genome for alignment, one byte a base.
+    /// The genome for alignment, a byte a base, or bits for each of its bases.
     Genome,
     /// Alignments of a search, and copies of repeats.
     Alignments,
@@ -92,6 +92,7 @@ impl Component {
 
 /// Bytes reserved by one component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ComponentUsage {
     /// The component.
     pub component: Component,
@@ -253,13 +254,21 @@ impl Budget {
     /// waits for ever. A thread with an item must not wait for a second one.
     pub fn wait(&self, component: Component, bytes: u64) -> Reservation {
         let mut state = self.state();
-        while state.in_flight > 0
-            && bytes > 0
-            && (state.used.saturating_add(bytes) > self.0.limit || self.status() == Status::Critical)
-        {
+        while self.must_wait(&state, bytes) {
             self.0.released.wait(&mut state);
         }
         self.take(&mut state, component, bytes, bytes > 0)
+    }
+
+    fn must_wait(&self, state: &BudgetState, bytes: u64) -> bool {
+        state.in_flight > 0
+            && bytes > 0
+            && (state.used.saturating_add(bytes) > self.0.limit || self.status() == Status::Critical)
+    }
+
+    /// Whether [`wait`](Self::wait) would wait now.
+    pub(crate) fn would_wait(&self, bytes: u64) -> bool {
+        self.must_wait(&self.state(), bytes)
     }
 }
 

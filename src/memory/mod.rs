@@ -12,7 +12,7 @@ mod status;
 pub(crate) mod system;
 
 pub use budget::{Budget, Component, ComponentUsage, Reservation};
-pub use buffers::pooled_bytes;
+pub use buffers::{pool_reuses, pooled_bytes};
 pub use monitor::{FreeMemory, MemoryPeak, Monitor, free_memory};
 pub use report::{MemoryRow, MemoryUsageBreakdown, UnaccountedMemory};
 pub use status::Status;

@@ -63,6 +63,7 @@ pub fn free_memory() -> Option<FreeMemory> {
 
 /// The moment of the maximum resident anonymous memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MemoryPeak {
     /// Anonymous bytes resident at that moment.
     pub anonymous: u64,

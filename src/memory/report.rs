@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::memory::budget::{Budget, Component};
+use crate::memory::buffers::{pool_reuses, pooled_bytes};
 use crate::memory::monitor::MemoryPeak;
 use crate::memory::system::resident::resident_memory;
 use crate::units::human_bytes;
@@ -10,6 +11,7 @@ use crate::units::human_bytes;
 /// Memory by component. For anonymous memory, tracked and unaccounted bytes add up to the resident bytes, now and at
 /// the peak. Pages of mapped files are separate, since the system can evict them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct MemoryUsageBreakdown {
     /// Bytes that the budget allows.
     pub limit: u64,
@@ -28,10 +30,15 @@ pub struct MemoryUsageBreakdown {
     pub resident_file: MemoryRow,
     /// Maximum bytes resident at any time, mapped files included, as the system counts them.
     pub resident_peak: u64,
+    /// Bytes in buffers that the process keeps for reuse; they are resident, and a part of the rows above.
+    pub pooled_bytes: u64,
+    /// How often the process took such a buffer instead of allocating one.
+    pub pool_reuses: u64,
 }
 
 /// Bytes of one row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct MemoryRow {
     /// Name of the component; empty for a sum.
     #[serde(skip)]
@@ -46,6 +53,7 @@ pub struct MemoryRow {
 
 /// Bytes resident that no component reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct UnaccountedMemory {
     /// Now.
     pub current: i64,
@@ -90,6 +98,8 @@ impl MemoryUsageBreakdown {
                 at_peak: peak.file,
             },
             resident_peak: now.peak,
+            pooled_bytes: pooled_bytes(),
+            pool_reuses: pool_reuses(),
         }
     }
 
@@ -128,6 +138,7 @@ impl MemoryUsageBreakdown {
         let files = &self.resident_file;
         let [now, peak, at_peak] = [files.current, files.peak, files.at_peak].map(human_bytes);
         row("mapped files, extra", now, peak, at_peak, String::new());
+        row("pooled, included", human_bytes(self.pooled_bytes), String::new(), String::new(), String::new());
         row("limit", String::new(), human_bytes(self.limit), String::new(), String::new());
         if let Some(expected) = self.expected {
             row("expected", String::new(), human_bytes(expected), String::new(), share(expected as f64));
@@ -173,6 +184,7 @@ mod tests {
         for line in [
             "index cache                   0 B      5.0 MiB      5.0 MiB   50.0 %",
             "expected                              20.0 MiB               200.0 %",
+            format!("{:<20} {:>12}", "pooled, included", human_bytes(report.pooled_bytes)).as_str(),
         ] {
             assert!(text.lines().any(|l| l == line), "{line}\n{text}");
         }

@@ -3,6 +3,7 @@
 /// How scarce memory is on this machine and in this cgroup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Status {
     /// Enough is free.
     Ok,

@@ -60,7 +60,8 @@ impl KmerSets {
         let k = first.parameters.k;
         if let Some(at) = manifests.iter().position(|manifest| manifest.parameters.k != k) {
             return Err(Error::Usage(format!(
-                "{} has k {k} and {} has k {}; only indexes of one k can be compared",
+                "{} has k {k} and {} has k {}; only indexes of one k can be compared, so build one of them again with \
+                 the k of the other",
                 folders[0].display(),
                 folders[at].display(),
                 manifests[at].parameters.k
@@ -68,8 +69,9 @@ impl KmerSets {
         }
         let real: Vec<PathBuf> = folders.iter().map(|folder| canonical(folder)).collect::<Result<_>>()?;
         for (at, folder) in real.iter().enumerate() {
-            if real[..at].contains(folder) {
-                return Err(Error::Usage(format!("{} is given twice; name it once", folders[at].display())));
+            if let Some(first) = real[..at].iter().position(|other| other == folder) {
+                let [first, again] = [first, at].map(|number| folders[number].display());
+                return Err(Error::Usage(format!("{first} and {again} are the same index; name it once")));
             }
         }
         let codec = KmerCodec::new(k)?;
@@ -286,6 +288,7 @@ impl SetOperation {
 
 /// What two indexes share, by distinct k-mers and by occurrences.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Overlap {
     /// Distinct k-mers of both.
     pub kmers: u64,
@@ -295,6 +298,7 @@ pub struct Overlap {
 
 /// What several indexes share, each with each.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Comparison {
     /// Number of indexes.
     indexes: usize,
@@ -306,9 +310,13 @@ impl Comparison {
     /// Compares the indexes, each with each.
     ///
     /// # Errors
-    /// See [`KmerSets::merge`].
+    /// [`Error::Memory`] if the budget has no space for the overlaps of all pairs; see [`KmerSets::merge`].
     pub fn of(sets: &KmerSets, progress: &dyn Progress) -> Result<Self> {
         let indexes = sets.folders.len();
+        // Those of the whole, and those of a slice of each thread.
+        let tables = 1 + rayon::current_num_threads() as u64;
+        let bytes = tables * (indexes * indexes * size_of::<Overlap>()) as u64;
+        let _held = sets.budget.reserve(Component::Batches, bytes, "the overlaps of all pairs of indexes")?;
         let mut whole = Self { indexes, overlaps: vec![Overlap::default(); indexes * indexes] };
         let add = |part: &mut (Vec<Overlap>, Vec<usize>), merged: MergedKmer<'_>| {
             let (overlaps, present) = part;

@@ -16,7 +16,8 @@ mod statistics;
 
 pub use kmer_regions::KmerRegions;
 pub use kmer_sets::{Comparison, KmerSets, MergedKmer, Overlap, SetOperation};
-pub(crate) use pipeline::{Charge, Feed, in_batches, max_in_flight};
+pub(crate) use pipeline::{Charge, Feed, in_batches};
+pub use pipeline::{PipelineConfig, PipelineStatistics};
 pub use rows::{Detail, Rows};
 pub use sequences::{Sequences, query_sequences};
 pub use statistics::SequenceStatistics;

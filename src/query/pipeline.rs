@@ -5,17 +5,112 @@
 //! block the reader.
 
 use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
 
-use crate::memory::buffers::ReorderBuffer;
-use crate::memory::{Budget, Component, Reservation};
+use serde::Serialize;
+
+use crate::memory::buffers::{BufferStatistics, ReorderBuffer, Waits};
+use crate::memory::{Budget, Component, Reservation, pool_reuses};
 use crate::{Error, Result};
 
-/// Bytes of batches in flight: a quarter of the budget, and no more than keep all threads, reader and writer busy with
-/// batches of `batch_bytes`.
-pub(crate) fn max_in_flight(budget: &Budget, batch_bytes: u64) -> u64 {
-    let threads = rayon::current_num_threads() as u64;
-    (budget.limit() / 4).min((threads + 4).saturating_mul(batch_bytes))
+/// How much a pipeline may have in flight.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PipelineConfig {
+    /// Bytes of all batches in flight, from before a batch is made until its result is written. A batch that is larger
+    /// passes alone.
+    pub channel_bytes: u64,
+    /// Share of `channel_bytes`, 0 to 1, that results may take that wait for the one before them. Above it, a worker
+    /// waits with its result, unless that is the next one.
+    pub back_pressure: f64,
+}
+
+impl Default for PipelineConfig {
+    fn default() -> Self {
+        Self { channel_bytes: 16 << 20, back_pressure: 0.5 }
+    }
+}
+
+impl PipelineConfig {
+    /// For batches of `batch_bytes`: a quarter of the budget, and no more than keep all threads, reader and writer
+    /// busy.
+    pub(crate) fn for_batches(budget: &Budget, batch_bytes: u64) -> Self {
+        let threads = rayon::current_num_threads() as u64;
+        let channel_bytes = (budget.limit() / 4).min((threads + 4).saturating_mul(batch_bytes));
+        Self { channel_bytes, ..Self::default() }
+    }
+
+    /// Bytes of results that may wait for the one before them.
+    fn waiting_bytes(&self) -> u64 {
+        (self.channel_bytes as f64 * self.back_pressure.clamp(0.0, 1.0)) as u64
+    }
+}
+
+/// What passed through a pipeline, and who waited. All but `batches` depends on threads, memory and the machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PipelineStatistics {
+    /// Batches that the producer sent to the workers.
+    pub batches: u64,
+    /// Maximum batches in flight: sent, and their results not written yet.
+    pub max_batches: u64,
+    /// Maximum bytes in flight.
+    pub max_bytes: u64,
+    /// Maximum results that waited for the one before them.
+    pub max_waiting_batches: u64,
+    /// Maximum bytes of results that waited for the one before them.
+    pub max_waiting_bytes: u64,
+    /// How often the producer waited for space: the workers or the consumer are slower.
+    pub producer_waits: u64,
+    /// Time of these waits, in microseconds.
+    pub producer_wait_microseconds: u64,
+    /// How often a worker waited with a result that others had to precede.
+    pub worker_waits: u64,
+    /// Time of these waits, in microseconds.
+    pub worker_wait_microseconds: u64,
+    /// How often the consumer waited for a result: the producer or the workers are slower.
+    pub consumer_waits: u64,
+    /// Time of these waits, in microseconds.
+    pub consumer_wait_microseconds: u64,
+    /// Buffers that were taken from a pool instead of being allocated, by all threads of the process meanwhile.
+    pub pool_reuses: u64,
+}
+
+impl PipelineStatistics {
+    /// The waits of a producer, and those at the buffer of results.
+    fn of_waits(producer: &Waits, results: &BufferStatistics) -> Self {
+        let BufferStatistics { puts, takes, max_items, max_bytes } = results;
+        let microseconds = |waits: &Waits| u64::try_from(waits.time.as_micros()).unwrap_or(u64::MAX);
+        Self {
+            max_waiting_batches: *max_items,
+            max_waiting_bytes: *max_bytes,
+            producer_waits: producer.count,
+            producer_wait_microseconds: microseconds(producer),
+            worker_waits: puts.count,
+            worker_wait_microseconds: microseconds(puts),
+            consumer_waits: takes.count,
+            consumer_wait_microseconds: microseconds(takes),
+            ..Self::default()
+        }
+    }
+}
+
+/// Counts batches in flight, and the waits for space.
+#[derive(Debug, Default)]
+struct BatchCounter {
+    sent: AtomicU64,
+    written: AtomicU64,
+    max: AtomicU64,
+    waits: Mutex<Waits>,
+}
+
+impl BatchCounter {
+    fn count_sent(&self) {
+        let sent = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
+        self.max.fetch_max(sent.saturating_sub(self.written.load(Ordering::Relaxed)), Ordering::Relaxed);
+    }
 }
 
 /// Items that are processed together.
@@ -57,19 +152,25 @@ pub(crate) struct Feed<T> {
     in_flight: Budget,
     budget: Budget,
     next: u64,
+    counter: Arc<BatchCounter>,
 }
 
 impl<T> Feed<T> {
     /// Waits until `bytes` more may be in flight. A batch that is larger than the limit passes alone.
     pub(crate) fn admit(&self, bytes: u64) -> Charge {
+        let waits = self.in_flight.would_wait(bytes) || self.budget.would_wait(bytes);
+        let start = waits.then(Instant::now);
         let in_flight = self.in_flight.wait(Component::Batches, bytes);
-        Charge { in_flight, reservation: self.budget.wait(Component::Batches, bytes) }
+        let charge = Charge { in_flight, reservation: self.budget.wait(Component::Batches, bytes) };
+        start.into_iter().for_each(|start| self.counter.waits.lock().add_since(start));
+        charge
     }
 
     /// Sends the next batch; false if the workers have stopped.
     pub(crate) fn send(&mut self, items: T, charge: Charge) -> bool {
         let id = self.next;
         self.next += 1;
+        self.counter.count_sent();
         self.sender.send(Batch { id, items, charge }).is_ok()
     }
 }
@@ -79,38 +180,45 @@ fn receive<T>(receiver: &Mutex<Receiver<Batch<T>>>) -> Option<Batch<T>> {
 }
 
 /// Runs `read` and `write` on threads of their own and as many workers as the pool has threads, each made by `worker`.
-/// At most `max_bytes` are in flight. A worker resizes the batch's charge to the bytes of its result.
+/// A worker resizes the batch's charge to the bytes of its result.
 ///
 /// # Errors
 /// The first of a worker, else that of `write`, else that of `read`.
 pub(crate) fn in_batches<I, O, W>(
     budget: &Budget,
-    max_bytes: u64,
+    config: &PipelineConfig,
     read: impl FnOnce(&mut Feed<I>) -> Result<()> + Send,
     worker: impl Fn() -> W + Sync,
     write: impl FnOnce(&mut dyn Iterator<Item = O>) -> Result<()> + Send,
-) -> Result<()>
+) -> Result<PipelineStatistics>
 where
     I: Send,
     O: Send,
     W: FnMut(u64, I, &mut Charge) -> Result<O>,
 {
-    let (sender, receiver) = channel();
-    let mut feed = Feed { sender, in_flight: Budget::new(max_bytes), budget: budget.clone(), next: 0 };
+    let reuses = pool_reuses();
+    let (counter, in_flight) = (Arc::new(BatchCounter::default()), Budget::new(config.channel_bytes));
     // Results that wait here are charged already; the bound keeps workers together.
-    let window = ReorderBuffer::new(max_bytes / 2);
+    let window = ReorderBuffer::new(config.waiting_bytes());
+    let (sender, receiver) = channel();
+    let mut feed =
+        Feed { sender, in_flight: in_flight.clone(), budget: budget.clone(), next: 0, counter: Arc::clone(&counter) };
     let failure = Mutex::new(None);
-    std::thread::scope(|scope| {
+    let outcome = std::thread::scope(|scope| {
         let spawn = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let start_error = |e| Error::thread("batches", e);
         let reader = spawn("reader").spawn_scoped(scope, move || read(&mut feed)).map_err(start_error)?;
         let writer = spawn("writer")
             .spawn_scoped(scope, || {
-                let _closing = window.close_on_drop();
+                let _discarding = window.discard_on_drop();
                 // A charge ends when the next item is requested: then its own is written.
                 let mut charged = None;
                 write(&mut std::iter::from_fn(|| {
-                    drop(charged.take());
+                    if let Some(charge) = charged.take() {
+                        // Before its memory is free for the next batch.
+                        counter.written.fetch_add(1, Ordering::Relaxed);
+                        drop(charge);
+                    }
                     let (output, charge) = window.take()?;
                     charged = Some(charge);
                     Some(output)
@@ -123,27 +231,7 @@ where
             let _closing = window.close_on_drop();
             rayon::scope(|scope| {
                 for _ in 0..rayon::current_num_threads() {
-                    scope.spawn(|_| {
-                        let mut work = worker();
-                        while let Some(Batch { id, items, mut charge }) = receive(&receiver) {
-                            match work(id, items, &mut charge) {
-                                Ok(output) => {
-                                    let bytes = charge.reservation.bytes();
-                                    if !window.put(id, (output, charge), bytes) {
-                                        break;
-                                    }
-                                }
-                                Err(e) => {
-                                    failure.lock().get_or_insert(e);
-                                    window.close();
-                                }
-                            }
-                        }
-                        // Receive all that the reader still sends, so that it ends.
-                        if window.is_closed() {
-                            while receive(&receiver).is_some() {}
-                        }
-                    });
+                    scope.spawn(|_| work_on_batches(&receiver, &window, &failure, worker()));
                 }
             });
         }
@@ -155,7 +243,45 @@ where
             Some(e) => Err(e),
             None => written.and(read),
         }
+    });
+    let waits = *counter.waits.lock();
+    outcome.map(|()| PipelineStatistics {
+        batches: counter.sent.load(Ordering::Relaxed),
+        max_batches: counter.max.load(Ordering::Relaxed),
+        max_bytes: in_flight.peak(),
+        pool_reuses: pool_reuses() - reuses,
+        ..PipelineStatistics::of_waits(&waits, &window.statistics())
     })
+}
+
+/// Receives batches, works on each and puts the results into `window`, until the reader ends or nobody takes results.
+fn work_on_batches<I, O>(
+    receiver: &Mutex<Receiver<Batch<I>>>,
+    window: &ReorderBuffer<(O, Charge)>,
+    failure: &Mutex<Option<Error>>,
+    mut work: impl FnMut(u64, I, &mut Charge) -> Result<O>,
+) {
+    // A batch that a panic ends is never written, and none after it.
+    let discarding_on_panic = window.discard_on_drop();
+    while let Some(Batch { id, items, mut charge }) = receive(receiver) {
+        match work(id, items, &mut charge) {
+            Ok(output) => {
+                let bytes = charge.reservation.bytes();
+                if !window.put(id, (output, charge), bytes) {
+                    break;
+                }
+            }
+            Err(e) => {
+                failure.lock().get_or_insert(e);
+                window.discard();
+            }
+        }
+    }
+    // Receive all that the reader still sends, so that it ends.
+    if window.is_closed() {
+        while receive(receiver).is_some() {}
+    }
+    std::mem::forget(discarding_on_panic);
 }
 
 #[cfg(test)]
@@ -166,6 +292,10 @@ mod tests {
 
     const BATCH: u64 = 1000;
 
+    fn channel_of(channel_bytes: u64) -> PipelineConfig {
+        PipelineConfig { channel_bytes, ..PipelineConfig::default() }
+    }
+
     /// Runs 200 batches whose writer stops at the first until `expected` are read, and some time more. Returns how many
     /// were read by then.
     fn read_while_the_writer_waits(budget: &Budget, max_bytes: u64, expected: u64) -> u64 {
@@ -174,7 +304,7 @@ mod tests {
         let outcome = pool.install(|| {
             in_batches(
                 budget,
-                max_bytes,
+                &channel_of(max_bytes),
                 |feed: &mut Feed<u64>| {
                     for number in 0..200 {
                         let charge = feed.admit(BATCH);
@@ -203,8 +333,11 @@ mod tests {
                 },
             )
         });
-        outcome.expect("no error");
-        assert_eq!(read.into_inner(), 200);
+        let statistics = outcome.expect("no error");
+        assert_eq!((read.into_inner(), statistics.batches), (200, 200));
+        assert!((1..=expected).contains(&statistics.max_batches), "{statistics:?}");
+        assert!(statistics.max_bytes <= max_bytes.max(BATCH), "{statistics:?}");
+        assert!(statistics.max_waiting_batches <= expected && statistics.producer_waits > 0, "{statistics:?}");
         stood.into_inner()
     }
 
@@ -229,12 +362,12 @@ mod tests {
 
     #[test]
     fn an_error_anywhere_ends_all() {
-        let failing = |at: &'static str| {
+        let failing = |at: &'static str, back_pressure| {
             let budget = Budget::new(10 * BATCH);
             let error = || Error::Usage(at.to_owned());
             let outcome = in_batches(
                 &budget,
-                10 * BATCH,
+                &PipelineConfig { back_pressure, ..channel_of(10 * BATCH) },
                 |feed: &mut Feed<u64>| {
                     for number in 0..1000 {
                         if at == "read" && number == 50 {
@@ -264,6 +397,40 @@ mod tests {
             assert!(matches!(outcome, Err(Error::Usage(text)) if text == at));
             assert_eq!(budget.free(), 10 * BATCH);
         };
-        ["read", "work", "write"].into_iter().for_each(failing);
+        for at in ["read", "work", "write"] {
+            [0.0, 0.5, 1.0].into_iter().for_each(|back_pressure| failing(at, back_pressure));
+        }
+    }
+
+    #[test]
+    fn a_panic_of_a_worker_ends_all() {
+        let budget = Budget::new(10 * BATCH);
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            in_batches(
+                &budget,
+                &channel_of(4 * BATCH),
+                |feed: &mut Feed<u64>| {
+                    for number in 0..100 {
+                        let charge = feed.admit(BATCH);
+                        if !feed.send(number, charge) {
+                            break;
+                        }
+                    }
+                    Ok(())
+                },
+                || {
+                    |_: u64, number: u64, _: &mut Charge| {
+                        assert!(number != 50, "on purpose");
+                        Ok(number)
+                    }
+                },
+                |outputs| {
+                    outputs.for_each(drop);
+                    Ok(())
+                },
+            )
+        }));
+        assert!(outcome.is_err());
+        assert_eq!(budget.free(), 10 * BATCH);
     }
 }

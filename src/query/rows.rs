@@ -6,6 +6,7 @@ use crate::query::statistics::SequenceStatistics;
 
 /// The rows of each sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Detail {
     /// One row per sequence: [`SequenceStatistics`].
     Summary,

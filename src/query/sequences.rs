@@ -7,14 +7,16 @@ use crate::memory::Component;
 use crate::memory::buffers::BufferPool;
 use crate::query::answers::{worker, write_answers};
 use crate::query::cutter::Cutter;
-use crate::query::pipeline::{in_batches, max_in_flight};
+use crate::query::pipeline::{PipelineConfig, PipelineStatistics, in_batches};
 use crate::query::rows::{Detail, Rows};
 use crate::sequence::{Region, Source};
 use crate::{Index, Progress, Result};
 
-/// Maximum number of bases of a batch with one row per sequence: a larger batch reads fewer pages, but adds little
-/// above this.
-const MAX_SUMMARY_BATCH: u64 = 4 << 20;
+/// Maximum number of bases of a batch with one row per sequence, if the cache keeps the whole dictionary: the bytes in
+/// which frequencies are collected fit the second cache of a core.
+const MAX_SUMMARY_BATCH: u64 = 1 << 20;
+/// The same if the cache does not: a larger batch reads fewer pages, but adds little above this.
+const MAX_READING_BATCH: u64 = 4 << 20;
 /// The same with rows of k-mers: formatting dominates, and memory would be charged long before it is filled.
 const MAX_ROWS_BATCH: u64 = 1 << 18;
 /// Minimum bases of a batch: with fewer the cost of passing it to a thread is measurable.
@@ -39,7 +41,8 @@ pub enum Sequences<'a> {
 }
 
 /// Looks up all k-mers of `sequences` and writes the rows of `detail`, in input order. `batch_size` is the most bases
-/// that are looked up together; without it the size follows from input and budget.
+/// that are looked up together; without it the size follows from input and budget. Returns what passed through the
+/// pipeline.
 ///
 /// # Errors
 /// [`Error::Input`](crate::Error::Input) for input that cannot be read; [`Error::NotInIndex`](crate::Error::NotInIndex)
@@ -52,11 +55,15 @@ pub fn query_sequences(
     rows: &dyn Rows,
     out: &mut (dyn Write + Send),
     progress: &dyn Progress,
-) -> Result<()> {
+) -> Result<PipelineStatistics> {
     let threads = rayon::current_num_threads() as u64;
     let budget = index.budget();
     let bytes_per_base = BYTES_PER_BASE + if detail == Detail::Summary { 0 } else { BYTES_PER_ROW };
-    let largest = if detail == Detail::Summary { MAX_SUMMARY_BATCH } else { MAX_ROWS_BATCH };
+    let largest = match detail {
+        Detail::Summary if index.caches_dictionary() => MAX_SUMMARY_BATCH,
+        Detail::Summary => MAX_READING_BATCH,
+        _ => MAX_ROWS_BATCH,
+    };
     // A quarter of the budget for one batch per thread and two that wait at either end.
     let max_batch = (budget.limit() / 4 / (threads + 4) / bytes_per_base).clamp(MIN_BATCH, largest);
     let known = match &sequences {
@@ -70,11 +77,11 @@ pub fn query_sequences(
     let default = known.map_or(max_batch, divided) as usize;
     let batch_bases = batch_size.map_or(default, |size| size.get().min(max_batch as usize));
 
-    let max_bytes = max_in_flight(budget, batch_bases as u64 * bytes_per_base);
-    let texts = BufferPool::new(max_bytes / 4, budget.empty_reservation(Component::Batches));
+    let config = PipelineConfig::for_batches(budget, batch_bases as u64 * bytes_per_base);
+    let texts = BufferPool::new(config.channel_bytes / 4, budget.empty_reservation(Component::Batches));
     in_batches(
         budget,
-        max_bytes,
+        &config,
         |feed| {
             let mut cutter = Cutter::new(index, batch_bases, bytes_per_base, feed);
             match sequences {

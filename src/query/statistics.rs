@@ -7,6 +7,7 @@ use serde::Serialize;
 /// A summary of the k-mers of one sequence. Frequencies are those in the indexed genome; 0 for k-mers that are not
 /// stored.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct SequenceStatistics {
     /// Name of the sequence, or the region.
     pub name: String,

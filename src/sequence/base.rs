@@ -61,7 +61,7 @@ pub(crate) fn reverse_complement(codes: &[u8]) -> impl Iterator<Item = u8> + '_ 
     codes.iter().rev().map(|&code| complement(code))
 }
 
-/// The reverse complement of upper-case letters; anything but ACGT stays as it is. Letters have their own function
+/// The reverse complement of letters of either case; anything but ACGT stays as it is. Letters have their own function
 /// because codes lose what is not ACGT.
 pub(crate) fn reverse_complement_letters(letters: &[u8]) -> Vec<u8> {
     let other = |&letter: &u8| match letter {
@@ -69,6 +69,10 @@ pub(crate) fn reverse_complement_letters(letters: &[u8]) -> Vec<u8> {
         b'C' => b'G',
         b'G' => b'C',
         b'T' => b'A',
+        b'a' => b't',
+        b'c' => b'g',
+        b'g' => b'c',
+        b't' => b'a',
         unchanged => unchanged,
     };
     letters.iter().rev().map(other).collect()

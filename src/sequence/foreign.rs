@@ -30,8 +30,8 @@ const OTHERS: &[Foreign] = &[
     (0, b"@RG\t", "SAM", "write its sequences with `samtools fasta`"),
     (0, b"@PG\t", "SAM", "write its sequences with `samtools fasta`"),
     (0, b"@CO\t", "SAM", "write its sequences with `samtools fasta`"),
-    (0, b"\x43\x27\x41\x1a", "2bit", "write its sequences with `twoBitToFa`"),
-    (0, b"\x1a\x41\x27\x43", "2bit", "write its sequences with `twoBitToFa`"),
+    (0, b"\x43\x27\x41\x1a", "2bit", TWO_BIT),
+    (0, b"\x1a\x41\x27\x43", "2bit", TWO_BIT),
     (0, b"LOCUS ", "GenBank", "convert it with `any2fasta`, or with `seqret` of EMBOSS"),
     (0, b"ID   ", "EMBL", "convert it with `any2fasta`, or with `seqret` of EMBOSS"),
     (
@@ -65,6 +65,8 @@ const OTHERS: &[Foreign] = &[
 ];
 
 // Descriptions and remedies that several rows share.
+const TWO_BIT: &str = "only a genome is read from 2bit, and only from an uncompressed file, not from a pipe; write its \
+                       sequences with `twoBitToFa`";
 const UTF_16: &str = "UTF-16 text or no text at all";
 const TO_UTF_8: &str = "convert text with `iconv -f UTF-16 -t UTF-8`";
 const TWICE: &str = "compressed twice";

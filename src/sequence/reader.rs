@@ -31,7 +31,7 @@ pub struct RecordHead {
     pub name: String,
     /// The rest of the header, without the blanks around it.
     pub description: String,
-    /// Line of the header, from 1.
+    /// Line of the header, from 1; in a .2bit file the number of the sequence.
     pub line: u64,
 }
 

@@ -15,6 +15,7 @@ pub struct Region {
 
 /// The reason why a text is not a region of an index.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RegionError {
     /// No contig has this name; [`nearest_names`](crate::sequence::nearest_names) finds similar ones.
     #[error("there is no contig {:?}", shortened(.0))]

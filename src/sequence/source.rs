@@ -33,7 +33,7 @@ const BUFFER: usize = 1 << 18;
 /// Suffixes of compressed files.
 const COMPRESSED: [&str; 5] = [".gz", ".bgz", ".zst", ".bz2", ".xz"];
 /// Suffixes of sequence formats.
-const FORMATS: [&str; 7] = [".fa", ".fasta", ".fna", ".fas", ".ffn", ".fastq", ".fq"];
+const FORMATS: [&str; 8] = [".fa", ".fasta", ".fna", ".fas", ".ffn", ".fastq", ".fq", ".2bit"];
 
 impl Source {
     /// A file, or standard input for `-`.
@@ -95,6 +95,11 @@ impl Source {
     /// Bytes read so far, before decompression.
     pub fn bytes_read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
+    }
+
+    /// Counts bytes that were read from the file by other means than [`open`](Self::open).
+    pub(crate) fn count_read(&self, bytes: u64) {
+        self.read.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Bytes of the file, before decompression; `None` for anything but a plain file.

@@ -83,7 +83,7 @@ impl Questions {
             let mut rows = Vec::new();
             let regions = Sequences::Regions(&self.regions);
             let outcome = query_sequences(index, regions, detail, None, &Format::Tsv, &mut rows, &Silent);
-            answers.push(outcome.map(|()| String::from_utf8_lossy(&rows).into_owned()));
+            answers.push(outcome.map(|_| String::from_utf8_lossy(&rows).into_owned()));
         }
         answers.push(index.contig_digests().map(|all| format!("{all:?}")));
         answers.push(index.spectrum().map(|rows| format!("{rows:?}")));

@@ -11,8 +11,8 @@ use crate::format::positions::ListCode;
 
 /// What the sampled minimizers contain.
 ///
-/// Every minimizer of the first cells is sampled, but key 0 only if all keys are: that minimizer, of A or of T alone, is
-/// in every sample. It is not extrapolated from, and a sample of its own k-mers predicts what it contains.
+/// Every minimizer of the first cells is sampled, but key 0 only if all keys are: that minimizer, of A or of T alone,
+/// is in every sample. It is not extrapolated from, and a sample of its own k-mers predicts what it contains.
 pub(crate) struct SampledContent {
     /// Super-k-mers, distinct k-mers, repeated ones, and bits in position blocks, by cell.
     cells: Vec<Sums>,

@@ -33,7 +33,8 @@ pub(crate) fn plan(input: &LayoutInput<'_>, minimizers: Minimizers) -> Result<La
     let memory = input.begin_estimate(Survey::sample_bytes(kmers, &minimizers, *spans))?;
     let survey = Survey::new(input, minimizers)?;
     let record_bytes = survey.bytes();
-    let expected_passes = input.passes(&memory, record_bytes);
+    // A scan for minimizers costs more than memory that is touched for the first time.
+    let expected_passes = input.passes(&memory, record_bytes, u64::MAX);
     let max_bins = tuning.max_bins.saturating_mul(expected_passes.max(1));
     let (pages, counts) = SuperKmerPages::new(&survey, lists, max_bins, memory.records);
     let count_bytes = counts.capacity_bytes() + pages.capacity_bytes();

@@ -1,5 +1,6 @@
 //! `detect`: the whole analysis of a genome, in steps that are recorded, so that an interrupted run continues.
 
+mod memory;
 mod record;
 
 use std::collections::BTreeMap;
@@ -19,13 +20,15 @@ use crate::annotate::{AnnotationSummary, annotate, annotate_with_tandem_repeats,
 use crate::builder::BuildOptions;
 use crate::bundle::{FileDigest, Manifest, WRITTEN_BY, is_reproducible, time_stamp};
 use crate::cli::annotate::write_copies;
-use crate::cli::families::{SearchArguments, check_memory, summary, write_stockholm};
+use crate::cli::common_arguments::{CacheArguments, TemporaryArguments};
+use crate::cli::families::{SearchArguments, summary, write_stockholm};
 use crate::cli::mask::{LetterArguments, mask};
 use crate::cli::values::e_value;
 use crate::cli::{Settings, counted, grouped, pretty_json};
 use crate::families::find_families;
 use crate::formats::{AnnotationFormat, FamiliesSummary, FamilyFormat, families};
 use crate::fs::{Remove, Temporary, lock, remove_unfinished};
+use crate::index::{CacheStatistics, OpenOptions};
 use crate::memory::{Component, Reservation, resident_memory};
 use crate::report::{DetectSummary, GenomeFacts, Run, StepRun, report_page, report_plots};
 use crate::sequence::Source;
@@ -37,7 +40,7 @@ use record::{RECORD, ResultFolder};
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// FASTA files of one genome, plain or compressed, or the folder of its index
+    /// Files of one genome: FASTA, plain or compressed, or .2bit; or the folder of its index
     #[arg(required = true, value_name = "GENOME|INDEX")]
     genome: Vec<PathBuf>,
     /// Also find the copies of the consensus sequences in FILE, FASTA, plain or compressed (repeatable)
@@ -68,6 +71,10 @@ pub(crate) struct Arguments {
     letters: LetterArguments,
     #[command(flatten)]
     search: SearchArguments,
+    #[command(flatten)]
+    cache: CacheArguments,
+    #[command(flatten)]
+    temporary: TemporaryArguments,
 }
 
 /// The end of the help of `detect`.
@@ -117,6 +124,7 @@ const REPORT_FILES: [&str; 2] = [SUMMARY, PAGE];
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     // Wrong arguments are reported before any work.
     time_stamp()?;
+    let options = settings.open_options(&arguments.cache)?;
     if let Some(plots) = &arguments.plots
         && std::path::absolute(plots).map_err(|e| Error::io("open", plots, e))?.to_str().is_none()
     {
@@ -140,9 +148,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
             return Err(Error::Usage(format!("{} is a folder; use one index or files of sequence", path.display())));
         }
     }
-    if !arguments.library_only {
-        check_memory(&arguments.genome, settings)?;
-    }
+    memory::check(&arguments.genome, &given.library, !arguments.library_only, settings)?;
     let mut target = match &settings.output {
         Some(path) => path.clone(),
         None => default_folder(&arguments.genome[0])?,
@@ -161,11 +167,11 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     // Files that may not be replaced are reported before the work, not after it.
     folder.check(&outputs)?;
     let plots = arguments.plots.as_deref().map(|plots| folder.check_plots(plots)).transpose()?;
-    let work = Work { arguments: &arguments, settings, folder, plots };
+    let work = Work { arguments: &arguments, settings, folder, plots, options };
     settings.progress.plan(&STEPS);
-    let summary = settings.on_pool(|| work.run(&given))?;
+    let outcome = settings.on_pool(|| work.run(&given))?;
     settings.progress.clear();
-    print_summary(&summary, &target, settings)
+    print_summary(&outcome, &target, settings)
 }
 
 /// A folder of results named after the genome or index, in the current folder.
@@ -290,10 +296,22 @@ struct Work<'a> {
     folder: ResultFolder,
     /// The folder of the figures, as an absolute path.
     plots: Option<PathBuf>,
+    /// How the index is opened.
+    options: OpenOptions,
+}
+
+/// The summary of a run, as `--json` prints it. Unlike the results, the use of the cache differs from run to run, so it
+/// is left out of runs that are reproduced.
+#[derive(Serialize)]
+struct Outcome {
+    #[serde(flatten)]
+    summary: DetectSummary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<CacheStatistics>,
 }
 
 impl Work<'_> {
-    fn run(mut self, given: &Given) -> Result<DetectSummary> {
+    fn run(mut self, given: &Given) -> Result<Outcome> {
         let index = self.index()?;
         let manifest = index.manifest().clone();
         let of_index = json!({ "parameters": manifest.parameters, "files": manifest.files });
@@ -303,7 +321,9 @@ impl Work<'_> {
         };
         let annotation = self.annotation(&index, &of_index, search.is_some(), given)?;
         let masked_bases = self.mask(&index, &of_index)?;
-        self.report(&index, search, annotation, masked_bases)
+        let summary = self.report(&index, search, annotation, masked_bases)?;
+        let cache = self.settings.report_cache(&index);
+        Ok(Outcome { summary, cache: (!is_reproducible()).then_some(cache) })
     }
 
     /// Runs a step, or reuses its results from an earlier run.
@@ -354,7 +374,7 @@ impl Work<'_> {
                 return Err(Error::Usage("--prefix-names is for files of sequence; an index has its names".to_owned()));
             }
             self.settings.progress.skip(INDEX);
-            return self.settings.open_cached(&genome[0]);
+            return self.open(&genome[0]);
         }
         let sources = || -> Vec<Source> { genome.iter().map(Source::new).collect() };
         let own = self.folder.path(OWN_INDEX);
@@ -369,7 +389,7 @@ impl Work<'_> {
             if !has_every_repeat(&manifest) || manifest.genome.prefixed_names != self.arguments.prefix_names {
                 continue;
             }
-            let Ok(index) = self.settings.open_cached(path) else { continue };
+            let Ok(index) = self.open(path) else { continue };
             self.settings.progress.step(INDEX);
             if index.compare_genome(&sources(), &self.settings.progress)?.same {
                 self.settings.progress.skip(INDEX);
@@ -381,14 +401,24 @@ impl Work<'_> {
         let force =
             self.folder.force || self.folder.found::<String>(INDEX).is_some_and(|made| own_digest(&own) == Some(made));
         let prefix_names = self.arguments.prefix_names;
-        let options =
-            BuildOptions { wait: self.arguments.wait, resume: true, force, prefix_names, ..BuildOptions::default() };
+        let options = BuildOptions {
+            wait: self.arguments.wait,
+            resume: true,
+            force,
+            prefix_names,
+            temporary_folder: self.arguments.temporary.tmpdir.clone(),
+            ..BuildOptions::default()
+        };
         let names: Vec<_> = genome.iter().map(|path| path.to_string_lossy()).collect();
         self.make(INDEX, json!({ "genome": names }), &[], |work| {
             builder::build_index(&sources(), &own, &options, &work.settings.budget, &work.settings.progress)?;
             Ok(own_digest(&own))
         })?;
-        self.settings.open_cached(&own)
+        self.open(&own)
+    }
+
+    fn open(&self, index: &Path) -> Result<Index> {
+        self.settings.open(index, self.options.clone())
     }
 
     /// Finds the families, and the evidence of their classes.
@@ -557,14 +587,14 @@ fn facts(index: &Index) -> Result<GenomeFacts> {
 }
 
 /// Prints the summary.
-fn print_summary(summary: &DetectSummary, folder: &Path, settings: &Settings) -> Result<()> {
+fn print_summary(outcome: &Outcome, folder: &Path, settings: &Settings) -> Result<()> {
     if settings.quiet && !settings.json {
         return Ok(());
     }
     let text = if settings.json {
-        pretty_json(summary)?
+        pretty_json(outcome)?
     } else {
-        let DetectSummary { genome, annotation, run, .. } = summary;
+        let DetectSummary { genome, annotation, run, .. } = &outcome.summary;
         let share = |bases: u64| per_cent(bases, genome.bases);
         let mut text = format!(
             "{}: {} bases in {}\n  repeats          {:.2} % of the bases: {} of {}",

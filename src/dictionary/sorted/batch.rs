@@ -5,21 +5,68 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::Result;
-use crate::dictionary::codec::{Batch, LANES, MAX_GROUPED, bucket_shift};
+use crate::dictionary::batch_frequencies::BatchFrequencies;
+use crate::dictionary::codec::{Batch, DENSE_SHARE, LANES, MAX_GROUPED, bucket_shift};
 use crate::dictionary::page::Page;
 use crate::dictionary::sorted::codec::SortedCodec;
 use crate::dictionary::sorted::page::PageShape;
-use crate::dictionary::sorted::search::{Bucket, PageView, Probed};
+use crate::dictionary::sorted::search::{Bucket, PageView};
 use crate::dictionary::source::Source;
 use crate::kmer::AsciiScanner;
-use crate::memory::buffers::Buffer;
+use crate::memory::buffers::{Buffer, Pooled};
 
-/// Look-ups on one page from which on it is not put into the cache: a scan of the whole index should not evict the
-/// pages of single look-ups.
+/// Look-ups on one page from which on it is a page of a scan, which drops no page of single look-ups from the cache.
 const MIN_SCAN: usize = 64;
 
 /// Look-ups from which on a batch is larger than what buffer pools keep.
 const MIN_UNPOOLED: usize = 1 << 16;
+
+/// Longest k of which a hash and the number of a look-up fit one word.
+const MAX_WORD_K: u32 = 16;
+
+/// A look-up in a batch: a hash, and its number in the batch.
+trait Lookup: Pooled + Copy + Ord + Default {
+    fn new(hash: u64, number: u32) -> Self;
+
+    fn hash(self) -> u64;
+
+    fn number(self) -> u32;
+}
+
+impl Lookup for (u64, u32) {
+    #[inline(always)]
+    fn new(hash: u64, number: u32) -> Self {
+        (hash, number)
+    }
+
+    #[inline(always)]
+    fn hash(self) -> u64 {
+        self.0
+    }
+
+    #[inline(always)]
+    fn number(self) -> u32 {
+        self.1
+    }
+}
+
+/// For hashes of at most 32 bits: half the memory, and grouping is mostly writing to memory.
+impl Lookup for u64 {
+    #[inline(always)]
+    fn new(hash: u64, number: u32) -> Self {
+        hash << 32 | u64::from(number)
+    }
+
+    #[inline(always)]
+    fn hash(self) -> u64 {
+        self >> 32
+    }
+
+    #[inline(always)]
+    fn number(self) -> u32 {
+        self as u32
+    }
+}
 
 /// Look-ups of hashes.
 #[derive(Default)]
@@ -28,8 +75,11 @@ pub(crate) struct SortedBatch {
     values: Buffer<u64>,
     /// End of the look-ups of each range of pages.
     ends: Buffer<u32>,
-    /// (hash, number in the batch), grouped.
-    entries: Buffer<(u64, u32)>,
+    /// Grouped look-ups, if they fit a word.
+    words: Buffer<u64>,
+    /// Grouped look-ups, if they do not.
+    pairs: Buffer<(u64, u32)>,
+    found: BatchFrequencies,
 }
 
 impl Batch<SortedCodec> for SortedBatch {
@@ -43,8 +93,9 @@ impl Batch<SortedCodec> for SortedBatch {
 
     fn needed_bytes(&self) -> u64 {
         let values = self.values.capacity().max(self.len());
-        let entries = self.entries.capacity().max(self.len());
-        (values * 8 + entries * size_of::<(u64, u32)>() + self.ends.capacity() * 4) as u64
+        // Which of them is used, depends on k.
+        let grouped = (self.words.capacity() * 8 + self.pairs.capacity() * 16).max(self.len() * 8);
+        (values * 8 + grouped + self.ends.capacity() * 4 + self.found.bytes().max(self.len())) as u64
     }
 
     fn push_sequence(&mut self, codec: &SortedCodec, bases: &[u8], mut each: impl FnMut(Range<u64>)) {
@@ -56,10 +107,15 @@ impl Batch<SortedCodec> for SortedBatch {
     }
 
     fn look_up(&mut self, codec: &SortedCodec, source: &impl Source<PageShape>) -> Result<&[u64]> {
-        let Self { values, ends, entries } = self;
+        let Self { values, ends, words, pairs, found } = self;
         for hashes in values.chunks_mut(MAX_GROUPED) {
-            group(codec, source.pages(), hashes, ends, entries);
-            visit(codec, source, &entries[..hashes.len()], hashes)?;
+            found.clear(hashes.len());
+            if codec.kmers.k() <= MAX_WORD_K {
+                visit(codec, source, group(codec, source.pages(), hashes, ends, words), found)?;
+            } else {
+                visit(codec, source, group(codec, source.pages(), hashes, ends, pairs), found)?;
+            }
+            found.write(hashes);
         }
         Ok(&self.values)
     }
@@ -73,7 +129,13 @@ impl Batch<SortedCodec> for SortedBatch {
 
 /// Groups hashes by page: by one counting sort if there are few pages, else by one over ranges of pages; each range is
 /// then sorted.
-fn group(codec: &SortedCodec, pages: u64, hashes: &[u64], ends: &mut Buffer<u32>, entries: &mut Buffer<(u64, u32)>) {
+fn group<'e, L: Lookup>(
+    codec: &SortedCodec,
+    pages: u64,
+    hashes: &[u64],
+    ends: &mut Buffer<u32>,
+    entries: &'e mut Buffer<L>,
+) -> &'e [L] {
     let fields = codec.fields;
     let shift = bucket_shift(pages);
     let buckets = (pages >> shift) as usize + 1;
@@ -89,15 +151,15 @@ fn group(codec: &SortedCodec, pages: u64, hashes: &[u64], ends: &mut Buffer<u32>
     if entries.capacity() < hashes.len() {
         // A large one is allocated again: fresh memory is zero already.
         let is_large = hashes.len() > MIN_UNPOOLED;
-        let large = |length| Buffer::from(vec![(0, 0); length]);
+        let large = |length| Buffer::from(vec![L::default(); length]);
         *entries = if is_large { large(hashes.len()) } else { Buffer::with_capacity(hashes.len()) };
     }
     if entries.len() < hashes.len() {
-        entries.resize(hashes.len(), (0, 0));
+        entries.resize(hashes.len(), L::default());
     }
     for (number, &hash) in hashes.iter().enumerate() {
         let end = &mut ends[(fields.page(hash) >> shift) as usize];
-        entries[*end as usize] = (hash, number as u32);
+        entries[*end as usize] = L::new(hash, number as u32);
         *end += 1;
     }
     if shift > 0 {
@@ -107,23 +169,34 @@ fn group(codec: &SortedCodec, pages: u64, hashes: &[u64], ends: &mut Buffer<u32>
             start = end as usize;
         }
     }
+    &entries[..hashes.len()]
 }
 
 /// Looks up grouped entries, page after page. Chunks of them go through three steps, and while one is in its last,
 /// the next is in its second and the one after in its first: each step prefetches the memory that the next step needs.
-fn visit(codec: &SortedCodec, source: &impl Source<PageShape>, entries: &[(u64, u32)], out: &mut [u64]) -> Result<()> {
+fn visit<L: Lookup>(
+    codec: &SortedCodec,
+    source: &impl Source<PageShape>,
+    entries: &[L],
+    out: &mut BatchFrequencies,
+) -> Result<()> {
     let fields = codec.fields;
     let mut rest = entries;
+    let is_dense = entries.len() as u64 >= source.pages() / DENSE_SHARE;
     let (mut located, mut touched) = (None, None);
-    while let Some(&(hash, _)) = rest.first() {
-        let number = fields.page(hash);
-        let length = rest.iter().take_while(|e| fields.page(e.0) == number).count();
+    while let Some(first) = rest.first() {
+        let number = fields.page(first.hash());
+        let length = rest.iter().take_while(|entry| fields.page(entry.hash()) == number).count();
         let (here, others) = rest.split_at(length);
         rest = others;
-        let page = if length >= MIN_SCAN { source.visit_page(number)? } else { source.page(number)? };
+        let page = match length {
+            MIN_SCAN.. => source.visit_page(number),
+            _ if is_dense => source.next_page(number),
+            _ => source.page(number),
+        }?;
         for entries in here.chunks(LANES) {
             let next = Chunk::touch(codec, Arc::clone(&page), entries);
-            let ready = touched.replace(next).map(|chunk: Chunk<'_>| chunk.locate(codec));
+            let ready = touched.replace(next).map(|chunk: Chunk<'_, L>| chunk.locate(codec));
             if let Some(chunk) = std::mem::replace(&mut located, ready) {
                 chunk.answer(codec, out);
             }
@@ -136,20 +209,20 @@ fn visit(codec: &SortedCodec, source: &impl Source<PageShape>, entries: &[(u64, 
 }
 
 /// Look-ups in one page.
-struct Chunk<'e> {
+struct Chunk<'e, L> {
     page: Arc<Page<PageShape>>,
     /// A copy, near the other fields.
     shape: PageShape,
-    entries: &'e [(u64, u32)],
+    entries: &'e [L],
     buckets: [Bucket; LANES],
 }
 
-impl<'e> Chunk<'e> {
+impl<'e, L: Lookup> Chunk<'e, L> {
     /// Prefetches the directory.
-    fn touch(codec: &SortedCodec, page: Arc<Page<PageShape>>, entries: &'e [(u64, u32)]) -> Self {
+    fn touch(codec: &SortedCodec, page: Arc<Page<PageShape>>, entries: &'e [L]) -> Self {
         let view = codec.view(&page);
-        for &(hash, _) in entries {
-            view.prefetch_directory(hash);
+        for entry in entries {
+            view.prefetch_directory(entry.hash());
         }
         Self { shape: page.shape, page, entries, buckets: [Bucket::default(); LANES] }
     }
@@ -163,27 +236,27 @@ impl<'e> Chunk<'e> {
     /// at once.
     fn locate(mut self, codec: &SortedCodec) -> Self {
         let view = codec.view_of(&self.shape, self.page.bytes(), self.page.number);
-        for (bucket, &(hash, _)) in self.buckets.iter_mut().zip(self.entries) {
-            *bucket = view.bucket_of(hash);
+        for (bucket, entry) in self.buckets.iter_mut().zip(self.entries) {
+            *bucket = view.bucket_of(entry.hash());
             view.prefetch_entries(*bucket);
         }
         self
     }
 
-    /// Compares the entries.
-    fn answer(self, codec: &SortedCodec, out: &mut [u64]) {
-        let (view, min_frequency) = (self.view(codec), codec.filters.min_frequency);
-        for (&bucket, &(hash, to)) in self.buckets.iter().zip(self.entries) {
-            out[to as usize] = match view.probe(bucket, hash) {
-                Some(Probed { is_found, slot, code }) => match view.inline_value(code) {
-                    Some(value) => (min_frequency + value) * u64::from(is_found),
-                    None => view.frequency_of(hash, slot, code),
-                },
-                None => match view.search(bucket, hash) {
-                    Some((slot, code)) => view.frequency_of(hash, slot, code),
-                    None => 0,
-                },
-            };
+    /// Compares the entries, first all that need no branch: which look-ups need more cannot be foretold.
+    fn answer(self, codec: &SortedCodec, out: &mut BatchFrequencies) {
+        let view = self.view(codec);
+        let mut undecided = [0; LANES];
+        let mut count = 0;
+        for (i, (&bucket, entry)) in self.buckets.iter().zip(self.entries).enumerate() {
+            let probed = view.probe(bucket, entry.hash());
+            let is_decided = probed.is_decided & (probed.frequency <= u64::from(u8::MAX));
+            out.set_short(entry.number(), if is_decided { probed.frequency as u8 } else { 0 });
+            undecided[count % LANES] = i;
+            count += usize::from(!is_decided);
+        }
+        for &i in &undecided[..count] {
+            out.add(self.entries[i].number(), view.frequency_in(self.buckets[i], self.entries[i].hash()));
         }
     }
 }

@@ -14,9 +14,8 @@ impl SortedCodec {
         for (hash, frequency) in page.entries() {
             let bucket = page.bucket_of(hash);
             let found = page.search(bucket, hash);
-            if let (Some(probed), Some((slot, code))) = (page.probe(bucket, hash), found) {
-                assert!(!probed.is_found || !is_sound || (probed.slot, probed.code) == (slot, code));
-            }
+            let probed = page.probe(bucket, hash);
+            assert!(!probed.is_decided || !is_sound || probed.frequency == frequency);
             assert!(!is_sound || (found.is_some() && page.frequency(hash) == frequency), "hash {hash:#x}");
             let Some((slot, _)) = found else { continue };
             let at = page.list_at(hash, slot);

@@ -41,6 +41,7 @@ impl Codec for SortedCodec {
     type Batch = SortedBatch;
 
     const VERIFIES_IN_ORDER: bool = true;
+    const HEADER_BYTES: u64 = page::HEADER as u64;
 
     fn parse(&self, identity: Identity, bytes: &[u8], number: u64) -> Result<PageShape, String> {
         PageShape::parse(identity, bytes, number, &self.layout)
@@ -49,6 +50,10 @@ impl Codec for SortedCodec {
     #[inline]
     fn pages_of_hashes(&self, hashes: RangeInclusive<u64>, _: u64) -> Range<u64> {
         self.fields.page(*hashes.start())..self.fields.page(*hashes.end()) + 1
+    }
+
+    fn frequency_bits(&self, header: &[u8]) -> u64 {
+        page::frequency_bits(header)
     }
 
     fn frequency(&self, source: &impl Source<PageShape>, kmer: u64) -> Result<u64> {

@@ -28,6 +28,8 @@ pub(super) const WIDE_DIRECTORY: u8 = 1;
 
 /// Bytes of the counts of a group in a narrow directory.
 pub(super) const COUNT_BYTES: usize = BUCKETS as usize / 2;
+/// Bits that one load of eight bytes has, wherever in a byte the first begins.
+pub(super) const MAX_LOADED_BITS: u32 = 57;
 /// Largest shift of a sound page: a sample every 2^16 groups.
 const MAX_SAMPLE_SHIFT: u32 = 16;
 
@@ -42,6 +44,15 @@ pub(super) fn sample_bytes(is_wide: bool) -> usize {
     if is_wide { 12 } else { 8 }
 }
 
+/// Bits of the codes, exceptions and overflows of a page with this header.
+pub(super) fn frequency_bits(header: &[u8]) -> u64 {
+    let byte = |at: usize| header.get(at).map_or(0, |&byte| u64::from(byte));
+    let count = |at| bits::load(header, at) & u64::from(u32::MAX);
+    count(AT_ENTRIES) * byte(AT_CODE_BITS)
+        + count(AT_EXCEPTIONS) * byte(AT_EXCEPTION_BITS)
+        + count(AT_OVERFLOWS) * 8 * OVERFLOW_BYTES as u64
+}
+
 /// Where the parts of a page begin.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PageShape {
@@ -54,6 +65,12 @@ pub(crate) struct PageShape {
     pub(super) code_bits: u32,
     pub(super) exception_bits: u32,
     pub(super) entry_bits: u32,
+    /// Entries that are compared at once: those of one load, wherever in a byte the first begins.
+    pub(super) lanes: u32,
+    /// The lowest bit of each of them.
+    pub(super) lane_ones: u64,
+    /// The highest bit of each of them.
+    pub(super) lane_tops: u64,
     pub(super) is_narrow: bool,
     pub(super) sample_shift: u32,
     pub(super) wide_samples: bool,
@@ -99,6 +116,8 @@ impl PageShape {
             return Err(inconsistent());
         }
         let entry_bits = layout.remainder_bits + code_bits;
+        // An entry without a remainder has nothing to compare.
+        let lanes = if layout.remainder_bits == 0 { 0 } else { MAX_LOADED_BITS / entry_bits };
         let groups = layout.groups_in(page) as usize;
         let counts_at = if is_narrow { counts_at(groups) } else { HEADER };
         let samples_at = counts_at + if is_narrow { groups * COUNT_BYTES } else { (groups * BUCKETS as usize + 1) * 4 };
@@ -117,6 +136,9 @@ impl PageShape {
             code_bits,
             exception_bits,
             entry_bits,
+            lanes,
+            lane_ones: (0..lanes).map(|lane| 1 << (lane * entry_bits)).sum(),
+            lane_tops: (1..=lanes).map(|lane| 1 << (lane * entry_bits - 1)).sum(),
             is_narrow,
             sample_shift,
             wide_samples,

@@ -7,16 +7,29 @@ use crate::dictionary::page::Page;
 use crate::dictionary::sorted::codec::SortedCodec;
 use crate::dictionary::sorted::frequency_code::OVERFLOW_BYTES;
 use crate::dictionary::sorted::layout::BUCKETS;
-use crate::dictionary::sorted::page::{COUNT_BYTES, HEADER, PageShape, sample_bytes};
+use crate::dictionary::sorted::page::{COUNT_BYTES, HEADER, MAX_LOADED_BITS, PageShape, sample_bytes};
 use crate::format::bits;
 use crate::kmer::low_mask;
 use crate::memory::system::prefetch;
 
-/// Bits of an entry up to which one load of eight bytes reads all of it, wherever in a byte it begins.
-const MAX_LOADED_BITS: u32 = 57;
+/// For each bucket of a group, the bits of the counts before it.
+static COUNTS_BEFORE: [[u64; COUNT_WORDS]; BUCKETS as usize] = counts_before();
+/// Words of the counts of a group.
+const COUNT_WORDS: usize = COUNT_BYTES / 8;
 
-/// Entries of a bucket that are compared without a branch on each: a bucket has 1.5 to 3 on average.
-const PROBED: u32 = 4;
+const fn counts_before() -> [[u64; COUNT_WORDS]; BUCKETS as usize] {
+    let mut masks = [[0; COUNT_WORDS]; BUCKETS as usize];
+    let mut bucket = 0;
+    while bucket < BUCKETS as usize {
+        let mut before = 0;
+        while before < bucket {
+            masks[bucket][before / 16] |= 15 << (4 * (before % 16));
+            before += 1;
+        }
+        bucket += 1;
+    }
+    masks
+}
 
 /// A page with its codec, ready to be searched.
 #[derive(Clone, Copy)]
@@ -34,12 +47,13 @@ pub(crate) struct Bucket {
     pub(crate) count: u32,
 }
 
-/// The result of [`PageView::probe`]; slot and code are valid only if an entry was found.
+/// The result of [`PageView::probe`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Probed {
-    pub(crate) is_found: bool,
-    pub(crate) slot: u32,
-    pub(crate) code: u64,
+    /// Frequency of the hash, 0 if it is not stored; valid only if that is decided.
+    pub(crate) frequency: u64,
+    /// Whether that is all: the bucket has no more entries than were compared, and the entry is no exception.
+    pub(crate) is_decided: bool,
 }
 
 /// The sums of all entries before a slot. Samples of them are stored.
@@ -104,12 +118,12 @@ impl<'a> PageView<'a> {
         const LOW_NIBBLES: u64 = 0x0F0F_0F0F_0F0F_0F0F;
         /// Mask of the low byte of each 16 bits.
         const LOW_BYTES: u64 = 0x00FF_00FF_00FF_00FF;
-        let before = bucket * 4;
+        let counts: &[u8; COUNT_BYTES] =
+            bytes.get(at..).and_then(|rest| rest.first_chunk()).unwrap_or(&[0; COUNT_BYTES]);
+        let (words, _) = counts.as_chunks();
         let mut by_byte = 0;
-        for word in 0..4u32 {
-            let take = before.saturating_sub(64 * word).min(64);
-            let mask = if take == 64 { u64::MAX } else { (1u64 << take) - 1 };
-            let nibbles = bits::load(bytes, at + 8 * word as usize) & mask;
+        for (word, mask) in words.iter().zip(&COUNTS_BEFORE[bucket as usize % BUCKETS as usize]) {
+            let nibbles = u64::from_le_bytes(*word) & mask;
             by_byte += (nibbles & LOW_NIBBLES) + ((nibbles >> 4) & LOW_NIBBLES);
         }
         let by_pair = (by_byte & LOW_BYTES) + ((by_byte >> 8) & LOW_BYTES);
@@ -131,27 +145,28 @@ impl<'a> PageView<'a> {
         (bits::load(self.bytes, (at >> 3) as usize) >> (at & 7)) & low_mask(self.shape.code_bits)
     }
 
-    /// Compares the first four entries of a bucket without a branch on what it finds. `None` if that cannot decide: the
-    /// bucket has more, or entries are too wide for one load.
+    /// Compares the first entries of a bucket at once, as many as one load reads, without any branch.
     #[inline(always)]
-    pub(crate) fn probe(self, bucket: Bucket, hash: u64) -> Option<Probed> {
+    pub(crate) fn probe(self, bucket: Bucket, hash: u64) -> Probed {
         let shape = self.shape;
-        if bucket.count > PROBED || shape.entry_bits > MAX_LOADED_BITS {
-            return None;
+        let at = self.entry_at(bucket.start);
+        let entries = bits::load(self.bytes, (at >> 3) as usize) >> (at & 7);
+        let (code_mask, entry_mask) = (low_mask(shape.code_bits), low_mask(shape.entry_bits));
+        // A lane of `other` is zero if its remainder is that of the hash. Subtracting one from every lane borrows from
+        // the highest bit of exactly those: a lane that is not zero is at least 2, since codes have a bit or more, so a
+        // borrow from the lane below does not reach it.
+        let wanted = shape.fields.remainder(hash) << shape.code_bits;
+        let remainders = (entry_mask & !code_mask).wrapping_mul(shape.lane_ones);
+        let other = (entries ^ wanted.wrapping_mul(shape.lane_ones)) & remainders;
+        let compared = low_mask(bucket.count.min(shape.lanes) * shape.entry_bits);
+        let found = other.wrapping_sub(shape.lane_ones) & !other & shape.lane_tops & compared;
+        let is_found = u64::from(found != 0);
+        let bit = (found.trailing_zeros() + 1).wrapping_sub(shape.entry_bits) & 63;
+        let code = (entries >> bit) & code_mask;
+        Probed {
+            frequency: (self.codec.filters.min_frequency.wrapping_add(code)) * is_found,
+            is_decided: (bucket.count <= shape.lanes) & (code * is_found != code_mask),
         }
-        let remainder = self.shape.fields.remainder(hash);
-        let (mask, code_mask) = (low_mask(shape.entry_bits), low_mask(shape.code_bits));
-        let mut probed = Probed { is_found: false, slot: bucket.start, code: 0 };
-        let mut at = self.entry_at(bucket.start);
-        for i in 0..PROBED {
-            let entry = (bits::load(self.bytes, (at >> 3) as usize) >> (at & 7)) & mask;
-            let hit = (entry >> shape.code_bits == remainder) & (i < bucket.count);
-            probed.is_found |= hit;
-            probed.slot += u32::from(hit) * i;
-            probed.code |= (entry & code_mask) * u64::from(hit);
-            at += u64::from(shape.entry_bits);
-        }
-        Some(probed)
     }
 
     /// Prefetches the counts of the group of `hash`.
@@ -196,7 +211,13 @@ impl<'a> PageView<'a> {
     /// Frequency of a hash; 0 if it is not stored.
     #[inline(always)]
     pub(crate) fn frequency(self, hash: u64) -> u64 {
-        match self.search(self.bucket_of(hash), hash) {
+        self.frequency_in(self.bucket_of(hash), hash)
+    }
+
+    /// Frequency of a hash, whose bucket is known; 0 if it is not stored.
+    #[inline(always)]
+    pub(crate) fn frequency_in(self, bucket: Bucket, hash: u64) -> u64 {
+        match self.search(bucket, hash) {
             Some((slot, code)) => self.frequency_of(hash, slot, code),
             None => 0,
         }

@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::Result;
-use crate::dictionary::codec::{Batch, LANES, MAX_GROUPED, bucket_shift};
+use crate::dictionary::batch_frequencies::BatchFrequencies;
+use crate::dictionary::codec::{Batch, DENSE_SHARE, LANES, MAX_GROUPED, bucket_shift};
 use crate::dictionary::page::Page;
 use crate::dictionary::source::Source;
 use crate::dictionary::superkmers::codec::SuperKmerCodec;
@@ -15,8 +16,8 @@ use crate::dictionary::superkmers::search::Query;
 use crate::genome::pack_run;
 use crate::memory::buffers::Buffer;
 
-/// Look-ups on one page from which on it is not put into the cache. Each is of several k-mers, so it takes fewer to be
-/// a scan of the whole index.
+/// Look-ups on one page from which on it is a page of a scan, which drops no page of single look-ups from the cache.
+/// Each is of several k-mers, so it takes fewer than in a sorted dictionary.
 const MIN_SCAN: usize = 16;
 
 /// Consecutive k-mers of a sequence with one minimizer, and the position of their frequencies.
@@ -37,6 +38,7 @@ const EMPTY_RUN: MinimizerRun =
 #[derive(Default)]
 pub(crate) struct SuperKmerBatch {
     frequencies: Buffer<u64>,
+    found: BatchFrequencies,
     runs: Vec<MinimizerRun>,
     grouped: Vec<MinimizerRun>,
     /// Number of runs by range of pages; then their ends.
@@ -59,7 +61,11 @@ impl Batch<SuperKmerCodec> for SuperKmerBatch {
     fn needed_bytes(&self) -> u64 {
         let runs = self.runs.capacity() + self.grouped.capacity().max(self.runs.len());
         let frequencies = self.frequencies.capacity().max(self.kmers);
-        (frequencies * 8 + runs * size_of::<MinimizerRun>() + self.ends.capacity() * 4 + self.packed.capacity()) as u64
+        (frequencies * 8
+            + self.found.bytes().max(self.kmers)
+            + runs * size_of::<MinimizerRun>()
+            + self.ends.capacity() * 4
+            + self.packed.capacity()) as u64
     }
 
     fn push_sequence(&mut self, codec: &SuperKmerCodec, bases: &[u8], mut each: impl FnMut(Range<u64>)) {
@@ -93,7 +99,9 @@ impl Batch<SuperKmerCodec> for SuperKmerBatch {
         let before = self.frequencies.len();
         self.frequencies.resize(before + self.kmers, 0);
         self.group(&codec.fields);
-        visit(codec, source, &self.grouped[..self.runs.len()], &mut self.frequencies[before..])?;
+        self.found.clear(self.kmers);
+        visit(codec, source, &self.grouped[..self.runs.len()], &mut self.found)?;
+        self.found.write(&mut self.frequencies[before..]);
         Ok(&self.frequencies)
     }
 
@@ -165,17 +173,22 @@ fn visit(
     codec: &SuperKmerCodec,
     source: &impl Source<PageShape>,
     grouped: &[MinimizerRun],
-    out: &mut [u64],
+    out: &mut BatchFrequencies,
 ) -> Result<()> {
     let fields = &codec.fields;
     let mut rest = grouped;
+    let is_dense = grouped.len() as u64 >= source.pages() / DENSE_SHARE;
     let (mut located, mut touched) = (None, None);
     while let Some(run) = rest.first() {
         let number = fields.page(run.query.key);
         let length = rest.iter().take_while(|s| fields.page(s.query.key) == number).count();
         let (here, others) = rest.split_at(length);
         rest = others;
-        let page = if length >= MIN_SCAN { source.visit_page(number)? } else { source.page(number)? };
+        let page = match length {
+            MIN_SCAN.. => source.visit_page(number),
+            _ if is_dense => source.next_page(number),
+            _ => source.page(number),
+        }?;
         for runs in here.chunks(LANES) {
             let next = Chunk::touch(codec, Arc::clone(&page), runs);
             let ready = touched.replace(next).map(|chunk: Chunk<'_>| chunk.locate(codec));
@@ -220,14 +233,14 @@ impl<'s> Chunk<'s> {
     }
 
     /// Compares the entries.
-    fn answer(self, codec: &SuperKmerCodec, source: &impl Source<PageShape>, out: &mut [u64]) -> Result<()> {
+    fn answer(self, codec: &SuperKmerCodec, source: &impl Source<PageShape>, out: &mut BatchFrequencies) -> Result<()> {
         let view = codec.view(&self.page);
         for (run, &(start, end)) in self.runs.iter().zip(&self.buckets) {
             let MinimizerRun { query, first, is_falling } = run;
             view.counts(source, start..end, query, |offset, count| {
                 let step = offset - u32::from(query.low);
                 let number = if *is_falling { first.wrapping_sub(step) } else { first.wrapping_add(step) };
-                out[number as usize] += count;
+                out.add(number, count);
             })?;
         }
         Ok(())

@@ -50,9 +50,14 @@ impl Codec for SuperKmerCodec {
     type Batch = SuperKmerBatch;
 
     const VERIFIES_IN_ORDER: bool = false;
+    const HEADER_BYTES: u64 = layout::HEADER as u64;
 
     fn parse(&self, identity: Identity, bytes: &[u8], number: u64) -> Result<PageShape, String> {
         PageShape::parse(identity, bytes, number, &self.layout, &self.fields)
+    }
+
+    fn frequency_bits(&self, header: &[u8]) -> u64 {
+        page::frequency_bits(header, self.fields.count_bits)
     }
 
     #[inline]

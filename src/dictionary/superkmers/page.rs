@@ -24,6 +24,14 @@ pub(super) const DENSE: u64 = 15;
 /// Bytes of a dense group's row in its page: the first entry of each bucket, and of the group after it.
 pub(super) const DENSE_BYTES: usize = 4 * (GROUP + 1);
 
+/// Bits of the counts in the entries and repeats of a page with this header, if an entry has `count_bits`. Those of
+/// crowded minimizers are in the block.
+pub(super) fn frequency_bits(header: &[u8], count_bits: u32) -> u64 {
+    let count = |at| bits::load(header, at) & u64::from(u32::MAX);
+    let repeat_bits = header.get(AT_COUNT_BITS).map_or(0, |&bits| u64::from(bits));
+    count(AT_ENTRIES) * u64::from(count_bits) + count(AT_REPEATS) * repeat_bits
+}
+
 /// Where the parts of a page begin.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PageShape {

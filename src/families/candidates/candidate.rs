@@ -1,5 +1,7 @@
 //! The parts of candidates: occurrences of seeds, their batches, and the pairs that align.
 
+use serde::Serialize;
+
 use crate::align::Alignment;
 use crate::kmer::Strand;
 
@@ -21,7 +23,7 @@ pub struct Candidate {
     pub occurrences: Vec<Occurrence>,
 }
 
-/// Candidates that are aligned together.
+/// Candidates that are processed together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CandidateBatch {
     /// From 0, in the order of their seeds.
@@ -40,8 +42,9 @@ pub struct AlignedPair {
     pub alignment: Alignment,
 }
 
-/// Counts of a search for candidates.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+/// Counts of a search for candidates. All but `batches` depends on the index and the options only.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct CandidateStatistics {
     /// Seeds of the index that are frequent enough.
     pub seeds: u64,
@@ -49,7 +52,9 @@ pub struct CandidateStatistics {
     pub low_complexity: u64,
     /// Seeds with two or more occurrences that no earlier alignment covers.
     pub candidates: u64,
-    /// Pairs that align.
+    /// Batches of candidates.
+    pub batches: u64,
+    /// Pairs that align; 0 if candidates were not aligned.
     pub pairs: u64,
     /// Bases of the genome in pairs.
     pub bases: u64,

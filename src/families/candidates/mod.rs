@@ -1,97 +1,128 @@
 //! Candidates for repeats from the index alone: occurrences of frequent k-mers that align around them. Discovery finds
 //! more in less time; this shows what the index alone contains, pair by pair.
 //!
-//! One thread walks the seeds by falling frequency and makes batches ([`walk`]), the pool aligns their occurrences
-//! ([`pairs`]), and one thread receives the pairs, in order, and marks the bases that they cover ([`coverage`]).
+//! One thread walks the seeds by falling frequency and makes batches ([`walk`]). The pool looks up the next seeds
+//! ([`look_ahead`]) and aligns the occurrences of batches ([`pairs`]). One thread receives the pairs, in order, and
+//! reports the bases that they cover to the walk ([`sink`]). [`pipeline`] connects the three.
 
+mod base_mask;
 mod candidate;
-mod coverage;
+mod look_ahead;
+mod packed_genome;
 mod pairs;
+mod pipeline;
 mod seeds;
+mod sink;
 mod walk;
 
-use std::collections::VecDeque;
-use std::ops::Range;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::channel;
 
+use base_mask::BaseMask;
 pub use candidate::{AlignedPair, Candidate, CandidateBatch, CandidateStatistics, Occurrence};
-use coverage::Coverage;
+use packed_genome::PackedGenome;
 use pairs::PairAligner;
-use walk::{CoveredRanges, SeedWalk};
+pub use pipeline::{CandidateOutcome, CandidatePipelineConfig};
+use pipeline::{CandidatePipeline, MemoryPlan};
+use sink::PairSink;
 
 use crate::align::Scoring;
-use crate::families::bases::{Bases, SIMPLE, UNKNOWN};
 use crate::families::parameters::{CandidateOptions, MAX_SEED_MISMATCHES, MAX_WILDCARDS, PAIR_DIVERGENCE};
-use crate::genome::Contig;
-use crate::memory::{Budget, Component};
-use crate::query::{Charge, Feed, in_batches};
+use crate::memory::Component;
+use crate::query::Charge;
 use crate::{Error, Index, Progress, Result};
 
-/// Maximum number of bytes of batches in flight, pairs included.
-const MAX_BYTES_IN_FLIGHT: u64 = 16 << 20;
-
 /// Finds pairs of positions that share a seed of the index and align, and passes them to `each`, batch by batch in the
-/// order of their seeds. Bases that a pair covers are not searched again. Pairs that were in flight meanwhile are left
-/// out if earlier ones cover most of both sides.
+/// order of their seeds, with the number of the batch. Bases that a pair covers are not searched again. Pairs that were
+/// in flight meanwhile are left out if earlier ones cover most of both sides. All threads of the current rayon pool
+/// look up seeds and align; a slow `each` stops them once the channel is full.
 ///
-/// Memory is that of the genome (a byte and two bits a base), of the dynamic program of each thread and of the batches
-/// in flight.
+/// Memory is three bits a base of the genome (in a simple repeat, covered for the walk, covered by written pairs), that
+/// of the dynamic program of each thread, and that of the batches in flight. Bases are read from the mapped genome.
 ///
 /// # Errors
-/// Errors of `each`; [`Error::Usage`] for patterns that do not fit the index; [`Error::Memory`], [`Error::Damaged`] and
-/// [`Error::Io`].
+/// Errors of `each`; [`Error::Usage`] for patterns that do not fit the index; [`Error::Memory`] if the budget or the
+/// maximum memory of the configuration is too small; [`Error::Damaged`] and [`Error::Io`].
 pub fn candidates(
     index: &Index,
     options: &CandidateOptions,
+    config: &CandidatePipelineConfig,
     progress: &dyn Progress,
     each: impl FnMut(u64, Vec<AlignedPair>) -> Result<()> + Send,
-) -> Result<CandidateStatistics> {
+) -> Result<CandidateOutcome> {
     check_patterns(index, options)?;
-    let budget = index.budget();
-    let mut bases = Bases::of(index)?;
-    bases.mark_simple();
-    let bases = bases;
+    let (budget, contigs) = (index.budget(), index.contigs()?);
+    let bases = index.manifest().genome.bases;
     let threads = rayon::current_num_threads() as u64;
     let scratch = threads * PairAligner::bytes(options.max_extend);
+    let fixed = PackedGenome::bytes(contigs.len() as u64, bases) + 2 * BaseMask::bytes(bases) + scratch;
+    let plan = MemoryPlan::new(index, fixed, config)?;
+    let genome = PackedGenome::of(index)?;
     let _reservation = budget.reserve(Component::Batches, scratch, "alignments of candidates")?;
-    let scoring = Scoring::new(PAIR_DIVERGENCE, bases.composition(UNKNOWN | SIMPLE));
-    let walk = SeedWalk {
-        index,
-        bases: &bases,
-        options,
-        coverage: Coverage::new(bases.len(), budget)?,
-        in_flight: VecDeque::new(),
-        statistics: CandidateStatistics::default(),
-    };
-    let written = Coverage::new(bases.len(), budget)?;
-    progress.phase("candidates", Some(index.seed_count()));
+    let scoring = Scoring::new(PAIR_DIVERGENCE, genome.composition());
+    let (coverage, written) = (BaseMask::new(bases, budget)?, BaseMask::new(bases, budget)?);
     let (covered, receiver) = channel();
-    let mut sink = PairSink { budget, contigs: index.contigs()?, written, covered, pairs: 0, each };
-    let (mut statistics, mut pairs) = (CandidateStatistics::default(), 0);
-    let (walked, passed_on) = (&mut statistics, &mut pairs);
-    in_batches(
-        budget,
-        MAX_BYTES_IN_FLIGHT,
-        move |feed: &mut Feed<CandidateBatch>| {
-            *walked = walk.run(feed, &receiver, progress)?;
-            Ok(())
-        },
+    let mut pairs = 0;
+    let mut sink = PairSink { budget, contigs, written, covered, pairs: &mut pairs, each };
+    let pipeline =
+        CandidatePipeline { index, genome: &genome, options, coverage: &coverage, batch_size: config.batch_size, plan };
+    let mut outcome = pipeline.run(
+        Some(receiver),
+        progress,
         || {
-            let mut aligner = PairAligner::new(index, &bases, options, &scoring);
-            move |id, batch: CandidateBatch, charge: &mut Charge| Ok((id, align_batch(&mut aligner, &batch, charge)?))
+            let mut aligner = PairAligner::new(&genome, index.k(), options, &scoring);
+            move |batch: CandidateBatch, charge: &mut Charge| aligner.align(&batch, charge)
         },
-        // The sink is dropped when this ends, and with it its end of the channel: the walk does not wait any longer.
-        move |outputs| {
-            for (id, aligned) in outputs {
-                sink.receive(id, aligned)?;
-            }
-            *passed_on = sink.pairs;
-            Ok(())
-        },
+        move |id, aligned| sink.receive(id, aligned),
     )?;
-    Ok(CandidateStatistics { pairs, ..statistics })
+    outcome.statistics.pairs = pairs;
+    Ok(outcome)
 }
 
+/// Passes the candidates of all seeds to `each`, batch by batch in the order of their seeds: for a program that
+/// compares occurrences in its own way. Seeds of low complexity and occurrences in simple repeats are left out;
+/// nothing is aligned, so no base counts as covered. All threads of the current rayon pool look up seeds; a slow `each`
+/// stops them once the channel is full.
+///
+/// Memory is a bit a base of the genome, and that of the batches in flight. The options of alignments
+/// ([`CandidateOptions::min_length`], [`max_extend`](CandidateOptions::max_extend) and
+/// [`max_e_value`](CandidateOptions::max_e_value)) have no effect.
+///
+/// ```no_run
+/// use reprise::families::{CandidateOptions, CandidatePipelineConfig, for_each_candidate_batch};
+///
+/// # fn main() -> reprise::Result<()> {
+/// let index = reprise::Index::open("genome.reprise")?;
+/// let options = CandidateOptions { min_frequency: 10, ..CandidateOptions::default() };
+/// let config = CandidatePipelineConfig { channel_bytes: 4 << 20, ..CandidatePipelineConfig::default() };
+/// let outcome = for_each_candidate_batch(&index, &options, &config, &reprise::Silent, |batch| {
+///     println!("batch {}: {} seeds", batch.id, batch.candidates.len());
+///     Ok(())
+/// })?;
+/// println!("at most {} bytes in flight", outcome.pipeline.max_bytes);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// As [`candidates`].
+pub fn for_each_candidate_batch(
+    index: &Index,
+    options: &CandidateOptions,
+    config: &CandidatePipelineConfig,
+    progress: &dyn Progress,
+    mut each: impl FnMut(CandidateBatch) -> Result<()> + Send,
+) -> Result<CandidateOutcome> {
+    check_patterns(index, options)?;
+    let (contigs, bases) = (index.contigs()?.len() as u64, index.manifest().genome.bases);
+    let plan = MemoryPlan::new(index, PackedGenome::bytes(contigs, bases), config)?;
+    let genome = PackedGenome::of(index)?;
+    let nothing = BaseMask::new(0, index.budget())?;
+    let pipeline =
+        CandidatePipeline { index, genome: &genome, options, coverage: &nothing, batch_size: config.batch_size, plan };
+    pipeline.run(None, progress, || |batch: CandidateBatch, _: &mut Charge| batch, |_, batch| each(batch))
+}
+
+/// Checks that the patterns and mismatches of seeds fit the index.
 fn check_patterns(index: &Index, options: &CandidateOptions) -> Result<()> {
     for pattern in &options.patterns {
         let wildcards = pattern.iter().filter(|compared| !**compared).count();
@@ -104,52 +135,4 @@ fn check_patterns(index: &Index, options: &CandidateOptions) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The pairs of all candidates of a batch; `charge` becomes that of the pairs.
-fn align_batch(aligner: &mut PairAligner<'_>, batch: &CandidateBatch, charge: &mut Charge) -> Result<Vec<AlignedPair>> {
-    let mut aligned = Vec::new();
-    for candidate in &batch.candidates {
-        aligner.pairs(candidate, &mut aligned)?;
-    }
-    let operations: usize = aligned.iter().map(|pair| size_of_val(&pair.alignment.operations[..])).sum();
-    charge.resize((aligned.capacity() * size_of::<AlignedPair>() + operations) as u64);
-    Ok(aligned)
-}
-
-/// Receives the pairs of batches, in order.
-struct PairSink<'a, F> {
-    budget: &'a Budget,
-    contigs: &'a [Contig],
-    /// The coverage of all pairs that were passed on.
-    written: Coverage,
-    /// Sends the ranges that each batch covers to the walk.
-    covered: Sender<CoveredRanges>,
-    pairs: u64,
-    each: F,
-}
-
-impl<F: FnMut(u64, Vec<AlignedPair>) -> Result<()>> PairSink<'_, F> {
-    /// Passes on the pairs of a batch, without those whose sides are both covered by earlier pairs.
-    fn receive(&mut self, id: u64, mut aligned: Vec<AlignedPair>) -> Result<()> {
-        let mut ranges: Vec<Range<u64>> = Vec::new();
-        aligned.retain(|AlignedPair { alignment: a, .. }| {
-            let (first, second) = (self.contigs[a.query as usize].start, self.contigs[a.contig as usize].start);
-            let query = u64::from(a.query_range.start)..u64::from(a.query_range.end);
-            let sides = [first + query.start..first + query.end, second + a.range.start..second + a.range.end];
-            let is_known = sides.iter().all(|side| self.written.covers(side));
-            if !is_known {
-                sides.iter().for_each(|side| self.written.add(side));
-                ranges.extend(sides);
-            }
-            !is_known
-        });
-        self.pairs += aligned.len() as u64;
-        let mut reservation = self.budget.empty_reservation(Component::Batches);
-        reservation.resize((ranges.capacity() * size_of::<Range<u64>>()) as u64);
-        (self.each)(id, aligned)?;
-        // The walk may have failed and not receive it.
-        let _ = self.covered.send((ranges, reservation));
-        Ok(())
-    }
 }

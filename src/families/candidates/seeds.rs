@@ -8,8 +8,8 @@ use crate::kmer::KmerCodec;
 /// Whether a k-mer has few kinds of bases ([`MIN_ENTROPY`]).
 ///
 /// It tests one k-mer before its positions are read, so it counts bases only. Periodic sequence is found in the genome,
-/// by [`Bases::mark_simple`](crate::families::bases::Bases::mark_simple). Whole sequences have checks of their own in
-/// refinement, classification and `align`.
+/// by [`SimpleRepeatScan`](crate::families::simple_repeats::SimpleRepeatScan). Whole sequences have checks of their own
+/// in refinement, classification and `align`.
 pub(crate) fn is_low_complexity(codec: &KmerCodec, kmer: u64) -> bool {
     let mut counts = [0u32; 4];
     (0..codec.k()).for_each(|i| counts[(kmer >> (2 * i) & 3) as usize] += 1);

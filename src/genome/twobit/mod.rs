@@ -12,11 +12,13 @@
 //! Reader and writer are our own: the reader works on the map without allocation and survives damage, the writer takes
 //! bases as they arrive and computes the digest of the genome in the same pass.
 
+mod input;
 mod layout;
 mod pack;
 mod reader;
 mod writer;
 
+pub(crate) use input::{TwoBitInput, is_twobit};
 pub(crate) use pack::pack_run;
 pub use reader::{Case, TwoBit, TwoBitSequence};
 pub(crate) use writer::TEMPORARY_SUFFIXES;

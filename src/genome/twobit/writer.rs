@@ -3,6 +3,7 @@
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use crate::fs::unique_suffix;
 use crate::genome::twobit::layout::{HEADER, MAX_NAME, SIGNATURE};
 use crate::genome::twobit::pack::pack_eight;
 use crate::sequence::base_code;
@@ -10,6 +11,7 @@ use crate::{Error, Result};
 
 /// The contents of a file that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TwoBitSummary {
     /// Bases of all contigs.
     pub bases: u64,
@@ -116,10 +118,16 @@ pub(crate) const TEMPORARY_SUFFIXES: [&str; 2] = [".dna.tmp", ".head.tmp"];
 struct Spool(crate::fs::File);
 
 impl Spool {
-    fn create(target: &Path, suffix: &str) -> Result<BufWriter<Self>> {
-        let mut path = target.as_os_str().to_owned();
-        path.push(suffix);
-        let path = PathBuf::from(path);
+    /// In `folder` under a name of its own, or else next to the target.
+    fn create(target: &Path, suffix: &str, folder: Option<&Path>) -> Result<BufWriter<Self>> {
+        let path = match folder {
+            Some(folder) => folder.join(format!("reprise-{}{suffix}", unique_suffix())),
+            None => {
+                let mut path = target.as_os_str().to_owned();
+                path.push(suffix);
+                PathBuf::from(path)
+            }
+        };
         let file = crate::fs::File::create_new(&path).map_err(|e| Error::io("create", &path, e))?;
         crate::fs::remove_file(&path).map_err(|e| Error::io("remove", &path, e))?;
         Ok(BufWriter::with_capacity(1 << 17, Self(file)))
@@ -149,11 +157,19 @@ impl TwoBitWriter {
     /// # Errors
     /// [`Error::Io`].
     pub fn with_wide_offsets_from(path: &Path, limit: u64) -> Result<Self> {
+        Self::with_spools_in(path, limit, None)
+    }
+
+    /// As [`with_wide_offsets_from`](Self::with_wide_offsets_from), with the spool files in another folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn with_spools_in(path: &Path, limit: u64, spools: Option<&Path>) -> Result<Self> {
         Ok(Self {
             path: path.to_owned(),
             wide_from: limit,
-            dna: Spool::create(path, TEMPORARY_SUFFIXES[0])?,
-            heads: Spool::create(path, TEMPORARY_SUFFIXES[1])?,
+            dna: Spool::create(path, TEMPORARY_SUFFIXES[0], spools)?,
+            heads: Spool::create(path, TEMPORARY_SUFFIXES[1], spools)?,
             contigs: Vec::new(),
             length: 0,
             byte: 0,

@@ -16,6 +16,7 @@ use crate::{Error, Progress, Result};
 
 /// How much [`Index::verify`] checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Depth {
     /// Lengths, metadata and its totals, and the checksums of the packed genome; no page, no position block.
     Quick,
@@ -28,6 +29,7 @@ pub enum Depth {
 
 /// Totals of a check.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Verified {
     /// Bytes of files digested.
     pub bytes: u64,

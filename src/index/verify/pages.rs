@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use crate::dictionary::codec::{Codec, GenomeCheck, PageShape};
 use crate::dictionary::match_layout;
 use crate::dictionary::tally::Tally;
+use crate::format::tree::ReadPattern;
 use crate::index::open::Index;
 use crate::index::pages::PageReader;
 use crate::index::verify::genome::GenomeReader;
@@ -41,7 +42,7 @@ impl Index {
         let marks = (is_deep || C::VERIFIES_IN_ORDER).then_some(0);
         let totals = Mutex::new(PageTotals { repeat_marks: marks, ..PageTotals::default() });
         (0..self.pages()).into_par_iter().try_for_each(|number| {
-            let page = reader.read_page(number)?;
+            let page = reader.read_page(number, ReadPattern::Scan)?;
             let kmers = page.shape.kmers();
             let first_kmer = self.store.page_entry(number)?.first_kmer;
             let next_kmer = if number + 1 < self.pages() {

@@ -3,6 +3,7 @@
 use parking_lot::Mutex;
 
 use crate::memory::budget::Reservation;
+use crate::memory::buffers::pooled::{add_pooled, count_reuse, remove_pooled};
 
 /// Empty buffers shared by all threads of one job.
 pub(crate) struct BufferPool {
@@ -22,9 +23,11 @@ impl BufferPool {
     /// Takes a buffer, which may have old content.
     pub(crate) fn take(&self) -> Vec<u8> {
         let mut all = self.buffers.lock();
-        let buffer = all.0.pop().unwrap_or_default();
+        let Some(buffer) = all.0.pop() else { return Vec::new() };
         let left = all.1.bytes() - buffer.capacity() as u64;
         all.1.resize(left);
+        remove_pooled(buffer.capacity());
+        count_reuse();
         buffer
     }
 
@@ -34,8 +37,15 @@ impl BufferPool {
         let bytes = all.1.bytes() + buffer.capacity() as u64;
         if all.0.len() < MAX_BUFFERS && bytes <= self.max_bytes {
             all.1.resize(bytes);
+            add_pooled(buffer.capacity());
             all.0.push(buffer);
         }
+    }
+}
+
+impl Drop for BufferPool {
+    fn drop(&mut self) {
+        remove_pooled(self.buffers.get_mut().1.bytes() as usize);
     }
 }
 

@@ -8,6 +8,6 @@ mod reorder_buffer;
 
 pub(crate) use arena::{Arena, Slot};
 pub(crate) use buffer_pool::{BufferPool, reserve_text};
-pub(crate) use pooled::Buffer;
-pub use pooled::pooled_bytes;
-pub(crate) use reorder_buffer::ReorderBuffer;
+pub(crate) use pooled::{Buffer, Pooled};
+pub use pooled::{pool_reuses, pooled_bytes};
+pub(crate) use reorder_buffer::{BufferStatistics, CloseGuard, ReorderBuffer, Waits};

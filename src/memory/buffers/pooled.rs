@@ -16,10 +16,33 @@ const MIN_REQUESTED: usize = 1024;
 
 /// Bytes in the pools of all threads and kinds.
 static POOLED_BYTES: AtomicU64 = AtomicU64::new(0);
+/// Buffers taken from a pool again.
+static POOL_REUSES: AtomicU64 = AtomicU64::new(0);
 
-/// Bytes in buffers that are kept for reuse: at most 2 MiB for each thread and kind.
+/// Bytes in buffers that the process keeps for reuse: at most 2 MiB for each thread and kind, and the texts of
+/// queries in progress.
 pub fn pooled_bytes() -> u64 {
     POOLED_BYTES.load(Ordering::Relaxed)
+}
+
+/// How often the process took a buffer from a pool instead of allocating one.
+pub fn pool_reuses() -> u64 {
+    POOL_REUSES.load(Ordering::Relaxed)
+}
+
+/// Counts bytes that a pool keeps.
+pub(super) fn add_pooled(bytes: usize) {
+    POOLED_BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
+}
+
+/// Counts bytes that a pool no longer keeps.
+pub(super) fn remove_pooled(bytes: usize) {
+    POOLED_BYTES.fetch_sub(bytes as u64, Ordering::Relaxed);
+}
+
+/// Counts a buffer that is used again.
+pub(super) fn count_reuse() {
+    POOL_REUSES.fetch_add(1, Ordering::Relaxed);
 }
 
 /// The buffers of one kind that a thread keeps.
@@ -40,7 +63,7 @@ impl<T> Pool<T> {
         let buffer = self.free.swap_remove(at);
         let bytes = buffer.capacity() * size_of::<T>();
         self.bytes -= bytes;
-        POOLED_BYTES.fetch_sub(bytes as u64, Ordering::Relaxed);
+        remove_pooled(bytes);
         buffer
     }
 
@@ -51,7 +74,10 @@ impl<T> Pool<T> {
         let best = all
             .min_by_key(|(_, b)| if fits(b) { (0, b.capacity()) } else { (1, usize::MAX - b.capacity()) })
             .map(|(at, _)| at);
-        let mut buffer = best.map_or_else(Vec::new, |at| self.remove(at));
+        let mut buffer = best.map_or_else(Vec::new, |at| {
+            count_reuse();
+            self.remove(at)
+        });
         buffer.reserve(items);
         buffer
     }
@@ -76,13 +102,13 @@ impl<T> Pool<T> {
         buffer.clear();
         self.free.push(buffer);
         self.bytes += bytes;
-        POOLED_BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
+        add_pooled(bytes);
     }
 }
 
 impl<T> Drop for Pool<T> {
     fn drop(&mut self) {
-        POOLED_BYTES.fetch_sub(self.bytes as u64, Ordering::Relaxed);
+        remove_pooled(self.bytes);
     }
 }
 
@@ -215,6 +241,9 @@ mod tests {
             drop(Buffer::<(u64, u32)>::with_capacity(5000));
             let (_, bytes) = kept::<(u64, u32)>();
             assert!(bytes >= 5000 * 16 && pooled_bytes() >= bytes as u64);
+            let reuses = pool_reuses();
+            drop(Buffer::<(u64, u32)>::with_capacity(10));
+            assert!(pool_reuses() > reuses);
             drop(Buffer::<(u64, u32)>::from(vec![(1, 2); 6000]));
             assert!(Buffer::<(u64, u32)>::with_capacity(6000).is_empty());
         })

@@ -1,6 +1,7 @@
 //! Puts the results of parallel work back in order for one writer, in bounded memory.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
@@ -16,10 +17,39 @@ pub(crate) struct ReorderBuffer<T> {
     changed: Condvar,
 }
 
+/// How often and how long threads waited.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Waits {
+    pub(crate) count: u64,
+    pub(crate) time: Duration,
+}
+
+impl Waits {
+    /// Counts a wait that has ended now.
+    pub(crate) fn add_since(&mut self, start: Instant) {
+        self.count += 1;
+        self.time += start.elapsed();
+    }
+}
+
+/// What passed through a [`ReorderBuffer`].
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct BufferStatistics {
+    /// Of threads with an item, for space.
+    pub(crate) puts: Waits,
+    /// Of the thread that takes items, for the next one.
+    pub(crate) takes: Waits,
+    /// Maximum items at any time.
+    pub(crate) max_items: u64,
+    /// Maximum bytes at any time.
+    pub(crate) max_bytes: u64,
+}
+
 /// The items that wait for earlier ones.
 struct BufferState<T> {
     waiting: BTreeMap<u64, (T, u64)>,
     bytes: u64,
+    statistics: BufferStatistics,
     /// The reservation to which these bytes are charged.
     reservation: Option<Reservation>,
     next: u64,
@@ -35,6 +65,7 @@ impl<T> BufferState<T> {
 
     fn set_bytes(&mut self, bytes: u64) {
         self.bytes = bytes;
+        self.statistics.max_bytes = self.statistics.max_bytes.max(bytes);
         if let Some(reservation) = &mut self.reservation {
             reservation.resize(bytes);
         }
@@ -49,6 +80,7 @@ impl<T> ReorderBuffer<T> {
             state: Mutex::new(BufferState {
                 waiting: BTreeMap::new(),
                 bytes: 0,
+                statistics: BufferStatistics::default(),
                 reservation: None,
                 next: 0,
                 closed: false,
@@ -72,15 +104,19 @@ impl<T> ReorderBuffer<T> {
     /// Adds item `number`; waits while the buffer is full. Returns false if the buffer was closed.
     pub(crate) fn put(&self, number: u64, item: T, bytes: u64) -> bool {
         let mut state = self.state();
+        let mut start = None;
         while !state.closed && number != state.next && state.bytes + bytes > state.limit(self.limit) {
+            start.get_or_insert_with(Instant::now);
             self.changed.wait(&mut state);
         }
+        start.into_iter().for_each(|start| state.statistics.puts.add_since(start));
         if state.closed {
             return false;
         }
         let all = state.bytes + bytes;
         state.set_bytes(all);
         state.waiting.insert(number, (item, bytes));
+        state.statistics.max_items = state.statistics.max_items.max(state.waiting.len() as u64);
         self.changed.notify_all();
         true
     }
@@ -88,9 +124,11 @@ impl<T> ReorderBuffer<T> {
     /// Waits for the next item in order; `None` if the buffer is closed and does not have it.
     pub(crate) fn take(&self) -> Option<T> {
         let mut state = self.state();
+        let mut start = None;
         loop {
             let next = state.next;
             if let Some((item, bytes)) = state.waiting.remove(&next) {
+                start.into_iter().for_each(|start| state.statistics.takes.add_since(start));
                 let left = state.bytes - bytes;
                 state.set_bytes(left);
                 state.next += 1;
@@ -100,8 +138,14 @@ impl<T> ReorderBuffer<T> {
             if state.closed {
                 return None;
             }
+            start.get_or_insert_with(Instant::now);
             self.changed.wait(&mut state);
         }
+    }
+
+    /// What passed through the buffer so far.
+    pub(crate) fn statistics(&self) -> BufferStatistics {
+        self.state().statistics
     }
 
     /// Refuses new items; items in the buffer can still be taken.
@@ -110,7 +154,18 @@ impl<T> ReorderBuffer<T> {
         self.changed.notify_all();
     }
 
-    /// Whether [`close`](Self::close) was called.
+    /// Closes the buffer and drops its items: nobody takes them any more, and their memory may be waited for.
+    pub(crate) fn discard(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        state.set_bytes(0);
+        let items = std::mem::take(&mut state.waiting);
+        drop(state);
+        self.changed.notify_all();
+        drop(items);
+    }
+
+    /// Whether the buffer was closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.state().closed
     }
@@ -118,6 +173,11 @@ impl<T> ReorderBuffer<T> {
     /// Closes the buffer when the guard is dropped, so also on a panic.
     pub(crate) fn close_on_drop(&self) -> CloseGuard<'_, T> {
         CloseGuard(self)
+    }
+
+    /// [Discards](Self::discard) the buffer when the guard is dropped, so also on a panic.
+    pub(crate) fn discard_on_drop(&self) -> DiscardGuard<'_, T> {
+        DiscardGuard(self)
     }
 }
 
@@ -127,6 +187,15 @@ pub(crate) struct CloseGuard<'a, T>(&'a ReorderBuffer<T>);
 impl<T> Drop for CloseGuard<'_, T> {
     fn drop(&mut self) {
         self.0.close();
+    }
+}
+
+/// Discards a [`ReorderBuffer`] on drop.
+pub(crate) struct DiscardGuard<'a, T>(&'a ReorderBuffer<T>);
+
+impl<T> Drop for DiscardGuard<'_, T> {
+    fn drop(&mut self) {
+        self.0.discard();
     }
 }
 
@@ -179,6 +248,9 @@ mod tests {
             assert!(early.join().expect("no panic"));
         });
         assert_eq!((budget.used(), budget.peak()), (0, 200));
+        let BufferStatistics { puts, takes, max_items, max_bytes } = buffer.statistics();
+        assert!(puts.count <= 1 && takes.count <= 1, "only the third may wait, and be waited for");
+        assert_eq!((max_items, max_bytes), (2, 200));
     }
 
     #[test]
@@ -190,5 +262,15 @@ mod tests {
             drop(buffer.close_on_drop());
             assert!(!blocked.join().expect("no panic"));
         });
+    }
+
+    #[test]
+    fn discarded_items_are_dropped_at_once() {
+        let budget = Budget::new(100);
+        let buffer = ReorderBuffer::new(100);
+        assert!(buffer.put(1, budget.wait(Component::Batches, 60), 60));
+        drop(buffer.discard_on_drop());
+        assert_eq!(budget.free(), 100);
+        assert!(!buffer.put(0, budget.wait(Component::Batches, 60), 60) && buffer.take().is_none());
     }
 }

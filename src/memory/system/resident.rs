@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 /// Memory of this process as the system counts it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ResidentMemory {
     /// Anonymous bytes resident now.
     pub anonymous: u64,
