@@ -1,7 +1,7 @@
 //! A part of the k-mers of several indexes, which fits in memory: the same range of their common order from each, sorted
 //! and merged.
 
-use crate::kmer::KmerOrder;
+use crate::kmer::{KmerOrder, low_mask};
 
 /// K-mers of one minimizer come together, up to this many from one place: they are counted as one where their number is
 /// estimated.
@@ -15,6 +15,17 @@ pub(super) struct PrefixRange {
 }
 
 impl PrefixRange {
+    /// All prefixes of an order.
+    pub(super) fn all(order: &KmerOrder) -> Self {
+        Self { first: 0, last: low_mask(order.prefix_bits()) }
+    }
+
+    /// From the first prefix of the first part to the last of the last.
+    pub(super) fn spanning(parts: &[Part]) -> Self {
+        let first = parts.first().map_or(0, |part| part.prefixes.first);
+        Self { first, last: parts.last().map_or(0, |part| part.prefixes.last) }
+    }
+
     pub(super) fn contains(&self, prefix: u64) -> bool {
         (self.first..=self.last).contains(&prefix)
     }
@@ -27,12 +38,12 @@ impl PrefixRange {
     }
 
     /// Cuts the range into at most `count` ranges of about one size.
-    pub(super) fn cut(&self, count: u64) -> Vec<Self> {
+    pub(super) fn cut(self, count: u64) -> impl Iterator<Item = Self> {
         let length = u128::from(self.last - self.first) + 1;
         let count = u128::from(count.max(1)).min(length);
-        let at = |i: u128| self.first + (length * i / count) as u64;
-        let last = |i: u128| if i + 1 == count { self.last } else { at(i + 1) - 1 };
-        (0..count).map(|i| Self { first: at(i), last: last(i) }).collect()
+        let at = move |i: u128| self.first + (length * i / count) as u64;
+        let last = move |i: u128| if i + 1 == count { self.last } else { at(i + 1) - 1 };
+        (0..count).map(move |i| Self { first: at(i), last: last(i) })
     }
 }
 
@@ -109,13 +120,12 @@ impl Slice<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kmer::low_mask;
 
     #[test]
     fn ranges_cover_every_prefix_once() {
         for bits in [1, 2, 5, 29, 61, 63, 64] {
             for count in [0, 1, 2, 3, 7, 100] {
-                let all = PrefixRange { first: 0, last: low_mask(bits) }.cut(count);
+                let all: Vec<PrefixRange> = PrefixRange { first: 0, last: low_mask(bits) }.cut(count).collect();
                 assert_eq!((all[0].first, all[all.len() - 1].last), (0, low_mask(bits)));
                 assert!(all.len() as u64 <= count.max(1));
                 assert!(all.windows(2).all(|two| two[0].last + 1 == two[1].first && two[0].first <= two[0].last));

@@ -14,15 +14,18 @@ use rayon::prelude::*;
 
 use crate::bundle::{Manifest, Parameters};
 use crate::index::{CacheOptions, OpenOptions};
-use crate::kmer::{KmerCodec, KmerOrder, low_mask};
+use crate::kmer::{KmerCodec, KmerOrder};
 use crate::memory::{Budget, Component, Reservation};
 use crate::query::kmer_range::{Part, PartKmer, PrefixRange, Slice};
 use crate::{Error, Index, Progress, Result};
 
 /// Bytes of a k-mer while it is merged.
 const BYTES_PER_KMER: u64 = size_of::<PartKmer>() as u64;
-/// K-mers of all indexes that one thread merges at a time: their results wait for each other, so they must be small.
-const KMERS_PER_SLICE: usize = 1 << 16;
+/// K-mers of all indexes that one thread merges at a time: a megabyte of rows.
+const KMERS_PER_SLICE: usize = 1 << 15;
+/// Slices for each thread that are merged before their results are taken: few, since results wait for each other, and
+/// enough that no thread waits long for the others.
+const SLICES_PER_THREAD: usize = 4;
 /// K-mers of one index that one thread reads at a time: several pages, since those at both ends are read twice.
 const KMERS_PER_PART: u64 = 1 << 17;
 /// Parts of a range for each thread, so that no thread waits long for the others.
@@ -31,11 +34,10 @@ const PARTS_PER_THREAD: u64 = 4;
 const MAX_RANGE_BYTES: u64 = 256 << 20;
 /// The same if an index is read whole for each range: two of 100 million k-mers need seven ranges.
 const MAX_SCANNED_RANGE_BYTES: u64 = 512 << 20;
+/// What memory is reserved for.
+const MERGED: &str = "the k-mers of several indexes";
 /// Minimum number of k-mers of a range: smaller ones would open the indexes too often.
 const MIN_KMERS_PER_RANGE: u64 = 1 << 16;
-/// Pages of an index in another order that a thread reads between two moments at which those of all threads are put
-/// together.
-const PAGES_PER_THREAD: u64 = 8;
 
 /// Indexes of one k whose k-mers are merged. They are opened one at a time, so their number is not limited by that of
 /// open files.
@@ -165,8 +167,7 @@ impl KmerSets {
         for range in self.ranges() {
             let (parts, _held) = self.read(range, progress)?;
             let slices: Vec<Slice<'_>> = parts.iter().flat_map(|part| part.slices(kmers_per_slice)).collect();
-            // As many as there are threads at a time: the results of more would wait.
-            for some in slices.chunks(rayon::current_num_threads().max(1)) {
+            for some in slices.chunks(SLICES_PER_THREAD * rayon::current_num_threads()) {
                 let results: Vec<T> = some.par_iter().map(|slice| self.merge_slice(slice, &add)).collect();
                 results.into_iter().try_for_each(&mut take)?;
             }
@@ -190,7 +191,7 @@ impl KmerSets {
     }
 
     /// The ranges that are read one after the other.
-    fn ranges(&self) -> Vec<PrefixRange> {
+    fn ranges(&self) -> impl Iterator<Item = PrefixRange> {
         let (indexes, threads) = (self.folders.len() as u64, rayon::current_num_threads() as u64);
         let bytes = if (0..self.folders.len()).all(|number| self.is_in_order(number)) {
             (KMERS_PER_PART * PARTS_PER_THREAD * BYTES_PER_KMER * threads * indexes).min(MAX_RANGE_BYTES)
@@ -198,16 +199,15 @@ impl KmerSets {
             MAX_SCANNED_RANGE_BYTES
         };
         let fitting = (bytes.min(self.budget.free() / 4) / BYTES_PER_KMER).max(MIN_KMERS_PER_RANGE);
-        let count = self.stored_in_all().div_ceil(fitting).max(self.order.min_ranges());
-        PrefixRange { first: 0, last: low_mask(self.order.prefix_bits()) }.cut(count)
+        PrefixRange::all(&self.order).cut(self.stored_in_all().div_ceil(fitting).max(self.order.min_ranges()))
     }
 
     /// The k-mers of a range, of one index after the other, in parts that follow one another.
     fn read(&self, range: PrefixRange, progress: &dyn Progress) -> Result<(Vec<Part>, Reservation)> {
         let mut held = self.budget.empty_reservation(Component::Batches);
-        let mut grow = |kmers: u64| held.grow(kmers * BYTES_PER_KMER, "the k-mers of several indexes");
+        let mut grow = |kmers: u64| held.grow(kmers * BYTES_PER_KMER, MERGED);
         let most = (0..self.folders.len()).map(|number| self.expected(number, range)).max().unwrap_or(0);
-        let mut parts: Vec<Part> = range.cut(most.div_ceil(KMERS_PER_PART)).into_iter().map(Part::new).collect();
+        let mut parts: Vec<Part> = range.cut(most.div_ceil(KMERS_PER_PART)).map(Part::new).collect();
         for number in 0..self.folders.len() {
             let expected: Vec<u64> = parts.iter().map(|part| self.expected(number, part.prefixes)).collect();
             let reserved: u64 = expected.iter().sum();
@@ -218,7 +218,7 @@ impl KmerSets {
             if self.is_in_order(number) {
                 self.read_in_order(&index, &parts, &mut kmers)?;
             } else {
-                self.scan(&index, range, &parts, &mut kmers)?;
+                self.scan(number, &index, &parts, &mut kmers)?;
             }
             let capacity: u64 = kmers.iter().map(|kmers| kmers.capacity() as u64).sum();
             grow(capacity.saturating_sub(reserved))?;
@@ -243,35 +243,37 @@ impl KmerSets {
         })
     }
 
-    /// Reads the k-mers of each part from an index in another order, all of whose pages may have some, and sorts them by
-    /// hash.
-    fn scan(&self, index: &Index, range: PrefixRange, parts: &[Part], kmers: &mut [Vec<PartKmer>]) -> Result<()> {
-        let at_once = PAGES_PER_THREAD * rayon::current_num_threads() as u64;
-        for first in (0..index.pages()).step_by(at_once as usize) {
-            let some: Vec<Vec<(u64, u64)>> = (first..(first + at_once).min(index.pages()))
-                .into_par_iter()
-                .map(|page| self.scan_page(index, page, range))
-                .collect::<Result<_>>()?;
-            for (hash, frequency) in some.into_iter().flatten() {
-                let at = parts.partition_point(|part| part.prefixes.last < hash);
-                kmers[at].push(PartKmer { code: hash - parts[at].prefixes.first, frequency });
-            }
+    /// Reads the k-mers of each part, by hash, from an index in another order: anywhere in it may be some.
+    fn scan(&self, number: usize, index: &Index, parts: &[Part], kmers: &mut [Vec<PartKmer>]) -> Result<()> {
+        let (order, wanted) = (&self.orders[number], PrefixRange::spanning(parts));
+        let scanned: Vec<PrefixRange> =
+            PrefixRange::all(order).cut(self.stored(number).div_ceil(KMERS_PER_PART)).collect();
+        for some in scanned.chunks(rayon::current_num_threads()) {
+            let scan = |scanned: &PrefixRange| {
+                let mut found = Vec::new();
+                index.for_each_kmer_of_prefixes(scanned.first..=scanned.last, |prefix, suffix, frequency| {
+                    let hash = self.codec.hash(order.kmer(prefix, suffix)).0;
+                    if wanted.contains(hash) {
+                        found.push((hash, frequency));
+                    }
+                })?;
+                found.sort_unstable();
+                Ok(found)
+            };
+            let found: Vec<Vec<(u64, u64)>> = some.par_iter().map(scan).collect::<Result<_>>()?;
+            let capacity: u64 = found.iter().map(|found| found.capacity() as u64).sum();
+            let _held = self.budget.reserve(Component::Batches, capacity * BYTES_PER_KMER, MERGED)?;
+            parts.par_iter().zip(&mut *kmers).for_each(|(part, kmers)| {
+                let PrefixRange { first, last } = part.prefixes;
+                for found in &found {
+                    let start = found.partition_point(|&(hash, _)| hash < first);
+                    let here = found[start..].iter().take_while(|&&(hash, _)| hash <= last);
+                    kmers.extend(here.map(|&(hash, frequency)| PartKmer { code: hash - first, frequency }));
+                }
+            });
         }
         kmers.par_iter_mut().for_each(|kmers| kmers.sort_unstable());
         Ok(())
-    }
-
-    /// Hash and frequency of the k-mers of a page whose hash is in the range.
-    fn scan_page(&self, index: &Index, page: u64, range: PrefixRange) -> Result<Vec<(u64, u64)>> {
-        let mut some = Vec::new();
-        index.for_each_kmer_of_page(page, |entry| {
-            let hash = self.codec.hash(entry.kmer).0;
-            if range.contains(hash) {
-                some.push((hash, entry.frequency));
-            }
-            Ok(())
-        })?;
-        Ok(some)
     }
 
     /// Merges one slice.
@@ -345,8 +347,8 @@ impl Comparison {
     /// [`Error::Memory`] if the budget has no space for the overlaps of all pairs; see [`KmerSets::merge`].
     pub fn of(sets: &KmerSets, progress: &dyn Progress) -> Result<Self> {
         let indexes = sets.folders.len();
-        // Those of the whole, and those of a slice of each thread.
-        let tables = 1 + rayon::current_num_threads() as u64;
+        // Those of the whole, and those of slices.
+        let tables = 1 + (SLICES_PER_THREAD * rayon::current_num_threads()) as u64;
         let bytes = tables * (indexes * indexes * size_of::<Overlap>()) as u64;
         let _held = sets.budget.reserve(Component::Batches, bytes, "the overlaps of all pairs of indexes")?;
         let mut whole = Self { indexes, overlaps: vec![Overlap::default(); indexes * indexes] };
