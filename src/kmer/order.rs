@@ -75,7 +75,7 @@ mod tests {
             let (codec, minimizers) =
                 (KmerCodec::new(k).expect("in range"), Minimizers::new(k, m).expect("they go together"));
             for order in [KmerOrder::Hash(codec), KmerOrder::Minimizer(minimizers)] {
-                // All of the first range.
+                // Prefixes are those of the first range, so that all can be joined.
                 let prefixes = low_mask(order.prefix_bits()) / order.min_ranges();
                 let mut all = Vec::new();
                 for _ in 0..1000 {

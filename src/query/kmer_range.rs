@@ -1,11 +1,10 @@
-//! A part of the k-mers of several indexes, which fits in memory: the same range of their common order from each, sorted
-//! and merged.
+//! All k-mers of several indexes do not fit in memory: they are merged in parts, each the same range of the common order.
 
 use crate::kmer::{KmerOrder, low_mask};
 
-/// K-mers of one minimizer come together, up to this many from one place: they are counted as one where their number is
-/// estimated.
-const MAX_TOGETHER: f64 = 17.0;
+/// Maximum number of k-mers of a super-k-mer. They have one prefix, so the number of k-mers in a range varies more than
+/// if each came alone.
+const MAX_SUPER_KMER: f64 = 17.0;
 
 /// A range of prefixes of a [`KmerOrder`], both ends included: a hash may have 64 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,12 +19,6 @@ impl PrefixRange {
         Self { first: 0, last: low_mask(order.prefix_bits()) }
     }
 
-    /// From the first prefix of the first part to the last of the last.
-    pub(super) fn spanning(parts: &[Part]) -> Self {
-        let first = parts.first().map_or(0, |part| part.prefixes.first);
-        Self { first, last: parts.last().map_or(0, |part| part.prefixes.last) }
-    }
-
     pub(super) fn contains(&self, prefix: u64) -> bool {
         (self.first..=self.last).contains(&prefix)
     }
@@ -34,7 +27,7 @@ impl PrefixRange {
     /// five standard deviations, which one range in three million exceeds.
     pub(super) fn expected(&self, bits: u32, kmers: u64) -> u64 {
         let mean = kmers as f64 * ((self.last - self.first) as f64 + 1.0) / f64::from(bits).exp2();
-        ((mean + 5.0 * (mean * MAX_TOGETHER).sqrt()) as u64 + 1).min(kmers)
+        ((mean + 5.0 * (mean * MAX_SUPER_KMER).sqrt()) as u64 + 1).min(kmers)
     }
 
     /// Cuts the range into at most `count` ranges of about one size.

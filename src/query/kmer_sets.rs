@@ -218,7 +218,7 @@ impl KmerSets {
             if self.is_in_order(number) {
                 self.read_in_order(&index, &parts, &mut kmers)?;
             } else {
-                self.scan(number, &index, &parts, &mut kmers)?;
+                self.scan((number, &index), range, &parts, &mut kmers)?;
             }
             let capacity: u64 = kmers.iter().map(|kmers| kmers.capacity() as u64).sum();
             grow(capacity.saturating_sub(reserved))?;
@@ -243,9 +243,15 @@ impl KmerSets {
         })
     }
 
-    /// Reads the k-mers of each part, by hash, from an index in another order: anywhere in it may be some.
-    fn scan(&self, number: usize, index: &Index, parts: &[Part], kmers: &mut [Vec<PartKmer>]) -> Result<()> {
-        let (order, wanted) = (&self.orders[number], PrefixRange::spanning(parts));
+    /// Reads the k-mers of each part of a range of hashes from an index in another order, which has some of them anywhere.
+    fn scan(
+        &self,
+        (number, index): (usize, &Index),
+        range: PrefixRange,
+        parts: &[Part],
+        kmers: &mut [Vec<PartKmer>],
+    ) -> Result<()> {
+        let order = &self.orders[number];
         let scanned: Vec<PrefixRange> =
             PrefixRange::all(order).cut(self.stored(number).div_ceil(KMERS_PER_PART)).collect();
         for some in scanned.chunks(rayon::current_num_threads()) {
@@ -253,7 +259,7 @@ impl KmerSets {
                 let mut found = Vec::new();
                 index.for_each_kmer_of_prefixes(scanned.first..=scanned.last, |prefix, suffix, frequency| {
                     let hash = self.codec.hash(order.kmer(prefix, suffix)).0;
-                    if wanted.contains(hash) {
+                    if range.contains(hash) {
                         found.push((hash, frequency));
                     }
                 })?;

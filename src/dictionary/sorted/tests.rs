@@ -119,6 +119,7 @@ fn a_flipped_bit_is_found_and_a_forged_checksum_harms_nothing() {
             assert!(page.entries().count() <= shape.entries as usize);
             for &(hash, _) in &list {
                 page.frequency(hash);
+                assert!(page.entries_in(hash..=hash).all(|entry| entry.0 == hash));
                 if let Some((slot, _)) = page.search(page.bucket_of(hash), hash) {
                     page.list_at(hash, slot);
                 }

@@ -50,8 +50,9 @@ impl<'a> PageView<'a> {
         let value = match self.inline_value(self.code(slot)) {
             Some(value) => value,
             None => {
-                *ordinal += 1;
-                self.exception(*ordinal - 1)
+                // A forged page may have any number of exceptions before a group.
+                *ordinal = ordinal.wrapping_add(1);
+                self.exception(ordinal.wrapping_sub(1))
             }
         };
         self.codec.filters.min_frequency.saturating_add(value)
