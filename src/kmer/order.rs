@@ -3,8 +3,8 @@
 use crate::kmer::codec::{KmerCodec, low_mask};
 use crate::kmer::minimizer::Minimizers;
 
-/// An order of k-mers: by a prefix, which chooses the page of a dictionary, then by a suffix. Both have at most 64 bits,
-/// and together they are the k-mer.
+/// An order of k-mers: by a prefix, which chooses the page of a dictionary, then by a suffix. Both have at most 64
+/// bits, and together they are the k-mer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KmerOrder {
     /// The prefix is the hash, and the suffix is empty.

@@ -1,4 +1,5 @@
-//! All k-mers of several indexes do not fit in memory: they are merged in parts, each the same range of the common order.
+//! All k-mers of several indexes do not fit in memory: they are merged in parts, each the same range of their common
+//! order.
 
 use crate::kmer::{KmerOrder, low_mask};
 

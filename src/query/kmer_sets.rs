@@ -1,12 +1,12 @@
 //! The k-mers of several indexes side by side: which of them they share, and which only some of them have.
 //!
 //! Indexes of one layout store k-mers in one [order](KmerOrder): sorted dictionaries by hash, those of super-k-mers by
-//! minimizer, if their minimizers have one length. They are merged as they are read, and nothing is sorted. The order is
-//! cut into ranges: the k-mers of a range are read from one index after the other, merged, and forgotten before the next
-//! range, so memory is bounded, whatever the size and number of the indexes.
+//! minimizer, if their minimizers have one length. They are merged as they are read, and nothing is sorted. The order
+//! is cut into ranges: the k-mers of a range are read from one index after the other, merged, and dropped before the
+//! next range, so memory is bounded, whatever the size and number of the indexes.
 //!
-//! Indexes of several orders are merged in the order of hashes. Those in another order are read whole for each range, and
-//! the k-mers of the range are sorted.
+//! Indexes of several orders are merged in the order of hashes. Those in another order are read whole for each range,
+//! and the k-mers of the range are sorted.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,8 @@ const KMERS_PER_SLICE: usize = 1 << 15;
 /// Slices for each thread that are merged before their results are taken: few, since results wait for each other, and
 /// enough that no thread waits long for the others.
 const SLICES_PER_THREAD: usize = 4;
-/// K-mers of one index that one thread reads at a time: several pages, since those at both ends are read twice.
+/// K-mers of one index that one thread reads at a time: several pages, since those at both ends are read twice. Two
+/// megabytes.
 const KMERS_PER_PART: u64 = 1 << 17;
 /// Parts of a range for each thread, so that no thread waits long for the others.
 const PARTS_PER_THREAD: u64 = 4;
@@ -150,12 +151,13 @@ impl KmerSets {
         Err(Error::Input { path: self.folders[number].clone(), line: None, problem })
     }
 
-    /// Merges the k-mers of all indexes. `add` is called for each k-mer, by several threads, with the result of its slice;
-    /// `take` gets the results of all slices, in the order of the k-mers: that of the indexes if it is the same for all,
-    /// and else that of the hashes, for any threads and memory.
+    /// Merges the k-mers of all indexes. `add` is called for each k-mer, by several threads, with the result of its
+    /// slice; `take` gets the results of all slices, in the order of the k-mers. That is the order of the indexes if
+    /// all have the same, and else that of the hashes; threads and memory do not change it.
     ///
     /// # Errors
-    /// [`Error::Memory`] if the budget has no space for a range; [`Error::Damaged`]; [`Error::Io`]; what `take` returns.
+    /// [`Error::Memory`] if the budget has no space for a range; [`Error::Input`] if an index is replaced meanwhile;
+    /// [`Error::Damaged`]; [`Error::Io`]; what `take` returns.
     pub fn merge<T: Default + Send>(
         &self,
         add: impl Fn(&mut T, MergedKmer<'_>) + Sync,
@@ -243,7 +245,7 @@ impl KmerSets {
         })
     }
 
-    /// Reads the k-mers of each part of a range of hashes from an index in another order, which has some of them anywhere.
+    /// Reads the k-mers of each part of a range of hashes from an index in another order, all of which has to be read.
     fn scan(
         &self,
         (number, index): (usize, &Index),

@@ -63,9 +63,9 @@ impl PageView<'_> {
         Ok(())
     }
 
-    /// Calls `each` for the distinct k-mers of the page whose minimizer has one of `keys`, in the order of the index: the
-    /// k-mer on the strand on which its minimizer reads forward, its frequency, and the query that finds it again. `block` reads the payload of the
-    /// block, which only crowds need; `damage` makes an error of a sentence.
+    /// Calls `each` for the distinct k-mers of the page whose minimizer has one of `keys`, in the order of the index:
+    /// the k-mer on the strand on which its minimizer reads forward, its frequency, and the query that finds it again.
+    /// `block` reads the payload of the block, which only crowds need; `damage` makes an error of a sentence.
     ///
     /// # Errors
     /// Errors of `each`, `block` and `damage`.
