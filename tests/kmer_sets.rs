@@ -4,14 +4,17 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::{Contig, Oracle, PLAIN, Random, data, fasta, repetitive_genome, run, text, tool};
 use reprise::Silent;
+use reprise::bundle::Manifest;
+use reprise::dictionary::Shape;
 use reprise::format::FORMAT_VERSION;
 use reprise::index::OpenOptions;
+use reprise::kmer::KmerCodec;
 use reprise::memory::Budget;
-use reprise::query::{Comparison, KmerSets};
+use reprise::query::{Comparison, KmerSets, MergedKmer};
 
 /// Genomes that share some of their sequence, of different sizes.
 fn genomes(seed: u64) -> Vec<Vec<Contig>> {
@@ -191,39 +194,95 @@ fn regions_are_those_of_the_first_genome() {
     }
 }
 
-/// A budget that holds a part of the k-mers at a time gives the same, and as many k-mers as it says.
-#[test]
-fn memory_does_not_change_the_result() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let at = folder.path();
+/// Genomes of 280,000, 140,000 and 60,000 bases that share some, and a minimizer that has hundreds of neighbourhoods.
+fn large_genomes() -> Vec<Vec<Contig>> {
     let mut random = Random(5);
-    let shared = random.bases(100_000);
-    let of = |random: &mut Random| vec![Contig::new("a", shared.clone()), Contig::new("b", random.bases(150_000))];
-    let genomes = [of(&mut random), of(&mut random)];
-    for layout in [SORTED, SUPER_KMERS] {
-        build(at, &genomes, 31, &[layout]);
-        let folders = [at.join("0.reprise"), at.join("1.reprise")];
-        let mut options = OpenOptions::default();
-        options.cache.size = 1 << 18;
-        let compared = |budget: &Budget| {
-            let sets = KmerSets::new(&folders, &options, budget).expect("two indexes");
-            let mut order = Vec::new();
-            let take = |part| {
-                order.extend::<Vec<u64>>(part);
-                Ok(())
-            };
-            sets.merge(|part: &mut Vec<u64>, merged| part.push(merged.kmer), take, &Silent).expect("memory");
-            let comparison = Comparison::of(&sets, &Silent).expect("memory");
-            (order, comparison)
-        };
+    let (shared, unit) = (random.bases(100_000), random.bases(30));
+    let mut of = |bases: usize, own: usize, copies: usize| {
+        let copies: Vec<u8> = (0..copies).flat_map(|_| [&unit[..], &random.bases(15)].concat()).collect();
+        vec![Contig::new("a", [&shared[..bases], &copies].concat()), Contig::new("b", random.bases(own))]
+    };
+    vec![of(100_000, 150_000, 600), of(100_000, 20_000, 500), of(60_000, 100, 2)]
+}
+
+/// All k-mers of a merge with their frequencies in each index, in its order, and the comparison.
+fn merged(folders: &[PathBuf], threads: usize, budget: &Budget) -> (Vec<(u64, Vec<u64>)>, Comparison) {
+    let sets = KmerSets::new(folders, &OpenOptions::default(), budget).expect("indexes of one k");
+    let mut rows = Vec::new();
+    let take = |part| {
+        rows.extend::<Vec<(u64, Vec<u64>)>>(part);
+        Ok(())
+    };
+    let add = |part: &mut Vec<(u64, Vec<u64>)>, merged: MergedKmer<'_>| {
+        part.push((merged.kmer(), merged.frequencies.to_vec()));
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+    let comparison = pool.install(|| {
+        sets.merge(add, take, &Silent).expect("memory");
+        Comparison::of(&sets, &Silent).expect("memory")
+    });
+    (rows, comparison)
+}
+
+/// The bases of the minimizers of an index of super-k-mers.
+fn minimizer_bases(folder: &Path) -> Option<u32> {
+    match Manifest::read(folder).expect("an index").dictionary {
+        Shape::SuperKmers(layout) => Some(layout.m),
+        Shape::SortedDictionary(_) => None,
+    }
+}
+
+/// Threads and memory change neither rows nor their order, for indexes in one order and in several.
+#[test]
+fn threads_and_memory_do_not_change_the_result() {
+    let genomes = large_genomes();
+    for (k, layouts, lengths) in [
+        (31, &[SORTED][..], [None; 3]),
+        (31, &[SUPER_KMERS], [Some(15); 3]),
+        (32, &[SUPER_KMERS], [Some(17); 3]),
+        (21, &[SUPER_KMERS], [Some(13), Some(13), Some(11)]),
+        (31, &[SUPER_KMERS, SORTED], [Some(15), None, Some(15)]),
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let at = folder.path();
+        build(at, &genomes, k, layouts);
+        let folders = [0, 1, 2].map(|number| at.join(format!("{number}.reprise")));
+        assert_eq!(folders.each_ref().map(|folder| minimizer_bases(folder)), lengths, "k {k}");
         let (small, large) = (Budget::new(9 << 20), Budget::new(1 << 30));
-        let few = compared(&small);
-        assert_eq!(few, compared(&large));
-        assert_eq!(few.1.overlap(0, 1).kmers, 100_000 - 30);
+        let (rows, comparison) = merged(&folders, 4, &large);
+        let sets = naive(&genomes, k);
+        let codec = KmerCodec::new(k as u32).expect("in range");
+        let found: BTreeMap<String, &Vec<u64>> =
+            rows.iter().map(|(kmer, found)| (codec.decode(*kmer), found)).collect();
+        let all: BTreeSet<&String> = sets.iter().flat_map(BTreeMap::keys).collect();
+        assert!(found.len() == rows.len() && found.keys().eq(all), "k {k}");
+        for (kmer, frequencies) in found {
+            assert!(sets.iter().map(|set| set.get(&kmer).copied().unwrap_or(0)).eq(frequencies.iter().copied()));
+        }
+        for threads in [1, 4] {
+            assert!(
+                merged(&folders, threads, &small) == (rows.clone(), comparison.clone()),
+                "k {k}, {threads} threads"
+            );
+        }
         let peak: u64 = small.usage().iter().map(|usage| usage.peak).max().expect("components");
         assert!(peak < 9 << 20, "{peak}");
-        for folder in folders {
-            std::fs::remove_dir_all(folder).expect("it is there");
+    }
+}
+
+/// Rows are in the order in which `dump` prints each index, if that is the same for all.
+#[test]
+fn sets_keep_the_order_of_the_indexes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    for layout in [SORTED, SUPER_KMERS] {
+        build(at, &genomes(4), 31, &[&[layout, &["--force"]].concat()[..]]);
+        let union = run(at, &["set", "union", "0.reprise", "1.reprise", "--format", "kmers"]).fine().out;
+        for index in ["0.reprise", "1.reprise"] {
+            let dump = run(at, &["dump", index]).fine().out;
+            let dumped: Vec<&str> = dump.lines().filter_map(|line| line.split('\t').next()).collect();
+            let has: BTreeSet<&str> = dumped.iter().copied().collect();
+            assert_eq!(union.lines().filter(|kmer| has.contains(kmer)).collect::<Vec<_>>(), dumped);
         }
     }
 }

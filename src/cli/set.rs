@@ -132,7 +132,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     settings.print_summary(&text)
 }
 
-/// Writes a row for each k-mer of the set, in the order of their hashes.
+/// Writes a row for each k-mer of the set, in the order of the merge.
 fn rows(
     sets: &KmerSets,
     frequency_of: impl Fn(MergedKmer<'_>) -> Option<u64> + Sync,
@@ -143,7 +143,7 @@ fn rows(
 ) -> Result<()> {
     let add = |slice: &mut Slice, merged: MergedKmer<'_>| {
         let Some(frequency) = frequency_of(merged) else { return };
-        sets.codec().decode_into(merged.kmer, &mut slice.text);
+        sets.codec().decode_into(merged.kmer(), &mut slice.text);
         if with_frequency {
             slice.text.push(b'\t');
             push_number(&mut slice.text, frequency);
@@ -180,7 +180,7 @@ fn regions(
         slice.kmers += 1;
         slice.occurrences += frequency;
         if merged.frequencies[0] > 0 {
-            slice.chosen.push(merged.kmer);
+            slice.chosen.push(merged.kmer());
         }
     };
     let take = |slice: Slice| {

@@ -34,10 +34,8 @@ pub(crate) trait Codec: Sync + Sized {
     /// A sentence on what does not fit.
     fn parse(&self, identity: Identity, bytes: &[u8], number: u64) -> Result<Self::Shape, String>;
 
-    /// Of `pages` pages those that may have k-mers with such a hash: all, unless the layout is in the order of hashes.
-    fn pages_of_hashes(&self, _hashes: RangeInclusive<u64>, pages: u64) -> Range<u64> {
-        0..pages
-    }
+    /// The pages of k-mers with such a prefix in the order of the index (see [`KmerOrder`](crate::kmer::KmerOrder)).
+    fn pages_of_prefixes(&self, prefixes: RangeInclusive<u64>) -> Range<u64>;
 
     /// Bits of a page that store frequencies, from its first [`HEADER_BYTES`](Self::HEADER_BYTES) bytes, unchecked.
     fn frequency_bits(&self, header: &[u8]) -> u64;
@@ -71,6 +69,18 @@ pub(crate) trait Codec: Sync + Sized {
         source: &impl Source<Self::Shape>,
         page: &Page<Self::Shape>,
         each: impl FnMut(u64, u64, Self::KmerLocator) -> Result<()>,
+    ) -> Result<()>;
+
+    /// Calls `each(prefix, suffix, frequency)` for the k-mers of a page with such a prefix, in the order of the index.
+    ///
+    /// # Errors
+    /// Errors of `source`; damage.
+    fn for_each_kmer_of_prefixes(
+        &self,
+        source: &impl Source<Self::Shape>,
+        page: &Page<Self::Shape>,
+        prefixes: RangeInclusive<u64>,
+        each: impl FnMut(u64, u64, u64),
     ) -> Result<()>;
 
     /// Calls `each` for all coded positions of a k-mer of a walk, ascending.

@@ -19,6 +19,7 @@ pub(crate) mod tally;
 use serde::{Deserialize, Serialize};
 
 use crate::format::positions::ListCode;
+use crate::kmer::KmerOrder;
 use filters::Filters;
 
 pub use sorted::Layout as SortedLayout;
@@ -113,6 +114,17 @@ impl Shape {
     /// A sentence on what does not fit.
     pub(crate) fn check(&self) -> Result<(), String> {
         match_layout!(self, layout => layout.check().map(drop))
+    }
+
+    /// The order of its k-mers.
+    ///
+    /// # Errors
+    /// A sentence on what does not fit.
+    pub(crate) fn order(&self) -> Result<KmerOrder, String> {
+        match self {
+            Self::SortedDictionary(layout) => layout.check().map(KmerOrder::Hash),
+            Self::SuperKmers(layout) => layout.check().map(KmerOrder::Minimizer),
+        }
     }
 
     /// The numbers by which the identities of two indexes of one genome and one k differ.

@@ -1,6 +1,6 @@
 //! Walks all k-mers of an index in its order, page by page, so that several threads can share the walk.
 
-use std::ops::Range;
+use std::ops::RangeInclusive;
 
 use crate::Result;
 use crate::dictionary::codec::Codec;
@@ -53,9 +53,23 @@ impl Index {
         self.store.pages()
     }
 
-    /// The pages that may have k-mers whose hash is one of `first..=last`.
-    pub(crate) fn pages_of_hashes(&self, first: u64, last: u64) -> Range<u64> {
-        match_layout!(&self.dictionary, pages => pages.codec().pages_of_hashes(first..=last, self.pages()))
+    /// Calls `each(prefix, suffix, frequency)` for the k-mers with such a prefix, in the order of the index (see
+    /// [`KmerOrder`](crate::kmer::KmerOrder)); reads only their pages.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`](crate::Error::Damaged); [`Error::Io`](crate::Error::Io).
+    pub(crate) fn for_each_kmer_of_prefixes(
+        &self,
+        prefixes: RangeInclusive<u64>,
+        mut each: impl FnMut(u64, u64, u64),
+    ) -> Result<()> {
+        match_layout!(&self.dictionary, pages => {
+            let reader = self.reader(pages);
+            pages.codec().pages_of_prefixes(prefixes.clone()).try_for_each(|page| {
+                let page = reader.visit_page(page)?;
+                pages.codec().for_each_kmer_of_prefixes(&reader, &page, prefixes.clone(), &mut each)
+            })
+        })
     }
 
     /// As [`for_each_kmer`](Self::for_each_kmer), for the k-mers of one page (0 to [`pages`](Self::pages)).

@@ -41,6 +41,9 @@ pub(crate) struct SuperKmer {
 /// Odd, so that multiplying modulo a power of two loses nothing; high bits of the product depend on all bits of a hash.
 const KEY: u64 = 0x9E37_79B9_7F4A_7C15;
 
+/// Bits of an offset in the flanks of a k-mer: offsets are at most 16.
+const OFFSET_BITS: u32 = 5;
+
 /// Bits of an index in a block, below the hash.
 const INDEX_BITS: u32 = BLOCK.ilog2();
 
@@ -229,6 +232,26 @@ impl Minimizers {
         let before = (context >> (2 * flank)) & low_mask(2 * offset);
         let after = (context & low_mask(2 * flank)) >> (2 * offset);
         ((before << (2 * self.minimizer.k) | minimizer) << (2 * (flank - offset))) | after
+    }
+
+    /// Bits of [`flanks`](Self::flanks).
+    #[inline(always)]
+    pub(crate) fn flanks_bits(&self) -> u32 {
+        OFFSET_BITS + 2 * self.flank
+    }
+
+    /// Offset and context of a k-mer in few bits: only the bases that belong to it. Of two k-mers with one minimizer,
+    /// that with fewer bases before it has the smaller flanks.
+    #[inline(always)]
+    pub(crate) fn flanks(&self, offset: u32, context: u64) -> u64 {
+        u64::from(offset) << (2 * self.flank) | (context >> (2 * offset)) & low_mask(2 * self.flank)
+    }
+
+    /// Offset and context of these [`flanks`](Self::flanks).
+    #[inline(always)]
+    pub(crate) fn split_flanks(&self, flanks: u64) -> (u32, u64) {
+        let offset = (flanks >> (2 * self.flank)) as u32;
+        (offset, (flanks & low_mask(2 * self.flank)) << (2 * offset))
     }
 
     /// The part of a context that belongs to the k-mers with `low` to `high` bases before the minimizer.

@@ -16,11 +16,13 @@
 
 mod codec;
 mod minimizer;
+mod order;
 mod scan;
 mod strand;
 
 pub(crate) use codec::low_mask;
 pub use codec::{KmerCodec, KmerError, MAX_K};
 pub(crate) use minimizer::{Minimizers, SuperKmer};
+pub(crate) use order::KmerOrder;
 pub use scan::AsciiScanner;
 pub use strand::Strand;

@@ -1,27 +1,43 @@
 //! The k-mers of several indexes side by side: which of them they share, and which only some of them have.
 //!
-//! All indexes of one k have the same hash of a k-mer, so a range of hashes is the same part of each. The k-mers of a
-//! range are read from one index after the other, sorted by hash, merged, and forgotten before the next range: memory
-//! is bounded by the budget, whatever the size and number of the indexes. A sorted dictionary has its pages in this
-//! order, so only the pages of a range are read; one of super-k-mers is read once a range.
+//! Indexes of one layout store k-mers in one [order](KmerOrder): sorted dictionaries by hash, those of super-k-mers by
+//! minimizer, if their minimizers have one length. They are merged as they are read, and nothing is sorted. The order
+//! is cut into ranges: the k-mers of a range are read from one index after the other, merged, and dropped before the
+//! next range, so memory is bounded, whatever the size and number of the indexes.
+//!
+//! Indexes of several orders are merged in the order of hashes. Those in another order are read whole for each range,
+//! and the k-mers of the range are sorted.
 
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
 use crate::bundle::{Manifest, Parameters};
-use crate::index::OpenOptions;
-use crate::kmer::{KmerCodec, low_mask};
+use crate::index::{CacheOptions, OpenOptions};
+use crate::kmer::{KmerCodec, KmerOrder};
 use crate::memory::{Budget, Component, Reservation};
+use crate::query::kmer_range::{Part, PartKmer, PrefixRange, Slice};
 use crate::{Error, Index, Progress, Result};
 
-/// Bytes of a k-mer while it is merged: its hash and its frequency.
-const BYTES_PER_KMER: u64 = 16;
-/// K-mers of all indexes that one thread merges at a time: their results wait for each other, so they must be small.
-const KMERS_PER_SLICE: u64 = 1 << 16;
-/// Pages of an index that a thread reads between two moments at which the pages of all threads are put together.
-const PAGES_PER_THREAD: u64 = 8;
-/// The least k-mers of a range: smaller ranges would read a dictionary of super-k-mers too often to be of use.
+/// Bytes of a k-mer while it is merged.
+const BYTES_PER_KMER: u64 = size_of::<PartKmer>() as u64;
+/// K-mers of all indexes that one thread merges at a time: a megabyte of rows.
+const KMERS_PER_SLICE: usize = 1 << 15;
+/// Slices for each thread that are merged before their results are taken: few, since results wait for each other, and
+/// enough that no thread waits long for the others.
+const SLICES_PER_THREAD: usize = 4;
+/// K-mers of one index that one thread reads at a time: several pages, since those at both ends are read twice. Two
+/// megabytes.
+const KMERS_PER_PART: u64 = 1 << 17;
+/// Parts of a range for each thread, so that no thread waits long for the others.
+const PARTS_PER_THREAD: u64 = 4;
+/// Maximum bytes of a range: a hundred indexes on two threads, or two on thirty, have large ranges with it.
+const MAX_RANGE_BYTES: u64 = 256 << 20;
+/// The same if an index is read whole for each range: two of 100 million k-mers need seven ranges.
+const MAX_SCANNED_RANGE_BYTES: u64 = 512 << 20;
+/// What memory is reserved for.
+const MERGED: &str = "the k-mers of several indexes";
+/// Minimum number of k-mers of a range: smaller ones would open the indexes too often.
 const MIN_KMERS_PER_RANGE: u64 = 1 << 16;
 
 /// Indexes of one k whose k-mers are merged. They are opened one at a time, so their number is not limited by that of
@@ -29,6 +45,10 @@ const MIN_KMERS_PER_RANGE: u64 = 1 << 16;
 pub struct KmerSets {
     folders: Vec<PathBuf>,
     manifests: Vec<Manifest>,
+    /// The order of each index.
+    orders: Vec<KmerOrder>,
+    /// The order in which they are merged.
+    order: KmerOrder,
     codec: KmerCodec,
     options: OpenOptions,
     budget: Budget,
@@ -37,10 +57,19 @@ pub struct KmerSets {
 /// A stored k-mer of at least one index.
 #[derive(Debug, Clone, Copy)]
 pub struct MergedKmer<'a> {
-    /// Its code, on the strand that users see.
-    pub kmer: u64,
+    order: &'a KmerOrder,
+    codec: &'a KmerCodec,
+    prefix: u64,
+    suffix: u64,
     /// Its frequency in each index, in their order; 0 where it is not stored.
     pub frequencies: &'a [u64],
+}
+
+impl MergedKmer<'_> {
+    /// Its code, on the strand that users see.
+    pub fn kmer(&self) -> u64 {
+        self.codec.printed_strand(self.order.kmer(self.prefix, self.suffix))
+    }
 }
 
 impl KmerSets {
@@ -74,8 +103,16 @@ impl KmerSets {
                 return Err(Error::Usage(format!("{first} and {again} are the same index; name it once")));
             }
         }
+        let orders: Vec<KmerOrder> = manifests
+            .iter()
+            .zip(folders)
+            .map(|(manifest, folder)| manifest.dictionary.order().map_err(|e| Error::damaged(folder, None, e)))
+            .collect::<Result<_>>()?;
         let codec = KmerCodec::new(k)?;
-        Ok(Self { folders: folders.to_vec(), manifests, codec, options: options.clone(), budget: budget.clone() })
+        let is_one = orders.iter().all(|order| *order == orders[0]);
+        let order = if is_one { orders[0] } else { KmerOrder::Hash(codec) };
+        let (folders, options, budget) = (folders.to_vec(), options.clone(), budget.clone());
+        Ok(Self { folders, manifests, orders, order, codec, options, budget })
     }
 
     /// The manifests of the indexes, in their order.
@@ -103,26 +140,36 @@ impl KmerSets {
         Index::open_with(&self.folders[number], &self.options, &self.budget)
     }
 
-    /// Merges the k-mers of all indexes. `add` is called for each k-mer, by several threads, with the result of its slice;
-    /// `take` gets the results of all slices, in the order of the hashes, which is the same for any threads and memory.
+    /// Opens index number `number` to be read once: pages are not kept.
+    fn open_to_read(&self, number: usize) -> Result<Index> {
+        let cache = CacheOptions { size: 0, ..self.options.cache };
+        let index = Index::open_with(&self.folders[number], &OpenOptions { cache, ..self.options }, &self.budget)?;
+        if index.manifest().identity == self.manifests[number].identity {
+            return Ok(index);
+        }
+        let problem = "the index was replaced while it was read; start again".to_owned();
+        Err(Error::Input { path: self.folders[number].clone(), line: None, problem })
+    }
+
+    /// Merges the k-mers of all indexes. `add` is called for each k-mer, by several threads, with the result of its
+    /// slice; `take` gets the results of all slices, in the order of the k-mers. That is the order of the indexes if
+    /// all have the same, and else that of the hashes; threads and memory do not change it.
     ///
     /// # Errors
-    /// [`Error::Memory`] if the budget has no space for a range; [`Error::Damaged`]; [`Error::Io`]; what `take` returns.
+    /// [`Error::Memory`] if the budget has no space for a range; [`Error::Input`] if an index is replaced meanwhile;
+    /// [`Error::Damaged`]; [`Error::Io`]; what `take` returns.
     pub fn merge<T: Default + Send>(
         &self,
         add: impl Fn(&mut T, MergedKmer<'_>) + Sync,
         mut take: impl FnMut(T) -> Result<()>,
         progress: &dyn Progress,
     ) -> Result<()> {
-        let stored: u64 = self.manifests.iter().map(|manifest| manifest.actual.stored_kmers).sum();
-        progress.phase("comparing", Some(stored));
-        let fitting = (self.budget.free() / 4 / BYTES_PER_KMER).max(MIN_KMERS_PER_RANGE);
-        for hashes in ranges(self.codec.hash_bits(), stored.div_ceil(fitting)) {
-            let part = self.read(&hashes, progress)?;
-            let kmers: u64 = part.kmers.iter().map(|kmers| kmers.len() as u64).sum();
-            let slices = part.slices(&hashes, kmers.div_ceil(KMERS_PER_SLICE));
-            // As many as there are threads at a time: the results of more would wait.
-            for some in slices.chunks(rayon::current_num_threads().max(1)) {
+        progress.phase("comparing", Some(self.stored_in_all()));
+        let kmers_per_slice = (KMERS_PER_SLICE / self.folders.len()).max(1);
+        for range in self.ranges() {
+            let (parts, _held) = self.read(range, progress)?;
+            let slices: Vec<Slice<'_>> = parts.iter().flat_map(|part| part.slices(kmers_per_slice)).collect();
+            for some in slices.chunks(SLICES_PER_THREAD * rayon::current_num_threads()) {
                 let results: Vec<T> = some.par_iter().map(|slice| self.merge_slice(slice, &add)).collect();
                 results.into_iter().try_for_each(&mut take)?;
             }
@@ -130,126 +177,121 @@ impl KmerSets {
         Ok(())
     }
 
-    /// The k-mers of a range of hashes, of one index after the other.
-    fn read(&self, hashes: &Hashes, progress: &dyn Progress) -> Result<Part> {
-        let mut held = self.budget.empty_reservation(Component::Batches);
-        let mut kmers = Vec::with_capacity(self.folders.len());
-        for number in 0..self.folders.len() {
-            let index = self.open(number)?;
-            let pages = index.pages_of_hashes(hashes.first, hashes.last);
-            let mut all = Vec::new();
-            let expected = hashes.expected(self.codec.hash_bits(), self.manifests[number].actual.stored_kmers);
-            held.grow(expected * BYTES_PER_KMER, "the k-mers of several indexes")?;
-            all.reserve_exact(expected as usize);
-            let at_once = PAGES_PER_THREAD * rayon::current_num_threads() as u64;
-            for first in pages.clone().step_by(at_once as usize) {
-                let some: Vec<Vec<(u64, u64)>> = (first..(first + at_once).min(pages.end))
-                    .into_par_iter()
-                    .map(|page| self.read_page(&index, page, hashes))
-                    .collect::<Result<_>>()?;
-                some.iter().for_each(|some| all.extend_from_slice(some));
-            }
-            let length = all.len();
-            let more = (all.capacity() as u64).saturating_sub(expected);
-            held.grow(more * BYTES_PER_KMER, "the k-mers of several indexes")?;
-            if !all.is_sorted() {
-                all.par_sort_unstable();
-            }
-            progress.advance(length as u64);
-            kmers.push(all);
-        }
-        Ok(Part { kmers, _held: held })
+    /// K-mers that index number `number` stores.
+    fn stored(&self, number: usize) -> u64 {
+        self.manifests[number].actual.stored_kmers
     }
 
-    /// Hash and frequency of the k-mers of a page whose hash is in the range.
-    fn read_page(&self, index: &Index, page: u64, hashes: &Hashes) -> Result<Vec<(u64, u64)>> {
-        let mut some = Vec::new();
-        index.for_each_kmer_of_page(page, |entry| {
-            let hash = self.codec.hash(entry.kmer).0;
-            if hashes.contains(hash) {
-                some.push((hash, entry.frequency));
+    /// K-mers that all indexes store, those of several counted several times.
+    fn stored_in_all(&self) -> u64 {
+        (0..self.folders.len()).map(|number| self.stored(number)).sum()
+    }
+
+    /// Whether index number `number` is read in the order of the merge.
+    fn is_in_order(&self, number: usize) -> bool {
+        self.orders[number] == self.order
+    }
+
+    /// The ranges that are read one after the other.
+    fn ranges(&self) -> impl Iterator<Item = PrefixRange> {
+        let (indexes, threads) = (self.folders.len() as u64, rayon::current_num_threads() as u64);
+        let bytes = if (0..self.folders.len()).all(|number| self.is_in_order(number)) {
+            (KMERS_PER_PART * PARTS_PER_THREAD * BYTES_PER_KMER * threads * indexes).min(MAX_RANGE_BYTES)
+        } else {
+            MAX_SCANNED_RANGE_BYTES
+        };
+        let fitting = (bytes.min(self.budget.free() / 4) / BYTES_PER_KMER).max(MIN_KMERS_PER_RANGE);
+        PrefixRange::all(&self.order).cut(self.stored_in_all().div_ceil(fitting).max(self.order.min_ranges()))
+    }
+
+    /// The k-mers of a range, of one index after the other, in parts that follow one another.
+    fn read(&self, range: PrefixRange, progress: &dyn Progress) -> Result<(Vec<Part>, Reservation)> {
+        let mut held = self.budget.empty_reservation(Component::Batches);
+        let mut grow = |kmers: u64| held.grow(kmers * BYTES_PER_KMER, MERGED);
+        let most = (0..self.folders.len()).map(|number| self.expected(number, range)).max().unwrap_or(0);
+        let mut parts: Vec<Part> = range.cut(most.div_ceil(KMERS_PER_PART)).map(Part::new).collect();
+        for number in 0..self.folders.len() {
+            let expected: Vec<u64> = parts.iter().map(|part| self.expected(number, part.prefixes)).collect();
+            let reserved: u64 = expected.iter().sum();
+            grow(reserved)?;
+            let mut kmers: Vec<Vec<PartKmer>> =
+                expected.iter().map(|&kmers| Vec::with_capacity(kmers as usize)).collect();
+            let index = self.open_to_read(number)?;
+            if self.is_in_order(number) {
+                self.read_in_order(&index, &parts, &mut kmers)?;
+            } else {
+                self.scan((number, &index), range, &parts, &mut kmers)?;
             }
-            Ok(())
-        })?;
-        Ok(some)
+            let capacity: u64 = kmers.iter().map(|kmers| kmers.capacity() as u64).sum();
+            grow(capacity.saturating_sub(reserved))?;
+            progress.advance(kmers.iter().map(|kmers| kmers.len() as u64).sum());
+            parts.iter_mut().zip(kmers).for_each(|(part, kmers)| part.kmers.push(kmers));
+        }
+        Ok((parts, held))
+    }
+
+    /// How many k-mers of index number `number` are in a range.
+    fn expected(&self, number: usize, range: PrefixRange) -> u64 {
+        range.expected(self.order.prefix_bits(), self.stored(number))
+    }
+
+    /// Reads the k-mers of each part from an index in the order of the merge.
+    fn read_in_order(&self, index: &Index, parts: &[Part], kmers: &mut [Vec<PartKmer>]) -> Result<()> {
+        parts.par_iter().zip(kmers).try_for_each(|(part, kmers)| {
+            let PrefixRange { first, last } = part.prefixes;
+            index.for_each_kmer_of_prefixes(first..=last, |prefix, suffix, frequency| {
+                kmers.push(PartKmer { code: self.order.join(prefix - first, suffix), frequency });
+            })
+        })
+    }
+
+    /// Reads the k-mers of each part of a range of hashes from an index in another order, all of which has to be read.
+    fn scan(
+        &self,
+        (number, index): (usize, &Index),
+        range: PrefixRange,
+        parts: &[Part],
+        kmers: &mut [Vec<PartKmer>],
+    ) -> Result<()> {
+        let order = &self.orders[number];
+        let scanned: Vec<PrefixRange> =
+            PrefixRange::all(order).cut(self.stored(number).div_ceil(KMERS_PER_PART)).collect();
+        for some in scanned.chunks(rayon::current_num_threads()) {
+            let scan = |scanned: &PrefixRange| {
+                let mut found = Vec::new();
+                index.for_each_kmer_of_prefixes(scanned.first..=scanned.last, |prefix, suffix, frequency| {
+                    let hash = self.codec.hash(order.kmer(prefix, suffix)).0;
+                    if range.contains(hash) {
+                        found.push((hash, frequency));
+                    }
+                })?;
+                found.sort_unstable();
+                Ok(found)
+            };
+            let found: Vec<Vec<(u64, u64)>> = some.par_iter().map(scan).collect::<Result<_>>()?;
+            let capacity: u64 = found.iter().map(|found| found.capacity() as u64).sum();
+            let _held = self.budget.reserve(Component::Batches, capacity * BYTES_PER_KMER, MERGED)?;
+            parts.par_iter().zip(&mut *kmers).for_each(|(part, kmers)| {
+                let PrefixRange { first, last } = part.prefixes;
+                for found in &found {
+                    let start = found.partition_point(|&(hash, _)| hash < first);
+                    let here = found[start..].iter().take_while(|&&(hash, _)| hash <= last);
+                    kmers.extend(here.map(|&(hash, frequency)| PartKmer { code: hash - first, frequency }));
+                }
+            });
+        }
+        kmers.par_iter_mut().for_each(|kmers| kmers.sort_unstable());
+        Ok(())
     }
 
     /// Merges one slice.
-    fn merge_slice<T: Default>(&self, slice: &[&[(u64, u64)]], add: &impl Fn(&mut T, MergedKmer<'_>)) -> T {
+    fn merge_slice<T: Default>(&self, slice: &Slice<'_>, add: &impl Fn(&mut T, MergedKmer<'_>)) -> T {
         let mut result = T::default();
-        let mut rest = slice.to_vec();
-        let mut frequencies = vec![0; slice.len()];
-        while let Some(hash) = rest.iter().filter_map(|kmers| Some(kmers.first()?.0)).min() {
-            for (kmers, frequency) in rest.iter_mut().zip(&mut frequencies) {
-                *frequency = match kmers.split_first() {
-                    Some((&(here, frequency), others)) if here == hash => {
-                        *kmers = others;
-                        frequency
-                    }
-                    _ => 0,
-                };
-            }
-            let kmer = self.codec.printed_strand(self.codec.kmer_of_hash(hash));
-            add(&mut result, MergedKmer { kmer, frequencies: &frequencies });
-        }
+        let (order, codec) = (&self.order, &self.codec);
+        slice.merge(order, |prefix, suffix, frequencies| {
+            add(&mut result, MergedKmer { order, codec, prefix, suffix, frequencies });
+        });
         result
-    }
-}
-
-/// A range of hashes, both ends included: a k-mer of 32 bases has a hash of 64 bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Hashes {
-    first: u64,
-    last: u64,
-}
-
-impl Hashes {
-    fn contains(&self, hash: u64) -> bool {
-        (self.first..=self.last).contains(&hash)
-    }
-
-    /// How many of `kmers` k-mers have such a hash, if hashes of `bits` bits are spread as by chance: the mean and five
-    /// standard deviations, which one range in three million exceeds.
-    fn expected(&self, bits: u32, kmers: u64) -> u64 {
-        let mean = kmers as f64 * ((self.last - self.first) as f64 + 1.0) / (bits as f64).exp2();
-        ((mean + 5.0 * mean.sqrt()) as u64 + 1).min(kmers)
-    }
-}
-
-/// Cuts all hashes of so many bits into about `count` ranges of one size.
-fn ranges(bits: u32, count: u64) -> Vec<Hashes> {
-    cut(Hashes { first: 0, last: low_mask(bits) }, count)
-}
-
-/// Cuts a range of hashes into at most `count` ranges of about one size.
-fn cut(all: Hashes, count: u64) -> Vec<Hashes> {
-    let length = u128::from(all.last - all.first) + 1;
-    let count = u128::from(count.max(1)).min(length);
-    let at = |i: u128| all.first + (length * i / count) as u64;
-    (0..count).map(|i| Hashes { first: at(i), last: if i + 1 == count { all.last } else { at(i + 1) - 1 } }).collect()
-}
-
-/// The k-mers of a range of hashes.
-struct Part {
-    /// Hash and frequency, by hash, of each index.
-    kmers: Vec<Vec<(u64, u64)>>,
-    _held: Reservation,
-}
-
-impl Part {
-    /// The part cut into at most `count` slices: of each the k-mers of every index.
-    fn slices(&self, hashes: &Hashes, count: u64) -> Vec<Vec<&[(u64, u64)]>> {
-        let mut rest: Vec<&[(u64, u64)]> = self.kmers.iter().map(Vec::as_slice).collect();
-        let mut next = |slice: Hashes| {
-            let mut of_all = Vec::with_capacity(rest.len());
-            for kmers in &mut rest {
-                let (here, others) = kmers.split_at(kmers.partition_point(|kmer| kmer.0 <= slice.last));
-                *kmers = others;
-                of_all.push(here);
-            }
-            of_all
-        };
-        cut(*hashes, count).into_iter().map(&mut next).collect()
     }
 }
 
@@ -313,8 +355,8 @@ impl Comparison {
     /// [`Error::Memory`] if the budget has no space for the overlaps of all pairs; see [`KmerSets::merge`].
     pub fn of(sets: &KmerSets, progress: &dyn Progress) -> Result<Self> {
         let indexes = sets.folders.len();
-        // Those of the whole, and those of a slice of each thread.
-        let tables = 1 + rayon::current_num_threads() as u64;
+        // Those of the whole, and those of slices.
+        let tables = 1 + (SLICES_PER_THREAD * rayon::current_num_threads()) as u64;
         let bytes = tables * (indexes * indexes * size_of::<Overlap>()) as u64;
         let _held = sets.budget.reserve(Component::Batches, bytes, "the overlaps of all pairs of indexes")?;
         let mut whole = Self { indexes, overlaps: vec![Overlap::default(); indexes * indexes] };
@@ -369,18 +411,6 @@ fn share(part: u64, whole: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ranges_cover_every_hash_once() {
-        for bits in [1, 2, 5, 29, 61, 63, 64] {
-            for count in [0, 1, 2, 3, 7, 100] {
-                let all = ranges(bits, count);
-                assert_eq!((all[0].first, all[all.len() - 1].last), (0, low_mask(bits)));
-                assert!(all.len() as u64 <= count.max(1));
-                assert!(all.windows(2).all(|two| two[0].last + 1 == two[1].first && two[0].first <= two[0].last));
-            }
-        }
-    }
 
     #[test]
     fn operations_on_frequencies() {

@@ -7,6 +7,7 @@
 mod answers;
 mod batch;
 mod cutter;
+mod kmer_range;
 mod kmer_regions;
 mod kmer_sets;
 mod pipeline;

@@ -48,7 +48,7 @@ impl Codec for SortedCodec {
     }
 
     #[inline]
-    fn pages_of_hashes(&self, hashes: RangeInclusive<u64>, _: u64) -> Range<u64> {
+    fn pages_of_prefixes(&self, hashes: RangeInclusive<u64>) -> Range<u64> {
         self.fields.page(*hashes.start())..self.fields.page(*hashes.end()) + 1
     }
 
@@ -91,6 +91,17 @@ impl Codec for SortedCodec {
             each(self.kmers.kmer_of_hash(hash), frequency, list_at)?;
             list_at = self.list_bits(frequency).saturating_add(list_at);
         }
+        Ok(())
+    }
+
+    fn for_each_kmer_of_prefixes(
+        &self,
+        _: &impl Source<PageShape>,
+        page: &Page<PageShape>,
+        hashes: RangeInclusive<u64>,
+        mut each: impl FnMut(u64, u64, u64),
+    ) -> Result<()> {
+        self.view(page).entries_in(hashes).for_each(|(hash, frequency)| each(hash, 0, frequency));
         Ok(())
     }
 

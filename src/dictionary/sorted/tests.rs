@@ -71,6 +71,13 @@ fn pages_answer_as_a_map_does() {
         assert_eq!(shape.entries as usize, list.len());
         assert_eq!(page.entries().collect::<Vec<_>>(), list);
         assert!(page.frequencies().eq(list.iter().map(|&(_, f)| f)));
+        for (first, last) in
+            [(0, 0), (0, list.len() / 2), (list.len() / 3, list.len() - 1), (list.len() - 1, usize::MAX)]
+        {
+            let last = list.get(last).map_or(u64::MAX, |entry| entry.0);
+            let within = page.entries_in(list[first].0..=last);
+            assert!(within.eq(list[first..].iter().copied().take_while(|entry| entry.0 <= last)), "k {k}");
+        }
         let mut list_at = 0;
         for (slot, &(hash, frequency)) in list.iter().enumerate() {
             let bucket = page.bucket_of(hash);
@@ -112,6 +119,7 @@ fn a_flipped_bit_is_found_and_a_forged_checksum_harms_nothing() {
             assert!(page.entries().count() <= shape.entries as usize);
             for &(hash, _) in &list {
                 page.frequency(hash);
+                assert!(page.entries_in(hash..=hash).all(|entry| entry.0 == hash));
                 if let Some((slot, _)) = page.search(page.bucket_of(hash), hash) {
                     page.list_at(hash, slot);
                 }

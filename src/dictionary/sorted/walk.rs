@@ -1,5 +1,7 @@
 //! Walks the k-mers of a sorted page in their order: for dumps, the seed order and checks.
 
+use std::ops::RangeInclusive;
+
 use crate::dictionary::sorted::layout::BUCKETS;
 use crate::dictionary::sorted::search::PageView;
 use crate::format::bits;
@@ -22,6 +24,20 @@ impl<'a> PageView<'a> {
         Entries { page: self, first_group, bucket: 0, left_in_bucket: 0, slot: 0, ordinal: 0 }
     }
 
+    /// Walks the entries of the page whose hash is one of `hashes`, in order.
+    pub(crate) fn entries_in(self, hashes: RangeInclusive<u64>) -> impl Iterator<Item = (u64, u64)> + use<'a> {
+        let (shape, mut entries) = (self.shape, self.entries());
+        if shape.fields.page(*hashes.start()) == self.number {
+            // From the last group before them that has a sample of the exceptions before it.
+            let group = shape.fields.group_in_page(*hashes.start(), self.number) >> shape.sample_shift;
+            let sums = self.sample(group << shape.sample_shift);
+            entries.bucket = (group << shape.sample_shift) * BUCKETS;
+            (entries.slot, entries.ordinal) = (sums.slot, sums.exceptions);
+        }
+        let (first, last) = hashes.into_inner();
+        entries.take_while(move |entry| entry.0 <= last).filter(move |entry| entry.0 >= first)
+    }
+
     /// Walks the frequencies of the page in order, which is cheaper than walking the k-mers.
     pub(crate) fn frequencies(self) -> impl Iterator<Item = u64> + use<'a> {
         let mut ordinal = 0;
@@ -34,8 +50,9 @@ impl<'a> PageView<'a> {
         let value = match self.inline_value(self.code(slot)) {
             Some(value) => value,
             None => {
-                *ordinal += 1;
-                self.exception(*ordinal - 1)
+                // A forged page may have any number of exceptions before a group.
+                *ordinal = ordinal.wrapping_add(1);
+                self.exception(ordinal.wrapping_sub(1))
             }
         };
         self.codec.filters.min_frequency.saturating_add(value)

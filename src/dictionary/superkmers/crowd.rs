@@ -34,7 +34,7 @@ impl Crowd {
         }
         let after = |at: u64, bits: u32| at.saturating_add(kmers.saturating_mul(bits.into()));
         let keys_at = keys_from.saturating_add(keys_at);
-        let counts_at = after(keys_at, fields.crowd_key_bits());
+        let counts_at = after(keys_at, fields.minimizers.flanks_bits());
         let starts_at = after(counts_at, count_bits);
         let lists_at = after(starts_at, start_bits);
         let end = lists_at.saturating_add(list_bits);
@@ -43,7 +43,7 @@ impl Crowd {
 
     /// Key of the k-mer at `row`.
     pub(super) fn key(&self, fields: &Fields, block: &[u8], row: u64) -> u64 {
-        let width = fields.crowd_key_bits();
+        let width = fields.minimizers.flanks_bits();
         bits::read(block, self.keys_at + row * u64::from(width), width)
     }
 
@@ -57,7 +57,7 @@ impl Crowd {
 
     /// Frequency of a k-mer and the start of its list, by its offset and context; `None` if it is not among them.
     pub(super) fn find(&self, fields: &Fields, block: &[u8], offset: u32, context: u64) -> Option<(u64, u64)> {
-        let key = fields.crowd_key(offset, context & fields.minimizers.mask(offset, offset));
+        let key = fields.minimizers.flanks(offset, context & fields.minimizers.mask(offset, offset));
         let (mut low, mut high) = (0, self.kmers);
         while low < high {
             let middle = low + (high - low) / 2;

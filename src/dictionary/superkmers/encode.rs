@@ -141,7 +141,7 @@ impl Encoder {
                 }
                 self.positions.sort_unstable();
                 let count = self.positions.len() as u64;
-                rows.push((self.fields.crowd_key(offset, equal[0].0), count, list_bits));
+                rows.push((self.fields.minimizers.flanks(offset, equal[0].0), count, list_bits));
                 self.lists.write(count, self.positions.iter().copied(), &mut lists);
                 list_bits += self.lists.bits(count);
             }
@@ -151,7 +151,7 @@ impl Encoder {
         let at_bits = bits_for(list_bits);
         let at = self.rest_bits;
         for row in &rows {
-            self.rest.push(row.0, self.fields.crowd_key_bits());
+            self.rest.push(row.0, self.fields.minimizers.flanks_bits());
         }
         for row in &rows {
             self.rest.push(row.1, count_bits);
@@ -160,7 +160,7 @@ impl Encoder {
             self.rest.push(row.2, at_bits);
         }
         self.rest.append(&lists.finish(), list_bits);
-        let row_bits = self.fields.crowd_key_bits() + count_bits + at_bits;
+        let row_bits = self.fields.minimizers.flanks_bits() + count_bits + at_bits;
         self.rest_bits += rows.len() as u64 * u64::from(row_bits) + list_bits;
         for word in [rows.len() as u64, at, u64::from(count_bits | at_bits << 8), list_bits] {
             self.crowds.extend_from_slice(&word.to_le_bytes());

@@ -18,6 +18,7 @@ impl SuperKmerCodec {
         let is_sound = page.verify(block, Some(each), |_, count| kmers += count).is_ok();
         let mut walked = 0u64;
         let _ = page.for_each_kmer(
+            page.keys(),
             || Ok::<_, String>(block),
             |problem| problem,
             |_, frequency, query| {

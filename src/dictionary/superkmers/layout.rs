@@ -15,8 +15,6 @@ pub(super) const GROUP: usize = 12;
 /// Bytes of the counts of a group.
 pub(super) const COUNT_BYTES: usize = GROUP / 2;
 
-/// Bits of an offset in the key of a k-mer of a crowded minimizer: offsets are at most 16.
-const OFFSET_BITS: u32 = 5;
 /// Bits for a count that an entry has besides what is left in its last byte.
 const MIN_COUNT_BITS: u32 = 4;
 /// Occurrences of a minimizer by chance, inverted: fewer than one minimizer in 64 is expected to occur twice.
@@ -189,23 +187,5 @@ impl Fields {
     #[inline(always)]
     pub(super) fn bucket_in_page(&self, key: u64, page: u64) -> usize {
         (key >> self.remainder_bits).wrapping_sub(page * self.buckets_per_page) as usize
-    }
-
-    /// Bits of the key of a k-mer of a crowded minimizer: its offset, then its context.
-    pub(super) fn crowd_key_bits(&self) -> u32 {
-        OFFSET_BITS + 2 * self.minimizers.flank()
-    }
-
-    /// Offset and context of a k-mer in few bits: only the bases that belong to it.
-    pub(super) fn crowd_key(&self, offset: u32, context: u64) -> u64 {
-        u64::from(offset) << (2 * self.minimizers.flank())
-            | (context >> (2 * offset)) & low_mask(2 * self.minimizers.flank())
-    }
-
-    /// Offset and context of a [`crowd_key`](Self::crowd_key).
-    pub(super) fn split_crowd_key(&self, key: u64) -> (u32, u64) {
-        let flank = self.minimizers.flank();
-        let offset = (key >> (2 * flank)) as u32;
-        (offset, (key & low_mask(2 * flank)) << (2 * offset))
     }
 }

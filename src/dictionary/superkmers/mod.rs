@@ -25,6 +25,8 @@ mod size;
 mod verify;
 mod walk;
 
+use std::ops::{Range, RangeInclusive};
+
 use crate::Result;
 use crate::dictionary::codec::{Codec, GenomeCheck};
 use crate::dictionary::page::Page;
@@ -54,6 +56,10 @@ impl Codec for SuperKmerCodec {
 
     fn parse(&self, identity: Identity, bytes: &[u8], number: u64) -> Result<PageShape, String> {
         PageShape::parse(identity, bytes, number, &self.layout, &self.fields)
+    }
+
+    fn pages_of_prefixes(&self, keys: RangeInclusive<u64>) -> Range<u64> {
+        self.fields.page(*keys.start())..self.fields.page(*keys.end()) + 1
     }
 
     fn frequency_bits(&self, header: &[u8]) -> u64 {
@@ -92,7 +98,27 @@ impl Codec for SuperKmerCodec {
         each: impl FnMut(u64, u64, Query) -> Result<()>,
     ) -> Result<()> {
         let damage = |problem| source.page_damage(problem);
-        self.view(page).for_each_kmer(|| source.block(page.number), damage, each)
+        let page = self.view(page);
+        page.for_each_kmer(page.keys(), || source.block(page.number), damage, each)
+    }
+
+    fn for_each_kmer_of_prefixes(
+        &self,
+        source: &impl Source<PageShape>,
+        page: &Page<PageShape>,
+        keys: RangeInclusive<u64>,
+        mut each: impl FnMut(u64, u64, u64),
+    ) -> Result<()> {
+        let damage = |problem| source.page_damage(problem);
+        self.view(page).for_each_kmer(
+            keys,
+            || source.block(page.number),
+            damage,
+            |_, frequency, query| {
+                each(query.key, self.fields.minimizers.flanks(query.low.into(), query.context), frequency);
+                Ok(())
+            },
+        )
     }
 
     fn positions_at(
@@ -115,7 +141,8 @@ impl Codec for SuperKmerCodec {
     ) -> Result<Vec<u64>, E> {
         let shape = self.parse(identity, bytes, number).map_err(&damage)?;
         let mut frequencies = Vec::new();
-        self.view_of(&shape, bytes, number).for_each_kmer(block, damage, |_, frequency, _| {
+        let page = self.view_of(&shape, bytes, number);
+        page.for_each_kmer(page.keys(), block, damage, |_, frequency, _| {
             frequencies.push(frequency);
             Ok(())
         })?;

@@ -55,7 +55,7 @@ impl<E: FnMut(Query, &[u64]), T: FnMut(u64, u64)> Checked<'_, E, T> {
         }
         let mut list_at = 0u64;
         for row in 0..crowd.kmers {
-            let (offset, context) = fields.split_crowd_key(crowd.key(fields, block, row));
+            let (offset, context) = fields.minimizers.split_flanks(crowd.key(fields, block, row));
             let (frequency, at) = crowd.row(block, row);
             let ascends = row == 0 || crowd.key(fields, block, row - 1) < crowd.key(fields, block, row);
             if at != list_at || offset > fields.minimizers.flank() || !ascends || frequency == 0 {
@@ -166,7 +166,7 @@ impl PageView<'_> {
             positions: Vec::new(),
             scratch: Vec::new(),
         };
-        self.for_each_minimizer(|problem| problem, |key, entries| checked.minimizer(key, entries))?;
+        self.for_each_minimizer(self.keys(), |problem| problem, |key, entries| checked.minimizer(key, entries))?;
         let Checked { rest, repeats, crowds, kmers, .. } = checked;
         let is_sound = (repeats, crowds, kmers) == (shape.repeats, shape.crowds, shape.kmers)
             && shape.firsts_bits(self.fields()).checked_add(rest) == Some(shape.block_bits);
@@ -212,6 +212,7 @@ impl SuperKmerCodec {
         if is_deep {
             let damage = |problem| source.page_damage(problem);
             page.for_each_kmer(
+                page.keys(),
                 || source.block(page.number),
                 damage,
                 |_, frequency, _| {
