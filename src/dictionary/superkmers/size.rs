@@ -108,7 +108,7 @@ impl<'a> EntrySizes<'a> {
 impl Fields {
     /// Bits of the k-mers of a crowded minimizer in the position block.
     pub(crate) fn crowd_bits(&self, &KmerSums { kmers, max_frequency, list_bits, .. }: &KmerSums) -> u64 {
-        let row_bits = self.crowd_key_bits() + bits_for(max_frequency) + bits_for(list_bits);
+        let row_bits = self.minimizers.flanks_bits() + bits_for(max_frequency) + bits_for(list_bits);
         kmers * u64::from(row_bits) + list_bits
     }
 }
