@@ -725,10 +725,9 @@ mod tests {
         cache.keep_scanned_page(page(4001, 1000));
         assert_eq!(cache.bytes.load(Ordering::Relaxed), cached(0..4000) as u64 * cache.arena.slot_bytes());
         // Single look-ups take the space of the scan.
-        for number in 2000..2400 {
-            cache.keep_page(page(number, 1000));
-        }
-        assert!(cached(2399..2400) == 1 && cache.statistics().sweeps > 1);
+        let sweeps = cache.statistics().sweeps;
+        (0..4000).for_each(|number| drop(cache.keep_page(page(number, 1000))));
+        assert!(cache.statistics().sweeps > sweeps);
     }
 
     #[test]
