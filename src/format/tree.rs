@@ -255,6 +255,14 @@ impl<'a> Branch<'a> {
     }
 }
 
+/// The head of a branch as it was read, and the keys under it.
+struct ReadBranch {
+    page: Range<u64>,
+    head: Buffer<u8>,
+    sum: u128,
+    keys: Range<u64>,
+}
+
 /// The file of the store, open for reading by any number of threads.
 #[derive(Debug)]
 pub(crate) struct StoreFile {
@@ -440,9 +448,9 @@ impl StoreFile {
     /// The byte range of the leaf of a key. Remembers those of all keys under the branch above it.
     fn find_leaf(&self, table: &NumberedTable, key: u64) -> Result<Option<Range<u64>>> {
         let Some(mut child) = table.table.root else { return Ok(None) };
-        // The keys under `child`, and the branch above it with the keys under that.
+        // The keys under `child`, and the branch above it.
         let mut keys = 0..u64::MAX;
-        let mut above: Option<(Range<u64>, Buffer<u8>, u128, Range<u64>)> = None;
+        let mut above: Option<ReadBranch> = None;
         for _ in 0..MAX_LEVELS {
             let page = self.page_range(child)?;
             let head = self.read_head(&page)?;
@@ -454,14 +462,14 @@ impl StoreFile {
                     let bound = |i: usize| branch.key(i).map(|key| load(key, 0).saturating_add(1)).ok_or_else(wrong);
                     let start = if i == 0 { keys.start } else { bound(i - 1)? };
                     let end = if i == branch.keys { keys.end } else { bound(i)? };
-                    let (sum, within) = (child.sum, std::mem::replace(&mut keys, start..end));
+                    let (sum, keys) = (child.sum, std::mem::replace(&mut keys, start..end));
                     child = branch.child(i);
-                    above = Some((page, head, sum, within));
+                    above = Some(ReadBranch { page, head, sum, keys });
                 }
                 LEAF => {
                     table.remember(key..key.saturating_add(1), &page);
-                    if let Some((page, head, sum, within)) = above {
-                        self.remember_leaves(table, &self.branch::<u64>(&page, &head, sum)?, within)?;
+                    if let Some(ReadBranch { page, head, sum, keys }) = above {
+                        self.remember_leaves(table, &self.branch::<u64>(&page, &head, sum)?, keys)?;
                     }
                     return Ok(Some(page));
                 }
