@@ -360,6 +360,18 @@ mod tests {
         check(&Budget::new(10), 64 * BATCH, 1);
     }
 
+    /// Sends numbers as batches, until one is an error or the workers stop.
+    fn send_all(feed: &mut Feed<u64>, numbers: impl Iterator<Item = Result<u64>>) -> Result<()> {
+        for number in numbers {
+            let number = number?;
+            let charge = feed.admit(BATCH);
+            if !feed.send(number, charge) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     #[test]
     fn an_error_anywhere_ends_all() {
         let failing = |at: &'static str, back_pressure| {
@@ -368,17 +380,9 @@ mod tests {
             let outcome = in_batches(
                 &budget,
                 &PipelineConfig { back_pressure, ..channel_of(10 * BATCH) },
-                |feed: &mut Feed<u64>| {
-                    for number in 0..1000 {
-                        if at == "read" && number == 50 {
-                            return Err(error());
-                        }
-                        let charge = feed.admit(BATCH);
-                        if !feed.send(number, charge) {
-                            break;
-                        }
-                    }
-                    Ok(())
+                |feed| {
+                    let number = |number| if at == "read" && number == 50 { Err(error()) } else { Ok(number) };
+                    send_all(feed, (0..1000).map(number))
                 },
                 || {
                     |_: u64, number: u64, _: &mut Charge| {
@@ -409,15 +413,7 @@ mod tests {
             in_batches(
                 &budget,
                 &channel_of(4 * BATCH),
-                |feed: &mut Feed<u64>| {
-                    for number in 0..100 {
-                        let charge = feed.admit(BATCH);
-                        if !feed.send(number, charge) {
-                            break;
-                        }
-                    }
-                    Ok(())
-                },
+                |feed| send_all(feed, (0..100).map(Ok)),
                 || {
                     |_: u64, number: u64, _: &mut Charge| {
                         assert!(number != 50, "on purpose");
