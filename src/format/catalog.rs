@@ -337,7 +337,7 @@ impl Catalog {
 
     /// Length of dictionary page `page`, and its first `bytes` bytes, unchecked.
     pub(crate) fn page_start(&self, page: u64, bytes: u64) -> Result<(u64, Buffer<u8>)> {
-        let start = self.store.start_of(self.pages.table(), page, bytes)?;
+        let start = self.store.start_of_numbered(&self.pages, page, bytes)?;
         start.ok_or_else(|| self.damage(format!("dictionary page {page} is missing")))
     }
 
@@ -345,8 +345,8 @@ impl Catalog {
     pub(crate) fn record_bytes(&self, kind: RecordKind) -> Result<u64> {
         let mut bytes = 0;
         for number in 0.. {
-            match self.store.start_of(&self.records, (kind as u8, number), 0)? {
-                Some((length, _)) => bytes += length,
+            match self.store.length_of(&self.records, (kind as u8, number))? {
+                Some(length) => bytes += length,
                 None => break,
             }
         }

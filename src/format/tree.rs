@@ -173,11 +173,6 @@ impl NumberedTable {
         Self { table, leaves: (0..keys).map(|_| AtomicU64::new(0)).collect() }
     }
 
-    /// The table, for look-ups that remember nothing.
-    pub(crate) fn table(&self) -> &Table<u64> {
-        &self.table
-    }
-
     /// Byte range of the leaf of a key, if it is known.
     fn leaf(&self, key: u64) -> Option<Range<u64>> {
         let known = self.leaves.get(usize::try_from(key).ok()?)?.load(Access::Relaxed);
@@ -253,14 +248,6 @@ impl<'a> Branch<'a> {
         }
         Some(low)
     }
-}
-
-/// The head of a branch as it was read, and the keys under it.
-struct ReadBranch {
-    page: Range<u64>,
-    head: Buffer<u8>,
-    sum: u128,
-    keys: Range<u64>,
 }
 
 /// The file of the store, open for reading by any number of threads.
@@ -380,22 +367,13 @@ impl StoreFile {
         max: u64,
         pattern: ReadPattern,
     ) -> Result<Option<StoredValue>> {
-        let leaf = match table.leaf(key) {
-            Some(leaf) => leaf,
-            None => match self.find_leaf(table, key)? {
-                Some(leaf) => leaf,
-                None => return Ok(None),
-            },
-        };
+        let Some(leaf) = self.leaf_of(table, key)? else { return Ok(None) };
         let is_whole = leaf.end - leaf.start <= MAX_WHOLE_LEAF;
         let file = match pattern {
             ReadPattern::Single => &self.single,
             ReadPattern::Scan => &self.file,
         };
         let read = self.read_from(file, leaf.start..if is_whole { leaf.end } else { leaf.start + PAGE as u64 })?;
-        if read[0] != LEAF {
-            return Err(self.damage(leaf.start, "no leaf of a tree is there"));
-        }
         let (found, read) = self.leaf(&leaf, read, &key)?;
         match found {
             Some(value) if is_whole && value.end - value.start <= max => {
@@ -416,19 +394,45 @@ impl StoreFile {
         Ok(StoredValue { at: range.start, read: self.read(range)?, range: 0..length as usize })
     }
 
+    /// Length of the value of a key; the value is not read.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`]; [`Error::Io`].
+    pub(crate) fn length_of<K: Key>(&self, table: &Table<K>, key: K) -> Result<Option<u64>> {
+        let Some(root) = table.root else { return Ok(None) };
+        Ok(self.find(root, &key)?.map(|range| range.end - range.start))
+    }
+
     /// Length of the value of a key, and its first `bytes` bytes.
     ///
     /// # Errors
     /// [`Error::Damaged`]; [`Error::Io`].
-    pub(crate) fn start_of<K: Key>(&self, table: &Table<K>, key: K, bytes: u64) -> Result<Option<(u64, Buffer<u8>)>> {
-        let Some(root) = table.root else { return Ok(None) };
-        let Some(range) = self.find(root, &key)? else { return Ok(None) };
+    pub(crate) fn start_of_numbered(
+        &self,
+        table: &NumberedTable,
+        key: u64,
+        bytes: u64,
+    ) -> Result<Option<(u64, Buffer<u8>)>> {
+        let Some(leaf) = self.leaf_of(table, key)? else { return Ok(None) };
+        let Some(range) = self.leaf(&leaf, self.read_head(&leaf)?, &key)?.0 else { return Ok(None) };
         let end = range.end.min(range.start + bytes);
         Ok(Some((range.end - range.start, self.read(range.start..end)?)))
     }
 
     /// The byte range of the value of a key.
     fn find<K: Key>(&self, root: Child, key: &K) -> Result<Option<Range<u64>>> {
+        let (page, head) = self.descend(root, key, |_, _| Ok(()))?;
+        Ok(self.leaf(&page, head, key)?.0)
+    }
+
+    /// Follows a key from a root to its leaf; returns the page and its head. Calls `pass` for each branch on the way,
+    /// with the number of the child that is followed.
+    fn descend<K: Key>(
+        &self,
+        root: Child,
+        key: &K,
+        mut pass: impl FnMut(&Branch<'_>, usize) -> Result<()>,
+    ) -> Result<(Range<u64>, Buffer<u8>)> {
         let mut child = root;
         for _ in 0..MAX_LEVELS {
             let page = self.page_range(child)?;
@@ -436,62 +440,52 @@ impl StoreFile {
             match head[0] {
                 BRANCH => {
                     let branch = self.branch::<K>(&page, &head, child.sum)?;
-                    child = branch.find(key).map(|i| branch.child(i)).ok_or_else(|| self.wrong_branch(&page))?;
+                    let number = branch.find(key).ok_or_else(|| self.wrong_branch(&page))?;
+                    pass(&branch, number)?;
+                    child = branch.child(number);
                 }
-                LEAF => return Ok(self.leaf(&page, head, key)?.0),
+                LEAF => return Ok((page, head)),
                 _ => return Err(self.damage(page.start, "no page of a tree is there")),
             }
         }
         Err(self.damage(child.named_at, "a tree of the store has no end"))
     }
 
-    /// The byte range of the leaf of a key. Remembers those of all keys under the branch above it.
-    fn find_leaf(&self, table: &NumberedTable, key: u64) -> Result<Option<Range<u64>>> {
-        let Some(mut child) = table.table.root else { return Ok(None) };
-        // The keys under `child`, and the branch above it.
+    /// The byte range of the leaf of a key.
+    fn leaf_of(&self, table: &NumberedTable, key: u64) -> Result<Option<Range<u64>>> {
+        if let Some(leaf) = table.leaf(key) {
+            return Ok(Some(leaf));
+        }
+        let Some(root) = table.table.root else { return Ok(None) };
+        // The keys under the page that is followed, and the children of the branch above it.
         let mut keys = 0..u64::MAX;
-        let mut above: Option<ReadBranch> = None;
-        for _ in 0..MAX_LEVELS {
-            let page = self.page_range(child)?;
-            let head = self.read_head(&page)?;
-            match head[0] {
-                BRANCH => {
-                    let branch = self.branch::<u64>(&page, &head, child.sum)?;
-                    let wrong = || self.wrong_branch(&page);
-                    let i = branch.find(&key).ok_or_else(wrong)?;
-                    let bound = |i: usize| branch.key(i).map(|key| load(key, 0).saturating_add(1)).ok_or_else(wrong);
-                    let start = if i == 0 { keys.start } else { bound(i - 1)? };
-                    let end = if i == branch.keys { keys.end } else { bound(i)? };
-                    let (sum, keys) = (child.sum, std::mem::replace(&mut keys, start..end));
-                    child = branch.child(i);
-                    above = Some(ReadBranch { page, head, sum, keys });
-                }
-                LEAF => {
-                    table.remember(key..key.saturating_add(1), &page);
-                    if let Some(ReadBranch { page, head, sum, keys }) = above {
-                        self.remember_leaves(table, &self.branch::<u64>(&page, &head, sum)?, keys)?;
-                    }
-                    return Ok(Some(page));
-                }
-                _ => return Err(self.damage(page.start, "no page of a tree is there")),
-            }
-        }
-        Err(self.damage(child.named_at, "a tree of the store has no end"))
+        let mut children = Vec::new();
+        let (leaf, _) = self.descend(root, &key, |branch, number| {
+            children = self.children(branch, keys.clone())?;
+            keys = children[number].0.clone();
+            Ok(())
+        })?;
+        // A tree of one leaf has no branch.
+        table.remember(keys, &leaf);
+        // The leaves of a tree are on one level, so all of them are leaves.
+        children.into_iter().for_each(|(keys, leaf)| table.remember(keys, &leaf));
+        Ok(Some(leaf))
     }
 
-    /// Remembers the leaves under a branch, which are of the keys `within`: the leaves of a tree are on one level.
-    fn remember_leaves(&self, table: &NumberedTable, branch: &Branch<'_>, within: Range<u64>) -> Result<()> {
+    /// The keys under each child of a branch, of those that are `within` it, and the byte range of the child.
+    fn children(&self, branch: &Branch<'_>, within: Range<u64>) -> Result<Vec<(Range<u64>, Range<u64>)>> {
         let mut start = within.start;
-        for i in 0..=branch.keys {
-            let end = match branch.key(i) {
-                Some(key) if i < branch.keys => load(key, 0).saturating_add(1).min(within.end),
+        let child = |number: usize| {
+            let end = match branch.key(number) {
+                Some(key) if number < branch.keys => load(key, 0).saturating_add(1).min(within.end),
                 _ => within.end,
             };
-            table.remember(start..end, &self.page_range(branch.child(i))?);
-            // Even if the keys of a forged branch fall, no key is visited twice.
-            start = start.max(end);
-        }
-        Ok(())
+            // Even if the keys of a forged branch fall, no key is under two children.
+            let keys = start..end.max(start);
+            start = keys.end;
+            Ok((keys, self.page_range(branch.child(number))?))
+        };
+        (0..=branch.keys).map(child).collect()
     }
 
     /// The first bytes of a page, which a branch and the keys of nearly every leaf fit.
@@ -526,6 +520,9 @@ impl StoreFile {
         mut head: Buffer<u8>,
         key: &K,
     ) -> Result<(Option<Range<u64>>, Buffer<u8>)> {
+        if head[0] != LEAF {
+            return Err(self.damage(page.start, "no leaf of a tree is there"));
+        }
         let wrong = || self.damage(page.start, "a leaf of the store's tree contradicts itself");
         let pairs = usize::from(load(&head, 2) as u16);
         let ends = if K::WIDTH.is_some() { 1 } else { 2 };
