@@ -9,20 +9,25 @@ use crate::kmer::KmerCodec;
 use crate::memory::Budget;
 use crate::{Error, Result};
 
+/// What a page is read for: it decides how it is read if it is not in the cache, and whether it is kept there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Visit {
+    /// For a look-up: kept.
+    Single,
+    /// For a batch that looks k-mers up in most pages, in their order: read with read-ahead, and kept.
+    Batch,
+    /// For a scan: read with read-ahead, and kept while the cache is below its threshold, so that a scan drops no page
+    /// of single look-ups.
+    Scan,
+}
+
 /// The pages and position blocks of an open index, for the codec whose pages have shape `S`.
 pub(crate) trait Source<S> {
     /// Runs `look` on a page, which is kept in the cache.
     fn with_page<T>(&self, number: u64, look: impl Fn(&Page<S>) -> T) -> Result<T>;
 
-    /// A page, from the cache or the catalog; kept in the cache.
-    fn page(&self, number: u64) -> Result<Arc<Page<S>>>;
-
-    /// As [`page`](Self::page), for a batch that looks k-mers up in most pages, in their order.
-    fn next_page(&self, number: u64) -> Result<Arc<Page<S>>>;
-
-    /// A page of a scan, from the cache or the catalog: kept while the cache is below its threshold, so that a scan drops
-    /// no page of single look-ups.
-    fn visit_page(&self, number: u64) -> Result<Arc<Page<S>>>;
+    /// A page, from the cache or the catalog.
+    fn page(&self, number: u64, visit: Visit) -> Result<Arc<Page<S>>>;
 
     /// Pages of the dictionary.
     fn pages(&self) -> u64;

@@ -14,7 +14,7 @@ use crate::dictionary::ByLayout;
 use crate::dictionary::codec::Codec;
 use crate::dictionary::page::Page;
 use crate::dictionary::sorted::SortedCodec;
-use crate::dictionary::source::Source;
+use crate::dictionary::source::{Source, Visit};
 use crate::dictionary::superkmers::SuperKmerCodec;
 use crate::format::block::{self, Payload};
 use crate::format::catalog::{Catalog, PAGES_PER_RECORD, PageEntry, RecordKind};
@@ -194,9 +194,14 @@ impl<C: Codec> PageReader<'_, C> {
         Ok(Page::read(number, shape, stored))
     }
 
-    /// A page that is not in the cache; kept there.
-    fn load_page(&self, number: u64, pattern: ReadPattern) -> Result<Arc<Page<C::Shape>>> {
-        Ok(self.pages.cache.keep_page(self.read_page(number, pattern)?))
+    /// A page that is not in the cache.
+    fn load_page(&self, number: u64, visit: Visit) -> Result<Arc<Page<C::Shape>>> {
+        let cache = &self.pages.cache;
+        Ok(match visit {
+            Visit::Single => cache.keep_page(self.read_page(number, ReadPattern::Single)?),
+            Visit::Batch => cache.keep_page(self.read_page(number, ReadPattern::Scan)?),
+            Visit::Scan => cache.keep_scanned_page(self.read_page(number, ReadPattern::Scan)?),
+        })
     }
 }
 
@@ -205,28 +210,14 @@ impl<C: Codec> Source<C::Shape> for PageReader<'_, C> {
     fn with_page<T>(&self, number: u64, look: impl Fn(&Page<C::Shape>) -> T) -> Result<T> {
         match self.pages.cache.with_page(number, |page| look(page)) {
             Some(found) => Ok(found),
-            None => self.load_page(number, ReadPattern::Single).map(|page| look(&page)),
+            None => self.load_page(number, Visit::Single).map(|page| look(&page)),
         }
     }
 
-    fn page(&self, number: u64) -> Result<Arc<Page<C::Shape>>> {
+    fn page(&self, number: u64, visit: Visit) -> Result<Arc<Page<C::Shape>>> {
         match self.pages.cache.with_page(number, Arc::clone) {
             Some(page) => Ok(page),
-            None => self.load_page(number, ReadPattern::Single),
-        }
-    }
-
-    fn next_page(&self, number: u64) -> Result<Arc<Page<C::Shape>>> {
-        match self.pages.cache.with_page(number, Arc::clone) {
-            Some(page) => Ok(page),
-            None => self.load_page(number, ReadPattern::Scan),
-        }
-    }
-
-    fn visit_page(&self, number: u64) -> Result<Arc<Page<C::Shape>>> {
-        match self.pages.cache.with_page(number, Arc::clone) {
-            Some(page) => Ok(page),
-            None => Ok(self.pages.cache.keep_scanned_page(self.read_page(number, ReadPattern::Scan)?)),
+            None => self.load_page(number, visit),
         }
     }
 

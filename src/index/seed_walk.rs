@@ -4,7 +4,7 @@
 use crate::Result;
 use crate::dictionary::codec::{Codec, PageShape};
 use crate::dictionary::match_layout;
-use crate::dictionary::source::Source;
+use crate::dictionary::source::{Source, Visit};
 use crate::format::catalog::{PAGES_PER_RECORD, RecordKind};
 pub(crate) use crate::format::seed_order::SEEDS_PER_RECORD;
 use crate::format::seed_order::decode;
@@ -88,7 +88,7 @@ impl Index {
         let lowest = numbers[lowest].1;
         let number = self.page_of_kmer(lowest)?;
         let first = self.store.page_entry(number)?.first_kmer;
-        let page = reader.visit_page(number)?;
+        let page = reader.page(number, Visit::Scan)?;
         let end = first.saturating_add(page.shape.kmers());
         let (here, others) = order.split_at(order.partition_point(|&at| numbers[at].1 < end));
         let mut here = here.iter().peekable();

@@ -6,7 +6,7 @@ use crate::Result;
 use crate::dictionary::codec::Codec;
 use crate::dictionary::page::Page;
 use crate::dictionary::sorted::SortedCodec;
-use crate::dictionary::source::Source;
+use crate::dictionary::source::{Source, Visit};
 use crate::dictionary::superkmers::SuperKmerCodec;
 use crate::dictionary::{ByLayout, match_layout};
 use crate::format::catalog::RecordKind;
@@ -66,7 +66,7 @@ impl Index {
         match_layout!(&self.dictionary, pages => {
             let reader = self.reader(pages);
             pages.codec().pages_of_prefixes(prefixes.clone()).try_for_each(|page| {
-                let page = reader.visit_page(page)?;
+                let page = reader.page(page, Visit::Scan)?;
                 pages.codec().for_each_kmer_of_prefixes(&reader, &page, prefixes.clone(), &mut each)
             })
         })
@@ -79,7 +79,7 @@ impl Index {
     pub fn for_each_kmer_of_page(&self, page: u64, mut each: impl FnMut(&KmerEntry<'_>) -> Result<()>) -> Result<()> {
         match_layout!(&self.dictionary, pages, wrap => {
             let reader = self.reader(pages);
-            let page = reader.visit_page(page)?;
+            let page = reader.page(page, Visit::Scan)?;
             pages.codec().for_each_kmer(&reader, &page, |kmer, frequency, locator| {
                 let printed = self.codec.printed_strand(kmer);
                 let strand = Strand::from_reverse(printed != kmer);

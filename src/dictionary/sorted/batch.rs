@@ -11,7 +11,7 @@ use crate::dictionary::page::Page;
 use crate::dictionary::sorted::codec::SortedCodec;
 use crate::dictionary::sorted::page::PageShape;
 use crate::dictionary::sorted::search::{Bucket, PageView};
-use crate::dictionary::source::Source;
+use crate::dictionary::source::{Source, Visit};
 use crate::kmer::AsciiScanner;
 use crate::memory::buffers::{Buffer, Pooled};
 
@@ -183,17 +183,14 @@ fn visit<L: Lookup>(
     let fields = codec.fields;
     let mut rest = entries;
     let is_dense = entries.len() as u64 >= source.pages() / DENSE_SHARE;
+    let sparse = if is_dense { Visit::Batch } else { Visit::Single };
     let (mut located, mut touched) = (None, None);
     while let Some(first) = rest.first() {
         let number = fields.page(first.hash());
         let length = rest.iter().take_while(|entry| fields.page(entry.hash()) == number).count();
         let (here, others) = rest.split_at(length);
         rest = others;
-        let page = match length {
-            MIN_SCAN.. => source.visit_page(number),
-            _ if is_dense => source.next_page(number),
-            _ => source.page(number),
-        }?;
+        let page = source.page(number, if length >= MIN_SCAN { Visit::Scan } else { sparse })?;
         for entries in here.chunks(LANES) {
             let next = Chunk::touch(codec, Arc::clone(&page), entries);
             let ready = touched.replace(next).map(|chunk: Chunk<'_, L>| chunk.locate(codec));

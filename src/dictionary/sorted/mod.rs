@@ -23,7 +23,7 @@ use std::ops::{Range, RangeInclusive};
 use crate::Result;
 use crate::dictionary::codec::{Codec, GenomeCheck};
 use crate::dictionary::page::Page;
-use crate::dictionary::source::Source;
+use crate::dictionary::source::{Source, Visit};
 use crate::dictionary::tally::Tally;
 use crate::format::Identity;
 use crate::kmer::Strand;
@@ -69,7 +69,7 @@ impl Codec for SortedCodec {
         mut each: impl FnMut(u64, Strand) -> Result<()>,
     ) -> Result<u64> {
         let (hash, strand) = self.kmers.hash(kmer);
-        let page = source.page(self.fields.page(hash))?;
+        let page = source.page(self.fields.page(hash), Visit::Single)?;
         let page = self.view(&page);
         let Some((slot, code)) = page.search(page.bucket_of(hash), hash) else { return Ok(0) };
         let frequency = page.frequency_of(hash, slot, code);

@@ -8,7 +8,7 @@ use crate::Result;
 use crate::dictionary::batch_frequencies::BatchFrequencies;
 use crate::dictionary::codec::{Batch, DENSE_SHARE, LANES, MAX_GROUPED, bucket_shift};
 use crate::dictionary::page::Page;
-use crate::dictionary::source::Source;
+use crate::dictionary::source::{Source, Visit};
 use crate::dictionary::superkmers::codec::SuperKmerCodec;
 use crate::dictionary::superkmers::layout::Fields;
 use crate::dictionary::superkmers::page::PageShape;
@@ -178,17 +178,14 @@ fn visit(
     let fields = &codec.fields;
     let mut rest = grouped;
     let is_dense = grouped.len() as u64 >= source.pages() / DENSE_SHARE;
+    let sparse = if is_dense { Visit::Batch } else { Visit::Single };
     let (mut located, mut touched) = (None, None);
     while let Some(run) = rest.first() {
         let number = fields.page(run.query.key);
         let length = rest.iter().take_while(|s| fields.page(s.query.key) == number).count();
         let (here, others) = rest.split_at(length);
         rest = others;
-        let page = match length {
-            MIN_SCAN.. => source.visit_page(number),
-            _ if is_dense => source.next_page(number),
-            _ => source.page(number),
-        }?;
+        let page = source.page(number, if length >= MIN_SCAN { Visit::Scan } else { sparse })?;
         for runs in here.chunks(LANES) {
             let next = Chunk::touch(codec, Arc::clone(&page), runs);
             let ready = touched.replace(next).map(|chunk: Chunk<'_>| chunk.locate(codec));

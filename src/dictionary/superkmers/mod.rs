@@ -30,7 +30,7 @@ use std::ops::{Range, RangeInclusive};
 use crate::Result;
 use crate::dictionary::codec::{Codec, GenomeCheck};
 use crate::dictionary::page::Page;
-use crate::dictionary::source::Source;
+use crate::dictionary::source::{Source, Visit};
 use crate::dictionary::tally::Tally;
 use crate::format::Identity;
 use crate::kmer::Strand;
@@ -86,7 +86,7 @@ impl Codec for SuperKmerCodec {
         mut each: impl FnMut(u64, Strand) -> Result<()>,
     ) -> Result<u64> {
         let (query, reverse) = Query::of_kmer(&self.fields, kmer);
-        let page = source.page(self.fields.page(query.key))?;
+        let page = source.page(self.fields.page(query.key), Visit::Single)?;
         let strand = Strand::from_reverse(reverse);
         self.view(&page).for_each_position(source, &query, limit, |position| each(position, strand))
     }
