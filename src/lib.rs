@@ -15,7 +15,7 @@
 //! | [`fs`] | files that appear whole or not at all, locks, injected faults |  |
 //! | [`memory`] | the budget, what the process uses, buffers, the system |  |
 //! | [`sequence`] | FASTA and FASTQ, bases, regions, features | `fs`, `memory` |
-//! | [`genome`] | the packed genome (2bit), contigs, their digests | `fs`, `sequence` |
+//! | [`genome`] | the packed genome (2bit), contigs, their digests | `fs`, `memory`, `sequence` |
 //! | [`kmer`] | codes, canonical form, mixer, minimizers, scanning | `sequence` |
 //! | [`format`](mod@format) | catalog, checksums, positions, blocks | `fs`, `memory`, `kmer` |
 //! | [`dictionary`] | layouts of k-mers: encode and search pages | `memory`, `genome`, `kmer`, `format` |

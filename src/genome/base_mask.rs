@@ -16,24 +16,23 @@ pub(crate) struct BaseMask {
 }
 
 impl BaseMask {
-    /// Bytes of a set in a genome of this length.
+    /// Bytes of a set in a genome of so many bases.
     pub(crate) fn bytes(bases: u64) -> u64 {
         bases.div_ceil(64) * 8
     }
 
-    /// An empty set.
+    /// An empty set, reserved as `component`; `what` names it if there is too little memory.
     ///
     /// # Errors
     /// [`Error::Memory`](crate::Error::Memory) if the budget has no space for it.
-    pub(crate) fn new(bases: u64, budget: &Budget) -> Result<Self> {
-        let bytes = Self::bytes(bases);
-        let reservation = budget.reserve(Component::Genome, bytes, "a bit for each base of the genome")?;
+    pub(crate) fn new(bases: u64, budget: &Budget, component: Component, what: &'static str) -> Result<Self> {
+        let reservation = budget.reserve(component, Self::bytes(bases), what)?;
         let words = (0..bases.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         Ok(Self { words, bases, _reservation: reservation })
     }
 
     /// The words that have bases of a range, and the bits of those bases. What is past the genome is left out.
-    fn words(&self, range: &Range<u64>) -> impl Iterator<Item = (&AtomicU64, u64)> {
+    fn words(&self, range: &Range<u64>) -> impl Iterator<Item = (&AtomicU64, u64)> + use<'_> {
         let (start, end) = (range.start, range.end.min(self.bases).max(range.start));
         let numbers = start / 64..end.div_ceil(64);
         numbers.map_while(move |number| {
@@ -60,6 +59,19 @@ impl BaseMask {
         }
     }
 
+    /// The bases of a range that are in the set, ascending.
+    pub(crate) fn bases_within(&self, range: Range<u64>) -> impl Iterator<Item = u64> {
+        let first = range.start / 64;
+        self.words(&range).zip(first..).flat_map(|((word, bits), number)| {
+            let mut word = word.load(Ordering::Relaxed) & bits;
+            std::iter::from_fn(move || {
+                let bit = (word != 0).then(|| word.trailing_zeros())?;
+                word &= word - 1;
+                Some(number * 64 + u64::from(bit))
+            })
+        })
+    }
+
     /// Bases of a range that are in the set.
     pub(crate) fn count(&self, range: &Range<u64>) -> u64 {
         self.words(range).map(|(word, bits)| u64::from((word.load(Ordering::Relaxed) & bits).count_ones())).sum()
@@ -74,7 +86,7 @@ mod tests {
     fn a_mask_is_a_set_of_bases() {
         let bases = 300;
         let budget = Budget::new(1 << 20);
-        let mask = BaseMask::new(bases, &budget).expect("fits");
+        let mask = BaseMask::new(bases, &budget, Component::Genome, "a test").expect("fits");
         assert_eq!(budget.used(), BaseMask::bytes(bases));
         let mut expected = vec![false; bases as usize];
         let mut state = 1u64;
@@ -93,7 +105,9 @@ mod tests {
             mask.add(&range);
             here.fill(true);
             assert_eq!(mask.count(&range), range.end - range.start);
+            assert!(mask.bases_within(range.clone()).eq(range.clone()));
             assert!((0..bases).all(|at| mask.contains(at) == expected[at as usize]), "{range:?}");
+            assert!(mask.bases_within(1..bases - 1).eq((1..bases - 1).filter(|&at| expected[at as usize])));
         }
         assert!(!mask.contains(100_000) && !mask.contains_any(&(100_000..100_064)));
         assert_eq!(mask.count(&(0..u64::MAX)), mask.count(&(0..bases)));

@@ -3,11 +3,13 @@
 //!
 //! All intervals are 0-based and half-open.
 
+mod base_mask;
 mod contig;
 mod digest;
 mod reader;
 mod twobit;
 
+pub(crate) use base_mask::BaseMask;
 pub use contig::Contig;
 pub use digest::ContigDigest;
 pub(crate) use digest::{RefgetDigester, digest_contigs};

@@ -3,11 +3,11 @@
 
 use std::vec::IntoIter;
 
-use crate::families::candidates::base_mask::BaseMask;
 use crate::families::candidates::candidate::{CandidateBatch, Occurrence};
 use crate::families::candidates::packed_genome::PackedGenome;
 use crate::families::candidates::seeds::{is_low_complexity, neighbours};
 use crate::families::parameters::CandidateOptions;
+use crate::genome::BaseMask;
 use crate::index::{SEEDS_PER_RECORD, Seed};
 use crate::memory::buffers::{CloseGuard, ReorderBuffer};
 use crate::memory::{Component, Reservation};

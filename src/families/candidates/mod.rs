@@ -5,7 +5,6 @@
 //! ([`look_ahead`]) and aligns the occurrences of batches ([`pairs`]). One thread receives the pairs, in order, and
 //! reports the bases that they cover to the walk ([`sink`]). [`pipeline`] connects the three.
 
-mod base_mask;
 mod candidate;
 mod look_ahead;
 mod packed_genome;
@@ -17,9 +16,8 @@ mod walk;
 
 use std::sync::mpsc::channel;
 
-use base_mask::BaseMask;
 pub use candidate::{AlignedPair, Candidate, CandidateBatch, CandidateStatistics, Occurrence};
-use packed_genome::PackedGenome;
+use packed_genome::{PackedGenome, base_mask};
 use pairs::PairAligner;
 pub use pipeline::{CandidateOutcome, CandidatePipelineConfig};
 use pipeline::{CandidatePipeline, MemoryPlan};
@@ -27,6 +25,7 @@ use sink::PairSink;
 
 use crate::align::Scoring;
 use crate::families::parameters::{CandidateOptions, MAX_SEED_MISMATCHES, MAX_WILDCARDS, PAIR_DIVERGENCE};
+use crate::genome::BaseMask;
 use crate::memory::Component;
 use crate::query::Charge;
 use crate::{Error, Index, Progress, Result};
@@ -59,7 +58,7 @@ pub fn candidates(
     let genome = PackedGenome::of(index)?;
     let _reservation = budget.reserve(Component::Batches, scratch, "alignments of candidates")?;
     let scoring = Scoring::new(PAIR_DIVERGENCE, genome.composition());
-    let (coverage, written) = (BaseMask::new(bases, budget)?, BaseMask::new(bases, budget)?);
+    let (coverage, written) = (base_mask(bases, budget)?, base_mask(bases, budget)?);
     let (covered, receiver) = channel();
     let mut pairs = 0;
     let mut sink = PairSink { budget, contigs, written, covered, pairs: &mut pairs, each };
@@ -116,7 +115,7 @@ pub fn for_each_candidate_batch(
     let (contigs, bases) = (index.contigs()?.len() as u64, index.manifest().genome.bases);
     let plan = MemoryPlan::new(index, PackedGenome::bytes(contigs, bases), config)?;
     let genome = PackedGenome::of(index)?;
-    let nothing = BaseMask::new(0, index.budget())?;
+    let nothing = base_mask(0, index.budget())?;
     let pipeline =
         CandidatePipeline { index, genome: &genome, options, coverage: &nothing, batch_size: config.batch_size, plan };
     pipeline.run(None, progress, || |batch: CandidateBatch, _: &mut Charge| batch, |_, batch| each(batch))

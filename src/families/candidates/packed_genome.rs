@@ -6,16 +6,24 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::families::bases::shares;
-use crate::families::candidates::base_mask::BaseMask;
 use crate::families::parameters::MAX_SIMPLE_PERIOD;
 use crate::families::simple_repeats::SimpleRepeatScan;
+use crate::genome::BaseMask;
 use crate::genome::{Contig, TwoBitSequence};
-use crate::memory::{Component, Reservation};
+use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{NO_BASE, Region};
 use crate::{Index, Result};
 
 /// Bases that a thread unpacks at a time: codes and source stay in a level-2 cache.
 const PIECE: u64 = 1 << 18;
+
+/// A set of bases of the genome, empty.
+///
+/// # Errors
+/// [`Error::Memory`](crate::Error::Memory) if the budget has no space for it.
+pub(crate) fn base_mask(bases: u64, budget: &Budget) -> Result<BaseMask> {
+    BaseMask::new(bases, budget, Component::Genome, "a bit for each base of the genome")
+}
 
 /// The packed genome of an index, and its simple repeats.
 pub(crate) struct PackedGenome<'i> {
@@ -43,7 +51,7 @@ impl<'i> PackedGenome<'i> {
         let mask_bytes = BaseMask::bytes(length);
         let bytes = Self::bytes(contigs.len() as u64, length) - mask_bytes;
         let mut reservation = index.budget().reserve(Component::Genome, bytes, "windows of the genome")?;
-        let simple = BaseMask::new(length, index.budget())?;
+        let simple = base_mask(length, index.budget())?;
         let mut records = Vec::with_capacity(contigs.len());
         for contig in contigs {
             let region = Region { contig: contig.name.clone(), range: 0..contig.length };

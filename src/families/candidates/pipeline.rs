@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::mpsc::Receiver;
 
-use crate::families::candidates::base_mask::BaseMask;
 use crate::families::candidates::candidate::{CandidateBatch, CandidateStatistics};
 use crate::families::candidates::look_ahead::{Job, LookAhead, SeedReader};
 use crate::families::candidates::packed_genome::PackedGenome;
 use crate::families::candidates::walk::{CoveredRanges, ROUND_BYTES, SeedWalk};
 use crate::families::parameters::CandidateOptions;
+use crate::genome::BaseMask;
 use crate::memory::{MemoryPeak, MemoryUsageBreakdown};
 use crate::query::{Charge, Feed, PipelineConfig, PipelineStatistics, in_batches};
 use crate::{Error, Index, Progress, Result};

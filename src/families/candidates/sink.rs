@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::sync::mpsc::Sender;
 
 use crate::Result;
-use crate::families::candidates::base_mask::BaseMask;
 use crate::families::candidates::candidate::AlignedPair;
 use crate::families::candidates::walk::CoveredRanges;
 use crate::families::parameters::KNOWN_TENTHS;
+use crate::genome::BaseMask;
 use crate::genome::Contig;
 use crate::memory::{Budget, Component};
 

@@ -7,13 +7,13 @@ use std::ops::Range;
 use std::sync::mpsc::Receiver;
 
 use crate::Progress;
-use crate::families::candidates::base_mask::BaseMask;
 use crate::families::candidates::candidate::{Candidate, CandidateBatch, CandidateStatistics, Occurrence};
 use crate::families::candidates::look_ahead::{Job, SeedOccurrences, SeedReader};
 use crate::families::parameters::{
     CandidateOptions, MAX_ROUND_SEEDS, MIN_BASES_PER_OCCURRENCE, MIN_FLIGHT_DISTANCE, ROUND_OCCURRENCES,
     ROUNDS_IN_FLIGHT,
 };
+use crate::genome::BaseMask;
 use crate::memory::Reservation;
 use crate::query::{Charge, Feed};
 
