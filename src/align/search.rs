@@ -91,27 +91,17 @@ pub(crate) fn search_with_progress(
     if text_bytes > LibraryText::MAX_BYTES {
         return Err(Error::Usage("a library has at most 2^30 bases; split it".to_owned()));
     }
-    let targets = targets(index, options.within.as_deref())?;
     let threads = rayon::current_num_threads() as u64;
     let _text_reservation = budget.reserve(Component::Seeds, text_bytes, PURPOSE)?;
     let seeds_reservation = budget.reserve(Component::Seeds, scan_bytes(text_bytes, threads), PURPOSE)?;
 
-    let scorings = Scorings::new(composition(&targets));
-    let (query_bases, target_bases) = (library.bases(), target::bases(&targets));
-    let score_for = |expected, bases| scorings.general().score_for(expected, query_bases as f64, bases);
-    let thresholds = Thresholds {
-        segment: score_for(1.0, BASES_PER_WEAK_SEGMENT),
-        chain: score_for(1.0, BASES_PER_CHAIN),
-        alignment: score_for(options.max_e_value, target_bases as f64),
-    };
-    let text = LibraryText::new(library);
-    let search =
-        LibrarySearch { targets, text, scorings, thresholds, query_bases, target_bases, options, budget, progress };
-
-    if let Some(notice) = undetectable(library, &search.scorings, thresholds.alignment, thresholds.chain) {
+    let context = SearchContext::new(index, library.bases(), options)?;
+    let Thresholds { chain, alignment, .. } = context.thresholds;
+    if let Some(notice) = undetectable(library, &context.scorings, alignment, chain) {
         progress.notice(&notice);
     }
-    progress.phase("scan", Some(target_bases));
+    progress.phase("scan", Some(context.target_bases));
+    let search = LibrarySearch { context, text: LibraryText::new(library), budget, progress };
     let found = search.scan()?;
     drop(seeds_reservation);
     let (segments, _segments_reservation) = sorted_segments(found);
@@ -121,27 +111,67 @@ pub(crate) fn search_with_progress(
 
 /// Minimum scores of the steps.
 #[derive(Clone, Copy)]
-struct Thresholds {
+pub(crate) struct Thresholds {
     /// Of a segment that is kept.
-    segment: i32,
+    pub(crate) segment: i32,
     /// Of a chain of segments that is aligned with gaps.
-    chain: i32,
+    pub(crate) chain: i32,
     /// Of an alignment that is reported.
-    alignment: i32,
+    pub(crate) alignment: i32,
 }
 
 /// Segments of one window, with the number of their target and the reservation of their memory.
 type WindowSegments = (u32, Vec<Segment>, Reservation);
 
-/// One search.
-struct LibrarySearch<'a> {
-    targets: Vec<Target<'a>>,
-    text: LibraryText,
-    scorings: Scorings,
-    thresholds: Thresholds,
+/// What is searched, and which scores count.
+pub(crate) struct SearchContext<'a> {
+    pub(crate) targets: Vec<Target<'a>>,
+    pub(crate) scorings: Scorings,
+    pub(crate) thresholds: Thresholds,
     query_bases: u64,
     target_bases: u64,
     options: &'a SearchOptions,
+}
+
+impl<'a> SearchContext<'a> {
+    /// A context for queries of this many bases in all.
+    ///
+    /// # Errors
+    /// Those of [`search`].
+    pub(crate) fn new(index: &'a Index, query_bases: u64, options: &'a SearchOptions) -> Result<Self> {
+        let targets = targets(index, options.within.as_deref())?;
+        let scorings = Scorings::new(composition(&targets));
+        let target_bases = target::bases(&targets);
+        let score_for = |expected, bases| scorings.general().score_for(expected, query_bases as f64, bases);
+        let thresholds = Thresholds {
+            segment: score_for(1.0, BASES_PER_WEAK_SEGMENT),
+            chain: score_for(1.0, BASES_PER_CHAIN),
+            alignment: score_for(options.max_e_value, target_bases as f64),
+        };
+        Ok(Self { targets, scorings, thresholds, query_bases, target_bases, options })
+    }
+
+    /// The alignments of a cluster that are significant and not too diverged.
+    pub(crate) fn align_cluster(&self, cluster: &[(u32, Segment)], aligner: &mut Aligner<'_>) -> Vec<Alignment> {
+        let Some((number, _)) = cluster.first() else { return Vec::new() };
+        let target = &self.targets[*number as usize];
+        let segments = cluster.iter().map(|&(_, segment)| segment);
+        let SearchOptions { max_e_value, max_divergence, skip_nested, .. } = *self.options;
+        let mut alignments = aligner.align(target, segments, self.thresholds.chain, skip_nested);
+        for alignment in &mut alignments {
+            let general = self.scorings.general();
+            alignment.e_value = general.e_value(alignment.score, self.query_bases, self.target_bases);
+        }
+        alignments.retain(|a| a.e_value <= max_e_value && a.counts.substituted() <= max_divergence);
+        alignments.shrink_to_fit();
+        alignments
+    }
+}
+
+/// One search.
+struct LibrarySearch<'a> {
+    context: SearchContext<'a>,
+    text: LibraryText,
     budget: &'a Budget,
     progress: &'a dyn Progress,
 }
@@ -151,16 +181,16 @@ impl LibrarySearch<'_> {
     fn scan(&self) -> Result<Vec<WindowSegments>> {
         let seeds = LibrarySeeds::new(&self.text);
         let windows: Vec<(u32, u32)> = (0..)
-            .zip(&self.targets)
+            .zip(&self.context.targets)
             .flat_map(|(number, target)| (0..target.length()).step_by(WINDOW as usize).map(move |from| (number, from)))
             .collect();
         let scanners = Mutex::new(Vec::new());
         let (done, charged) = (AtomicU64::new(0), AtomicU64::new(0));
-        let (general, min_score) = (self.scorings.general(), self.thresholds.segment);
+        let (general, min_score) = (self.context.scorings.general(), self.context.thresholds.segment);
         windows
             .par_iter()
             .map(|&(number, from)| {
-                let target = &self.targets[number as usize];
+                let target = &self.context.targets[number as usize];
                 let idle = scanners.lock().pop();
                 let (mut scanner, mut codes) =
                     idle.unwrap_or_else(|| (Scanner::new(&self.text, &seeds, general, min_score), Vec::new()));
@@ -196,7 +226,7 @@ impl LibrarySearch<'_> {
         // Near a border the rest of a chain may be in the next window.
         let inner_start = if from == 0 { 0 } else { from + MARGIN };
         let inner = inner_start..if to == target.length() { to } else { to - MARGIN };
-        let in_chain = chain::in_chain(&segments, self.scorings.general(), self.thresholds.chain);
+        let in_chain = chain::in_chain(&segments, self.context.scorings.general(), self.context.thresholds.chain);
         let mut in_chain = in_chain.iter();
         segments.retain(|s| in_chain.next() == Some(&true) || !inner.contains(&s.genome));
         segments.shrink_to_fit();
@@ -212,9 +242,10 @@ impl LibrarySearch<'_> {
             .par_iter()
             .filter_map(|cluster| {
                 let idle = aligners.lock().pop();
-                let mut aligner =
-                    idle.unwrap_or_else(|| Aligner::new(&self.text, &self.scorings, self.thresholds.alignment));
-                let alignments = self.align_cluster(&segments[cluster.clone()], &mut aligner);
+                let mut aligner = idle.unwrap_or_else(|| {
+                    Aligner::new(&self.text, &self.context.scorings, self.context.thresholds.alignment)
+                });
+                let alignments = self.context.align_cluster(&segments[cluster.clone()], &mut aligner);
                 aligners.lock().push(aligner);
                 self.progress.advance(cluster.len() as u64);
                 let part = (done.fetch_add(1, Ordering::Relaxed), clusters.len() as u64);
@@ -241,22 +272,6 @@ impl LibrarySearch<'_> {
         let mut reservation = self.budget.empty_reservation(Component::Alignments);
         reservation.resize(bytes);
         Ok((found, reservation))
-    }
-
-    /// The alignments of a cluster that are significant and not too diverged.
-    fn align_cluster(&self, cluster: &[(u32, Segment)], aligner: &mut Aligner<'_>) -> Vec<Alignment> {
-        let Some((number, _)) = cluster.first() else { return Vec::new() };
-        let target = &self.targets[*number as usize];
-        let segments = cluster.iter().map(|&(_, segment)| segment);
-        let SearchOptions { max_e_value, max_divergence, skip_nested, .. } = *self.options;
-        let mut alignments = aligner.align(target, segments, self.thresholds.chain, skip_nested);
-        for alignment in &mut alignments {
-            let general = self.scorings.general();
-            alignment.e_value = general.e_value(alignment.score, self.query_bases, self.target_bases);
-        }
-        alignments.retain(|a| a.e_value <= max_e_value && a.counts.substituted() <= max_divergence);
-        alignments.shrink_to_fit();
-        alignments
     }
 }
 

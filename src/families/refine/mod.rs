@@ -21,6 +21,7 @@ mod deduplicate;
 mod filter;
 mod gene_families;
 mod grow;
+mod loci;
 mod ltr_interiors;
 mod options;
 mod outcome;

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::align::{Alignment, Library, SearchOptions, search};
+use crate::align::{Alignment, Library, LociQuery, SearchOptions, search, search_loci};
 use crate::families::bases::Bases;
 use crate::families::copies::PlacedAlignment;
 use crate::families::family::Family;
@@ -10,6 +10,7 @@ use crate::families::refine::assign::{Assignment, assign, contained, explained};
 use crate::families::refine::deduplicate::find_containers;
 use crate::families::refine::filter::{Verdict, duplication_of, filter_family};
 use crate::families::refine::grow::grow_family;
+use crate::families::refine::loci::{loci, sample_loci};
 use crate::families::refine::ltr_interiors::find_ltr_interiors;
 use crate::families::refine::options::RefineOptions;
 use crate::families::refine::outcome::{LeftOut, Reason, Refined, RefinedFamily};
@@ -24,6 +25,8 @@ use crate::{Index, Progress, Result};
 /// E-value of the weakest copies that are examined. Higher than that of an annotation, since the ends of doubtful
 /// copies show the ends of a family too.
 const MAX_E_VALUE: f64 = 0.1;
+/// Rounds in which families grow over the copies that a survey has found.
+const SURVEYED_ROUNDS: usize = 2;
 /// Rounds in which restored families grow.
 const RESTORED_ROUNDS: usize = 2;
 /// Maximum restorations: a duplication may contain a duplication.
@@ -51,6 +54,8 @@ pub(super) struct Refinement<'a> {
     rounds: usize,
     /// The last round in which families may grow.
     last_growing_round: usize,
+    /// Whether the genome was searched for the families after they had grown.
+    surveyed: bool,
     /// How often families were restored.
     restorations: usize,
     left_out: LeftOut,
@@ -92,13 +97,14 @@ impl<'a> Refinement<'a> {
             phase: Phase::Growing,
             rounds: 0,
             last_growing_round: options.max_rounds,
+            surveyed: false,
             restorations: 0,
             left_out: LeftOut::default(),
         })
     }
 
-    /// Begins a round: all alignments of the families, by position. Those of unchanged families are known, the others
-    /// come from one search.
+    /// Begins a round: all alignments of the families, by position. Those of unchanged families are known. Changed
+    /// families are aligned to their loci, or, in a survey and if they have none, to the genome.
     pub(super) fn align_families(&mut self) -> Result<Vec<Alignment>> {
         self.rounds += 1;
         self.progress.phase("refine", Some(self.families.len() as u64));
@@ -106,11 +112,53 @@ impl<'a> Refinement<'a> {
         malloc_trim();
         let known = self.families.iter().filter_map(|family| family.alignments.as_ref());
         self.reservation.resize(bytes_of(known.flatten()));
-        let alignments = all_alignments(self.index, &mut self.families, self.budget)?;
+        let alignments = self.all_alignments()?;
         let bytes = bytes_of(&alignments);
         let more = bytes.saturating_sub(self.reservation.bytes());
         self.reservation.grow(more, "the alignments of the families")?;
         self.reservation.resize(bytes);
+        Ok(alignments)
+    }
+
+    /// All alignments of the families, by position: those of unchanged families as they were, the others from searches.
+    fn all_alignments(&mut self) -> Result<Vec<Alignment>> {
+        let is_survey = matches!(self.phase, Phase::Surveying | Phase::FinalSurvey);
+        let mut alignments = Vec::new();
+        let (mut library, mut of_library) = (Library::default(), Vec::new());
+        let (mut queries, mut of_queries) = (Vec::new(), Vec::new());
+        for (number, family) in (0..).zip(&mut self.families) {
+            let letters = || letters(&family.consensus).collect::<Vec<u8>>();
+            match &mut family.alignments {
+                Some(known) if family.complete || !is_survey => {
+                    alignments.extend(known.drain(..).map(|alignment| Alignment { query: number, ..alignment }));
+                }
+                None if !is_survey && !family.loci.is_empty() => {
+                    queries.push(LociQuery { letters: letters(), ranges: std::mem::take(&mut family.loci) });
+                    of_queries.push(number);
+                }
+                _ => {
+                    library.push(number.to_string(), letters());
+                    of_library.push(number);
+                    family.complete = true;
+                }
+            }
+        }
+        let options = SearchOptions { skip_nested: true, max_e_value: MAX_E_VALUE, ..SearchOptions::default() };
+        let bases = self.families.iter().map(|family| family.consensus.len() as u64).sum();
+        let found = search_loci(self.index, &queries, bases, &options, self.budget)?;
+        for (number, found) in of_queries.into_iter().zip(found) {
+            alignments.extend(found.into_iter().map(|a| Alignment { query: number, ..a }));
+        }
+        if !library.is_empty() {
+            let found = search(self.index, &library, &options, self.budget)?;
+            alignments.extend(found.into_iter().map(|a| Alignment { query: of_library[a.query as usize], ..a }));
+        }
+        // Those of one family come together.
+        alignments.par_sort_unstable_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+        if !library.is_empty() && self.phase != Phase::FinalSurvey {
+            let lost = sample_loci(&mut alignments, self.families.len());
+            self.families.iter_mut().zip(lost).for_each(|(family, lost)| family.complete &= !lost);
+        }
         Ok(alignments)
     }
 
@@ -136,18 +184,26 @@ impl<'a> Refinement<'a> {
 
     /// Enters the phase of this round, and does what concerns several families at once.
     pub(super) fn enter_phase(&mut self, round: &mut Round<'_>) -> Transition {
+        let mut kept = self.families.iter().zip(&round.kept).filter(|(_, kept)| **kept);
+        let all_complete = kept.all(|(family, _)| family.complete);
         self.phase = self.phase.next(RoundResult {
             may_grow: self.rounds <= self.last_growing_round,
             any_dropped: round.kept.iter().any(|&kept| !kept),
             all_unchanged: self.families.iter().all(FamilyState::is_unchanged),
+            surveyed: self.surveyed,
+            all_complete,
         });
+        if self.phase == Phase::Surveying {
+            self.surveyed = true;
+            self.last_growing_round = self.rounds + 1 + SURVEYED_ROUNDS;
+        }
         if self.phase == Phase::FindingInteriors {
             let Round { placed, kept, assignment } = round;
             let interiors = find_ltr_interiors(&self.families, kept, placed, assignment, &self.bases);
             if !interiors.is_empty() {
                 return Transition::Continue { added: interiors };
             }
-            self.phase = Phase::Filtering;
+            self.phase = if all_complete { Phase::Filtering } else { Phase::FinalSurvey };
         }
         if self.phase != Phase::Filtering {
             return Transition::Continue { added: Vec::new() };
@@ -233,7 +289,11 @@ impl<'a> Refinement<'a> {
                 _ if family.accepted => vec![family.unchanged()],
                 Phase::Growing => grow_family(family, &copies, &self.bases, self.options),
                 Phase::Splitting(_) => split_family(family, &copies, self.options),
-                Phase::FindingInteriors | Phase::Filtering | Phase::Restoring => vec![family.unchanged()],
+                Phase::Surveying
+                | Phase::FindingInteriors
+                | Phase::FinalSurvey
+                | Phase::Filtering
+                | Phase::Restoring => vec![family.unchanged()],
             }
         };
         Ok(self.families.par_iter().zip(&round.assignment.candidate).zip(&round.kept).map(work).collect())
@@ -247,17 +307,28 @@ impl<'a> Refinement<'a> {
         alignments: Vec<Alignment>,
         added: Vec<FamilyState>,
     ) {
-        let mut found: Vec<Option<Vec<Alignment>>> =
-            made.iter().map(|parts| parts.iter().any(FamilyState::is_unchanged).then(Vec::new)).collect();
+        let mut found: Vec<Vec<Alignment>> = made.iter().map(|_| Vec::new()).collect();
         for alignment in alignments {
-            if let Some(found) = &mut found[alignment.query as usize] {
-                found.push(alignment);
+            let number = alignment.query as usize;
+            if !made[number].is_empty() {
+                found[number].push(alignment);
             }
         }
-        let with_alignments = made.into_iter().zip(found).flat_map(|(parts, found)| {
-            parts.into_iter().map(move |part| FamilyState { alignments: found.clone(), ..part })
-        });
-        self.families = with_alignments.chain(added).collect();
+        let old = std::mem::take(&mut self.families);
+        for ((parts, found), old) in made.into_iter().zip(found).zip(old) {
+            let changed = |part: FamilyState| {
+                let loci = loci(&found, old.consensus.len(), part.consensus.len(), self.contigs);
+                FamilyState { loci, complete: false, ..part }
+            };
+            match <[FamilyState; 1]>::try_from(parts) {
+                Ok([part]) if part.is_unchanged() => {
+                    self.families.push(FamilyState { alignments: Some(found), ..part });
+                }
+                Ok([part]) => self.families.push(changed(part)),
+                Err(parts) => self.families.extend(parts.into_iter().map(changed)),
+            }
+        }
+        self.families.extend(added);
         let before = self.families.len();
         self.families.retain(|family| family.consensus.len() >= self.options.min_length);
         self.left_out.few_copies += (before - self.families.len()) as u64;
@@ -319,27 +390,4 @@ fn absorb(families: &mut [FamilyState], container: &[Option<usize>]) {
         let (itself, absorbed) = (FamilyState::new(consensus.clone(), seed.clone()), std::mem::take(absorbed));
         families[by].absorbed.extend(absorbed.into_iter().chain([itself]));
     }
-}
-
-/// All alignments of the families, by position: those of unchanged families as they were, the others from one search.
-fn all_alignments(index: &Index, families: &mut [FamilyState], budget: &Budget) -> Result<Vec<Alignment>> {
-    let mut library = Library::default();
-    let mut numbers = Vec::new();
-    let mut alignments = Vec::new();
-    for (number, family) in (0..).zip(families) {
-        if let Some(known) = &mut family.alignments {
-            alignments.extend(known.drain(..).map(|alignment| Alignment { query: number, ..alignment }));
-        } else {
-            library.push(number.to_string(), letters(&family.consensus).collect::<Vec<u8>>());
-            numbers.push(number);
-        }
-    }
-    if !library.is_empty() {
-        let options = SearchOptions { skip_nested: true, max_e_value: MAX_E_VALUE, ..SearchOptions::default() };
-        let found = search(index, &library, &options, budget)?;
-        alignments.extend(found.into_iter().map(|a| Alignment { query: numbers[a.query as usize], ..a }));
-    }
-    // Those of unchanged families come family by family.
-    alignments.par_sort_unstable_by(|a, b| a.sort_key().cmp(&b.sort_key()));
-    Ok(alignments)
 }

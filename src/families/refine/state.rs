@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::align::Alignment;
+use crate::align::{Alignment, ContigRange};
 use crate::families::family::FamilyCopy;
 use crate::families::terminal_repeats::ElementPart;
 
@@ -12,12 +12,17 @@ const MAX_SPLIT_ROUNDS: u32 = 3;
 /// The work of a round on the families. The transitions are drawn in `docs/families.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Consensi are corrected and grown.
+    /// Consensi are corrected and grown, at the loci of their families.
     Growing,
+    /// Families have grown. The genome is searched for copies that their drafts did not show, over which they may grow
+    /// again.
+    Surveying,
     /// Families are split at the common ends of their copies, for the n-th time from 1. Parts do not grow any more.
     Splitting(u32),
     /// Internal parts of LTR elements are searched between copies of terminal repeats, once.
     FindingInteriors,
+    /// The genome is searched for all copies of the families.
+    FinalSurvey,
     /// Families that are no transposons are rejected.
     Filtering,
     /// Families that rejected ones had absorbed come back; the accepted ones stay as they are.
@@ -33,19 +38,26 @@ pub(crate) struct RoundResult {
     pub(crate) any_dropped: bool,
     /// Whether the round before left every consensus as it was.
     pub(crate) all_unchanged: bool,
+    /// Whether the genome was searched for the families after they had grown.
+    pub(crate) surveyed: bool,
+    /// Whether all copies of all families are known.
+    pub(crate) all_complete: bool,
 }
 
 impl Phase {
     /// The phase after this one. Two transitions depend on what the phase itself finds: from `FindingInteriors` to
     /// `Filtering` in the same round if there are none, and from `Filtering` to `Restoring` or to the end.
     pub(crate) fn next(self, result: RoundResult) -> Self {
-        let RoundResult { may_grow, any_dropped, all_unchanged } = result;
+        let RoundResult { may_grow, any_dropped, all_unchanged, surveyed, all_complete } = result;
         match self {
             Self::Growing | Self::Restoring if may_grow && (any_dropped || !all_unchanged) => Self::Growing,
-            Self::Growing | Self::Restoring => Self::Splitting(1),
+            Self::Growing if !surveyed => Self::Surveying,
+            Self::Surveying if may_grow => Self::Growing,
+            Self::Growing | Self::Surveying | Self::Restoring => Self::Splitting(1),
             Self::Splitting(times) if times < MAX_SPLIT_ROUNDS && !all_unchanged => Self::Splitting(times + 1),
             Self::Splitting(_) => Self::FindingInteriors,
-            Self::FindingInteriors | Self::Filtering => Self::Filtering,
+            Self::FindingInteriors if !all_complete => Self::FinalSurvey,
+            Self::FindingInteriors | Self::FinalSurvey | Self::Filtering => Self::Filtering,
         }
     }
 }
@@ -63,6 +75,10 @@ pub(crate) struct FamilyState {
     pub(crate) terminal_repeat: u64,
     /// The alignments of this very consensus, if the last round left it unchanged: it need not be searched again.
     pub(crate) alignments: Option<Vec<Alignment>>,
+    /// Where copies of a changed consensus lie; if there are none, the genome is searched.
+    pub(crate) loci: Vec<ContigRange>,
+    /// Whether the alignments of this round are those of the whole genome.
+    pub(crate) complete: bool,
     /// Whether the filter accepted it before others were restored. It does not change any more.
     pub(crate) accepted: bool,
     /// Families that this one contains. They are restored if the filter rejects this one.
@@ -80,6 +96,8 @@ impl FamilyState {
             part: ElementPart::Whole,
             terminal_repeat: 0,
             alignments: None,
+            loci: Vec::new(),
+            complete: false,
             accepted: false,
             absorbed: Vec::new(),
             source_duplication: Vec::new(),

@@ -1,0 +1,166 @@
+//! The loci of a family: where its copies lie, about. A changed consensus is aligned to them alone, so that a round of
+//! refinement costs as much as the families have copies, and not as the genome has bases.
+
+use std::cmp::Reverse;
+
+use crate::align::{Alignment, ContigRange};
+use crate::genome::Contig;
+use crate::kmer::Strand;
+
+/// Loci of a family that refinement looks at; those of more copies are a sample. 120 copies vote on a consensus, and
+/// the ends of several hundred show how a family is made up.
+const MAX_LOCI: usize = 400;
+/// Loci of them that are those of the best copies, which vote.
+const BEST_LOCI: usize = 150;
+/// Bases on either side of a copy in which the part of the consensus that it lacks is searched: a copy with a longer
+/// insertion is found again by the next search of the genome.
+const MAX_FLANK: u64 = 1000;
+/// Bases by which ends of alignments differ between similar consensi.
+const SLACK: u64 = 50;
+
+/// The ranges in which the copies of a family lie after its consensus of `old_length` bases was replaced by one of
+/// `new_length`; sorted, without overlaps.
+pub(super) fn loci(
+    alignments: &[Alignment],
+    old_length: usize,
+    new_length: usize,
+    contigs: &[Contig],
+) -> Vec<ContigRange> {
+    let grown = (new_length.saturating_sub(old_length) as u64).min(MAX_FLANK) + SLACK;
+    let mut ranges: Vec<ContigRange> = alignments
+        .iter()
+        .map(|alignment| {
+            let columns = &alignment.query_range;
+            let missing = [u64::from(columns.start), old_length as u64 - u64::from(columns.end)];
+            let [left, right] = match alignment.strand {
+                Strand::Forward => missing,
+                Strand::Reverse => [missing[1], missing[0]],
+            };
+            let flank = |missing: u64| missing.min(MAX_FLANK) + grown;
+            let start = alignment.range.start.saturating_sub(flank(left));
+            let end = (alignment.range.end + flank(right)).min(contigs[alignment.contig as usize].length);
+            ContigRange { contig: alignment.contig, range: start..end }
+        })
+        .collect();
+    ranges.sort_unstable_by_key(|range| (range.contig, range.range.start, range.range.end));
+    ranges.dedup_by(|next, last| {
+        let joined = next.contig == last.contig && next.range.start <= last.range.end;
+        if joined {
+            last.range.end = last.range.end.max(next.range.end);
+        }
+        joined
+    });
+    ranges
+}
+
+/// Keeps, of alignments by position, those at [`MAX_LOCI`] loci of each of the `families`, and those of other families
+/// there: which family a locus belongs to shows only if all families that align to it are known. Returns which families
+/// lost alignments.
+pub(super) fn sample_loci(alignments: &mut Vec<Alignment>, families: usize) -> Vec<bool> {
+    let mut of_family: Vec<Vec<usize>> = vec![Vec::new(); families];
+    for (number, alignment) in alignments.iter().enumerate() {
+        of_family[alignment.query as usize].push(number);
+    }
+    if of_family.iter().all(|numbers| numbers.len() <= MAX_LOCI) {
+        return vec![false; families];
+    }
+    let mut chosen = vec![false; alignments.len()];
+    for mut numbers in of_family {
+        if numbers.len() > MAX_LOCI {
+            numbers.sort_by_key(|&number| (Reverse(alignments[number].score), number));
+            let mut others = numbers.split_off(BEST_LOCI);
+            others.sort_unstable();
+            let wanted = MAX_LOCI - BEST_LOCI;
+            numbers.extend((0..wanted).map(|at| others[at * others.len() / wanted]));
+        }
+        numbers.into_iter().for_each(|number| chosen[number] = true);
+    }
+    let keep = near_chosen(alignments, &chosen);
+    let mut lost = vec![false; families];
+    alignments.iter().zip(&keep).filter(|(_, kept)| !**kept).for_each(|(a, _)| lost[a.query as usize] = true);
+    let mut keep = keep.into_iter();
+    alignments.retain(|_| keep.next() == Some(true));
+    lost
+}
+
+/// For each alignment, by position, whether it overlaps a chosen one or is chosen.
+fn near_chosen(alignments: &[Alignment], chosen: &[bool]) -> Vec<bool> {
+    let mut near = chosen.to_vec();
+    // Forward for what begins within or after a chosen one, backward for what a chosen one begins in.
+    let mut end = (0, 0);
+    for (number, alignment) in alignments.iter().enumerate() {
+        near[number] |= end.0 == alignment.contig && alignment.range.start < end.1;
+        if chosen[number] {
+            end = end.max((alignment.contig, alignment.range.end));
+        }
+    }
+    let mut start: Option<(u32, u64)> = None;
+    for (number, alignment) in alignments.iter().enumerate().rev() {
+        near[number] |= start.is_some_and(|(contig, start)| contig == alignment.contig && start < alignment.range.end);
+        if chosen[number] {
+            start = Some((alignment.contig, alignment.range.start));
+        }
+    }
+    near
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::align::Counts;
+    use crate::random::Random;
+    use std::ops::Range;
+
+    fn alignment(query: u32, contig: u32, range: Range<u64>, columns: Range<u32>, strand: Strand) -> Alignment {
+        let score = (range.end - range.start) as i32;
+        let (counts, operations) = (Counts::default(), Vec::new());
+        Alignment { query, strand, query_range: columns, contig, range, score, e_value: 0.0, counts, operations }
+    }
+
+    #[test]
+    fn loci_have_space_for_what_a_copy_lacks_and_join_if_they_overlap() {
+        let contigs: Vec<Contig> = [("a", 0, 10_000), ("b", 10_000, 400)]
+            .map(|(name, start, length)| Contig { name: name.to_owned(), start, length })
+            .to_vec();
+        let copies = [
+            alignment(0, 0, 2000..2100, 10..110, Strand::Forward),
+            alignment(0, 0, 2400..2500, 200..300, Strand::Reverse),
+            alignment(0, 0, 9000..9100, 0..100, Strand::Reverse),
+            alignment(0, 1, 10..390, 0..380, Strand::Forward),
+        ];
+        let found: Vec<(u32, Range<u64>)> =
+            loci(&copies, 400, 420, &contigs).into_iter().map(|r| (r.contig, r.range)).collect();
+        // 290 columns are missing after the first copy, and 100 columns, the last ones, before the second.
+        assert_eq!(found, [(0, 1920..2770), (0, 8630..9170), (1, 0..400)]);
+    }
+
+    #[test]
+    fn a_sample_of_loci_has_all_families_that_align_there() {
+        let mut random = Random::new(7);
+        let mut alignments = Vec::new();
+        for copy in 0..3000u64 {
+            let start = 1000 * copy + random.below(200);
+            let length = 100 + random.below(400);
+            alignments.push(alignment(0, 0, start..start + length, 0..length as u32, Strand::Forward));
+            if copy % 3 == 0 {
+                alignments.push(alignment(1, 0, start + 50..start + 250, 0..200, Strand::Forward));
+            }
+            if copy % 50 == 0 {
+                alignments.push(alignment(2, 0, start + 20..start + 90, 0..70, Strand::Forward));
+            }
+        }
+        alignments.sort_unstable_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+        let all = alignments.clone();
+        let lost = sample_loci(&mut alignments, 3);
+        assert_eq!(lost, [true, true, false]);
+        let count = |query: u32| alignments.iter().filter(|a| a.query == query).count();
+        assert_eq!(count(2), 60);
+        assert!(count(0) >= MAX_LOCI && count(0) < 1000, "{}", count(0));
+        // What overlaps a locus of the rarest family is there.
+        let rare = all.iter().filter(|a| a.query == 2);
+        for locus in rare {
+            let overlaps = |a: &&Alignment| a.range.start < locus.range.end && locus.range.start < a.range.end;
+            assert_eq!(alignments.iter().filter(overlaps).count(), all.iter().filter(overlaps).count());
+        }
+    }
+}
