@@ -15,7 +15,7 @@ const MAX_DIAGONAL_SHIFT: u32 = 40;
 /// Segments before one that may precede it in a chain. It bounds the time in tandem repeats, which have many.
 const MAX_PREDECESSORS: usize = 32;
 /// Bases of the genome without a segment that no alignment crosses: several times what a chain does.
-const MIN_CLUSTER_DISTANCE: u32 = 2000;
+pub(crate) const MIN_CLUSTER_DISTANCE: u32 = 2000;
 
 /// For segments of one target, sorted by entry and then by genome: whether each is in a chain that scores `min_score`
 /// or more. A chain ascends in genome and text alike; a change of the diagonal costs a gap.

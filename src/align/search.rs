@@ -44,6 +44,11 @@ impl Default for SearchOptions {
 /// Bases of the genome that one thread scans at a time: enough windows for all threads, each much larger than its
 /// margins.
 const WINDOW: u32 = 1 << 20;
+/// Windows of a block, at least: the segments of a block are in memory at a time, and threads wait for each other at its
+/// end.
+const BLOCK: usize = 32;
+/// Windows of a block for each thread, at least.
+const WINDOWS_PER_THREAD: usize = 4;
 /// Bases on either side of a window into which segments extend. Few segments without gaps are longer.
 const MARGIN: u32 = 1 << 12;
 /// Bases of the genome per random segment of the lowest score that is kept. Lower keeps older copies and costs memory
@@ -100,13 +105,9 @@ pub(crate) fn search_with_progress(
     if let Some(notice) = undetectable(library, &context.scorings, alignment, chain) {
         progress.notice(&notice);
     }
-    progress.phase("scan", Some(context.target_bases));
+    progress.phase("search", Some(context.target_bases));
     let search = LibrarySearch { context, text: LibraryText::new(library), budget, progress };
-    let found = search.scan()?;
-    drop(seeds_reservation);
-    let (segments, _segments_reservation) = sorted_segments(found);
-    progress.phase("align", Some(segments.len() as u64));
-    search.align(&segments)
+    search.run(threads, seeds_reservation)
 }
 
 /// Minimum scores of the steps.
@@ -177,15 +178,55 @@ struct LibrarySearch<'a> {
 }
 
 impl LibrarySearch<'_> {
-    /// The segments of all windows that may be in a chain, in the order of the windows.
-    fn scan(&self) -> Result<Vec<WindowSegments>> {
+    /// Scans and aligns one block of windows after the other, so that the segments of one are in memory at a time.
+    /// `scan_reservation` is for the seeds and the threads that scan.
+    fn run(&self, threads: u64, scan_reservation: Reservation) -> Result<(Vec<Alignment>, Reservation)> {
         let seeds = LibrarySeeds::new(&self.text);
         let windows: Vec<(u32, u32)> = (0..)
             .zip(&self.context.targets)
             .flat_map(|(number, target)| (0..target.length()).step_by(WINDOW as usize).map(move |from| (number, from)))
             .collect();
+        let mut found = Found { parts: Vec::new(), bytes: 0, part: (0, windows.len() as u64) };
+        let mut carried = Vec::new();
         let scanners = Mutex::new(Vec::new());
-        let (done, charged) = (AtomicU64::new(0), AtomicU64::new(0));
+        for block in windows.chunks(BLOCK.max(WINDOWS_PER_THREAD * threads as usize)) {
+            let scanned = self.scan(block, &found, &seeds, &scanners)?;
+            found.part.0 += block.len() as u64;
+            let (segments, _reservations) = sorted_segments(std::mem::take(&mut carried), scanned);
+            let (clusters, open) = self.closed_clusters(&segments, block.last().copied());
+            carried = open.into_iter().flat_map(|cluster| segments[cluster].iter().copied()).collect();
+            self.align(&segments, &clusters, &mut found)?;
+        }
+        drop((scanners, scan_reservation));
+        Ok(found.sorted(self.budget))
+    }
+
+    /// The clusters of sorted segments, and those to which segments of windows after the last may belong.
+    fn closed_clusters(
+        &self,
+        segments: &[(u32, Segment)],
+        last: Option<(u32, u32)>,
+    ) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+        let Some((last_target, from)) = last else { return Default::default() };
+        let end = from.saturating_add(WINDOW);
+        let is_last = end >= self.context.targets[last_target as usize].length();
+        chain::clusters(segments).into_iter().partition(|cluster| {
+            let cluster = &segments[cluster.clone()];
+            let (target, cluster_end) =
+                cluster.iter().fold((0, 0), |(_, end), (target, s)| (*target, end.max(s.genome + s.length)));
+            is_last || target < last_target || cluster_end.saturating_add(chain::MIN_CLUSTER_DISTANCE + MARGIN) < end
+        })
+    }
+
+    /// The segments of windows that may be in a chain, in the order of the windows.
+    fn scan<'s>(
+        &'s self,
+        windows: &[(u32, u32)],
+        found: &Found,
+        seeds: &'s LibrarySeeds,
+        scanners: &Mutex<Vec<(Scanner<'s>, Vec<u8>)>>,
+    ) -> Result<Vec<WindowSegments>> {
+        let (done, charged) = (AtomicU64::new(found.part.0), AtomicU64::new(0));
         let (general, min_score) = (self.context.scorings.general(), self.context.thresholds.segment);
         windows
             .par_iter()
@@ -193,13 +234,13 @@ impl LibrarySearch<'_> {
                 let target = &self.context.targets[number as usize];
                 let idle = scanners.lock().pop();
                 let (mut scanner, mut codes) =
-                    idle.unwrap_or_else(|| (Scanner::new(&self.text, &seeds, general, min_score), Vec::new()));
+                    idle.unwrap_or_else(|| (Scanner::new(&self.text, seeds, general, min_score), Vec::new()));
                 let to = from.saturating_add(WINDOW).min(target.length());
                 let segments = self.scan_window(target, from..to, &mut scanner, &mut codes);
                 scanners.lock().push((scanner, codes));
                 // Once here and once in the list of all.
                 let bytes = (2 * segments.len() * size_of::<(u32, Segment)>()) as u64;
-                let part = (done.fetch_add(1, Ordering::Relaxed), windows.len() as u64);
+                let part = (done.fetch_add(1, Ordering::Relaxed), found.part.1);
                 let before = charged.fetch_add(bytes, Ordering::Relaxed);
                 let reservation = self.budget.reserve_part(Component::Batches, bytes, PURPOSE, before, part)?;
                 self.progress.advance(u64::from(to - from));
@@ -233,11 +274,11 @@ impl LibrarySearch<'_> {
         segments
     }
 
-    /// Aligns the clusters of sorted segments.
-    fn align(&self, segments: &[(u32, Segment)]) -> Result<(Vec<Alignment>, Reservation)> {
+    /// Aligns clusters of sorted segments.
+    fn align(&self, segments: &[(u32, Segment)], clusters: &[Range<usize>], found: &mut Found) -> Result<()> {
         let aligners = Mutex::new(Vec::new());
-        let clusters = chain::clusters(segments);
-        let (done, charged) = (AtomicU64::new(0), AtomicU64::new(0));
+        let charged = AtomicU64::new(found.bytes);
+        let part = found.part;
         let parts: Vec<(Vec<Alignment>, Reservation)> = clusters
             .par_iter()
             .filter_map(|cluster| {
@@ -247,8 +288,6 @@ impl LibrarySearch<'_> {
                 });
                 let alignments = self.context.align_cluster(&segments[cluster.clone()], &mut aligner);
                 aligners.lock().push(aligner);
-                self.progress.advance(cluster.len() as u64);
-                let part = (done.fetch_add(1, Ordering::Relaxed), clusters.len() as u64);
                 if alignments.is_empty() {
                     return None;
                 }
@@ -260,26 +299,49 @@ impl LibrarySearch<'_> {
                 Some(reservation.map(|reservation| (alignments, reservation)))
             })
             .collect::<Result<_>>()?;
-        let mut found = Vec::with_capacity(parts.iter().map(|(alignments, _)| alignments.len()).sum());
-        let mut part_reservations = Vec::with_capacity(parts.len());
-        for (alignments, reservation) in parts {
+        found.bytes = charged.into_inner();
+        found.parts.extend(parts);
+        Ok(())
+    }
+}
+
+/// The alignments found so far.
+struct Found {
+    /// Those of each cluster, with the reservation of their memory.
+    parts: Vec<(Vec<Alignment>, Reservation)>,
+    /// Bytes of them.
+    bytes: u64,
+    /// Windows that were scanned, and all windows.
+    part: (u64, u64),
+}
+
+impl Found {
+    /// All alignments, sorted, with one reservation.
+    fn sorted(self, budget: &Budget) -> (Vec<Alignment>, Reservation) {
+        let mut found = Vec::with_capacity(self.parts.iter().map(|(alignments, _)| alignments.len()).sum());
+        let mut part_reservations = Vec::with_capacity(self.parts.len());
+        for (alignments, reservation) in self.parts {
             found.extend(alignments);
             part_reservations.push(reservation);
         }
         found.par_sort_unstable_by(|a: &Alignment, b| a.sort_key().cmp(&b.sort_key()));
         let bytes = found.iter().map(Alignment::bytes).sum();
         drop(part_reservations);
-        let mut reservation = self.budget.empty_reservation(Component::Alignments);
+        let mut reservation = budget.empty_reservation(Component::Alignments);
         reservation.resize(bytes);
-        Ok((found, reservation))
+        (found, reservation)
     }
 }
 
-/// The segments of all windows, each once, sorted by entry of the text, target and position; each with the number of
-/// its target.
-fn sorted_segments(windows: Vec<WindowSegments>) -> (Vec<(u32, Segment)>, Vec<Reservation>) {
+/// The segments carried over and those of new windows, each once, sorted by entry of the text, target and position; each
+/// with the number of its target.
+fn sorted_segments(
+    carried: Vec<(u32, Segment)>,
+    windows: Vec<WindowSegments>,
+) -> (Vec<(u32, Segment)>, Vec<Reservation>) {
     let mut reservations = Vec::new();
-    let mut all = Vec::with_capacity(windows.iter().map(|(_, segments, _)| segments.len()).sum());
+    let mut all = carried;
+    all.reserve_exact(windows.iter().map(|(_, segments, _)| segments.len()).sum());
     for (number, segments, reservation) in windows {
         reservations.push(reservation);
         all.extend(segments.into_iter().map(|s| (number, s)));

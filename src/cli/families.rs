@@ -7,25 +7,29 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::cli::common_arguments::CacheArguments;
+use crate::builder::{BuildOptions, build_index};
+use crate::cli::common_arguments::{CacheArguments, TemporaryArguments};
 use crate::cli::values::bases;
 use crate::cli::{Settings, grouped, json};
 use crate::families::{
-    DiscoverOptions, Family, FamilyCopy, FoundFamilies, LeftOut, Scores, discover, find_families, seed_alignments,
+    DiscoverOptions, Family, FamilyCopy, FoundFamilies, LeftOut, SampleOptions, Scores, discover, find_families,
+    seed_alignments,
 };
 use crate::formats::{FamiliesSummary, FamilyFormat, families, stockholm};
-use crate::fs::Output;
+use crate::fs::{Output, TemporaryFolder};
 use crate::genome::Contig;
 use crate::index::CacheStatistics;
-use crate::sequence::letters;
+use crate::sequence::{Source, letters};
 use crate::units::{parse_size, per_cent};
 use crate::{Error, Index, Result};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Folder of an index
-    index: PathBuf,
+    /// Folder of an index; or files of one genome, of which a temporary index is made: FASTA, plain or compressed, or
+    /// .2bit
+    #[arg(required = true, value_name = "INDEX|GENOME")]
+    genome: Vec<PathBuf>,
     /// Output format
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "fasta")]
     format: FormatName,
@@ -39,6 +43,8 @@ pub(crate) struct Arguments {
     search: SearchArguments,
     #[command(flatten)]
     cache: CacheArguments,
+    #[command(flatten)]
+    temporary: TemporaryArguments,
 }
 
 /// Parameters of the search for families.
@@ -87,10 +93,16 @@ pub(crate) struct SearchArguments {
     /// Count similar sequences on one strand that are nearer than N bases as one
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = bases)]
     tandem_distance: u64,
-    /// Search a sample of SIZE bases first, then samples of three times as many, until the whole genome is searched;
-    /// copies are counted in the whole genome [default: the whole genome up to 256M, else 64M]
+    /// Search a sample of SIZE bases for families first, then larger ones of up to 64M each; copies are counted in the
+    /// whole genome [default: the whole genome up to 128M, else 8M]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     sample: Option<u64>,
+    /// Search samples of SIZE bases in total [default: 400M]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    sample_limit: Option<u64>,
+    /// Choose other samples for another N
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
 }
 
 impl SearchArguments {
@@ -111,7 +123,7 @@ impl SearchArguments {
             min_copies: self.min_copies.into(),
             max_families: self.max_families.unwrap_or(usize::MAX),
             tandem_distance: self.tandem_distance,
-            sample: self.sample,
+            samples: SampleOptions { first: self.sample, limit: self.sample_limit, seed: self.seed },
         }
     }
 }
@@ -120,7 +132,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if let Some(path) = &arguments.stockholm {
         settings.check_second_output(path, "--stockholm")?;
     }
-    let index = settings.open_cached(&arguments.index, &arguments.cache)?;
+    let (index, _temporary) = open_or_build(&arguments, settings)?;
     let options = arguments.search.options();
     if arguments.drafts {
         let found = settings.on_pool(|| discover(&index, &options, &settings.progress))?;
@@ -145,6 +157,22 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     summarize(&summary, settings)
 }
 
+/// Opens the index, or makes one of the genome in a temporary folder, which goes when it is dropped.
+fn open_or_build(arguments: &Arguments, settings: &Settings) -> Result<(Index, Option<TemporaryFolder>)> {
+    let Arguments { genome, cache, temporary, .. } = arguments;
+    if let [index] = &genome[..]
+        && (index.is_dir() || !index.exists())
+    {
+        return Ok((settings.open_cached(index, cache)?, None));
+    }
+    let folder = TemporaryFolder::new("reprise-families", temporary.tmpdir.as_deref())?;
+    let target = folder.path().join("genome.reprise");
+    let sources: Vec<Source> = genome.iter().map(Source::new).collect();
+    let options = BuildOptions { temporary_folder: temporary.tmpdir.clone(), ..BuildOptions::default() };
+    settings.on_pool(|| build_index(&sources, &target, &options, &settings.budget, &settings.progress))?;
+    Ok((settings.open_cached(&target, cache)?, Some(folder)))
+}
+
 /// The summary of a search for families.
 pub(crate) fn summary(found: &FoundFamilies, index: &Index) -> FamiliesSummary {
     FamiliesSummary {
@@ -154,6 +182,7 @@ pub(crate) fn summary(found: &FoundFamilies, index: &Index) -> FamiliesSummary {
         genome_bases: index.manifest().genome.bases,
         drafts: found.drafts,
         drafts_left_out: found.drafts_left_out,
+        examined_bases: found.examined,
         rounds: found.rounds,
         left_out: found.left_out,
     }
@@ -186,7 +215,7 @@ fn summarize(summary: &Summary, settings: &Settings) -> Result<()> {
         json(summary)?
     } else {
         format!(
-            "{} families, {} copies, {:.1} % of {} bases; from {} drafts in {} rounds\n\
+            "{} families, {} copies, {:.1} % of {} bases; from {} drafts in {} of the bases, in {} rounds\n\
              left out: {contained} contained in other families, {few_copies} with too few copies, \
              {like_flanks} with similar flanks, {tandem_arrays} tandem arrays, {simple} simple repeats, \
              {genes} gene families, {} before refinement",
@@ -195,6 +224,7 @@ fn summarize(summary: &Summary, settings: &Settings) -> Result<()> {
             per_cent(found.bases, found.genome_bases),
             grouped(found.genome_bases),
             grouped(found.drafts),
+            grouped(found.examined_bases),
             found.rounds,
             grouped(found.drafts_left_out)
         )

@@ -70,9 +70,8 @@ impl StepPlan {
         self.phase = left
             * match name {
                 "unpack" | "seeds" => 0.03,
-                "scan" => 0.2,
                 "profile" => 0.3,
-                "align" => 0.9,
+                "search" => 0.9,
                 _ => 0.5,
             };
         (self.total, self.advanced) = (total, 0);

@@ -1,139 +1,205 @@
-//! The genome as discovery and refinement read it: random access to single bases, with marks on those that may not be
-//! used, is worth a byte a base.
+//! The genome, or a sample of it, as the search for families reads it: in place, as the index maps it. Few bases are
+//! read at a time, so that no copy in memory is worth its bytes.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::align::ContigRange;
+use crate::families::parameters::MAX_SIMPLE_PERIOD;
 use crate::families::simple_repeats::SimpleRepeatScan;
-use crate::memory::{Component, Reservation};
-use crate::sequence::Region;
+use crate::genome::{BaseMask, Contig, TwoBitSequence};
+use crate::memory::{Budget, Component, Reservation};
+use crate::sequence::{NO_BASE, Region};
 use crate::{Index, Result};
 
-/// Mark of a base that is not A, C, G or T.
-pub(crate) const UNKNOWN: u8 = 4;
-/// Mark of a base in a copy of a family that was found before.
-pub(crate) const USED: u8 = 8;
-/// Mark of a base in a simple repeat: no seed covers it.
-pub(crate) const SIMPLE: u8 = 16;
+/// Code of a base that is not A, C, G or T.
+pub(crate) const UNKNOWN: u8 = NO_BASE;
 
-/// Bases that one thread unpacks or counts at a time.
-const CHUNK: usize = 1 << 20;
+/// Bases that a thread unpacks at a time: codes and source stay in a level-2 cache.
+pub(crate) const PIECE: u64 = 1 << 18;
 
-/// Bases of all contigs end to end: code in the two lowest bits, marks above them.
-pub(crate) struct Bases {
-    codes: Vec<u8>,
-    /// Start of each contig, and the end of the last.
+/// A set of bases of the genome, empty.
+///
+/// # Errors
+/// [`Error::Memory`](crate::Error::Memory) if the budget has no space for it.
+pub(crate) fn base_mask(bases: u64, budget: &Budget) -> Result<BaseMask> {
+    BaseMask::new(bases, budget, Component::Genome, "a bit for each base of the genome")
+}
+
+/// A range of a contig that is read.
+struct Stretch<'i> {
+    record: TwoBitSequence<'i>,
+    contig: u32,
+    /// Its first base in the contig.
+    from: u64,
+}
+
+/// Stretches of the genome end to end: all contigs, or a sample of ranges of them. Positions count from the first base
+/// of the first stretch.
+pub(crate) struct Bases<'i> {
+    stretches: Vec<Stretch<'i>>,
+    /// Start of each stretch, and the end of the last.
     starts: Vec<u64>,
     _reservation: Reservation,
 }
 
-impl Bases {
-    /// Unpacks the genome of an index.
+impl<'i> Bases<'i> {
+    /// Bytes of the tables for a genome of this many contigs.
+    pub(crate) fn bytes(contigs: u64) -> u64 {
+        contigs.saturating_mul((size_of::<Stretch<'_>>() + size_of::<u64>()) as u64)
+    }
+
+    /// All contigs of an index, after a check of their checksums.
     ///
     /// # Errors
-    /// [`Error::Memory`](crate::Error::Memory) if the budget has no space for it;
+    /// [`Error::Memory`](crate::Error::Memory) if the budget has no space for the tables;
     /// [`Error::Damaged`](crate::Error::Damaged) and [`Error::Io`](crate::Error::Io) from the genome.
-    pub(crate) fn of(index: &Index) -> Result<Self> {
+    pub(crate) fn of(index: &'i Index) -> Result<Self> {
         let contigs = index.contigs()?;
-        let length = index.manifest().genome.bases;
-        let tables = (contigs.len() as u64 + 1) * 8;
-        let reservation = index.budget().reserve(Component::Genome, length + tables, "the genome, a byte a base")?;
-        let mut codes = vec![UNKNOWN; length as usize];
-        let mut starts: Vec<u64> = contigs.iter().map(|contig| contig.start).collect();
-        starts.push(length);
-        let mut rest = codes.as_mut_slice();
-        for contig in contigs {
-            let (here, others) = rest.split_at_mut(contig.length as usize);
-            rest = others;
-            let region = Region { contig: contig.name.clone(), range: 0..contig.length };
-            let (_, record) = index.region_record(&region)?;
-            let packed = record.packed();
-            here.par_chunks_mut(CHUNK).enumerate().for_each(|(number, piece)| {
-                let first = (number * CHUNK) as u64;
-                for run in record.acgt_runs_within(first..first + piece.len() as u64) {
-                    for at in run {
-                        let byte = packed[(at / 4) as usize];
-                        piece[(at - first) as usize] = byte >> (6 - 2 * (at % 4)) & 3;
-                    }
-                }
-            });
+        let all: Vec<ContigRange> =
+            (0..).zip(contigs).map(|(contig, c)| ContigRange { contig, range: 0..c.length }).collect();
+        Self::of_ranges(index, &all)
+    }
+
+    /// Ranges of contigs; the others are not seen.
+    ///
+    /// # Errors
+    /// Those of [`Bases::of`].
+    pub(crate) fn of_ranges(index: &'i Index, ranges: &[ContigRange]) -> Result<Self> {
+        let contigs = index.contigs()?;
+        let reservation =
+            index.budget().reserve(Component::Genome, Self::bytes(ranges.len() as u64 + 1), "the contigs")?;
+        let (mut stretches, mut starts) = (Vec::with_capacity(ranges.len()), Vec::with_capacity(ranges.len() + 1));
+        let mut at = 0;
+        for ContigRange { contig, range } in ranges {
+            let name = contigs[*contig as usize].name.clone();
+            let record = index.region_record(&Region { contig: name, range: range.clone() })?.1;
+            stretches.push(Stretch { record, contig: *contig, from: range.start });
+            starts.push(at);
+            at += range.end - range.start;
         }
-        Ok(Self { codes, starts, _reservation: reservation })
+        starts.push(at);
+        Ok(Self { stretches, starts, _reservation: reservation })
     }
 
-    /// Marks simple repeats: sequence that resembles itself a few bases further on.
-    pub(crate) fn mark_simple(&mut self) {
-        for contig in self.starts.windows(2) {
-            let codes = &self.codes[contig[0] as usize..contig[1] as usize];
-            let of_period = SimpleRepeatScan::all().into_par_iter().map(|mut scan| {
-                let mut found = Vec::new();
-                scan.scan(codes, contig[0], 0, &mut found);
-                scan.finish(&mut found);
-                found
-            });
-            for range in of_period.collect::<Vec<_>>().into_iter().flatten() {
-                self.codes[range.start as usize..range.end as usize].iter_mut().for_each(|code| *code |= SIMPLE);
-            }
-        }
-    }
-
-    /// Shares of T, C, A and G among the bases with none of `marks`; a quarter each if there is no such base.
-    pub(crate) fn composition(&self, marks: u8) -> [f64; 4] {
-        let count = |codes: &[u8]| {
-            let mut counts = [0u64; 4];
-            codes.iter().filter(|code| **code & marks == 0).for_each(|code| counts[usize::from(code & 3)] += 1);
-            counts
-        };
-        let pieces = self.codes.par_chunks(CHUNK).map(count);
-        shares(pieces.reduce(|| [0; 4], |a, b| std::array::from_fn(|i| a[i] + b[i])))
-    }
-
-    /// Bases of the genome.
+    /// Bases of all stretches.
     pub(crate) fn len(&self) -> u64 {
-        self.codes.len() as u64
+        self.starts.last().copied().unwrap_or(0)
     }
 
-    /// The codes of all bases, with their marks.
-    pub(crate) fn codes(&self) -> &[u8] {
-        &self.codes
-    }
-
-    /// Marks a range as a copy of a family.
-    pub(crate) fn mark_used(&mut self, range: &Range<u64>) {
-        self.codes[range.start as usize..range.end as usize].iter_mut().for_each(|code| *code |= USED);
-    }
-
-    /// Bases of a range that are in no copy of a family.
-    pub(crate) fn count_unused(&self, range: &Range<u64>) -> u64 {
-        self.codes[range.start as usize..range.end as usize].iter().filter(|code| **code & USED == 0).count() as u64
-    }
-
-    /// All contigs, as ranges of global positions.
-    pub(crate) fn contigs(&self) -> impl ExactSizeIterator<Item = Range<u64>> + '_ {
+    /// All stretches, as ranges of positions.
+    pub(crate) fn stretches(&self) -> impl ExactSizeIterator<Item = Range<u64>> + '_ {
         self.starts.windows(2).map(|pair| pair[0]..pair[1])
     }
 
-    /// The contig of a position, as a range of global positions.
+    /// Number of the stretch of a position.
+    fn number_at(&self, at: u64) -> usize {
+        self.starts.partition_point(|&start| start <= at).clamp(1, self.starts.len() - 1) - 1
+    }
+
+    /// The stretch of a position, as a range of positions: a contig, or a part of it in a sample.
     pub(crate) fn contig_of(&self, at: u64) -> Range<u64> {
-        let next = self.starts.partition_point(|&start| start <= at).clamp(1, self.starts.len() - 1);
-        self.starts[next - 1]..self.starts[next]
+        let number = self.number_at(at);
+        self.starts[number]..self.starts[number + 1]
     }
 
-    /// Global position of the first base of a contig.
-    pub(crate) fn start_of(&self, contig: u32) -> u64 {
-        self.starts[contig as usize]
+    /// Position of the first base of a stretch.
+    pub(crate) fn start_of(&self, stretch: u32) -> u64 {
+        self.starts[stretch as usize]
     }
 
-    /// A range with `flank` bases to either side, within its contig.
+    /// The range of the genome, all contigs end to end, that a range of positions within a stretch is.
+    pub(crate) fn in_genome(&self, range: &Range<u64>, contigs: &[Contig]) -> Range<u64> {
+        let number = self.number_at(range.start);
+        let stretch = &self.stretches[number];
+        let first = contigs[stretch.contig as usize].start + stretch.from;
+        let start = first + range.start - self.starts[number];
+        start..start + range.end - range.start
+    }
+
+    /// A range with `flank` bases to either side, within its stretch.
     pub(crate) fn around(&self, range: &Range<u64>, flank: u64) -> Range<u64> {
         let contig = self.contig_of(range.start);
         range.start.saturating_sub(flank).max(contig.start)..(range.end + flank).min(contig.end)
     }
-}
 
-/// Each of four counts as a share of their sum; a quarter each if it is 0.
-pub(crate) fn shares(counts: [u64; 4]) -> [f64; 4] {
-    let sum = counts.iter().sum::<u64>();
-    if sum == 0 { [0.25; 4] } else { counts.map(|n| n as f64 / sum as f64) }
+    /// Appends the codes of a range of positions within a stretch: 0 to 3, or [`UNKNOWN`].
+    pub(crate) fn read(&self, range: Range<u64>, out: &mut Vec<u8>) {
+        let number = self.number_at(range.start);
+        let stretch = &self.stretches[number];
+        let in_contig = |at: u64| at - self.starts[number] + stretch.from;
+        stretch.record.codes(in_contig(range.start)..in_contig(range.end), out);
+    }
+
+    /// The codes of a range of positions within a stretch: 0 to 3, or [`UNKNOWN`].
+    pub(crate) fn codes(&self, range: &Range<u64>) -> Vec<u8> {
+        let mut codes = Vec::with_capacity((range.end - range.start) as usize);
+        self.read(range.clone(), &mut codes);
+        codes
+    }
+
+    /// Ranges of at most [`PIECE`] bases, ascending, each within a stretch.
+    pub(crate) fn pieces(&self) -> Vec<Range<u64>> {
+        let pieces = |stretch: Range<u64>| {
+            let end = stretch.end;
+            stretch.step_by(PIECE as usize).map(move |from| from..end.min(from + PIECE))
+        };
+        self.stretches().flat_map(pieces).collect()
+    }
+
+    /// Adds the bases of simple repeats to a mask: sequence that resembles itself a few bases further on.
+    pub(crate) fn mark_simple_repeats(&self, simple: &BaseMask) {
+        // Short stretches are shared among the threads, and the periods of long ones.
+        let (short, long): (Vec<_>, Vec<_>) =
+            self.stretches().partition(|stretch| stretch.end - stretch.start <= PIECE);
+        short.into_par_iter().for_each(|stretch| {
+            let codes = self.codes(&stretch);
+            let mut found = Vec::new();
+            for mut scan in SimpleRepeatScan::all() {
+                scan.scan(&codes, stretch.start, 0, &mut found);
+                scan.finish(&mut found);
+            }
+            found.iter().for_each(|range| simple.add(range));
+        });
+        long.into_iter().for_each(|stretch| self.mark_in_stretch(&stretch, simple));
+    }
+
+    /// Marks the simple repeats of a stretch, piece by piece, all periods in parallel.
+    fn mark_in_stretch(&self, stretch: &Range<u64>, simple: &BaseMask) {
+        let mut scans: Vec<_> = SimpleRepeatScan::all().into_iter().map(|scan| (scan, Vec::new())).collect();
+        let (mut codes, mut at, mut scanned) = (Vec::new(), stretch.start, 0);
+        while at < stretch.end {
+            let end = stretch.end.min(at + PIECE);
+            self.read(at..end, &mut codes);
+            let first = at - scanned as u64;
+            scans.par_iter_mut().for_each(|(scan, found)| {
+                scan.scan(&codes, first, scanned, found);
+                found.drain(..).for_each(|range| simple.add(&range));
+            });
+            scanned = codes.len().min(MAX_SIMPLE_PERIOD);
+            codes.drain(..codes.len() - scanned);
+            at = end;
+        }
+        for (scan, mut found) in scans {
+            scan.finish(&mut found);
+            found.iter().for_each(|range| simple.add(range));
+        }
+    }
+
+    /// Shares of T, C, A and G among the bases outside of a mask; a quarter each if there is no such base.
+    pub(crate) fn composition(&self, mask: &BaseMask) -> [f64; 4] {
+        let count = |codes: &mut Vec<u8>, piece: Range<u64>| {
+            codes.clear();
+            self.read(piece.clone(), codes);
+            let mut counts = [0u64; 4];
+            let counted = codes.iter().zip(piece).filter(|&(&code, at)| code < UNKNOWN && !mask.contains(at));
+            counted.for_each(|(&code, _)| counts[usize::from(code)] += 1);
+            counts
+        };
+        let counts = self.pieces().into_par_iter().map_init(Vec::new, count);
+        let counts = counts.reduce(|| [0; 4], |a, b| std::array::from_fn(|i| a[i] + b[i]));
+        let sum = counts.iter().sum::<u64>();
+        if sum == 0 { [0.25; 4] } else { counts.map(|n| n as f64 / sum as f64) }
+    }
 }

@@ -51,7 +51,7 @@ pub(crate) fn join_copies<'a>(alignments: impl IntoIterator<Item = &'a Alignment
 }
 
 /// The bases of the genome, all contigs end to end, from the first to the last fragment of a copy.
-pub(crate) fn genome_span(fragments: &[&Alignment], bases: &Bases) -> Option<Range<u64>> {
+pub(crate) fn genome_span(fragments: &[&Alignment], bases: &Bases<'_>) -> Option<Range<u64>> {
     let (first, last) = (fragments.first()?, fragments.last()?);
     let contig = bases.start_of(first.contig);
     Some(contig + first.range.start..contig + last.range.end)
@@ -82,19 +82,19 @@ pub(crate) enum AlignedColumn {
 
 /// Calls `each` for every column of an alignment, consensus ascending, with a position among all contigs end to end:
 /// that of the base, or for a deletion that of the next base.
-pub(crate) fn for_each_column(copy: &PlacedAlignment<'_>, bases: &Bases, mut each: impl FnMut(AlignedColumn, u64)) {
+pub(crate) fn for_each_column(copy: &PlacedAlignment<'_>, bases: &Bases<'_>, mut each: impl FnMut(AlignedColumn, u64)) {
     let Alignment { operations, query_range, .. } = copy.alignment;
     let reverse = copy.is_reverse();
-    let codes = bases.codes();
+    let codes = bases.codes(&copy.genome);
     let mut column = query_range.start;
     // Bases of the copy that were read, counted along the consensus.
     let mut read = 0;
     let position = |read: u64| {
         if reverse { (copy.genome.end - read).saturating_sub(1) } else { copy.genome.start + read }
     };
-    let code = |position: u64| match codes[position as usize] {
-        code if code & UNKNOWN != 0 => UNKNOWN,
-        code => (code & 3) ^ if reverse { 2 } else { 0 },
+    let code = |position: u64| match codes[(position - copy.genome.start) as usize] {
+        UNKNOWN => UNKNOWN,
+        code => code ^ if reverse { 2 } else { 0 },
     };
     let mut run = |kind: OperationKind, length: u32| {
         for _ in 0..length {
@@ -116,7 +116,7 @@ pub(crate) fn for_each_column(copy: &PlacedAlignment<'_>, bases: &Bases, mut eac
 }
 
 /// The first column of the consensus at or after `column` in which a copy has a base, and the position of that base.
-pub(crate) fn first_base_from(copy: &PlacedAlignment<'_>, bases: &Bases, column: u32) -> Option<(u32, u64)> {
+pub(crate) fn first_base_from(copy: &PlacedAlignment<'_>, bases: &Bases<'_>, column: u32) -> Option<(u32, u64)> {
     let mut found = None;
     for_each_column(copy, bases, |aligned, position| {
         if let AlignedColumn::Base(at, _) = aligned

@@ -5,7 +5,9 @@
 //! the bases of each copy within the band. Every [`BLOCK`] rows the band of each copy is recentred on its best cell, so
 //! that insertions and deletions may add up to more than its width.
 
-use crate::families::bases::{UNKNOWN, USED};
+use std::ops::Range;
+
+use crate::families::bases::{Bases, UNKNOWN};
 use crate::families::parameters::{MAX_BAND, MAX_QUIET_ROWS, Scores};
 
 /// Copies in a group: 16-bit numbers in a vector of 256 bits.
@@ -24,6 +26,18 @@ const REBASE_ABOVE: i16 = 8_000;
 const NO_BASE: i16 = -1;
 /// Code of a consensus beyond its end; it does not equal [`NO_BASE`].
 const NO_CONSENSUS: i16 = -2;
+
+/// A sequence that copies are read from.
+pub(crate) trait BaseSource: Sync {
+    /// Appends the codes of a range within the limits of a cursor: 0 to 3, or more for a base that nothing matches.
+    fn read(&self, range: Range<u64>, out: &mut Vec<u8>);
+}
+
+impl BaseSource for Bases<'_> {
+    fn read(&self, range: Range<u64>, out: &mut Vec<u8>) {
+        Self::read(self, range, out);
+    }
+}
 
 /// One number for each lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,18 +64,32 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    /// Base `offset` of the copy; [`NO_BASE`] if there is none.
+    /// Calls `each` with the number and the code of every base of the copy from `offset` on, and before `offset +
+    /// count`, that exists and can match.
     #[inline(always)]
-    fn base(&self, codes: &[u8], offset: i64) -> i16 {
-        let at = if self.down { self.start as i64 - offset } else { self.start as i64 + offset };
-        if at < self.limits.0 as i64 || at >= self.limits.1 as i64 {
-            return NO_BASE;
+    fn for_each_base(
+        &self,
+        source: &impl BaseSource,
+        offset: i64,
+        count: usize,
+        codes: &mut Vec<u8>,
+        mut each: impl FnMut(usize, i16),
+    ) {
+        let position = |offset: i64| if self.down { self.start as i64 - offset } else { self.start as i64 + offset };
+        let ends = [position(offset), position(offset + count as i64 - 1)];
+        let from = ends[0].min(ends[1]).max(self.limits.0 as i64);
+        let to = ends[0].max(ends[1]).min(self.limits.1 as i64 - 1);
+        if from > to {
+            return;
         }
-        let code = codes[at as usize];
-        if code & (UNKNOWN | USED) != 0 {
-            return NO_BASE;
+        codes.clear();
+        source.read(from as u64..to as u64 + 1, codes);
+        let turn = if self.complement { 2 } else { 0 };
+        for (at, &code) in (from..).zip(codes.iter()) {
+            if code < UNKNOWN {
+                each((at - ends[0]).unsigned_abs() as usize, i16::from(code ^ turn));
+            }
         }
-        i16::from((code & 3) ^ if self.complement { 2 } else { 0 })
     }
 }
 
@@ -241,7 +269,7 @@ impl Group {
     }
 
     /// Prepares the block of rows from `first` on: records the best of the last block, recentres bands, reads bases.
-    fn begin_block(&mut self, scores: &Scores, codes: &[u8], first: usize) {
+    fn begin_block(&mut self, scores: &Scores, source: &impl BaseSource, first: usize, codes: &mut Vec<u8>) {
         let cells = 2 * scores.band + 1;
         let band = scores.band as i32;
         for l in 0..LANES {
@@ -250,9 +278,10 @@ impl Group {
             self.recentre_band(l, band);
             self.limit_scores(l, cells);
             let offset = first as i64 + i64::from(self.shift[l] - band);
-            for (i, bases) in self.bases[..BLOCK + cells - 1].iter_mut().enumerate() {
-                bases.0[l] = cursor.base(codes, offset + i as i64);
-            }
+            let bases = &mut self.bases[..BLOCK + cells - 1];
+            bases.iter_mut().for_each(|bases| bases.0[l] = NO_BASE);
+            let count = bases.len();
+            cursor.for_each_base(source, offset, count, codes, |i, code| bases[i].0[l] = code);
         }
     }
 
@@ -341,19 +370,19 @@ fn kernel_of(scores: &Scores) -> Kernel {
 /// to the length at which the total, less `min_improvement` for each base, was best. Growth stops if fewer than
 /// `min_active` copies are active. Returns the consensus and the extent of each copy.
 pub(crate) fn extend(
-    codes: &[u8],
+    source: &impl BaseSource,
     cursors: &[Cursor],
     scores: &Scores,
     min_active: usize,
 ) -> (Vec<u8>, Vec<CopyExtent>) {
     let kernel = kernel_of(scores);
     let mut groups: Vec<Group> = cursors.chunks(LANES).map(|cursors| Group::new(cursors, scores)).collect();
-    let mut consensus = Vec::new();
+    let (mut consensus, mut codes) = (Vec::new(), Vec::new());
     let (mut best, mut best_length) = (0i64, 0);
     while consensus.len() < scores.max_extend {
         let at = consensus.len() % BLOCK;
         if at == 0 {
-            groups.iter_mut().for_each(|group| group.begin_block(scores, codes, consensus.len()));
+            groups.iter_mut().for_each(|group| group.begin_block(scores, source, consensus.len(), &mut codes));
             if groups.iter().map(|group| group.active_copies(consensus.len())).sum::<usize>() < min_active {
                 break;
             }
@@ -421,20 +450,20 @@ impl CopyCursor {
 /// How far each copy aligns to the consensus: the best path from its start. A copy ends once it is `drop` below its
 /// best score.
 pub(crate) fn follow(
-    codes: &[u8],
+    source: &impl BaseSource,
     consensus: &[u8],
     copies: &[CopyCursor],
     scores: &Scores,
     drop: i16,
 ) -> Vec<CopyExtent> {
     let kernel = kernel_of(scores);
-    let mut extents = Vec::with_capacity(copies.len());
+    let (mut extents, mut codes) = (Vec::with_capacity(copies.len()), Vec::new());
     for copies in copies.chunks(LANES) {
         let cursors: Vec<Cursor> = copies.iter().map(|copy| copy.cursor).collect();
         let mut group = Group::new(&cursors, scores);
         let mut length = 0;
         loop {
-            group.begin_block(scores, codes, length);
+            group.begin_block(scores, source, length, &mut codes);
             let row_best = group.row_best(kernel.cells);
             let mut any_active = false;
             for (l, copy) in copies.iter().enumerate() {
@@ -469,6 +498,19 @@ pub(crate) fn follow(
 mod tests {
     use super::*;
     use crate::random::Random;
+
+    impl BaseSource for Vec<u8> {
+        fn read(&self, range: Range<u64>, out: &mut Vec<u8>) {
+            out.extend_from_slice(&self[range.start as usize..range.end as usize]);
+        }
+    }
+
+    /// Base `offset` of a copy; [`NO_BASE`] if there is none.
+    fn base(cursor: &Cursor, codes: &Vec<u8>, offset: i64) -> i16 {
+        let mut found = NO_BASE;
+        cursor.for_each_base(codes, offset, 1, &mut Vec::new(), |_, code| found = code);
+        found
+    }
 
     fn scores(band: usize) -> Scores {
         Scores {
@@ -511,7 +553,7 @@ mod tests {
         }
         genome.extend((0..200).map(|_| random.below(4) as u8));
         let hidden = random.below(genome.len());
-        genome[hidden] |= USED;
+        genome[hidden] = UNKNOWN;
         cursors.iter_mut().for_each(|cursor| cursor.limits = (0, genome.len() as u64));
         (consensus, genome, cursors)
     }
@@ -551,14 +593,14 @@ mod tests {
             }
         }
 
-        fn next(&self, codes: &[u8], base: i16, row: i64, scores: &Scores) -> (Vec<i32>, Vec<i32>) {
+        fn next(&self, codes: &Vec<u8>, wanted: i16, row: i64, scores: &Scores) -> (Vec<i32>, Vec<i32>) {
             let (open, extend) = (i32::from(scores.gap_open), i32::from(scores.gap_extend));
             let cells = self.h.len();
             let (mut h, mut f) = (vec![LOW; cells], vec![LOW; cells]);
             let mut e = LOW;
             for j in 0..cells {
-                let theirs = self.cursor.base(codes, row + self.shift + j as i64 - scores.band as i64);
-                let step = if theirs == base { scores.matching } else { scores.mismatch };
+                let theirs = base(&self.cursor, codes, row + self.shift + j as i64 - scores.band as i64);
+                let step = if theirs == wanted { scores.matching } else { scores.mismatch };
                 if j + 1 < cells {
                     f[j] = (self.h[j + 1] + open).max(self.f[j + 1] + extend);
                 }
@@ -570,7 +612,7 @@ mod tests {
             (h, f)
         }
 
-        fn take(&mut self, codes: &[u8], base: i16, row: i64, scores: &Scores) {
+        fn take(&mut self, codes: &Vec<u8>, base: i16, row: i64, scores: &Scores) {
             (self.h, self.f) = self.next(codes, base, row, scores);
             let top = *self.h.iter().max().expect("cells");
             if top > self.best {
@@ -582,7 +624,7 @@ mod tests {
         }
     }
 
-    fn plain_extend(codes: &[u8], cursors: &[Cursor], scores: &Scores) -> (Vec<u8>, Vec<CopyExtent>) {
+    fn plain_extend(codes: &Vec<u8>, cursors: &[Cursor], scores: &Scores) -> (Vec<u8>, Vec<CopyExtent>) {
         let mut copies: Vec<Plain> = cursors.iter().map(|&cursor| Plain::new(cursor, scores)).collect();
         let (mut consensus, mut best, mut best_length) = (Vec::new(), 0, 0);
         while consensus.len() < scores.max_extend {
@@ -649,7 +691,7 @@ mod tests {
         let mut group = Group::new(&cursors, &scores);
         for row in 0..80 {
             if row % BLOCK == 0 {
-                group.begin_block(&scores, &genome, row);
+                group.begin_block(&scores, &genome, row, &mut Vec::new());
             }
             let at = row % BLOCK;
             let portable = score_bases(kernel, &group.bases[at..], &group.row, &group.best);

@@ -23,9 +23,9 @@ pub(crate) type Flanks = [BTreeSet<u32>; 2];
 
 /// The words of a range, each as the smaller of itself and its reverse complement; those with an unknown base are left
 /// out.
-pub(crate) fn words(bases: &Bases, range: Range<u64>) -> BTreeSet<u32> {
-    let codes = &bases.codes()[range.start as usize..range.end as usize];
-    let windows = codes.windows(WORD).filter(|w| w.iter().all(|c| c & UNKNOWN == 0));
+pub(crate) fn words(bases: &Bases<'_>, range: Range<u64>) -> BTreeSet<u32> {
+    let codes = bases.codes(&range);
+    let windows = codes.windows(WORD).filter(|w| w.iter().all(|&code| code < UNKNOWN));
     windows
         .map(|w| {
             let forward = w.iter().fold(0, |word, &code| word << 2 | u32::from(code & 3));
@@ -36,7 +36,7 @@ pub(crate) fn words(bases: &Bases, range: Range<u64>) -> BTreeSet<u32> {
 }
 
 /// The flanks of a range of the genome, all contigs end to end.
-pub(crate) fn flanks(range: &Range<u64>, bases: &Bases) -> Flanks {
+pub(crate) fn flanks(range: &Range<u64>, bases: &Bases<'_>) -> Flanks {
     let around = bases.around(range, FLANK);
     [words(bases, around.start..range.start), words(bases, range.end..around.end)]
 }
@@ -54,12 +54,12 @@ pub(crate) fn both_alike(one: &Flanks, other: &Flanks) -> bool {
 }
 
 /// Whether a flank of one range is unlike those of the other.
-pub(crate) fn flanks_differ(one: &Range<u64>, other: &Range<u64>, bases: &Bases) -> bool {
+pub(crate) fn flanks_differ(one: &Range<u64>, other: &Range<u64>, bases: &Bases<'_>) -> bool {
     !both_alike(&flanks(one, bases), &flanks(other, bases))
 }
 
 /// Whether no flank of one copy is like the flank of the other at the same end of the consensus.
-pub(crate) fn neither_flank_alike(one: &PlacedAlignment<'_>, other: &PlacedAlignment<'_>, bases: &Bases) -> bool {
+pub(crate) fn neither_flank_alike(one: &PlacedAlignment<'_>, other: &PlacedAlignment<'_>, bases: &Bases<'_>) -> bool {
     let turned = usize::from(one.alignment.strand != other.alignment.strand);
     let (one, other) = (flanks(&one.genome, bases), flanks(&other.genome, bases));
     (0..2).all(|side| !alike(&one[side], &other[side ^ turned]))

@@ -28,7 +28,7 @@ pub use candidates::{
 pub use classify::{CopyEnds, END_MARGIN, Evidence, TargetSite, TerminalRepeat, classify};
 pub use discover::{Discovery, discover, families_memory};
 pub use family::{Family, FamilyCopy};
-pub use parameters::{CandidateOptions, DiscoverOptions, MAX_BAND, MAX_WILDCARDS, Scores};
+pub use parameters::{CandidateOptions, DiscoverOptions, MAX_BAND, MAX_WILDCARDS, SampleOptions, Scores};
 pub use pipeline::{FamilyOptions, FoundFamilies, find_families};
 pub use refine::{LeftOut, RefineOptions, Refined, RefinedFamily, refine};
 pub use statistics::{FamilyStatistics, SeedAlignment, seed_alignments, statistics};

@@ -64,9 +64,20 @@ pub struct DiscoverOptions {
     /// Similar positions on one strand that are nearer than this count as one, in bases: units of a tandem repeat are
     /// not copies of a family.
     pub tandem_distance: u64,
-    /// Bases of the first sample of the genome in which families are searched; each further one is three times as
-    /// large. Copies are those of the whole genome. `None` for all of a genome up to 256 MiB at once, else 64 MiB.
-    pub sample: Option<u64>,
+    /// Which parts of a large genome are examined.
+    pub samples: SampleOptions,
+}
+
+/// Which parts of a genome discovery examines, one after the other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SampleOptions {
+    /// Bases of the first sample; `None` for all of a genome of up to 128 MiB at once, else 8 MiB. Each further one is
+    /// eight times as large, up to 64 MiB.
+    pub first: Option<u64>,
+    /// Bases of all samples together; `None` for 400 MiB.
+    pub limit: Option<u64>,
+    /// Which parts of the genome are sampled: any number; the same one gives the same samples.
+    pub seed: u64,
 }
 
 impl Default for DiscoverOptions {
@@ -77,7 +88,7 @@ impl Default for DiscoverOptions {
             min_copies: 3,
             max_families: usize::MAX,
             tandem_distance: 500,
-            sample: None,
+            samples: SampleOptions::default(),
         }
     }
 }
@@ -135,11 +146,14 @@ pub(crate) const SIMPLE_MISMATCH: i32 = -3;
 
 // ---- Spaced seeds and chains (`discover::seed_table`) ----
 
-/// Spaced seeds, and the largest genome for each, in bases: the heavier the larger the genome, so that a base matches
-/// only a few seeds by chance. The first pattern is PatternHunter's (Ma, Tromp and Li 2002); the others are of its
-/// kind, of weight 12 and 14.
-pub(crate) const SEED_PATTERNS: [(u64, &str); 3] =
-    [(30_000_000, "111010010100110111"), (120_000_000, "111010110100110111"), (u64::MAX, "1110110100101100110111")];
+/// Spaced seeds, and the largest sample for each, in bases: the heavier the larger the sample, so that a base matches
+/// only a few seeds by chance. The first pattern is PatternHunter's (Ma, Tromp and Li 2002); the other is of its kind,
+/// of weight 12.
+pub(crate) const SEED_PATTERNS: [(u64, &str); 2] =
+    [(30_000_000, "111010010100110111"), (u64::MAX, "111010110100110111")];
+/// Seeds in a table, at most: 128 MiB of positions. A larger sample is compared with one part of itself after the other,
+/// and copies of families are searched among the bases that resemble others.
+pub(crate) const MAX_TABLE_SEEDS: u64 = 32 << 20;
 /// Maximum number of positions of a seed that a search looks at, evenly taken: bounds the time that frequent seeds
 /// cost.
 pub(crate) const MAX_SEED_POSITIONS: usize = 256;
@@ -168,12 +182,22 @@ pub(crate) const MIN_PROFILE_BITS: f32 = 16.0;
 
 // ---- Samples (`discover::samples`) ----
 
-/// Genomes of up to this many bases are searched at once, unless the user sets samples.
-pub(crate) const MAX_WHOLE_GENOME: u64 = 256 << 20;
-/// Bases of the first sample of a larger genome.
-pub(crate) const FIRST_SAMPLE: u64 = 64 << 20;
+/// Genomes of up to this many bases are examined at once, unless the user sets samples.
+pub(crate) const MAX_WHOLE_GENOME: u64 = 128 << 20;
+/// Bases of the first sample of a larger genome: enough for the most frequent families, of which a large sample has so
+/// many copies that their comparison takes most of the time.
+pub(crate) const FIRST_SAMPLE: u64 = 8 << 20;
 /// How much larger each sample is than the one before.
-pub(crate) const SAMPLE_GROWTH: u64 = 3;
+pub(crate) const SAMPLE_GROWTH: u64 = 8;
+/// Bases of the largest sample, unless the user sets a larger first one. The time of a sample grows with its square.
+pub(crate) const MAX_SAMPLE: u64 = 64 << 20;
+/// Bases of all samples: what RepeatModeler examines of a genome (Flynn and others 2020).
+pub(crate) const SAMPLE_LIMIT: u64 = 400 << 20;
+/// Samples consist of tiles of so many bases, from those of a sample set by the user to those of a large one, which are
+/// far longer than any family.
+pub(crate) const SAMPLE_TILES: (u64, u64) = (1 << 15, 1 << 20);
+/// The last sample is one that adds copies over less than one of this many bases: further ones would add less.
+pub(crate) const MIN_ADDED_PART: u64 = 400;
 
 // ---- Points (`discover::points`, `discover::drafts`) ----
 

@@ -37,6 +37,8 @@ pub struct FoundFamilies {
     pub drafts: u64,
     /// Candidates without a draft, since they have too few copies, or copies in one locus only.
     pub drafts_left_out: u64,
+    /// Bases of the genome that discovery examined.
+    pub examined: u64,
     /// Rounds of refinement.
     pub rounds: u64,
     /// Drafts that are no family of their own, by reason.
@@ -62,18 +64,22 @@ impl FoundFamilies {
 ///
 /// # Errors
 /// [`Error::Memory`](crate::Error::Memory) if the budget does not suffice, before any work if it is less than
-/// [`families_memory`](crate::families::families_memory); [`Error::Usage`](crate::Error::Usage) for a genome of more
-/// than 2^32 - 1 bases; [`Error::Damaged`](crate::Error::Damaged) and [`Error::Io`](crate::Error::Io) from the index.
+/// [`families_memory`](crate::families::families_memory); [`Error::Usage`](crate::Error::Usage) for a sample
+/// of more than 2^32 - 1 bases; [`Error::Damaged`](crate::Error::Damaged) and [`Error::Io`](crate::Error::Io) from the index.
 pub fn find_families(index: &Index, options: &FamilyOptions, progress: &dyn Progress) -> Result<FoundFamilies> {
     let found = discover(index, &options.discover, progress)?;
     let drafts = found.families.len() as u64;
-    let refined = refine(index, found.families, &options.refine, index.budget(), progress)?;
+    let examined: u64 = found.examined.iter().map(|range| range.range.end - range.range.start).sum();
+    let within = (examined < index.manifest().genome.bases).then(|| found.examined.clone());
+    let refine_options = RefineOptions { within, ..options.refine.clone() };
+    let refined = refine(index, found.families, &refine_options, index.budget(), progress)?;
     let statistics = statistics(index, &refined.families)?;
     Ok(FoundFamilies {
         families: refined.families,
         statistics,
         drafts,
         drafts_left_out: found.left_out,
+        examined,
         rounds: refined.rounds as u64,
         left_out: refined.left_out,
     })

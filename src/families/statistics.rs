@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::align::Alignment;
-use crate::families::bases::{Bases, UNKNOWN};
+use crate::families::bases::Bases;
 use crate::families::classify::{Evidence, LTR, classify, copy_ends};
 use crate::families::copies::{AlignedColumn, PlacedAlignment, covered_columns, for_each_column, join_copies};
 use crate::families::refine::RefinedFamily;
@@ -73,7 +73,7 @@ pub struct SeedAlignment {
 /// The statistics of refined families, in their order.
 ///
 /// # Errors
-/// [`Error::Damaged`](crate::Error::Damaged); [`Error::Memory`](crate::Error::Memory) of the genome, a byte a base.
+/// [`Error::Damaged`](crate::Error::Damaged); [`Error::Memory`](crate::Error::Memory).
 pub fn statistics(index: &Index, families: &[RefinedFamily]) -> Result<Vec<FamilyStatistics>> {
     let contigs = index.contigs()?;
     let bases = Bases::of(index)?;
@@ -190,7 +190,7 @@ struct SeedAlignmentColumns {
 }
 
 impl SeedAlignmentColumns {
-    fn new(length: usize, copies: &[PlacedAlignment<'_>], bases: &Bases) -> Self {
+    fn new(length: usize, copies: &[PlacedAlignment<'_>], bases: &Bases<'_>) -> Self {
         let mut inserted = vec![0usize; length + 1];
         for copy in copies {
             let mut runs: BTreeMap<u32, usize> = BTreeMap::new();
@@ -213,8 +213,8 @@ impl SeedAlignmentColumns {
         Self { inserted, columns, reference }
     }
 
-    fn row(&self, copy: &PlacedAlignment<'_>, bases: &Bases) -> Vec<u8> {
-        let letter = |code: u8| if code & UNKNOWN != 0 { b'N' } else { BASES[usize::from(code & 3)] };
+    fn row(&self, copy: &PlacedAlignment<'_>, bases: &Bases<'_>) -> Vec<u8> {
+        let letter = |code: u8| BASES.get(usize::from(code)).copied().unwrap_or(b'N');
         let mut row = vec![b'.'; self.reference.len()];
         // The last column with inserted bases before it, and how many there were.
         let mut run = (0, 0);

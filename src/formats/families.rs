@@ -20,6 +20,8 @@ pub struct FamiliesSummary {
     pub drafts: u64,
     /// Candidates with too few copies, or with all copies in one locus, that made no draft.
     pub drafts_left_out: u64,
+    /// Bases of the genome in which drafts were searched.
+    pub examined_bases: u64,
     /// Rounds of refinement.
     pub rounds: u64,
     /// Drafts that are no family of their own.

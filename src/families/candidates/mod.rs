@@ -17,13 +17,14 @@ mod walk;
 use std::sync::mpsc::channel;
 
 pub use candidate::{AlignedPair, Candidate, CandidateBatch, CandidateStatistics, Occurrence};
-use packed_genome::{PackedGenome, base_mask};
+use packed_genome::PackedGenome;
 use pairs::PairAligner;
 pub use pipeline::{CandidateOutcome, CandidatePipelineConfig};
 use pipeline::{CandidatePipeline, MemoryPlan};
 use sink::PairSink;
 
 use crate::align::Scoring;
+use crate::families::bases::base_mask;
 use crate::families::parameters::{CandidateOptions, MAX_SEED_MISMATCHES, MAX_WILDCARDS, PAIR_DIVERGENCE};
 use crate::genome::BaseMask;
 use crate::memory::Component;

@@ -34,13 +34,16 @@ pub struct CopyEnds {
 
 impl CopyEnds {
     /// The ends of a copy from `start` to `end`, in bases of all contigs end to end.
-    fn new(bases: &Bases, start: i64, end: i64, strand: Strand, contig: Range<i64>) -> Self {
+    fn new(bases: &Bases<'_>, start: i64, end: i64, strand: Strand, contig: Range<i64>) -> Self {
         let around = |middle: i64| -> [u8; 2 * END_MARGIN] {
-            std::array::from_fn(|i| {
-                let at = middle - END_MARGIN as i64 + i as i64;
-                let code = if contig.contains(&at) { bases.codes()[at as usize] } else { UNKNOWN };
-                if code & UNKNOWN != 0 { UNKNOWN } else { code & 3 }
-            })
+            let first = middle - END_MARGIN as i64;
+            let known = first.max(contig.start)..(first + 2 * END_MARGIN as i64).min(contig.end);
+            let mut around = [UNKNOWN; 2 * END_MARGIN];
+            if !known.is_empty() {
+                let codes = bases.codes(&(known.start as u64..known.end as u64));
+                around[(known.start - first) as usize..][..codes.len()].copy_from_slice(&codes);
+            }
+            around
         };
         let forward = Self { left: around(start), right: around(end) };
         if strand == Strand::Reverse { forward.turned() } else { forward }
@@ -115,7 +118,12 @@ impl CopyEnds {
 }
 
 /// The ends of the copies of a family that go from end to end, the first ones; each copy is its fragments by position.
-pub(crate) fn copy_ends(copies: &[Vec<&Alignment>], length: u32, bases: &Bases, contigs: &[Contig]) -> Vec<CopyEnds> {
+pub(crate) fn copy_ends(
+    copies: &[Vec<&Alignment>],
+    length: u32,
+    bases: &Bases<'_>,
+    contigs: &[Contig],
+) -> Vec<CopyEnds> {
     let ends = copies.iter().filter_map(|fragments| {
         let (first, last) = (fragments.first()?, fragments.last()?);
         let contig = &contigs[first.contig as usize];

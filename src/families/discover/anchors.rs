@@ -25,12 +25,13 @@ impl Search<'_> {
     /// The anchors of the window around a position, which is one of them; best first.
     pub(crate) fn anchors_around(&self, at: u64) -> Result<Vec<Anchor>> {
         let window = self.window(at);
-        self.anchors(&self.bases.codes()[window.start as usize..window.end as usize], (at - window.start) as usize)
+        let centre = (at - window.start) as usize;
+        self.anchors(&self.sample.seed_codes(window), centre)
     }
 
     /// The window of [`POINT_WINDOW`] bases to either side of a position, within its contig.
     pub(crate) fn window(&self, at: u64) -> Range<u64> {
-        let contig = self.bases.contig_of(at);
+        let contig = self.sample.bases.contig_of(at);
         at.saturating_sub(POINT_WINDOW).max(contig.start)..(at + POINT_WINDOW).min(contig.end)
     }
 
@@ -69,8 +70,8 @@ impl Search<'_> {
                 continue;
             };
             let at = hit.genome as i64 + centre - i64::from(hit.query);
-            let contig = self.bases.contig_of(hit.genome);
-            if at < contig.start as i64 || at >= contig.end as i64 || !self.is_unused(at as u64) {
+            let contig = self.sample.bases.contig_of(hit.genome);
+            if at < contig.start as i64 || at >= contig.end as i64 || !self.sample.is_usable(at as u64) {
                 continue;
             }
             let strand = if chain.reverse { Strand::Reverse } else { Strand::Forward };
@@ -86,7 +87,7 @@ impl Search<'_> {
 
     /// Cursors from a position to the right and to the left, as a query on this strand reads.
     pub(crate) fn cursors_at(&self, at: u64, strand: Strand) -> (Cursor, Cursor) {
-        let contig = self.bases.contig_of(at);
+        let contig = self.sample.bases.contig_of(at);
         let limits = (contig.start, contig.end);
         match strand {
             Strand::Forward => (

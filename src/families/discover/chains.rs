@@ -188,7 +188,8 @@ impl ChainBuffer {
     }
 
     /// Adds the chains of the current words of at least `min_bits` bits: hits in one bin of diagonals with at most
-    /// [`MAX_CHAIN_GAP`] bases between.
+    /// [`MAX_CHAIN_GAP`] bases between. `keep` selects hits by their position; it is called for the few that may be in
+    /// a chain.
     ///
     /// # Errors
     /// [`Error::Memory`](crate::Error::Memory) if the budget has no space for them.
@@ -198,8 +199,10 @@ impl ChainBuffer {
         reverse: bool,
         min_bits: f32,
         chance: ChanceHits,
+        keep: impl Fn(u64) -> bool,
     ) -> Result<()> {
         self.drop_lonely(1 + (min_bits / chance.max_bits()).ceil() as u32);
+        self.words.retain(|&word| keep(unpack(query_length, word).genome));
         self.words.sort_unstable();
         self.reserve_hits()?;
         let mut first = 0;

@@ -20,9 +20,9 @@ impl Search<'_> {
     pub(crate) fn grow(&self, anchors: &[Anchor], max_extend: usize) -> (Vec<u8>, usize) {
         let scores = Scores { max_extend, ..self.options.scores };
         let (right, mut left) = self.cursors(&anchors[..anchors.len().min(MAX_GROWN_COPIES)]);
-        let (rightward, extents) = extend(self.bases.codes(), &right, &scores, self.options.min_copies);
+        let (rightward, extents) = extend(self.sample, &right, &scores, self.options.min_copies);
         reserve_read_bases(&mut left, &right, &extents);
-        let (leftward, _) = extend(self.bases.codes(), &left, &scores, self.options.min_copies);
+        let (leftward, _) = extend(self.sample, &left, &scores, self.options.min_copies);
         let centre = leftward.len();
         let mut consensus: Vec<u8> = leftward.into_iter().rev().collect();
         consensus.extend(rightward);
@@ -68,7 +68,7 @@ impl Search<'_> {
         cursors.truncate(MAX_GROWN_COPIES);
         let continuing = cursors.len() as i32 / CONTINUING_PART;
         let scores = Scores { min_improvement: scores.min_improvement.max(continuing), ..scores };
-        extend(self.bases.codes(), &cursors, &scores, 0).0
+        extend(self.sample, &cursors, &scores, 0).0
     }
 
     /// The cursor of a copy beyond an end of the consensus, if the copy reaches that end. It stops at the next of
@@ -79,7 +79,7 @@ impl Search<'_> {
         if distance > MAX_END_DISTANCE {
             return None;
         }
-        let contig = self.bases.contig_of(copy.genome.start);
+        let contig = self.sample.bases.contig_of(copy.genome.start);
         let up = rightward == (copy.strand == Strand::Forward);
         let next = spans.partition_point(|span| span.start < copy.genome.end);
         let own = spans.partition_point(|span| span.start < copy.genome.start);

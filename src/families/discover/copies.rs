@@ -117,7 +117,7 @@ impl Search<'_> {
 
     fn follow(&self, consensus: &[u8], cursors: &[CopyCursor]) -> Vec<CopyExtent> {
         let scores = &self.options.scores;
-        follow(self.bases.codes(), consensus, cursors, scores, scores.cap_penalty)
+        follow(self.sample, consensus, cursors, scores, scores.cap_penalty)
     }
 }
 

@@ -4,11 +4,11 @@
 use std::cmp::Reverse;
 
 use crate::Result;
-use crate::families::bases::SIMPLE;
 use crate::families::discover::anchors::Anchor;
 use crate::families::discover::consensus::without_duplicates;
 use crate::families::discover::copies::{AlignedCopy, divergence_limit};
 use crate::families::discover::search::Search;
+use crate::families::extension::BaseSource;
 use crate::families::family::{Family, FamilyCopy};
 use crate::families::parameters::{MAX_CORE_ANCHORS, MAX_CORE_EXTENSION, MIN_CORE_SCORE};
 
@@ -70,9 +70,10 @@ impl Search<'_> {
     /// Returns it, and its base at the point.
     fn core(&self, at: u64, anchors: &[Anchor]) -> (Vec<u8>, usize) {
         let window = self.window(at);
-        let codes = &self.bases.codes()[window.start as usize..window.end as usize];
-        let template: Vec<u8> = codes.iter().map(|code| code & !SIMPLE).collect();
-        let similarities = self.similarities(&template, (at - window.start) as usize, anchors);
+        let centre = (at - window.start) as usize;
+        let mut template = Vec::new();
+        self.sample.read(window, &mut template);
+        let similarities = self.similarities(&template, centre, anchors);
         let scores = similarities.iter().map(|similarity| similarity.score);
         let mut closest = best_first(scores.zip(anchors.iter().copied()).collect());
         closest.truncate(MAX_CORE_ANCHORS);

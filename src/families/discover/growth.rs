@@ -3,17 +3,19 @@
 
 use rayon::prelude::*;
 
-use crate::families::bases::Bases;
+use crate::align::ContigRange;
 use crate::families::discover::anchors::Anchor;
 use crate::families::discover::chains::ChainBufferPool;
 use crate::families::discover::drafts::Draft;
 use crate::families::discover::points::{Point, Points};
+use crate::families::discover::sample::Sample;
 use crate::families::discover::search::Search;
 use crate::families::discover::seed_table::SeedTable;
 use crate::families::family::{Family, FamilyCopy};
 use crate::families::parameters::{
     BIN, BINS_OF_ANCHOR, BINS_OF_POINT, BINS_WITHOUT_ANCHORS, DiscoverOptions, MIN_POINT_DISTANCE, MIN_UNUSED_PART,
 };
+use crate::genome::Contig;
 use crate::memory::Reservation;
 use crate::{Progress, Result};
 
@@ -27,25 +29,28 @@ pub struct Discovery {
     /// Consensus sequences with too few copies, or with copies in one locus only, and so without a draft: segmental
     /// duplications, tandem repeats.
     pub left_out: u64,
+    /// The ranges of the genome that were examined, sorted.
+    pub(crate) examined: Vec<ContigRange>,
     pub(crate) reservation: Reservation,
 }
 
 /// The state of discovery.
 pub(crate) struct Growth<'a> {
-    pub(crate) bases: Bases,
+    pub(crate) sample: &'a Sample<'a>,
     pub(crate) table: &'a SeedTable,
     pub(crate) options: &'a DiscoverOptions,
     pub(crate) progress: &'a dyn Progress,
     pub(crate) buffers: &'a ChainBufferPool<'a>,
     pub(crate) points: Points,
+    pub(crate) contigs: &'a [Contig],
     pub(crate) found: Discovery,
 }
 
 impl Growth<'_> {
     /// The context of the steps, with hits in `buffers`.
     pub(crate) fn search<'b>(&'b self, buffers: &'b ChainBufferPool<'b>) -> Search<'b> {
-        let Self { bases, table, options, .. } = self;
-        Search { bases, table, options, extra_bits: table.extra_bits(), buffers }
+        let Self { sample, table, options, .. } = self;
+        Search { sample, table, options, extra_bits: table.extra_bits(), buffers }
     }
 
     /// Whether the most families were found.
@@ -59,7 +64,7 @@ impl Growth<'_> {
     /// [`Error::Memory`](crate::Error::Memory) if the budget has no space for hits or drafts.
     pub(crate) fn grow(&mut self) -> Result<()> {
         while !self.is_full() {
-            let batch = self.points.next_batch(&self.bases);
+            let batch = self.points.next_batch(self.sample);
             if batch.is_empty() {
                 break;
             }
@@ -118,15 +123,18 @@ impl Growth<'_> {
     }
 
     /// Keeps a family, unless an earlier one of its batch has most of its copies.
-    fn take_family(&mut self, family: Family) -> Result<()> {
+    fn take_family(&mut self, mut family: Family) -> Result<()> {
         let all: u64 = family.copies.iter().map(|copy| copy.genome.end - copy.genome.start).sum();
-        let unused: u64 = family.copies.iter().map(|copy| self.bases.count_unused(&copy.genome)).sum();
+        let unused: u64 = family.copies.iter().map(|copy| self.sample.count_unused(&copy.genome)).sum();
         if MIN_UNUSED_PART * unused < all {
             return Ok(());
         }
-        family.copies.iter().for_each(|copy| self.bases.mark_used(&copy.genome));
+        family.copies.iter().for_each(|copy| self.sample.mark_used(&copy.genome));
         self.found.explained += unused;
         self.progress.advance(unused);
+        for copy in family.copies.iter_mut().chain([&mut family.seed]) {
+            copy.genome = self.sample.bases.in_genome(&copy.genome, self.contigs);
+        }
         let bytes = family.consensus.capacity() + family.copies.capacity() * size_of::<FamilyCopy>();
         self.found.reservation.grow((bytes + size_of::<Family>()) as u64, "drafts of families")?;
         self.found.families.push(family);

@@ -3,7 +3,8 @@
 //! Where the genome resembles itself most ([`profile`]), at a point ([`points`]), the positions that correspond to it
 //! are found by spaced seeds ([`seed_table`], [`chains`], [`anchors`]). Over them a consensus is grown ([`consensus`])
 //! and its copies are found ([`copies`]), which makes a draft ([`drafts`]). Its copies are then marked, and the next
-//! point is taken ([`growth`]). Large genomes are processed in [`samples`].
+//! point is taken ([`growth`]). Large genomes are examined in [`samples`], each without the copies of the families of
+//! those before.
 
 mod anchors;
 mod chains;
@@ -13,6 +14,7 @@ mod drafts;
 mod growth;
 mod points;
 mod profile;
+mod sample;
 mod samples;
 mod search;
 mod seed_table;
@@ -20,35 +22,42 @@ mod seed_table;
 use chains::ChainBufferPool;
 use growth::Growth;
 use points::Points;
+use sample::Sample;
 use samples::samples;
-use seed_table::{SeedPattern, SeedTable};
+use search::Search;
+use seed_table::{SeedPattern, SeedTable, extra_bits};
 
 pub use growth::Discovery;
 
-use crate::families::bases::{Bases, SIMPLE, UNKNOWN};
-use crate::families::parameters::{BIN, DiscoverOptions};
-use crate::genome::Contig;
+use crate::align::{ContigRange, Library, SearchOptions, search};
+use crate::families::bases::{Bases, base_mask};
+use crate::families::family::Family;
+use crate::families::parameters::{
+    BIN, DiscoverOptions, MAX_SAMPLE, MAX_TABLE_SEEDS, MAX_WHOLE_GENOME, MIN_ADDED_PART, SampleOptions,
+};
+use crate::genome::BaseMask;
 use crate::memory::system::malloc_trim;
-use crate::memory::{Component, available_threads};
+use crate::memory::{Budget, Component, available_threads};
+use crate::sequence::letters;
 use crate::{Error, Index, Progress, Result};
 
-/// Bytes of a bin: its depth, its point, and whether it was tried.
-const BYTES_PER_BIN: u64 = size_of::<u16>() as u64 + Points::BYTES_PER_BIN;
-
-/// Bytes of a thread for the hits of one query, at least. Chance hits add about a byte for each base of the genome, up
-/// to [`MAX_CHANCE_BYTES`]. Measured on yeast and simulated genomes.
+/// Bytes of a thread for the hits of one query, at least. Chance hits add about a byte for each base of a table, up to
+/// [`MAX_CHANCE_BYTES`]. Measured on yeast and simulated genomes.
 const MIN_HIT_BYTES: u64 = 3 << 20;
 /// See [`MIN_HIT_BYTES`].
-const MAX_CHANCE_BYTES: u64 = 64 << 20;
+const MAX_CHANCE_BYTES: u64 = 12 << 20;
+/// Bins to either side of one that other positions resemble whose bases may be in copies too.
+const INTEREST_MARGIN: u64 = 8;
 
 /// Bytes of memory, about, without which no families are found in a genome of `bases` bases and `contigs` contigs on
 /// `threads` threads, in addition to an open index. A genome full of repeats needs more.
 pub fn families_memory(bases: u64, contigs: u64, threads: u64) -> u64 {
-    let table = SeedTable::bytes(&SeedPattern::for_genome(bases), bases);
-    // The contigs of the index, and tables of their bounds.
-    let contigs = contigs.saturating_mul(3 * size_of::<Contig>() as u64);
-    let hits = bases.min(MAX_CHANCE_BYTES) + MIN_HIT_BYTES;
-    bases + contigs + table + bases.div_ceil(BIN) * BYTES_PER_BIN + threads * hits
+    let sample = if bases <= MAX_WHOLE_GENOME { bases } else { MAX_SAMPLE };
+    let seeds = sample.min(MAX_TABLE_SEEDS);
+    let table = SeedTable::bytes(&SeedPattern::for_sample(sample), seeds);
+    let hits = seeds.min(MAX_CHANCE_BYTES) + MIN_HIT_BYTES;
+    let bins = sample.div_ceil(BIN) * (size_of::<u16>() as u64 + Points::BYTES_PER_BIN.0);
+    Bases::bytes(2 * contigs) + Sample::mark_bytes(sample) + table + bins + threads * hits
 }
 
 /// Finds drafts of the families of a genome.
@@ -57,53 +66,38 @@ pub fn families_memory(bases: u64, contigs: u64, threads: u64) -> u64 {
 /// taken in order.
 ///
 /// # Errors
-/// [`Error::Memory`] if the genome does not fit the budget; [`Error::Usage`] if it has more than 2^32 - 1 bases;
+/// [`Error::Memory`] if the tables do not fit the budget; [`Error::Usage`] for a sample of 2^32 bases or more;
 /// [`Error::Damaged`] and [`Error::Io`] from the index.
 pub fn discover(index: &Index, options: &DiscoverOptions, progress: &dyn Progress) -> Result<Discovery> {
-    let length = index.manifest().genome.bases;
-    check_size(index)?;
-    let budget = index.budget();
-    progress.phase("unpack", None);
-    let mut bases = Bases::of(index)?;
-    bases.mark_simple();
-    progress.phase("seeds", None);
-    let table = SeedTable::new(&bases, SeedPattern::for_genome(length), UNKNOWN | SIMPLE, budget)?;
-    let bins = length.div_ceil(BIN);
-    let _reservation = budget.reserve(Component::Seeds, bins * BYTES_PER_BIN, "the profile of the genome")?;
-    let reservation = budget.empty_reservation(Component::Output);
-    let buffers = ChainBufferPool::new(budget);
-    let mut growth = Growth {
-        bases,
-        table: &table,
-        options,
-        progress,
-        buffers: &buffers,
-        points: Points::new(bins),
-        found: Discovery { families: Vec::new(), explained: 0, left_out: 0, reservation },
-    };
-    for sample in samples(length, options.sample) {
-        // Buffers of the profile are large and are freed before families grow.
-        let depth = growth.search(&ChainBufferPool::new(budget)).profile(&sample, progress)?;
+    check_memory(index)?;
+    let samples = samples(index.contigs()?, &options.samples);
+    check_samples(&samples, &options.samples)?;
+    let reservation = index.budget().empty_reservation(Component::Output);
+    let mut found = Discovery { families: Vec::new(), explained: 0, left_out: 0, examined: Vec::new(), reservation };
+    for (number, ranges) in samples.into_iter().enumerate() {
+        let before = found.explained;
+        let bases = Bases::of_ranges(index, &ranges)?;
+        let length = bases.len();
+        progress.phase("unpack", None);
+        let sample = Sample::new(bases, index.budget())?;
+        mark_known(index, &ranges, &found.families, &sample)?;
+        found.examined.extend(ranges);
+        found = find_drafts(index, &sample, found, options, progress)?;
         malloc_trim();
-        growth.points.set_profile(&depth, options.min_copies);
-        drop(depth);
-        progress.phase("families", Some(length));
-        growth.grow()?;
+        // The first sample is small, and has frequent families only.
+        if number > 0 && (found.explained - before).saturating_mul(MIN_ADDED_PART) < length
+            || found.families.len() >= options.max_families
+        {
+            break;
+        }
     }
-    Ok(growth.found)
+    found.examined.sort_unstable_by_key(|range| (range.contig, range.range.start));
+    Ok(found)
 }
 
-/// Checks that positions of the genome fit 32 bits, and that the memory suffices.
-fn check_size(index: &Index) -> Result<()> {
-    let genome = &index.manifest().genome;
-    if genome.bases > u64::from(u32::MAX) {
-        return Err(Error::Usage(format!(
-            "the genome has {} bases and families are found in up to {}; index a part of its contigs",
-            genome.bases,
-            u32::MAX
-        )));
-    }
-    let budget = index.budget();
+/// Checks that the memory suffices.
+fn check_memory(index: &Index) -> Result<()> {
+    let (genome, budget) = (&index.manifest().genome, index.budget());
     let needed = |threads: usize| budget.used() + families_memory(genome.bases, genome.contigs, threads as u64);
     let threads = rayon::current_num_threads();
     if needed(threads) > budget.limit() {
@@ -112,4 +106,113 @@ fn check_size(index: &Index) -> Result<()> {
         return Err(Error::memory("the search for families", needed, budget.limit()));
     }
     Ok(())
+}
+
+/// Checks that positions in each sample fit 32 bits.
+fn check_samples(samples: &[Vec<ContigRange>], options: &SampleOptions) -> Result<()> {
+    let bases = |sample: &Vec<ContigRange>| sample.iter().map(|range| range.range.end - range.range.start).sum();
+    match samples.iter().map(bases).max() {
+        Some(largest) if largest > u64::from(u32::MAX) => Err(Error::Usage(format!(
+            "a sample has {largest} bases and the most is {}; use a first sample of less than {} bases",
+            u32::MAX,
+            options.first.unwrap_or(largest)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Marks the copies of families of earlier samples as used.
+fn mark_known(index: &Index, ranges: &[ContigRange], families: &[Family], sample: &Sample<'_>) -> Result<()> {
+    if families.is_empty() {
+        return Ok(());
+    }
+    let mut library = Library::default();
+    for (number, family) in families.iter().enumerate() {
+        library.push(number.to_string(), letters(&family.consensus).collect::<Vec<u8>>());
+    }
+    let options = SearchOptions { skip_nested: true, within: Some(ranges.to_vec()), ..SearchOptions::default() };
+    for copy in search(index, &library, &options, index.budget())? {
+        let stretch = ranges.partition_point(|r| (r.contig, r.range.start) <= (copy.contig, copy.range.start)) - 1;
+        let start = sample.bases.start_of(stretch as u32) + copy.range.start - ranges[stretch].range.start;
+        sample.mark_used(&(start..start + copy.range.end - copy.range.start));
+    }
+    Ok(())
+}
+
+/// Finds the drafts of one sample.
+fn find_drafts(
+    index: &Index,
+    sample: &Sample<'_>,
+    found: Discovery,
+    options: &DiscoverOptions,
+    progress: &dyn Progress,
+) -> Result<Discovery> {
+    let (length, budget) = (sample.bases.len(), index.budget());
+    let pattern = SeedPattern::for_sample(length);
+    let chance = pattern.chance(sample.composition());
+    let bins = length.div_ceil(BIN);
+    let bytes = bins * (size_of::<u16>() as u64 + Points::BYTES_PER_BIN.0);
+    let mut reservation = budget.reserve(Component::Seeds, bytes, "the profile of the genome")?;
+    let mut depth = vec![0u16; bins as usize];
+    // Parts of equal size, as few as the seeds of each fit a table.
+    let parts = length.div_ceil(MAX_TABLE_SEEDS).max(1);
+    let part_length = length.div_ceil(parts);
+    let profile_bits = extra_bits(chance, sample.seed_bases());
+    let mut table = None;
+    for part in 0..parts {
+        drop(table.take());
+        let part = part * part_length..length.min((part + 1) * part_length);
+        progress.phase("seeds", None);
+        let seeds = table.insert(SeedTable::new(sample, &pattern, chance, &part, None, budget)?);
+        progress.phase("profile", Some(length));
+        // Buffers of the profile are large and are freed before families grow.
+        let buffers = ChainBufferPool::new(budget);
+        let search = Search { sample, table: seeds, options, extra_bits: profile_bits, buffers: &buffers };
+        search.add_profile(&mut depth, progress)?;
+    }
+    malloc_trim();
+    let mut points = Points::new(bins);
+    let deep = depth.iter().filter(|&&depth| usize::from(depth) + 1 >= options.min_copies).count() as u64;
+    reservation.grow(deep * Points::BYTES_PER_BIN.1, "the profile of the genome")?;
+    points.set_profile(&depth, options.min_copies);
+    let table = match table {
+        Some(table) if parts == 1 => table,
+        _ => {
+            drop(table);
+            let (among, seeds) = resembling_bases(&depth, length, budget)?;
+            SeedTable::new(sample, &pattern, chance, &(0..length), Some((&among, seeds)), budget)?
+        }
+    };
+    drop(depth);
+    progress.phase("families", Some(length));
+    let buffers = ChainBufferPool::new(budget);
+    let mut growth = Growth {
+        sample,
+        table: &table,
+        options,
+        progress,
+        buffers: &buffers,
+        points,
+        contigs: index.contigs()?,
+        found,
+    };
+    growth.grow()?;
+    Ok(growth.found)
+}
+
+/// The bases of bins that other positions resemble, and of bins near them, and their number: copies of families lie
+/// among them. Of more than fit a table those of the deepest bins.
+fn resembling_bases(depth: &[u16], length: u64, budget: &Budget) -> Result<(BaseMask, u64)> {
+    let mut min_depth = 1;
+    loop {
+        let mask = base_mask(length, budget)?;
+        for (bin, _) in (0u64..).zip(depth).filter(|(_, depth)| **depth >= min_depth) {
+            mask.add(&(bin.saturating_sub(INTEREST_MARGIN) * BIN..((bin + 1 + INTEREST_MARGIN) * BIN).min(length)));
+        }
+        let seeds = mask.count(&(0..length));
+        if seeds <= MAX_TABLE_SEEDS || min_depth == u16::MAX {
+            return Ok((mask, seeds));
+        }
+        min_depth += 1;
+    }
 }

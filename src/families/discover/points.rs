@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
 
-use crate::families::bases::{Bases, UNKNOWN, USED};
+use crate::families::discover::sample::Sample;
 use crate::families::parameters::{BIN, MAX_DEFERRED_POINTS, MAX_POINTS, MIN_POINT_DISTANCE};
 
 /// A bin of the profile from which a family may be grown.
@@ -34,8 +34,8 @@ pub(crate) struct Points {
 }
 
 impl Points {
-    /// Bytes for each bin of the genome.
-    pub(crate) const BYTES_PER_BIN: u64 = (size_of::<Point>() + size_of::<bool>()) as u64;
+    /// Bytes for each bin of a sample, and for each bin that many positions resemble.
+    pub(crate) const BYTES_PER_BIN: (u64, u64) = (size_of::<bool>() as u64, size_of::<Point>() as u64);
 
     /// No points in a genome of `bins` bins.
     pub(crate) fn new(bins: u64) -> Self {
@@ -71,14 +71,14 @@ impl Points {
 
     /// Takes the deepest points that are unused and not tried, [`MIN_POINT_DISTANCE`] from each other; points too near
     /// to one of them stay.
-    pub(crate) fn next_batch(&mut self, bases: &Bases) -> Vec<Point> {
+    pub(crate) fn next_batch(&mut self, sample: &Sample<'_>) -> Vec<Point> {
         let mut batch: Vec<Point> = Vec::new();
         let mut deferred = Vec::new();
         while batch.len() < MAX_POINTS && deferred.len() < MAX_DEFERRED_POINTS {
             let Some(point) = self.queue.pop() else { break };
             let at = point.at();
-            let is_tried = at >= bases.len() || self.tried[point.bin() as usize];
-            if is_tried || bases.codes()[at as usize] & (USED | UNKNOWN) != 0 {
+            let is_tried = at >= sample.bases.len() || self.tried[point.bin() as usize];
+            if is_tried || !sample.is_usable(at) {
                 continue;
             }
             if batch.iter().any(|other| other.bin().abs_diff(point.bin()) * BIN < MIN_POINT_DISTANCE) {

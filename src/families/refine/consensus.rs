@@ -47,7 +47,7 @@ fn vote_weight(alignment: &Alignment) -> u32 {
 }
 
 impl Votes {
-    fn count(length: usize, copies: &[PlacedAlignment<'_>], bases: &Bases) -> Self {
+    fn count(length: usize, copies: &[PlacedAlignment<'_>], bases: &Bases<'_>) -> Self {
         let mut votes = Self {
             columns: vec![[0; 5]; length],
             depth: vec![0; length],
@@ -61,7 +61,7 @@ impl Votes {
         votes
     }
 
-    fn add(&mut self, copy: &PlacedAlignment<'_>, bases: &Bases) {
+    fn add(&mut self, copy: &PlacedAlignment<'_>, bases: &Bases<'_>) {
         let weight = vote_weight(copy.alignment);
         let range = &copy.alignment.query_range;
         self.depth[range.start as usize..range.end as usize].iter_mut().for_each(|depth| *depth += 1);
@@ -120,7 +120,7 @@ pub(super) struct Corrected {
 }
 
 /// Corrects a consensus by the majority of its copies in each column.
-pub(super) fn correct(consensus: &[u8], copies: &[PlacedAlignment<'_>], bases: &Bases) -> Corrected {
+pub(super) fn correct(consensus: &[u8], copies: &[PlacedAlignment<'_>], bases: &Bases<'_>) -> Corrected {
     let length = consensus.len();
     let votes = Votes::count(length, copies, bases);
     let mut corrected = Corrected::with_capacity(length + length / 16);

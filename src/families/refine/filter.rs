@@ -75,7 +75,7 @@ impl Locus {
 pub(super) fn filter_family(
     family: &FamilyState,
     copies: &[&PlacedAlignment<'_>],
-    bases: &Bases,
+    bases: &Bases<'_>,
     contigs: &[Contig],
     options: &RefineOptions,
 ) -> Verdict {
@@ -132,7 +132,7 @@ pub(super) fn duplication_of(
     family: &FamilyState,
     exclusive: &[usize],
     placed: &[PlacedAlignment<'_>],
-    bases: &Bases,
+    bases: &Bases<'_>,
 ) -> Vec<Range<u64>> {
     let mut alignments: Vec<&Alignment> = exclusive.iter().map(|&i| placed[i].alignment).collect();
     alignments.sort_unstable_by_key(|alignment| alignment.sort_key());
@@ -142,7 +142,7 @@ pub(super) fn duplication_of(
 }
 
 /// Copies by position, those in a row taken together. Short copies are left out, since they occur by chance.
-fn loci(copies: &[Vec<&Alignment>], length: u64, bases: &Bases) -> Vec<Locus> {
+fn loci(copies: &[Vec<&Alignment>], length: u64, bases: &Bases<'_>) -> Vec<Locus> {
     /// Bases of the genome in a copy: one of this many bases of the consensus.
     const MIN_COPY_PART: u64 = 4;
     /// Maximum of the minimum bases of a copy.
@@ -174,7 +174,13 @@ fn loci(copies: &[Vec<&Alignment>], length: u64, bases: &Bases) -> Vec<Locus> {
 
 /// Whether `min_loci` loci whose flanks differ cover half of the consensus. Copies of a duplication differ in no
 /// flanks, but a piece of one may lie elsewhere.
-fn have_different_flanks(loci: &[Locus], terminal_repeat: u64, length: u64, bases: &Bases, min_loci: usize) -> bool {
+fn have_different_flanks(
+    loci: &[Locus],
+    terminal_repeat: u64,
+    length: u64,
+    bases: &Bases<'_>,
+    min_loci: usize,
+) -> bool {
     let mut order: Vec<&Locus> = loci.iter().collect();
     order.sort_by_key(|locus| (std::cmp::Reverse(locus.bases()), locus.genome.start));
     let mut seen: Vec<(Flanks, Vec<&Range<u32>>)> = Vec::new();

@@ -1,6 +1,8 @@
 //! Whether the copies of a family are genes of the genome. Selection preserves the proteins of genes, so that they
 //! differ at third bases of codons and have no stop codons.
 
+use std::ops::Range;
+
 use crate::families::bases::Bases;
 use crate::families::copies::{AlignedColumn, PlacedAlignment, for_each_column};
 
@@ -29,7 +31,7 @@ const AROUND: usize = 24;
 /// Whether the copies are genes of a family, or a region of several genes: they differ at third bases more than at
 /// others, and nearly all copies read what any of them reads without a stop. Transposons that code for proteins differ
 /// in the same way if related ones are taken together, but many of their copies are decayed.
-pub(super) fn is_gene_family(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases) -> bool {
+pub(super) fn is_gene_family(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases<'_>) -> bool {
     let reading = OpenReading::of(consensus.len(), copies, bases);
     let is_open = reading.open >= MIN_OPEN
         || reading.coding >= MIN_CODING_WINDOWS
@@ -40,12 +42,12 @@ pub(super) fn is_gene_family(consensus: &[u8], copies: &[&PlacedAlignment<'_>], 
 
 /// Whether copies differ so much more at third bases than at others that much of their sequence codes, whether or not
 /// it is read still.
-pub(super) fn is_coding(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases) -> bool {
+pub(super) fn is_coding(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases<'_>) -> bool {
     third_base_deviations(consensus, copies, bases) >= MIN_CODING_DEVIATIONS
 }
 
 /// Share of the copies that differ from the consensus, by column; `None` if fewer than two have a base.
-fn differences(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases) -> Vec<Option<f64>> {
+fn differences(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases<'_>) -> Vec<Option<f64>> {
     let mut columns = vec![(0u32, 0u32); consensus.len()];
     for copy in copies {
         for_each_column(copy, bases, |aligned, _| {
@@ -64,7 +66,7 @@ fn differences(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases)
 
 /// By how many standard deviations differences have a distance of a multiple of three bases more often than by chance.
 /// Distances are those on the consensus, so that neither introns nor frames matter.
-fn third_base_deviations(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases) -> f64 {
+fn third_base_deviations(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases<'_>) -> f64 {
     let shares = differences(consensus, copies, bases);
     let mean = |columns: &[Option<f64>]| {
         let (sum, count) = columns.iter().flatten().fold((0.0, 0.0), |(sum, count), share| (sum + share, count + 1.0));
@@ -124,15 +126,15 @@ impl CodingWindow {
 }
 
 impl OpenReading {
-    fn of(length: usize, copies: &[&PlacedAlignment<'_>], bases: &Bases) -> Self {
+    fn of(length: usize, copies: &[&PlacedAlignment<'_>], bases: &Bases<'_>) -> Self {
         let (mut open, mut all) = (0, 0);
         let count = (length as u32).saturating_sub(CodingWindow::LENGTH) / CodingWindow::STEP + 1;
         let mut windows = vec![CodingWindow::default(); count as usize];
         let mut columns = Vec::new();
         for copy in copies {
-            let codes = &bases.codes()[copy.genome.start as usize..copy.genome.end as usize];
+            let codes = bases.codes(&copy.genome);
             if codes.len() >= CodingWindow::LENGTH as usize / 2 {
-                open += longest_open(codes);
+                open += longest_open(&codes);
                 all += codes.len();
             }
             columns.clear();
@@ -142,7 +144,9 @@ impl OpenReading {
                 }
             });
             for (from, window) in (0..).step_by(CodingWindow::STEP as usize).zip(&mut windows) {
-                if let Some(codes) = codes_of_window(&columns, from, bases) {
+                if let Some(window_range) = range_of_window(&columns, from) {
+                    let first = copy.genome.start;
+                    let codes = &codes[(window_range.start - first) as usize..(window_range.end - first) as usize];
                     window.open += u32::from(longest_open(codes) + CodingWindow::END_CODONS >= codes.len());
                     window.copies += 1;
                 }
@@ -159,9 +163,9 @@ impl OpenReading {
     }
 }
 
-/// The bases of a copy, on the forward strand, in the window from a column on, unless it lacks too much of it.
-/// `columns` are those in which the copy has a base, ascending, with its position.
-fn codes_of_window<'b>(columns: &[(u32, u64)], from: u32, bases: &'b Bases) -> Option<&'b [u8]> {
+/// The positions of the bases of a copy in the window from a column on, unless it lacks too much of it. `columns` are
+/// those in which the copy has a base, ascending, with its position.
+fn range_of_window(columns: &[(u32, u64)], from: u32) -> Option<Range<u64>> {
     let to = from + CodingWindow::LENGTH;
     let first = columns.partition_point(|column| column.0 < from);
     let last = columns.partition_point(|column| column.0 < to);
@@ -169,8 +173,7 @@ fn codes_of_window<'b>(columns: &[(u32, u64)], from: u32, bases: &'b Bases) -> O
     if first.0 > from + CodingWindow::MAX_MISSING || last.0 + CodingWindow::MAX_MISSING < to {
         return None;
     }
-    let (start, end) = (first.1.min(last.1) as usize, first.1.max(last.1) as usize + 1);
-    Some(&bases.codes()[start..end])
+    Some(first.1.min(last.1)..first.1.max(last.1) + 1)
 }
 
 /// Bases of the longest region without a stop codon, in any of the six frames.

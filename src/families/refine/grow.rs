@@ -32,7 +32,7 @@ const RESTORED_PART: usize = 3;
 pub(super) fn grow_family(
     family: &FamilyState,
     copies: &[PlacedAlignment<'_>],
-    bases: &Bases,
+    bases: &Bases<'_>,
     options: &RefineOptions,
 ) -> Vec<FamilyState> {
     let old_length = family.consensus.len();
@@ -82,7 +82,7 @@ pub(super) fn grow_family(
 
 /// Whether a consensus has terminal repeats, and two whole copies of it have neither flank in common: an element,
 /// however many copies a part of it has.
-fn is_bounded(consensus: &[u8], copies: &[PlacedAlignment<'_>], bases: &Bases) -> bool {
+fn is_bounded(consensus: &[u8], copies: &[PlacedAlignment<'_>], bases: &Bases<'_>) -> bool {
     /// Columns that a whole copy may lack at either end.
     const MAX_MISSING: u32 = 60;
     /// Whole copies whose flanks are compared: bounds the pairs.
@@ -147,7 +147,7 @@ struct Ends<'a> {
     copies: &'a [PlacedAlignment<'a>],
     /// Columns of the old consensus that are kept.
     columns: Range<u32>,
-    bases: &'a Bases,
+    bases: &'a Bases<'a>,
     options: &'a RefineOptions,
     /// Minimum number of copies that follow an extension.
     min_agreeing: usize,
@@ -286,7 +286,7 @@ impl Ends<'_> {
         if cursors.len() < self.min_agreeing {
             return EndGrowth { consensus: Vec::new(), extents: Vec::new() };
         }
-        let (mut consensus, extents) = extend(self.bases.codes(), &cursors, &self.options.scores, 0);
+        let (mut consensus, extents) = extend(self.bases, &cursors, &self.options.scores, 0);
         consensus.truncate(common_end(&extents, consensus.len(), self.min_agreeing));
         EndGrowth { consensus, extents: numbers.into_iter().zip(extents).collect() }
     }

@@ -40,7 +40,7 @@ pub(super) fn find_ltr_interiors(
     kept: &[bool],
     placed: &[PlacedAlignment<'_>],
     assignment: &Assignment,
-    bases: &Bases,
+    bases: &Bases<'_>,
 ) -> Vec<FamilyState> {
     let explained = CopyRanges::new(placed, assignment);
     let mut found = Vec::new();
@@ -114,15 +114,14 @@ impl CopyRanges {
 }
 
 /// Whether nearly all bases of a range are known.
-fn is_known(bases: &Bases, range: &Range<u64>) -> bool {
-    let codes = &bases.codes()[range.start as usize..range.end as usize];
-    MAX_UNKNOWN_PART * codes.iter().filter(|&code| code & UNKNOWN != 0).count() <= codes.len()
+fn is_known(bases: &Bases<'_>, range: &Range<u64>) -> bool {
+    let codes = bases.codes(range);
+    MAX_UNKNOWN_PART * codes.iter().filter(|&&code| code == UNKNOWN).count() <= codes.len()
 }
 
 /// The bases of a range as its strand reads; unknown ones are arbitrary.
-fn read(bases: &Bases, range: &Range<u64>, strand: Strand) -> Vec<u8> {
-    let codes = &bases.codes()[range.start as usize..range.end as usize];
-    let forward: Vec<u8> = codes.iter().map(|code| code & 3).collect();
+fn read(bases: &Bases<'_>, range: &Range<u64>, strand: Strand) -> Vec<u8> {
+    let forward: Vec<u8> = bases.codes(range).iter().map(|code| code & 3).collect();
     match strand {
         Strand::Forward => forward,
         Strand::Reverse => reverse_complement(&forward).collect(),
@@ -130,7 +129,7 @@ fn read(bases: &Bases, range: &Range<u64>, strand: Strand) -> Vec<u8> {
 }
 
 /// The first of each set of ranges that share words, and whose flanks beyond the repeats around them differ.
-fn representatives(ranges: &[&Range<u64>], terminal_repeat: u64, bases: &Bases) -> Vec<usize> {
+fn representatives(ranges: &[&Range<u64>], terminal_repeat: u64, bases: &Bases<'_>) -> Vec<usize> {
     let mut holders: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     let mut word_counts = Vec::with_capacity(ranges.len());
     for (number, &range) in ranges.iter().enumerate() {

@@ -42,7 +42,7 @@ const BYTES_PER_COLUMN: u64 = 64;
 pub(super) struct Refinement<'a> {
     index: &'a Index,
     contigs: &'a [Contig],
-    bases: Bases,
+    bases: Bases<'a>,
     options: &'a RefineOptions,
     budget: &'a Budget,
     progress: &'a dyn Progress,
@@ -123,6 +123,8 @@ impl<'a> Refinement<'a> {
     /// All alignments of the families, by position: those of unchanged families as they were, the others from searches.
     fn all_alignments(&mut self) -> Result<Vec<Alignment>> {
         let is_survey = matches!(self.phase, Phase::Surveying | Phase::FinalSurvey);
+        let within = self.options.within.clone().filter(|_| self.phase != Phase::FinalSurvey);
+        let is_whole = within.is_none();
         let mut alignments = Vec::new();
         let (mut library, mut of_library) = (Library::default(), Vec::new());
         let (mut queries, mut of_queries) = (Vec::new(), Vec::new());
@@ -139,7 +141,7 @@ impl<'a> Refinement<'a> {
                 _ => {
                     library.push(number.to_string(), letters());
                     of_library.push(number);
-                    family.complete = true;
+                    family.complete = is_whole;
                 }
             }
         }
@@ -150,7 +152,7 @@ impl<'a> Refinement<'a> {
             alignments.extend(found.into_iter().map(|a| Alignment { query: number, ..a }));
         }
         if !library.is_empty() {
-            let found = search(self.index, &library, &options, self.budget)?;
+            let found = search(self.index, &library, &SearchOptions { within, ..options }, self.budget)?;
             alignments.extend(found.into_iter().map(|a| Alignment { query: of_library[a.query as usize], ..a }));
         }
         // Those of one family come together.

@@ -134,7 +134,10 @@ mod tests {
 
     #[test]
     fn phases_follow_each_other_as_drawn() {
-        let result = |may_grow, any_dropped, all_unchanged| RoundResult { may_grow, any_dropped, all_unchanged };
+        let result = |may_grow, any_dropped, all_unchanged| {
+            let (surveyed, all_complete) = (true, true);
+            RoundResult { may_grow, any_dropped, all_unchanged, surveyed, all_complete }
+        };
         let unchanged = result(true, false, true);
         for growing in [Phase::Growing, Phase::Restoring] {
             assert_eq!(growing.next(result(true, true, true)), Phase::Growing);
@@ -147,5 +150,12 @@ mod tests {
         assert_eq!(Phase::Splitting(MAX_SPLIT_ROUNDS).next(changed), Phase::FindingInteriors);
         assert_eq!(Phase::Splitting(1).next(unchanged), Phase::FindingInteriors);
         assert_eq!(Phase::FindingInteriors.next(changed), Phase::Filtering);
+        let incomplete = RoundResult { all_complete: false, ..unchanged };
+        assert_eq!(Phase::FindingInteriors.next(incomplete), Phase::FinalSurvey);
+        assert_eq!(Phase::FinalSurvey.next(unchanged), Phase::Filtering);
+        // The first time that families have grown, the genome is searched, and they may grow again.
+        let grown = RoundResult { surveyed: false, ..unchanged };
+        assert_eq!(Phase::Growing.next(grown), Phase::Surveying);
+        assert_eq!(Phase::Surveying.next(unchanged), Phase::Growing);
     }
 }
