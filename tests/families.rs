@@ -266,6 +266,29 @@ fn genes_are_not_transposons_but_decayed_families_are() {
 }
 
 #[test]
+fn clusters_on_one_strand_are_no_families_but_those_on_both_are() {
+    let mut random = Random(31);
+    let mut contig = Contig::new("chr1", []);
+    let mut elements = Vec::new();
+    for both in [false, true] {
+        let element = random.bases(1000);
+        contig.letters.extend(random.bases(190_000));
+        for number in 0..6 {
+            let copy = diverged(&mut random, &element, 8);
+            contig.letters.extend(if both && number % 2 == 1 { reverse_complement(&copy) } else { copy });
+            contig.letters.extend(random.bases(3000));
+        }
+        elements.push(element);
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    index(folder.path(), &[contig]);
+    let ran = run(folder.path(), &["families", "genome.reprise", "-o", "f.fa", "--json"]).fine();
+    let found = records(&std::fs::read_to_string(folder.path().join("f.fa")).expect("written"));
+    assert_eq!((ran.json()["left_out"]["clusters"].as_u64(), found.len()), (Some(1), 1));
+    assert!(shared(&found[0].1, &elements[1]) > 0.6, "{}", found[0].0);
+}
+
+#[test]
 fn solitary_terminal_repeats_are_separated_from_the_interior() {
     let mut random = Random(9);
     let repeat = [b"TG".to_vec(), random.bases(300), b"CA".to_vec()].concat();

@@ -210,7 +210,7 @@ struct Summary {
 /// Prints the summary.
 fn summarize(summary: &Summary, settings: &Settings) -> Result<()> {
     let found = &summary.found;
-    let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple, genes } = found.left_out;
+    let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple, clusters, genes } = found.left_out;
     let text = if settings.json {
         json(summary)?
     } else {
@@ -218,7 +218,7 @@ fn summarize(summary: &Summary, settings: &Settings) -> Result<()> {
             "{} families, {} copies, {:.1} % of {} bases; from {} drafts in {} of the bases, in {} rounds\n\
              left out: {contained} contained in other families, {few_copies} with too few copies, \
              {like_flanks} with similar flanks, {tandem_arrays} tandem arrays, {simple} simple repeats, \
-             {genes} gene families, {} before refinement",
+             {clusters} clusters, {genes} gene families, {} before refinement",
             grouped(found.families),
             grouped(found.copies),
             per_cent(found.bases, found.genome_bases),

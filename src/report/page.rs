@@ -283,10 +283,10 @@ fn what_was_run(summary: &DetectSummary) -> Markup {
         ("parameters".to_owned(), shortened(&summary.parameters.to_string(), MAX_PARAMETERS)),
     ];
     if let Some(search) = &summary.search {
-        let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple, genes } = search.left_out;
+        let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple, clusters, genes } = search.left_out;
         let found = format!(
             "{} from {} drafts in {} rounds; left out: {} in other families, {} of too few copies, {} with like \
-             flanks, {} tandem arrays, {} simple repeats, {} of genes",
+             flanks, {} tandem arrays, {} simple repeats, {} clusters, {} of genes",
             grouped(search.families),
             grouped(search.drafts),
             search.rounds,
@@ -295,6 +295,7 @@ fn what_was_run(summary: &DetectSummary) -> Markup {
             grouped(like_flanks),
             grouped(tandem_arrays),
             grouped(simple),
+            grouped(clusters),
             grouped(genes)
         );
         rows.push(("families".to_owned(), found));

@@ -32,6 +32,13 @@ const LARGE_PART: u64 = 4;
 /// within the consensus are none.
 const MIN_ROW: u64 = 150;
 
+/// Bases of the genome in which copies count as one place: clusters of genes are seldom longer.
+const PLACE: u64 = 50_000;
+/// Places from which on copies are scattered.
+const MIN_PLACES: usize = 3;
+/// Chance of so many insertions in so few places and on one strand; copies of a lower one are a cluster.
+const MAX_CLUSTER_CHANCE: f64 = 0.01;
+
 /// The decision of the filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -44,6 +51,7 @@ pub(super) enum Verdict {
 /// Copies in tandem on one strand.
 struct Locus {
     genome: Range<u64>,
+    strand: Strand,
     copies: usize,
     /// Columns of the consensus that they cover.
     columns: Vec<Range<u32>>,
@@ -117,6 +125,14 @@ pub(super) fn filter_family(
             return Verdict::Rejected(Reason::LikeFlanks);
         }
     }
+    let is_clustered = || {
+        let scattered: Vec<&Locus> = large().collect();
+        let scattered = if scattered.len() < min_loci { loci.iter().collect() } else { scattered };
+        are_clustered(&scattered, bases, contigs)
+    };
+    if family.part == ElementPart::Whole && !tandem && is_clustered() && class() == UNKNOWN_CLASS {
+        return Verdict::Rejected(Reason::Cluster);
+    }
     if family.part == ElementPart::Whole
         && is_gene_family(&family.consensus, copies, bases)
         && matches!(class(), UNKNOWN_CLASS | SATELLITE)
@@ -124,6 +140,29 @@ pub(super) fn filter_family(
         return Verdict::Rejected(Reason::GeneFamily);
     }
     Verdict::Accepted { tandem }
+}
+
+/// Whether loci, by position, lie in so few places and on one strand as those of transposons hardly ever do. In a genome
+/// of few places, or of many short contigs, many do.
+fn are_clustered(loci: &[&Locus], bases: &Bases, contigs: &[Contig]) -> bool {
+    let mut places: Vec<(usize, u64)> = Vec::new();
+    for locus in loci {
+        let contig = contigs.partition_point(|contig| contig.start <= locus.genome.start);
+        if places.last().is_none_or(|&(on, start)| on != contig || locus.genome.start >= start + PLACE) {
+            places.push((contig, locus.genome.start));
+        }
+    }
+    places.len() < MIN_PLACES
+        && loci.windows(2).all(|pair| pair[0].strand == pair[1].strand)
+        && cluster_chance(loci.len(), places.len(), bases.codes().len() as u64) < MAX_CLUSTER_CHANCE
+}
+
+/// Bound of the chance that insertions lie in so many of the places of a genome, and on one strand: the choices of
+/// places and of a strand, times the chance of one choice.
+fn cluster_chance(insertions: usize, places: usize, genome: u64) -> f64 {
+    let all = genome as f64 / PLACE as f64;
+    let choices: f64 = (0..places).map(|n| f64::max(all - n as f64, 1.0) / (n + 1) as f64).product();
+    2.0 * choices * f64::powi(f64::min(places as f64 / all, 1.0) / 2.0, insertions as i32)
 }
 
 /// Where copies lie that cover half of a consensus or more, and the copies of the duplication that had absorbed the
@@ -153,7 +192,7 @@ fn loci(copies: &[Vec<&Alignment>], length: u64, bases: &Bases<'_>) -> Vec<Locus
     const ROW_GAPS: (u64, u64) = (20, 500);
     let min_bases = (length / MIN_COPY_PART).min(MAX_MIN_COPY);
     let row_gap = (length / ROW_GAP_PART).clamp(ROW_GAPS.0, ROW_GAPS.1);
-    let mut loci: Vec<(Locus, Strand)> = Vec::new();
+    let mut loci: Vec<Locus> = Vec::new();
     for fragments in copies {
         let (Some(genome), Some(first)) = (genome_span(fragments, bases), fragments.first()) else { continue };
         if genome.end < genome.start + min_bases {
@@ -161,15 +200,15 @@ fn loci(copies: &[Vec<&Alignment>], length: u64, bases: &Bases<'_>) -> Vec<Locus
         }
         let columns = fragments.iter().map(|fragment| fragment.query_range.clone());
         match loci.last_mut() {
-            Some((locus, strand)) if *strand == first.strand && genome.start < locus.genome.end + row_gap => {
+            Some(locus) if locus.strand == first.strand && genome.start < locus.genome.end + row_gap => {
                 locus.genome.end = locus.genome.end.max(genome.end);
                 locus.copies += 1;
                 locus.columns.extend(columns);
             }
-            _ => loci.push((Locus { genome, copies: 1, columns: columns.collect() }, first.strand)),
+            _ => loci.push(Locus { genome, strand: first.strand, copies: 1, columns: columns.collect() }),
         }
     }
-    loci.into_iter().map(|(locus, _)| locus).collect()
+    loci
 }
 
 /// Whether `min_loci` loci whose flanks differ cover half of the consensus. Copies of a duplication differ in no

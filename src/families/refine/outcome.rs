@@ -59,6 +59,8 @@ pub struct LeftOut {
     pub tandem_arrays: u64,
     /// Microsatellites and other sequence of low complexity.
     pub simple: u64,
+    /// Copies that lie close together: clusters of genes, local duplications.
+    pub clusters: u64,
     /// Families of genes: their copies differ at third bases of codons and have no stops.
     pub genes: u64,
 }
@@ -70,6 +72,7 @@ pub(crate) enum Reason {
     LikeFlanks,
     TandemArray,
     SimpleRepeat,
+    Cluster,
     GeneFamily,
 }
 
@@ -80,6 +83,7 @@ impl LeftOut {
             Reason::LikeFlanks => &mut self.like_flanks,
             Reason::TandemArray => &mut self.tandem_arrays,
             Reason::SimpleRepeat => &mut self.simple,
+            Reason::Cluster => &mut self.clusters,
             Reason::GeneFamily => &mut self.genes,
         } += 1;
     }
