@@ -32,12 +32,14 @@ const AROUND: usize = 24;
 /// others, and nearly all copies read what any of them reads without a stop. Transposons that code for proteins differ
 /// in the same way if related ones are taken together, but many of their copies are decayed.
 pub(super) fn is_gene_family(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases<'_>) -> bool {
-    let reading = OpenReading::of(consensus.len(), copies, bases);
+    let reading = OpenReading::of(consensus, copies, bases);
     let is_open = reading.open >= MIN_OPEN
         || reading.coding >= MIN_CODING_WINDOWS
             && CODING_PART * reading.coding >= reading.windows
             && reading.intact >= MIN_INTACT;
-    is_open && third_base_deviations(consensus, copies, bases) >= MIN_GENE_DEVIATIONS
+    is_open
+        && (reading.preserved >= MIN_GENE_DEVIATIONS
+            || third_base_deviations(consensus, copies, bases) >= MIN_GENE_DEVIATIONS)
 }
 
 /// Whether copies differ so much more at third bases than at others that much of their sequence codes, whether or not
@@ -98,6 +100,9 @@ struct OpenReading {
     coding: usize,
     /// Share of the copies of the latter that do.
     intact: f64,
+    /// By how many standard deviations more windows of copies read without a stop codon than substitutions leave by
+    /// chance.
+    preserved: f64,
 }
 
 /// A window of the consensus whose reading frame is examined.
@@ -106,6 +111,9 @@ struct CodingWindow {
     /// Copies that cover it, and those without a stop codon in it.
     copies: u32,
     open: u32,
+    /// Copies that would be without one by chance, and the variance of their number.
+    expected: f64,
+    variance: f64,
 }
 
 impl CodingWindow {
@@ -117,6 +125,8 @@ impl CodingWindow {
     const MAX_MISSING: u32 = 15;
     /// Bases of the codons at both ends, which may not be whole.
     const END_CODONS: usize = 6;
+    /// Chance that a substitution in a codon makes a stop of it: 23 of the 549 that change a sense codon.
+    const STOP_CHANCE: f64 = 23.0 / 549.0;
     /// Minimum number of copies that show anything by a third of them.
     const MIN_COPIES: u32 = 3;
 
@@ -126,11 +136,11 @@ impl CodingWindow {
 }
 
 impl OpenReading {
-    fn of(length: usize, copies: &[&PlacedAlignment<'_>], bases: &Bases<'_>) -> Self {
+    fn of(consensus: &[u8], copies: &[&PlacedAlignment<'_>], bases: &Bases<'_>) -> Self {
         let (mut open, mut all) = (0, 0);
-        let count = (length as u32).saturating_sub(CodingWindow::LENGTH) / CodingWindow::STEP + 1;
+        let count = (consensus.len() as u32).saturating_sub(CodingWindow::LENGTH) / CodingWindow::STEP + 1;
         let mut windows = vec![CodingWindow::default(); count as usize];
-        let mut columns = Vec::new();
+        let (mut columns, mut substitutions) = (Vec::new(), Vec::new());
         for copy in copies {
             let codes = bases.codes(&copy.genome);
             if codes.len() >= CodingWindow::LENGTH as usize / 2 {
@@ -138,9 +148,12 @@ impl OpenReading {
                 all += codes.len();
             }
             columns.clear();
+            substitutions.clear();
             for_each_column(copy, bases, |aligned, position| {
-                if let AlignedColumn::Base(column, _) = aligned {
+                if let AlignedColumn::Base(column, code) = aligned {
                     columns.push((column, position));
+                    substitutions
+                        .push(substitutions.last().unwrap_or(&0) + u32::from(code != consensus[column as usize]));
                 }
             });
             for (from, window) in (0..).step_by(CodingWindow::STEP as usize).zip(&mut windows) {
@@ -149,12 +162,24 @@ impl OpenReading {
                     let codes = &codes[(window_range.start - first) as usize..(window_range.end - first) as usize];
                     window.open += u32::from(longest_open(codes) + CodingWindow::END_CODONS >= codes.len());
                     window.copies += 1;
+                    let [first, last] = [from, from + CodingWindow::LENGTH]
+                        .map(|to| columns.partition_point(|c: &(u32, u64)| c.0 < to));
+                    let changes = substitutions[last - 1] - substitutions[first];
+                    let chance = f64::exp(-CodingWindow::STOP_CHANCE * f64::from(changes));
+                    window.expected += chance;
+                    window.variance += chance * (1.0 - chance);
                 }
             }
         }
         let coding = || windows.iter().filter(|window| window.is_coding());
         let (intact, among) = coding().fold((0, 0), |(open, copies), w| (open + w.open, copies + w.copies));
+        let (more, variance) = coding().fold((0.0, 0.0), |(more, variance), window| {
+            (more + f64::from(window.open) - window.expected, variance + window.variance)
+        });
+        // Windows overlap, and so depend on each other.
+        let overlap = f64::from(CodingWindow::LENGTH / CodingWindow::STEP);
         Self {
+            preserved: if variance > 0.0 { more / f64::sqrt(overlap * variance) } else { 0.0 },
             open: open as f64 / all.max(1) as f64,
             windows: windows.iter().filter(|window| window.copies >= CodingWindow::MIN_COPIES).count(),
             coding: coding().count(),

@@ -30,6 +30,9 @@ const ALIKE: usize = 5;
 /// Intervals that a word may be in: more frequent ones are of other repeats.
 const INTERVALS_PER_WORD: Range<usize> = 2..20;
 
+/// Intervals that an internal part fills: the sequence between two repeats of one locus may be anything.
+const MIN_FILLED: usize = 2;
+
 /// An interval of the genome between two copies of a terminal repeat, on their strand.
 type Interval = (Range<u64>, Strand);
 
@@ -80,6 +83,42 @@ fn intervals_between<'a>(copies: impl Iterator<Item = &'a PlacedAlignment<'a>>, 
         a.contig == b.contig && a.strand == b.strand && INTERIOR_LENGTHS.contains(&distance)
     });
     between.map(|pair| (pair[0].genome.end..pair[1].genome.start, pair[0].alignment.strand)).collect()
+}
+
+/// The intervals between copies of one terminal repeat that may be elements, of all families that are `kept`.
+pub(super) struct BoundedIntervals(Vec<(usize, Range<u64>)>);
+
+impl BoundedIntervals {
+    pub(super) fn new(
+        families: &[FamilyState],
+        kept: &[bool],
+        placed: &[PlacedAlignment<'_>],
+        assignment: &Assignment,
+    ) -> Self {
+        let mut found = Vec::new();
+        for (family, exclusive) in assignment.exclusive.iter().enumerate() {
+            let length = families[family].consensus.len();
+            if kept[family] && REPEAT_LENGTHS.contains(&length) {
+                let intervals = intervals_between(exclusive.iter().map(|&i| &placed[i]), length);
+                found.extend(intervals.into_iter().map(|(range, _)| (family, range)));
+            }
+        }
+        Self(found)
+    }
+
+    /// Whether two copies of a family or more, and most of its bases, fill such intervals: it is the internal part of
+    /// an element.
+    pub(super) fn are_filled_by(&self, family: usize, copies: &[&PlacedAlignment<'_>]) -> bool {
+        let fills = |copy: &PlacedAlignment<'_>| {
+            self.0.iter().any(|(bounded_by, range)| {
+                let overlap = copy.genome.end.min(range.end).saturating_sub(copy.genome.start.max(range.start));
+                *bounded_by != family && 2 * overlap > (range.end - range.start).max(copy.bases())
+            })
+        };
+        let filling: Vec<u64> = copies.iter().filter(|copy| fills(copy)).map(|copy| copy.bases()).collect();
+        let all: u64 = copies.iter().map(|copy| copy.bases()).sum();
+        filling.len() >= MIN_FILLED && 2 * filling.iter().sum::<u64>() > all
+    }
 }
 
 /// Bases of the genome in the copies of all families.

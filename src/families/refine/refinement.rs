@@ -11,7 +11,7 @@ use crate::families::refine::deduplicate::find_containers;
 use crate::families::refine::filter::{Verdict, duplication_of, filter_family};
 use crate::families::refine::grow::grow_family;
 use crate::families::refine::loci::{loci, sample_loci};
-use crate::families::refine::ltr_interiors::find_ltr_interiors;
+use crate::families::refine::ltr_interiors::{BoundedIntervals, find_ltr_interiors};
 use crate::families::refine::options::RefineOptions;
 use crate::families::refine::outcome::{LeftOut, Reason, Refined, RefinedFamily};
 use crate::families::refine::split::split_family;
@@ -257,16 +257,21 @@ impl<'a> Refinement<'a> {
     /// The verdict on each family that is kept.
     fn verdicts(&self, round: &Round<'_>) -> Vec<Option<Verdict>> {
         let Round { placed, kept, assignment } = round;
-        self.families
-            .par_iter()
-            .zip(&assignment.exclusive)
-            .zip(kept)
-            .map(|((family, exclusive), kept)| {
-                let mut copies: Vec<&PlacedAlignment<'_>> = exclusive.iter().map(|&i| &placed[i]).collect();
-                copies.sort_unstable_by_key(|copy| copy.alignment.sort_key());
-                kept.then(|| filter_family(family, &copies, &self.bases, self.contigs, self.options))
-            })
-            .collect()
+        let intervals = BoundedIntervals::new(&self.families, kept, placed, assignment);
+        let verdict = |number: usize| {
+            let mut copies: Vec<&PlacedAlignment<'_>> =
+                assignment.exclusive[number].iter().map(|&i| &placed[i]).collect();
+            copies.sort_unstable_by_key(|copy| copy.alignment.sort_key());
+            let family = &self.families[number];
+            match filter_family(family, &copies, &self.bases, self.contigs, self.options) {
+                // Nearly identical elements have no stop codons either.
+                Verdict::Rejected(Reason::GeneFamily) if intervals.are_filled_by(number, &copies) => {
+                    Verdict::Accepted { tandem: false }
+                }
+                verdict => verdict,
+            }
+        };
+        (0..self.families.len()).into_par_iter().map(|number| kept[number].then(|| verdict(number))).collect()
     }
 
     fn begin_restoring(&mut self, released: &[FamilyState]) {
