@@ -164,6 +164,34 @@ fn two_complete_copies_of_an_element_outweigh_many_fragments() {
     assert!(whole, "{:?}", found.iter().map(Vec::len).collect::<Vec<_>>());
 }
 
+/// A family of two elements that often lie near each other is split into them, although most of its copies of the one
+/// could continue in a copy of the other behind an insertion.
+#[test]
+fn neighbouring_elements_do_not_make_one_family() {
+    let mut random = Random::new(13);
+    let mut bases = |n: usize| -> Vec<u8> { (0..n).map(|_| BASES[random.below(4)]).collect() };
+    let elements = [bases(260), bases(280)];
+    let mut genome = bases(3000);
+    for number in 0..40 {
+        for element in &elements {
+            genome.extend_from_slice(element);
+            // Two of the forty are next to each other.
+            let gap = if number % 20 == 7 { 0 } else { 400 + 10 * number };
+            genome.extend(bases(gap));
+        }
+        genome.extend(bases(3000));
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let simulation = Simulation { contigs: vec![genome], families: Vec::new(), copies: Vec::new() };
+    let index = indexed(folder.path(), &simulation);
+    let drafts = [draft(&mut Random::new(14), &elements.concat())];
+    let found: Vec<Vec<u8>> = refined(&index, &drafts, 2).families.iter().map(|f| letters(&f.consensus)).collect();
+    let lengths: Vec<usize> = found.iter().map(Vec::len).collect();
+    for element in &elements {
+        assert!(found.iter().any(|family| is_whole(family, element)), "{} bases: {lengths:?}", element.len());
+    }
+}
+
 #[test]
 fn the_same_bytes_for_any_number_of_threads_and_a_table_near_the_truth() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -100,7 +100,9 @@ pub(super) fn filter_family(
         ElementPart::Internal => options.min_copies.min(MIN_INTERNAL_COPIES),
         ElementPart::Whole | ElementPart::TerminalRepeat => options.min_copies,
     };
-    if loci.len() < min_loci {
+    // Pieces of other repeats within an internal part show none.
+    let is_shown = |locus: &&Locus| family.part != ElementPart::Internal || locus.is_large(length);
+    if loci.iter().filter(is_shown).count() < min_loci {
         return Verdict::Rejected(if tandem { Reason::TandemArray } else { Reason::FewCopies });
     }
     if !have_different_flanks(&loci, family.terminal_repeat, length, bases, min_loci) {

@@ -58,7 +58,7 @@ fn find_parts(consensus: &[u8], copies: &[PlacedAlignment<'_>]) -> Vec<(Range<us
     let every = copies.len() / MAX_COPIES + 1;
     let mut alignments: Vec<&Alignment> = copies.iter().step_by(every).map(|copy| copy.alignment).collect();
     alignments.sort_by_key(|alignment| alignment.sort_key());
-    let spans: Vec<Range<u32>> = join_copies(alignments).iter().filter_map(|copy| consensus_span(copy)).collect();
+    let spans = copy_spans(alignments);
     let length = consensus.len() as u32;
     let mut edges = vec![0];
     edges.extend(common_ends(&spans, length));
@@ -66,6 +66,38 @@ fn find_parts(consensus: &[u8], copies: &[PlacedAlignment<'_>]) -> Vec<(Range<us
     add_lone_terminal_repeats(&mut edges, consensus, &spans);
     add_second_repeats(&mut edges, consensus);
     named_parts(consensus, &edges)
+}
+
+/// The columns of each copy. Insertions interrupt copies anywhere: fragments that many copies join at one column, and
+/// that no more copies read through, are copies of two families that lie near each other.
+fn copy_spans(alignments: Vec<&Alignment>) -> Vec<Range<u32>> {
+    let unbroken: Vec<Range<u32>> = alignments.iter().map(|alignment| alignment.query_range.clone()).collect();
+    let mut copies = join_copies(alignments);
+    copies.iter_mut().for_each(|copy| copy.sort_by_key(|fragment| (fragment.query_range.start, fragment.range.start)));
+    let junction = |pair: &[&Alignment]| {
+        let (end, start) = (pair[0].query_range.end, pair[1].query_range.start);
+        (end.abs_diff(start) < SAME_EDGE).then_some(end)
+    };
+    let mut junctions: Vec<u32> = copies.iter().flat_map(|copy| copy.windows(2).filter_map(junction)).collect();
+    junctions.sort_unstable();
+    let is_boundary = |at: u32| {
+        let near = junctions.partition_point(|&other| other <= at + COMMON_END)
+            - junctions.partition_point(|&other| other + COMMON_END < at);
+        near >= MIN_COMMON_ENDS && near > count_spanning(&unbroken, at, at)
+    };
+    let broken = |copy: &Vec<&Alignment>| -> Vec<Range<u32>> {
+        let mut pieces: Vec<Vec<&Alignment>> = Vec::new();
+        for &fragment in copy {
+            match pieces.last_mut() {
+                Some(piece) if !piece.last().and_then(|&last| junction(&[last, fragment])).is_some_and(is_boundary) => {
+                    piece.push(fragment);
+                }
+                _ => pieces.push(vec![fragment]),
+            }
+        }
+        pieces.iter().filter_map(|piece| consensus_span(piece)).collect()
+    };
+    copies.iter().flat_map(broken).collect()
 }
 
 /// How many copies continue to either side of a region of the consensus.
