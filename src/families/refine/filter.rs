@@ -146,7 +146,7 @@ pub(super) fn filter_family(
 
 /// Whether loci, by position, lie in so few places and on one strand as those of transposons hardly ever do. In a genome
 /// of few places, or of many short contigs, many do.
-fn are_clustered(loci: &[&Locus], bases: &Bases, contigs: &[Contig]) -> bool {
+fn are_clustered(loci: &[&Locus], bases: &Bases<'_>, contigs: &[Contig]) -> bool {
     let mut places: Vec<(usize, u64)> = Vec::new();
     for locus in loci {
         let contig = contigs.partition_point(|contig| contig.start <= locus.genome.start);
@@ -156,7 +156,7 @@ fn are_clustered(loci: &[&Locus], bases: &Bases, contigs: &[Contig]) -> bool {
     }
     places.len() < MIN_PLACES
         && loci.windows(2).all(|pair| pair[0].strand == pair[1].strand)
-        && cluster_chance(loci.len(), places.len(), bases.codes().len() as u64) < MAX_CLUSTER_CHANCE
+        && cluster_chance(loci.len(), places.len(), bases.len()) < MAX_CLUSTER_CHANCE
 }
 
 /// Bound of the chance that insertions lie in so many of the places of a genome, and on one strand: the choices of
