@@ -15,12 +15,18 @@ pub(super) const COMMON_END: u32 = 12;
 /// Copies that end together and show the end of a family: two may do so by chance.
 pub(super) const MIN_COMMON_ENDS: usize = 3;
 
+/// Columns beyond its end for which a copy counts as one that disagrees: those that still align there are the ones that
+/// agree by chance. Alignments extend beyond a true end by fewer. Tuned on the simulated genomes of docs/families.md.
+const NEAR_END: u32 = 20;
+
 /// Copies' bases in the columns of a consensus.
 struct Votes {
     /// Weights of T, C, A, G and gap for each column.
     columns: Vec<[u32; 5]>,
     /// Copies that span each column.
     depth: Vec<u32>,
+    /// Copies that end within [`NEAR_END`] columns of each column and do not span it: their number and their weight.
+    ended: Vec<(u32, u32)>,
     /// Copies by their bases in each column and the next: CG, TG, CA, TA, others.
     pairs: Vec<[u32; 5]>,
     /// Inserted bases, ascending by the column before which they are.
@@ -51,6 +57,7 @@ impl Votes {
         let mut votes = Self {
             columns: vec![[0; 5]; length],
             depth: vec![0; length],
+            ended: vec![(0, 0); length],
             pairs: vec![[0; 5]; length],
             insertions: Vec::new(),
         };
@@ -65,6 +72,11 @@ impl Votes {
         let weight = vote_weight(copy.alignment);
         let range = &copy.alignment.query_range;
         self.depth[range.start as usize..range.end as usize].iter_mut().for_each(|depth| *depth += 1);
+        let last = (range.end + NEAR_END).min(self.columns.len() as u32);
+        for column in (range.start.saturating_sub(NEAR_END)..range.start).chain(range.end..last) {
+            let (copies, weights) = &mut self.ended[column as usize];
+            (*copies, *weights) = (*copies + 1, *weights + weight);
+        }
         let mut previous: Option<u8> = None;
         let mut inserted: Option<(u32, Vec<u8>)> = None;
         for_each_column(copy, bases, |aligned, _| {
@@ -113,7 +125,9 @@ pub(super) struct Corrected {
     columns: Vec<u32>,
     /// Copies that span each of its bases.
     depth: Vec<u32>,
-    /// Per cent of the votes of those copies for the base.
+    /// Those, and copies that end within [`NEAR_END`] columns.
+    near: Vec<u32>,
+    /// Per cent of the votes of the copies near it for the base; those that end do not vote for it.
     agreement: Vec<u8>,
     /// Bases that were changed, inserted or deleted.
     pub(super) changes: u32,
@@ -129,18 +143,18 @@ pub(super) fn correct(consensus: &[u8], copies: &[PlacedAlignment<'_>], bases: &
         .collect();
     let mut insertions = votes.insertions.as_slice();
     for column in 0..length {
-        let (counts, depth, old) = (&votes.columns[column], votes.depth[column], consensus[column]);
+        let (counts, old) = (&votes.columns[column], consensus[column]);
         let sum: u32 = counts.iter().sum();
         let here = insertions.partition_point(|insertion| insertion.column as usize <= column);
         let (inserted, rest) = insertions.split_at(here);
         insertions = rest;
-        for (code, share) in inserted_bases(inserted, sum) {
-            corrected.push(code, column, depth, share);
+        for (code, support) in inserted_bases(inserted, sum) {
+            corrected.push(code, column, &votes, support);
             corrected.changes += 1;
         }
         if sum == 0 {
             // No copy covers it; ends are cut later.
-            corrected.push(old, column, 0, 0);
+            corrected.push(old, column, &votes, 0);
             continue;
         }
         if 2 * counts[GAP] > sum {
@@ -157,7 +171,7 @@ pub(super) fn correct(consensus: &[u8], copies: &[PlacedAlignment<'_>], bases: &
             (base, weight(base))
         };
         corrected.changes += u32::from(base != old);
-        corrected.push(base, column, depth, (100 * u64::from(support) / u64::from(sum)) as u8);
+        corrected.push(base, column, &votes, support);
     }
     corrected
 }
@@ -165,14 +179,18 @@ pub(super) fn correct(consensus: &[u8], copies: &[PlacedAlignment<'_>], bases: &
 impl Corrected {
     fn with_capacity(bases: usize) -> Self {
         let (consensus, columns) = (Vec::with_capacity(bases), Vec::with_capacity(bases));
-        Self { consensus, columns, depth: Vec::new(), agreement: Vec::new(), changes: 0 }
+        Self { consensus, columns, depth: Vec::new(), near: Vec::new(), agreement: Vec::new(), changes: 0 }
     }
 
-    fn push(&mut self, code: u8, column: usize, depth: u32, agreement: u8) {
+    /// Adds a base for which votes of the weight `support` are.
+    fn push(&mut self, code: u8, column: usize, votes: &Votes, support: u32) {
+        let (depth, (ended, ended_weight)) = (votes.depth[column], votes.ended[column]);
+        let sum: u32 = votes.columns[column].iter().sum::<u32>() + ended_weight;
         self.consensus.push(code);
         self.columns.push(column as u32);
         self.depth.push(depth);
-        self.agreement.push(agreement);
+        self.near.push(depth + ended);
+        self.agreement.push((100 * u64::from(support)).checked_div(u64::from(sum)).unwrap_or(0) as u8);
     }
 
     /// The old column of new base `at`; the old end, `old_length`, for the new end.
@@ -181,8 +199,8 @@ impl Corrected {
     }
 }
 
-/// The bases to insert before a column, with per cent of the votes for each, if more than half of the weight has some.
-fn inserted_bases(insertions: &[Insertion], sum: u32) -> Vec<(u8, u8)> {
+/// The bases to insert before a column, with the votes' weight for each, if more than half of the weight has some.
+fn inserted_bases(insertions: &[Insertion], sum: u32) -> Vec<(u8, u32)> {
     let mut bases = Vec::new();
     loop {
         let at = bases.len();
@@ -197,7 +215,7 @@ fn inserted_bases(insertions: &[Insertion], sum: u32) -> Vec<(u8, u8)> {
             return bases;
         }
         let best = (0..4u8).max_by_key(|&code| (votes[usize::from(code)], !code)).unwrap_or(0);
-        bases.push((best, (100 * votes[usize::from(best)] / sum) as u8));
+        bases.push((best, votes[usize::from(best)]));
     }
 }
 
@@ -264,15 +282,19 @@ pub(super) fn supported(corrected: &Corrected, min_depth: u32) -> Range<usize> {
     const DEFAULT_USUAL: f64 = 90.0;
     /// Minimum usual per cent of the votes: copies of 30 % divergence.
     const MIN_USUAL: f64 = 70.0;
+    /// A column that scores 0 agrees by this share of the way from chance to what is usual. More cuts true ends, at
+    /// which some alignments end early. Tuned on the simulated genomes of docs/families.md.
+    const WAY_TO_USUAL: f64 = 0.4;
     /// Score of a column with fewer copies, in per cent of votes as that of others. A column of three copies with an
-    /// agreement of 90 outweighs it: (90 - 60) / 2. So a region with few copies may lie within a family.
+    /// agreement of 90 outweighs it: (1 - 0.4) * (90 - 60). So a region with few copies may lie within a family.
     const SHALLOW: f64 = -15.0;
     let length = corrected.consensus.len();
     let deep = (0..length).filter(|&at| corrected.depth[at] >= MIN_USUAL_DEPTH);
     let mut deep: Vec<u8> = deep.map(|at| corrected.agreement[at]).collect();
     deep.sort_unstable();
     let usual = deep.get(deep.len() / 2).map_or(DEFAULT_USUAL, |&median| f64::from(median).max(MIN_USUAL));
-    // The region with the highest sum: a column scores its agreement less half way from chance to what is usual.
+    let threshold = |near: u32| (1.0 - WAY_TO_USUAL) * agreement_by_chance(near) + WAY_TO_USUAL * usual;
+    // The region with the highest sum.
     let (mut best, mut kept) = (0.0, 0..0);
     let (mut sum, mut from) = (0.0, 0);
     for at in 0..length {
@@ -280,7 +302,7 @@ pub(super) fn supported(corrected: &Corrected, min_depth: u32) -> Range<usize> {
         let score = if depth < min_depth {
             SHALLOW
         } else {
-            f64::from(corrected.agreement[at]) - (usual + agreement_by_chance(depth)) / 2.0
+            f64::from(corrected.agreement[at]) - threshold(corrected.near[at])
         };
         if sum <= 0.0 {
             (sum, from) = (0.0, at);

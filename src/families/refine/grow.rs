@@ -7,7 +7,7 @@ use crate::families::bases::Bases;
 use crate::families::copies::{PlacedAlignment, covered_columns, first_base_from};
 use crate::families::extension::{CopyExtent, Cursor, extend};
 use crate::families::flanks::neither_flank_alike;
-use crate::families::refine::consensus::{MIN_COMMON_ENDS, correct, seams, supported, within_common_ends};
+use crate::families::refine::consensus::{Corrected, MIN_COMMON_ENDS, correct, seams, supported, within_common_ends};
 use crate::families::refine::options::RefineOptions;
 use crate::families::refine::state::FamilyState;
 use crate::families::terminal_repeats::direct_repeats;
@@ -37,7 +37,7 @@ pub(super) fn grow_family(
 ) -> Vec<FamilyState> {
     let old_length = family.consensus.len();
     let voters = &copies[..copies.len().min(options.max_voters)];
-    let min_copies = if copies.len() < MANY_COPIES { 2 } else { 3 };
+    let min_copies = min_end_copies(copies);
     if voters.len() < min_copies {
         return Vec::new();
     }
@@ -48,11 +48,7 @@ pub(super) fn grow_family(
         return family.replaced_by(edges.windows(2).map(part).collect());
     }
     let corrected = correct(&family.consensus, voters, bases);
-    let kept = match is_bounded(&family.consensus, voters, bases) {
-        // Two whole copies keep what lies between terminal repeats, however many pieces there are.
-        true => supported(&corrected, 2),
-        false => within_common_ends(&corrected, voters, supported(&corrected, min_copies as u32)),
-    };
+    let kept = kept_part(&family.consensus, &corrected, voters, min_copies, bases);
     let middle = &corrected.consensus[kept.clone()];
     if middle.len() < options.min_length.min(MIN_SEED) {
         return Vec::new();
@@ -78,6 +74,26 @@ pub(super) fn grow_family(
         consensus.truncate(period);
     }
     family.replaced_by(vec![family.with_consensus(consensus)])
+}
+
+/// Minimum number of copies that make an end of their family.
+pub(super) fn min_end_copies(copies: &[PlacedAlignment<'_>]) -> usize {
+    if copies.len() < MANY_COPIES { 2 } else { 3 }
+}
+
+/// The part of a corrected consensus that its copies support: `min_copies` of them, and their common ends.
+pub(super) fn kept_part(
+    consensus: &[u8],
+    corrected: &Corrected,
+    copies: &[PlacedAlignment<'_>],
+    min_copies: usize,
+    bases: &Bases,
+) -> Range<usize> {
+    if is_bounded(consensus, copies, bases) {
+        // Two whole copies keep what lies between terminal repeats, however many pieces there are.
+        return supported(corrected, 2);
+    }
+    within_common_ends(corrected, copies, supported(corrected, min_copies as u32))
 }
 
 /// Whether a consensus has terminal repeats, and two whole copies of it have neither flank in common: an element,

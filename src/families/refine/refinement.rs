@@ -16,6 +16,7 @@ use crate::families::refine::options::RefineOptions;
 use crate::families::refine::outcome::{LeftOut, Reason, Refined, RefinedFamily};
 use crate::families::refine::split::split_family;
 use crate::families::refine::state::{FamilyState, Phase, RoundResult};
+use crate::families::refine::trim::trim_family;
 use crate::genome::Contig;
 use crate::memory::system::malloc_trim;
 use crate::memory::{Budget, Component, Reservation};
@@ -36,7 +37,7 @@ const MAX_RESTORATIONS: usize = 3;
 const BYTES_PER_ALIGNMENT: usize =
     size_of::<Alignment>() + size_of::<PlacedAlignment<'_>>() + 2 * size_of::<u64>() + 3 * size_of::<usize>();
 /// Bytes of a column of a consensus while its copies vote: votes, pairs, depth, and the corrected column.
-const BYTES_PER_COLUMN: u64 = 64;
+const BYTES_PER_COLUMN: u64 = 72;
 
 /// Refinement between two rounds.
 pub(super) struct Refinement<'a> {
@@ -186,14 +187,11 @@ impl<'a> Refinement<'a> {
 
     /// Enters the phase of this round, and does what concerns several families at once.
     pub(super) fn enter_phase(&mut self, round: &mut Round<'_>) -> Transition {
-        let mut kept = self.families.iter().zip(&round.kept).filter(|(_, kept)| **kept);
-        let all_complete = kept.all(|(family, _)| family.complete);
         self.phase = self.phase.next(RoundResult {
             may_grow: self.rounds <= self.last_growing_round,
             any_dropped: round.kept.iter().any(|&kept| !kept),
             all_unchanged: self.families.iter().all(FamilyState::is_unchanged),
             surveyed: self.surveyed,
-            all_complete,
         });
         if self.phase == Phase::Surveying {
             self.surveyed = true;
@@ -205,7 +203,7 @@ impl<'a> Refinement<'a> {
             if !interiors.is_empty() {
                 return Transition::Continue { added: interiors };
             }
-            self.phase = if all_complete { Phase::Filtering } else { Phase::FinalSurvey };
+            self.phase = Phase::FinalSurvey;
         }
         if self.phase != Phase::Filtering {
             return Transition::Continue { added: Vec::new() };
@@ -296,11 +294,10 @@ impl<'a> Refinement<'a> {
                 _ if family.accepted => vec![family.unchanged()],
                 Phase::Growing => grow_family(family, &copies, &self.bases, self.options),
                 Phase::Splitting(_) => split_family(family, &copies, self.options),
-                Phase::Surveying
-                | Phase::FindingInteriors
-                | Phase::FinalSurvey
-                | Phase::Filtering
-                | Phase::Restoring => vec![family.unchanged()],
+                Phase::FinalSurvey => vec![trim_family(family, &copies, &self.bases, self.options)],
+                Phase::Surveying | Phase::FindingInteriors | Phase::Filtering | Phase::Restoring => {
+                    vec![family.unchanged()]
+                }
             }
         };
         Ok(self.families.par_iter().zip(&round.assignment.candidate).zip(&round.kept).map(work).collect())

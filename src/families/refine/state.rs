@@ -21,7 +21,8 @@ pub(crate) enum Phase {
     Splitting(u32),
     /// Internal parts of LTR elements are searched between copies of terminal repeats, once.
     FindingInteriors,
-    /// The genome is searched for all copies of the families.
+    /// The ends of consensi are cut back to where their copies end, since growth overshoots by chance. Then the genome
+    /// is searched for all copies of the families.
     FinalSurvey,
     /// Families that are no transposons are rejected.
     Filtering,
@@ -40,15 +41,13 @@ pub(crate) struct RoundResult {
     pub(crate) all_unchanged: bool,
     /// Whether the genome was searched for the families after they had grown.
     pub(crate) surveyed: bool,
-    /// Whether all copies of all families are known.
-    pub(crate) all_complete: bool,
 }
 
 impl Phase {
     /// The phase after this one. Two transitions depend on what the phase itself finds: from `FindingInteriors` to
-    /// `Filtering` in the same round if there are none, and from `Filtering` to `Restoring` or to the end.
+    /// `FinalSurvey` in the same round if there are none, and from `Filtering` to `Restoring` or to the end.
     pub(crate) fn next(self, result: RoundResult) -> Self {
-        let RoundResult { may_grow, any_dropped, all_unchanged, surveyed, all_complete } = result;
+        let RoundResult { may_grow, any_dropped, all_unchanged, surveyed } = result;
         match self {
             Self::Growing | Self::Restoring if may_grow && (any_dropped || !all_unchanged) => Self::Growing,
             Self::Growing if !surveyed => Self::Surveying,
@@ -56,8 +55,8 @@ impl Phase {
             Self::Growing | Self::Surveying | Self::Restoring => Self::Splitting(1),
             Self::Splitting(times) if times < MAX_SPLIT_ROUNDS && !all_unchanged => Self::Splitting(times + 1),
             Self::Splitting(_) => Self::FindingInteriors,
-            Self::FindingInteriors if !all_complete => Self::FinalSurvey,
-            Self::FindingInteriors | Self::FinalSurvey | Self::Filtering => Self::Filtering,
+            Self::FindingInteriors => Self::FinalSurvey,
+            Self::FinalSurvey | Self::Filtering => Self::Filtering,
         }
     }
 }
@@ -149,10 +148,8 @@ mod tests {
         assert_eq!(Phase::Splitting(1).next(changed), Phase::Splitting(2));
         assert_eq!(Phase::Splitting(MAX_SPLIT_ROUNDS).next(changed), Phase::FindingInteriors);
         assert_eq!(Phase::Splitting(1).next(unchanged), Phase::FindingInteriors);
-        assert_eq!(Phase::FindingInteriors.next(changed), Phase::Filtering);
-        let incomplete = RoundResult { all_complete: false, ..unchanged };
-        assert_eq!(Phase::FindingInteriors.next(incomplete), Phase::FinalSurvey);
-        assert_eq!(Phase::FinalSurvey.next(unchanged), Phase::Filtering);
+        assert_eq!(Phase::FindingInteriors.next(changed), Phase::FinalSurvey);
+        assert_eq!(Phase::FinalSurvey.next(changed), Phase::Filtering);
         // The first time that families have grown, the genome is searched, and they may grow again.
         let grown = RoundResult { surveyed: false, ..unchanged };
         assert_eq!(Phase::Growing.next(grown), Phase::Surveying);
