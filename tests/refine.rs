@@ -264,3 +264,71 @@ fn the_same_bytes_for_any_number_of_threads_and_a_table_near_the_truth() {
     }
     assert!(checked > 20);
 }
+
+/// A copy of which `per_mille` of the bases differ; one difference in seven is an insertion or a deletion.
+fn diverged(random: &mut Random, letters: &[u8], per_mille: usize) -> Vec<u8> {
+    let mut copy = Vec::new();
+    for &letter in letters {
+        if random.below(1000) >= per_mille {
+            copy.push(letter);
+            continue;
+        }
+        match random.below(14) {
+            0 => {}
+            1 => copy.extend([letter, BASES[random.below(4)]]),
+            _ => copy.push(BASES[(base_code(letter).expect("ACGT") as usize + 1 + random.below(3)) & 3]),
+        }
+    }
+    copy
+}
+
+/// By how many bases a family begins before the planted sequence; negative if it begins after it.
+fn overhang(family: &[u8], planted: &[u8]) -> Option<i64> {
+    const WORD: usize = 14;
+    (0..planted.len() / 2).find_map(|at| {
+        let word = &planted[at..at + WORD];
+        let position = family.windows(WORD).position(|other| other == word)?;
+        Some(position as i64 - at as i64)
+    })
+}
+
+/// Alignments and extensions continue beyond the true end of copies by chance; families must not.
+#[test]
+fn families_end_where_their_copies_end() {
+    let mut random = Random::new(21);
+    let mut genome = random.bases(500);
+    let (mut planted, mut inserts) = (Vec::new(), Vec::new());
+    for copies in [6, 10, 20, 40] {
+        for per_mille in [50, 100, 150, 200, 250] {
+            let length = random.within(200..600);
+            inserts.extend((0..copies).map(|_| (planted.len(), per_mille)));
+            planted.push(random.bases(length));
+        }
+    }
+    for _ in 0..inserts.len() {
+        let (family, per_mille) = inserts.swap_remove(random.below(inserts.len()));
+        let copy = diverged(&mut random, &planted[family], per_mille);
+        genome.extend(if random.below(2) == 0 { copy } else { reverse_complement(&copy) });
+        let length = random.within(150..450);
+        genome.extend(random.bases(length));
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let simulation = Simulation { contigs: vec![genome], families: Vec::new(), copies: Vec::new() };
+    let index = indexed(folder.path(), &simulation);
+    let drafts: Vec<Family> = planted.iter().map(|p| draft(&mut random, &p[p.len() / 4..p.len() * 3 / 4])).collect();
+    let refined = refined(&index, &drafts, 2);
+    let mut overhangs = Vec::new();
+    for family in &refined.families {
+        let family = letters(&family.consensus);
+        let of = planted.iter().max_by(|a, b| shared(a, &family).total_cmp(&shared(b, &family))).expect("a family");
+        let (turned, of_turned) = (reverse_complement(&family), reverse_complement(of));
+        // Both ends, on whichever strand the family is.
+        for (one, other) in [(&family, of), (&family, &of_turned), (&turned, of), (&turned, &of_turned)] {
+            overhangs.extend(overhang(one, other));
+        }
+    }
+    assert_eq!((refined.families.len(), overhangs.len()), (planted.len(), 2 * planted.len()), "{overhangs:?}");
+    let exact = overhangs.iter().filter(|&&overhang| overhang == 0).count();
+    assert!(3 * exact >= 2 * overhangs.len(), "{exact} exact: {overhangs:?}");
+    assert!(overhangs.iter().all(|overhang| overhang.abs() <= 8), "{overhangs:?}");
+}
