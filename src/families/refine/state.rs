@@ -134,8 +134,8 @@ mod tests {
     #[test]
     fn phases_follow_each_other_as_drawn() {
         let result = |may_grow, any_dropped, all_unchanged| {
-            let (surveyed, all_complete) = (true, true);
-            RoundResult { may_grow, any_dropped, all_unchanged, surveyed, all_complete }
+            let surveyed = true;
+            RoundResult { may_grow, any_dropped, all_unchanged, surveyed }
         };
         let unchanged = result(true, false, true);
         for growing in [Phase::Growing, Phase::Restoring] {
