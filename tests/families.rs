@@ -357,3 +357,45 @@ fn old_copies_are_found_next_to_young_duplicates() {
     let copies = old.and_then(|(header, _)| header.split_once("copies=")?.1.split(' ').next()?.parse::<u32>().ok());
     assert!(copies >= Some(4), "{old:?}");
 }
+
+#[test]
+fn families_are_found_next_to_tandem_arrays_but_not_in_them() {
+    let mut random = Random(12);
+    let element = random.bases(300);
+    let [long, short] = [171, 68].map(|period| random.bases(period));
+    let array = |random: &mut Random, unit: &[u8], bases: usize| -> Vec<u8> {
+        (0..bases / unit.len()).flat_map(|_| diverged(random, unit, 10)).collect()
+    };
+    let mut pieces: Vec<Vec<u8>> = (0..46).map(|_| diverged(&mut random, &element, 8)).collect();
+    let mut arrays = Vec::new();
+    // Seven copies of the family interrupt each array.
+    for (unit, bases) in [(&long, 100_000), (&short, 20_000)] {
+        for number in 0..8 {
+            arrays.extend(array(&mut random, unit, bases / 8));
+            if number > 0 {
+                arrays.extend(diverged(&mut random, &element, 8));
+            }
+        }
+        arrays.extend(random.bases(4000));
+    }
+    pieces.push(arrays);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    index(at, &[scattered(&mut random, pieces)]);
+    let found = records(&run(at, &["families", "genome.reprise"]).fine().out);
+    let headers: Vec<&String> = found.iter().map(|(header, _)| header).collect();
+    assert_eq!(found.len(), 1, "{headers:?}");
+    assert!(shared(&element, &found[0].1) > 0.8 && shared(&found[0].1, &element) > 0.8, "{headers:?}");
+
+    std::fs::write(at.join("f.fa"), fasta(&[Contig::new("element", element)], &PLAIN)).expect("written");
+    let annotate = ["annotate", "genome.reprise", "--library", "f.fa", "--formats", "bed", "-q"];
+    let rows = run(at, &annotate).fine().out;
+    let bases = |is: &dyn Fn(&str) -> bool| -> usize {
+        let fields = rows.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        let number = |text: &str| text.parse::<usize>().expect("a number");
+        fields.filter(|row| is(row[3])).map(|row| number(row[2]) - number(row[1])).sum()
+    };
+    let arrays = bases(&|name| name.ends_with("#Satellite") || name.ends_with("#Simple_repeat"));
+    assert!((115_000..122_000).contains(&arrays), "{arrays}");
+    assert!(bases(&|name| name.starts_with("element")) > 55 * 250);
+}

@@ -42,6 +42,6 @@ pub use score::{SCORE_UNITS, Scoring};
 pub use search::{SearchOptions, search};
 pub(crate) use search::{search_memory, search_with_progress};
 pub use tandem::{MAX_PERIOD, TandemRepeat};
-pub(crate) use tandem::{free_score, tandem_e_value, tandem_repeats};
+pub(crate) use tandem::{TandemArrays, free_score, tandem_e_value, tandem_repeats};
 pub use target::ContigRange;
 pub use trim::Trimmer;

@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::align::{
-    Alignment, Library, SearchOptions, Trimmer, free_score, search_with_progress, tandem_e_value, tandem_repeats,
+    Alignment, Library, SearchOptions, TandemArrays, Trimmer, free_score, search_with_progress, tandem_e_value,
+    tandem_repeats,
 };
 use crate::memory::Budget;
 use crate::{Index, Progress, Result};
@@ -43,7 +44,7 @@ pub fn annotate(
 ) -> Result<Vec<RepeatCopy>> {
     let (found, _reservation) = search_with_progress(index, library, &without_nested(options), budget, progress)?;
     let trimmer = Trimmer::new(index, library)?;
-    Ok(numbered(resolve(found, options.max_e_value, |alignment, range| trimmer.trim(alignment, range))?))
+    Ok(numbered(resolve([found], options.max_e_value, |alignment, range| trimmer.trim(alignment, range))?))
 }
 
 /// As [`annotate`], with the tandem repeats of the genome, which the library need not have: simple repeats and
@@ -62,6 +63,9 @@ pub fn annotate_with_tandem_repeats(
     let (mut found, _found_reservation) =
         search_with_progress(index, library, &without_nested(options), budget, progress)?;
     let (repeats, _repeats_reservation) = tandem_repeats(index, options.max_e_value, budget, progress)?;
+    let arrays = TandemArrays::among(&repeats, budget)?;
+    // A family of units, or of several of them, may score higher than the part of the array that it covers.
+    let late: Vec<Alignment> = found.extract_if(.., |alignment| arrays.cover(alignment)).collect();
     let mut units = Vec::with_capacity(repeats.len());
     for repeat in repeats {
         let query = library.len() as u32;
@@ -71,7 +75,7 @@ pub fn annotate_with_tandem_repeats(
     }
     let trimmer = Trimmer::new(index, library)?.with_query_bases(query_bases);
     let bases = index.contigs()?.iter().map(|contig| contig.length).sum();
-    let mut copies = resolve(found, options.max_e_value, |alignment, range| {
+    let mut copies = resolve([found, late], options.max_e_value, |alignment, range| {
         let mut rest = trimmer.trim(alignment, range)?;
         if let Some(rest) = &mut rest
             && let Some(unit) = (rest.query as usize).checked_sub(families).map(|number| units[number])
@@ -103,18 +107,20 @@ fn numbered(mut copies: Vec<Alignment>) -> Vec<RepeatCopy> {
     copies.into_iter().zip(numbers).map(|(alignment, number)| RepeatCopy { id: number as u64 + 1, alignment }).collect()
 }
 
-/// Cuts alignments, best first, so that none overlaps another. The rest of one is kept if its E-value is at most
-/// `max_e_value`.
-fn resolve(
-    mut found: Vec<Alignment>,
+/// Cuts alignments, best first and one group after another, so that none overlaps another. The rest of one is kept if
+/// its E-value is at most `max_e_value`.
+fn resolve<const GROUPS: usize>(
+    mut groups: [Vec<Alignment>; GROUPS],
     max_e_value: f64,
     trim: impl Fn(&Alignment, Range<u64>) -> Result<Option<Alignment>>,
 ) -> Result<Vec<Alignment>> {
-    found.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.sort_key().cmp(&b.sort_key())));
+    for group in &mut groups {
+        group.sort_by(|a, b| b.score.cmp(&a.score).then_with(|| a.sort_key().cmp(&b.sort_key())));
+    }
     // Ends of the ranges that are taken, by contig and start.
     let mut taken: BTreeMap<(u32, u64), u64> = BTreeMap::new();
     let mut kept = Vec::new();
-    for alignment in found {
+    for alignment in groups.into_iter().flatten() {
         let free = free(&taken, alignment.contig, &alignment.range);
         if free.len() == 1 && free[0] == alignment.range {
             taken.insert((alignment.contig, alignment.range.start), alignment.range.end);
@@ -176,7 +182,7 @@ mod tests {
             copy(3, Forward, 95..110, 0..15, 130),
         ];
         let mut kept: Vec<_> =
-            resolve(found, 1e-3, cut).expect("no error").into_iter().map(|a| (a.range, a.query)).collect();
+            resolve([found], 1e-3, cut).expect("no error").into_iter().map(|a| (a.range, a.query)).collect();
         kept.sort_by_key(|(range, _)| range.start);
         assert_eq!(kept, [(100..200, 0), (200..300, 1), (300..500, 0), (500..600, 2)]);
     }

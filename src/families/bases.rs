@@ -118,6 +118,22 @@ impl<'i> Bases<'i> {
         start..start + range.end - range.start
     }
 
+    /// The positions of the parts of a range of a contig that the stretches have; stretches are sorted.
+    pub(crate) fn positions(&self, contig: u32, range: &Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
+        let Range { start, end } = *range;
+        let length = |number: usize| self.starts[number + 1] - self.starts[number];
+        // The first stretch of the contig that ends beyond the start of the range.
+        let first = self.stretches.partition_point(|stretch| (stretch.contig, stretch.from) <= (contig, start));
+        (first.saturating_sub(1)..self.stretches.len())
+            .skip_while(move |&n| (self.stretches[n].contig, self.stretches[n].from + length(n)) <= (contig, start))
+            .take_while(move |&n| (self.stretches[n].contig, self.stretches[n].from) < (contig, end))
+            .map(move |n| {
+                let Stretch { from, .. } = self.stretches[n];
+                let (part_start, part_end) = (start.max(from) - from, end.min(from + length(n)) - from);
+                self.starts[n] + part_start..self.starts[n] + part_end
+            })
+    }
+
     /// A range with `flank` bases to either side, within its stretch.
     pub(crate) fn around(&self, range: &Range<u64>, flank: u64) -> Range<u64> {
         let contig = self.contig_of(range.start);

@@ -3,7 +3,7 @@
 
 use crate::families::discover::discover;
 use crate::families::parameters::DiscoverOptions;
-use crate::families::refine::{LeftOut, RefineOptions, RefinedFamily, refine};
+use crate::families::refine::{LeftOut, RefineOptions, RefinedFamily, refine_outside};
 use crate::families::statistics::{FamilyStatistics, statistics};
 use crate::{Index, Progress, Result};
 
@@ -72,7 +72,7 @@ pub fn find_families(index: &Index, options: &FamilyOptions, progress: &dyn Prog
     let examined: u64 = found.examined.iter().map(|range| range.range.end - range.range.start).sum();
     let within = (examined < index.manifest().genome.bases).then(|| found.examined.clone());
     let refine_options = RefineOptions { within, ..options.refine.clone() };
-    let refined = refine(index, found.families, &refine_options, index.budget(), progress)?;
+    let refined = refine_outside(&found.arrays, index, found.families, &refine_options, index.budget(), progress)?;
     let statistics = statistics(index, &refined.families)?;
     Ok(FoundFamilies {
         families: refined.families,

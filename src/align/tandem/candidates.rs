@@ -99,9 +99,9 @@ impl WordRun {
     }
 }
 
-/// The candidates of a target, by start.
-pub(super) fn candidates(target: &Target<'_>) -> Vec<TandemCandidate> {
-    without_covered(recurring(target)).into_iter().flat_map(pieces).collect()
+/// The candidates of a target that are `wanted`, by start.
+pub(super) fn candidates(target: &Target<'_>, wanted: impl Fn(&TandemCandidate) -> bool) -> Vec<TandemCandidate> {
+    without_covered(recurring(target)).into_iter().filter(wanted).flat_map(pieces).collect()
 }
 
 /// All candidates of a target: one pass with the last position of each word, and a run for each period.

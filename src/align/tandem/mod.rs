@@ -6,8 +6,11 @@
 //! less a free score for the bases of the unit, which were chosen to match: so E-values are comparable, and tandem
 //! repeats compete with families.
 
+mod arrays;
 mod candidates;
 mod wraparound;
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -18,6 +21,7 @@ use crate::kmer::Strand;
 use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{NO_BASE, letters};
 use crate::{Index, Progress, Result};
+pub(crate) use arrays::TandemArrays;
 pub use candidates::MAX_PERIOD;
 use candidates::{CHUNK, TandemCandidate, candidates};
 use wraparound::{align_with_unit, consensus};
@@ -75,42 +79,15 @@ pub(crate) fn tandem_repeats(
     budget: &Budget,
     progress: &dyn Progress,
 ) -> Result<(Vec<TandemRepeat>, Reservation)> {
-    let targets = targets(index, None)?;
-    let scorings = Scorings::new(composition(&targets));
-    let search = TandemSearch { bases: target::bases(&targets), targets, scorings, max_e_value, budget };
-    let threads = rayon::current_num_threads() as u64;
-    let scanning = budget.reserve(Component::Seeds, threads * (u64::from(CHUNK) + SCAN_BYTES), PURPOSE)?;
-    let found: Vec<(usize, TandemCandidate)> = search
-        .targets
-        .par_iter()
-        .enumerate()
-        .flat_map_iter(|(number, target)| candidates(target).into_iter().map(move |c| (number, c)))
-        .collect();
-    drop(scanning);
-    let list_bytes = (found.capacity() * size_of::<(usize, TandemCandidate)>()) as u64;
-    let _found_reservation = budget.reserve(Component::Seeds, list_bytes, PURPOSE)?;
-    let groups = groups(&found);
-    progress.phase("tandem", Some(found.len() as u64));
-    let repeats: Vec<(TandemRepeat, Reservation)> = groups
-        .par_iter()
-        .map(|group| {
-            progress.advance(group.len() as u64);
-            search.align_group(group)
-        })
-        .collect::<Result<Vec<_>>>()?
-        .into_iter()
-        .flatten()
-        .collect();
-    let (mut repeats, reservations): (Vec<_>, Vec<_>) = repeats.into_iter().unzip();
+    let search = TandemSearch::new(index, max_e_value, budget)?;
+    let mut repeats = search.find(|_| true, Some, TandemRepeat::bytes, progress)?;
     repeats.sort_unstable_by(|a: &TandemRepeat, b| {
         (a.alignment.sort_key(), a.unit.len(), &a.unit).cmp(&(b.alignment.sort_key(), b.unit.len(), &b.unit))
     });
     // An array is found at its period and at multiples of it.
     repeats.dedup_by(|b, a| a.alignment.sort_key() == b.alignment.sort_key());
-    let bytes = repeats.iter().map(TandemRepeat::bytes).sum();
-    drop(reservations);
     let mut reservation = budget.empty_reservation(Component::Alignments);
-    reservation.resize(bytes);
+    reservation.resize(repeats.iter().map(TandemRepeat::bytes).sum());
     Ok((repeats, reservation))
 }
 
@@ -134,21 +111,62 @@ struct TandemSearch<'a> {
     budget: &'a Budget,
 }
 
-impl TandemSearch<'_> {
-    /// The significant repeats of candidates that overlap, best candidate first.
-    fn align_group(&self, group: &[(usize, TandemCandidate)]) -> Result<Vec<(TandemRepeat, Reservation)>> {
+impl<'a> TandemSearch<'a> {
+    fn new(index: &'a Index, max_e_value: f64, budget: &'a Budget) -> Result<Self> {
+        let targets = targets(index, None)?;
+        let scorings = Scorings::new(composition(&targets));
+        Ok(Self { bases: target::bases(&targets), targets, scorings, max_e_value, budget })
+    }
+
+    /// What `keep` makes of each significant repeat, in no order. Candidates that are not `wanted` are not aligned.
+    fn find<T: Send>(
+        &self,
+        wanted: impl Fn(&TandemCandidate) -> bool + Sync,
+        keep: impl Fn(TandemRepeat) -> Option<T> + Sync,
+        bytes: impl Fn(&T) -> u64 + Sync,
+        progress: &dyn Progress,
+    ) -> Result<Vec<T>> {
+        let threads = rayon::current_num_threads() as u64;
+        let scanning = self.budget.reserve(Component::Seeds, threads * (u64::from(CHUNK) + SCAN_BYTES), PURPOSE)?;
+        let of_target = |(number, target)| candidates(target, &wanted).into_iter().map(move |c| (number, c));
+        let found: Vec<(usize, TandemCandidate)> =
+            self.targets.par_iter().enumerate().flat_map_iter(of_target).collect();
+        drop(scanning);
+        let list_bytes = (found.capacity() * size_of::<(usize, TandemCandidate)>()) as u64;
+        let _found_reservation = self.budget.reserve(Component::Seeds, list_bytes, PURPOSE)?;
+        progress.phase("tandem", Some(found.len() as u64));
+        let kept: Vec<(T, Reservation)> = groups(&found)
+            .par_iter()
+            .map(|group| {
+                progress.advance(group.len() as u64);
+                self.align_group(group, &keep, &bytes)
+            })
+            .collect::<Result<Vec<_>>>()?
+            .into_iter()
+            .flatten()
+            .collect();
+        Ok(kept.into_iter().map(|(kept, _)| kept).collect())
+    }
+
+    /// What `keep` makes of the significant repeats of candidates that overlap, best candidate first.
+    fn align_group<T>(
+        &self,
+        group: &[(usize, TandemCandidate)],
+        keep: impl Fn(TandemRepeat) -> Option<T>,
+        bytes: impl Fn(&T) -> u64,
+    ) -> Result<Vec<(T, Reservation)>> {
         let mut group = group.to_vec();
         group.sort_unstable_by_key(|(_, c)| (std::cmp::Reverse(c.score), *c));
-        let mut repeats: Vec<(TandemRepeat, Reservation)> = Vec::new();
+        let mut aligned: Vec<Range<u64>> = Vec::new();
+        let mut kept = Vec::new();
         for (number, candidate) in group {
             let target = &self.targets[number];
             let start = target.range.start + u64::from(candidate.from);
             let end = target.range.start + u64::from(candidate.to);
-            let is_covered = repeats.iter().any(|(repeat, _)| {
-                let by = &repeat.alignment.range;
+            let covers = |by: &Range<u64>| {
                 10 * by.end.min(end).saturating_sub(by.start.max(start)) >= COVERED_TENTHS * (end - start)
-            });
-            if is_covered {
+            };
+            if aligned.iter().any(covers) {
                 continue;
             }
             // One at a time proceeds even if memory is short.
@@ -160,11 +178,14 @@ impl TandemSearch<'_> {
             alignment.score -= free_score(unit);
             alignment.e_value = tandem_e_value(alignment.score, unit, self.bases);
             if alignment.e_value <= self.max_e_value {
-                let reservation = self.budget.reserve(Component::Alignments, repeat.bytes(), PURPOSE)?;
-                repeats.push((repeat, reservation));
+                aligned.push(alignment.range.clone());
+                if let Some(repeat) = keep(repeat) {
+                    let reservation = self.budget.reserve(Component::Alignments, bytes(&repeat), PURPOSE)?;
+                    kept.push((repeat, reservation));
+                }
             }
         }
-        Ok(repeats)
+        Ok(kept)
     }
 
     /// The best alignment of a candidate with its repeated unit, without free score and E-value, and the bases of the

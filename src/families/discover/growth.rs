@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use crate::align::ContigRange;
+use crate::align::{ContigRange, TandemArrays};
 use crate::families::discover::anchors::Anchor;
 use crate::families::discover::chains::ChainBufferPool;
 use crate::families::discover::drafts::Draft;
@@ -31,6 +31,8 @@ pub struct Discovery {
     pub left_out: u64,
     /// The ranges of the genome that were examined, sorted.
     pub(crate) examined: Vec<ContigRange>,
+    /// The tandem arrays, in which no draft has copies.
+    pub(crate) arrays: TandemArrays,
     pub(crate) reservation: Reservation,
 }
 

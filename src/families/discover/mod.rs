@@ -29,9 +29,8 @@ use seed_table::{SeedPattern, SeedTable, extra_bits};
 
 pub use growth::Discovery;
 
-use crate::align::{ContigRange, Library, SearchOptions, search};
+use crate::align::{ContigRange, Library, SearchOptions, TandemArrays, search};
 use crate::families::bases::{Bases, base_mask};
-use crate::families::family::Family;
 use crate::families::parameters::{
     BIN, DiscoverOptions, MAX_SAMPLE, MAX_TABLE_SEEDS, MAX_WHOLE_GENOME, MIN_ADDED_PART, SampleOptions,
 };
@@ -73,14 +72,19 @@ pub fn discover(index: &Index, options: &DiscoverOptions, progress: &dyn Progres
     let samples = samples(index.contigs()?, &options.samples);
     check_samples(&samples, &options.samples)?;
     let reservation = index.budget().empty_reservation(Component::Output);
-    let mut found = Discovery { families: Vec::new(), explained: 0, left_out: 0, examined: Vec::new(), reservation };
+    let arrays = TandemArrays::find(index, progress)?;
+    let (families, examined) = (Vec::new(), Vec::new());
+    let mut found = Discovery { families, explained: 0, left_out: 0, examined, arrays, reservation };
     for (number, ranges) in samples.into_iter().enumerate() {
         let before = found.explained;
         let bases = Bases::of_ranges(index, &ranges)?;
         let length = bases.len();
         progress.phase("unpack", None);
         let sample = Sample::new(bases, index.budget())?;
-        mark_known(index, &ranges, &found.families, &sample)?;
+        for ContigRange { contig, range } in found.arrays.ranges() {
+            sample.bases.positions(*contig, range).for_each(|part| sample.mark_used(&part));
+        }
+        mark_known(index, &ranges, &found, &sample)?;
         found.examined.extend(ranges);
         found = find_drafts(index, &sample, found, options, progress)?;
         malloc_trim();
@@ -122,19 +126,18 @@ fn check_samples(samples: &[Vec<ContigRange>], options: &SampleOptions) -> Resul
 }
 
 /// Marks the copies of families of earlier samples as used.
-fn mark_known(index: &Index, ranges: &[ContigRange], families: &[Family], sample: &Sample<'_>) -> Result<()> {
-    if families.is_empty() {
+fn mark_known(index: &Index, ranges: &[ContigRange], found: &Discovery, sample: &Sample<'_>) -> Result<()> {
+    if found.families.is_empty() {
         return Ok(());
     }
     let mut library = Library::default();
-    for (number, family) in families.iter().enumerate() {
+    for (number, family) in found.families.iter().enumerate() {
         library.push(number.to_string(), letters(&family.consensus).collect::<Vec<u8>>());
     }
-    let options = SearchOptions { skip_nested: true, within: Some(ranges.to_vec()), ..SearchOptions::default() };
+    let within = Some(found.arrays.outside(ranges.iter().cloned()));
+    let options = SearchOptions { skip_nested: true, within, ..SearchOptions::default() };
     for copy in search(index, &library, &options, index.budget())? {
-        let stretch = ranges.partition_point(|r| (r.contig, r.range.start) <= (copy.contig, copy.range.start)) - 1;
-        let start = sample.bases.start_of(stretch as u32) + copy.range.start - ranges[stretch].range.start;
-        sample.mark_used(&(start..start + copy.range.end - copy.range.start));
+        sample.bases.positions(copy.contig, &copy.range).for_each(|part| sample.mark_used(&part));
     }
     Ok(())
 }

@@ -30,6 +30,7 @@ mod split;
 mod state;
 mod trim;
 
+use crate::align::TandemArrays;
 use crate::families::family::Family;
 use crate::memory::Budget;
 use crate::{Index, Progress, Result};
@@ -37,7 +38,7 @@ pub use options::RefineOptions;
 pub use outcome::{LeftOut, Refined, RefinedFamily};
 use refinement::{Refinement, Transition};
 
-/// Refines drafts until nothing changes.
+/// Refines drafts until nothing changes. No copy is in a tandem array.
 ///
 /// Memory is that of a [`search`](crate::align::search), of the genome (a byte a base) and of the alignments.
 ///
@@ -50,7 +51,19 @@ pub fn refine(
     budget: &Budget,
     progress: &dyn Progress,
 ) -> Result<Refined> {
-    let mut refinement = Refinement::new(index, drafts, options, budget, progress)?;
+    refine_outside(&TandemArrays::find(index, progress)?, index, drafts, options, budget, progress)
+}
+
+/// As [`refine`], with the tandem arrays of the genome.
+pub(crate) fn refine_outside(
+    arrays: &TandemArrays,
+    index: &Index,
+    drafts: Vec<Family>,
+    options: &RefineOptions,
+    budget: &Budget,
+    progress: &dyn Progress,
+) -> Result<Refined> {
+    let mut refinement = Refinement::new(arrays, index, drafts, options, budget, progress)?;
     loop {
         let alignments = refinement.align_families()?;
         let mut round = refinement.assign_alignments(&alignments);

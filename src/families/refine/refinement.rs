@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::align::{Alignment, Library, LociQuery, SearchOptions, search, search_loci};
+use crate::align::{Alignment, ContigRange, Library, LociQuery, SearchOptions, TandemArrays, search, search_loci};
 use crate::families::bases::Bases;
 use crate::families::copies::PlacedAlignment;
 use crate::families::family::Family;
@@ -41,6 +41,7 @@ const BYTES_PER_COLUMN: u64 = 72;
 
 /// Refinement between two rounds.
 pub(super) struct Refinement<'a> {
+    arrays: &'a TandemArrays,
     index: &'a Index,
     contigs: &'a [Contig],
     bases: Bases<'a>,
@@ -80,15 +81,19 @@ pub(super) enum Transition {
 
 impl<'a> Refinement<'a> {
     pub(super) fn new(
+        arrays: &'a TandemArrays,
         index: &'a Index,
         drafts: Vec<Family>,
         options: &'a RefineOptions,
         budget: &'a Budget,
         progress: &'a dyn Progress,
     ) -> Result<Self> {
+        let mut bases = Bases::of(index)?;
+        bases.mark_arrays(arrays);
         Ok(Self {
+            arrays,
             index,
-            bases: Bases::of(index)?,
+            bases,
             contigs: index.contigs()?,
             options,
             budget,
@@ -126,6 +131,9 @@ impl<'a> Refinement<'a> {
         let is_survey = matches!(self.phase, Phase::Surveying | Phase::FinalSurvey);
         let within = self.options.within.clone().filter(|_| self.phase != Phase::FinalSurvey);
         let is_whole = within.is_none();
+        let whole = || (0..).zip(self.contigs).map(|(contig, c)| ContigRange { contig, range: 0..c.length });
+        let within = within.unwrap_or_else(|| whole().collect());
+        let within = Some(self.arrays.outside(within.into_iter()));
         let mut alignments = Vec::new();
         let (mut library, mut of_library) = (Library::default(), Vec::new());
         let (mut queries, mut of_queries) = (Vec::new(), Vec::new());
@@ -150,7 +158,8 @@ impl<'a> Refinement<'a> {
         let bases = self.families.iter().map(|family| family.consensus.len() as u64).sum();
         let found = search_loci(self.index, &queries, bases, &options, self.budget)?;
         for (number, found) in of_queries.into_iter().zip(found) {
-            alignments.extend(found.into_iter().map(|a| Alignment { query: number, ..a }));
+            let found = found.into_iter().filter(|alignment| !self.arrays.cover(alignment));
+            alignments.extend(found.map(|a| Alignment { query: number, ..a }));
         }
         if !library.is_empty() {
             let found = search(self.index, &library, &SearchOptions { within, ..options }, self.budget)?;

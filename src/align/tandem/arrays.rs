@@ -1,0 +1,122 @@
+//! Long arrays of tandem repeats are set aside before families are found and win over families in an annotation: their
+//! units are similar to each other in every pair, so seeds and alignments within them would cost more than those of the
+//! rest of the genome, and show no transposon.
+
+use std::ops::Range;
+
+use crate::align::alignment::Alignment;
+use crate::align::tandem::candidates::TandemCandidate;
+use crate::align::tandem::{PURPOSE, TandemRepeat, TandemSearch};
+use crate::align::target::ContigRange;
+use crate::genome::Contig;
+use crate::memory::{Budget, Component, Reservation};
+use crate::{Index, Progress, Result};
+
+/// Units of an array at least. Terminal repeats and adjacent copies of a transposon or gene are fewer.
+const MIN_UNITS: u64 = 3;
+/// Bases of an array at least: shorter ones are parts of transposons too, and cost little.
+const MIN_BASES: u64 = 300;
+/// E-value of the weakest array.
+const MAX_E_VALUE: f64 = 1e-3;
+/// How much longer an alignment may be than its candidate: words rarely recur in diverged units. With 2, a tenth of the
+/// arrays of human beta satellites was missed.
+const MAX_GROWTH: u64 = 4;
+/// Maximum number of bases between two arrays that count as one: units that are too diverged.
+const MAX_GAP: u64 = 100;
+
+/// Whether a tandem repeat of this many bases is an array.
+fn is_array(period: u64, bases: u64) -> bool {
+    bases >= MIN_BASES.max(MIN_UNITS * period)
+}
+
+/// The arrays of a genome.
+#[derive(Debug)]
+pub(crate) struct TandemArrays {
+    /// By contig and start; none touches another.
+    ranges: Vec<ContigRange>,
+    _reservation: Reservation,
+}
+
+impl TandemArrays {
+    /// Finds the arrays of a genome: one pass over it, and the alignments of the candidates for arrays.
+    ///
+    /// # Errors
+    /// [`crate::Error::Memory`] if the budget is too small; [`crate::Error::Damaged`].
+    pub(crate) fn find(index: &Index, progress: &dyn Progress) -> Result<Self> {
+        let budget = index.budget();
+        let search = TandemSearch::new(index, MAX_E_VALUE, budget)?;
+        let bytes = |_: &ContigRange| size_of::<ContigRange>() as u64;
+        let found = search.find(may_be_array, |repeat| array(&repeat), bytes, progress)?;
+        Self::new(found, budget)
+    }
+
+    /// The arrays among the tandem repeats of a genome.
+    ///
+    /// # Errors
+    /// [`crate::Error::Memory`] if the budget is too small.
+    pub(crate) fn among(repeats: &[TandemRepeat], budget: &Budget) -> Result<Self> {
+        Self::new(repeats.iter().filter_map(array).collect(), budget)
+    }
+
+    fn new(mut found: Vec<ContigRange>, budget: &Budget) -> Result<Self> {
+        found.sort_unstable_by_key(|array| (array.contig, array.range.start, array.range.end));
+        found.dedup_by(|next, last| {
+            let is_near = next.contig == last.contig && next.range.start <= last.range.end + MAX_GAP;
+            if is_near {
+                last.range.end = last.range.end.max(next.range.end);
+            }
+            is_near
+        });
+        found.shrink_to_fit();
+        let bytes = (found.capacity() * size_of::<ContigRange>()) as u64;
+        let reservation = budget.reserve(Component::Alignments, bytes, PURPOSE)?;
+        Ok(Self { ranges: found, _reservation: reservation })
+    }
+
+    /// By contig and start.
+    pub(crate) fn ranges(&self) -> &[ContigRange] {
+        &self.ranges
+    }
+
+    /// The parts of ranges that are in no array, in their order.
+    pub(crate) fn outside(&self, ranges: impl Iterator<Item = ContigRange>) -> Vec<ContigRange> {
+        let mut outside = Vec::new();
+        for ContigRange { contig, range } in ranges {
+            let first = self.ranges.partition_point(|array| (array.contig, array.range.end) <= (contig, range.start));
+            let mut start = range.start;
+            for array in &self.ranges[first..] {
+                if array.contig != contig || array.range.start >= range.end {
+                    break;
+                }
+                outside.push(ContigRange { contig, range: start..array.range.start.max(start) });
+                start = array.range.end.min(range.end);
+            }
+            outside.push(ContigRange { contig, range: start..range.end });
+        }
+        outside.retain(|part| !part.range.is_empty());
+        outside
+    }
+
+    /// Whether at least half of the bases of an alignment are in arrays.
+    pub(crate) fn cover(&self, alignment: &Alignment) -> bool {
+        let Range { start, end } = alignment.range;
+        let first = self.ranges.partition_point(|array| (array.contig, array.range.end) <= (alignment.contig, start));
+        let overlapping = self.ranges[first..]
+            .iter()
+            .take_while(|array| array.contig == alignment.contig && array.range.start < end)
+            .map(|array| array.range.end.min(end) - array.range.start.max(start));
+        2 * overlapping.sum::<u64>() >= end - start
+    }
+}
+
+/// Whether the alignment of a candidate may be an array.
+fn may_be_array(candidate: &TandemCandidate) -> bool {
+    is_array(candidate.period.into(), MAX_GROWTH * u64::from(candidate.to - candidate.from))
+}
+
+/// The range of a tandem repeat, if it is an array.
+fn array(repeat: &TandemRepeat) -> Option<ContigRange> {
+    let Alignment { contig, range, .. } = &repeat.alignment;
+    let is_array = is_array(repeat.unit.len() as u64, range.end - range.start);
+    is_array.then(|| ContigRange { contig: *contig, range: range.clone() })
+}
