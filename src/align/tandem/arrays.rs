@@ -12,10 +12,16 @@ use crate::genome::Contig;
 use crate::memory::{Budget, Component, Reservation};
 use crate::{Index, Progress, Result};
 
-/// Units of an array at least. Terminal repeats and adjacent copies of a transposon or gene are fewer.
-const MIN_UNITS: u64 = 3;
-/// Bases of an array at least: shorter ones are parts of transposons too, and cost little.
-const MIN_BASES: u64 = 300;
+/// Units of a long array at least. Terminal repeats and adjacent copies of a transposon or gene are fewer.
+const MIN_UNITS: u64 = 4;
+/// Bases of a long array at least: shorter ones are parts of transposons too.
+const MIN_BASES: u64 = 2000;
+/// Units of a tandem repeat near a long array at least: diverged units break an array into pieces.
+const MIN_UNITS_NEARBY: u64 = 2;
+/// Bases of a tandem repeat near a long array at least.
+const MIN_BASES_NEARBY: u64 = 300;
+/// Maximum number of bases between a tandem repeat and a long array near it.
+const MAX_DISTANCE: u64 = 20_000;
 /// E-value of the weakest array.
 const MAX_E_VALUE: f64 = 1e-3;
 /// How much longer an alignment may be than its candidate: words rarely recur in diverged units. With 2, a tenth of the
@@ -24,9 +30,24 @@ const MAX_GROWTH: u64 = 4;
 /// Maximum number of bases between two arrays that count as one: units that are too diverged.
 const MAX_GAP: u64 = 100;
 
-/// Whether a tandem repeat of this many bases is an array.
-fn is_array(period: u64, bases: u64) -> bool {
-    bases >= MIN_BASES.max(MIN_UNITS * period)
+/// A tandem repeat that is an array by its own length, or if there is a long one nearby.
+struct Piece {
+    array: ContigRange,
+    is_long: bool,
+}
+
+impl Piece {
+    fn of(repeat: &TandemRepeat) -> Option<Self> {
+        let Alignment { contig, ref range, .. } = repeat.alignment;
+        let (period, bases) = (repeat.unit.len() as u64, range.end - range.start);
+        let is_long = bases >= MIN_BASES.max(MIN_UNITS * period);
+        may_be_array(period, bases).then(|| Self { array: ContigRange { contig, range: range.clone() }, is_long })
+    }
+}
+
+/// Whether a tandem repeat of this many bases is an array if there is a long one nearby.
+fn may_be_array(period: u64, bases: u64) -> bool {
+    bases >= MIN_BASES_NEARBY.max(MIN_UNITS_NEARBY * period)
 }
 
 /// The arrays of a genome.
@@ -45,9 +66,11 @@ impl TandemArrays {
     pub(crate) fn find(index: &Index, progress: &dyn Progress) -> Result<Self> {
         let budget = index.budget();
         let search = TandemSearch::new(index, MAX_E_VALUE, budget)?;
-        let bytes = |_: &ContigRange| size_of::<ContigRange>() as u64;
-        let found = search.find(may_be_array, |repeat| array(&repeat), bytes, progress)?;
-        Self::new(found, budget)
+        let bytes = |_: &Piece| size_of::<Piece>() as u64;
+        let wanted = |candidate: &TandemCandidate| {
+            may_be_array(candidate.period.into(), MAX_GROWTH * u64::from(candidate.to - candidate.from))
+        };
+        Self::new(search.find(wanted, |repeat| Piece::of(&repeat), bytes, progress)?, budget)
     }
 
     /// The arrays among the tandem repeats of a genome.
@@ -55,11 +78,34 @@ impl TandemArrays {
     /// # Errors
     /// [`crate::Error::Memory`] if the budget is too small.
     pub(crate) fn among(repeats: &[TandemRepeat], budget: &Budget) -> Result<Self> {
-        Self::new(repeats.iter().filter_map(array).collect(), budget)
+        Self::new(repeats.iter().filter_map(Piece::of).collect(), budget)
     }
 
-    fn new(mut found: Vec<ContigRange>, budget: &Budget) -> Result<Self> {
-        found.sort_unstable_by_key(|array| (array.contig, array.range.start, array.range.end));
+    fn new(mut pieces: Vec<Piece>, budget: &Budget) -> Result<Self> {
+        pieces.sort_unstable_by_key(|Piece { array, is_long }| {
+            (array.contig, array.range.start, array.range.end, *is_long)
+        });
+        let mut kept: Vec<bool> = pieces.iter().map(|piece| piece.is_long).collect();
+        // Contig and end of the last long array, then contig and start of the next one.
+        let mut last: Option<(u32, u64)> = None;
+        for (Piece { array, is_long }, kept) in pieces.iter().zip(&mut kept) {
+            *kept |=
+                last.is_some_and(|(contig, end)| contig == array.contig && array.range.start <= end + MAX_DISTANCE);
+            if *is_long {
+                last = last.max(Some((array.contig, array.range.end)));
+            }
+        }
+        let mut next: Option<(u32, u64)> = None;
+        for (Piece { array, is_long }, kept) in pieces.iter().zip(&mut kept).rev() {
+            *kept |=
+                next.is_some_and(|(contig, start)| contig == array.contig && start <= array.range.end + MAX_DISTANCE);
+            if *is_long {
+                next = Some((array.contig, array.range.start));
+            }
+        }
+        let mut kept = kept.into_iter();
+        pieces.retain(|_| kept.next() == Some(true));
+        let mut found: Vec<ContigRange> = pieces.into_iter().map(|piece| piece.array).collect();
         found.dedup_by(|next, last| {
             let is_near = next.contig == last.contig && next.range.start <= last.range.end + MAX_GAP;
             if is_near {
@@ -107,16 +153,4 @@ impl TandemArrays {
             .map(|array| array.range.end.min(end) - array.range.start.max(start));
         2 * overlapping.sum::<u64>() >= end - start
     }
-}
-
-/// Whether the alignment of a candidate may be an array.
-fn may_be_array(candidate: &TandemCandidate) -> bool {
-    is_array(candidate.period.into(), MAX_GROWTH * u64::from(candidate.to - candidate.from))
-}
-
-/// The range of a tandem repeat, if it is an array.
-fn array(repeat: &TandemRepeat) -> Option<ContigRange> {
-    let Alignment { contig, range, .. } = &repeat.alignment;
-    let is_array = is_array(repeat.unit.len() as u64, range.end - range.start);
-    is_array.then(|| ContigRange { contig: *contig, range: range.clone() })
 }
