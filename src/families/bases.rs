@@ -41,6 +41,8 @@ pub(crate) struct Bases<'i> {
     stretches: Vec<Stretch<'i>>,
     /// Start of each stretch, and the end of the last.
     starts: Vec<u64>,
+    /// Positions that read as unknown, ascending.
+    hidden: Vec<Range<u64>>,
     _reservation: Reservation,
 }
 
@@ -80,7 +82,12 @@ impl<'i> Bases<'i> {
             at += range.end - range.start;
         }
         starts.push(at);
-        Ok(Self { stretches, starts, _reservation: reservation })
+        Ok(Self { stretches, starts, hidden: Vec::new(), _reservation: reservation })
+    }
+
+    /// Hides positions, which ascend: they read as unknown.
+    pub(crate) fn hide(&mut self, positions: Vec<Range<u64>>) {
+        self.hidden = positions;
     }
 
     /// Bases of all stretches.
@@ -145,7 +152,15 @@ impl<'i> Bases<'i> {
         let number = self.number_at(range.start);
         let stretch = &self.stretches[number];
         let in_contig = |at: u64| at - self.starts[number] + stretch.from;
+        let first = out.len();
         stretch.record.codes(in_contig(range.start)..in_contig(range.end), out);
+        for hidden in &self.hidden[self.hidden.partition_point(|hidden| hidden.end <= range.start)..] {
+            if hidden.start >= range.end {
+                break;
+            }
+            let local = |at: u64| first + (at.clamp(range.start, range.end) - range.start) as usize;
+            out[local(hidden.start)..local(hidden.end)].fill(UNKNOWN);
+        }
     }
 
     /// The codes of a range of positions within a stretch: 0 to 3, or [`UNKNOWN`].

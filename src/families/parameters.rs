@@ -146,17 +146,23 @@ pub(crate) const SIMPLE_MISMATCH: i32 = -3;
 
 // ---- Spaced seeds and chains (`discover::seed_table`) ----
 
-/// Spaced seeds, and the largest sample for each, in bases: the heavier the larger the sample, so that a base matches
-/// only a few seeds by chance. The first pattern is PatternHunter's (Ma, Tromp and Li 2002); the other is of its kind,
-/// of weight 12.
-pub(crate) const SEED_PATTERNS: [(u64, &str); 2] =
-    [(30_000_000, "111010010100110111"), (u64::MAX, "111010110100110111")];
+/// Spaced seeds of weight 11 to 14. The first pattern is PatternHunter's (Ma, Tromp and Li 2002), the others are of its
+/// kind. A sample has the lightest with which a base matches at most [`MAX_CHANCE_SEEDS`] seeds by chance.
+pub(crate) const SEED_PATTERNS: [&str; 4] =
+    ["111010010100110111", "111010110100110111", "11101101001100110111", "1110110100101100110111"];
+/// Seeds of a sample that a base matches by chance on both strands, at most, unless the heaviest pattern has more. More
+/// than in a genome of 10 Mb with 38 % of G and C, on which thresholds were tuned, cost time and find no more families.
+pub(crate) const MAX_CHANCE_SEEDS: f32 = 9.0;
 /// Seeds in a table, at most: 128 MiB of positions. A larger sample is compared with one part of itself after the other,
 /// and copies of families are searched among the bases that resemble others.
 pub(crate) const MAX_TABLE_SEEDS: u64 = 32 << 20;
-/// Maximum number of positions of a seed that a search looks at, evenly taken: bounds the time that frequent seeds
-/// cost.
+/// Maximum number of positions of a seed in a sample that a search looks at, evenly taken: bounds the time that frequent
+/// seeds cost.
 pub(crate) const MAX_SEED_POSITIONS: usize = 256;
+/// As [`MAX_SEED_POSITIONS`], but for a small part of a sample.
+pub(crate) const MIN_SEED_POSITIONS: u64 = 16;
+/// Bases of the largest sample: positions in it share a word with four bits of a seed.
+pub(crate) const MAX_SAMPLE_BASES: u64 = 1 << 28;
 /// Maximum number of bases between two hits of a chain. Copies that differ by 25 % from their consensus share a seed of
 /// weight 11 every 280 bases.
 pub(crate) const MAX_CHAIN_GAP: u32 = 300;

@@ -8,7 +8,6 @@ use crate::align::alignment::Alignment;
 use crate::align::tandem::candidates::TandemCandidate;
 use crate::align::tandem::{PURPOSE, TandemRepeat, TandemSearch};
 use crate::align::target::ContigRange;
-use crate::genome::Contig;
 use crate::memory::{Budget, Component, Reservation};
 use crate::{Index, Progress, Result};
 

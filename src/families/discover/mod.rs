@@ -32,7 +32,8 @@ pub use growth::Discovery;
 use crate::align::{ContigRange, Library, SearchOptions, TandemArrays, search};
 use crate::families::bases::{Bases, base_mask};
 use crate::families::parameters::{
-    BIN, DiscoverOptions, MAX_SAMPLE, MAX_TABLE_SEEDS, MAX_WHOLE_GENOME, MIN_ADDED_PART, SampleOptions,
+    BIN, DiscoverOptions, MAX_SAMPLE, MAX_SAMPLE_BASES, MAX_TABLE_SEEDS, MAX_WHOLE_GENOME, MIN_ADDED_PART,
+    SampleOptions,
 };
 use crate::genome::BaseMask;
 use crate::memory::system::malloc_trim;
@@ -53,7 +54,7 @@ const INTEREST_MARGIN: u64 = 8;
 pub fn families_memory(bases: u64, contigs: u64, threads: u64) -> u64 {
     let sample = if bases <= MAX_WHOLE_GENOME { bases } else { MAX_SAMPLE };
     let seeds = sample.min(MAX_TABLE_SEEDS);
-    let table = SeedTable::bytes(&SeedPattern::for_sample(sample), seeds);
+    let table = SeedTable::bytes(&SeedPattern::for_sample(sample, [0.25; 4]), seeds);
     let hits = seeds.min(MAX_CHANCE_BYTES) + MIN_HIT_BYTES;
     let bins = sample.div_ceil(BIN) * (size_of::<u16>() as u64 + Points::BYTES_PER_BIN.0);
     Bases::bytes(2 * contigs) + Sample::mark_bytes(sample) + table + bins + threads * hits
@@ -65,7 +66,7 @@ pub fn families_memory(bases: u64, contigs: u64, threads: u64) -> u64 {
 /// taken in order.
 ///
 /// # Errors
-/// [`Error::Memory`] if the tables do not fit the budget; [`Error::Usage`] for a sample of 2^32 bases or more;
+/// [`Error::Memory`] if the tables do not fit the budget; [`Error::Usage`] for a sample of more than 2^28 bases;
 /// [`Error::Damaged`] and [`Error::Io`] from the index.
 pub fn discover(index: &Index, options: &DiscoverOptions, progress: &dyn Progress) -> Result<Discovery> {
     check_memory(index)?;
@@ -116,10 +117,9 @@ fn check_memory(index: &Index) -> Result<()> {
 fn check_samples(samples: &[Vec<ContigRange>], options: &SampleOptions) -> Result<()> {
     let bases = |sample: &Vec<ContigRange>| sample.iter().map(|range| range.range.end - range.range.start).sum();
     match samples.iter().map(bases).max() {
-        Some(largest) if largest > u64::from(u32::MAX) => Err(Error::Usage(format!(
-            "a sample has {largest} bases and the most is {}; use a first sample of less than {} bases",
-            u32::MAX,
-            options.first.unwrap_or(largest)
+        Some(largest) if largest > MAX_SAMPLE_BASES => Err(Error::Usage(format!(
+            "a sample has {largest} bases and the most is {MAX_SAMPLE_BASES}; use a first sample of less than {} bases",
+            options.first.unwrap_or(largest).min(MAX_SAMPLE_BASES)
         ))),
         _ => Ok(()),
     }
@@ -151,8 +151,9 @@ fn find_drafts(
     progress: &dyn Progress,
 ) -> Result<Discovery> {
     let (length, budget) = (sample.bases.len(), index.budget());
-    let pattern = SeedPattern::for_sample(length);
-    let chance = pattern.chance(sample.composition());
+    let composition = sample.composition();
+    let pattern = SeedPattern::for_sample(sample.seed_bases(), composition);
+    let chance = pattern.chance(composition);
     let bins = length.div_ceil(BIN);
     let bytes = bins * (size_of::<u16>() as u64 + Points::BYTES_PER_BIN.0);
     let mut reservation = budget.reserve(Component::Seeds, bytes, "the profile of the genome")?;

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use ahash::AHashMap;
+
 use crate::families::copies::PlacedAlignment;
 
 /// Bases of the genome that two alignments must share to count as overlapping: ends of alignments extend a little by
@@ -220,7 +222,7 @@ pub(crate) fn contained(placed: &[PlacedAlignment<'_>], lengths: &[usize], accep
         is_candidate[i] = true;
         totals[family_of(&placed[i])] += placed[i].bases();
     }
-    let mut shared: BTreeMap<(usize, usize), SharedCoverage> = BTreeMap::new();
+    let mut shared: AHashMap<(usize, usize), SharedCoverage> = AHashMap::new();
     for_each_overlap(placed, &all, |i, j, _| {
         for (one, other) in [(i, j), (j, i)] {
             let (family, other_family) = (family_of(&placed[one]), family_of(&placed[other]));
@@ -230,6 +232,7 @@ pub(crate) fn contained(placed: &[PlacedAlignment<'_>], lengths: &[usize], accep
             }
         }
     });
+    let shared: BTreeMap<(usize, usize), SharedCoverage> = shared.into_iter().collect();
     let within = |a: usize, b: usize| {
         shared.get(&(a, b)).is_some_and(|shared| {
             shared.consensus.parts() >= MIN_CONTAINED_PARTS && 100 * shared.explained >= MIN_CONTAINED_BASES * totals[a]

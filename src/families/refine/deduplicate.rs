@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use ahash::AHashMap;
+
 /// Bases of a word: frequent enough in sequences that are 94 % identical, rare in random ones.
 const WORD: usize = 12;
 /// Diagonals of two consensi that are counted together: insertions and deletions come between.
@@ -41,7 +43,7 @@ fn words(consensus: &[u8]) -> impl Iterator<Item = (u32, WordOccurrence)> + '_ {
 }
 
 /// Occurrences of words in consensi, by number.
-type WordTable = BTreeMap<u32, Vec<(u32, WordOccurrence)>>;
+type WordTable = AHashMap<u32, Vec<(u32, WordOccurrence)>>;
 
 /// Words that a consensus shares with another one near a diagonal.
 #[derive(Default)]
@@ -60,7 +62,7 @@ pub(super) fn find_containers(consensi: &[&[u8]]) -> Vec<Option<usize>> {
     let mut order: Vec<usize> = (0..consensi.len()).collect();
     order.sort_by_key(|&i| (std::cmp::Reverse(consensi[i].len()), i));
     // Words of the consensi that none contains.
-    let mut table = WordTable::new();
+    let mut table = WordTable::default();
     let mut containers = vec![None; consensi.len()];
     for i in order {
         containers[i] = find_container(consensi[i], &table);

@@ -2,8 +2,10 @@
 //! refinement costs as much as the families have copies, and not as the genome has bases.
 
 use std::cmp::Reverse;
+use std::ops::Range;
 
 use crate::align::{Alignment, ContigRange};
+use crate::families::family::{Family, FamilyCopy};
 use crate::genome::Contig;
 use crate::kmer::Strand;
 
@@ -26,22 +28,44 @@ pub(super) fn loci(
     new_length: usize,
     contigs: &[Contig],
 ) -> Vec<ContigRange> {
-    let grown = (new_length.saturating_sub(old_length) as u64).min(MAX_FLANK) + SLACK;
-    let mut ranges: Vec<ContigRange> = alignments
-        .iter()
-        .map(|alignment| {
-            let columns = &alignment.query_range;
-            let missing = [u64::from(columns.start), old_length as u64 - u64::from(columns.end)];
-            let [left, right] = match alignment.strand {
-                Strand::Forward => missing,
-                Strand::Reverse => [missing[1], missing[0]],
-            };
-            let flank = |missing: u64| missing.min(MAX_FLANK) + grown;
-            let start = alignment.range.start.saturating_sub(flank(left));
-            let end = (alignment.range.end + flank(right)).min(contigs[alignment.contig as usize].length);
-            ContigRange { contig: alignment.contig, range: start..end }
-        })
-        .collect();
+    let grown = (new_length.saturating_sub(old_length) as u64).min(MAX_FLANK);
+    let around = |alignment: &Alignment| {
+        let missing = missing(&alignment.query_range, old_length, alignment.strand);
+        let length = contigs[alignment.contig as usize].length;
+        ContigRange { contig: alignment.contig, range: with_flanks(&alignment.range, missing, grown, length) }
+    };
+    joined(alignments.iter().map(around).collect())
+}
+
+/// The ranges in which the copies of a draft lie; sorted, without overlaps.
+pub(super) fn draft_loci(draft: &Family, contigs: &[Contig]) -> Vec<ContigRange> {
+    let around = |copy: &FamilyCopy| {
+        let number = Contig::number_at(contigs, copy.genome.start);
+        let contig = &contigs[number];
+        let range = copy.genome.start - contig.start..copy.genome.end - contig.start;
+        let missing = missing(&copy.consensus, draft.consensus.len(), copy.strand);
+        ContigRange { contig: number as u32, range: with_flanks(&range, missing, SLACK, contig.length) }
+    };
+    joined(draft.copies.iter().map(around).collect())
+}
+
+/// Columns of the consensus that a copy lacks before and after it in the genome.
+fn missing(columns: &Range<u32>, length: usize, strand: Strand) -> [u64; 2] {
+    let [before, after] = [u64::from(columns.start), length as u64 - u64::from(columns.end)];
+    match strand {
+        Strand::Forward => [before, after],
+        Strand::Reverse => [after, before],
+    }
+}
+
+/// A range of a contig of this length, with space for what it lacks and by how much the consensus has grown.
+fn with_flanks(range: &Range<u64>, missing: [u64; 2], grown: u64, length: u64) -> Range<u64> {
+    let [before, after] = missing.map(|missing| missing.min(MAX_FLANK) + grown + SLACK);
+    range.start.saturating_sub(before)..(range.end + after).min(length)
+}
+
+/// Ranges sorted, those that overlap as one.
+fn joined(mut ranges: Vec<ContigRange>) -> Vec<ContigRange> {
     ranges.sort_unstable_by_key(|range| (range.contig, range.range.start, range.range.end));
     ranges.dedup_by(|next, last| {
         let joined = next.contig == last.contig && next.range.start <= last.range.end;
@@ -109,7 +133,6 @@ mod tests {
     use super::*;
     use crate::align::Counts;
     use crate::random::Random;
-    use std::ops::Range;
 
     fn alignment(query: u32, contig: u32, range: Range<u64>, columns: Range<u32>, strand: Strand) -> Alignment {
         let score = (range.end - range.start) as i32;

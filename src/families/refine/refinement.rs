@@ -10,7 +10,7 @@ use crate::families::refine::assign::{Assignment, assign, contained, explained};
 use crate::families::refine::deduplicate::find_containers;
 use crate::families::refine::filter::{Verdict, duplication_of, filter_family};
 use crate::families::refine::grow::grow_family;
-use crate::families::refine::loci::{loci, sample_loci};
+use crate::families::refine::loci::{draft_loci, loci, sample_loci};
 use crate::families::refine::ltr_interiors::{BoundedIntervals, find_ltr_interiors};
 use crate::families::refine::options::RefineOptions;
 use crate::families::refine::outcome::{LeftOut, Reason, Refined, RefinedFamily};
@@ -89,17 +89,25 @@ impl<'a> Refinement<'a> {
         progress: &'a dyn Progress,
     ) -> Result<Self> {
         let mut bases = Bases::of(index)?;
-        bases.mark_arrays(arrays);
+        // No family grows into an array.
+        let array_positions = arrays.ranges().iter().flat_map(|array| bases.positions(array.contig, &array.range));
+        let array_positions = array_positions.collect();
+        bases.hide(array_positions);
+        let contigs = index.contigs()?;
+        let of_draft = |draft: Family| {
+            let loci = draft_loci(&draft, contigs);
+            FamilyState { loci, ..FamilyState::new(draft.consensus, draft.seed) }
+        };
         Ok(Self {
             arrays,
             index,
             bases,
-            contigs: index.contigs()?,
+            contigs,
             options,
             budget,
             progress,
             reservation: budget.empty_reservation(Component::Batches),
-            families: drafts.into_iter().map(|draft| FamilyState::new(draft.consensus, draft.seed)).collect(),
+            families: drafts.into_iter().map(of_draft).collect(),
             phase: Phase::Growing,
             rounds: 0,
             last_growing_round: options.max_rounds,

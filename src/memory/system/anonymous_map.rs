@@ -27,4 +27,15 @@ impl AnonymousMap {
     pub(crate) fn bytes(&mut self) -> &mut [u8] {
         &mut self.0
     }
+
+    /// The bytes as words of 32 bits.
+    pub(crate) fn words(&self) -> &[u32] {
+        bytemuck::cast_slice(&self.0[..self.0.len() & !3])
+    }
+
+    /// The bytes as words of 32 bits.
+    pub(crate) fn words_mut(&mut self) -> &mut [u32] {
+        let whole = self.0.len() & !3;
+        bytemuck::cast_slice_mut(&mut self.0[..whole])
+    }
 }

@@ -2,6 +2,7 @@
 //! anonymous maps, huge pages, NUMA nodes, prefetching, limits of the process.
 
 pub(super) mod anonymous_map;
+mod atomic_words;
 mod huge_pages;
 mod malloc;
 mod numa;
@@ -9,6 +10,7 @@ mod prefetch;
 pub(super) mod resident;
 
 pub(crate) use anonymous_map::AnonymousMap;
+pub(crate) use atomic_words::as_atomic;
 pub use huge_pages::HugePages;
 pub(crate) use malloc::{malloc_trim, share_one_arena};
 pub use numa::numa_nodes;
