@@ -29,11 +29,13 @@ use seed_table::{SeedPattern, SeedTable, extra_bits};
 
 pub use growth::Discovery;
 
+use std::sync::atomic::AtomicU16;
+
 use crate::align::{ContigRange, Library, SearchOptions, TandemArrays, search};
 use crate::families::bases::{Bases, base_mask};
 use crate::families::parameters::{
     BIN, DiscoverOptions, MAX_SAMPLE, MAX_SAMPLE_BASES, MAX_TABLE_SEEDS, MAX_WHOLE_GENOME, MIN_ADDED_PART,
-    SampleOptions,
+    SampleOptions, TILE,
 };
 use crate::genome::BaseMask;
 use crate::memory::system::malloc_trim;
@@ -157,24 +159,25 @@ fn find_drafts(
     let bins = length.div_ceil(BIN);
     let bytes = bins * (size_of::<u16>() as u64 + Points::BYTES_PER_BIN.0);
     let mut reservation = budget.reserve(Component::Seeds, bytes, "the profile of the genome")?;
-    let mut depth = vec![0u16; bins as usize];
+    let depth: Vec<AtomicU16> = (0..bins).map(|_| AtomicU16::new(0)).collect();
     // Parts of equal size, as few as the seeds of each fit a table.
     let parts = length.div_ceil(MAX_TABLE_SEEDS).max(1);
-    let part_length = length.div_ceil(parts);
+    let part_length = length.div_ceil(parts).next_multiple_of(TILE);
     let profile_bits = extra_bits(chance, sample.seed_bases());
     let mut table = None;
     for part in 0..parts {
         drop(table.take());
-        let part = part * part_length..length.min((part + 1) * part_length);
+        let part = (part * part_length).min(length)..length.min((part + 1) * part_length);
         progress.phase("seeds", None);
         let seeds = table.insert(SeedTable::new(sample, &pattern, chance, &part, None, budget)?);
-        progress.phase("profile", Some(length));
+        progress.phase("profile", Some(part.end));
         // Buffers of the profile are large and are freed before families grow.
         let buffers = ChainBufferPool::new(budget);
         let search = Search { sample, table: seeds, options, extra_bits: profile_bits, buffers: &buffers };
-        search.add_profile(&mut depth, progress)?;
+        search.add_profile(&part, &depth, progress)?;
     }
     malloc_trim();
+    let depth: Vec<u16> = depth.into_iter().map(AtomicU16::into_inner).collect();
     let mut points = Points::new(bins);
     let deep = depth.iter().filter(|&&depth| usize::from(depth) + 1 >= options.min_copies).count() as u64;
     reservation.grow(deep * Points::BYTES_PER_BIN.1, "the profile of the genome")?;

@@ -2,6 +2,7 @@
 //! deepest bins first.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use rayon::prelude::*;
 
@@ -12,33 +13,25 @@ use crate::sequence::reverse_complement;
 use crate::{Progress, Result};
 
 impl Search<'_> {
-    /// Adds to the depth of each bin of the sample the positions in the seed table that resemble it; those in copies of
-    /// families do not count.
+    /// Compares the sample up to the end of a part with the seeds of this part, which the table has, and adds to the
+    /// depth of each bin the number of positions that resemble it; those in copies of families do not count. After all
+    /// parts every two positions were compared.
     ///
     /// # Errors
     /// [`Error::Memory`](crate::Error::Memory) if the budget has no space for the hits of a tile.
-    pub(crate) fn add_profile(&self, depth: &mut [u16], progress: &dyn Progress) -> Result<()> {
-        let tiles = tiles(&self.sample.bases);
-        let count = |tile: &Range<u64>| {
-            let counts = self.profile_tile(tile);
+    pub(crate) fn add_profile(&self, part: &Range<u64>, depth: &[AtomicU16], progress: &dyn Progress) -> Result<()> {
+        tiles(&self.sample.bases, part).par_iter().try_for_each(|tile| {
+            self.profile_tile(tile, tile.end <= part.start, depth)?;
             progress.advance(tile.end - tile.start);
-            counts
-        };
-        let counts: Vec<Vec<u16>> = tiles.par_iter().map(count).collect::<Result<_>>()?;
-        for (tile, counts) in tiles.iter().zip(counts) {
-            for (bin, count) in (tile.start / BIN..).zip(counts) {
-                depth[bin as usize] = depth[bin as usize].saturating_add(count);
-            }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
-    /// Depth of each bin of a tile: chains with the seeds of the table that cover it.
-    fn profile_tile(&self, tile: &Range<u64>) -> Result<Vec<u16>> {
+    /// Adds the chains of a tile with the seeds of the table: they cover bins of the tile, and, if `is_before` the part
+    /// of the table and will not be compared the other way round, bins of the part.
+    fn profile_tile(&self, tile: &Range<u64>, is_before: bool, depth: &[AtomicU16]) -> Result<()> {
         let mut found = self.buffers.take();
         let query = &self.sample.seed_codes(tile.clone());
-        let first_bin = tile.start / BIN;
-        let mut counts = vec![0u16; (tile.end.div_ceil(BIN) - first_bin) as usize];
         let (length, span) = (query.len() as u64, self.table.span() as u64);
         let min_bits = MIN_PROFILE_BITS + self.extra_bits;
         let is_unused = |position: u64| self.sample.is_unused(position);
@@ -55,25 +48,34 @@ impl Search<'_> {
                 self.table.search(query, false, min_bits, is_distant, is_unused, &mut found)?;
             }
             for chain in &found.chains {
-                let from = u64::from(found.hits[chain.hits.start].query);
-                let to = u64::from(found.hits[chain.hits.end - 1].query) + span;
+                let (first, last) = (found.hits[chain.hits.start], found.hits[chain.hits.end - 1]);
+                let (from, to) = (u64::from(first.query), u64::from(last.query) + span);
                 let (from, to) = if reverse { (length - to, length - from) } else { (from, to) };
-                for bin in (tile.start + from) / BIN..(tile.start + to).div_ceil(BIN) {
-                    let count = &mut counts[(bin - first_bin) as usize];
-                    *count = count.saturating_add(1);
+                add(depth, tile.start + from..tile.start + to);
+                if is_before {
+                    // Within a bin of diagonals the last hit may begin a little before the first.
+                    add(depth, first.genome.min(last.genome)..first.genome.max(last.genome) + span);
                 }
             }
         }
         self.buffers.put(found);
-        Ok(counts)
+        Ok(())
     }
 }
 
-/// The tiles of all stretches.
-fn tiles(bases: &Bases<'_>) -> Vec<Range<u64>> {
+/// Adds one to the depth of the bins of a range.
+fn add(depth: &[AtomicU16], range: Range<u64>) {
+    for bin in &depth[(range.start / BIN) as usize..range.end.div_ceil(BIN) as usize] {
+        // A sum that stops at the highest number does not depend on the order of its terms.
+        let _ = bin.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |depth| depth.checked_add(1));
+    }
+}
+
+/// The tiles of all stretches up to the end of a part; none is in two parts.
+fn tiles(bases: &Bases<'_>, part: &Range<u64>) -> Vec<Range<u64>> {
     let tiles = |stretch: Range<u64>| {
-        (stretch.start / TILE..stretch.end.div_ceil(TILE))
+        (stretch.start / TILE..stretch.end.min(part.end).div_ceil(TILE))
             .map(move |tile| (tile * TILE).max(stretch.start)..((tile + 1) * TILE).min(stretch.end))
     };
-    bases.stretches().flat_map(tiles).collect()
+    bases.stretches().take_while(|stretch| stretch.start < part.end).flat_map(tiles).collect()
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use ahash::AHashMap;
+use rayon::prelude::*;
 
 use crate::families::copies::PlacedAlignment;
 
@@ -70,10 +71,34 @@ fn family_of(alignment: &PlacedAlignment<'_>) -> usize {
     alignment.alignment.query as usize
 }
 
-/// Calls `each` with every two alignments of the families `kept` that overlap in the genome, and their overlap.
-fn for_each_overlap(placed: &[PlacedAlignment<'_>], kept: &[bool], mut each: impl FnMut(usize, usize, Range<u64>)) {
-    let mut active: Vec<usize> = Vec::new();
+/// Alignments of a part that one thread examines.
+const PART: usize = 4096;
+
+/// Parts of alignments, by position, of which none overlaps one of another part.
+fn separate_parts(placed: &[PlacedAlignment<'_>]) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let (mut first, mut end) = (0, 0);
     for (i, copy) in placed.iter().enumerate() {
+        if i >= first + PART && copy.genome.start >= end {
+            parts.push(first..i);
+            first = i;
+        }
+        end = end.max(copy.genome.end);
+    }
+    parts.push(first..placed.len());
+    parts
+}
+
+/// Calls `each` with every two alignments of a part, of the families `kept`, that overlap in the genome, and their
+/// overlap.
+fn for_each_overlap(
+    placed: &[PlacedAlignment<'_>],
+    part: &Range<usize>,
+    kept: &[bool],
+    mut each: impl FnMut(usize, usize, Range<u64>),
+) {
+    let mut active: Vec<usize> = Vec::new();
+    for (i, copy) in part.clone().zip(&placed[part.clone()]) {
         if !kept[family_of(copy)] {
             continue;
         }
@@ -99,26 +124,32 @@ pub(crate) struct Assignment {
 
 /// Assigns the alignments of the families that are `kept`; a family loses an alignment if others cover half of it.
 pub(crate) fn assign(placed: &[PlacedAlignment<'_>], kept: &[bool]) -> Assignment {
-    let mut fits_better = vec![CoveredParts::default(); placed.len()];
-    let mut scores_higher = vec![CoveredParts::default(); placed.len()];
-    for_each_overlap(placed, kept, |i, j, overlap| {
-        let (loser, is_much_better) = loser_of(placed, i, j);
-        let covered = CoveredParts::of(&placed[loser].genome, &overlap);
-        scores_higher[loser].add(covered);
-        if is_much_better {
-            fits_better[loser].add(covered);
-        }
-    });
+    // What better fitting and higher scoring alignments cover of each.
+    let lost_in = |part: &Range<usize>| {
+        let mut lost = vec![(CoveredParts::default(), CoveredParts::default()); part.len()];
+        for_each_overlap(placed, part, kept, |i, j, overlap| {
+            let (loser, is_much_better) = loser_of(placed, i, j);
+            let covered = CoveredParts::of(&placed[loser].genome, &overlap);
+            let (fits_better, scores_higher) = &mut lost[loser - part.start];
+            scores_higher.add(covered);
+            if is_much_better {
+                fits_better.add(covered);
+            }
+        });
+        lost
+    };
+    let lost: Vec<(CoveredParts, CoveredParts)> = separate_parts(placed).par_iter().flat_map(lost_in).collect();
     let mut order: Vec<usize> = (0..placed.len()).filter(|&i| kept[family_of(&placed[i])]).collect();
-    order.sort_by_key(|&i| (std::cmp::Reverse(placed[i].alignment.score), i));
+    order.par_sort_unstable_by_key(|&i| (std::cmp::Reverse(placed[i].alignment.score), i));
     let mut assignment =
         Assignment { candidate: vec![Vec::new(); kept.len()], exclusive: vec![Vec::new(); kept.len()] };
     for i in order {
         let family = family_of(&placed[i]);
-        if fits_better[i].parts() < MIN_LOST_PARTS {
+        let (fits_better, scores_higher) = lost[i];
+        if fits_better.parts() < MIN_LOST_PARTS {
             assignment.candidate[family].push(i);
         }
-        if scores_higher[i].parts() < MIN_LOST_PARTS {
+        if scores_higher.parts() < MIN_LOST_PARTS {
             assignment.exclusive[family].push(i);
         }
     }
@@ -155,15 +186,19 @@ pub(crate) fn explained(
     min_copies: usize,
 ) -> Vec<bool> {
     let strong: Vec<bool> = assignment.exclusive.iter().map(|copies| copies.len() >= min_copies).collect();
-    let mut covered = vec![CoveredParts::default(); placed.len()];
-    for_each_overlap(placed, kept, |i, j, overlap| {
-        for (one, other) in [(i, j), (j, i)] {
-            let by = family_of(&placed[other]);
-            if family_of(&placed[one]) != by && strong[by] {
-                covered[one].add(CoveredParts::of(&placed[one].genome, &overlap));
+    let covered_in = |part: &Range<usize>| {
+        let mut covered = vec![CoveredParts::default(); part.len()];
+        for_each_overlap(placed, part, kept, |i, j, overlap| {
+            for (one, other) in [(i, j), (j, i)] {
+                let by = family_of(&placed[other]);
+                if family_of(&placed[one]) != by && strong[by] {
+                    covered[one - part.start].add(CoveredParts::of(&placed[one].genome, &overlap));
+                }
             }
-        }
-    });
+        });
+        covered
+    };
+    let covered: Vec<CoveredParts> = separate_parts(placed).par_iter().flat_map(covered_in).collect();
     let is_explained = |family: usize| {
         let copies = &assignment.candidate[family];
         let explained = copies.iter().filter(|&&i| covered[i].parts() >= MIN_EXPLAINED_PARTS).count();
@@ -184,6 +219,12 @@ struct SharedCoverage {
 }
 
 impl SharedCoverage {
+    /// Adds what they share in another part of the genome.
+    fn add(&mut self, other: &Self) {
+        self.consensus.add(other.consensus);
+        self.explained += other.explained;
+    }
+
     /// Counts what `other` covers of alignment `number`, a copy of a family with a consensus of `length` bases.
     fn count(&mut self, number: usize, copy: &PlacedAlignment<'_>, other: &PlacedAlignment<'_>, length: u64) {
         if other.alignment.counts.difference() - copy.alignment.counts.difference() > MAX_EXTRA_DIFFERENCE {
@@ -222,17 +263,23 @@ pub(crate) fn contained(placed: &[PlacedAlignment<'_>], lengths: &[usize], accep
         is_candidate[i] = true;
         totals[family_of(&placed[i])] += placed[i].bases();
     }
-    let mut shared: AHashMap<(usize, usize), SharedCoverage> = AHashMap::new();
-    for_each_overlap(placed, &all, |i, j, _| {
-        for (one, other) in [(i, j), (j, i)] {
-            let (family, other_family) = (family_of(&placed[one]), family_of(&placed[other]));
-            if family != other_family && is_candidate[one] {
-                let shared = shared.entry((family, other_family)).or_default();
-                shared.count(one, &placed[one], &placed[other], lengths[family] as u64);
+    let shared_in = |part: &Range<usize>| {
+        let mut shared: AHashMap<(usize, usize), SharedCoverage> = AHashMap::new();
+        for_each_overlap(placed, part, &all, |i, j, _| {
+            for (one, other) in [(i, j), (j, i)] {
+                let (family, other_family) = (family_of(&placed[one]), family_of(&placed[other]));
+                if family != other_family && is_candidate[one] {
+                    let shared = shared.entry((family, other_family)).or_default();
+                    shared.count(one, &placed[one], &placed[other], lengths[family] as u64);
+                }
             }
-        }
-    });
-    let shared: BTreeMap<(usize, usize), SharedCoverage> = shared.into_iter().collect();
+        });
+        shared
+    };
+    let mut shared: BTreeMap<(usize, usize), SharedCoverage> = BTreeMap::new();
+    for part in separate_parts(placed).par_iter().map(shared_in).collect::<Vec<_>>() {
+        part.into_iter().for_each(|(families, part)| shared.entry(families).or_default().add(&part));
+    }
     let within = |a: usize, b: usize| {
         shared.get(&(a, b)).is_some_and(|shared| {
             shared.consensus.parts() >= MIN_CONTAINED_PARTS && 100 * shared.explained >= MIN_CONTAINED_BASES * totals[a]
