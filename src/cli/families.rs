@@ -183,6 +183,7 @@ pub(crate) fn summary(found: &FoundFamilies, index: &Index) -> FamiliesSummary {
         drafts: found.drafts,
         drafts_left_out: found.drafts_left_out,
         examined_bases: found.examined,
+        array_bases: found.array_bases,
         rounds: found.rounds,
         left_out: found.left_out,
     }
@@ -218,7 +219,8 @@ fn summarize(summary: &Summary, settings: &Settings) -> Result<()> {
             "{} families, {} copies, {:.1} % of {} bases; from {} drafts in {} of the bases, in {} rounds\n\
              left out: {contained} contained in other families, {few_copies} with too few copies, \
              {like_flanks} with similar flanks, {tandem_arrays} tandem arrays, {simple} simple repeats, \
-             {clusters} clusters, {genes} gene families, {} before refinement",
+             {clusters} clusters, {genes} gene families, {} before refinement\n\
+             tandem arrays: {} bases, in which no family has copies",
             grouped(found.families),
             grouped(found.copies),
             per_cent(found.bases, found.genome_bases),
@@ -226,7 +228,8 @@ fn summarize(summary: &Summary, settings: &Settings) -> Result<()> {
             grouped(found.drafts),
             grouped(found.examined_bases),
             found.rounds,
-            grouped(found.drafts_left_out)
+            grouped(found.drafts_left_out),
+            grouped(found.array_bases)
         )
     };
     settings.print_summary(&text)

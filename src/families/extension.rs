@@ -123,8 +123,9 @@ struct BandRow {
 /// Sixteen copies in the dynamic program.
 struct Group {
     cursors: [Option<Cursor>; LANES],
-    row: BandRow,
-    next: BandRow,
+    /// In boxes, so that the two rows change places at no cost.
+    row: Box<BandRow>,
+    next: Box<BandRow>,
     /// Bases of the copies: cell j of row r of the block reads `bases[r + j]`.
     bases: [Lanes; BLOCK + MAX_CELLS],
     /// Diagonals by which each band has moved.
@@ -235,6 +236,23 @@ fn advance_group(kernel: Kernel, group: &mut Group, consensus: &Lanes, at: usize
     std::mem::swap(&mut group.row, &mut group.next);
 }
 
+/// The best cell of each lane of a row, of equals the nearest to the middle, and its score.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
+fn best_cells(row: &BandRow, band: i16) -> (Lanes, Lanes) {
+    let (mut at, mut best) = (Lanes::all(band), row.h[band as usize]);
+    for off in 1..=band {
+        for cell in [band + off, band - off] {
+            let scores = &row.h[cell as usize];
+            for l in 0..LANES {
+                let better = scores.0[l] > best.0[l];
+                best.0[l] = if better { scores.0[l] } else { best.0[l] };
+                at.0[l] = if better { cell } else { at.0[l] };
+            }
+        }
+    }
+    (at, best)
+}
+
 impl Group {
     fn new(cursors: &[Cursor], scores: &Scores) -> Self {
         let band = scores.band as i32;
@@ -247,8 +265,8 @@ impl Group {
         }
         let mut group = Self {
             cursors: [None; LANES],
-            row: first,
-            next: empty,
+            row: Box::new(first),
+            next: Box::new(empty),
             bases: [Lanes::all(NO_BASE); BLOCK + MAX_CELLS],
             shift: [0; LANES],
             best: Lanes::all(0),
@@ -272,10 +290,11 @@ impl Group {
     fn begin_block(&mut self, scores: &Scores, source: &impl BaseSource, first: usize, codes: &mut Vec<u8>) {
         let cells = 2 * scores.band + 1;
         let band = scores.band as i32;
+        let (best_cells, best_scores) = best_cells(&self.row, band as i16);
         for l in 0..LANES {
             let Some(cursor) = self.cursors[l] else { continue };
             self.record_best(l, first, band);
-            self.recentre_band(l, band);
+            self.recentre_band(l, band, (best_cells.0[l], best_scores.0[l]));
             self.limit_scores(l, cells);
             let offset = first as i64 + i64::from(self.shift[l] - band);
             let bases = &mut self.bases[..BLOCK + cells - 1];
@@ -285,14 +304,12 @@ impl Group {
         }
     }
 
-    /// Moves the band of a lane so that its best cell, the nearest to the middle of equals, is in the middle.
-    fn recentre_band(&mut self, l: usize, band: i32) {
+    /// Moves the band of a lane so that its best cell, with this score, is in the middle.
+    fn recentre_band(&mut self, l: usize, band: i32, (at, score): (i16, i16)) {
         let cells = (2 * band + 1) as usize;
-        let at =
-            (0..cells).max_by_key(|&j| (self.row.h[j].0[l], std::cmp::Reverse((j as i32 - band).abs()))).unwrap_or(0);
-        let off = at as i32 - band;
+        let off = i32::from(at) - band;
         // Scores that sank from UNREACHABLE are far below its half, those of a path far above.
-        if off.abs() <= MAX_OFF_CENTRE || self.row.h[at].0[l] <= UNREACHABLE / 2 {
+        if off.abs() <= MAX_OFF_CENTRE || score <= UNREACHABLE / 2 {
             return;
         }
         for rows in [&mut self.row.h, &mut self.row.f] {

@@ -39,6 +39,8 @@ pub struct FoundFamilies {
     pub drafts_left_out: u64,
     /// Bases of the genome that discovery examined.
     pub examined: u64,
+    /// Bases of the genome in long tandem arrays, in which no family has copies.
+    pub array_bases: u64,
     /// Rounds of refinement.
     pub rounds: u64,
     /// Drafts that are no family of their own, by reason.
@@ -70,9 +72,7 @@ pub fn find_families(index: &Index, options: &FamilyOptions, progress: &dyn Prog
     let found = discover(index, &options.discover, progress)?;
     let drafts = found.families.len() as u64;
     let examined: u64 = found.examined.iter().map(|range| range.range.end - range.range.start).sum();
-    let within = (examined < index.manifest().genome.bases).then(|| found.examined.clone());
-    let refine_options = RefineOptions { within, ..options.refine.clone() };
-    let refined = refine_outside(&found.arrays, index, found.families, &refine_options, index.budget(), progress)?;
+    let refined = refine_outside(&found.arrays, index, found.families, &options.refine, index.budget(), progress)?;
     let statistics = statistics(index, &refined.families)?;
     Ok(FoundFamilies {
         families: refined.families,
@@ -80,6 +80,7 @@ pub fn find_families(index: &Index, options: &FamilyOptions, progress: &dyn Prog
         drafts,
         drafts_left_out: found.left_out,
         examined,
+        array_bases: found.arrays.bases(),
         rounds: refined.rounds as u64,
         left_out: refined.left_out,
     })

@@ -22,6 +22,8 @@ pub struct FamiliesSummary {
     pub drafts_left_out: u64,
     /// Bases of the genome in which drafts were searched.
     pub examined_bases: u64,
+    /// Bases of the genome in long tandem arrays, in which no family has copies.
+    pub array_bases: u64,
     /// Rounds of refinement.
     pub rounds: u64,
     /// Drafts that are no family of their own.

@@ -118,6 +118,11 @@ impl TandemArrays {
         Ok(Self { ranges: found, _reservation: reservation })
     }
 
+    /// Bases of the genome in arrays.
+    pub(crate) fn bases(&self) -> u64 {
+        self.ranges.iter().map(|array| array.range.end - array.range.start).sum()
+    }
+
     /// By contig and start.
     pub(crate) fn ranges(&self) -> &[ContigRange] {
         &self.ranges

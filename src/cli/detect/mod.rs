@@ -594,7 +594,7 @@ fn print_summary(outcome: &Outcome, folder: &Path, settings: &Settings) -> Resul
     let text = if settings.json {
         pretty_json(outcome)?
     } else {
-        let DetectSummary { genome, annotation, run, .. } = &outcome.summary;
+        let DetectSummary { genome, annotation, run, search, parameters, .. } = &outcome.summary;
         let share = |bases: u64| per_cent(bases, genome.bases);
         let mut text = format!(
             "{}: {} bases in {}\n  repeats          {:.2} % of the bases: {} of {}",
@@ -613,6 +613,10 @@ fn print_summary(outcome: &Outcome, folder: &Path, settings: &Settings) -> Resul
                 counted(class.copies, "copy"),
                 counted(class.families, "family")
             );
+        }
+        let arrays = search.as_ref().map_or(0, |search| search.array_bases);
+        if arrays > 0 && parameters["tandem"] == false {
+            text += &format!("\n  tandem arrays    {:.2} %, not masked without --tandem", share(arrays));
         }
         if let Some(Run { seconds, peak_memory_bytes, .. }) = run {
             text += &format!("\n  time, memory     {seconds:.1} s, {} at the peak", human_bytes(*peak_memory_bytes));

@@ -23,11 +23,11 @@ use chains::ChainBufferPool;
 use growth::Growth;
 use points::Points;
 use sample::Sample;
-use samples::samples;
 use search::Search;
 use seed_table::{SeedPattern, SeedTable, extra_bits};
 
 pub use growth::Discovery;
+pub(crate) use samples::samples;
 
 use std::sync::atomic::AtomicU16;
 

@@ -11,9 +11,9 @@ use crate::kmer::Strand;
 
 /// Loci of a family that refinement looks at; those of more copies are a sample. 120 copies vote on a consensus, and
 /// the ends of several hundred show how a family is made up.
-const MAX_LOCI: usize = 400;
+const MAX_LOCI: usize = 240;
 /// Loci of them that are those of the best copies, which vote.
-const BEST_LOCI: usize = 150;
+const BEST_LOCI: usize = 120;
 /// Bases on either side of a copy in which the part of the consensus that it lacks is searched: a copy with a longer
 /// insertion is found again by the next search of the genome.
 const MAX_FLANK: u64 = 1000;
@@ -65,7 +65,7 @@ fn with_flanks(range: &Range<u64>, missing: [u64; 2], grown: u64, length: u64) -
 }
 
 /// Ranges sorted, those that overlap as one.
-fn joined(mut ranges: Vec<ContigRange>) -> Vec<ContigRange> {
+pub(super) fn joined(mut ranges: Vec<ContigRange>) -> Vec<ContigRange> {
     ranges.sort_unstable_by_key(|range| (range.contig, range.range.start, range.range.end));
     ranges.dedup_by(|next, last| {
         let joined = next.contig == last.contig && next.range.start <= last.range.end;
@@ -143,7 +143,13 @@ mod tests {
     #[test]
     fn loci_have_space_for_what_a_copy_lacks_and_join_if_they_overlap() {
         let contigs: Vec<Contig> = [("a", 0, 10_000), ("b", 10_000, 400)]
-            .map(|(name, start, length)| Contig { name: name.to_owned(), start, length })
+            .map(|(name, start, length)| Contig {
+                name: name.to_owned(),
+                description: String::new(),
+                length,
+                start,
+                record: 0,
+            })
             .to_vec();
         let copies = [
             alignment(0, 0, 2000..2100, 10..110, Strand::Forward),
@@ -162,8 +168,8 @@ mod tests {
         let mut random = Random::new(7);
         let mut alignments = Vec::new();
         for copy in 0..3000u64 {
-            let start = 1000 * copy + random.below(200);
-            let length = 100 + random.below(400);
+            let start = 1000 * copy + random.below(200) as u64;
+            let length = 100 + random.below(400) as u64;
             alignments.push(alignment(0, 0, start..start + length, 0..length as u32, Strand::Forward));
             if copy % 3 == 0 {
                 alignments.push(alignment(1, 0, start + 50..start + 250, 0..200, Strand::Forward));

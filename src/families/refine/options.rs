@@ -1,6 +1,5 @@
 //! The parameters of refinement that users set; its other thresholds are constants of the step that uses them.
 
-use crate::align::ContigRange;
 use crate::families::parameters::{DiscoverOptions, Scores};
 
 /// How families are refined.
@@ -15,9 +14,6 @@ pub struct RefineOptions {
     /// Maximum number of rounds, of one search each, in which families grow; restored families have rounds of their
     /// own. With three or four, large genomes have as many families for three quarters of the time (docs/families.md).
     pub max_rounds: usize,
-    /// Families grow over their copies in these ranges, sorted, if given: those that discovery examined. Copies are
-    /// counted in the whole genome.
-    pub within: Option<Vec<ContigRange>>,
     /// Maximum number of copies that vote on a consensus, the best ones: more hardly change a majority and cost time.
     pub max_voters: usize,
 }
@@ -25,6 +21,6 @@ pub struct RefineOptions {
 impl Default for RefineOptions {
     fn default() -> Self {
         let DiscoverOptions { scores, min_length, min_copies, .. } = DiscoverOptions::default();
-        Self { scores, min_copies, min_length, max_rounds: 5, within: None, max_voters: 120 }
+        Self { scores, min_copies, min_length, max_rounds: 5, max_voters: 120 }
     }
 }

@@ -5,12 +5,14 @@ use rayon::prelude::*;
 use crate::align::{Alignment, ContigRange, Library, LociQuery, SearchOptions, TandemArrays, search, search_loci};
 use crate::families::bases::Bases;
 use crate::families::copies::PlacedAlignment;
+use crate::families::discover::samples;
 use crate::families::family::Family;
+use crate::families::parameters::SampleOptions;
 use crate::families::refine::assign::{Assignment, assign, contained, explained};
 use crate::families::refine::deduplicate::find_containers;
 use crate::families::refine::filter::{Verdict, duplication_of, filter_family};
 use crate::families::refine::grow::grow_family;
-use crate::families::refine::loci::{draft_loci, loci, sample_loci};
+use crate::families::refine::loci::{draft_loci, joined, loci, sample_loci};
 use crate::families::refine::ltr_interiors::{BoundedIntervals, find_ltr_interiors};
 use crate::families::refine::options::RefineOptions;
 use crate::families::refine::outcome::{LeftOut, Reason, Refined, RefinedFamily};
@@ -26,6 +28,9 @@ use crate::{Index, Progress, Result};
 /// E-value of the weakest copies that are examined. Higher than that of an annotation, since the ends of doubtful
 /// copies show the ends of a family too.
 const MAX_E_VALUE: f64 = 0.1;
+/// Bases in which the copies of families that have grown are searched, besides those that are known; in a larger genome
+/// this is a sample, which has enough copies of frequent families.
+const SURVEY: u64 = 32 << 20;
 /// Rounds in which families grow over the copies that a survey has found.
 const SURVEYED_ROUNDS: usize = 2;
 /// Rounds in which restored families grow.
@@ -136,33 +141,35 @@ impl<'a> Refinement<'a> {
 
     /// All alignments of the families, by position: those of unchanged families as they were, the others from searches.
     fn all_alignments(&mut self) -> Result<Vec<Alignment>> {
-        let is_survey = matches!(self.phase, Phase::Surveying | Phase::FinalSurvey);
-        let within = self.options.within.clone().filter(|_| self.phase != Phase::FinalSurvey);
-        let is_whole = within.is_none();
-        let whole = || (0..).zip(self.contigs).map(|(contig, c)| ContigRange { contig, range: 0..c.length });
-        let within = within.unwrap_or_else(|| whole().collect());
-        let within = Some(self.arrays.outside(within.into_iter()));
+        let mut everywhere = self.phase == Phase::FinalSurvey;
+        if self.phase == Phase::Surveying {
+            let sample = survey_sample(self.contigs);
+            match sample {
+                Some(sample) => self.find_loci(sample)?,
+                None => everywhere = true,
+            }
+        }
         let mut alignments = Vec::new();
         let (mut library, mut of_library) = (Library::default(), Vec::new());
         let (mut queries, mut of_queries) = (Vec::new(), Vec::new());
         for (number, family) in (0..).zip(&mut self.families) {
             let letters = || letters(&family.consensus).collect::<Vec<u8>>();
             match &mut family.alignments {
-                Some(known) if family.complete || !is_survey => {
+                Some(known) if family.complete || !everywhere => {
                     alignments.extend(known.drain(..).map(|alignment| Alignment { query: number, ..alignment }));
                 }
-                None if !is_survey && !family.loci.is_empty() => {
+                None if !everywhere && !family.loci.is_empty() => {
                     queries.push(LociQuery { letters: letters(), ranges: std::mem::take(&mut family.loci) });
                     of_queries.push(number);
                 }
                 _ => {
                     library.push(number.to_string(), letters());
                     of_library.push(number);
-                    family.complete = is_whole;
+                    family.complete = true;
                 }
             }
         }
-        let options = SearchOptions { skip_nested: true, max_e_value: MAX_E_VALUE, ..SearchOptions::default() };
+        let options = search_options();
         let bases = self.families.iter().map(|family| family.consensus.len() as u64).sum();
         let found = search_loci(self.index, &queries, bases, &options, self.budget)?;
         for (number, found) in of_queries.into_iter().zip(found) {
@@ -170,16 +177,38 @@ impl<'a> Refinement<'a> {
             alignments.extend(found.map(|a| Alignment { query: number, ..a }));
         }
         if !library.is_empty() {
+            let whole = (0..).zip(self.contigs).map(|(contig, c)| ContigRange { contig, range: 0..c.length });
+            let within = Some(self.arrays.outside(whole));
             let found = search(self.index, &library, &SearchOptions { within, ..options }, self.budget)?;
             alignments.extend(found.into_iter().map(|a| Alignment { query: of_library[a.query as usize], ..a }));
         }
         // Those of one family come together.
         alignments.par_sort_unstable_by(|a, b| a.sort_key().cmp(&b.sort_key()));
-        if !library.is_empty() && self.phase != Phase::FinalSurvey {
+        if self.phase != Phase::FinalSurvey {
             let lost = sample_loci(&mut alignments, self.families.len());
             self.families.iter_mut().zip(lost).for_each(|(family, lost)| family.complete &= !lost);
         }
         Ok(alignments)
+    }
+
+    /// Adds the loci of the families in a sample of the genome to those that are known, and forgets alignments.
+    fn find_loci(&mut self, sample: Vec<ContigRange>) -> Result<()> {
+        let mut library = Library::default();
+        for (number, family) in self.families.iter().enumerate() {
+            library.push(number.to_string(), letters(&family.consensus).collect::<Vec<u8>>());
+        }
+        let within = Some(self.arrays.outside(sample.into_iter()));
+        let mut of_family: Vec<Vec<Alignment>> = vec![Vec::new(); self.families.len()];
+        for found in search(self.index, &library, &SearchOptions { within, ..search_options() }, self.budget)? {
+            of_family[found.query as usize].push(found);
+        }
+        for (family, mut found) in self.families.iter_mut().zip(of_family) {
+            found.extend(family.alignments.take().into_iter().flatten());
+            let length = family.consensus.len();
+            let more = loci(&found, length, length, self.contigs);
+            family.loci = joined(std::mem::take(&mut family.loci).into_iter().chain(more).collect());
+        }
+        Ok(())
     }
 
     /// Assigns alignments to families, and drops families that others contain or explain.
@@ -393,6 +422,17 @@ impl Round<'_> {
     pub(super) fn into_assignment(self) -> Assignment {
         self.assignment
     }
+}
+
+fn search_options() -> SearchOptions {
+    SearchOptions { skip_nested: true, max_e_value: MAX_E_VALUE, ..SearchOptions::default() }
+}
+
+/// A sample of a large genome; `None` for a small one.
+fn survey_sample(contigs: &[Contig]) -> Option<Vec<ContigRange>> {
+    let bases: u64 = contigs.iter().map(|contig| contig.length).sum();
+    let options = SampleOptions { first: Some(SURVEY), limit: Some(SURVEY), seed: 0 };
+    (bases > SURVEY).then(|| samples(contigs, &options).swap_remove(0))
 }
 
 /// Bytes that alignments take during a round.
