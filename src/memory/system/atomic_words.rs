@@ -26,7 +26,7 @@ mod tests {
         let counts = as_atomic(&mut words);
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| (0..1000).for_each(|i| drop(counts[i % 10].fetch_add(1, Ordering::Relaxed))));
+                scope.spawn(|| (0..1000).for_each(|i| _ = counts[i % 10].fetch_add(1, Ordering::Relaxed)));
             }
         });
         assert_eq!(words, [400; 10]);
