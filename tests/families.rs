@@ -142,6 +142,79 @@ fn the_same_bytes_for_any_number_of_threads() {
     assert_ne!(of("2", &["--drafts", "--min-improvement", "9"]), drafts);
 }
 
+/// Families of 1 MiB of a genome, first of a quarter of that, as JSON lines; and how many bases were examined.
+fn sampled(at: &Path, more: &[&str]) -> (String, u64) {
+    let samples = ["families", "genome.reprise", "--sample", "256K", "--sample-limit", "1M"];
+    let output = ["--format", "jsonl", "-o", "f.jsonl", "--json", "--force"];
+    let summary = run(at, &[&samples, &output[..], more].concat()).fine().json();
+    let text = std::fs::read_to_string(at.join("f.jsonl")).expect("written");
+    (text, summary["examined_bases"].as_u64().expect("a number"))
+}
+
+/// Which of the families of `truth` that have 10 copies or more are not found whole and once, with the number of their
+/// copies in the genome.
+fn missing(text: &str, truth: &[Vec<u8>], families: &[(usize, usize, usize)]) -> Vec<String> {
+    let is_whole = |consensus: &[u8], row: &&serde_json::Value| {
+        let mine = row["consensus"].as_str().expect("text").as_bytes();
+        shared(consensus, mine) > 0.6 && shared(mine, consensus) > 0.55
+    };
+    let rows: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).expect("a row")).collect();
+    let mut missing = Vec::new();
+    for (consensus, family) in truth.iter().zip(families).filter(|(_, family)| family.1 >= 10) {
+        let found: Vec<u64> =
+            rows.iter().filter(|row| is_whole(consensus, row)).filter_map(|r| r["copies"].as_u64()).collect();
+        if !matches!(found[..], [copies] if 10 * copies.abs_diff(family.1 as u64) <= family.1 as u64) {
+            missing.push(format!("{family:?} as {found:?}"));
+        }
+    }
+    missing
+}
+
+#[test]
+fn samples_have_the_families_of_a_genome_with_all_their_copies() {
+    let frequent = [(400, 120, 10), (900, 100, 15), (1500, 80, 8), (700, 70, 12), (2500, 60, 5), (1200, 50, 18)];
+    let rare = [(3200, 40, 10), (2000, 30, 12), (4000, 24, 6), (1000, 4, 5), (1800, 3, 8), (800, 3, 10)];
+    let families = [frequent, rare].concat();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    let (contigs, truth) = genome(11, &families);
+    let bases: usize = contigs.iter().map(|contig| contig.letters.len()).sum();
+    assert!((2_000_000..4_000_000).contains(&bases), "{bases}");
+    index(at, &contigs);
+    let (one, examined) = sampled(at, &["-t", "1", "--max-memory", "4G", "--cache-size", "64M"]);
+    assert_eq!(missing(&one, &truth, &families), [""; 0]);
+    // Threads, memory and the size of the cache change no byte.
+    assert!(sampled(at, &["-t", "2", "--max-memory", "200M", "--cache-size", "1M"]) == (one.clone(), examined));
+    // Other parts of the genome have the same families.
+    let (other, other_examined) = sampled(at, &["--seed", "1"]);
+    assert_ne!(other, one);
+    assert_eq!(missing(&other, &truth, &families), [""; 0]);
+    // Parts consist of tiles of 32 KiB, which the ends of contigs cut.
+    for examined in [examined, other_examined] {
+        assert!(examined.abs_diff(1 << 20) <= 6 << 15, "{examined}");
+    }
+}
+
+#[test]
+fn families_of_a_file_are_those_of_its_index() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    index(at, &genome(3, &[(1500, 14, 15), (400, 12, 10)]).0);
+    std::fs::create_dir(at.join("tmp")).expect("a folder");
+    let of = |input: &str, more: &[&str]| {
+        let arguments = ["families", input, "--tmpdir", "tmp", "--format", "jsonl"];
+        run(at, &[&arguments, more].concat())
+    };
+    let with_index = of("genome.reprise", &[]).fine().out;
+    assert!(with_index.lines().count() >= 2);
+    let before = common::listing(at);
+    assert_eq!(of("genome.fa", &[]).fine().out, with_index);
+    // Nothing is left, nor after an error.
+    assert_eq!(of("genome.fa", &["--max-memory", "18M"]).code, 5);
+    assert!(common::listing(&at.join("tmp")).is_empty());
+    assert_eq!(common::listing(at), before);
+}
+
 #[test]
 fn formats_stockholm_and_the_summary_agree() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -66,8 +66,8 @@ impl FoundFamilies {
 ///
 /// # Errors
 /// [`Error::Memory`](crate::Error::Memory) if the budget does not suffice, before any work if it is less than
-/// [`families_memory`](crate::families::families_memory); [`Error::Usage`](crate::Error::Usage) for a sample
-/// of more than 2^32 - 1 bases; [`Error::Damaged`](crate::Error::Damaged) and [`Error::Io`](crate::Error::Io) from the index.
+/// [`families_memory`](crate::families::families_memory); [`Error::Usage`](crate::Error::Usage) for a sample of more than
+/// 2^28 bases; [`Error::Damaged`](crate::Error::Damaged) and [`Error::Io`](crate::Error::Io) from the index.
 pub fn find_families(index: &Index, options: &FamilyOptions, progress: &dyn Progress) -> Result<FoundFamilies> {
     let found = discover(index, &options.discover, progress)?;
     let drafts = found.families.len() as u64;

@@ -89,7 +89,7 @@ pub fn discover(index: &Index, options: &DiscoverOptions, progress: &dyn Progres
         }
         mark_known(index, &ranges, &found, &sample)?;
         found.examined.extend(ranges);
-        found = find_drafts(index, &sample, found, options, progress)?;
+        found = find_drafts(index, &sample, found, options, MAX_TABLE_SEEDS, progress)?;
         malloc_trim();
         // The first sample is small, and has frequent families only.
         if number > 0 && (found.explained - before).saturating_mul(MIN_ADDED_PART) < length
@@ -144,12 +144,13 @@ fn mark_known(index: &Index, ranges: &[ContigRange], found: &Discovery, sample: 
     Ok(())
 }
 
-/// Finds the drafts of one sample.
+/// Finds the drafts of one sample with tables of at most so many seeds.
 fn find_drafts(
     index: &Index,
     sample: &Sample<'_>,
     found: Discovery,
     options: &DiscoverOptions,
+    max_seeds: u64,
     progress: &dyn Progress,
 ) -> Result<Discovery> {
     let (length, budget) = (sample.bases.len(), index.budget());
@@ -161,7 +162,7 @@ fn find_drafts(
     let mut reservation = budget.reserve(Component::Seeds, bytes, "the profile of the genome")?;
     let depth: Vec<AtomicU16> = (0..bins).map(|_| AtomicU16::new(0)).collect();
     // Parts of equal size, as few as the seeds of each fit a table.
-    let parts = length.div_ceil(MAX_TABLE_SEEDS).max(1);
+    let parts = length.div_ceil(max_seeds).max(1);
     let part_length = length.div_ceil(parts).next_multiple_of(TILE);
     let profile_bits = extra_bits(chance, sample.seed_bases());
     let mut table = None;
@@ -186,7 +187,7 @@ fn find_drafts(
         Some(table) if parts == 1 => table,
         _ => {
             drop(table);
-            let (among, seeds) = resembling_bases(&depth, length, budget)?;
+            let (among, seeds) = resembling_bases(&depth, length, max_seeds, budget)?;
             SeedTable::new(sample, &pattern, chance, &(0..length), Some((&among, seeds)), budget)?
         }
     };
@@ -208,8 +209,8 @@ fn find_drafts(
 }
 
 /// The bases of bins that other positions resemble, and of bins near them, and their number: copies of families lie
-/// among them. Of more than fit a table those of the deepest bins.
-fn resembling_bases(depth: &[u16], length: u64, budget: &Budget) -> Result<(BaseMask, u64)> {
+/// among them. Of more than `max_seeds` those of the deepest bins.
+fn resembling_bases(depth: &[u16], length: u64, max_seeds: u64, budget: &Budget) -> Result<(BaseMask, u64)> {
     let mut min_depth = 1;
     loop {
         let mask = base_mask(length, budget)?;
@@ -217,9 +218,96 @@ fn resembling_bases(depth: &[u16], length: u64, budget: &Budget) -> Result<(Base
             mask.add(&(bin.saturating_sub(INTEREST_MARGIN) * BIN..((bin + 1 + INTEREST_MARGIN) * BIN).min(length)));
         }
         let seeds = mask.count(&(0..length));
-        if seeds <= MAX_TABLE_SEEDS || min_depth == u16::MAX {
+        if seeds <= max_seeds || min_depth == u16::MAX {
             return Ok((mask, seeds));
         }
         min_depth += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::builder::{BuildOptions, build_index};
+    use crate::progress::Silent;
+    use crate::random::Random;
+    use crate::sequence::Source;
+
+    /// A contig with families of `(length, copies)`, in which one base in ten is random, and their consensus sequences.
+    /// Less than a third of it is near copies, so that a table of a third of its seeds has all of theirs.
+    fn genome(families: &[(usize, usize)]) -> (Vec<u8>, Vec<Vec<u8>>) {
+        let mut random = Random::new(5);
+        let truth: Vec<Vec<u8>> = families.iter().map(|&(length, _)| random.bases(length)).collect();
+        let copies = families.iter().enumerate().flat_map(|(number, &(_, copies))| vec![number; copies]);
+        let mut order: Vec<usize> = copies.collect();
+        (1..order.len()).for_each(|at| order.swap(at, random.below(at + 1)));
+        let mut letters = Vec::new();
+        for number in order {
+            letters.extend(random.bases(8000));
+            letters.extend(truth[number].iter().map(|&base| match random.below(10) {
+                0 => b"ACGT"[random.below(4)],
+                _ => base,
+            }));
+        }
+        letters.extend(random.bases(2000));
+        (letters, truth)
+    }
+
+    /// Share of the 12-mers of `one` that `other` has on either strand.
+    fn shared(one: &[u8], other: &[u8]) -> f64 {
+        let reverse: Vec<u8> = crate::sequence::reverse_complement(other).collect();
+        let all: HashSet<&[u8]> = other.windows(12).chain(reverse.windows(12)).collect();
+        let windows = one.windows(12);
+        let count = windows.len() as f64;
+        windows.filter(|window| all.contains(window)).count() as f64 / count
+    }
+
+    #[test]
+    fn a_sample_in_parts_has_the_families_of_the_whole() {
+        let families = [(1500, 40), (700, 30), (2200, 20), (400, 25)];
+        let (letters, truth) = genome(&families);
+        let folder = tempfile::tempdir().expect("a folder");
+        let (fasta, target) = (folder.path().join("g.fa"), folder.path().join("g.reprise"));
+        std::fs::write(&fasta, [b">a\n", &letters[..], b"\n"].concat()).expect("written");
+        let budget = Budget::new(1 << 30);
+        build_index(&[Source::new(&fasta)], &target, &BuildOptions::default(), &budget, &Silent).expect("a genome");
+        let index = Index::open(&target).expect("an index");
+        let options = DiscoverOptions::default();
+        let length = letters.len() as u64;
+        for (parts, max_seeds) in [(1, length), (3, length / 3 + 1)] {
+            assert_eq!(length.div_ceil(max_seeds), parts);
+            let sample = Sample::new(Bases::of(&index).expect("bases"), index.budget()).expect("memory");
+            let found = Discovery {
+                families: Vec::new(),
+                explained: 0,
+                left_out: 0,
+                examined: Vec::new(),
+                arrays: TandemArrays::find(&index, &Silent).expect("arrays"),
+                reservation: index.budget().empty_reservation(Component::Output),
+            };
+            let found = find_drafts(&index, &sample, found, &options, max_seeds, &Silent).expect("memory");
+            for (true_letters, family) in truth.iter().zip(families) {
+                let true_codes: Vec<u8> = crate::sequence::codes(true_letters).collect();
+                let is_whole = |mine: &[u8]| shared(&true_codes, mine) > 0.6 && shared(mine, &true_codes) > 0.5;
+                let is_found = found.families.iter().any(|family| is_whole(&family.consensus));
+                assert!(is_found, "{parts} parts, {family:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_sample_whose_positions_need_more_than_28_bits_is_an_error_of_usage() {
+        let sample = |parts: u64, bases: u64| -> Vec<ContigRange> {
+            (0..parts).map(|n| ContigRange { contig: n as u32, range: 7..7 + bases / parts }).collect()
+        };
+        let options = SampleOptions { first: Some(MAX_SAMPLE_BASES + 4), ..SampleOptions::default() };
+        check_samples(&[], &options).expect("no sample");
+        check_samples(&[sample(4, 100), sample(4, MAX_SAMPLE_BASES)], &options).expect("28 bits");
+        let error = check_samples(&[sample(1, 100), sample(4, MAX_SAMPLE_BASES + 4)], &options).expect_err("29 bits");
+        assert_eq!(error.exit_code(), 2);
+        let text = error.to_string();
+        assert!(text.contains("268435460 bases") && text.contains("less than 268435456 bases"), "{text}");
     }
 }
