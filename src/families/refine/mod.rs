@@ -1,7 +1,8 @@
 //! From drafts to families: whole, different from each other, with all their copies. A draft has wrong bases, ends at
 //! the end of its extension, and may be one of several pieces of a family, or none.
 //!
-//! Each round searches the genome for the whole library once, then works on every family on its own, in parallel:
+//! Each round aligns the families that have changed to the loci of their copies, then works on every family on its own,
+//! in parallel. The genome is searched when families have grown, a sample of it if it is large, and at the end (`loci`).
 //!
 //! 1. An alignment belongs to the family that it fits best. A family that another one contains is absorbed (`assign`).
 //! 2. The copies correct the consensus by majority, and cut its ends back to columns in which they agree (`consensus`).
@@ -40,7 +41,7 @@ use refinement::{Refinement, Transition};
 
 /// Refines drafts until nothing changes. No copy is in a tandem array.
 ///
-/// Memory is that of a [`search`](crate::align::search), of the genome (a byte a base) and of the alignments.
+/// Memory is that of a [`search`](crate::align::search) and of the alignments.
 ///
 /// # Errors
 /// Those of [`search`](crate::align::search).

@@ -11,8 +11,8 @@ pub struct RefineOptions {
     pub min_copies: usize,
     /// Shortest consensus, in bases.
     pub min_length: usize,
-    /// Maximum number of rounds, of one search each, in which families grow; restored families have rounds of their
-    /// own. With three or four, large genomes have as many families for three quarters of the time (docs/families.md).
+    /// Maximum number of rounds in which drafts grow; families that a survey has lengthened, and restored ones, have
+    /// rounds of their own.
     pub max_rounds: usize,
     /// Maximum number of copies that vote on a consensus, the best ones: more hardly change a majority and cost time.
     pub max_voters: usize,

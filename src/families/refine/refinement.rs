@@ -185,7 +185,8 @@ impl<'a> Refinement<'a> {
         // Those of one family come together.
         alignments.par_sort_unstable_by(|a, b| a.sort_key().cmp(&b.sort_key()));
         if self.phase != Phase::FinalSurvey {
-            let lost = sample_loci(&mut alignments, self.families.len());
+            let accepted: Vec<bool> = self.families.iter().map(|family| family.accepted).collect();
+            let lost = sample_loci(&mut alignments, &accepted);
             self.families.iter_mut().zip(lost).for_each(|(family, lost)| family.complete &= !lost);
         }
         Ok(alignments)
