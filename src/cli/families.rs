@@ -12,8 +12,8 @@ use crate::cli::common_arguments::{CacheArguments, TemporaryArguments};
 use crate::cli::values::bases;
 use crate::cli::{Settings, grouped, json};
 use crate::families::{
-    DiscoverOptions, Family, FamilyCopy, FoundFamilies, LeftOut, SampleOptions, Scores, discover, find_families,
-    seed_alignments,
+    DiscoverOptions, Family, FamilyCopy, FamilyOptions, FoundFamilies, LeftOut, RefineOptions, SampleOptions, Scores,
+    discover, find_families, seed_alignments,
 };
 use crate::formats::{FamiliesSummary, FamilyFormat, families, stockholm};
 use crate::fs::{Output, TemporaryFolder};
@@ -103,10 +103,19 @@ pub(crate) struct SearchArguments {
     /// Choose other samples for another N
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Keep one family if its copies fall into groups with shared differences
+    #[arg(long)]
+    no_subfamilies: bool,
 }
 
 impl SearchArguments {
-    pub(crate) fn options(&self) -> DiscoverOptions {
+    pub(crate) fn options(&self) -> FamilyOptions {
+        let options = FamilyOptions::from(self.discover_options());
+        let refine = RefineOptions { subfamilies: !self.no_subfamilies, ..options.refine };
+        FamilyOptions { refine, ..options }
+    }
+
+    fn discover_options(&self) -> DiscoverOptions {
         DiscoverOptions {
             scores: Scores {
                 matching: self.r#match,
@@ -135,7 +144,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let (index, _temporary) = open_or_build(&arguments, settings)?;
     let options = arguments.search.options();
     if arguments.drafts {
-        let found = settings.on_pool(|| discover(&index, &options, &settings.progress))?;
+        let found = settings.on_pool(|| discover(&index, &options.discover, &settings.progress))?;
         let mut text = String::new();
         for (number, family) in (1..).zip(&found.families) {
             push_draft(&mut text, number, family, &index)?;
@@ -146,7 +155,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let mut library = settings.output()?;
     let alignments =
         arguments.stockholm.as_deref().map(|path| Output::create(Some(path), settings.force)).transpose()?;
-    let found = settings.on_pool(|| find_families(&index, &options.into(), &settings.progress))?;
+    let found = settings.on_pool(|| find_families(&index, &options, &settings.progress))?;
     if let Some(alignments) = alignments {
         settings.on_pool(|| write_stockholm(&found, &index, alignments))?;
     }

@@ -56,6 +56,9 @@ pub struct FamilyStatistics {
     pub terminal_repeat: u64,
     /// The evidence for its class.
     pub evidence: Evidence,
+    /// If it is a subfamily: the name of the one of its family with the most bases, if that is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subfamily_of: Option<String>,
     /// Letters of the consensus.
     pub consensus: String,
 }
@@ -93,7 +96,7 @@ pub fn statistics(index: &Index, families: &[RefinedFamily]) -> Result<Vec<Famil
         let consensus: String = letters(&family.consensus).map(char::from).collect();
         let (kmer, kmer_frequency) = most_frequent_kmer(&mut batch, index.codec(), &consensus)?;
         Ok(FamilyStatistics {
-            name: format!("family-{}", number + 1),
+            name: family_name(number),
             class,
             length,
             copies: copies.len() as u64,
@@ -106,10 +109,16 @@ pub fn statistics(index: &Index, families: &[RefinedFamily]) -> Result<Vec<Famil
             tandem: family.tandem,
             terminal_repeat: evidence.direct_repeat.as_ref().map_or(0, |repeat| repeat.length),
             evidence,
+            subfamily_of: family.subfamily_of.map(family_name),
             consensus,
         })
     };
     families.iter().enumerate().map(describe).collect()
+}
+
+/// The name of a family by its number, from 0.
+fn family_name(number: usize) -> String {
+    format!("family-{}", number + 1)
 }
 
 /// Mean Kimura distance of copies in per cent, weighted by their aligned pairs of bases, to two decimal places.

@@ -77,6 +77,7 @@ mod tests {
             tandem: false,
             terminal_repeat: 2,
             evidence: Evidence { copies: 3, tg_ca: true, ..Evidence::default() },
+            subfamily_of: Some("family-7".to_owned()),
             consensus: "ACGT".to_owned(),
         };
         let text = |format| String::from_utf8(families(std::slice::from_ref(&family), format)).expect("ASCII");
@@ -89,7 +90,10 @@ mod tests {
         let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split('\t').collect()).collect();
         assert_eq!(
             rows[1],
-            ["family-1", "LTR", "4", "12", "3", "40", "7.50", "chr1:5-8", "ACG", "9", "false", "2", "TG...CA"]
+            [
+                "family-1", "LTR", "4", "12", "3", "40", "7.50", "chr1:5-8", "ACG", "9", "false", "2", "TG...CA",
+                "family-7"
+            ]
         );
         assert_eq!(rows[0].len(), rows[1].len());
         let object: serde_json::Value = serde_json::from_str(&text(FamilyFormat::JsonLines)).expect("JSON");

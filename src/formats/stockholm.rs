@@ -63,6 +63,7 @@ mod tests {
             tandem: false,
             terminal_repeat: 0,
             evidence: crate::families::Evidence::default(),
+            subfamily_of: None,
             consensus: "ACG".to_owned(),
         };
         let rows = vec![("c:1-4".to_owned(), b"ACTG".to_vec()), ("chr10:9-7".to_owned(), b"AC.G".to_vec())];

@@ -38,12 +38,13 @@ impl AnnotationWriter for Tsv {
 /// Families without their consensi.
 pub(super) fn families(families: &[FamilyStatistics]) -> Vec<u8> {
     let mut out = b"#name\tclass\tlength\tcopies\tfull_length_copies\tbases\tdivergence\tseed\tkmer\tkmer_frequency\t\
-                    tandem\tterminal_repeat\tevidence\n"
+                    tandem\tterminal_repeat\tevidence\tsubfamily_of\n"
         .to_vec();
     for f in families {
         let _ = write!(out, "{}\t{}\t{}\t{}\t{}", f.name, f.class, f.length, f.copies, f.full_length_copies);
         let _ = write!(out, "\t{}\t{:.2}\t{}\t{}\t{}", f.bases, f.divergence, f.seed, f.kmer, f.kmer_frequency);
-        let _ = writeln!(out, "\t{}\t{}\t{}", f.tandem, f.terminal_repeat, f.evidence);
+        let subfamily_of = f.subfamily_of.as_deref().unwrap_or("-");
+        let _ = writeln!(out, "\t{}\t{}\t{}\t{subfamily_of}", f.tandem, f.terminal_repeat, f.evidence);
     }
     out
 }

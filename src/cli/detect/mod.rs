@@ -425,7 +425,7 @@ impl Work<'_> {
     fn families(&mut self, index: &Index, of_index: &Value) -> Result<Searched> {
         let inputs = json!({ "version": WRITTEN_BY, "index": of_index, "search": self.arguments.search });
         self.step(FAMILIES, inputs, &FAMILY_FILES, |work| {
-            let options = work.arguments.search.options().into();
+            let options = work.arguments.search.options();
             let found = find_families(index, &options, &work.settings.progress)?;
             write_stockholm(&found, index, work.folder.output(STOCKHOLM)?)?;
             for (name, format) in [(LIBRARY, FamilyFormat::Fasta), (FAMILY_TABLE, FamilyFormat::Tsv)] {

@@ -10,6 +10,7 @@ use ahash::AHashMap;
 use rayon::prelude::*;
 
 use crate::families::copies::PlacedAlignment;
+use crate::families::refine::state::FamilyState;
 
 /// Bases of the genome that two alignments must share to count as overlapping: ends of alignments extend a little by
 /// chance.
@@ -253,8 +254,10 @@ fn columns_of(copy: &PlacedAlignment<'_>, part: &Range<u64>) -> Range<u64> {
 
 /// For each family the one that contains it, if any: the other's copies cover 80 % of its consensus, and it explains
 /// most of its copies about as well. Of two that contain each other the longer is kept, then the one with more bases.
-/// Only an `accepted` family can contain an accepted one.
-pub(crate) fn contained(placed: &[PlacedAlignment<'_>], lengths: &[usize], accepted: &[bool]) -> Vec<Option<usize>> {
+/// Only an accepted family can contain an accepted one, and no subfamily another one of its family.
+pub(crate) fn contained(placed: &[PlacedAlignment<'_>], families: &[FamilyState]) -> Vec<Option<usize>> {
+    let lengths: Vec<usize> = families.iter().map(|family| family.consensus.len()).collect();
+    let accepted = |family: usize| families[family].accepted;
     let all = vec![true; lengths.len()];
     let mut totals = vec![0u64; lengths.len()];
     // An alignment that a related family fits much better is no copy, and shows nothing.
@@ -292,8 +295,8 @@ pub(crate) fn contained(placed: &[PlacedAlignment<'_>], lengths: &[usize], accep
     for &a in &order {
         let others = shared.range((a, 0)..=(a, usize::MAX)).map(|(&(_, b), _)| b);
         container[a] = others
-            .filter(|&b| container[b].is_none() && accepted[a] <= accepted[b] && within(a, b))
-            .filter(|&b| !within(b, a) || (accepted[b] && !accepted[a]) || rank(b) > rank(a))
+            .filter(|&b| families[b].may_contain(&families[a]) && container[b].is_none() && within(a, b))
+            .filter(|&b| !within(b, a) || (accepted(b) && !accepted(a)) || rank(b) > rank(a))
             .max_by_key(|&b| rank(b));
     }
     container
@@ -303,6 +306,8 @@ pub(crate) fn contained(placed: &[PlacedAlignment<'_>], lengths: &[usize], accep
 mod tests {
     use super::*;
     use crate::align::{Alignment, Counts};
+    use crate::families::family::FamilyCopy;
+    use crate::families::refine::state::DividedFamily;
     use crate::kmer::Strand;
 
     #[test]
@@ -318,13 +323,26 @@ mod tests {
         let alignments = [copy(0, 1000, 0..100), copy(1, 1000, 0..300), copy(0, 5000, 0..100), copy(1, 5000, 0..300)];
         let placed: Vec<PlacedAlignment<'_>> =
             alignments.iter().map(|a| PlacedAlignment { alignment: a, genome: a.range.clone() }).collect();
+        let families = |accepted: [bool; 2]| {
+            let seed = FamilyCopy { genome: 0..100, strand: Strand::Forward, consensus: 0..100 };
+            let state = |length: usize, accepted: bool| FamilyState {
+                accepted,
+                ..FamilyState::new(vec![0; length], seed.clone())
+            };
+            [state(100, accepted[0]), state(300, accepted[1])]
+        };
         for (accepted, container) in [
             ([false, false], [Some(1), None]),
             ([true, true], [Some(1), None]),
             ([false, true], [Some(1), None]),
             ([true, false], [None, None]),
         ] {
-            assert_eq!(contained(&placed, &[100, 300], &accepted), container, "{accepted:?}");
+            let families = families(accepted);
+            assert_eq!(contained(&placed, &families), container, "{accepted:?}");
         }
+        // Subfamilies of one family never contain each other.
+        let subfamily_of = Some(DividedFamily { round: 1, number: 0 });
+        let siblings = families([false; 2]).map(|family| FamilyState { subfamily_of, ..family });
+        assert_eq!(contained(&placed, &siblings), [None, None]);
     }
 }

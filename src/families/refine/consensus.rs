@@ -135,8 +135,22 @@ pub(super) struct Corrected {
 
 /// Corrects a consensus by the majority of its copies in each column.
 pub(super) fn correct(consensus: &[u8], copies: &[PlacedAlignment<'_>], bases: &Bases<'_>) -> Corrected {
+    correct_by(consensus, Votes::count(consensus.len(), copies, bases))
+}
+
+/// Corrects the consensus of a family to that of one of its subfamilies, by the copies of that one. Few copies do not
+/// outvote the base of the family by chance.
+pub(super) fn correct_subfamily(consensus: &[u8], copies: &[PlacedAlignment<'_>], bases: &Bases<'_>) -> Corrected {
+    /// Weight of the base of the family: the log-odds that two subfamilies 3 % apart have it in common, rather than
+    /// that the one has a given other base.
+    const PRIOR: u32 = 28;
+    let mut votes = Votes::count(consensus.len(), copies, bases);
+    votes.columns.iter_mut().zip(consensus).for_each(|(votes, &code)| votes[usize::from(code)] += PRIOR);
+    correct_by(consensus, votes)
+}
+
+fn correct_by(consensus: &[u8], votes: Votes) -> Corrected {
     let length = consensus.len();
-    let votes = Votes::count(length, copies, bases);
     let mut corrected = Corrected::with_capacity(length + length / 16);
     let was_cpg: Vec<bool> = (0..length)
         .map(|at| at + 1 < length && was_cpg(&votes.pairs[at], &votes.columns[at], &votes.columns[at + 1]))
@@ -191,6 +205,12 @@ impl Corrected {
         self.depth.push(depth);
         self.near.push(depth + ended);
         self.agreement.push((100 * u64::from(support)).checked_div(u64::from(sum)).unwrap_or(0) as u8);
+    }
+
+    /// The new bases of a range of old columns.
+    pub(super) fn within(&self, columns: Range<u32>) -> &[u8] {
+        let at = |column: u32| self.columns.partition_point(|&other| other < column);
+        &self.consensus[at(columns.start)..at(columns.end)]
     }
 
     /// The old column of new base `at`; the old end, `old_length`, for the new end.

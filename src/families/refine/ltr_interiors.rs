@@ -99,7 +99,12 @@ impl BoundedIntervals {
         for (family, exclusive) in assignment.exclusive.iter().enumerate() {
             let length = families[family].consensus.len();
             if kept[family] && REPEAT_LENGTHS.contains(&length) {
-                let intervals = intervals_between(exclusive.iter().map(|&i| &placed[i]), length);
+                // The two terminal repeats of an element may fit two subfamilies.
+                let siblings = (0..families.len()).filter(|&other| families[other].is_sibling(&families[family]));
+                let of_siblings =
+                    siblings.filter(|&other| other != family).flat_map(|other| &assignment.exclusive[other]);
+                let copies = exclusive.iter().chain(of_siblings).map(|&i| &placed[i]);
+                let intervals = intervals_between(copies, length);
                 found.extend(intervals.into_iter().map(|(range, _)| (family, range)));
             }
         }

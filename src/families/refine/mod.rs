@@ -11,7 +11,7 @@
 //!
 //! When nothing changes, families that consist of several are split (`split`), and internal parts of elements with few
 //! whole copies are searched (`ltr_interiors`). Then ends are cut back once more, since growth overshoots by chance
-//! (`trim`). The remaining families are filtered (`filter`): a family of transposons has copies in enough loci whose
+//! (`trim`), and families whose copies fall into groups become subfamilies (`subfamilies`). The remaining families are filtered (`filter`): a family of transposons has copies in enough loci whose
 //! flanks differ. Families that a rejected one had absorbed are restored, and refined in the same way.
 //!
 //! The phases are those of `state::Phase`, drawn in `docs/families.md`; `refinement` carries them out.
@@ -29,6 +29,7 @@ mod outcome;
 mod refinement;
 mod split;
 mod state;
+mod subfamilies;
 mod trim;
 
 use crate::align::TandemArrays;

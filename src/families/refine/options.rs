@@ -16,11 +16,13 @@ pub struct RefineOptions {
     pub max_rounds: usize,
     /// Maximum number of copies that vote on a consensus, the best ones: more hardly change a majority and cost time.
     pub max_voters: usize,
+    /// Whether a family whose copies fall into groups with shared differences becomes a family for each group.
+    pub subfamilies: bool,
 }
 
 impl Default for RefineOptions {
     fn default() -> Self {
         let DiscoverOptions { scores, min_length, min_copies, .. } = DiscoverOptions::default();
-        Self { scores, min_copies, min_length, max_rounds: 5, max_voters: 120 }
+        Self { scores, min_copies, min_length, max_rounds: 5, max_voters: 120, subfamilies: true }
     }
 }

@@ -18,6 +18,9 @@ pub struct RefinedFamily {
     pub copies: Vec<Alignment>,
     /// Whether most of its copies lie in tandem rows.
     pub tandem: bool,
+    /// The number of the family, of all from 0, of which it is a subfamily, if it is one: that with the most bases of
+    /// those that were one family.
+    pub subfamily_of: Option<usize>,
 }
 
 impl RefinedFamily {
@@ -26,7 +29,7 @@ impl RefinedFamily {
         copies.sort_unstable();
         let copies = copies.into_iter().map(|i| alignments[i].clone()).collect();
         let FamilyState { consensus, seed, part, .. } = family;
-        Self { consensus, seed, part, copies, tandem }
+        Self { consensus, seed, part, copies, tandem, subfamily_of: None }
     }
 
     /// Bases of the genome in its copies.

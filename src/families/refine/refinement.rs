@@ -17,7 +17,8 @@ use crate::families::refine::ltr_interiors::{BoundedIntervals, find_ltr_interior
 use crate::families::refine::options::RefineOptions;
 use crate::families::refine::outcome::{LeftOut, Reason, Refined, RefinedFamily};
 use crate::families::refine::split::split_family;
-use crate::families::refine::state::{FamilyState, Phase, RoundResult};
+use crate::families::refine::state::{DividedFamily, FamilyState, Phase, RoundResult};
+use crate::families::refine::subfamilies::find_subfamilies;
 use crate::families::refine::trim::trim_family;
 use crate::genome::Contig;
 use crate::memory::system::malloc_trim;
@@ -216,9 +217,7 @@ impl<'a> Refinement<'a> {
     pub(super) fn assign_alignments<'r>(&mut self, alignments: &'r [Alignment]) -> Round<'r> {
         let placed: Vec<PlacedAlignment<'_>> =
             alignments.iter().map(|a| PlacedAlignment::new(a, self.contigs)).collect();
-        let lengths: Vec<usize> = self.families.iter().map(|family| family.consensus.len()).collect();
-        let accepted: Vec<bool> = self.families.iter().map(|family| family.accepted).collect();
-        let container = contained(&placed, &lengths, &accepted);
+        let container = contained(&placed, &self.families);
         let mut kept: Vec<bool> = container.iter().map(Option::is_none).collect();
         absorb(&mut self.families, &container);
         let mut assignment = assign(&placed, &kept);
@@ -333,21 +332,46 @@ impl<'a> Refinement<'a> {
         let longest = self.families.iter().map(|family| family.consensus.len()).max().unwrap_or(0);
         let scratch = rayon::current_num_threads() as u64 * longest as u64 * BYTES_PER_COLUMN;
         let _scratch = self.budget.reserve(Component::Batches, scratch, "the columns of the families")?;
-        let work = |((family, candidate), &kept): ((&FamilyState, &Vec<usize>), &bool)| {
+        let copies_of = |numbers: &[usize]| numbers.iter().map(|&i| round.placed[i].clone()).collect::<Vec<_>>();
+        let work = |(number, family): (usize, &FamilyState)| {
             self.progress.advance(1);
-            let copies: Vec<PlacedAlignment<'_>> = candidate.iter().map(|&i| round.placed[i].clone()).collect();
+            let copies = copies_of(&round.assignment.candidate[number]);
             match self.phase {
-                _ if !kept => Vec::new(),
+                _ if !round.kept[number] => Vec::new(),
                 _ if family.accepted => vec![family.unchanged()],
                 Phase::Growing => grow_family(family, &copies, &self.bases, self.options),
                 Phase::Splitting(_) => split_family(family, &copies, self.options),
-                Phase::FinalSurvey => vec![trim_family(family, &copies, &self.bases, self.options)],
+                Phase::FinalSurvey => {
+                    let exclusive = copies_of(&round.assignment.exclusive[number]);
+                    self.finish_consensus(number, &copies, &exclusive)
+                }
                 Phase::Surveying | Phase::FindingInteriors | Phase::Filtering | Phase::Restoring => {
                     vec![family.unchanged()]
                 }
             }
         };
-        Ok(self.families.par_iter().zip(&round.assignment.candidate).zip(&round.kept).map(work).collect())
+        Ok(self.families.par_iter().enumerate().map(work).collect())
+    }
+
+    /// A family with its final ends, or its subfamilies: those of the copies that belong to no other family, which would
+    /// be found again.
+    fn finish_consensus(
+        &self,
+        number: usize,
+        copies: &[PlacedAlignment<'_>],
+        exclusive: &[PlacedAlignment<'_>],
+    ) -> Vec<FamilyState> {
+        let family = &self.families[number];
+        let subfamilies = match self.options.subfamilies {
+            true => find_subfamilies(family.consensus.len(), exclusive, &self.bases),
+            false => Vec::new(),
+        };
+        let mut made = trim_family(family, copies, &subfamilies, &self.bases, self.options);
+        if made.len() > 1 {
+            let divided = DividedFamily { round: self.rounds, number };
+            made.iter_mut().for_each(|family| family.subfamily_of = Some(divided));
+        }
+        made
     }
 
     /// Ends a round: the families become what was made of each, and those added. Unchanged ones keep their alignments.
@@ -391,8 +415,7 @@ impl<'a> Refinement<'a> {
         let consensi: Vec<&[u8]> = self.families.iter().map(|family| &family.consensus[..]).collect();
         let mut container = find_containers(&consensi);
         for (family, by) in container.iter_mut().enumerate() {
-            // An accepted family is dropped for accepted ones only.
-            *by = by.filter(|&by| self.families[family].accepted <= self.families[by].accepted);
+            *by = by.filter(|&by| self.families[by].may_contain(&self.families[family]));
         }
         absorb(&mut self.families, &container);
         self.left_out.contained += container.iter().flatten().count() as u64;
@@ -409,11 +432,18 @@ impl<'a> Refinement<'a> {
     ) -> Refined {
         let families = self.families.into_iter().zip(assignment.exclusive).zip(verdicts);
         let accepted = families.filter_map(|((family, exclusive), verdict)| match verdict {
-            Some(Verdict::Accepted { tandem }) => Some(RefinedFamily::new(family, exclusive, alignments, tandem)),
+            Some(Verdict::Accepted { tandem }) => {
+                let subfamily_of = family.subfamily_of;
+                Some((subfamily_of, RefinedFamily::new(family, exclusive, alignments, tandem)))
+            }
             _ => None,
         });
-        let mut families: Vec<RefinedFamily> = accepted.collect();
-        families.sort_by_cached_key(|family| (std::cmp::Reverse(family.bases()), family.consensus.clone()));
+        let mut families: Vec<(Option<DividedFamily>, RefinedFamily)> = accepted.collect();
+        families.sort_by_cached_key(|(_, family)| (std::cmp::Reverse(family.bases()), family.consensus.clone()));
+        let (divided, mut families): (Vec<_>, Vec<_>) = families.into_iter().unzip();
+        for (number, family) in families.iter_mut().enumerate().filter(|(number, _)| divided[*number].is_some()) {
+            family.subfamily_of = divided[..number].iter().position(|other| *other == divided[number]);
+        }
         // The last round only filters.
         Refined { families, left_out: self.left_out, rounds: self.rounds - 1 }
     }

@@ -21,8 +21,8 @@ pub(crate) enum Phase {
     Splitting(u32),
     /// Internal parts of LTR elements are searched between copies of terminal repeats, once.
     FindingInteriors,
-    /// The ends of consensi are cut back to where their copies end, since growth overshoots by chance. Then the genome
-    /// is searched for all copies of the families.
+    /// The ends of consensi are cut back to where their copies end, since growth overshoots by chance, and families are
+    /// divided into subfamilies. Then the genome is searched for all copies of the families.
     FinalSurvey,
     /// Families that are no transposons are rejected.
     Filtering,
@@ -61,6 +61,13 @@ impl Phase {
     }
 }
 
+/// A family that was divided into subfamilies: the round in which, and its number in that round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DividedFamily {
+    pub(crate) round: usize,
+    pub(crate) number: usize,
+}
+
 /// A family between two rounds.
 #[derive(Debug, Clone)]
 pub(crate) struct FamilyState {
@@ -85,6 +92,8 @@ pub(crate) struct FamilyState {
     /// If a duplication that had been restored itself absorbed it: the ranges of the copies of that duplication, in
     /// bases of all contigs end to end.
     pub(crate) source_duplication: Vec<Range<u64>>,
+    /// The family of which it is a subfamily, if it is one.
+    pub(crate) subfamily_of: Option<DividedFamily>,
 }
 
 impl FamilyState {
@@ -100,12 +109,24 @@ impl FamilyState {
             accepted: false,
             absorbed: Vec::new(),
             source_duplication: Vec::new(),
+            subfamily_of: None,
         }
     }
 
     /// Whether the last round left the consensus as it was.
     pub(crate) fn is_unchanged(&self) -> bool {
         self.alignments.is_some()
+    }
+
+    /// Whether both are subfamilies of one family. They are as similar as duplicates, but neither is redundant.
+    pub(crate) fn is_sibling(&self, other: &Self) -> bool {
+        self.subfamily_of.is_some() && self.subfamily_of == other.subfamily_of
+    }
+
+    /// Whether it may absorb another family: an accepted one is absorbed by accepted ones only, and a subfamily by none
+    /// of its own family.
+    pub(crate) fn may_contain(&self, other: &Self) -> bool {
+        other.accepted <= self.accepted && !self.is_sibling(other)
     }
 
     /// The successors of the family; families that it absorbed go to the first of its parts.
