@@ -171,12 +171,13 @@ fn the_memory_report_names_every_component() {
 }
 
 /// Members that may be absent: (schema, member).
-const OPTIONAL: [(&str, &str); 5] = [
+const OPTIONAL: [(&str, &str); 6] = [
     ("query-kmer-row", "positions"),
     ("query-kmer-row", "listed"),
     ("build-plan", "prefixed_names"),
     ("manifest", "prefixed_names"),
     ("detect-summary", "cache"),
+    ("families-row", "subfamily_of"),
 ];
 
 /// Calls `each` for a schema and all schemas within it.

@@ -11,8 +11,9 @@
 //!
 //! When nothing changes, families that consist of several are split (`split`), and internal parts of elements with few
 //! whole copies are searched (`ltr_interiors`). Then ends are cut back once more, since growth overshoots by chance
-//! (`trim`), and families whose copies fall into groups become subfamilies (`subfamilies`). The remaining families are filtered (`filter`): a family of transposons has copies in enough loci whose
-//! flanks differ. Families that a rejected one had absorbed are restored, and refined in the same way.
+//! (`trim`), and families whose copies fall into groups become subfamilies (`subfamilies`). The remaining families are
+//! filtered (`filter`): a family of transposons has copies in enough loci whose flanks differ. Families that a rejected
+//! one had absorbed are restored, and refined in the same way.
 //!
 //! The phases are those of `state::Phase`, drawn in `docs/families.md`; `refinement` carries them out.
 

@@ -42,8 +42,9 @@ const MAX_RESTORATIONS: usize = 3;
 /// number in the lists of copies.
 const BYTES_PER_ALIGNMENT: usize =
     size_of::<Alignment>() + size_of::<PlacedAlignment<'_>>() + 2 * size_of::<u64>() + 3 * size_of::<usize>();
-/// Bytes of a column of a consensus while its copies vote: votes, pairs, depth, and the corrected column.
-const BYTES_PER_COLUMN: u64 = 72;
+/// Bytes of a column of a consensus while its copies vote: votes, pairs, depth, and the corrected column, also that of
+/// a subfamily.
+const BYTES_PER_COLUMN: u64 = 88;
 
 /// Refinement between two rounds.
 pub(super) struct Refinement<'a> {
@@ -353,8 +354,8 @@ impl<'a> Refinement<'a> {
         Ok(self.families.par_iter().enumerate().map(work).collect())
     }
 
-    /// A family with its final ends, or its subfamilies: those of the copies that belong to no other family, which would
-    /// be found again.
+    /// A family with its final ends, or its subfamilies. These follow from the copies that are exclusively its own:
+    /// those of a related family would make that one again.
     fn finish_consensus(
         &self,
         number: usize,
