@@ -23,13 +23,16 @@ const DIAGNOSTIC_PART: usize = 100;
 /// Columns within which differences are not independent: one misplaced gap makes several.
 const SAME_PLACE: usize = 10;
 /// Probability of as many copies with a rarer base, at the rate of the family, in a column that is examined.
-const MAX_COLUMN_CHANCE: f64 = 1e-3;
+const MAX_COLUMN_CHANCE: f64 = 1e-2;
 /// Probability, over all pairs of columns of a family, that chance shows a group.
-const MAX_PAIR_CHANCE: f64 = 1e-3;
+const MAX_PAIR_CHANCE: f64 = 0.05;
 /// Maximum number of columns that are examined, the most improbable: bounds the pairs.
 const MAX_FEATURES: usize = 400;
 /// Share of the copies by which two groups differ in a diagnostic column.
 const MIN_CONTRAST: f64 = 0.5;
+/// That share, as the mean of the diagnostic columns. Copies of two ages differ less: in columns that mutate often, half
+/// of the older ones have another base. Groups of copies 25 % from their consensus differ by 0.68.
+const MIN_MEAN_CONTRAST: f64 = 0.65;
 /// Nats by which a copy must fit one group better: others belong to neither.
 const MIN_NATS: f64 = 1.0;
 /// Maximum number of times that copies are assigned to the groups: few change after the second.
@@ -101,7 +104,9 @@ fn halves(length: usize, read: &ReadCopy<'_>, copies: &[usize]) -> Option<[Vec<u
     let places =
         |second: bool| -> Vec<usize> { (0..copies.len()).filter(|&copy| in_second[copy] == Some(second)).collect() };
     let groups = [places(false), places(true)];
+    let contrast: f64 = diagnostic.iter().map(|(_, [first, second])| (first - second).abs()).sum();
     let enough = separate_places(&columns) >= MIN_DIAGNOSTIC
+        && contrast >= MIN_MEAN_CONTRAST * columns.len() as f64
         && DIAGNOSTIC_PART * columns.len() >= length
         && groups.iter().all(|group| group.iter().filter(|&copy| is_clear(copy)).count() >= MIN_COPIES);
     enough.then(|| groups.map(|group| group.into_iter().map(|at| copies[at]).collect()))
