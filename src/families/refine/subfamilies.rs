@@ -30,8 +30,8 @@ const MAX_PAIR_CHANCE: f64 = 0.05;
 const MAX_FEATURES: usize = 400;
 /// Share of the copies by which two groups differ in a diagnostic column.
 const MIN_CONTRAST: f64 = 0.5;
-/// That share, as the mean of the diagnostic columns. Copies of two ages differ less: in columns that mutate often, half
-/// of the older ones have another base. Groups of copies 25 % from their consensus differ by 0.68.
+/// That share, as the mean of the diagnostic columns. Copies of two ages differ less: in columns that mutate often,
+/// half of the older ones have another base. Groups of copies 25 % from their consensus differ by 0.68.
 const MIN_MEAN_CONTRAST: f64 = 0.65;
 /// Nats by which a copy must fit one group better: others belong to neither.
 const MIN_NATS: f64 = 1.0;
