@@ -19,6 +19,9 @@ const FIFTHS: i32 = 5;
 /// Cost of each base between recurring words, in fifths of a base: a gap of more than 15 bases ends a run of one word.
 /// Empirical.
 const GAP_COST: i32 = 2;
+/// Most that a gap may cost, in fifths of a base: a gap of 156 bases ends a run of any score. Otherwise a long array would
+/// be one candidate with the next of its period, and with what lies between.
+const MAX_GAP_COST: i32 = 300;
 /// Share of the period (in fifths) that a run spans at least: dispersed copies share single words, a tandem repeat
 /// recurs for about a unit.
 const MIN_SPAN_FIFTHS: usize = 2;
@@ -73,12 +76,12 @@ impl WordRun {
         Self { from: end - WORD as u32, last: end, end, score, best: score }
     }
 
-    /// Appends the word that ends at `end`; false if the gap before it costs more than the run scores.
+    /// Appends the word that ends at `end`; false if the gap before it costs more than the run scores, or than any may.
     #[inline(always)]
     fn extend(&mut self, end: u32) -> bool {
         let gap = end - self.last;
         let cost = GAP_COST * (gap as i32 - WORD as i32).clamp(0, 1 << 20);
-        if self.last == 0 || self.score < cost {
+        if self.last == 0 || cost > self.score.min(MAX_GAP_COST) {
             return false;
         }
         self.score += FIFTHS * gap.min(WORD as u32) as i32 - cost;

@@ -51,7 +51,7 @@ fn sizes(length: u64, options: &SampleOptions) -> Vec<Range<u64>> {
     let mut start = 0;
     while start < limit {
         // A rest smaller than half of a sample joins it.
-        let end = if start + size + size / 2 > limit { limit } else { start + size };
+        let end = if start.saturating_add(size).saturating_add(size / 2) > limit { limit } else { start + size };
         samples.push(start..end);
         (start, size) = (end, size.saturating_mul(SAMPLE_GROWTH).min(MAX_SAMPLE.max(size)));
     }
