@@ -218,6 +218,29 @@ impl<'i> Bases<'i> {
         }
     }
 
+    /// Shares of the sixteen pairs of neighbouring bases outside of a mask, by first and second base; equal shares if there
+    /// is no such pair.
+    pub(crate) fn pair_shares(&self, mask: &BaseMask) -> [[f64; 4]; 4] {
+        let count = |codes: &mut Vec<u8>, piece: Range<u64>| {
+            codes.clear();
+            self.read(piece.clone(), codes);
+            for at in mask.bases_within(piece.clone()) {
+                codes[(at - piece.start) as usize] = UNKNOWN;
+            }
+            let mut counts = [[0u64; 4]; 4];
+            for pair in codes.windows(2).filter(|pair| pair[0].max(pair[1]) < UNKNOWN) {
+                counts[usize::from(pair[0])][usize::from(pair[1])] += 1;
+            }
+            counts
+        };
+        let sum = |a: [[u64; 4]; 4], b: [[u64; 4]; 4]| -> [[u64; 4]; 4] {
+            std::array::from_fn(|i| std::array::from_fn(|j| a[i][j] + b[i][j]))
+        };
+        let counts = self.pieces().into_par_iter().map_init(Vec::new, count).reduce(Default::default, sum);
+        let all = counts.iter().flatten().sum::<u64>();
+        counts.map(|row| row.map(|n| if all == 0 { 1.0 / 16.0 } else { n as f64 / all as f64 }))
+    }
+
     /// Shares of T, C, A and G among the bases outside of a mask; a quarter each if there is no such base.
     pub(crate) fn composition(&self, mask: &BaseMask) -> [f64; 4] {
         let count = |codes: &mut Vec<u8>, piece: Range<u64>| {

@@ -152,7 +152,7 @@ pub(crate) const SEED_PATTERNS: [&str; 4] =
     ["111010010100110111", "111010110100110111", "11101101001100110111", "1110110100101100110111"];
 /// Seeds of a sample that a base matches by chance on both strands, at most, unless the heaviest pattern has more. More
 /// than in a genome of 10 Mb with 38 % of G and C, on which thresholds were tuned, cost time and find no more families.
-pub(crate) const MAX_CHANCE_SEEDS: f32 = 9.0;
+pub(crate) const MAX_CHANCE_SEEDS: f64 = 9.0;
 /// Seeds in a table, at most: 128 MiB of positions. A larger sample is compared with one part of itself after the other,
 /// and copies of families are searched among the bases that resemble others.
 pub(crate) const MAX_TABLE_SEEDS: u64 = 32 << 20;

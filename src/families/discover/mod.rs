@@ -56,7 +56,7 @@ const INTEREST_MARGIN: u64 = 8;
 pub fn families_memory(bases: u64, contigs: u64, threads: u64) -> u64 {
     let sample = if bases <= MAX_WHOLE_GENOME { bases } else { MAX_SAMPLE };
     let seeds = sample.min(MAX_TABLE_SEEDS);
-    let table = SeedTable::bytes(&SeedPattern::for_sample(sample, [0.25; 4]), seeds);
+    let table = SeedTable::bytes(&SeedPattern::for_sample(sample, &[[1.0 / 16.0; 4]; 4]), seeds);
     let hits = seeds.min(MAX_CHANCE_BYTES) + MIN_HIT_BYTES;
     let bins = sample.div_ceil(BIN) * (size_of::<u16>() as u64 + Points::BYTES_PER_BIN.0);
     Bases::bytes(2 * contigs) + Sample::mark_bytes(sample) + table + bins + threads * hits
@@ -154,9 +154,8 @@ fn find_drafts(
     progress: &dyn Progress,
 ) -> Result<Discovery> {
     let (length, budget) = (sample.bases.len(), index.budget());
-    let composition = sample.composition();
-    let pattern = SeedPattern::for_sample(sample.seed_bases(), composition);
-    let chance = pattern.chance(composition);
+    let pattern = SeedPattern::for_sample(sample.seed_bases(), &sample.pair_shares());
+    let chance = pattern.chance(sample.composition());
     let bins = length.div_ceil(BIN);
     let bytes = bins * (size_of::<u16>() as u64 + Points::BYTES_PER_BIN.0);
     let mut reservation = budget.reserve(Component::Seeds, bytes, "the profile of the genome")?;

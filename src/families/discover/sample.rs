@@ -65,6 +65,11 @@ impl<'i> Sample<'i> {
         self.bases.composition(&self.simple)
     }
 
+    /// Shares of the pairs of neighbouring bases outside of simple repeats.
+    pub(crate) fn pair_shares(&self) -> [[f64; 4]; 4] {
+        self.bases.pair_shares(&self.simple)
+    }
+
     /// Appends the codes of a range within a stretch as seeds read it: [`UNKNOWN`] also for bases that no seed may
     /// cover.
     pub(crate) fn read_seed_codes(&self, range: Range<u64>, out: &mut Vec<u8>) {

@@ -49,10 +49,11 @@ impl SeedPattern {
         Self { span, weight: text.bytes().filter(|&b| b == b'1').count() as u32, runs }
     }
 
-    /// The pattern for a sample of so many seeds and this composition ([`SEED_PATTERNS`]).
-    pub(crate) fn for_sample(seeds: u64, composition: [f64; 4]) -> Self {
+    /// The pattern for a sample of so many seeds, in which pairs of neighbouring bases have these shares
+    /// ([`SEED_PATTERNS`]).
+    pub(crate) fn for_sample(seeds: u64, pairs: &[[f64; 4]; 4]) -> Self {
         let [.., heaviest] = SEED_PATTERNS;
-        let suits = |pattern: &Self| 2.0 * pattern.chance(composition) * seeds as f32 <= MAX_CHANCE_SEEDS;
+        let suits = |pattern: &Self| 2.0 * chance_of_word(pattern.weight, pairs) * seeds as f64 <= MAX_CHANCE_SEEDS;
         SEED_PATTERNS.into_iter().map(Self::new).find(suits).unwrap_or_else(|| Self::new(heaviest))
     }
 
@@ -106,6 +107,24 @@ impl SeedPattern {
             }
         }
     }
+}
+
+/// Probability that two words of this many bases are equal by chance, if each base depends on the one before: words rich
+/// in A and T, which are frequent in many genomes, are equal more often than the shares of single bases explain.
+fn chance_of_word(bases: u32, pairs: &[[f64; 4]; 4]) -> f64 {
+    let shares = pairs.map(|row| row.iter().sum::<f64>());
+    let mut same = shares.map(|share| share * share);
+    for _ in 1..bases {
+        let next = |second: usize| {
+            let step = |first: usize| {
+                let follows = pairs[first][second] / shares[first].max(f64::MIN_POSITIVE);
+                same[first] * follows * follows
+            };
+            (0..4).map(step).sum::<f64>()
+        };
+        same = std::array::from_fn(next);
+    }
+    same.iter().sum()
 }
 
 /// The positions of each spaced seed in a part of a sample, on the forward strand.

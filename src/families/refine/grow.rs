@@ -63,15 +63,15 @@ pub(super) fn grow_family(
     let ends = Ends { copies: voters, columns, bases, options, min_agreeing };
     let (left, right) = ends.grow();
     let moved = left.len().abs_diff(kept.start) + right.len().abs_diff(corrected.consensus.len() - kept.end);
-    if moved < MIN_MOVED && u64::from(corrected.changes) * MIN_CHANGED_PART < middle.len() as u64 {
-        return vec![family.unchanged()];
-    }
+    let is_same = moved < MIN_MOVED && u64::from(corrected.changes) * MIN_CHANGED_PART < middle.len() as u64;
     let mut consensus: Vec<u8> = left.into_iter().rev().collect();
     consensus.extend_from_slice(middle);
     consensus.extend(right);
-    if let Some(period) = repeat_period(&consensus) {
+    match repeat_period(&consensus) {
         // The same element twice, or many units of a tandem repeat: one is enough, and grows again if it should.
-        consensus.truncate(period);
+        Some(period) => consensus.truncate(period),
+        None if is_same => return vec![family.unchanged()],
+        None => {}
     }
     family.replaced_by(vec![family.with_consensus(consensus)])
 }

@@ -111,6 +111,17 @@ pub(super) fn sample_loci(alignments: &mut Vec<Alignment>, accepted: &[bool]) ->
     lost
 }
 
+/// The known alignments of a family, and those of others that overlap none of them, by position.
+pub(super) fn with_new(known: Vec<Alignment>, others: Vec<Alignment>) -> Vec<Alignment> {
+    let known = known.into_iter().map(|alignment| (alignment, true));
+    let mut all: Vec<(Alignment, bool)> = known.chain(others.into_iter().map(|alignment| (alignment, false))).collect();
+    all.sort_by(|(a, _), (b, _)| a.sort_key().cmp(&b.sort_key()));
+    let (mut alignments, is_known): (Vec<Alignment>, Vec<bool>) = all.into_iter().unzip();
+    let mut keep = near_chosen(&alignments, &is_known).into_iter().zip(&is_known).map(|(near, known)| *known || !near);
+    alignments.retain(|_| keep.next() == Some(true));
+    alignments
+}
+
 /// For each alignment, by position, whether it overlaps a chosen one or is chosen.
 fn near_chosen(alignments: &[Alignment], chosen: &[bool]) -> Vec<bool> {
     let mut near = chosen.to_vec();
@@ -165,6 +176,18 @@ mod tests {
             loci(&copies, 400, 420, &contigs).into_iter().map(|r| (r.contig, r.range)).collect();
         // 290 columns are missing after the first copy, and 100 columns, the last ones, before the second.
         assert_eq!(found, [(0, 1920..2770), (0, 8630..9170), (1, 0..400)]);
+    }
+
+    #[test]
+    fn new_copies_are_those_that_overlap_no_known_one() {
+        let copy = |contig, range: Range<u64>| {
+            let columns = 0..(range.end - range.start) as u32;
+            alignment(0, contig, range, columns, Strand::Forward)
+        };
+        let known = vec![copy(0, 100..900), copy(0, 300..400), copy(1, 0..50)];
+        let others = vec![copy(0, 0..101), copy(0, 500..600), copy(0, 900..1000), copy(1, 60..70), copy(2, 0..9)];
+        let all: Vec<(u32, Range<u64>)> = with_new(known, others).into_iter().map(|a| (a.contig, a.range)).collect();
+        assert_eq!(all, [(0, 100..900), (0, 300..400), (0, 900..1000), (1, 0..50), (1, 60..70), (2, 0..9)]);
     }
 
     #[test]

@@ -4,13 +4,16 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::align::ContigRange;
 use crate::families::bases::{Bases, UNKNOWN};
 use crate::families::copies::PlacedAlignment;
 use crate::families::family::FamilyCopy;
 use crate::families::flanks::{flanks_differ, words};
 use crate::families::refine::assign::Assignment;
+use crate::families::refine::loci::joined;
 use crate::families::refine::state::FamilyState;
 use crate::families::terminal_repeats::ElementPart;
+use crate::genome::Contig;
 use crate::kmer::Strand;
 use crate::sequence::reverse_complement;
 
@@ -44,6 +47,7 @@ pub(super) fn find_ltr_interiors(
     placed: &[PlacedAlignment<'_>],
     assignment: &Assignment,
     bases: &Bases<'_>,
+    contigs: &[Contig],
 ) -> Vec<FamilyState> {
     let explained = CopyRanges::new(placed, assignment);
     let mut found = Vec::new();
@@ -66,10 +70,19 @@ pub(super) fn find_ltr_interiors(
             let consensus = read(bases, &genome, strand);
             let seed = FamilyCopy { genome, strand, consensus: 0..consensus.len() as u32 };
             let state = FamilyState::new(consensus, seed);
-            found.push(FamilyState { part: ElementPart::Internal, terminal_repeat, ..state });
+            // Its copies lie between copies of its terminal repeat.
+            let loci = joined(ranges.iter().map(|range| in_contig(range, contigs)).collect());
+            found.push(FamilyState { part: ElementPart::Internal, terminal_repeat, loci, ..state });
         }
     }
     found
+}
+
+/// A range of all contigs end to end, within one.
+fn in_contig(range: &Range<u64>, contigs: &[Contig]) -> ContigRange {
+    let number = Contig::number_at(contigs, range.start);
+    let start = contigs[number].start;
+    ContigRange { contig: number as u32, range: range.start - start..range.end - start }
 }
 
 /// Intervals between neighbouring copies of a terminal repeat of `length` bases, on one contig and strand.

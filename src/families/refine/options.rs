@@ -23,6 +23,6 @@ pub struct RefineOptions {
 impl Default for RefineOptions {
     fn default() -> Self {
         let DiscoverOptions { scores, min_length, min_copies, .. } = DiscoverOptions::default();
-        Self { scores, min_copies, min_length, max_rounds: 5, max_voters: 120, subfamilies: true }
+        Self { scores, min_copies, min_length, max_rounds: 3, max_voters: 120, subfamilies: true }
     }
 }

@@ -12,7 +12,7 @@ use crate::families::refine::assign::{Assignment, assign, contained, explained};
 use crate::families::refine::deduplicate::find_containers;
 use crate::families::refine::filter::{Verdict, duplication_of, filter_family};
 use crate::families::refine::grow::grow_family;
-use crate::families::refine::loci::{draft_loci, joined, loci, sample_loci};
+use crate::families::refine::loci::{draft_loci, joined, loci, sample_loci, with_new};
 use crate::families::refine::ltr_interiors::{BoundedIntervals, find_ltr_interiors};
 use crate::families::refine::options::RefineOptions;
 use crate::families::refine::outcome::{LeftOut, Reason, Refined, RefinedFamily};
@@ -31,7 +31,7 @@ use crate::{Index, Progress, Result};
 const MAX_E_VALUE: f64 = 0.1;
 /// Bases in which the copies of families that have grown are searched, besides those that are known; in a larger genome
 /// this is a sample, which has enough copies of frequent families.
-const SURVEY: u64 = 32 << 20;
+const SURVEY: u64 = 16 << 20;
 /// Rounds in which families grow over the copies that a survey has found.
 const SURVEYED_ROUNDS: usize = 2;
 /// Rounds in which restored families grow.
@@ -194,7 +194,8 @@ impl<'a> Refinement<'a> {
         Ok(alignments)
     }
 
-    /// Adds the loci of the families in a sample of the genome to those that are known, and forgets alignments.
+    /// Adds the copies of the families in a sample of the genome to those that are known: alignments of families that are
+    /// unchanged, loci of the others.
     fn find_loci(&mut self, sample: Vec<ContigRange>) -> Result<()> {
         let mut library = Library::default();
         for (number, family) in self.families.iter().enumerate() {
@@ -205,11 +206,14 @@ impl<'a> Refinement<'a> {
         for found in search(self.index, &library, &SearchOptions { within, ..search_options() }, self.budget)? {
             of_family[found.query as usize].push(found);
         }
-        for (family, mut found) in self.families.iter_mut().zip(of_family) {
-            found.extend(family.alignments.take().into_iter().flatten());
-            let length = family.consensus.len();
-            let more = loci(&found, length, length, self.contigs);
-            family.loci = joined(std::mem::take(&mut family.loci).into_iter().chain(more).collect());
+        for (family, found) in self.families.iter_mut().zip(of_family) {
+            if let Some(known) = &mut family.alignments {
+                *known = with_new(std::mem::take(known), found);
+            } else {
+                let length = family.consensus.len();
+                let more = loci(&found, length, length, self.contigs);
+                family.loci = joined(std::mem::take(&mut family.loci).into_iter().chain(more).collect());
+            }
         }
         Ok(())
     }
@@ -246,7 +250,7 @@ impl<'a> Refinement<'a> {
         }
         if self.phase == Phase::FindingInteriors {
             let Round { placed, kept, assignment } = round;
-            let interiors = find_ltr_interiors(&self.families, kept, placed, assignment, &self.bases);
+            let interiors = find_ltr_interiors(&self.families, kept, placed, assignment, &self.bases, self.contigs);
             if !interiors.is_empty() {
                 return Transition::Continue { added: interiors };
             }
