@@ -153,9 +153,9 @@ pub(crate) const SEED_PATTERNS: [&str; 4] =
 /// Seeds of a sample that a base matches by chance on both strands, at most, unless the heaviest pattern has more. More
 /// than in a genome of 10 Mb with 38 % of G and C, on which thresholds were tuned, cost time and find no more families.
 pub(crate) const MAX_CHANCE_SEEDS: f64 = 9.0;
-/// Seeds in a table, at most: 128 MiB of positions. A larger sample is compared with one part of itself after the other,
+/// Seeds in a table, at most: 96 MiB of positions. A larger sample is compared with one part of itself after the other,
 /// and copies of families are searched among the bases that resemble others.
-pub(crate) const MAX_TABLE_SEEDS: u64 = 32 << 20;
+pub(crate) const MAX_TABLE_SEEDS: u64 = 24 << 20;
 /// Maximum number of positions of a seed in a sample that a search looks at, evenly taken: bounds the time that frequent
 /// seeds cost.
 pub(crate) const MAX_SEED_POSITIONS: usize = 256;
