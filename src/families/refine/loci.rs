@@ -78,15 +78,12 @@ pub(super) fn joined(mut ranges: Vec<ContigRange>) -> Vec<ContigRange> {
 }
 
 /// Keeps, of alignments by position, those at [`MAX_LOCI`] loci of each family, and those of other families there: which
-/// family a locus belongs to shows only if all families that align to it are known. Families that are `accepted` keep
-/// all. Returns which families lost alignments.
-pub(super) fn sample_loci(alignments: &mut Vec<Alignment>, accepted: &[bool]) -> Vec<bool> {
-    let families = accepted.len();
+/// family a locus belongs to shows only if all families that align to it are known. Returns which of the `families` lost
+/// alignments.
+pub(super) fn sample_loci(alignments: &mut Vec<Alignment>, families: usize) -> Vec<bool> {
     let mut of_family: Vec<Vec<usize>> = vec![Vec::new(); families];
     for (number, alignment) in alignments.iter().enumerate() {
-        if !accepted[alignment.query as usize] {
-            of_family[alignment.query as usize].push(number);
-        }
+        of_family[alignment.query as usize].push(number);
     }
     if of_family.iter().all(|numbers| numbers.len() <= MAX_LOCI) {
         return vec![false; families];
@@ -102,8 +99,7 @@ pub(super) fn sample_loci(alignments: &mut Vec<Alignment>, accepted: &[bool]) ->
         }
         numbers.into_iter().for_each(|number| chosen[number] = true);
     }
-    let mut keep = near_chosen(alignments, &chosen);
-    keep.iter_mut().zip(alignments.iter()).for_each(|(keep, a)| *keep |= accepted[a.query as usize]);
+    let keep = near_chosen(alignments, &chosen);
     let mut lost = vec![false; families];
     alignments.iter().zip(&keep).filter(|(_, kept)| !**kept).for_each(|(a, _)| lost[a.query as usize] = true);
     let mut keep = keep.into_iter();
@@ -207,10 +203,7 @@ mod tests {
         }
         alignments.sort_unstable_by(|a, b| a.sort_key().cmp(&b.sort_key()));
         let all = alignments.clone();
-        let mut rest = alignments.clone();
-        assert_eq!(sample_loci(&mut rest, &[true, false, false]), [false, true, false]);
-        assert!(rest.iter().filter(|a| a.query == 0).count() == 3000 && rest.len() < alignments.len());
-        let lost = sample_loci(&mut alignments, &[false; 3]);
+        let lost = sample_loci(&mut alignments, 3);
         assert_eq!(lost, [true, true, false]);
         let count = |query: u32| alignments.iter().filter(|a| a.query == query).count();
         assert_eq!(count(2), 60);

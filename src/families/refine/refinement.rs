@@ -65,6 +65,8 @@ pub(super) struct Refinement<'a> {
     last_growing_round: usize,
     /// Whether the genome was searched for the families after they had grown.
     surveyed: bool,
+    /// Whether the genome was searched, or is about to be, for all copies of the families that are left.
+    is_counted: bool,
     /// How often families were restored.
     restorations: usize,
     left_out: LeftOut,
@@ -119,6 +121,7 @@ impl<'a> Refinement<'a> {
             rounds: 0,
             last_growing_round: options.max_rounds,
             surveyed: false,
+            is_counted: false,
             restorations: 0,
             left_out: LeftOut::default(),
         })
@@ -187,8 +190,7 @@ impl<'a> Refinement<'a> {
         // Those of one family come together.
         alignments.par_sort_unstable_by(|a, b| a.sort_key().cmp(&b.sort_key()));
         if self.phase != Phase::FinalSurvey {
-            let accepted: Vec<bool> = self.families.iter().map(|family| family.accepted).collect();
-            let lost = sample_loci(&mut alignments, &accepted);
+            let lost = sample_loci(&mut alignments, self.families.len());
             self.families.iter_mut().zip(lost).for_each(|(family, lost)| family.complete &= !lost);
         }
         Ok(alignments)
@@ -254,14 +256,18 @@ impl<'a> Refinement<'a> {
             if !interiors.is_empty() {
                 return Transition::Continue { added: interiors };
             }
-            self.phase = Phase::FinalSurvey;
+            self.phase = Phase::Finishing;
         }
         if self.phase != Phase::Filtering {
             return Transition::Continue { added: Vec::new() };
         }
         let (verdicts, released) = self.filter(round);
-        if self.restorations == MAX_RESTORATIONS || released.is_empty() {
+        if self.is_counted {
             return Transition::Finish { verdicts };
+        }
+        if self.restorations == MAX_RESTORATIONS || released.is_empty() {
+            (self.phase, self.is_counted) = (Phase::FinalSurvey, true);
+            return Transition::Continue { added: Vec::new() };
         }
         self.begin_restoring(&released);
         Transition::Continue { added: released }
@@ -346,13 +352,15 @@ impl<'a> Refinement<'a> {
                 _ if family.accepted => vec![family.unchanged()],
                 Phase::Growing => grow_family(family, &copies, &self.bases, self.options),
                 Phase::Splitting(_) => split_family(family, &copies, self.options),
-                Phase::FinalSurvey => {
+                Phase::Finishing => {
                     let exclusive = copies_of(&round.assignment.exclusive[number]);
                     self.finish_consensus(number, &copies, &exclusive)
                 }
-                Phase::Surveying | Phase::FindingInteriors | Phase::Filtering | Phase::Restoring => {
-                    vec![family.unchanged()]
-                }
+                Phase::Surveying
+                | Phase::FindingInteriors
+                | Phase::Filtering
+                | Phase::Restoring
+                | Phase::FinalSurvey => vec![family.unchanged()],
             }
         };
         Ok(self.families.par_iter().enumerate().map(work).collect())

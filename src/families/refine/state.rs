@@ -22,10 +22,12 @@ pub(crate) enum Phase {
     /// Internal parts of LTR elements are searched between copies of terminal repeats, once.
     FindingInteriors,
     /// The ends of consensi are cut back to where their copies end, since growth overshoots by chance, and families are
-    /// divided into subfamilies. Then the genome is searched for all copies of the families.
-    FinalSurvey,
+    /// divided into subfamilies.
+    Finishing,
     /// Families that are no transposons are rejected.
     Filtering,
+    /// The genome is searched for all copies of the families that are left, once.
+    FinalSurvey,
     /// Families that rejected ones had absorbed come back; the accepted ones stay as they are.
     Restoring,
 }
@@ -44,8 +46,8 @@ pub(crate) struct RoundResult {
 }
 
 impl Phase {
-    /// The phase after this one. Two transitions depend on what the phase itself finds: from `FindingInteriors` to
-    /// `FinalSurvey` in the same round if there are none, and from `Filtering` to `Restoring` or to the end.
+    /// The phase after this one. Some transitions depend on what the phase itself finds: from `FindingInteriors` to
+    /// `Finishing` in the same round if there are none, and from `Filtering` to `Restoring`, `FinalSurvey` or the end.
     pub(crate) fn next(self, result: RoundResult) -> Self {
         let RoundResult { may_grow, any_dropped, all_unchanged, surveyed } = result;
         match self {
@@ -55,8 +57,8 @@ impl Phase {
             Self::Growing | Self::Surveying | Self::Restoring => Self::Splitting(1),
             Self::Splitting(times) if times < MAX_SPLIT_ROUNDS && !all_unchanged => Self::Splitting(times + 1),
             Self::Splitting(_) => Self::FindingInteriors,
-            Self::FindingInteriors => Self::FinalSurvey,
-            Self::FinalSurvey | Self::Filtering => Self::Filtering,
+            Self::FindingInteriors => Self::Finishing,
+            Self::Finishing | Self::FinalSurvey | Self::Filtering => Self::Filtering,
         }
     }
 }
@@ -169,7 +171,8 @@ mod tests {
         assert_eq!(Phase::Splitting(1).next(changed), Phase::Splitting(2));
         assert_eq!(Phase::Splitting(MAX_SPLIT_ROUNDS).next(changed), Phase::FindingInteriors);
         assert_eq!(Phase::Splitting(1).next(unchanged), Phase::FindingInteriors);
-        assert_eq!(Phase::FindingInteriors.next(changed), Phase::FinalSurvey);
+        assert_eq!(Phase::FindingInteriors.next(changed), Phase::Finishing);
+        assert_eq!(Phase::Finishing.next(changed), Phase::Filtering);
         assert_eq!(Phase::FinalSurvey.next(changed), Phase::Filtering);
         // The first time that families have grown, the genome is searched, and they may grow again.
         let grown = RoundResult { surveyed: false, ..unchanged };
