@@ -431,6 +431,11 @@ fn old_copies_are_found_next_to_young_duplicates() {
     assert!(copies >= Some(4), "{old:?}");
 }
 
+/// The number of copies in a header.
+fn copies_of(header: &str) -> usize {
+    header.split_once("copies=").and_then(|(_, rest)| rest.split(' ').next()?.parse().ok()).expect("copies")
+}
+
 #[test]
 fn families_are_found_next_to_tandem_arrays_but_not_in_them() {
     let mut random = Random(12);
@@ -457,8 +462,10 @@ fn families_are_found_next_to_tandem_arrays_but_not_in_them() {
     index(at, &[scattered(&mut random, pieces)]);
     let found = records(&run(at, &["families", "genome.reprise"]).fine().out);
     let headers: Vec<&String> = found.iter().map(|(header, _)| header).collect();
-    assert_eq!(found.len(), 1, "{headers:?}");
     assert!(shared(&element, &found[0].1) > 0.8 && shared(&found[0].1, &element) > 0.8, "{headers:?}");
+    // Units between the pieces of an array may be a family, the arrays are not.
+    let others: usize = found[1..].iter().map(|(header, bases)| bases.len() * copies_of(header)).sum();
+    assert!(others < 120_000 / 10, "{headers:?}");
 
     std::fs::write(at.join("f.fa"), fasta(&[Contig::new("element", element)], &PLAIN)).expect("written");
     let annotate = ["annotate", "genome.reprise", "--library", "f.fa", "--formats", "bed", "-q"];

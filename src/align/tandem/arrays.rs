@@ -28,19 +28,40 @@ const MAX_E_VALUE: f64 = 1e-3;
 const MAX_GROWTH: u64 = 4;
 /// Maximum number of bases between two arrays that count as one: units that are too diverged.
 const MAX_GAP: u64 = 100;
+/// Maximum number of bases between two pieces of one array.
+const MAX_BREAK: u64 = 500;
 
-/// A tandem repeat that is an array by its own length, or if there is a long one nearby.
+/// A tandem repeat that is an array if it is part of a long one, or if there is a long one nearby.
 struct Piece {
     array: ContigRange,
+    /// Bases of the unit.
+    period: u64,
     is_long: bool,
 }
 
 impl Piece {
     fn of(repeat: &TandemRepeat) -> Option<Self> {
         let Alignment { contig, ref range, .. } = repeat.alignment;
-        let (period, bases) = (repeat.unit.len() as u64, range.end - range.start);
+        let period = repeat.unit.len() as u64;
+        may_be_array(period, range.end - range.start).then(|| Self {
+            array: ContigRange { contig, range: range.clone() },
+            period,
+            is_long: false,
+        })
+    }
+}
+
+/// Marks the pieces of long arrays: insertions and deletions, diverged units and other repeats break arrays into pieces.
+fn mark_long(pieces: &mut [Piece]) {
+    let mut end = (0, 0);
+    for group in pieces.chunk_by_mut(|piece, next| {
+        end = end.max((piece.array.contig, piece.array.range.end));
+        end.0 == next.array.contig && next.array.range.start <= end.1 + MAX_BREAK
+    }) {
+        let bases: u64 = group.iter().map(|piece| piece.array.range.end - piece.array.range.start).sum();
+        let period = group.iter().map(|piece| piece.period).max().unwrap_or(0);
         let is_long = bases >= MIN_BASES.max(MIN_UNITS * period);
-        may_be_array(period, bases).then(|| Self { array: ContigRange { contig, range: range.clone() }, is_long })
+        group.iter_mut().for_each(|piece| piece.is_long = is_long);
     }
 }
 
@@ -81,24 +102,27 @@ impl TandemArrays {
     }
 
     fn new(mut pieces: Vec<Piece>, budget: &Budget) -> Result<Self> {
-        pieces.sort_unstable_by_key(|Piece { array, is_long }| {
-            (array.contig, array.range.start, array.range.end, *is_long)
+        pieces.sort_unstable_by_key(|Piece { array, period, .. }| {
+            (array.contig, array.range.start, array.range.end, *period)
         });
+        mark_long(&mut pieces);
         let mut kept: Vec<bool> = pieces.iter().map(|piece| piece.is_long).collect();
         // Contig and end of the last long array, then contig and start of the next one.
         let mut last: Option<(u32, u64)> = None;
-        for (Piece { array, is_long }, kept) in pieces.iter().zip(&mut kept) {
+        for (piece, kept) in pieces.iter().zip(&mut kept) {
+            let array = &piece.array;
             *kept |=
                 last.is_some_and(|(contig, end)| contig == array.contig && array.range.start <= end + MAX_DISTANCE);
-            if *is_long {
+            if piece.is_long {
                 last = last.max(Some((array.contig, array.range.end)));
             }
         }
         let mut next: Option<(u32, u64)> = None;
-        for (Piece { array, is_long }, kept) in pieces.iter().zip(&mut kept).rev() {
+        for (piece, kept) in pieces.iter().zip(&mut kept).rev() {
+            let array = &piece.array;
             *kept |=
                 next.is_some_and(|(contig, start)| contig == array.contig && start <= array.range.end + MAX_DISTANCE);
-            if *is_long {
+            if piece.is_long {
                 next = Some((array.contig, array.range.start));
             }
         }

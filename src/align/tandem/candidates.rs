@@ -19,9 +19,14 @@ const FIFTHS: i32 = 5;
 /// Cost of each base between recurring words, in fifths of a base: a gap of more than 15 bases ends a run of one word.
 /// Empirical.
 const GAP_COST: i32 = 2;
-/// Most that a gap may cost, in fifths of a base: a gap of 156 bases ends a run of any score. Otherwise a long array would
-/// be one candidate with the next of its period, and with what lies between.
-const MAX_GAP_COST: i32 = 300;
+/// A gap of this many bases, or of [`MAX_GAP_UNITS`] if that is more, ends a run of any score. Otherwise a long array would
+/// be one candidate with the next one of its period, and with what lies between.
+const MAX_GAP: u32 = 150;
+/// Periods of the longest gap: units with insertions and deletions do not recur at the period itself.
+const MAX_GAP_UNITS: u32 = 4;
+/// Units of a candidate that is halved if there is no alignment with the unit in its middle: of a half, at least as many
+/// as an array has at least.
+const MIN_HALVED_UNITS: u32 = 4;
 /// Share of the period (in fifths) that a run spans at least: dispersed copies share single words, a tandem repeat
 /// recurs for about a unit.
 const MIN_SPAN_FIFTHS: usize = 2;
@@ -45,6 +50,14 @@ pub(super) struct TandemCandidate {
 }
 
 impl TandemCandidate {
+    /// Both halves of a candidate whose middle is no unit; none of a short one.
+    pub(super) fn halves(self) -> impl Iterator<Item = Self> {
+        let middle = self.from + (self.to - self.from) / 2;
+        let is_long = self.to - self.from >= MIN_HALVED_UNITS * self.period;
+        let halves = [Self { to: middle, ..self }, Self { from: middle, ..self }];
+        halves.into_iter().filter(move |_| is_long)
+    }
+
     /// Bases on either side that are aligned too.
     pub(super) fn margin(&self) -> u32 {
         MARGIN + self.period
@@ -76,12 +89,12 @@ impl WordRun {
         Self { from: end - WORD as u32, last: end, end, score, best: score }
     }
 
-    /// Appends the word that ends at `end`; false if the gap before it costs more than the run scores, or than any may.
+    /// Appends the word that ends at `end`; false if the gap before it costs more than the run scores or is too long.
     #[inline(always)]
-    fn extend(&mut self, end: u32) -> bool {
+    fn extend(&mut self, end: u32, period: usize) -> bool {
         let gap = end - self.last;
         let cost = GAP_COST * (gap as i32 - WORD as i32).clamp(0, 1 << 20);
-        if self.last == 0 || cost > self.score.min(MAX_GAP_COST) {
+        if self.last == 0 || cost > self.score || gap > MAX_GAP.max(MAX_GAP_UNITS * period as u32) {
             return false;
         }
         self.score += FIFTHS * gap.min(WORD as u32) as i32 - cost;
@@ -128,7 +141,7 @@ fn recurring(target: &Target<'_>) -> Vec<TandemCandidate> {
                 continue;
             }
             let run = &mut runs[period];
-            if !run.extend(end) {
+            if !run.extend(end, period) {
                 found.extend(run.candidate(period));
                 *run = WordRun::new(end);
             }

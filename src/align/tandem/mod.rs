@@ -156,10 +156,11 @@ impl<'a> TandemSearch<'a> {
         bytes: impl Fn(&T) -> u64,
     ) -> Result<Vec<(T, Reservation)>> {
         let mut group = group.to_vec();
-        group.sort_unstable_by_key(|(_, c)| (std::cmp::Reverse(c.score), *c));
+        // The best is the last.
+        group.sort_unstable_by_key(|(_, c)| std::cmp::Reverse((std::cmp::Reverse(c.score), *c)));
         let mut aligned: Vec<Range<u64>> = Vec::new();
         let mut kept = Vec::new();
-        for (number, candidate) in group {
+        while let Some((number, candidate)) = group.pop() {
             let target = &self.targets[number];
             let start = target.range.start + u64::from(candidate.from);
             let end = target.range.start + u64::from(candidate.to);
@@ -173,7 +174,10 @@ impl<'a> TandemSearch<'a> {
             let working = self.budget.wait(Component::Seeds, candidate.alignment_bytes());
             let found = self.align(target, candidate);
             drop(working);
-            let Some((unit, mut repeat)) = found else { continue };
+            let Some((unit, mut repeat)) = found else {
+                group.extend(candidate.halves().map(|half| (number, half)));
+                continue;
+            };
             let alignment = &mut repeat.alignment;
             alignment.score -= free_score(unit);
             alignment.e_value = tandem_e_value(alignment.score, unit, self.bases);
