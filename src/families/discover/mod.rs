@@ -49,7 +49,7 @@ const MIN_HIT_BYTES: u64 = 3 << 20;
 /// See [`MIN_HIT_BYTES`].
 const MAX_CHANCE_BYTES: u64 = 12 << 20;
 /// Bins to either side of one that other positions resemble whose bases may be in copies too.
-const INTEREST_MARGIN: u64 = 8;
+const INTEREST_MARGIN: u64 = 2;
 
 /// Bytes of memory, about, without which no families are found in a genome of `bases` bases and `contigs` contigs on
 /// `threads` threads, in addition to an open index. A genome full of repeats needs more.
