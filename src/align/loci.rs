@@ -88,6 +88,6 @@ fn search_query(context: &SearchContext<'_>, query: &LociQuery, codes: &mut Vec<
     let clusters = chain::clusters(&segments);
     let mut alignments: Vec<Alignment> =
         clusters.into_iter().flat_map(|cluster| context.align_cluster(&segments[cluster], &mut aligner)).collect();
-    alignments.sort_unstable_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+    alignments.sort_unstable_by_key(Alignment::sort_key);
     alignments
 }

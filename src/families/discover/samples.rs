@@ -43,7 +43,7 @@ pub(crate) fn samples(contigs: &[Contig], options: &SampleOptions) -> Vec<Vec<Co
 /// are found, and larger ones up to the limit.
 fn sizes(length: u64, options: &SampleOptions) -> Vec<Range<u64>> {
     if options.first.is_none() && length <= MAX_WHOLE_GENOME {
-        return if length > 0 { vec![0..length] } else { Vec::new() };
+        return (length > 0).then_some(0..length).into_iter().collect();
     }
     let limit = options.limit.unwrap_or(SAMPLE_LIMIT).min(length);
     let mut size = options.first.unwrap_or(FIRST_SAMPLE).max(SAMPLE_TILES.0);

@@ -160,6 +160,9 @@ const MAX_BUCKET_BITS: u32 = 24;
 /// An odd number whose multiples are spread evenly: 2^32 divided by the golden ratio.
 const SPREAD: u32 = 0x9e37_79b1;
 
+/// Position, with the tag of the key in the highest bits, and bucket.
+type Seed = (u32, u32);
+
 /// Sorts the positions of each bucket: threads found them in any order.
 fn sort_lists(starts: &[u32], positions: &mut [u32]) {
     /// Keys whose lists one thread sorts at a time.
@@ -205,7 +208,7 @@ impl SeedTable {
         let seeds = among.map_or(part.end - part.start, |(_, seeds)| seeds);
         let reservation = budget.reserve(Component::Seeds, Self::bytes(pattern, seeds), "a table of spaced seeds")?;
         let pieces: Vec<Range<u64>> = sample.bases.pieces();
-        let walk = |each: &(dyn Fn(&[(u32, u32)]) + Sync)| {
+        let walk = |each: &(dyn Fn(&[Seed]) + Sync)| {
             pieces.par_iter().for_each_init(Default::default, |(codes, found): &mut (Vec<u8>, Vec<_>), piece| {
                 let piece = piece.start.max(part.start)..piece.end.min(part.end);
                 if piece.is_empty() || among.is_some_and(|(among, _)| !among.contains_any(&piece)) {

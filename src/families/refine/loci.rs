@@ -111,7 +111,7 @@ pub(super) fn sample_loci(alignments: &mut Vec<Alignment>, families: usize) -> V
 pub(super) fn with_new(known: Vec<Alignment>, others: Vec<Alignment>) -> Vec<Alignment> {
     let known = known.into_iter().map(|alignment| (alignment, true));
     let mut all: Vec<(Alignment, bool)> = known.chain(others.into_iter().map(|alignment| (alignment, false))).collect();
-    all.sort_by(|(a, _), (b, _)| a.sort_key().cmp(&b.sort_key()));
+    all.sort_by_key(|(alignment, _)| alignment.sort_key());
     let (mut alignments, is_known): (Vec<Alignment>, Vec<bool>) = all.into_iter().unzip();
     let mut keep = near_chosen(&alignments, &is_known).into_iter().zip(&is_known).map(|(near, known)| *known || !near);
     alignments.retain(|_| keep.next() == Some(true));
@@ -201,7 +201,7 @@ mod tests {
                 alignments.push(alignment(2, 0, start + 20..start + 90, 0..70, Strand::Forward));
             }
         }
-        alignments.sort_unstable_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+        alignments.sort_unstable_by_key(Alignment::sort_key);
         let all = alignments.clone();
         let lost = sample_loci(&mut alignments, 3);
         assert_eq!(lost, [true, true, false]);
