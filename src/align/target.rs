@@ -17,6 +17,17 @@ pub struct ContigRange {
     pub range: Range<u64>,
 }
 
+/// Joins sorted ranges that are at most `max_gap` bases from each other.
+pub(crate) fn join_ranges(ranges: &mut Vec<ContigRange>, max_gap: u64) {
+    ranges.dedup_by(|next, last| {
+        let is_near = next.contig == last.contig && next.range.start <= last.range.end + max_gap;
+        if is_near {
+            last.range.end = last.range.end.max(next.range.end);
+        }
+        is_near
+    });
+}
+
 /// A range of a contig that is searched, with its bases. Positions in it count from the start of the range.
 pub(crate) struct Target<'a> {
     pub(crate) contig: u32,

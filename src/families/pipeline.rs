@@ -71,7 +71,6 @@ impl FoundFamilies {
 pub fn find_families(index: &Index, options: &FamilyOptions, progress: &dyn Progress) -> Result<FoundFamilies> {
     let found = discover(index, &options.discover, progress)?;
     let drafts = found.families.len() as u64;
-    let examined: u64 = found.examined.iter().map(|range| range.range.end - range.range.start).sum();
     let refined = refine_outside(&found.arrays, index, found.families, &options.refine, index.budget(), progress)?;
     let statistics = statistics(index, &refined.families)?;
     Ok(FoundFamilies {
@@ -79,7 +78,7 @@ pub fn find_families(index: &Index, options: &FamilyOptions, progress: &dyn Prog
         statistics,
         drafts,
         drafts_left_out: found.left_out,
-        examined,
+        examined: found.examined,
         array_bases: found.arrays.bases(),
         rounds: refined.rounds as u64,
         left_out: refined.left_out,

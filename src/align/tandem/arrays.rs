@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::align::alignment::Alignment;
 use crate::align::tandem::candidates::TandemCandidate;
 use crate::align::tandem::{PURPOSE, TandemRepeat, TandemSearch};
-use crate::align::target::ContigRange;
+use crate::align::target::{ContigRange, join_ranges};
 use crate::memory::{Budget, Component, Reservation};
 use crate::{Index, Progress, Result};
 
@@ -129,13 +129,7 @@ impl TandemArrays {
         let mut kept = kept.into_iter();
         pieces.retain(|_| kept.next() == Some(true));
         let mut found: Vec<ContigRange> = pieces.into_iter().map(|piece| piece.array).collect();
-        found.dedup_by(|next, last| {
-            let is_near = next.contig == last.contig && next.range.start <= last.range.end + MAX_GAP;
-            if is_near {
-                last.range.end = last.range.end.max(next.range.end);
-            }
-            is_near
-        });
+        join_ranges(&mut found, MAX_GAP);
         found.shrink_to_fit();
         let bytes = (found.capacity() * size_of::<ContigRange>()) as u64;
         let reservation = budget.reserve(Component::Alignments, bytes, PURPOSE)?;

@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use crate::align::{ContigRange, TandemArrays};
+use crate::align::TandemArrays;
 use crate::families::discover::anchors::Anchor;
 use crate::families::discover::chains::ChainBufferPool;
 use crate::families::discover::drafts::Draft;
@@ -29,8 +29,8 @@ pub struct Discovery {
     /// Consensus sequences with too few copies, or with copies in one locus only, and so without a draft: segmental
     /// duplications, tandem repeats.
     pub left_out: u64,
-    /// The ranges of the genome that were examined, sorted.
-    pub(crate) examined: Vec<ContigRange>,
+    /// Bases of the genome that were examined.
+    pub(crate) examined: u64,
     /// The tandem arrays, in which no draft has copies.
     pub(crate) arrays: TandemArrays,
     pub(crate) reservation: Reservation,

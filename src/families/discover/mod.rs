@@ -76,8 +76,7 @@ pub fn discover(index: &Index, options: &DiscoverOptions, progress: &dyn Progres
     check_samples(&samples, &options.samples)?;
     let reservation = index.budget().empty_reservation(Component::Output);
     let arrays = TandemArrays::find(index, progress)?;
-    let (families, examined) = (Vec::new(), Vec::new());
-    let mut found = Discovery { families, explained: 0, left_out: 0, examined, arrays, reservation };
+    let mut found = Discovery { families: Vec::new(), explained: 0, left_out: 0, examined: 0, arrays, reservation };
     for (number, ranges) in samples.into_iter().enumerate() {
         let before = found.explained;
         let bases = Bases::of_ranges(index, &ranges)?;
@@ -88,7 +87,7 @@ pub fn discover(index: &Index, options: &DiscoverOptions, progress: &dyn Progres
             sample.bases.positions(*contig, range).for_each(|part| sample.mark_used(&part));
         }
         mark_known(index, &ranges, &found, &sample)?;
-        found.examined.extend(ranges);
+        found.examined += length;
         found = find_drafts(index, &sample, found, options, MAX_TABLE_SEEDS, progress)?;
         malloc_trim();
         // The first sample is small, and has frequent families only.
@@ -98,7 +97,6 @@ pub fn discover(index: &Index, options: &DiscoverOptions, progress: &dyn Progres
             break;
         }
     }
-    found.examined.sort_unstable_by_key(|range| (range.contig, range.range.start));
     Ok(found)
 }
 
@@ -282,7 +280,7 @@ mod tests {
                 families: Vec::new(),
                 explained: 0,
                 left_out: 0,
-                examined: Vec::new(),
+                examined: 0,
                 arrays: TandemArrays::find(&index, &Silent).expect("arrays"),
                 reservation: index.budget().empty_reservation(Component::Output),
             };

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::ops::Range;
 
-use crate::align::{Alignment, ContigRange};
+use crate::align::{Alignment, ContigRange, join_ranges};
 use crate::families::family::{Family, FamilyCopy};
 use crate::genome::Contig;
 use crate::kmer::Strand;
@@ -40,13 +40,19 @@ pub(super) fn loci(
 /// The ranges in which the copies of a draft lie; sorted, without overlaps.
 pub(super) fn draft_loci(draft: &Family, contigs: &[Contig]) -> Vec<ContigRange> {
     let around = |copy: &FamilyCopy| {
-        let number = Contig::number_at(contigs, copy.genome.start);
-        let contig = &contigs[number];
-        let range = copy.genome.start - contig.start..copy.genome.end - contig.start;
+        let ContigRange { contig, range } = in_contig(&copy.genome, contigs);
         let missing = missing(&copy.consensus, draft.consensus.len(), copy.strand);
-        ContigRange { contig: number as u32, range: with_flanks(&range, missing, SLACK, contig.length) }
+        let length = contigs[contig as usize].length;
+        ContigRange { contig, range: with_flanks(&range, missing, SLACK, length) }
     };
     joined(draft.copies.iter().map(around).collect())
+}
+
+/// A range of all contigs end to end, within one.
+pub(super) fn in_contig(range: &Range<u64>, contigs: &[Contig]) -> ContigRange {
+    let number = Contig::number_at(contigs, range.start);
+    let start = contigs[number].start;
+    ContigRange { contig: number as u32, range: range.start - start..range.end - start }
 }
 
 /// Columns of the consensus that a copy lacks before and after it in the genome.
@@ -67,13 +73,7 @@ fn with_flanks(range: &Range<u64>, missing: [u64; 2], grown: u64, length: u64) -
 /// Ranges sorted, those that overlap as one.
 pub(super) fn joined(mut ranges: Vec<ContigRange>) -> Vec<ContigRange> {
     ranges.sort_unstable_by_key(|range| (range.contig, range.range.start, range.range.end));
-    ranges.dedup_by(|next, last| {
-        let joined = next.contig == last.contig && next.range.start <= last.range.end;
-        if joined {
-            last.range.end = last.range.end.max(next.range.end);
-        }
-        joined
-    });
+    join_ranges(&mut ranges, 0);
     ranges
 }
 

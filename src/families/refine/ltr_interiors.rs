@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::align::ContigRange;
 use crate::families::bases::{Bases, UNKNOWN};
 use crate::families::copies::PlacedAlignment;
 use crate::families::family::FamilyCopy;
 use crate::families::flanks::{flanks_differ, words};
 use crate::families::refine::assign::Assignment;
-use crate::families::refine::loci::joined;
+use crate::families::refine::loci::{in_contig, joined};
 use crate::families::refine::state::FamilyState;
 use crate::families::terminal_repeats::ElementPart;
 use crate::genome::Contig;
@@ -76,13 +75,6 @@ pub(super) fn find_ltr_interiors(
         }
     }
     found
-}
-
-/// A range of all contigs end to end, within one.
-fn in_contig(range: &Range<u64>, contigs: &[Contig]) -> ContigRange {
-    let number = Contig::number_at(contigs, range.start);
-    let start = contigs[number].start;
-    ContigRange { contig: number as u32, range: range.start - start..range.end - start }
 }
 
 /// Intervals between neighbouring copies of a terminal repeat of `length` bases, on one contig and strand.
