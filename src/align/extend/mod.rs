@@ -2,6 +2,12 @@
 //! the best one: the X-drop of Z. Zhang, S. Schwartz, L. Wagner and W. Miller, J. Comput. Biol. 7 (2000) 203. A whole
 //! extension is one loop over vectors.
 
+mod any_band;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
+use any_band::AnyBand;
+
 use crate::align::alignment::Column;
 use crate::align::score::Scoring;
 use crate::sequence::NO_BASE;
@@ -30,9 +36,6 @@ const FROM_QUERY_GAP: u8 = 2;
 const GENOME_GAP_EXTENDS: u8 = 4;
 /// Trace bit: the gap in the query extends one and does not open one.
 const QUERY_GAP_EXTENDS: u8 = 8;
-
-/// Lanes with one more on either side.
-type Front = [i16; LANES + 2];
 
 /// The dynamic programme on antidiagonals: a band of [`LANES`] cells. Each antidiagonal lies one step to the right of
 /// the last or one below, towards the side whose outermost cell scores better (H. Suzuki and M. Kasahara, BMC
@@ -73,137 +76,36 @@ struct LaneScores {
     extend: i16,
 }
 
-/// The last antidiagonals, from which the next one is computed.
-struct Fronts {
-    /// Cells of the last three antidiagonals, at their number modulo 3.
-    cells: [Front; 3],
-    /// Gaps that end in the last two, in the genome and in the query, at their number modulo 2.
-    genome_gaps: [Front; 2],
-    query_gaps: [Front; 2],
-    /// Best score of each lane in a block of antidiagonals, and the antidiagonal of the block on which it was first.
-    best: [i16; LANES],
-    best_step: [i16; LANES],
-    /// Number of the last antidiagonal, and whether it went to the right.
-    number: usize,
-    right: bool,
-}
-
-impl Fronts {
-    /// The antidiagonal of the origin, in the middle lane.
-    fn at_origin() -> Self {
-        let unreachable = [UNREACHABLE; LANES + 2];
-        let mut fronts = Self {
-            cells: [unreachable; 3],
-            genome_gaps: [unreachable; 2],
-            query_gaps: [unreachable; 2],
-            best: [UNREACHABLE; LANES],
-            best_step: [0; LANES],
-            number: 0,
-            right: false,
-        };
-        fronts.cells[0][LANES / 2 + 1] = 0;
-        fronts
-    }
-
-    #[inline(always)]
-    fn last(&self) -> &Front {
-        &self.cells[self.number % 3]
-    }
-
+/// The last antidiagonals of a band, from which the next one is computed.
+trait Band: Sized {
     /// Whether the next antidiagonal lies to the right: towards the better end of the band, else alternately.
-    #[inline(always)]
-    fn goes_right(&self) -> bool {
-        let last = self.last();
-        let (bottom, top) = (last[LANES], last[1]);
-        if bottom == top || bottom.max(top) < MIN_REACHABLE { !self.right } else { bottom > top }
-    }
+    fn goes_right(&self) -> bool;
+
+    /// Computes the next antidiagonal, number `step` of its block, from the bases of its rows and columns.
+    fn advance(&mut self, trace: &mut [u8; LANES], bases: (&[u8; LANES], &[u8; LANES]), right: bool, step: i16);
+
+    /// Score of a lane of the last antidiagonal.
+    fn score(&self, lane: usize) -> i16;
+
+    /// Forgets the best scores of the block before.
+    fn begin_block(&mut self);
+
+    /// Best score of each lane in a block of antidiagonals, and the antidiagonal of the block on which it was first.
+    fn best(&self) -> ([i16; LANES], [i16; LANES]);
 
     /// Subtracts the highest score of the last antidiagonal, which is returned, from all scores: they stay within 16
     /// bits.
-    #[inline(always)]
-    fn rebase(&mut self) -> i16 {
-        let highest = self.last().iter().fold(UNREACHABLE, |a, &b| a.max(b));
-        let Self { cells, genome_gaps, query_gaps, .. } = self;
-        for front in cells.iter_mut().chain(genome_gaps).chain(query_gaps) {
-            for score in front {
-                *score = score.saturating_sub(highest);
-            }
-        }
-        highest
-    }
+    fn rebase(&mut self) -> i16;
 }
 
-/// The lanes of a front, shifted by 0, 1 or 2.
-fn lanes(front: &Front, from: usize) -> &[i16; LANES] {
-    front[from.min(2)..].first_chunk().unwrap_or(&[UNREACHABLE; LANES])
-}
-
-/// Computes the next antidiagonal, number `step` of its block, from the bases of its rows and columns.
+/// Whether the next antidiagonal lies to the right, from the scores of the outermost cells of the last one.
 #[inline(always)]
-fn advance(
-    fronts: &mut Fronts,
-    trace: &mut [u8; LANES],
-    (query, genome): (&[u8; LANES], &[u8; LANES]),
-    scores: LaneScores,
-    right: bool,
-    step: i16,
-) {
-    let LaneScores { same, transition, transversion, unknown, open, extend } = scores;
-    let [weak, strong] = same;
-    let (now, before) = (usize::from(right), usize::from(fronts.right));
-    fronts.right = right;
-    let number = fronts.number;
-    fronts.number += 1;
-    // Indices instead of moved arrays: a move would read vectors back across the store just made, which is as slow as
-    // the rest.
-    let turned = [number % 3, (number + 2) % 3, (number + 1) % 3];
-    let Ok([last, second, cells]) = fronts.cells.get_disjoint_mut(turned) else { return };
-    let [even, odd] = &mut fronts.genome_gaps;
-    let (genome_gaps, next_genome_gaps) = if number.is_multiple_of(2) { (even, odd) } else { (odd, even) };
-    let [even, odd] = &mut fronts.query_gaps;
-    let (query_gaps, next_query_gaps) = if number.is_multiple_of(2) { (even, odd) } else { (odd, even) };
-    // Copies, so that the compiler sees no aliasing and uses vectors.
-    let (above, above_gap) = (*lanes(last, 1 + now), *lanes(genome_gaps, 1 + now));
-    let (left, left_gap) = (*lanes(last, now), *lanes(query_gaps, now));
-    let diagonal = *lanes(second, now + before);
-    let (mut best, mut best_step) = (fronts.best, fronts.best_step);
-    let [mut score, mut genome_gap, mut query_gap] = [[0; LANES]; 3];
-    let mut bits = [0; LANES];
-    for l in 0..LANES {
-        let (a, b) = (query[l], genome[l]);
-        let both = a | b;
-        let mut pair = transversion;
-        pair = if a ^ b == 1 { transition } else { pair };
-        let same = if a & 1 == 1 { strong } else { weak };
-        pair = if a == b { same } else { pair };
-        pair = if both > 3 { unknown } else { pair };
-        pair = if both >= OUTSIDE { OUTSIDE_SCORE } else { pair };
-
-        let opened = above[l].saturating_sub(open);
-        let extended = above_gap[l].saturating_sub(extend);
-        genome_gap[l] = opened.max(extended);
-        bits[l] = if extended > opened { GENOME_GAP_EXTENDS } else { 0 };
-        let opened = left[l].saturating_sub(open);
-        let extended = left_gap[l].saturating_sub(extend);
-        query_gap[l] = opened.max(extended);
-        bits[l] |= if extended > opened { QUERY_GAP_EXTENDS } else { 0 };
-
-        let paired = diagonal[l].saturating_add(i16::from(pair));
-        score[l] = paired.max(genome_gap[l]).max(query_gap[l]);
-        let gap = if genome_gap[l] == score[l] { FROM_GENOME_GAP } else { FROM_QUERY_GAP };
-        bits[l] |= if paired == score[l] { 0 } else { gap };
-        let better = score[l] > best[l];
-        best[l] = if better { score[l] } else { best[l] };
-        best_step[l] = if better { step } else { best_step[l] };
-    }
-    cells[1..=LANES].copy_from_slice(&score);
-    next_genome_gaps[1..=LANES].copy_from_slice(&genome_gap);
-    next_query_gaps[1..=LANES].copy_from_slice(&query_gap);
-    (fronts.best, fronts.best_step) = (best, best_step);
-    *trace = bits;
+fn turns_right(bottom: i16, top: i16, was_right: bool) -> bool {
+    if bottom == top || bottom.max(top) < MIN_REACHABLE { !was_right } else { bottom > top }
 }
 
 /// The best cells of an extension.
+#[derive(Debug, PartialEq)]
 struct Swept {
     best: i32,
     best_cell: (i32, i32),
@@ -241,11 +143,12 @@ impl Swept {
 
     /// Records the best cell of a block that starts at antidiagonal `first`, of equal ones the nearest to the origin.
     #[inline(always)]
-    fn record_best(&mut self, fronts: &Fronts, base: i32, first: usize, row_of_lane: &[i32]) {
-        let highest = fronts.best.iter().fold(UNREACHABLE, |a, &b| a.max(b));
+    fn record_best(&mut self, band: &impl Band, base: i32, first: usize, row_of_lane: &[i32]) {
+        let (best, best_step) = band.best();
+        let highest = best.iter().fold(UNREACHABLE, |a, &b| a.max(b));
         if base + i32::from(highest) > self.best {
             self.best = base + i32::from(highest);
-            let lanes = || fronts.best.iter().zip(&fronts.best_step);
+            let lanes = || best.iter().zip(&best_step);
             let nearest = lanes().fold(i16::MAX, |a, (&score, &step)| if score == highest { a.min(step) } else { a });
             let lane = lanes().position(|(&score, &step)| score == highest && step == nearest).unwrap_or(0);
             let step = first + nearest as usize;
@@ -262,18 +165,41 @@ fn lane_codes(codes: &[u8], at: i32) -> &[u8; LANES] {
     codes.get(at..at + LANES).and_then(|lanes| lanes.first_chunk()).unwrap_or(&[OUTSIDE; LANES])
 }
 
-/// Computes the cells of an extension, antidiagonal by antidiagonal, from the padded sequences, and fills their traces.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
-fn sweep(
-    extender: &mut Extender,
-    (rows, columns): (i32, i32),
-    scores: LaneScores,
+/// What bounds an extension.
+#[derive(Clone, Copy)]
+struct Bounds {
+    /// Bases of the query.
+    rows: i32,
+    /// Bases of the genome.
+    columns: i32,
+    /// Score below the best at which it ends.
     drop: i32,
+    /// By how much an end at the end of the query is preferred.
     bonus: Option<i32>,
-) -> Swept {
+}
+
+/// Computes the cells of an extension in the fastest way that the processor has.
+fn sweep(extender: &mut Extender, bounds: Bounds, scores: LaneScores) -> Swept {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(swept) = avx512::sweep(extender, bounds, scores) {
+        return swept;
+    }
+    sweep_anywhere(extender, bounds, scores)
+}
+
+/// The same on any processor.
+#[multiversion::multiversion(targets("x86_64+avx2"))]
+fn sweep_anywhere(extender: &mut Extender, bounds: Bounds, scores: LaneScores) -> Swept {
+    sweep_band(extender, bounds, AnyBand::at_origin(scores))
+}
+
+/// Computes the cells of an extension, antidiagonal by antidiagonal, from the padded sequences, and fills their traces.
+/// The band has the antidiagonal of the origin.
+#[inline(always)]
+fn sweep_band(extender: &mut Extender, bounds: Bounds, mut band: impl Band) -> Swept {
+    let Bounds { rows, columns, drop, bonus } = bounds;
     let Extender { query, genome, trace, rows: row_of_lane } = extender;
     let lanes = LANES as i32;
-    let mut fronts = Fronts::at_origin();
     trace.push([0; LANES]);
     // Row and column of lane 0.
     let (mut row, mut column) = (lanes / 2, -(lanes / 2));
@@ -285,11 +211,11 @@ fn sweep(
         at_end: bonus.filter(|_| rows == 0).map(|bonus| (bonus, 0, (0, 0))),
         cut: columns == 0 || rows == 0 && bonus.is_none(),
     };
-    // The scores in `fronts` are less than the true ones by this.
+    // The scores in the band are less than the true ones by this.
     let mut base = 0;
     let mut alive = true;
     while alive {
-        fronts.best = [UNREACHABLE; LANES];
+        band.begin_block();
         let first = row_of_lane.len();
         for step in 0..BLOCK {
             // Every lane is past one of the ends.
@@ -297,7 +223,7 @@ fn sweep(
                 alive = false;
                 break;
             }
-            let right = fronts.goes_right();
+            let right = band.goes_right();
             if right {
                 column += 1
             } else {
@@ -307,13 +233,13 @@ fn sweep(
             let bases = (lane_codes(query, lanes + rows - row), lane_codes(genome, lanes + column - 1));
             let at = trace.len();
             trace.push([0; LANES]);
-            advance(&mut fronts, &mut trace[at], bases, scores, right, step as i16);
+            band.advance(&mut trace[at], bases, right, step as i16);
             row_of_lane.push(row);
-            let score_of = |lane: i32| base + i32::from(fronts.last()[lane as usize + 1]);
+            let score_of = |lane: i32| base + i32::from(band.score(lane as usize));
             swept.record_ends((row, column), (rows, columns), (drop, bonus), score_of);
         }
-        swept.record_best(&fronts, base, first, row_of_lane);
-        let highest = i32::from(fronts.rebase());
+        swept.record_best(&band, base, first, row_of_lane);
+        let highest = i32::from(band.rebase());
         base += highest;
         alive &= base >= swept.best - drop;
     }
@@ -349,6 +275,21 @@ impl Extender {
     ) -> Extent {
         let scores = LaneScores::of(scoring);
         let (rows, columns) = (query.len() as i32, genome.len() as i32);
+        self.pad(query, genome);
+        let swept = sweep(self, Bounds { rows, columns, drop, bonus }, scores);
+        let Swept { mut best, mut best_cell, at_end, cut } = swept;
+        if let Some((value, score, cell)) = at_end
+            && value > best
+        {
+            (best, best_cell) = (score, cell);
+        }
+        let cell = (best_cell.0 as usize, best_cell.1 as usize);
+        self.columns(cell, path);
+        Extent { score: best, query: cell.0, genome: cell.1, cut }
+    }
+
+    /// Puts the sequences between positions outside, and forgets the last extension.
+    fn pad(&mut self, query: &[u8], genome: &[u8]) {
         self.query.clear();
         self.query.extend_from_slice(&[OUTSIDE; LANES]);
         self.query.extend(query.iter().rev());
@@ -359,16 +300,6 @@ impl Extender {
         self.genome.extend_from_slice(&[OUTSIDE; LANES]);
         self.trace.clear();
         self.rows.clear();
-        let swept = sweep(self, (rows, columns), scores, drop, bonus);
-        let Swept { mut best, mut best_cell, at_end, cut } = swept;
-        if let Some((value, score, cell)) = at_end
-            && value > best
-        {
-            (best, best_cell) = (score, cell);
-        }
-        let cell = (best_cell.0 as usize, best_cell.1 as usize);
-        self.columns(cell, path);
-        Extent { score: best, query: cell.0, genome: cell.1, cut }
     }
 
     /// Appends the columns that lead to a cell, from the origin on.
@@ -501,6 +432,27 @@ mod tests {
             prop_assert_eq!(score(&query, &genome, &path, &scoring), (extent.score, extent.query, extent.genome));
             let whole = gotoh(&query, &genome, &scoring, Some(20));
             prop_assert!(extent.score <= whole);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_processor_computes_the_same(
+            (query, genome) in related(),
+            repeats in 1..40usize,
+            drop in 0..400i32,
+            bonus in prop::option::of(0..80i32),
+            divergence in 0.02..0.3f64,
+        ) {
+            let scores = LaneScores::of(&Scoring::new(divergence, [0.3, 0.2, 0.3, 0.2]));
+            let (query, genome) = (query.repeat(repeats), genome.repeat(repeats));
+            let bounds = Bounds { rows: query.len() as i32, columns: genome.len() as i32, drop, bonus };
+            let mut extenders = [Extender::default(), Extender::default()];
+            extenders.iter_mut().for_each(|extender| extender.pad(&query, &genome));
+            let [one, other] = &mut extenders;
+            prop_assert_eq!(sweep(one, bounds, scores), sweep_anywhere(other, bounds, scores));
+            prop_assert_eq!(&one.rows, &other.rows);
+            prop_assert_eq!(&one.trace, &other.trace);
         }
     }
 
