@@ -2,7 +2,7 @@
 //!
 //! Copies of a transposon have flanks of their own. Copies in a duplicated part of the genome do not.
 
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use crate::families::bases::{Bases, UNKNOWN};
@@ -19,20 +19,34 @@ const MIN_WORDS: usize = 20;
 const ALIKE: usize = 6;
 
 /// The words of the bases before and behind a range.
-pub(crate) type Flanks = [BTreeSet<u32>; 2];
+pub(crate) type Flanks = [Vec<u32>; 2];
 
-/// The words of a range, each as the smaller of itself and its reverse complement; those with an unknown base are left
-/// out.
-pub(crate) fn words(bases: &Bases<'_>, range: Range<u64>) -> BTreeSet<u32> {
+/// The different words of a range, sorted, each as the smaller of itself and its reverse complement; those with an
+/// unknown base are left out.
+pub(crate) fn words(bases: &Bases<'_>, range: Range<u64>) -> Vec<u32> {
     let codes = bases.codes(&range);
     let windows = codes.windows(WORD).filter(|w| w.iter().all(|&code| code < UNKNOWN));
-    windows
-        .map(|w| {
-            let forward = w.iter().fold(0, |word, &code| word << 2 | u32::from(code & 3));
-            let reverse = w.iter().rev().fold(0, |word, &code| word << 2 | u32::from(code & 3 ^ 2));
-            forward.min(reverse)
-        })
-        .collect()
+    let canonical = windows.map(|w| {
+        let forward = w.iter().fold(0, |word, &code| word << 2 | u32::from(code & 3));
+        let reverse = w.iter().rev().fold(0, |word, &code| word << 2 | u32::from(code & 3 ^ 2));
+        forward.min(reverse)
+    });
+    let mut words: Vec<u32> = canonical.collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+/// The number of words that two sorted lists have in common.
+fn shared_words(a: &[u32], b: &[u32]) -> usize {
+    let (mut i, mut j, mut shared) = (0, 0, 0);
+    while let (Some(one), Some(other)) = (a.get(i), b.get(j)) {
+        let order = one.cmp(other);
+        i += usize::from(order != Ordering::Greater);
+        j += usize::from(order != Ordering::Less);
+        shared += usize::from(order == Ordering::Equal);
+    }
+    shared
 }
 
 /// The flanks of a range of the genome, all contigs end to end.
@@ -42,9 +56,9 @@ pub(crate) fn flanks(range: &Range<u64>, bases: &Bases<'_>) -> Flanks {
 }
 
 /// Whether two flanks share many more words than random ones.
-fn alike(a: &BTreeSet<u32>, b: &BTreeSet<u32>) -> bool {
+fn alike(a: &[u32], b: &[u32]) -> bool {
     let fewer = a.len().min(b.len());
-    fewer >= MIN_WORDS && ALIKE * a.intersection(b).count() >= fewer
+    fewer >= MIN_WORDS && ALIKE * shared_words(a, b) >= fewer
 }
 
 /// Whether both flanks of one range are like those of the other, on either strand.

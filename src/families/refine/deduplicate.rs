@@ -1,9 +1,9 @@
 //! Consensi that are the same sequence, found by the words that they share. Pieces of one family grow into the same
 //! sequence, and need not be searched for each: this costs little compared with a search of the genome.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
 
-use ahash::AHashMap;
+use rayon::prelude::*;
 
 /// Bases of a word: frequent enough in sequences that are 94 % identical, rare in random ones.
 const WORD: usize = 12;
@@ -18,88 +18,141 @@ const PART: usize = 40;
 const MAX_PARTS: usize = 64;
 /// Per cent of the parts that must share a word.
 const MIN_SHARED_PARTS: usize = 90;
-/// Occurrences that are kept of a word: words that are more frequent show no common sequence.
+/// Occurrences of a word that are examined: words that are more frequent show no common sequence.
 const MAX_OCCURRENCES: usize = 64;
 
-/// Where a word occurs in a consensus.
+/// The bits of a word that choose its bucket in a table: a bucket has few dozens of the millions of words of a library.
+const BUCKET_BITS: usize = 16;
+
+/// A word of a sequence.
 #[derive(Clone, Copy)]
-struct WordOccurrence {
-    /// Bases of the consensus before it.
+struct Word {
+    /// The smaller of the word and its reverse complement.
+    canonical: u32,
+    /// Bases before it.
     at: u32,
     /// Whether the other strand is the canonical one.
     reverse: bool,
 }
 
-/// The words of a consensus, each as the smaller of itself and its reverse complement.
-fn words(consensus: &[u8]) -> impl Iterator<Item = (u32, WordOccurrence)> + '_ {
+fn words(consensus: &[u8]) -> impl Iterator<Item = Word> + '_ {
     let mask = (1u32 << (2 * WORD)) - 1;
     let (mut forward, mut reverse) = (0u32, 0u32);
     consensus.iter().enumerate().filter_map(move |(at, &code)| {
         forward = (forward << 2 | u32::from(code & 3)) & mask;
         reverse = reverse >> 2 | u32::from(code & 3 ^ 2) << (2 * WORD - 2);
-        let at = (at + 1).checked_sub(WORD)?;
-        Some((forward.min(reverse), WordOccurrence { at: at as u32, reverse: reverse < forward }))
+        let at = (at + 1).checked_sub(WORD)? as u32;
+        Some(Word { canonical: forward.min(reverse), at, reverse: reverse < forward })
     })
 }
 
-/// Occurrences of words in consensi, by number.
-type WordTable = AHashMap<u32, Vec<(u32, WordOccurrence)>>;
-
-/// Words that a consensus shares with another one near a diagonal.
-#[derive(Default)]
-struct SharedWords {
-    words: usize,
-    /// Parts of the consensus with such a word, one bit each.
-    parts: u64,
+/// The words of consensi that come in an order.
+struct WordTable {
+    /// Bases before each consensus.
+    starts: Vec<u32>,
+    /// Words by value and position: the value, and twice the position in all consensi, plus one if it is reversed.
+    words: Vec<(u32, u32)>,
+    /// The first word of each bucket, and the end of the last.
+    buckets: Vec<u32>,
 }
 
-/// Diagonals of a consensus and another one, and whether that one is reversed: (other, reversed, band).
-type Diagonals = (u32, bool, i64);
+impl WordTable {
+    fn new(consensi: &[&[u8]]) -> Self {
+        let mut start = 0;
+        let mut starts = Vec::with_capacity(consensi.len());
+        for consensus in consensi {
+            starts.push(start);
+            start += consensus.len() as u32;
+        }
+        let of_consensus = |(consensus, start): (&&[u8], &u32)| {
+            let entry = |word: Word| (word.canonical, 2 * (start + word.at) + u32::from(word.reverse));
+            words(consensus).map(entry).collect::<Vec<_>>()
+        };
+        let mut words: Vec<(u32, u32)> = consensi.par_iter().zip(&starts).flat_map_iter(of_consensus).collect();
+        words.par_sort_unstable();
+        let first_of = |bucket: u32| words.partition_point(|&(word, _)| Self::bucket(word) < bucket as usize) as u32;
+        let buckets = (0..=1 << BUCKET_BITS).map(first_of).collect();
+        Self { starts, words, buckets }
+    }
+
+    fn bucket(word: u32) -> usize {
+        (word >> (2 * WORD - BUCKET_BITS)) as usize
+    }
+
+    /// The first occurrences of a word in the first `consensi`: the number of a consensus, and where it has the word.
+    fn occurrences(&self, word: u32, consensi: usize) -> impl Iterator<Item = (usize, Word)> + '_ {
+        let bucket = Self::bucket(word);
+        let bucket = &self.words[self.buckets[bucket] as usize..self.buckets[bucket + 1] as usize];
+        let first = bucket.partition_point(|&(other, _)| other < word);
+        let of_word = bucket[first..].iter().take_while(move |&&(other, _)| other == word);
+        let end = self.starts[consensi];
+        let before = of_word.map(|&(_, position)| position).take_while(move |position| position / 2 < end);
+        before.take(MAX_OCCURRENCES).map(move |position| {
+            let consensus = self.starts.partition_point(|&start| start <= position / 2) - 1;
+            let at = position / 2 - self.starts[consensus];
+            (consensus, Word { canonical: word, at, reverse: position % 2 == 1 })
+        })
+    }
+}
+
+/// A word that two consensi share: the other one, whether it is reversed, the band of its diagonal, and the part of the
+/// first consensus.
+type SharedWord = (usize, bool, i64, u8);
 
 /// For each consensus the longer one, if any, that contains it nearly unchanged (about 94 % of the bases), on either
 /// strand; of equal ones the first is kept.
 pub(super) fn find_containers(consensi: &[&[u8]]) -> Vec<Option<usize>> {
     let mut order: Vec<usize> = (0..consensi.len()).collect();
-    order.sort_by_key(|&i| (std::cmp::Reverse(consensi[i].len()), i));
-    // Words of the consensi that none contains.
-    let mut table = WordTable::default();
+    order.sort_by_key(|&i| (Reverse(consensi[i].len()), i));
+    let sorted: Vec<&[u8]> = order.iter().map(|&i| consensi[i]).collect();
+    let table = WordTable::new(&sorted);
+    let candidates = |number| containers(&sorted, number, &table);
+    let candidates: Vec<Vec<usize>> = (0..sorted.len()).into_par_iter().map(candidates).collect();
     let mut containers = vec![None; consensi.len()];
-    for i in order {
-        containers[i] = find_container(consensi[i], &table);
-        if containers[i].is_none() {
-            for (word, occurrence) in words(consensi[i]) {
-                let occurrences = table.entry(word).or_default();
-                if occurrences.len() < MAX_OCCURRENCES {
-                    occurrences.push((i as u32, occurrence));
-                }
-            }
-        }
+    for (&i, candidates) in order.iter().zip(candidates) {
+        let outermost = candidates.into_iter().map(|number| order[number]).filter(|&other| containers[other].is_none());
+        containers[i] = outermost.min();
     }
     containers
 }
 
-fn find_container(consensus: &[u8], table: &WordTable) -> Option<usize> {
+/// The consensi before the one of this number that contain it.
+fn containers(consensi: &[&[u8]], number: usize, table: &WordTable) -> Vec<usize> {
+    let consensus = consensi[number];
     let parts = (consensus.len() / PART).clamp(1, MAX_PARTS);
-    let mut shared: BTreeMap<Diagonals, SharedWords> = BTreeMap::new();
-    for (word, here) in words(consensus) {
-        for &(other, there) in table.get(&word).into_iter().flatten() {
+    let mut shared: Vec<SharedWord> = Vec::new();
+    for here in words(consensus) {
+        let part = (here.at as usize * parts / consensus.len()) as u8;
+        shared.extend(table.occurrences(here.canonical, number).map(|(other, there)| {
             let reversed = here.reverse != there.reverse;
             let (at, other_at) = (i64::from(here.at), i64::from(there.at));
             let diagonal = if reversed { other_at + at } else { other_at - at };
-            let entry = shared.entry((other, reversed, diagonal.div_euclid(BAND))).or_default();
-            entry.words += 1;
-            entry.parts |= 1 << (here.at as usize * parts / consensus.len());
+            (other, reversed, diagonal.div_euclid(BAND), part)
+        }));
+    }
+    shared.sort_unstable();
+    let all = (consensus.len() + 1).saturating_sub(WORD).max(1);
+    let is_contained = |shared: &[SharedWord]| {
+        let covered = shared.iter().fold(0u64, |covered, &(.., part)| covered | 1 << part);
+        100 * shared.len() >= MIN_SHARED * all && 100 * covered.count_ones() as usize >= MIN_SHARED_PARTS * parts
+    };
+    let mut found = Vec::new();
+    for of_other in shared.chunk_by(|a, b| a.0 == b.0) {
+        let bands = of_other.chunk_by(|a, b| (a.1, a.2) == (b.1, b.2));
+        let mut from = 0;
+        let contains = bands.into_iter().any(|band| {
+            let (_, reversed, first, _) = band[0];
+            // Three neighbouring bands: insertions and deletions add up.
+            let end = of_other.partition_point(|&(_, r, b, _)| (r, b) <= (reversed, first + 2));
+            let near = &of_other[from..end];
+            from += band.len();
+            is_contained(near)
+        });
+        if contains {
+            found.push(of_other[0].0);
         }
     }
-    let all = (consensus.len() + 1).saturating_sub(WORD).max(1);
-    let contains = |&&(other, reversed, band): &&Diagonals| {
-        // Three neighbouring bands: insertions and deletions add up.
-        let near = shared.range((other, reversed, band)..=(other, reversed, band + 2));
-        let (count, covered) =
-            near.fold((0, 0u64), |(count, covered), (_, shared)| (count + shared.words, covered | shared.parts));
-        100 * count >= MIN_SHARED * all && 100 * covered.count_ones() as usize >= MIN_SHARED_PARTS * parts
-    };
-    shared.keys().find(contains).map(|&(other, ..)| other as usize)
+    found
 }
 
 #[cfg(test)]
