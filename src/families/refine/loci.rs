@@ -11,9 +11,9 @@ use crate::kmer::Strand;
 
 /// Loci of a family that refinement looks at; those of more copies are a sample. 120 copies vote on a consensus, and
 /// the ends of several hundred show how a family is made up.
-const MAX_LOCI: usize = 240;
+const MAX_LOCI: usize = 120;
 /// Loci of them that are those of the best copies, which vote.
-const BEST_LOCI: usize = 120;
+const BEST_LOCI: usize = 60;
 /// Bases on either side of a copy in which the part of the consensus that it lacks is searched: a copy with a longer
 /// insertion is found again by the next search of the genome.
 const MAX_FLANK: u64 = 1000;
