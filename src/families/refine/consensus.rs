@@ -27,8 +27,8 @@ struct Votes {
     depth: Vec<u32>,
     /// Copies that end within [`NEAR_END`] columns of each column and do not span it: their number and their weight.
     ended: Vec<(u32, u32)>,
-    /// Copies by their bases in each column and the next: CG, TG, CA, TA, others.
-    pairs: Vec<[u32; 5]>,
+    /// Copies by their bases in each column and the next, by kind ([`pair_kind`]).
+    pairs: Vec<[u32; PAIR_KINDS]>,
     /// Inserted bases, ascending by the column before which they are.
     insertions: Vec<Insertion>,
 }
@@ -41,15 +41,78 @@ struct Insertion {
     codes: Vec<u8>,
 }
 
-/// How much a copy's vote weighs: the log-odds that its base is the right one rather than a given other one (Jukes and
-/// Cantor 1969), in sixths of a nat, so that integers are exact enough.
-fn vote_weight(alignment: &Alignment) -> u32 {
+/// How much the vote of a copy weighs that differs from its family in this share of the columns: the log-odds that its
+/// base is the right one rather than a given other one (Jukes and Cantor 1969), in sixths of a nat, so that integers are
+/// exact enough.
+fn vote_weight(difference: f64) -> u32 {
     /// Bounds, so that one nearly equal copy outvotes two that differ by 25 %, and not three.
     const DIFFERENCES: (f64, f64) = (0.02, 0.5);
     /// Units of a weight per nat.
     const UNITS_PER_NAT: f64 = 6.0;
-    let difference = alignment.counts.difference().clamp(DIFFERENCES.0, DIFFERENCES.1);
+    let difference = difference.clamp(DIFFERENCES.0, DIFFERENCES.1);
     (UNITS_PER_NAT * (3.0 * (1.0 - difference) / difference).ln()).round().max(1.0) as u32
+}
+
+/// The share of columns in which each copy differs from the family, by its differences from the other copies. Those from
+/// the consensus say less: the copy that a consensus comes from differs little from it, would outvote the others, and
+/// so make the consensus its own.
+///
+/// Two copies are equal with the probability that both are unchanged, the product of two shares, so the share of a copy
+/// is that of its pairs over the root of that of all pairs.
+///
+/// `None` for copies that share few columns with others.
+fn differences(length: usize, rows: &[Row]) -> Vec<Option<f64>> {
+    /// Minimum number of columns that a copy shares with others.
+    const MIN_COLUMNS: f64 = 20.0;
+    let mut counts = vec![[0u32; 5]; length];
+    for (column, symbol) in rows.iter().flat_map(Row::symbols) {
+        counts[column][symbol] += 1;
+    }
+    let equal_of = |row: &Row| {
+        let (mut equal, mut columns) = (0.0, 0.0);
+        for (column, symbol) in row.symbols() {
+            let others = counts[column].iter().sum::<u32>() - 1;
+            if others > 0 {
+                equal += f64::from(counts[column][symbol] - 1) / f64::from(others);
+                columns += 1.0;
+            }
+        }
+        (equal, columns)
+    };
+    let shares: Vec<(f64, f64)> = rows.iter().map(equal_of).collect();
+    let (equal, columns) = shares.iter().fold((0.0, 0.0), |(a, b), (equal, columns)| (a + equal, b + columns));
+    let unchanged = f64::sqrt(equal / columns);
+    let difference = |(equal, columns)| (columns >= MIN_COLUMNS).then(|| 1.0 - equal / columns / unchanged);
+    shares.into_iter().map(difference).collect()
+}
+
+/// A copy in the columns of a consensus, without its insertions.
+struct Row {
+    /// The first column.
+    start: u32,
+    /// A base code or [`GAP`] in each column from there on; [`Row::NO_SYMBOL`] for an unknown base.
+    symbols: Vec<u8>,
+}
+
+impl Row {
+    const NO_SYMBOL: u8 = u8::MAX;
+
+    fn of(copy: &PlacedAlignment<'_>, bases: &Bases<'_>) -> Self {
+        let range = &copy.alignment.query_range;
+        let mut symbols = Vec::with_capacity((range.end - range.start) as usize);
+        for_each_column(copy, bases, |aligned, _| match aligned {
+            AlignedColumn::Base(_, code) => symbols.push(if code < 4 { code } else { Self::NO_SYMBOL }),
+            AlignedColumn::Deletion(_) => symbols.push(GAP as u8),
+            AlignedColumn::Insertion(..) => {}
+        });
+        Self { start: range.start, symbols }
+    }
+
+    /// Columns and the symbols in them that are known.
+    fn symbols(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let symbols = (self.start as usize..).zip(self.symbols.iter().map(|&symbol| usize::from(symbol)));
+        symbols.filter(|&(_, symbol)| symbol != usize::from(Self::NO_SYMBOL))
+    }
 }
 
 impl Votes {
@@ -58,18 +121,19 @@ impl Votes {
             columns: vec![[0; 5]; length],
             depth: vec![0; length],
             ended: vec![(0, 0); length],
-            pairs: vec![[0; 5]; length],
+            pairs: vec![[0; PAIR_KINDS]; length],
             insertions: Vec::new(),
         };
-        for copy in copies {
-            votes.add(copy, bases);
+        let rows: Vec<Row> = copies.iter().map(|copy| Row::of(copy, bases)).collect();
+        for (copy, difference) in copies.iter().zip(differences(length, &rows)) {
+            let difference = difference.unwrap_or_else(|| copy.alignment.counts.difference());
+            votes.add(copy, vote_weight(difference), bases);
         }
         votes.insertions.sort_unstable();
         votes
     }
 
-    fn add(&mut self, copy: &PlacedAlignment<'_>, bases: &Bases<'_>) {
-        let weight = vote_weight(copy.alignment);
+    fn add(&mut self, copy: &PlacedAlignment<'_>, weight: u32, bases: &Bases<'_>) {
         let range = &copy.alignment.query_range;
         self.depth[range.start as usize..range.end as usize].iter_mut().for_each(|depth| *depth += 1);
         let last = (range.end + NEAR_END).min(self.columns.len() as u32);
@@ -107,6 +171,9 @@ impl Votes {
     }
 }
 
+/// Kinds of pairs of bases: CG and what its decay makes of it, GC and the same changes of it, others.
+const PAIR_KINDS: usize = 9;
+
 /// The kind of a pair of bases in [`Votes::pairs`].
 fn pair_kind(first: u8, second: u8) -> usize {
     match (first, second) {
@@ -114,7 +181,11 @@ fn pair_kind(first: u8, second: u8) -> usize {
         (T, G) => 1,
         (C, A) => 2,
         (T, A) => 3,
-        _ => 4,
+        (G, C) => 4,
+        (A, C) => 5,
+        (G, T) => 6,
+        (A, T) => 7,
+        _ => 8,
     }
 }
 
@@ -152,9 +223,7 @@ pub(super) fn correct_subfamily(consensus: &[u8], copies: &[PlacedAlignment<'_>]
 fn correct_by(consensus: &[u8], votes: Votes) -> Corrected {
     let length = consensus.len();
     let mut corrected = Corrected::with_capacity(length + length / 16);
-    let was_cpg: Vec<bool> = (0..length)
-        .map(|at| at + 1 < length && was_cpg(&votes.pairs[at], &votes.columns[at], &votes.columns[at + 1]))
-        .collect();
+    let was_cpg = decayed_cpg(&votes);
     let mut insertions = votes.insertions.as_slice();
     for column in 0..length {
         let (counts, old) = (&votes.columns[column], consensus[column]);
@@ -239,9 +308,26 @@ fn inserted_bases(insertions: &[Insertion], sum: u32) -> Vec<(u8, u32)> {
     }
 }
 
-/// Whether the copies' pairs of bases come from CG, whose methylated cytosines decay to thymine on either strand,
-/// rather than from the pair that most have: whether CG is likelier at the divergence that the two columns show.
-fn was_cpg(pairs: &[u32; 5], first: &[u32; 5], second: &[u32; 5]) -> bool {
+/// Whether each column and the next have CG, whose methylated cytosines decay to thymine on either strand. Not all genomes
+/// methylate. GC shows how many pairs look decayed by chance: if there are half as many, none is taken for CG.
+fn decayed_cpg(votes: &Votes) -> Vec<bool> {
+    let length = votes.columns.len();
+    let decayed = |kinds: Range<usize>, like: [[u8; 2]; 2]| -> Vec<bool> {
+        let is_decayed = |at: usize| {
+            at + 1 < length && has_decayed(&votes.pairs[at], kinds.clone(), &votes.columns[at..at + 2], like)
+        };
+        (0..length).map(is_decayed).collect()
+    };
+    let count = |decayed: &[bool]| decayed.iter().filter(|&&decayed| decayed).count();
+    let cpg = decayed(0..4, [[T, C], [A, G]]);
+    let by_chance = decayed(4..8, [[A, G], [T, C]]);
+    if count(&cpg) > 2 * count(&by_chance) { cpg } else { vec![false; length] }
+}
+
+/// Whether the copies' pairs of bases come from the first of the `kinds`, which decays to the others, rather than from
+/// the pair that most have: whether that is likelier at the divergence that the two columns show. `like` are the bases
+/// that decay makes in each column.
+fn has_decayed(pairs: &[u32; PAIR_KINDS], kinds: Range<usize>, columns: &[[u32; 5]], like: [[u8; 2]; 2]) -> bool {
     /// Minimum number of copies that show decay: one with TG and one with CA may differ by chance.
     const MIN_COPIES: f64 = 3.0;
     /// Share of the copies that have CG, TG or CA: CG decays to nothing else by one change.
@@ -255,8 +341,8 @@ fn was_cpg(pairs: &[u32; 5], first: &[u32; 5], second: &[u32; 5]) -> bool {
     /// Nats by which decay must be likelier: decay is a parameter more than the plain model has (AIC, Akaike 1974,
     /// requires one), and CG is rare in genomes in which it decays.
     const MIN_NATS: f64 = 2.0;
-    let [cg, tg, ca, ta, other] = pairs.map(f64::from);
-    let all = cg + tg + ca + ta + other;
+    let all = f64::from(pairs.iter().sum::<u32>());
+    let [cg, tg, ca, ta] = std::array::from_fn(|kind| f64::from(pairs[kinds.start + kind]));
     if all < MIN_COPIES || cg + tg + ca < MIN_SHARE * all || tg == 0.0 || ca == 0.0 {
         return false;
     }
@@ -266,8 +352,7 @@ fn was_cpg(pairs: &[u32; 5], first: &[u32; 5], second: &[u32; 5]) -> bool {
         let unlike: u32 = (0..4u8).filter(|b| !like.contains(b)).map(|b| votes[usize::from(b)]).sum();
         (f64::from(unlike), f64::from(sum.max(1)))
     };
-    let (a, n) = transversions(first, [T, C]);
-    let (b, m) = transversions(second, [A, G]);
+    let [(a, n), (b, m)] = [0, 1].map(|at| transversions(&columns[at], like[at]));
     let divergence = (3.0 * (a + b + PRIOR.1) / (n + m + PRIOR.0)).clamp(DIVERGENCES.0, DIVERGENCES.1);
     let (same, transition) = ((1.0 - divergence).ln(), (divergence * 2.0 / 3.0).ln());
     let plain = |same_pairs: f64, one: f64, two: f64| {
@@ -420,4 +505,91 @@ fn spanning(copies: &[PlacedAlignment<'_>], length: usize, margin: usize) -> Vec
             depth
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    fn random_codes(random: &mut Random, length: usize) -> Vec<u8> {
+        (0..length).map(|_| random.below(4) as u8).collect()
+    }
+
+    /// A copy in which one base of `every` is another one, two of three by a transition.
+    fn copy_of(consensus: &[u8], every: usize, random: &mut Random) -> Vec<u8> {
+        let substituted = |code: u8, random: &mut Random| match random.below(3) {
+            0 => code ^ 2 ^ random.below(2) as u8,
+            _ => code ^ 1,
+        };
+        let base = |&code: &u8| if random.below(every) == 0 { substituted(code, random) } else { code };
+        consensus.iter().map(base).collect()
+    }
+
+    #[test]
+    fn differences_are_those_from_the_family_and_not_from_its_consensus() {
+        let mut random = Random::new(3);
+        let family = random_codes(&mut random, 4000);
+        // One copy differs in a tenth, four in a quarter; the last two cover a half each.
+        let every = [10, 4, 4, 4, 4];
+        let ranges = [0..4000, 0..4000, 0..4000, 0..2000, 2000..4000];
+        let rows: Vec<Row> = every
+            .into_iter()
+            .zip(ranges)
+            .map(|(every, range)| Row {
+                start: range.start as u32,
+                symbols: copy_of(&family[range], every, &mut random),
+            })
+            .collect();
+        let found = differences(4000, &rows);
+        for (difference, every) in found.iter().zip(every) {
+            let difference = difference.unwrap();
+            assert!((difference - 1.0 / every as f64).abs() < 0.06, "{difference}, one of {every}");
+        }
+        let alone = [Row { start: 10, symbols: vec![0; 300] }, Row { start: 305, symbols: vec![0; 300] }];
+        assert_eq!(differences(700, &alone), [None, None]);
+    }
+
+    /// Votes of copies that cover the whole consensus, with equal weights.
+    fn votes_of(copies: &[Vec<u8>]) -> Votes {
+        let length = copies[0].len();
+        let mut votes = Votes {
+            columns: vec![[0; 5]; length],
+            depth: vec![copies.len() as u32; length],
+            ended: vec![(0, 0); length],
+            pairs: vec![[0; PAIR_KINDS]; length],
+            insertions: Vec::new(),
+        };
+        for copy in copies {
+            copy.iter().zip(&mut votes.columns).for_each(|(&code, column)| column[usize::from(code)] += 10);
+            for (pair, kinds) in copy.windows(2).zip(&mut votes.pairs) {
+                kinds[pair_kind(pair[0], pair[1])] += 1;
+            }
+        }
+        votes
+    }
+
+    #[test]
+    fn cg_is_restored_where_it_decays_and_not_where_bases_differ_by_chance() {
+        let mut random = Random::new(8);
+        let family = random_codes(&mut random, 6000);
+        let diverged: Vec<Vec<u8>> = (0..6).map(|_| copy_of(&family, 4, &mut random)).collect();
+        assert!(decayed_cpg(&votes_of(&diverged)).iter().all(|&decayed| !decayed));
+        let decayed: Vec<Vec<u8>> = (0..6)
+            .map(|_| {
+                let mut copy = copy_of(&family, 12, &mut random);
+                for at in 0..family.len() - 1 {
+                    if family[at..at + 2] == [C, G] && random.below(2) == 0 {
+                        let (side, code) = if random.below(2) == 0 { (at, T) } else { (at + 1, A) };
+                        copy[side] = code;
+                    }
+                }
+                copy
+            })
+            .collect();
+        let found = decayed_cpg(&votes_of(&decayed));
+        let right = (0..family.len()).filter(|&at| found[at] && family[at..].starts_with(&[C, G])).count();
+        let all = found.iter().filter(|&&found| found).count();
+        assert!(all > 100 && 10 * right > 9 * all, "{right} of {all}");
+    }
 }

@@ -42,9 +42,9 @@ const MAX_RESTORATIONS: usize = 3;
 /// number in the lists of copies.
 const BYTES_PER_ALIGNMENT: usize =
     size_of::<Alignment>() + size_of::<PlacedAlignment<'_>>() + 2 * size_of::<u64>() + 3 * size_of::<usize>();
-/// Bytes of a column of a consensus while its copies vote: votes, pairs, depth, and the corrected column, also that of
-/// a subfamily.
-const BYTES_PER_COLUMN: u64 = 88;
+/// Bytes of a column of a consensus while its copies vote: votes, pairs, depth, a symbol of each of 120 copies, and the
+/// corrected column, also that of a subfamily.
+const BYTES_PER_COLUMN: u64 = 244;
 
 /// Refinement between two rounds.
 pub(super) struct Refinement<'a> {
