@@ -93,7 +93,7 @@ pub(crate) struct SearchArguments {
     /// Count similar sequences on one strand that are nearer than N bases as one
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = bases)]
     tandem_distance: u64,
-    /// Search a sample of SIZE bases for families first, then larger ones of up to 64M each; copies are counted in the
+    /// Search a sample of SIZE bases for families first, then larger ones of up to 128M each; copies are counted in the
     /// whole genome [default: the whole genome up to 128M, else 8M]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     sample: Option<u64>,

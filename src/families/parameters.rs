@@ -72,7 +72,7 @@ pub struct DiscoverOptions {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SampleOptions {
     /// Bases of the first sample; `None` for all of a genome of up to 128 MiB at once, else 8 MiB. Each further one is
-    /// eight times as large, up to 64 MiB.
+    /// eight times as large, up to 128 MiB.
     pub first: Option<u64>,
     /// Bases of all samples together; `None` for 400 MiB.
     pub limit: Option<u64>,
@@ -196,7 +196,7 @@ pub(crate) const FIRST_SAMPLE: u64 = 8 << 20;
 /// How much larger each sample is than the one before.
 pub(crate) const SAMPLE_GROWTH: u64 = 8;
 /// Bases of the largest sample, unless the user sets a larger first one. The time of a sample grows with its square.
-pub(crate) const MAX_SAMPLE: u64 = 64 << 20;
+pub(crate) const MAX_SAMPLE: u64 = 128 << 20;
 /// Bases of all samples: what RepeatModeler examines of a genome (Flynn and others 2020).
 pub(crate) const SAMPLE_LIMIT: u64 = 400 << 20;
 /// Samples consist of tiles of so many bases, from those of a sample set by the user to those of a large one, which are
