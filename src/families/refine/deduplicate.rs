@@ -24,6 +24,9 @@ const MAX_OCCURRENCES: usize = 64;
 /// The bits of a word that choose its bucket in a table: a bucket has few dozens of the millions of words of a library.
 const BUCKET_BITS: usize = 16;
 
+/// Bits of a position in all consensi: what a word of 24 bits and the bit of its strand leave.
+const POSITION_BITS: usize = 63 - 2 * WORD;
+
 /// A word of a sequence.
 #[derive(Clone, Copy)]
 struct Word {
@@ -49,11 +52,12 @@ fn words(consensus: &[u8]) -> impl Iterator<Item = Word> + '_ {
 /// The words of consensi that come in an order.
 struct WordTable {
     /// Bases before each consensus.
-    starts: Vec<u32>,
-    /// Words by value and position: the value, and twice the position in all consensi, plus one if it is reversed.
-    words: Vec<(u32, u32)>,
+    starts: Vec<u64>,
+    /// Words by value and position: the value, the position in all consensi in [`POSITION_BITS`] bits, and in the last bit
+    /// whether it is reversed.
+    words: Vec<u64>,
     /// The first word of each bucket, and the end of the last.
-    buckets: Vec<u32>,
+    buckets: Vec<usize>,
 }
 
 impl WordTable {
@@ -62,35 +66,34 @@ impl WordTable {
         let mut starts = Vec::with_capacity(consensi.len());
         for consensus in consensi {
             starts.push(start);
-            start += consensus.len() as u32;
+            start += consensus.len() as u64;
         }
-        let of_consensus = |(consensus, start): (&&[u8], &u32)| {
-            let entry = |word: Word| (word.canonical, 2 * (start + word.at) + u32::from(word.reverse));
+        let of_consensus = |(consensus, &start): (&&[u8], &u64)| {
+            let entry = move |word: Word| {
+                let position = start + u64::from(word.at);
+                (u64::from(word.canonical) << POSITION_BITS | position) << 1 | u64::from(word.reverse)
+            };
             words(consensus).map(entry).collect::<Vec<_>>()
         };
-        let mut words: Vec<(u32, u32)> = consensi.par_iter().zip(&starts).flat_map_iter(of_consensus).collect();
+        let mut words: Vec<u64> = consensi.par_iter().zip(&starts).flat_map_iter(of_consensus).collect();
         words.par_sort_unstable();
-        let first_of = |bucket: u32| words.partition_point(|&(word, _)| Self::bucket(word) < bucket as usize) as u32;
+        let first_of = |bucket: u64| words.partition_point(|&word| word >> (64 - BUCKET_BITS) < bucket);
         let buckets = (0..=1 << BUCKET_BITS).map(first_of).collect();
         Self { starts, words, buckets }
     }
 
-    fn bucket(word: u32) -> usize {
-        (word >> (2 * WORD - BUCKET_BITS)) as usize
-    }
-
     /// The first occurrences of a word in the first `consensi`: the number of a consensus, and where it has the word.
     fn occurrences(&self, word: u32, consensi: usize) -> impl Iterator<Item = (usize, Word)> + '_ {
-        let bucket = Self::bucket(word);
-        let bucket = &self.words[self.buckets[bucket] as usize..self.buckets[bucket + 1] as usize];
-        let first = bucket.partition_point(|&(other, _)| other < word);
-        let of_word = bucket[first..].iter().take_while(move |&&(other, _)| other == word);
-        let end = self.starts[consensi];
-        let before = of_word.map(|&(_, position)| position).take_while(move |position| position / 2 < end);
-        before.take(MAX_OCCURRENCES).map(move |position| {
-            let consensus = self.starts.partition_point(|&start| start <= position / 2) - 1;
-            let at = position / 2 - self.starts[consensus];
-            (consensus, Word { canonical: word, at, reverse: position % 2 == 1 })
+        let bucket = (word >> (2 * WORD - BUCKET_BITS)) as usize;
+        let bucket = &self.words[self.buckets[bucket]..self.buckets[bucket + 1]];
+        let [first, end] = [0, self.starts[consensi]].map(|at| (u64::from(word) << POSITION_BITS | at) << 1);
+        let from = bucket.partition_point(|&other| other < first);
+        let of_word = bucket[from..].iter().take_while(move |&&other| other < end).take(MAX_OCCURRENCES);
+        of_word.map(move |&other| {
+            let position = (other - first) >> 1;
+            let consensus = self.starts.partition_point(|&start| start <= position) - 1;
+            let at = (position - self.starts[consensus]) as u32;
+            (consensus, Word { canonical: word, at, reverse: other & 1 == 1 })
         })
     }
 }
@@ -98,6 +101,9 @@ impl WordTable {
 /// A word that two consensi share: the other one, whether it is reversed, the band of its diagonal, and the part of the
 /// first consensus.
 type SharedWord = (usize, bool, i64, u8);
+
+/// Bytes of memory that a base of the consensi takes: its word, once in the list of a thread and once in the table.
+pub(super) const BYTES_PER_BASE: u64 = 2 * size_of::<u64>() as u64;
 
 /// For each consensus the longer one, if any, that contains it nearly unchanged (about 94 % of the bases), on either
 /// strand; of equal ones the first is kept.

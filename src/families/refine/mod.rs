@@ -78,6 +78,6 @@ pub(crate) fn refine_outside(
         };
         let made = refinement.work_on_families(&round)?;
         drop(round);
-        refinement.replace_families(made, alignments, added);
+        refinement.replace_families(made, alignments, added)?;
     }
 }

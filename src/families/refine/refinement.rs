@@ -9,7 +9,7 @@ use crate::families::discover::samples;
 use crate::families::family::Family;
 use crate::families::parameters::SampleOptions;
 use crate::families::refine::assign::{Assignment, assign, contained, explained};
-use crate::families::refine::deduplicate::find_containers;
+use crate::families::refine::deduplicate::{BYTES_PER_BASE, find_containers};
 use crate::families::refine::filter::{Verdict, duplication_of, filter_family};
 use crate::families::refine::grow::grow_family;
 use crate::families::refine::loci::{draft_loci, joined, loci, sample_loci, with_new};
@@ -394,7 +394,7 @@ impl<'a> Refinement<'a> {
         made: Vec<Vec<FamilyState>>,
         alignments: Vec<Alignment>,
         added: Vec<FamilyState>,
-    ) {
+    ) -> Result<()> {
         let mut found: Vec<Vec<Alignment>> = made.iter().map(|_| Vec::new()).collect();
         for alignment in alignments {
             let number = alignment.query as usize;
@@ -420,11 +420,13 @@ impl<'a> Refinement<'a> {
         let before = self.families.len();
         self.families.retain(|family| family.consensus.len() >= self.options.min_length);
         self.left_out.few_copies += (before - self.families.len()) as u64;
-        self.drop_duplicates();
+        self.drop_duplicates()
     }
 
     /// Drops families that have grown into the same sequence as others.
-    fn drop_duplicates(&mut self) {
+    fn drop_duplicates(&mut self) -> Result<()> {
+        let bases: u64 = self.families.iter().map(|family| family.consensus.len() as u64).sum();
+        let _words = self.budget.reserve(Component::Seeds, BYTES_PER_BASE * bases, "the words of the families")?;
         let consensi: Vec<&[u8]> = self.families.iter().map(|family| &family.consensus[..]).collect();
         let mut container = find_containers(&consensi);
         for (family, by) in container.iter_mut().enumerate() {
@@ -434,6 +436,7 @@ impl<'a> Refinement<'a> {
         self.left_out.contained += container.iter().flatten().count() as u64;
         let mut container = container.into_iter();
         self.families.retain(|_| container.next() == Some(None));
+        Ok(())
     }
 
     /// The accepted families, those with the most bases in the genome first.
