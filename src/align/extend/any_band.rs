@@ -1,6 +1,6 @@
 //! The band of an extension in code for any processor, which the compiler turns into vectors.
 
-use crate::align::extend::{
+use crate::align::extend::band::{
     Band, FROM_GENOME_GAP, FROM_QUERY_GAP, GENOME_GAP_EXTENDS, LANES, LaneScores, OUTSIDE, OUTSIDE_SCORE,
     QUERY_GAP_EXTENDS, UNREACHABLE, turns_right,
 };

@@ -3,10 +3,11 @@
 
 use std::arch::x86_64::*;
 
-use crate::align::extend::{
-    Band, Bounds, Extender, FROM_GENOME_GAP, FROM_QUERY_GAP, GENOME_GAP_EXTENDS, LANES, LaneScores, OUTSIDE,
-    OUTSIDE_SCORE, QUERY_GAP_EXTENDS, Swept, UNREACHABLE, sweep_band, turns_right,
+use crate::align::extend::band::{
+    Band, FROM_GENOME_GAP, FROM_QUERY_GAP, GENOME_GAP_EXTENDS, LANES, LaneScores, OUTSIDE, OUTSIDE_SCORE,
+    QUERY_GAP_EXTENDS, UNREACHABLE, turns_right,
 };
+use crate::align::extend::sweep::{Bounds, Swept, Tables, sweep_band};
 use crate::sequence::NO_BASE;
 
 /// Lanes of a vector.
@@ -58,16 +59,16 @@ struct Avx512Band {
 }
 
 /// Computes the cells of an extension; `None` if the processor does not have the instructions.
-pub(super) fn sweep(extender: &mut Extender, bounds: Bounds, scores: LaneScores) -> Option<Swept> {
+pub(super) fn sweep(tables: &mut Tables, bounds: Bounds, scores: LaneScores) -> Option<Swept> {
     let has_instructions = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
     // SAFETY: the processor has the instructions.
     #[allow(unsafe_code)]
-    has_instructions.then(|| unsafe { sweep_in_vectors(extender, bounds, scores) })
+    has_instructions.then(|| unsafe { sweep_in_vectors(tables, bounds, scores) })
 }
 
 #[target_feature(enable = "avx512f,avx512bw")]
-fn sweep_in_vectors(extender: &mut Extender, bounds: Bounds, scores: LaneScores) -> Swept {
-    sweep_band(extender, bounds, Avx512Band::at_origin(scores))
+fn sweep_in_vectors(tables: &mut Tables, bounds: Bounds, scores: LaneScores) -> Swept {
+    sweep_band(tables, bounds, Avx512Band::at_origin(scores))
 }
 
 #[target_feature(enable = "avx512f")]

@@ -42,8 +42,8 @@ struct Insertion {
 }
 
 /// How much the vote of a copy weighs that differs from its family in this share of the columns: the log-odds that its
-/// base is the right one rather than a given other one (Jukes and Cantor 1969), in sixths of a nat, so that integers are
-/// exact enough.
+/// base is the right one rather than a given other one (Jukes and Cantor 1969), in sixths of a nat, so that integers
+/// are exact enough.
 fn vote_weight(difference: f64) -> u32 {
     /// Bounds, so that one nearly equal copy outvotes two that differ by 25 %, and not three.
     const DIFFERENCES: (f64, f64) = (0.02, 0.5);
@@ -53,9 +53,9 @@ fn vote_weight(difference: f64) -> u32 {
     (UNITS_PER_NAT * (3.0 * (1.0 - difference) / difference).ln()).round().max(1.0) as u32
 }
 
-/// The share of columns in which each copy differs from the family, by its differences from the other copies. Those from
-/// the consensus say less: the copy that a consensus comes from differs little from it, would outvote the others, and
-/// so make the consensus its own.
+/// The share of columns in which each copy differs from the family, by its differences from the other copies. Those
+/// from the consensus say less: the copy that a consensus comes from differs little from it, would outvote the others,
+/// and so make the consensus its own.
 ///
 /// Two copies are equal with the probability that both are unchanged, the product of two shares, so the share of a copy
 /// is that of its pairs over the root of that of all pairs.
@@ -308,8 +308,8 @@ fn inserted_bases(insertions: &[Insertion], sum: u32) -> Vec<(u8, u32)> {
     }
 }
 
-/// Whether each column and the next have CG, whose methylated cytosines decay to thymine on either strand. Not all genomes
-/// methylate. GC shows how many pairs look decayed by chance: if there are half as many, none is taken for CG.
+/// Whether each column and the next have CG, whose methylated cytosines decay to thymine on either strand. Not all
+/// genomes methylate. GC shows how many pairs look decayed by chance: if there are half as many, none is taken for CG.
 fn decayed_cpg(votes: &Votes) -> Vec<bool> {
     let length = votes.columns.len();
     let decayed = |kinds: Range<usize>, like: [[u8; 2]; 2]| -> Vec<bool> {

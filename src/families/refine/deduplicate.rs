@@ -53,8 +53,8 @@ fn words(consensus: &[u8]) -> impl Iterator<Item = Word> + '_ {
 struct WordTable {
     /// Bases before each consensus.
     starts: Vec<u64>,
-    /// Words by value and position: the value, the position in all consensi in [`POSITION_BITS`] bits, and in the last bit
-    /// whether it is reversed.
+    /// Words by value and position: the value, the position in all consensi in [`POSITION_BITS`] bits, and in the last
+    /// bit whether it is reversed.
     words: Vec<u64>,
     /// The first word of each bucket, and the end of the last.
     buckets: Vec<usize>,
