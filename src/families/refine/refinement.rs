@@ -33,7 +33,7 @@ const MAX_E_VALUE: f64 = 0.1;
 /// this is a sample, which has enough copies of frequent families.
 const SURVEY: u64 = 16 << 20;
 /// Rounds in which families grow over the copies that a survey has found.
-const SURVEYED_ROUNDS: usize = 1;
+const SURVEYED_ROUNDS: usize = 2;
 /// Rounds in which restored families grow.
 const RESTORED_ROUNDS: usize = 2;
 /// Maximum restorations: a duplication may contain a duplication.
