@@ -56,8 +56,66 @@ impl Band for AnyBand {
     }
 
     #[inline(always)]
-    fn advance(&mut self, trace: &mut [u8; LANES], bases: (&[u8; LANES], &[u8; LANES]), right: bool, step: i16) {
-        advance(self, trace, bases, right, step);
+    fn advance(
+        &mut self,
+        trace: &mut [u8; LANES],
+        (query, genome): (&[u8; LANES], &[u8; LANES]),
+        right: bool,
+        step: i16,
+    ) {
+        let LaneScores { same, transition, transversion, unknown, open, extend } = self.scores;
+        let [weak, strong] = same;
+        let (now, before) = (usize::from(right), usize::from(self.right));
+        self.right = right;
+        let number = self.number;
+        self.number += 1;
+        // Indices instead of moved arrays: a move would read vectors back across the store just made, which is as slow as
+        // the rest.
+        let turned = [number % 3, (number + 2) % 3, (number + 1) % 3];
+        let Ok([last, second, cells]) = self.cells.get_disjoint_mut(turned) else { return };
+        let [even, odd] = &mut self.genome_gaps;
+        let (genome_gaps, next_genome_gaps) = if number.is_multiple_of(2) { (even, odd) } else { (odd, even) };
+        let [even, odd] = &mut self.query_gaps;
+        let (query_gaps, next_query_gaps) = if number.is_multiple_of(2) { (even, odd) } else { (odd, even) };
+        // Copies, so that the compiler sees no aliasing and uses vectors.
+        let (above, above_gap) = (*lanes(last, 1 + now), *lanes(genome_gaps, 1 + now));
+        let (left, left_gap) = (*lanes(last, now), *lanes(query_gaps, now));
+        let diagonal = *lanes(second, now + before);
+        let (mut best, mut best_step) = (self.best, self.best_step);
+        let [mut score, mut genome_gap, mut query_gap] = [[0; LANES]; 3];
+        let mut bits = [0; LANES];
+        for l in 0..LANES {
+            let (a, b) = (query[l], genome[l]);
+            let both = a | b;
+            let mut pair = transversion;
+            pair = if a ^ b == 1 { transition } else { pair };
+            let same = if a & 1 == 1 { strong } else { weak };
+            pair = if a == b { same } else { pair };
+            pair = if both > 3 { unknown } else { pair };
+            pair = if both >= OUTSIDE { OUTSIDE_SCORE } else { pair };
+
+            let opened = above[l].saturating_sub(open);
+            let extended = above_gap[l].saturating_sub(extend);
+            genome_gap[l] = opened.max(extended);
+            bits[l] = if extended > opened { GENOME_GAP_EXTENDS } else { 0 };
+            let opened = left[l].saturating_sub(open);
+            let extended = left_gap[l].saturating_sub(extend);
+            query_gap[l] = opened.max(extended);
+            bits[l] |= if extended > opened { QUERY_GAP_EXTENDS } else { 0 };
+
+            let paired = diagonal[l].saturating_add(i16::from(pair));
+            score[l] = paired.max(genome_gap[l]).max(query_gap[l]);
+            let gap = if genome_gap[l] == score[l] { FROM_GENOME_GAP } else { FROM_QUERY_GAP };
+            bits[l] |= if paired == score[l] { 0 } else { gap };
+            let better = score[l] > best[l];
+            best[l] = if better { score[l] } else { best[l] };
+            best_step[l] = if better { step } else { best_step[l] };
+        }
+        cells[1..=LANES].copy_from_slice(&score);
+        next_genome_gaps[1..=LANES].copy_from_slice(&genome_gap);
+        next_query_gaps[1..=LANES].copy_from_slice(&query_gap);
+        (self.best, self.best_step) = (best, best_step);
+        *trace = bits;
     }
 
     #[inline(always)]
@@ -91,68 +149,4 @@ impl Band for AnyBand {
 /// The lanes of a front, shifted by 0, 1 or 2.
 fn lanes(front: &Front, from: usize) -> &[i16; LANES] {
     front[from.min(2)..].first_chunk().unwrap_or(&[UNREACHABLE; LANES])
-}
-
-/// Computes the next antidiagonal, number `step` of its block, from the bases of its rows and columns.
-#[inline(always)]
-fn advance(
-    band: &mut AnyBand,
-    trace: &mut [u8; LANES],
-    (query, genome): (&[u8; LANES], &[u8; LANES]),
-    right: bool,
-    step: i16,
-) {
-    let LaneScores { same, transition, transversion, unknown, open, extend } = band.scores;
-    let [weak, strong] = same;
-    let (now, before) = (usize::from(right), usize::from(band.right));
-    band.right = right;
-    let number = band.number;
-    band.number += 1;
-    // Indices instead of moved arrays: a move would read vectors back across the store just made, which is as slow as
-    // the rest.
-    let turned = [number % 3, (number + 2) % 3, (number + 1) % 3];
-    let Ok([last, second, cells]) = band.cells.get_disjoint_mut(turned) else { return };
-    let [even, odd] = &mut band.genome_gaps;
-    let (genome_gaps, next_genome_gaps) = if number.is_multiple_of(2) { (even, odd) } else { (odd, even) };
-    let [even, odd] = &mut band.query_gaps;
-    let (query_gaps, next_query_gaps) = if number.is_multiple_of(2) { (even, odd) } else { (odd, even) };
-    // Copies, so that the compiler sees no aliasing and uses vectors.
-    let (above, above_gap) = (*lanes(last, 1 + now), *lanes(genome_gaps, 1 + now));
-    let (left, left_gap) = (*lanes(last, now), *lanes(query_gaps, now));
-    let diagonal = *lanes(second, now + before);
-    let (mut best, mut best_step) = (band.best, band.best_step);
-    let [mut score, mut genome_gap, mut query_gap] = [[0; LANES]; 3];
-    let mut bits = [0; LANES];
-    for l in 0..LANES {
-        let (a, b) = (query[l], genome[l]);
-        let both = a | b;
-        let mut pair = transversion;
-        pair = if a ^ b == 1 { transition } else { pair };
-        let same = if a & 1 == 1 { strong } else { weak };
-        pair = if a == b { same } else { pair };
-        pair = if both > 3 { unknown } else { pair };
-        pair = if both >= OUTSIDE { OUTSIDE_SCORE } else { pair };
-
-        let opened = above[l].saturating_sub(open);
-        let extended = above_gap[l].saturating_sub(extend);
-        genome_gap[l] = opened.max(extended);
-        bits[l] = if extended > opened { GENOME_GAP_EXTENDS } else { 0 };
-        let opened = left[l].saturating_sub(open);
-        let extended = left_gap[l].saturating_sub(extend);
-        query_gap[l] = opened.max(extended);
-        bits[l] |= if extended > opened { QUERY_GAP_EXTENDS } else { 0 };
-
-        let paired = diagonal[l].saturating_add(i16::from(pair));
-        score[l] = paired.max(genome_gap[l]).max(query_gap[l]);
-        let gap = if genome_gap[l] == score[l] { FROM_GENOME_GAP } else { FROM_QUERY_GAP };
-        bits[l] |= if paired == score[l] { 0 } else { gap };
-        let better = score[l] > best[l];
-        best[l] = if better { score[l] } else { best[l] };
-        best_step[l] = if better { step } else { best_step[l] };
-    }
-    cells[1..=LANES].copy_from_slice(&score);
-    next_genome_gaps[1..=LANES].copy_from_slice(&genome_gap);
-    next_query_gaps[1..=LANES].copy_from_slice(&query_gap);
-    (band.best, band.best_step) = (best, best_step);
-    *trace = bits;
 }

@@ -9,13 +9,13 @@ pub(super) const LANES: usize = 64;
 /// Score of cells that no path reaches; so low that sums of a block stay within 16 bits and below [`MIN_REACHABLE`].
 pub(super) const UNREACHABLE: i16 = -20_000;
 /// Minimum score of a cell that a path reaches.
-pub(super) const MIN_REACHABLE: i16 = -8_000;
+const MIN_REACHABLE: i16 = -8_000;
 /// Code of positions beyond the ends of a sequence.
 pub(super) const OUTSIDE: u8 = 8;
 /// Score of a pair with [`OUTSIDE`]: no path gains by such a pair.
 pub(super) const OUTSIDE_SCORE: i8 = -100;
 /// Largest absolute score of a pair of bases: below that of a pair outside.
-pub(super) const MAX_PAIR_SCORE: i32 = 99;
+const MAX_PAIR_SCORE: i32 = 99;
 
 // Trace of a cell, a bit each: the source of its score, and whether its two gaps extend a gap or open one.
 pub(super) const FROM_GENOME_GAP: u8 = 1;

@@ -14,7 +14,7 @@ use crate::align::extend::band::{FROM_GENOME_GAP, FROM_QUERY_GAP, GENOME_GAP_EXT
 use crate::align::extend::sweep::{Bounds, Swept, Tables, sweep_band};
 use crate::align::score::Scoring;
 
-/// The dynamic programme on antidiagonals: a band of [`LANES`] cells. Each antidiagonal lies one step to the right of
+/// The dynamic programme on antidiagonals: a band of [`band::LANES`] cells. Each antidiagonal lies one step to the right of
 /// the last or one below, towards the side whose outermost cell scores better (H. Suzuki and M. Kasahara, BMC
 /// Bioinformatics 19 (2018) 45).
 ///

@@ -4,6 +4,7 @@ use crate::align::extend::band::{Band, LANES, OUTSIDE, UNREACHABLE};
 
 /// Antidiagonals between two checks of the X-drop, and of the best cell.
 const BLOCK: usize = 32;
+
 /// The sequences of an extension, and what its columns follow from.
 #[derive(Default)]
 pub(super) struct Tables {
@@ -48,8 +49,7 @@ impl Swept {
     fn record_ends(
         &mut self,
         (row, column): (i32, i32),
-        (rows, columns): (i32, i32),
-        (drop, bonus): (i32, Option<i32>),
+        Bounds { rows, columns, drop, bonus }: Bounds,
         score_of: impl Fn(i32) -> i32,
     ) {
         let bottom = row - rows;
@@ -87,7 +87,7 @@ impl Swept {
 
 /// The codes of the lanes from `at` on in a padded sequence; all outside beyond its ends.
 #[inline(always)]
-pub(super) fn lane_codes(codes: &[u8], at: i32) -> &[u8; LANES] {
+fn lane_codes(codes: &[u8], at: i32) -> &[u8; LANES] {
     let at = at.max(0) as usize;
     codes.get(at..at + LANES).and_then(|lanes| lanes.first_chunk()).unwrap_or(&[OUTSIDE; LANES])
 }
@@ -148,7 +148,7 @@ pub(super) fn sweep_band(tables: &mut Tables, bounds: Bounds, mut band: impl Ban
             band.advance(&mut trace[at], bases, right, step as i16);
             row_of_lane.push(row);
             let score_of = |lane: i32| base + i32::from(band.score(lane as usize));
-            swept.record_ends((row, column), (rows, columns), (drop, bonus), score_of);
+            swept.record_ends((row, column), bounds, score_of);
         }
         swept.record_best(&band, base, first, row_of_lane);
         let highest = i32::from(band.rebase());

@@ -42,9 +42,9 @@ const MAX_RESTORATIONS: usize = 3;
 /// number in the lists of copies.
 const BYTES_PER_ALIGNMENT: usize =
     size_of::<Alignment>() + size_of::<PlacedAlignment<'_>>() + 2 * size_of::<u64>() + 3 * size_of::<usize>();
-/// Bytes of a column of a consensus while its copies vote: votes, pairs, depth, a symbol of each of 120 copies, and the
-/// corrected column, also that of a subfamily.
-const BYTES_PER_COLUMN: u64 = 244;
+/// Bytes of a column of a consensus while its copies vote: votes, pairs, depth, and the corrected column, also that of
+/// a subfamily. Each copy that votes has one more.
+const BYTES_PER_COLUMN: u64 = 124;
 
 /// Refinement between two rounds.
 pub(super) struct Refinement<'a> {
@@ -341,7 +341,8 @@ impl<'a> Refinement<'a> {
     pub(super) fn work_on_families(&self, round: &Round<'_>) -> Result<Vec<Vec<FamilyState>>> {
         // Votes and columns of one family a thread, and its dynamic program.
         let longest = self.families.iter().map(|family| family.consensus.len()).max().unwrap_or(0);
-        let scratch = rayon::current_num_threads() as u64 * longest as u64 * BYTES_PER_COLUMN;
+        let bytes_per_column = BYTES_PER_COLUMN + self.options.max_voters as u64;
+        let scratch = rayon::current_num_threads() as u64 * longest as u64 * bytes_per_column;
         let _scratch = self.budget.reserve(Component::Batches, scratch, "the columns of the families")?;
         let copies_of = |numbers: &[usize]| numbers.iter().map(|&i| round.placed[i].clone()).collect::<Vec<_>>();
         let work = |(number, family): (usize, &FamilyState)| {
