@@ -141,7 +141,7 @@ fn columns_are_those_of_the_bases() {
         let genome = &plant.contigs[a.contig as usize].letters[a.range.start as usize..a.range.end as usize];
         let (mut q, mut g) = (0, 0);
         let mut equal = 0;
-        for operation in &a.operations {
+        for operation in a.operations.iter() {
             let length = operation.length as usize;
             match operation.kind {
                 OperationKind::Pair => {

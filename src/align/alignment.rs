@@ -2,19 +2,9 @@
 
 use std::ops::Range;
 
+use crate::align::operations::{Column, Operations};
 use crate::kmer::Strand;
 use crate::sequence::code::{C, G};
-
-/// A column of an alignment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Column {
-    /// A base of each.
-    Pair,
-    /// A base of the genome against a gap.
-    Genome,
-    /// A base of the query against a gap.
-    Query,
-}
 
 /// A local alignment of a query with the genome.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +27,7 @@ pub struct Alignment {
     /// Columns by kind.
     pub counts: Counts,
     /// The columns in the order of the genome's forward strand.
-    pub operations: Vec<Operation>,
+    pub operations: Operations,
 }
 
 impl Alignment {
@@ -50,7 +40,7 @@ impl Alignment {
 
     /// Bytes in memory.
     pub fn bytes(&self) -> u64 {
-        (size_of::<Self>() + self.operations.capacity() * size_of::<Operation>()) as u64
+        size_of::<Self>() as u64 + self.operations.bytes()
     }
 }
 
@@ -173,44 +163,6 @@ impl Counts {
         }
         counts
     }
-}
-
-/// Consecutive columns of one kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Operation {
-    /// Their kind.
-    pub kind: OperationKind,
-    /// Their number.
-    pub length: u32,
-}
-
-/// A kind of columns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum OperationKind {
-    /// A base of each, equal or different.
-    Pair,
-    /// A base of the genome against a gap.
-    Insertion,
-    /// A base of the query against a gap.
-    Deletion,
-}
-
-/// Columns as runs of one kind.
-pub(crate) fn operations(path: &[Column]) -> Vec<Operation> {
-    let mut runs: Vec<Operation> = Vec::new();
-    for column in path {
-        let kind = match column {
-            Column::Pair => OperationKind::Pair,
-            Column::Genome => OperationKind::Insertion,
-            Column::Query => OperationKind::Deletion,
-        };
-        match runs.last_mut() {
-            Some(run) if run.kind == kind => run.length += 1,
-            _ => runs.push(Operation { kind, length: 1 }),
-        }
-    }
-    runs.shrink_to_fit();
-    runs
 }
 
 #[cfg(test)]

@@ -8,10 +8,11 @@
 
 use ahash::{AHashMap, AHashSet};
 
-use crate::align::alignment::{Alignment, Column, operations};
+use crate::align::alignment::Alignment;
 use crate::align::chain;
 use crate::align::extend::Extender;
 use crate::align::library_text::LibraryText;
+use crate::align::operations::{Column, Operations};
 use crate::align::path::{Cell, Direction, Path, bases_in};
 use crate::align::score::{PRIOR_PAIRS, PRIOR_SUBSTITUTIONS, Scoring, Scorings, each_column, score_columns};
 use crate::align::segments::Segment;
@@ -334,7 +335,7 @@ impl<'a> Aligner<'a> {
             score,
             e_value: 0.0,
             counts,
-            operations: operations(&path.columns),
+            operations: Operations::new(&path.columns),
         }
     }
 }

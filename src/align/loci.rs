@@ -7,10 +7,10 @@ use rayon::prelude::*;
 
 use crate::align::alignment::Alignment;
 use crate::align::chain;
+use crate::align::context::{SearchContext, SearchOptions};
 use crate::align::gapped::Aligner;
 use crate::align::library::Library;
 use crate::align::library_text::LibraryText;
-use crate::align::search::{SearchContext, SearchOptions};
 use crate::align::seeds::LibrarySeeds;
 use crate::align::segments::{Scanner, Segment};
 use crate::align::target::ContigRange;
@@ -47,7 +47,7 @@ pub(crate) fn search_loci(
     let longest = queries.iter().map(|query| query.letters.len()).max().unwrap_or(0);
     let text = 2 * (longest + 2);
     let window = (PIECE + 2 * MARGIN) as usize;
-    let bytes = text as u64 + LibrarySeeds::bytes(text) + Scanner::bytes(text, window) + window as u64;
+    let bytes = text as u64 + LibrarySeeds::bytes(text) + Scanner::bytes(text, longest, window) + window as u64;
     let threads = rayon::current_num_threads() as u64;
     let _reservation = budget.reserve(Component::Seeds, threads * bytes, "a search at known copies")?;
     queries
@@ -63,7 +63,7 @@ pub(crate) fn search_loci(
 fn search_query(context: &SearchContext<'_>, query: &LociQuery, codes: &mut Vec<u8>) -> Vec<Alignment> {
     let mut library = Library::default();
     library.push(String::new(), query.letters.as_slice());
-    let text = LibraryText::new(&library);
+    let text = LibraryText::new(&library, 0..1);
     let seeds = LibrarySeeds::new(&text);
     let mut scanner = Scanner::new(&text, &seeds, context.scorings.general(), context.thresholds.segment);
     let mut segments: Vec<(u32, Segment)> = Vec::new();

@@ -15,13 +15,16 @@
 //! Tandem repeats are found without a library ([`TandemRepeat`]).
 
 mod alignment;
+mod blocks;
 mod chain;
+mod context;
 mod extend;
 mod gapped;
 mod library;
 mod library_text;
 mod loci;
 mod low_complexity;
+mod operations;
 mod path;
 mod score;
 mod search;
@@ -33,14 +36,17 @@ mod trim;
 mod undetectable;
 mod ungapped;
 
-pub use alignment::{Alignment, Counts, Operation, OperationKind};
-pub(crate) use alignment::{Column, operations};
+pub use alignment::{Alignment, Counts};
+pub(crate) use blocks::{FoundBlock, search_by_block, search_memory};
+pub use context::SearchOptions;
 pub(crate) use extend::Extender;
 pub use library::Library;
 pub(crate) use loci::{LociQuery, search_loci};
+pub(crate) use operations::Column;
+pub use operations::{Operation, OperationKind, Operations};
 pub use score::{SCORE_UNITS, Scoring};
-pub use search::{SearchOptions, search};
-pub(crate) use search::{search_memory, search_with_progress};
+pub use search::search;
+pub(crate) use search::search_with_progress;
 pub use tandem::{MAX_PERIOD, TandemRepeat};
 pub(crate) use tandem::{TandemArrays, free_score, tandem_e_value, tandem_repeats};
 pub use target::ContigRange;

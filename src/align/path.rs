@@ -1,6 +1,6 @@
 //! Many segments lead to the same alignment, so a path finds quickly whether a cell lies on it.
 
-use crate::align::alignment::Column;
+use crate::align::operations::Column;
 
 /// A cell: the numbers of bases of text and target before it.
 pub(crate) type Cell = (u32, u32);

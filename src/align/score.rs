@@ -7,7 +7,8 @@
 //!
 //! "Empirical" below means: chosen by hand, and the tables of docs/annotation.md were measured with it.
 
-use crate::align::alignment::{Column, Counts};
+use crate::align::alignment::Counts;
+use crate::align::operations::Column;
 use crate::sequence::NO_BASE;
 
 /// Units of score in a nat: fine enough that λ of the rounded scores is within 5 % of that of the exact ones.

@@ -32,6 +32,12 @@ pub(crate) struct Segment {
     pub(crate) score: i32,
 }
 
+/// Diagonals that are told apart. Two that share a number are farther apart than any extension is long, so that what is
+/// found of a sequence does not depend on the others of the text.
+fn diagonals(text: usize, longest: usize) -> usize {
+    (text + longest).next_power_of_two()
+}
+
 /// Finds segments, one window after another; a thread keeps one for its buffers.
 pub(crate) struct Scanner<'a> {
     text: &'a LibraryText,
@@ -53,9 +59,9 @@ pub(crate) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// Bytes of a scanner for a text and windows of these lengths.
-    pub(crate) fn bytes(text: usize, window: usize) -> u64 {
-        4 * text.next_power_of_two() as u64 + PackedCodes::bytes(window) + (BATCH * 20 + HITS * 8) as u64
+    /// Bytes of a scanner for a text, whose longest sequence has this many bases, and windows of this length.
+    pub(crate) fn bytes(text: usize, longest: usize, window: usize) -> u64 {
+        4 * diagonals(text, longest) as u64 + PackedCodes::bytes(window) + (BATCH * 20 + HITS * 8) as u64
     }
 
     /// A scanner for segments that score `min_score` or more.
@@ -66,7 +72,7 @@ impl<'a> Scanner<'a> {
             extender: UngappedExtender::new(scoring, UNGAPPED_X_DROP),
             min_score,
             genome: PackedCodes::default(),
-            reached: vec![0; text.codes.len().next_power_of_two()],
+            reached: vec![0; diagonals(text.codes.len(), text.longest())],
             offset: 0,
             words: Vec::with_capacity(BATCH),
             slots: Vec::with_capacity(BATCH),

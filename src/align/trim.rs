@@ -3,8 +3,9 @@
 
 use std::ops::Range;
 
-use crate::align::alignment::{Alignment, Column, OperationKind, operations};
+use crate::align::alignment::Alignment;
 use crate::align::library::Library;
+use crate::align::operations::{Column, OperationKind, Operations};
 use crate::align::score::{Scorings, score_columns};
 use crate::align::target::{self, composition, targets};
 use crate::kmer::Strand;
@@ -48,7 +49,7 @@ impl<'a> Trimmer<'a> {
         let (mut g, mut q) = (0u64, 0u32);
         let mut first = None;
         let (mut last, mut kept) = ((0, 0), 0);
-        for operation in &alignment.operations {
+        for operation in alignment.operations.iter() {
             for _ in 0..operation.length {
                 let at = alignment.range.start + g;
                 let inside = range.contains(&at);
@@ -84,7 +85,7 @@ impl<'a> Trimmer<'a> {
             score,
             e_value: self.scorings.general().e_value(score, self.query_bases, self.target_bases),
             counts,
-            operations: operations(&columns),
+            operations: Operations::new(&columns),
             ..alignment.clone()
         }))
     }

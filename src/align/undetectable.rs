@@ -4,8 +4,9 @@
 use rayon::prelude::*;
 
 use crate::Notice;
-use crate::align::alignment::Column;
+use crate::align::context::Thresholds;
 use crate::align::library::Library;
+use crate::align::operations::Column;
 use crate::align::score::{PRIOR_PAIRS, PRIOR_SUBSTITUTIONS, Scorings, score_columns};
 use crate::align::seeds;
 use crate::sequence::codes;
@@ -16,14 +17,15 @@ const MAX_NAMED: usize = 3;
 /// Bases of a sequence that are checked together: if these can be found, the rest is not checked.
 const CHUNK: usize = 1 << 12;
 
-/// Sequences of a library whose copies cannot be found, because they have no seed, or an identical copy scores less
-/// than `min_score` as an alignment or `min_chain_score` as a segment.
+/// Those of the first `sequences` of a library whose copies cannot be found, because they have no seed, or an identical
+/// copy scores less than the thresholds of an alignment or, as a segment, of a chain.
 pub(crate) fn undetectable(
     library: &Library,
+    sequences: usize,
     scorings: &Scorings,
-    min_score: i32,
-    min_chain_score: i32,
+    thresholds: &Thresholds,
 ) -> Option<Notice> {
+    let Thresholds { chain: min_chain_score, alignment: min_score, .. } = *thresholds;
     let is_undetectable = |letters: &[u8]| {
         let codes: Vec<u8> = codes(letters).collect();
         let segment: i32 = codes.iter().map(|&code| scorings.general().pair(code, code)).sum();
@@ -31,7 +33,7 @@ pub(crate) fn undetectable(
         !seeds::has_seed(&codes) || segment < min_chain_score || score() < min_score
     };
     let no_chunk_found = |&number: &usize| library.sequence(number).chunks(CHUNK).all(is_undetectable);
-    let numbers: Vec<usize> = (0..library.len()).into_par_iter().filter(no_chunk_found).collect();
+    let numbers: Vec<usize> = (0..sequences).into_par_iter().filter(no_chunk_found).collect();
     if numbers.is_empty() {
         return None;
     }
@@ -42,7 +44,7 @@ pub(crate) fn undetectable(
     });
     Some(Notice::HiddenSequences {
         sequences: numbers.len() as u64,
-        total: library.len() as u64,
+        total: sequences as u64,
         first: numbers.iter().take(MAX_NAMED).map(|&number| library.name(number).to_owned()).collect(),
         shortest: shortest.unwrap_or(u32::MAX),
     })

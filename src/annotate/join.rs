@@ -159,12 +159,12 @@ mod tests {
     use std::ops::Range;
 
     use super::*;
-    use crate::align::Counts;
+    use crate::align::{Counts, Operations};
     use crate::random::Random;
 
     fn fragment(query: u32, strand: Strand, range: Range<u64>, query_range: Range<u32>) -> Alignment {
         let (contig, score, e_value) = (0, 1, 0.0);
-        let (counts, operations) = (Counts::default(), Vec::new());
+        let (counts, operations) = (Counts::default(), Operations::default());
         Alignment { query, strand, query_range, contig, range, score, e_value, counts, operations }
     }
 

@@ -263,7 +263,7 @@ fn window(bases: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::align::{Alignment, Counts};
+    use crate::align::{Alignment, Counts, Operations};
     use crate::kmer::Strand;
 
     fn copy(id: u64, query: u32, contig: u32, range: std::ops::Range<u64>, transversions: u32) -> RepeatCopy {
@@ -279,7 +279,7 @@ mod tests {
             score: 1,
             e_value: 0.0,
             counts,
-            operations: Vec::new(),
+            operations: Operations::default(),
         };
         RepeatCopy { id, alignment }
     }

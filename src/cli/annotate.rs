@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::align::{Library, SearchOptions};
-use crate::annotate::{RepeatCopy, annotate, annotate_with_tandem_repeats};
+use crate::annotate::{RepeatCopy, annotate_charged, annotate_with_tandem_repeats_charged};
 use crate::cli::common_arguments::CacheArguments;
 use crate::cli::values::{e_value, percentage};
 use crate::cli::{Settings, grouped, json};
@@ -15,7 +15,6 @@ use crate::formats::{AnnotationFormat, Columns, Tabix, annotation_header, annota
 use crate::fs::Output;
 use crate::genome::Contig;
 use crate::index::CacheStatistics;
-use crate::memory::Component;
 use crate::sequence::Source;
 use crate::{Error, Result};
 
@@ -162,17 +161,20 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let source = Source::new(&arguments.library);
     let (mut library, _library_reservation) = Library::read(&source, &settings.budget, &settings.progress)?;
     let max_divergence = arguments.max_divergence / 100.0;
-    let options = SearchOptions { max_e_value: arguments.max_e_value, max_divergence, ..SearchOptions::default() };
-    let copies = settings.on_pool(|| {
+    let options = SearchOptions {
+        max_e_value: arguments.max_e_value,
+        max_divergence,
+        keep_columns: false,
+        ..SearchOptions::default()
+    };
+    let (copies, _copies_reservation) = settings.on_pool(|| {
         if arguments.no_tandem {
-            annotate(&index, &library, &options, &settings.budget, &settings.progress)
+            annotate_charged(&index, &library, &options, &settings.budget, &settings.progress)
         } else {
-            annotate_with_tandem_repeats(&index, &mut library, &options, &settings.budget, &settings.progress)
+            annotate_with_tandem_repeats_charged(&index, &mut library, &options, &settings.budget, &settings.progress)
         }
     })?;
     settings.progress.clear();
-    let mut copies_reservation = settings.budget.empty_reservation(Component::Alignments);
-    copies_reservation.resize(copies.iter().map(RepeatCopy::bytes).sum());
     for (format, sink) in sinks {
         write_to(&copies, format, &library, contigs, sink)?;
     }

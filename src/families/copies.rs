@@ -109,7 +109,7 @@ pub(crate) fn for_each_column(copy: &PlacedAlignment<'_>, bases: &Bases<'_>, mut
         }
     };
     if reverse {
-        operations.iter().rev().for_each(|o| run(o.kind, o.length));
+        operations.iter_reversed().for_each(|o| run(o.kind, o.length));
     } else {
         operations.iter().for_each(|o| run(o.kind, o.length));
     }

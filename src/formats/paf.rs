@@ -45,7 +45,7 @@ fn push_columns(a: &Alignment, name: &str, length: u64, contigs: &[Contig], out:
         a.e_value,
         a.counts.difference(),
     );
-    for operation in &a.operations {
+    for operation in a.operations.iter() {
         // CIGAR calls bases that only the genome has deletions of the query.
         let letter = match operation.kind {
             OperationKind::Pair => 'M',

@@ -8,10 +8,10 @@ mod avx512;
 mod band;
 mod sweep;
 
-use crate::align::alignment::Column;
 use crate::align::extend::any_band::AnyBand;
 use crate::align::extend::band::{FROM_GENOME_GAP, FROM_QUERY_GAP, GENOME_GAP_EXTENDS, LaneScores, QUERY_GAP_EXTENDS};
 use crate::align::extend::sweep::{Bounds, Swept, Tables, sweep_band};
+use crate::align::operations::Column;
 use crate::align::score::Scoring;
 
 /// The dynamic programme on antidiagonals: a band of [`band::LANES`] cells. Each antidiagonal lies one step to the right of

@@ -14,7 +14,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::align::alignment::{Alignment, Counts, operations};
+use crate::align::alignment::{Alignment, Counts};
+use crate::align::operations::Operations;
 use crate::align::score::{SCORE_UNITS, Scorings, each_column};
 use crate::align::target::{self, Target, composition, targets};
 use crate::kmer::Strand;
@@ -235,7 +236,7 @@ impl<'a> TandemSearch<'a> {
             score,
             e_value: 0.0,
             counts,
-            operations: operations(&path.columns),
+            operations: Operations::new(&path.columns),
         };
         Some((unit.len(), TandemRepeat { unit: smallest, array: letters(&query).collect(), alignment }))
     }

@@ -2,7 +2,7 @@
 //! end: each row of the dynamic program continues at its start (V. Fischetti, G. Landau, J. Schmidt and P. Sellers, CPM
 //! 1992, 111).
 
-use crate::align::alignment::Column;
+use crate::align::operations::Column;
 use crate::sequence::NO_BASE;
 
 /// Score of a match with the unit. The scores are Tandem Repeats Finder's 2, 5, 7.

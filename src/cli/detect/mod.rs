@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::align::{Library, SearchOptions};
-use crate::annotate::{AnnotationSummary, annotate, annotate_with_tandem_repeats, summarize};
+use crate::annotate::{AnnotationSummary, annotate_charged, annotate_with_tandem_repeats_charged, summarize};
 use crate::builder::BuildOptions;
 use crate::bundle::{FileDigest, Manifest, WRITTEN_BY, is_reproducible, time_stamp};
 use crate::cli::annotate::write_copies;
@@ -457,13 +457,14 @@ impl Work<'_> {
                 append(&mut library, families, &path)?;
                 reservations.push(families_reservation);
             }
-            let options = SearchOptions { max_e_value: work.arguments.max_e_value, ..SearchOptions::default() };
-            let copies = match library.is_empty() {
+            let max_e_value = work.arguments.max_e_value;
+            let options = SearchOptions { max_e_value, keep_columns: false, ..SearchOptions::default() };
+            let (copies, _copies_reservation) = match library.is_empty() {
                 _ if work.arguments.tandem => {
-                    annotate_with_tandem_repeats(index, &mut library, &options, budget, progress)?
+                    annotate_with_tandem_repeats_charged(index, &mut library, &options, budget, progress)?
                 }
-                true => Vec::new(),
-                false => annotate(index, &library, &options, budget, progress)?,
+                true => (Vec::new(), budget.empty_reservation(Component::Alignments)),
+                false => annotate_charged(index, &library, &options, budget, progress)?,
             };
             let contigs = index.contigs()?;
             for (format, name) in ANNOTATION_FILES {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::align::{Alignment, Column, Counts, Extender, Scoring, operations};
+use crate::align::{Alignment, Column, Counts, Extender, Operations, Scoring};
 use crate::families::candidates::candidate::{AlignedPair, Candidate, CandidateBatch, Occurrence};
 use crate::families::candidates::packed_genome::PackedGenome;
 use crate::families::parameters::{CandidateOptions, FIRST_STEP, MAX_CENTRES, PAIR_DROP, STEP_GROWTH};
@@ -101,8 +101,8 @@ impl<'a> PairAligner<'a> {
         for candidate in &batch.candidates {
             self.pairs(candidate, &mut aligned);
         }
-        let operations: usize = aligned.iter().map(|pair| size_of_val(&pair.alignment.operations[..])).sum();
-        charge.resize((aligned.capacity() * size_of::<AlignedPair>() + operations) as u64);
+        let operations: u64 = aligned.iter().map(|pair| pair.alignment.operations.bytes()).sum();
+        charge.resize((aligned.capacity() * size_of::<AlignedPair>()) as u64 + operations);
         aligned
     }
 
@@ -189,7 +189,7 @@ impl<'a> PairAligner<'a> {
             score,
             e_value,
             counts,
-            operations: operations(&path),
+            operations: Operations::new(&path),
         })
     }
 }

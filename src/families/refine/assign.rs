@@ -305,7 +305,7 @@ pub(crate) fn contained(placed: &[PlacedAlignment<'_>], families: &[FamilyState]
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::align::{Alignment, Counts};
+    use crate::align::{Alignment, Counts, Operations};
     use crate::families::family::FamilyCopy;
     use crate::families::refine::state::DividedFamily;
     use crate::kmer::Strand;
@@ -316,7 +316,7 @@ mod tests {
         let copy = |query: u32, start: u64, columns: Range<u32>| {
             let range = start..start + u64::from(columns.end - columns.start);
             let counts = Counts { matches: columns.end - columns.start, ..Counts::default() };
-            let (score, operations) = (8 * counts.matches as i32, Vec::new());
+            let (score, operations) = (8 * counts.matches as i32, Operations::default());
             let strand = Strand::Forward;
             Alignment { query, strand, query_range: columns, contig: 0, range, score, e_value: 0.0, counts, operations }
         };

@@ -142,12 +142,12 @@ fn near_chosen(alignments: &[Alignment], chosen: &[bool]) -> Vec<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::align::Counts;
+    use crate::align::{Counts, Operations};
     use crate::random::Random;
 
     fn alignment(query: u32, contig: u32, range: Range<u64>, columns: Range<u32>, strand: Strand) -> Alignment {
         let score = (range.end - range.start) as i32;
-        let (counts, operations) = (Counts::default(), Vec::new());
+        let (counts, operations) = (Counts::default(), Operations::default());
         Alignment { query, strand, query_range: columns, contig, range, score, e_value: 0.0, counts, operations }
     }
 

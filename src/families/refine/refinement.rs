@@ -485,7 +485,7 @@ fn survey_sample(contigs: &[Contig]) -> Option<Vec<ContigRange>> {
 
 /// Bytes that alignments take during a round.
 fn bytes_of<'a>(alignments: impl IntoIterator<Item = &'a Alignment>) -> u64 {
-    alignments.into_iter().map(|a| (BYTES_PER_ALIGNMENT + size_of_val(&a.operations[..])) as u64).sum()
+    alignments.into_iter().map(|a| BYTES_PER_ALIGNMENT as u64 + a.operations.bytes()).sum()
 }
 
 /// Hands families that others contain, and all that these have absorbed, to the outermost container.

@@ -1,0 +1,256 @@
+//! Each base of an annotation belongs to one copy. Alignments that overlap, directly or through others, are a group;
+//! groups do not depend on each other, so each is resolved as soon as a search has found all of it, and only what is
+//! left stays in memory.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::Result;
+use crate::align::{Alignment, FoundBlock, Operations};
+use crate::memory::{Budget, Component, Reservation};
+
+/// Minimum score of the rest of an alignment that was cut (eighths of a nat): 15 nats, 11 to 13 equal bases. Without
+/// it, slivers between better copies remain; empirical, docs/annotation.md was measured with it.
+const MIN_REST_SCORE: i32 = 120;
+
+/// An alignment before its group is resolved; `late` ones take what all others leave.
+#[derive(Debug, Clone)]
+struct Claim {
+    late: bool,
+    alignment: Alignment,
+}
+
+/// Resolves the overlaps of alignments while a search finds them.
+pub(super) struct Resolver<T, L> {
+    /// The rest of an alignment in a range of its contig, if there is one.
+    trim: T,
+    /// Whether an alignment takes only what all others leave.
+    is_late: L,
+    max_e_value: f64,
+    keep_columns: bool,
+    /// Alignments that were known before the search, by position, the next one last.
+    known: Vec<Alignment>,
+    /// Alignments that others, not found yet, may overlap.
+    open: Vec<Claim>,
+    /// What is left of those of closed groups, by position.
+    resolved: Vec<Alignment>,
+    reservation: Reservation,
+}
+
+impl<T, L> Resolver<T, L>
+where
+    T: Fn(&Alignment, Range<u64>) -> Result<Option<Alignment>> + Sync,
+    L: Fn(&Alignment) -> bool,
+{
+    /// Keeps what is left of an alignment if its E-value is at most `max_e_value`.
+    pub(super) fn new(trim: T, is_late: L, max_e_value: f64, keep_columns: bool, budget: &Budget) -> Self {
+        Self {
+            trim,
+            is_late,
+            max_e_value,
+            keep_columns,
+            known: Vec::new(),
+            open: Vec::new(),
+            resolved: Vec::new(),
+            reservation: budget.empty_reservation(Component::Alignments),
+        }
+    }
+
+    /// The same with alignments that were known before the search, by position.
+    pub(super) fn with_known(mut self, mut known: Vec<Alignment>) -> Self {
+        known.reverse();
+        self.known = known;
+        self
+    }
+
+    /// Takes the alignments of a block, and resolves the groups that are complete. Returns the bytes that are kept.
+    pub(super) fn add(&mut self, block: FoundBlock) -> Result<u64> {
+        let FoundBlock { alignments, reservations, complete_to } = block;
+        for alignment in alignments {
+            self.open.push(Claim { late: (self.is_late)(&alignment), alignment });
+        }
+        self.resolve_to(complete_to)?;
+        self.open.shrink_to_fit();
+        drop(reservations);
+        let of_open = self.open.iter().map(|claim| claim.alignment.bytes() + 8).sum::<u64>();
+        let of_resolved = self.resolved.iter().map(|alignment| alignment.operations.bytes()).sum::<u64>();
+        let structs = self.resolved.capacity() * size_of::<Alignment>();
+        self.reservation.resize(of_open + of_resolved + structs as u64);
+        Ok(self.reservation.bytes())
+    }
+
+    /// All that is left, by position.
+    pub(super) fn finish(mut self) -> Result<(Vec<Alignment>, Reservation)> {
+        self.resolve_to((u32::MAX, u64::MAX))?;
+        let mut reservation = self.reservation;
+        reservation.resize(self.resolved.iter().map(Alignment::bytes).sum());
+        Ok((self.resolved, reservation))
+    }
+
+    /// Resolves the groups that end at or before a base of a contig; no alignment begins before it that is not known.
+    fn resolve_to(&mut self, complete_to: (u32, u64)) -> Result<()> {
+        while let Some(next) = self.known.pop_if(|next| (next.contig, next.range.start) < complete_to) {
+            self.open.push(Claim { late: false, alignment: next });
+        }
+        self.open.par_sort_unstable_by(|a, b| a.alignment.sort_key().cmp(&b.alignment.sort_key()));
+        let mut end = (0, 0);
+        let groups: Vec<&mut [Claim]> = self
+            .open
+            .chunk_by_mut(|claim, next| {
+                end = end.max((claim.alignment.contig, claim.alignment.range.end));
+                (next.alignment.contig, next.alignment.range.start) < end
+            })
+            .collect();
+        let is_complete = |group: &&mut [Claim]| {
+            group.iter().all(|Claim { alignment, .. }| (alignment.contig, alignment.range.end) <= complete_to)
+        };
+        // Groups are by position, so those that are complete come first.
+        let complete: Vec<&mut [Claim]> = groups.into_iter().take_while(is_complete).collect();
+        let claims: usize = complete.iter().map(|group| group.len()).sum();
+        let (trim, max_e_value, keep_columns) = (&self.trim, self.max_e_value, self.keep_columns);
+        let resolve = |group: &mut [Claim]| {
+            let mut left = resolve(group, max_e_value, trim)?;
+            if !keep_columns {
+                left.iter_mut().for_each(|alignment| alignment.operations = Operations::default());
+            }
+            Ok(left)
+        };
+        let resolved: Vec<Vec<Alignment>> = complete.into_par_iter().map(resolve).collect::<Result<_>>()?;
+        self.open.drain(..claims);
+        self.resolved.extend(resolved.into_iter().flatten());
+        Ok(())
+    }
+}
+
+/// Cuts the alignments of a group, best first and late ones last, so that none overlaps another. Returns what is left,
+/// by position.
+fn resolve(
+    group: &mut [Claim],
+    max_e_value: f64,
+    trim: impl Fn(&Alignment, Range<u64>) -> Result<Option<Alignment>>,
+) -> Result<Vec<Alignment>> {
+    group.sort_by(|a, b| {
+        let best_first = b.alignment.score.cmp(&a.alignment.score);
+        a.late.cmp(&b.late).then(best_first).then_with(|| a.alignment.sort_key().cmp(&b.alignment.sort_key()))
+    });
+    // Ends of the ranges that are taken, by start.
+    let mut taken: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for Claim { alignment, .. } in group {
+        let free = free(&taken, &alignment.range);
+        if free.len() == 1 && free[0] == alignment.range {
+            taken.insert(alignment.range.start, alignment.range.end);
+            kept.push(alignment.clone());
+            continue;
+        }
+        for range in free {
+            if let Some(rest) = trim(alignment, range)?
+                && rest.score >= MIN_REST_SCORE
+                && rest.e_value <= max_e_value
+            {
+                taken.insert(rest.range.start, rest.range.end);
+                kept.push(rest);
+            }
+        }
+    }
+    kept.sort_unstable_by_key(Alignment::sort_key);
+    Ok(kept)
+}
+
+/// The parts of a range that are not taken.
+fn free(taken: &BTreeMap<u64, u64>, range: &Range<u64>) -> Vec<Range<u64>> {
+    let before = taken.range(..range.start).next_back();
+    let (mut free, mut at) = (Vec::new(), range.start);
+    for (&start, &end) in before.into_iter().chain(taken.range(range.clone())) {
+        if start > at {
+            free.push(at..start);
+        }
+        at = at.max(end);
+    }
+    if at < range.end {
+        free.push(at..range.end);
+    }
+    free
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::align::Counts;
+    use crate::kmer::Strand;
+    use crate::random::Random;
+
+    fn claim(query: u32, contig: u32, range: Range<u64>, score: i32) -> Alignment {
+        let (strand, query_range, e_value) = (Strand::Forward, 0..(range.end - range.start) as u32, 0.0);
+        let (counts, operations) = (Counts::default(), Operations::default());
+        Alignment { query, strand, query_range, contig, range, score, e_value, counts, operations }
+    }
+
+    /// Eight eighths of a nat a base, whatever the bases.
+    fn cut(alignment: &Alignment, range: Range<u64>) -> Result<Option<Alignment>> {
+        Ok(Some(Alignment { score: (range.end - range.start) as i32 * 8, range, ..alignment.clone() }))
+    }
+
+    fn budget() -> Budget {
+        Budget::new(1 << 30)
+    }
+
+    #[test]
+    fn the_better_alignment_keeps_shared_bases() {
+        let found = vec![
+            claim(0, 0, 100..500, 3000),
+            claim(1, 0, 200..300, 4000),
+            claim(2, 0, 490..600, 800),
+            claim(3, 0, 95..110, 130),
+        ];
+        let mut resolver = Resolver::new(cut, |_| false, 1e-3, true, &budget());
+        let block = FoundBlock { alignments: found, reservations: Vec::new(), complete_to: (0, 0) };
+        resolver.add(block).expect("no error");
+        let kept: Vec<_> = resolver.finish().expect("no error").0.into_iter().map(|a| (a.range, a.query)).collect();
+        assert_eq!(kept, [(100..200, 0), (200..300, 1), (300..500, 0), (500..600, 2)]);
+    }
+
+    /// Whatever the blocks in which alignments are found, what is left is the same.
+    #[test]
+    fn blocks_do_not_matter() {
+        let mut random = Random::new(7);
+        for _ in 0..50 {
+            let mut found: Vec<Alignment> = (0..200)
+                .map(|number| {
+                    let (contig, start) = (random.below(3) as u32, random.below(20_000) as u64);
+                    let length = 20 + random.below(300) as u64;
+                    claim(number % 7, contig, start..start + length, 100 + random.below(4000) as i32)
+                })
+                .collect();
+            found.sort_unstable_by_key(Alignment::sort_key);
+            let mut known = found.clone();
+            known.retain(|a| a.query == 0);
+            found.retain(|a| a.query > 0);
+            let new = || {
+                let resolver = Resolver::new(cut, |a: &Alignment| a.query == 1, 1e-3, true, &budget());
+                resolver.with_known(known.clone())
+            };
+            let in_blocks = |size: usize| {
+                let mut resolver = new();
+                for block in found.chunks(size) {
+                    let last = &block[block.len() - 1];
+                    let complete_to = (last.contig, last.range.start);
+                    let alignments = block.to_vec();
+                    resolver.add(FoundBlock { alignments, reservations: Vec::new(), complete_to }).expect("no error");
+                }
+                resolver.finish().expect("no error").0
+            };
+            let whole = in_blocks(usize::MAX);
+            assert!(
+                whole
+                    .windows(2)
+                    .all(|pair| { (pair[0].contig, pair[0].range.end) <= (pair[1].contig, pair[1].range.start) })
+            );
+            for size in [1, 7, 60] {
+                assert_eq!(in_blocks(size), whole);
+            }
+        }
+    }
+}
