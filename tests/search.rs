@@ -208,6 +208,33 @@ fn units_of_a_tandem_repeat_are_aligned_separately_if_requested() {
 }
 
 #[test]
+fn a_library_in_parts_has_the_same_alignments() {
+    let plant = plant(5, 100);
+    let mut random = Random(6);
+    let mut library = Library::default();
+    for number in 0..150 {
+        if number % 50 == 25 {
+            library.push(plant.library.name(number / 50), plant.library.sequence(number / 50));
+        }
+        library.push(format!("unrelated{number}"), random.bases(4000));
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads");
+    let with = |mebibytes: u64| {
+        let budget = Budget::new(mebibytes << 20);
+        let found = pool.install(|| search(&plant.index, &library, &SearchOptions::default(), &budget));
+        let seeds = budget.usage().into_iter().find(|usage| usage.component.name() == "seeds");
+        (found.expect("no error"), seeds.expect("a search has seeds").peak)
+    };
+    let (whole, of_whole) = with(1024);
+    assert!(whole.len() >= plant.copies.len());
+    for mebibytes in [64, 48] {
+        let (found, of_parts) = with(mebibytes);
+        assert!(2 * of_parts <= mebibytes << 20 && of_parts < of_whole, "{of_parts} of {of_whole} bytes");
+        assert_eq!(found, whole);
+    }
+}
+
+#[test]
 fn too_little_memory_is_an_error() {
     let plant = plant(7, 100);
     let error =
