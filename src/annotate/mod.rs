@@ -53,7 +53,7 @@ pub(crate) fn annotate_charged(
     let trim = |alignment: &Alignment, range| trimmer.trim(alignment, range);
     let mut resolver = Resolver::new(trim, |_| false, options.max_e_value, options.keep_columns, budget);
     search_by_block(index, library, library.len(), options, budget, progress, |block| resolver.add(block))?;
-    numbered(resolver.finish()?)
+    Ok(numbered(resolver.finish()?))
 }
 
 /// As [`annotate`], with the tandem repeats of the genome, which the library need not have: simple repeats and
@@ -116,7 +116,7 @@ pub(crate) fn annotate_with_tandem_repeats_charged(
     copies.iter().for_each(|copy| kept[copy.query as usize] = true);
     let numbers = library.retain(&kept);
     copies.iter_mut().for_each(|copy| copy.query = numbers[copy.query as usize]);
-    numbered((copies, reservation))
+    Ok(numbered((copies, reservation)))
 }
 
 /// The options of the search for an annotation. Nested alignments of a sequence with itself have no bases left after
@@ -131,11 +131,13 @@ fn for_annotation(options: &SearchOptions) -> SearchOptions {
 }
 
 /// Copies by position, with their numbers.
-fn numbered((copies, mut reservation): (Vec<Alignment>, Reservation)) -> Result<(Vec<RepeatCopy>, Reservation)> {
+fn numbered((copies, mut reservation): (Vec<Alignment>, Reservation)) -> (Vec<RepeatCopy>, Reservation) {
+    // Copies with and without numbers are in memory together.
+    reservation.resize(reservation.bytes() + (copies.len() * size_of::<RepeatCopy>()) as u64);
     let numbers = join_fragments(&copies, &JoinParameters::ANNOTATION);
     let numbers = copies.into_iter().zip(numbers);
     let copies: Vec<RepeatCopy> =
         numbers.map(|(alignment, number)| RepeatCopy { id: number as u64 + 1, alignment }).collect();
     reservation.resize(copies.iter().map(RepeatCopy::bytes).sum());
-    Ok((copies, reservation))
+    (copies, reservation)
 }

@@ -16,7 +16,7 @@ use crate::memory::{Budget, Component, Reservation};
 const MIN_REST_SCORE: i32 = 120;
 
 /// An alignment before its group is resolved; `late` ones take what all others leave.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Claim {
     late: bool,
     alignment: Alignment,
@@ -36,6 +36,8 @@ pub(super) struct Resolver<T, L> {
     open: Vec<Claim>,
     /// What is left of those of closed groups, by position.
     resolved: Vec<Alignment>,
+    /// Bytes of the columns of those.
+    resolved_columns: u64,
     reservation: Reservation,
 }
 
@@ -54,6 +56,7 @@ where
             known: Vec::new(),
             open: Vec::new(),
             resolved: Vec::new(),
+            resolved_columns: 0,
             reservation: budget.empty_reservation(Component::Alignments),
         }
     }
@@ -74,19 +77,18 @@ where
         self.resolve_to(complete_to)?;
         self.open.shrink_to_fit();
         drop(reservations);
-        let of_open = self.open.iter().map(|claim| claim.alignment.bytes() + 8).sum::<u64>();
-        let of_resolved = self.resolved.iter().map(|alignment| alignment.operations.bytes()).sum::<u64>();
-        let structs = self.resolved.capacity() * size_of::<Alignment>();
-        self.reservation.resize(of_open + of_resolved + structs as u64);
+        let of_open: u64 = self.open.iter().map(|claim| claim.alignment.operations.bytes()).sum();
+        let structs = self.open.capacity() * size_of::<Claim>() + self.resolved.capacity() * size_of::<Alignment>();
+        self.reservation.resize(structs as u64 + of_open + self.resolved_columns);
         Ok(self.reservation.bytes())
     }
 
     /// All that is left, by position.
     pub(super) fn finish(mut self) -> Result<(Vec<Alignment>, Reservation)> {
         self.resolve_to((u32::MAX, u64::MAX))?;
-        let mut reservation = self.reservation;
-        reservation.resize(self.resolved.iter().map(Alignment::bytes).sum());
-        Ok((self.resolved, reservation))
+        let structs = self.resolved.capacity() * size_of::<Alignment>();
+        self.reservation.resize(structs as u64 + self.resolved_columns);
+        Ok((self.resolved, self.reservation))
     }
 
     /// Resolves the groups that end at or before a base of a contig; no alignment begins before it that is not known.
@@ -96,21 +98,21 @@ where
         }
         self.open.par_sort_unstable_by(|a, b| a.alignment.sort_key().cmp(&b.alignment.sort_key()));
         let mut end = (0, 0);
-        let groups: Vec<&mut [Claim]> = self
-            .open
-            .chunk_by_mut(|claim, next| {
-                end = end.max((claim.alignment.contig, claim.alignment.range.end));
-                (next.alignment.contig, next.alignment.range.start) < end
-            })
-            .collect();
-        let is_complete = |group: &&mut [Claim]| {
+        let groups = self.open.chunk_by(|claim, next| {
+            end = end.max((claim.alignment.contig, claim.alignment.range.end));
+            (next.alignment.contig, next.alignment.range.start) < end
+        });
+        let is_complete = |group: &&[Claim]| {
             group.iter().all(|Claim { alignment, .. }| (alignment.contig, alignment.range.end) <= complete_to)
         };
         // Groups are by position, so those that are complete come first.
-        let complete: Vec<&mut [Claim]> = groups.into_iter().take_while(is_complete).collect();
-        let claims: usize = complete.iter().map(|group| group.len()).sum();
+        let lengths: Vec<usize> = groups.take_while(is_complete).map(<[Claim]>::len).collect();
+        let mut claims = self.open.drain(..lengths.iter().sum::<usize>());
+        let complete: Vec<Vec<Claim>> =
+            lengths.into_iter().map(|length| claims.by_ref().take(length).collect()).collect();
+        drop(claims);
         let (trim, max_e_value, keep_columns) = (&self.trim, self.max_e_value, self.keep_columns);
-        let resolve = |group: &mut [Claim]| {
+        let resolve = |group: Vec<Claim>| {
             let mut left = resolve(group, max_e_value, trim)?;
             if !keep_columns {
                 left.iter_mut().for_each(|alignment| alignment.operations = Operations::default());
@@ -118,8 +120,10 @@ where
             Ok(left)
         };
         let resolved: Vec<Vec<Alignment>> = complete.into_par_iter().map(resolve).collect::<Result<_>>()?;
-        self.open.drain(..claims);
-        self.resolved.extend(resolved.into_iter().flatten());
+        for alignment in resolved.into_iter().flatten() {
+            self.resolved_columns += alignment.operations.bytes();
+            self.resolved.push(alignment);
+        }
         Ok(())
     }
 }
@@ -127,7 +131,7 @@ where
 /// Cuts the alignments of a group, best first and late ones last, so that none overlaps another. Returns what is left,
 /// by position.
 fn resolve(
-    group: &mut [Claim],
+    mut group: Vec<Claim>,
     max_e_value: f64,
     trim: impl Fn(&Alignment, Range<u64>) -> Result<Option<Alignment>>,
 ) -> Result<Vec<Alignment>> {
@@ -142,11 +146,11 @@ fn resolve(
         let free = free(&taken, &alignment.range);
         if free.len() == 1 && free[0] == alignment.range {
             taken.insert(alignment.range.start, alignment.range.end);
-            kept.push(alignment.clone());
+            kept.push(alignment);
             continue;
         }
         for range in free {
-            if let Some(rest) = trim(alignment, range)?
+            if let Some(rest) = trim(&alignment, range)?
                 && rest.score >= MIN_REST_SCORE
                 && rest.e_value <= max_e_value
             {

@@ -5,6 +5,7 @@ use crate::families::discover::discover;
 use crate::families::parameters::DiscoverOptions;
 use crate::families::refine::{LeftOut, RefineOptions, RefinedFamily, refine_outside};
 use crate::families::statistics::{FamilyStatistics, statistics};
+use crate::memory::Reservation;
 use crate::{Index, Progress, Result};
 
 /// Options of the search for families.
@@ -45,6 +46,8 @@ pub struct FoundFamilies {
     pub rounds: u64,
     /// Drafts that are no family of their own, by reason.
     pub left_out: LeftOut,
+    /// Of the memory of the copies.
+    _reservation: Reservation,
 }
 
 impl FoundFamilies {
@@ -82,5 +85,6 @@ pub fn find_families(index: &Index, options: &FamilyOptions, progress: &dyn Prog
         array_bases: found.arrays.bases(),
         rounds: refined.rounds as u64,
         left_out: refined.left_out,
+        _reservation: refined.reservation,
     })
 }

@@ -73,7 +73,7 @@ pub(crate) fn refine_outside(
         let added = match refinement.enter_phase(&mut round) {
             Transition::Continue { added } => added,
             Transition::Finish { verdicts } => {
-                return Ok(refinement.finish(round.into_assignment(), verdicts, &alignments));
+                return Ok(refinement.finish(round.into_assignment(), verdicts, alignments));
             }
         };
         let made = refinement.work_on_families(&round)?;

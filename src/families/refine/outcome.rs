@@ -4,6 +4,7 @@ use crate::align::Alignment;
 use crate::families::family::FamilyCopy;
 use crate::families::refine::state::FamilyState;
 use crate::families::terminal_repeats::ElementPart;
+use crate::memory::Reservation;
 
 /// A family with all its copies.
 #[derive(Debug, Clone)]
@@ -24,10 +25,8 @@ pub struct RefinedFamily {
 }
 
 impl RefinedFamily {
-    /// A family whose copies are these of all alignments.
-    pub(super) fn new(family: FamilyState, mut copies: Vec<usize>, alignments: &[Alignment], tandem: bool) -> Self {
-        copies.sort_unstable();
-        let copies = copies.into_iter().map(|i| alignments[i].clone()).collect();
+    /// A family with its copies, by position.
+    pub(super) fn new(family: FamilyState, copies: Vec<Alignment>, tandem: bool) -> Self {
         let FamilyState { consensus, seed, part, .. } = family;
         Self { consensus, seed, part, copies, tandem, subfamily_of: None }
     }
@@ -47,6 +46,8 @@ pub struct Refined {
     pub left_out: LeftOut,
     /// Rounds until nothing changed, or the most allowed.
     pub rounds: usize,
+    /// Of the memory of the copies.
+    pub(crate) reservation: Reservation,
 }
 
 /// Drafts that are no family of their own, by reason.

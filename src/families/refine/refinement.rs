@@ -445,13 +445,18 @@ impl<'a> Refinement<'a> {
         self,
         assignment: Assignment,
         verdicts: Vec<Option<Verdict>>,
-        alignments: &[Alignment],
+        alignments: Vec<Alignment>,
     ) -> Refined {
-        let families = self.families.into_iter().zip(assignment.exclusive).zip(verdicts);
-        let accepted = families.filter_map(|((family, exclusive), verdict)| match verdict {
+        let mut is_exclusive = vec![false; alignments.len()];
+        assignment.exclusive.into_iter().flatten().for_each(|number| is_exclusive[number] = true);
+        let mut copies: Vec<Vec<Alignment>> = vec![Vec::new(); self.families.len()];
+        for (alignment, _) in alignments.into_iter().zip(is_exclusive).filter(|(_, exclusive)| *exclusive) {
+            copies[alignment.query as usize].push(alignment);
+        }
+        let families = self.families.into_iter().zip(copies).zip(verdicts);
+        let accepted = families.filter_map(|((family, copies), verdict)| match verdict {
             Some(Verdict::Accepted { tandem }) => {
-                let subfamily_of = family.subfamily_of;
-                Some((subfamily_of, RefinedFamily::new(family, exclusive, alignments, tandem)))
+                Some((family.subfamily_of, RefinedFamily::new(family, copies, tandem)))
             }
             _ => None,
         });
@@ -461,8 +466,14 @@ impl<'a> Refinement<'a> {
         for (number, family) in families.iter_mut().enumerate().filter(|(number, _)| divided[*number].is_some()) {
             family.subfamily_of = divided[..number].iter().position(|other| *other == divided[number]);
         }
+        let mut reservation = self.budget.empty_reservation(Component::Alignments);
+        let bytes = |family: &RefinedFamily| {
+            let structs = family.copies.capacity() * size_of::<Alignment>();
+            structs as u64 + family.copies.iter().map(|copy| copy.operations.bytes()).sum::<u64>()
+        };
+        reservation.resize(families.iter().map(bytes).sum());
         // The last round only filters.
-        Refined { families, left_out: self.left_out, rounds: self.rounds - 1 }
+        Refined { families, left_out: self.left_out, rounds: self.rounds - 1, reservation }
     }
 }
 
