@@ -344,6 +344,52 @@ fn masking_the_original_keeps_its_layout() {
 }
 
 #[test]
+fn arrays_of_units_of_thousands_of_bases_are_found() {
+    let mut random = Random(815);
+    let mut letters = random.bases(3000);
+    let mut arrays = Vec::new();
+    // Bases of the unit, copies. Three adjacent copies are no array.
+    for (unit, copies) in [(5000, 7), (20_000, 5), (4000, 3)] {
+        let unit = random.bases(unit);
+        let from = letters.len() as u64;
+        for copy in 0..copies {
+            letters
+                .extend(unit.iter().map(|&base| if random.below(100) < 6 { b"ACGT"[random.below(4)] } else { base }));
+            // One of the copies is cut short, and something is inserted after another.
+            letters.truncate(letters.len() - if copy == 2 { 400 } else { 0 });
+            letters.extend(random.bases(if copy == 1 { 300 } else { 0 }));
+        }
+        arrays.push(from..letters.len() as u64);
+        letters.extend(random.bases(3000));
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    std::fs::write(at.join("t.fa"), fasta(&[Contig::new("c", letters)], &PLAIN)).expect("written");
+    std::fs::write(at.join("lib.fa"), fasta(&[Contig::new("none", random.bases(400))], &PLAIN)).expect("written");
+    run(at, &["build-index", "t.fa", "-q"]).fine();
+    let annotate = ["annotate", "t.reprise", "--library", "lib.fa", "-q", "--formats", "bed"];
+    let out = run(at, &annotate).fine().out;
+    let rows: Vec<Vec<&str>> = out.lines().map(|line| line.split('\t').collect()).collect();
+    let number = |text: &str| text.parse::<u64>().expect("a number");
+    let mut covered = [0; 3];
+    for row in &rows {
+        let (from, to) = (number(row[1]), number(row[2]));
+        let within = arrays.iter().position(|array| array.start <= from + 50 && to <= array.end + 50);
+        let array = within.unwrap_or_else(|| panic!("{row:?} is in no array of {arrays:?}"));
+        let period = row[3].strip_prefix("tandem-").and_then(|name| name.strip_suffix("#Satellite")).map(number);
+        assert!(period.is_some_and(|period| period.abs_diff([5000, 20_000, 4000][array]) < 150), "{row:?}");
+        covered[array] += to - from;
+    }
+    for (array, covered) in arrays.iter().zip(covered).take(2) {
+        assert!(100 * covered > 98 * (array.end - array.start), "{covered} of {array:?}");
+    }
+    assert_eq!(covered[2], 0);
+    // The output does not depend on the threads.
+    assert_eq!(out, run(at, &[&annotate[..], &["-t", "1"]].concat()).fine().out);
+    assert_eq!(out, run(at, &[&annotate[..], &["-t", "3"]].concat()).fine().out);
+}
+
+#[test]
 fn tandem_repeats_are_found() {
     let mut random = Random(4711);
     let mut letters = random.bases(3000);

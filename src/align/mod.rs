@@ -47,7 +47,7 @@ pub use operations::{Operation, OperationKind, Operations};
 pub use score::{SCORE_UNITS, Scoring};
 pub use search::search;
 pub(crate) use search::search_with_progress;
-pub use tandem::{MAX_PERIOD, TandemRepeat};
+pub use tandem::{MAX_LONG_PERIOD, MAX_PERIOD, TandemRepeat};
 pub(crate) use tandem::{TandemArrays, free_score, tandem_e_value, tandem_repeats};
 pub use target::ContigRange;
 pub(crate) use target::join_ranges;

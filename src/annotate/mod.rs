@@ -12,8 +12,7 @@ mod resolve;
 mod summary;
 
 use crate::align::{
-    Alignment, Library, SearchOptions, TandemArrays, Trimmer, free_score, search_by_block, tandem_e_value,
-    tandem_repeats,
+    Alignment, Library, SearchOptions, Trimmer, free_score, search_by_block, tandem_e_value, tandem_repeats,
 };
 use crate::memory::{Budget, Reservation};
 use crate::{Index, Progress, Result};
@@ -81,13 +80,12 @@ pub(crate) fn annotate_with_tandem_repeats_charged(
 ) -> Result<(Vec<RepeatCopy>, Reservation)> {
     let options = &for_annotation(options);
     let (query_bases, families) = (library.bases(), library.len());
-    let (repeats, _repeats_reservation) = tandem_repeats(index, options.max_e_value, budget, progress)?;
-    let arrays = TandemArrays::among(&repeats, budget)?;
-    let (mut units, mut known) = (Vec::with_capacity(repeats.len()), Vec::with_capacity(repeats.len()));
+    let (repeats, arrays, _repeats_reservation) = tandem_repeats(index, options.max_e_value, budget, progress)?;
+    let (mut chosen, mut known) = (Vec::with_capacity(repeats.len()), Vec::with_capacity(repeats.len()));
     for repeat in repeats {
         let query = library.len() as u32;
-        library.push(repeat.name(), repeat.array);
-        units.push(repeat.unit.len());
+        chosen.push((repeat.chosen_bases(), repeat.period));
+        library.push(repeat.name, repeat.array);
         known.push(Alignment { query, ..repeat.alignment });
     }
     let trimmer = Trimmer::new(index, library)?.with_query_bases(query_bases);
@@ -95,10 +93,10 @@ pub(crate) fn annotate_with_tandem_repeats_charged(
     let trim = |alignment: &Alignment, range| {
         let mut rest = trimmer.trim(alignment, range)?;
         if let Some(rest) = &mut rest
-            && let Some(unit) = (rest.query as usize).checked_sub(families).map(|number| units[number])
+            && let Some((chosen, period)) = (rest.query as usize).checked_sub(families).map(|number| chosen[number])
         {
-            rest.score -= free_score(unit);
-            rest.e_value = tandem_e_value(rest.score, unit, bases);
+            rest.score -= free_score(chosen);
+            rest.e_value = tandem_e_value(rest.score, period, bases);
         }
         Ok(rest)
     };

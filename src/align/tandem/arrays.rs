@@ -6,13 +6,12 @@ use std::ops::Range;
 
 use crate::align::alignment::Alignment;
 use crate::align::tandem::candidates::TandemCandidate;
-use crate::align::tandem::{PURPOSE, TandemRepeat, TandemSearch};
+use crate::align::tandem::long_units::{MAX_BREAK, MIN_UNITS};
+use crate::align::tandem::search::{PURPOSE, TandemRepeat, TandemSearch};
 use crate::align::target::{ContigRange, join_ranges};
-use crate::memory::{Budget, Component, Reservation};
+use crate::memory::{Component, Reservation};
 use crate::{Index, Progress, Result};
 
-/// Units of a long array at least. Terminal repeats and adjacent copies of a transposon or gene are fewer.
-const MIN_UNITS: u64 = 4;
 /// Bases of a long array at least: shorter ones are parts of transposons too.
 const MIN_BASES: u64 = 2000;
 /// Units of a tandem repeat near a long array at least: diverged units break an array into pieces.
@@ -28,8 +27,6 @@ const MAX_E_VALUE: f64 = 1e-3;
 const MAX_GROWTH: u64 = 4;
 /// Maximum number of bases between two arrays that count as one: units that are too diverged.
 const MAX_GAP: u64 = 100;
-/// Maximum number of bases between two pieces of one array.
-const MAX_BREAK: u64 = 500;
 
 /// A tandem repeat that is an array if it is part of a long one, or if there is a long one nearby.
 struct Piece {
@@ -42,7 +39,7 @@ struct Piece {
 impl Piece {
     fn of(repeat: &TandemRepeat) -> Option<Self> {
         let Alignment { contig, ref range, .. } = repeat.alignment;
-        let period = repeat.unit.len() as u64;
+        let period = repeat.period as u64;
         may_be_array(period, range.end - range.start).then(|| Self {
             array: ContigRange { contig, range: range.clone() },
             period,
@@ -63,6 +60,37 @@ fn mark_long(pieces: &mut [Piece]) {
         let is_long = bases >= MIN_BASES.max(MIN_UNITS * period);
         group.iter_mut().for_each(|piece| piece.is_long = is_long);
     }
+}
+
+/// The long arrays among pieces, and the pieces near them, by contig and start; none touches another.
+fn long_arrays(mut pieces: Vec<Piece>) -> Vec<ContigRange> {
+    pieces.sort_unstable_by_key(|Piece { array, period, .. }| {
+        (array.contig, array.range.start, array.range.end, *period)
+    });
+    mark_long(&mut pieces);
+    let mut kept: Vec<bool> = pieces.iter().map(|piece| piece.is_long).collect();
+    // Contig and end of the last long array, then contig and start of the next one.
+    let mut last: Option<(u32, u64)> = None;
+    for (piece, kept) in pieces.iter().zip(&mut kept) {
+        let array = &piece.array;
+        *kept |= last.is_some_and(|(contig, end)| contig == array.contig && array.range.start <= end + MAX_DISTANCE);
+        if piece.is_long {
+            last = last.max(Some((array.contig, array.range.end)));
+        }
+    }
+    let mut next: Option<(u32, u64)> = None;
+    for (piece, kept) in pieces.iter().zip(&mut kept).rev() {
+        let array = &piece.array;
+        *kept |= next.is_some_and(|(contig, start)| contig == array.contig && start <= array.range.end + MAX_DISTANCE);
+        if piece.is_long {
+            next = Some((array.contig, array.range.start));
+        }
+    }
+    let mut kept = kept.into_iter();
+    pieces.retain(|_| kept.next() == Some(true));
+    let mut found: Vec<ContigRange> = pieces.into_iter().map(|piece| piece.array).collect();
+    join_ranges(&mut found, MAX_GAP);
+    found
 }
 
 /// Whether a tandem repeat of this many bases is an array if there is a long one nearby.
@@ -90,50 +118,28 @@ impl TandemArrays {
         let wanted = |candidate: &TandemCandidate| {
             may_be_array(candidate.period.into(), MAX_GROWTH * u64::from(candidate.to - candidate.from))
         };
-        Self::new(search.find(wanted, |repeat| Piece::of(&repeat), bytes, progress)?, budget)
+        let pieces = search.find(wanted, |repeat| Piece::of(&repeat), bytes, progress)?;
+        Self::new(pieces, &search).map(|(arrays, _)| arrays)
     }
 
-    /// The arrays among the tandem repeats of a genome.
+    /// The arrays among the tandem repeats of a genome, those of long units, and the copies of these units.
     ///
     /// # Errors
-    /// [`crate::Error::Memory`] if the budget is too small.
-    pub(crate) fn among(repeats: &[TandemRepeat], budget: &Budget) -> Result<Self> {
-        Self::new(repeats.iter().filter_map(Piece::of).collect(), budget)
+    /// As [`TandemArrays::find`].
+    pub(super) fn among(repeats: &[TandemRepeat], search: &TandemSearch<'_>) -> Result<(Self, Vec<TandemRepeat>)> {
+        Self::new(repeats.iter().filter_map(Piece::of).collect(), search)
     }
 
-    fn new(mut pieces: Vec<Piece>, budget: &Budget) -> Result<Self> {
-        pieces.sort_unstable_by_key(|Piece { array, period, .. }| {
-            (array.contig, array.range.start, array.range.end, *period)
-        });
-        mark_long(&mut pieces);
-        let mut kept: Vec<bool> = pieces.iter().map(|piece| piece.is_long).collect();
-        // Contig and end of the last long array, then contig and start of the next one.
-        let mut last: Option<(u32, u64)> = None;
-        for (piece, kept) in pieces.iter().zip(&mut kept) {
-            let array = &piece.array;
-            *kept |=
-                last.is_some_and(|(contig, end)| contig == array.contig && array.range.start <= end + MAX_DISTANCE);
-            if piece.is_long {
-                last = last.max(Some((array.contig, array.range.end)));
-            }
-        }
-        let mut next: Option<(u32, u64)> = None;
-        for (piece, kept) in pieces.iter().zip(&mut kept).rev() {
-            let array = &piece.array;
-            *kept |=
-                next.is_some_and(|(contig, start)| contig == array.contig && start <= array.range.end + MAX_DISTANCE);
-            if piece.is_long {
-                next = Some((array.contig, array.range.start));
-            }
-        }
-        let mut kept = kept.into_iter();
-        pieces.retain(|_| kept.next() == Some(true));
-        let mut found: Vec<ContigRange> = pieces.into_iter().map(|piece| piece.array).collect();
+    fn new(pieces: Vec<Piece>, search: &TandemSearch<'_>) -> Result<(Self, Vec<TandemRepeat>)> {
+        let mut found = long_arrays(pieces);
+        let long_units = search.long_units(&found)?;
+        found.extend(long_units.arrays);
+        found.sort_unstable_by_key(|array| (array.contig, array.range.start, array.range.end));
         join_ranges(&mut found, MAX_GAP);
         found.shrink_to_fit();
         let bytes = (found.capacity() * size_of::<ContigRange>()) as u64;
-        let reservation = budget.reserve(Component::Alignments, bytes, PURPOSE)?;
-        Ok(Self { ranges: found, _reservation: reservation })
+        let reservation = search.budget.reserve(Component::Alignments, bytes, PURPOSE)?;
+        Ok((Self { ranges: found, _reservation: reservation }, long_units.copies))
     }
 
     /// Bases of the genome in arrays.

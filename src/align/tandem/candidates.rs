@@ -2,6 +2,7 @@
 //! possible position of a tandem repeat and its period, at the cost of one pass (G. Benson, Nucleic Acids Res. 27
 //! (1999) 573).
 
+use crate::align::tandem::word_run::{FIFTHS, WordRun};
 use crate::align::tandem::wraparound::MAX_CELLS;
 use crate::align::target::Target;
 use crate::sequence::NO_BASE;
@@ -10,20 +11,10 @@ use crate::sequence::NO_BASE;
 pub const MAX_PERIOD: usize = 2000;
 /// Bases of a word. In random sequence a word recurs within [`MAX_PERIOD`] bases with a probability of 39 %, at any
 /// distance.
-const WORD: usize = 6;
+const WORD: u32 = 6;
 /// Minimum score of a candidate, in bases in words that recur at one distance. Lower finds more short and old arrays
 /// and costs alignments; empirical, docs/annotation.md was measured with it.
 const MIN_RECURRING: i32 = 14;
-/// Scores of a run count fifths of a base, so that the cost of a gap is a whole number.
-const FIFTHS: i32 = 5;
-/// Cost of each base between recurring words, in fifths of a base: a gap of more than 15 bases ends a run of one word.
-/// Empirical.
-const GAP_COST: i32 = 2;
-/// A gap of this many bases, or of [`MAX_GAP_UNITS`] if that is more, ends a run of any score. Otherwise a long array would
-/// be one candidate with the next one of its period, and with what lies between.
-const MAX_GAP: u32 = 150;
-/// Periods of the longest gap: units with insertions and deletions do not recur at the period itself.
-const MAX_GAP_UNITS: u32 = 4;
 /// Units of a candidate that is halved if there is no alignment with the unit in its middle: of a half, at least as many
 /// as an array has at least.
 const MIN_HALVED_UNITS: u32 = 4;
@@ -70,49 +61,13 @@ impl TandemCandidate {
     }
 }
 
-/// A run of words that recur at one distance.
-#[derive(Clone, Copy, Default)]
-struct WordRun {
-    from: u32,
-    /// End of the last word, and of the word with which the score was best.
-    last: u32,
-    end: u32,
-    /// In fifths of a base.
-    score: i32,
-    best: i32,
-}
-
-impl WordRun {
-    /// A run of one word that ends at `end`.
-    fn new(end: u32) -> Self {
-        let score = FIFTHS * WORD as i32;
-        Self { from: end - WORD as u32, last: end, end, score, best: score }
-    }
-
-    /// Appends the word that ends at `end`; false if the gap before it costs more than the run scores or is too long.
-    #[inline(always)]
-    fn extend(&mut self, end: u32, period: usize) -> bool {
-        let gap = end - self.last;
-        let cost = GAP_COST * (gap as i32 - WORD as i32).clamp(0, 1 << 20);
-        if self.last == 0 || cost > self.score || gap > MAX_GAP.max(MAX_GAP_UNITS * period as u32) {
-            return false;
-        }
-        self.score += FIFTHS * gap.min(WORD as u32) as i32 - cost;
-        self.last = end;
-        if self.score > self.best {
-            (self.best, self.end) = (self.score, end);
-        }
-        true
-    }
-
-    /// The candidate of the run at a distance of `period` bases, if it is one.
-    fn candidate(&self, period: usize) -> Option<TandemCandidate> {
-        let is_long = FIFTHS as usize * (self.end - self.from) as usize >= MIN_SPAN_FIFTHS * period;
-        (self.best >= FIFTHS * MIN_RECURRING && is_long).then(|| {
-            let period = period as u32;
-            TandemCandidate { from: self.from.saturating_sub(period), to: self.end, period, score: self.best }
-        })
-    }
+/// The candidate of a run at a distance of `period` bases, if it is one.
+fn candidate(run: &WordRun, period: usize) -> Option<TandemCandidate> {
+    let is_long = FIFTHS as usize * (run.end - run.from) as usize >= MIN_SPAN_FIFTHS * period;
+    (run.best >= FIFTHS * MIN_RECURRING && is_long).then(|| {
+        let period = period as u32;
+        TandemCandidate { from: run.from.saturating_sub(period), to: run.end, period, score: run.best }
+    })
 }
 
 /// The candidates of a target that are `wanted`, by start.
@@ -140,14 +95,10 @@ fn recurring(target: &Target<'_>) -> Vec<TandemCandidate> {
             if before == 0 || period > MAX_PERIOD {
                 continue;
             }
-            let run = &mut runs[period];
-            if !run.extend(end, period) {
-                found.extend(run.candidate(period));
-                *run = WordRun::new(end);
-            }
+            found.extend(runs[period].push(end, WORD, period as u32).and_then(|run| candidate(&run, period)));
         }
     }
-    found.extend(runs.iter().enumerate().filter_map(|(period, run)| run.candidate(period)));
+    found.extend(runs.iter().enumerate().filter_map(|(period, run)| candidate(run, period)));
     found
 }
 

@@ -4,73 +4,29 @@
 //! possible position of a repeat and its period (`candidates`). The range is aligned with its unit (`wraparound`),
 //! first as the unit is read there, then with the consensus of its copies. The alignment is then scored as others are,
 //! less a free score for the bases of the unit, which were chosen to match: so E-values are comparable, and tandem
-//! repeats compete with families.
+//! repeats compete with families. Arrays of longer units are found by longer words, and each copy of the unit is aligned
+//! (`long_units`).
 
 mod arrays;
 mod candidates;
+mod long_units;
+mod search;
+mod unit_votes;
+mod word_run;
 mod wraparound;
 
-use std::ops::Range;
-
-use rayon::prelude::*;
-
-use crate::align::alignment::{Alignment, Counts};
-use crate::align::operations::Operations;
-use crate::align::score::{SCORE_UNITS, Scorings, each_column};
-use crate::align::target::{self, Target, composition, targets};
-use crate::kmer::Strand;
 use crate::memory::{Budget, Component, Reservation};
-use crate::sequence::{NO_BASE, letters};
 use crate::{Index, Progress, Result};
 pub(crate) use arrays::TandemArrays;
 pub use candidates::MAX_PERIOD;
-use candidates::{CHUNK, TandemCandidate, candidates};
-use wraparound::{align_with_unit, consensus};
+pub use long_units::MAX_LONG_PERIOD;
+pub use search::TandemRepeat;
+use search::TandemSearch;
+pub(crate) use search::{free_score, tandem_e_value};
 
-/// Minimum score of an alignment with the unit, Tandem Repeats Finder's.
-const MIN_SCORE: i32 = 50;
-/// Minimum number of copies of a unit, in tenths: nearly two, so that one gap in the second does not count.
-const MIN_COPIES_TENTHS: usize = 19;
-/// Rounds in which the unit is replaced by the consensus of its copies. Few arrays change after the second.
-const MAX_ROUNDS: usize = 3;
-/// Tenths of a candidate that a repeat with more recurring words covers, so that it is the same array at another
-/// period.
-const COVERED_TENTHS: u64 = 9;
-/// Bases of the shortest unit that is called a satellite.
-const MIN_SATELLITE: usize = 100;
-/// Bytes of a thread that scans besides a chunk of codes: runs of all periods and the last position of each word.
-const SCAN_BYTES: u64 = 1 << 16;
-/// The user of the memory, as errors name it.
-const PURPOSE: &str = "tandem repeats";
-
-/// A tandem repeat.
-#[derive(Debug, Clone)]
-pub struct TandemRepeat {
-    /// Its unit as ASCII, in the rotation that sorts first.
-    pub unit: Vec<u8>,
-    /// The repeated units that the array is aligned with, as ASCII.
-    pub array: Vec<u8>,
-    /// The alignment of the whole of `array`, on the forward strand; its query is 0.
-    pub alignment: Alignment,
-}
-
-impl TandemRepeat {
-    /// Name as of a sequence of a library: the unit and `Simple_repeat`, or for units of 100 bases and more
-    /// their length and `Satellite`.
-    pub fn name(&self) -> String {
-        match self.unit.len() {
-            0..MIN_SATELLITE => format!("({})n#Simple_repeat", String::from_utf8_lossy(&self.unit)),
-            period => format!("tandem-{period}#Satellite"),
-        }
-    }
-
-    fn bytes(&self) -> u64 {
-        (self.unit.capacity() + self.array.capacity() + 2 * size_of::<Vec<u8>>()) as u64 + self.alignment.bytes()
-    }
-}
-
-/// Every tandem repeat with an E-value of at most `max_e_value` and a unit of at most [`MAX_PERIOD`] bases, by
-/// position. They may overlap.
+/// Every tandem repeat with an E-value of at most `max_e_value` and a unit of at most [`MAX_LONG_PERIOD`] bases, by
+/// position, and the long arrays among them. They may overlap. Of units of more than [`MAX_PERIOD`] bases, only long
+/// arrays are found.
 ///
 /// # Errors
 /// [`crate::Error::Memory`] if the budget is too small; [`crate::Error::Damaged`].
@@ -79,198 +35,17 @@ pub(crate) fn tandem_repeats(
     max_e_value: f64,
     budget: &Budget,
     progress: &dyn Progress,
-) -> Result<(Vec<TandemRepeat>, Reservation)> {
+) -> Result<(Vec<TandemRepeat>, TandemArrays, Reservation)> {
     let search = TandemSearch::new(index, max_e_value, budget)?;
     let mut repeats = search.find(|_| true, Some, TandemRepeat::bytes, progress)?;
+    let (arrays, of_long_units) = TandemArrays::among(&repeats, &search)?;
+    repeats.extend(of_long_units);
     repeats.sort_unstable_by(|a: &TandemRepeat, b| {
-        (a.alignment.sort_key(), a.unit.len(), &a.unit).cmp(&(b.alignment.sort_key(), b.unit.len(), &b.unit))
+        (a.alignment.sort_key(), a.period, &a.name).cmp(&(b.alignment.sort_key(), b.period, &b.name))
     });
     // An array is found at its period and at multiples of it.
     repeats.dedup_by(|b, a| a.alignment.sort_key() == b.alignment.sort_key());
     let mut reservation = budget.empty_reservation(Component::Alignments);
     reservation.resize(repeats.iter().map(TandemRepeat::bytes).sum());
-    Ok((repeats, reservation))
-}
-
-/// Candidates, sorted by target and start, in groups that overlap.
-fn groups(candidates: &[(usize, TandemCandidate)]) -> Vec<&[(usize, TandemCandidate)]> {
-    let mut end = (0, 0);
-    candidates
-        .chunk_by(|(target, candidate), (next_target, next)| {
-            end = if end.0 == *target { (*target, end.1.max(candidate.to)) } else { (*target, candidate.to) };
-            next_target == target && next.from < end.1
-        })
-        .collect()
-}
-
-/// One search for tandem repeats.
-struct TandemSearch<'a> {
-    targets: Vec<Target<'a>>,
-    scorings: Scorings,
-    bases: u64,
-    max_e_value: f64,
-    budget: &'a Budget,
-}
-
-impl<'a> TandemSearch<'a> {
-    fn new(index: &'a Index, max_e_value: f64, budget: &'a Budget) -> Result<Self> {
-        let targets = targets(index, None)?;
-        let scorings = Scorings::new(composition(&targets));
-        Ok(Self { bases: target::bases(&targets), targets, scorings, max_e_value, budget })
-    }
-
-    /// What `keep` makes of each significant repeat, in no order. Candidates that are not `wanted` are not aligned.
-    fn find<T: Send>(
-        &self,
-        wanted: impl Fn(&TandemCandidate) -> bool + Sync,
-        keep: impl Fn(TandemRepeat) -> Option<T> + Sync,
-        bytes: impl Fn(&T) -> u64 + Sync,
-        progress: &dyn Progress,
-    ) -> Result<Vec<T>> {
-        let threads = rayon::current_num_threads() as u64;
-        let scanning = self.budget.reserve(Component::Seeds, threads * (u64::from(CHUNK) + SCAN_BYTES), PURPOSE)?;
-        let of_target = |(number, target)| candidates(target, &wanted).into_iter().map(move |c| (number, c));
-        let found: Vec<(usize, TandemCandidate)> =
-            self.targets.par_iter().enumerate().flat_map_iter(of_target).collect();
-        drop(scanning);
-        let list_bytes = (found.capacity() * size_of::<(usize, TandemCandidate)>()) as u64;
-        let _found_reservation = self.budget.reserve(Component::Seeds, list_bytes, PURPOSE)?;
-        progress.phase("tandem", Some(found.len() as u64));
-        let kept: Vec<(T, Reservation)> = groups(&found)
-            .par_iter()
-            .map(|group| {
-                progress.advance(group.len() as u64);
-                self.align_group(group, &keep, &bytes)
-            })
-            .collect::<Result<Vec<_>>>()?
-            .into_iter()
-            .flatten()
-            .collect();
-        Ok(kept.into_iter().map(|(kept, _)| kept).collect())
-    }
-
-    /// What `keep` makes of the significant repeats of candidates that overlap, best candidate first.
-    fn align_group<T>(
-        &self,
-        group: &[(usize, TandemCandidate)],
-        keep: impl Fn(TandemRepeat) -> Option<T>,
-        bytes: impl Fn(&T) -> u64,
-    ) -> Result<Vec<(T, Reservation)>> {
-        let mut group = group.to_vec();
-        // The best is the last.
-        group.sort_unstable_by_key(|(_, c)| std::cmp::Reverse((std::cmp::Reverse(c.score), *c)));
-        let mut aligned: Vec<Range<u64>> = Vec::new();
-        let mut kept = Vec::new();
-        while let Some((number, candidate)) = group.pop() {
-            let target = &self.targets[number];
-            let start = target.range.start + u64::from(candidate.from);
-            let end = target.range.start + u64::from(candidate.to);
-            let covers = |by: &Range<u64>| {
-                10 * by.end.min(end).saturating_sub(by.start.max(start)) >= COVERED_TENTHS * (end - start)
-            };
-            if aligned.iter().any(covers) {
-                continue;
-            }
-            // One at a time proceeds even if memory is short.
-            let working = self.budget.wait(Component::Seeds, candidate.alignment_bytes());
-            let found = self.align(target, candidate);
-            drop(working);
-            let Some((unit, mut repeat)) = found else {
-                group.extend(candidate.halves().map(|half| (number, half)));
-                continue;
-            };
-            let alignment = &mut repeat.alignment;
-            alignment.score -= free_score(unit);
-            alignment.e_value = tandem_e_value(alignment.score, unit, self.bases);
-            if alignment.e_value <= self.max_e_value {
-                aligned.push(alignment.range.clone());
-                if let Some(repeat) = keep(repeat) {
-                    let reservation = self.budget.reserve(Component::Alignments, bytes(&repeat), PURPOSE)?;
-                    kept.push((repeat, reservation));
-                }
-            }
-        }
-        Ok(kept)
-    }
-
-    /// The best alignment of a candidate with its repeated unit, without free score and E-value, and the bases of the
-    /// unit.
-    fn align(&self, target: &Target<'_>, candidate: TandemCandidate) -> Option<(usize, TandemRepeat)> {
-        let margin = candidate.margin();
-        let first = candidate.from.saturating_sub(margin);
-        let mut codes = Vec::new();
-        target.codes(first..target.length().min(candidate.to.saturating_add(margin)), &mut codes);
-        let middle = (candidate.from + candidate.to).saturating_sub(candidate.period) / 2;
-        let middle = middle.saturating_sub(first) as usize;
-        let mut unit = primitive(codes.get(middle..middle + candidate.period as usize)?).to_vec();
-        if unit.contains(&NO_BASE) {
-            return None;
-        }
-        let mut path = align_with_unit(&codes, &unit)?;
-        for _ in 0..MAX_ROUNDS {
-            let better = primitive(&consensus(&codes, &unit, &path)).to_vec();
-            if better == unit {
-                break;
-            }
-            unit = better;
-            path = align_with_unit(&codes, &unit)?;
-        }
-        if path.score < MIN_SCORE || 10 * path.unit_bases() < MIN_COPIES_TENTHS * unit.len() {
-            return None;
-        }
-        let query: Vec<u8> = unit.iter().copied().cycle().skip(path.phase).take(path.unit_bases()).collect();
-        let genome = &codes[path.start..path.end];
-        let counts = Counts::of(&query, genome, &path.columns);
-        let mut score = 0;
-        let scoring = self.scorings.fitting(&counts);
-        each_column(&query, genome, &path.columns, scoring, |_, _, gained| score += gained);
-        let start = target.range.start + u64::from(first);
-        let rotations = (0..unit.len()).map(|i| letters(&[&unit[i..], &unit[..i]].concat()).collect::<Vec<u8>>());
-        let smallest = rotations.min()?;
-        let alignment = Alignment {
-            query: 0,
-            strand: Strand::Forward,
-            query_range: 0..query.len() as u32,
-            contig: target.contig,
-            range: start + path.start as u64..start + path.end as u64,
-            score,
-            e_value: 0.0,
-            counts,
-            operations: Operations::new(&path.columns),
-        };
-        Some((unit.len(), TandemRepeat { unit: smallest, array: letters(&query).collect(), alignment }))
-    }
-}
-
-/// The score of a unit of this many bases that was chosen to match: two bits a base.
-pub(crate) fn free_score(unit: usize) -> i32 {
-    (SCORE_UNITS * 4f64.ln() * unit as f64).round() as i32
-}
-
-/// E-value: the expected number of arrays by chance, in this many bases, that have units of this many bases and at
-/// least this score.
-pub(crate) fn tandem_e_value(score: i32, unit: usize, bases: u64) -> f64 {
-    bases as f64 * unit as f64 * (-f64::from(score) / SCORE_UNITS).exp()
-}
-
-/// The shortest sequence whose repetition is the unit.
-fn primitive(unit: &[u8]) -> &[u8] {
-    let divides = |d: usize| unit.len().is_multiple_of(d) && unit[d..].iter().zip(unit).all(|(a, b)| a == b);
-    (1..=unit.len()).find(|&d| divides(d)).map_or(unit, |d| &unit[..d])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn codes(text: &str) -> Vec<u8> {
-        crate::sequence::codes(text.as_bytes()).collect()
-    }
-
-    #[test]
-    fn a_unit_is_no_repetition_of_a_shorter_one() {
-        assert_eq!(primitive(&codes("ACACAC")), codes("AC"));
-        assert_eq!(primitive(&codes("ACACA")), codes("ACACA"));
-        assert_eq!(primitive(&codes("A")), codes("A"));
-    }
+    Ok((repeats, arrays, reservation))
 }

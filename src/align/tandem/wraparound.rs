@@ -150,55 +150,19 @@ pub(super) fn align_with_unit(codes: &[u8], unit: &[u8]) -> Option<UnitAlignment
     Some(UnitAlignment { score: best, start, end: cell.0 + 1, phase, columns })
 }
 
-/// The majority of the copies at each position of the unit. A position that most copies lack is removed, and a base
-/// that most have between two positions is inserted.
-pub(super) fn consensus(codes: &[u8], unit: &[u8], path: &UnitAlignment) -> Vec<u8> {
-    // Bases and gaps at each position, and the first base inserted before it.
-    let mut votes = vec![[0u32; 5]; unit.len()];
-    let mut between = vec![[0u32; 4]; unit.len()];
-    let (mut i, mut j) = (path.start, path.phase);
-    let mut last = Column::Pair;
-    for &column in &path.columns {
-        match column {
-            Column::Pair => {
-                votes[j][usize::from(codes[i].min(NO_BASE))] += u32::from(codes[i] < NO_BASE);
-                (i, j) = (i + 1, (j + 1) % unit.len());
-            }
-            Column::Genome => {
-                if last != Column::Genome && codes[i] < NO_BASE {
-                    between[j][usize::from(codes[i])] += 1;
-                }
-                i += 1;
-            }
-            Column::Query => {
-                votes[j][4] += 1;
-                j = (j + 1) % unit.len();
-            }
-        }
-        last = column;
-    }
-    let mut chosen = Vec::with_capacity(unit.len() + 1);
-    for ((votes, between), &own) in votes.iter().zip(&between).zip(unit) {
-        let max = |votes: &[u32]| votes.iter().copied().max().unwrap_or(0);
-        if 2 * between.iter().sum::<u32>() > votes.iter().sum() {
-            chosen.extend((0..4).find(|&base| between[usize::from(base)] == max(between)));
-        }
-        // The base of the unit wins a tie.
-        let first = (0..5).find(|&base| votes[usize::from(base)] == max(votes)).unwrap_or(own);
-        let best = if votes[usize::from(own)] == max(votes) { own } else { first };
-        if best < NO_BASE {
-            chosen.push(best);
-        }
-    }
-    if chosen.is_empty() { unit.to_vec() } else { chosen }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::align::tandem::unit_votes::UnitVotes;
 
     fn codes(text: &str) -> Vec<u8> {
         crate::sequence::codes(text.as_bytes()).collect()
+    }
+
+    fn corrected(codes: &[u8], unit: &[u8], path: &UnitAlignment) -> Vec<u8> {
+        let mut votes = UnitVotes::new(unit.len());
+        votes.add(&codes[path.start..path.end], path.phase, path.columns.iter().copied());
+        votes.consensus(unit)
     }
 
     #[test]
@@ -215,10 +179,10 @@ mod tests {
         // The other copies correct a wrong base of the unit.
         let wrong = codes("ACGTTAGCGA");
         let path = align_with_unit(&genome, &wrong).expect("aligned");
-        assert_eq!(consensus(&genome, &wrong, &path), unit);
+        assert_eq!(corrected(&genome, &wrong, &path), unit);
         let short = codes("ACGTTCCGA");
         let path = align_with_unit(&genome, &short).expect("aligned");
-        assert_eq!(consensus(&genome, &short, &path), unit);
+        assert_eq!(corrected(&genome, &short, &path), unit);
         assert!(align_with_unit(&codes("AAAA"), &codes("C")).is_none());
     }
 

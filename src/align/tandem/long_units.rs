@@ -1,0 +1,254 @@
+//! Arrays of units of thousands of bases, such as ribosomal DNA and many satellites of centromeres.
+//!
+//! An alignment of every base with every position of such a unit takes too long, and words of six bases recur by chance
+//! within its length. So longer words show the arrays, and each copy of the unit is found and aligned as that of a
+//! family is.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::Result;
+use crate::align::alignment::Alignment;
+use crate::align::context::SearchOptions;
+use crate::align::loci::{LociQuery, search_loci};
+use crate::align::operations::{Column, OperationKind};
+use crate::align::tandem::candidates::{CHUNK, MAX_PERIOD};
+use crate::align::tandem::search::{PURPOSE, TandemRepeat, TandemSearch, name};
+use crate::align::tandem::unit_votes::UnitVotes;
+use crate::align::tandem::word_run::{MAX_GAP_UNITS, WordRun};
+use crate::align::target::{ContigRange, Target, join_ranges};
+use crate::kmer::Strand;
+use crate::memory::Component;
+use crate::sequence::{NO_BASE, letters};
+
+/// Units of a long array at least. Terminal repeats and adjacent copies of a transposon or gene are fewer.
+pub(super) const MIN_UNITS: u64 = 4;
+/// Maximum number of bases between two pieces of one array.
+pub(super) const MAX_BREAK: u64 = 500;
+/// Longest period in bases: the ribosomal DNA of mammals has 45,000.
+pub const MAX_LONG_PERIOD: usize = 1 << 16;
+/// Bases of a word. In random sequence a word recurs within [`MAX_LONG_PERIOD`] bases with a probability of 6 %.
+const WORD: u32 = 10;
+/// Bases by which the distances of the words in a run differ at most: units have insertions and deletions, and a change
+/// of this many bases does not end a run.
+const BAND: usize = 128;
+/// Half of a band: each distance is in two bands, so that none is at the edge of both.
+const HALF_BAND: usize = BAND / 2;
+/// Bases by which the exact period is determined.
+const PERIOD_BASES: usize = 1 << 10;
+/// Candidates of which the periods differ by at most this share, as its reciprocal, may be parts of one array.
+const SIMILAR_PERIOD: u32 = 8;
+/// Units of a run at least, in halves: copies that lack a part, or have an insertion, break the runs of an array.
+const MIN_RUN_HALVES: u32 = 3;
+/// Units of the range of runs near each other, at least: one less than of an array, since alignments reach further.
+const MIN_RANGE_UNITS: u32 = MIN_UNITS as u32 - 1;
+/// Bytes of a thread that scans, besides a chunk of codes: the last position of each word, and runs.
+const SCAN_BYTES: u64 = (size_of::<u32>() << (2 * WORD)) as u64 + (size_of::<WordRun>() * BANDS) as u64;
+const BANDS: usize = MAX_LONG_PERIOD / HALF_BAND;
+
+/// A range of a target that resembles itself at a distance of about `period` bases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Candidate {
+    target: usize,
+    range: Range<u32>,
+    /// Bases, the middle of a band.
+    period: u32,
+}
+
+/// The arrays of long units of a genome.
+pub(super) struct LongUnits {
+    /// By contig and start.
+    pub(super) arrays: Vec<ContigRange>,
+    /// The copies of the units in them.
+    pub(super) copies: Vec<TandemRepeat>,
+}
+
+impl TandemSearch<'_> {
+    /// The arrays of units of more than [`MAX_PERIOD`] bases, apart from those that other arrays explain.
+    ///
+    /// # Errors
+    /// [`crate::Error::Memory`] if the budget is too small; [`crate::Error::Damaged`].
+    pub(super) fn long_units(&self, known: &[ContigRange]) -> Result<LongUnits> {
+        let threads = rayon::current_num_threads() as u64;
+        let scanning = self.budget.reserve(Component::Seeds, threads * (u64::from(CHUNK) + SCAN_BYTES), PURPOSE)?;
+        let scan = |(number, target)| candidates(number, target);
+        let mut found: Vec<Candidate> = self.targets.par_iter().enumerate().flat_map_iter(scan).collect();
+        drop(scanning);
+        found.retain(|candidate| !self.is_known(candidate, known));
+        let mut found = joined(shortest_periods(found));
+        found.retain(|candidate| candidate.range.end - candidate.range.start >= MIN_RANGE_UNITS * candidate.period);
+        let mut queries: Vec<LociQuery> = found.iter().filter_map(|candidate| self.query(candidate)).collect();
+        let library_bases = queries.iter().map(|query| query.letters.len() as u64).sum();
+        let options = SearchOptions { max_e_value: self.max_e_value, skip_nested: true, ..SearchOptions::default() };
+        let search = |queries: &[LociQuery]| search_loci(self.index, queries, library_bases, &options, self.budget);
+        let copies = search(&queries)?;
+        queries.iter_mut().zip(&copies).for_each(|(query, copies)| self.correct(&mut query.letters, copies));
+        let (mut arrays, mut copies) = (Vec::new(), Vec::new());
+        for (query, mut found) in queries.iter().zip(search(&queries)?) {
+            let unit = query.letters.len();
+            arrays.extend(keep_arrays(&mut found, unit as u64));
+            copies.extend(found.into_iter().map(|alignment| {
+                let Range { start, end } = alignment.query_range;
+                let alignment = Alignment { query_range: 0..end - start, ..alignment };
+                let array = query.letters[start as usize..end as usize].to_vec();
+                TandemRepeat { name: name(&query.letters), period: unit, array, alignment }
+            }));
+        }
+        Ok(LongUnits { arrays, copies })
+    }
+
+    /// Whether known arrays cover half of a candidate.
+    fn is_known(&self, candidate: &Candidate, known: &[ContigRange]) -> bool {
+        let contig = self.targets[candidate.target].contig;
+        let range = u64::from(candidate.range.start)..u64::from(candidate.range.end);
+        let first = known.partition_point(|array| (array.contig, array.range.end) <= (contig, range.start));
+        let covered: u64 = known[first..]
+            .iter()
+            .take_while(|array| array.contig == contig && array.range.start < range.end)
+            .map(|array| array.range.end.min(range.end) - array.range.start.max(range.start))
+            .sum();
+        2 * covered >= range.end - range.start
+    }
+
+    /// A unit of a candidate as it is read there, and the range in which its copies may be.
+    fn query(&self, candidate: &Candidate) -> Option<LociQuery> {
+        let target = &self.targets[candidate.target];
+        let Candidate { range: Range { start, end }, period, .. } = *candidate;
+        let longest = period + BAND as u32;
+        let mut codes = Vec::new();
+        // The unit in the middle, or one without unknown bases.
+        let unit = [4, 3, 5, 2, 6, 1].into_iter().find_map(|eighths| {
+            let first = start + ((u64::from(end - start) * eighths / 8) as u32).saturating_sub(longest / 2);
+            target.codes(first..target.length().min(first + longest + PERIOD_BASES as u32), &mut codes);
+            let unit = &codes[..exact_period(&codes, period as usize)];
+            (!unit.is_empty() && !unit.contains(&NO_BASE)).then(|| letters(unit).collect())
+        })?;
+        let margin = MAX_GAP_UNITS * period;
+        let range = u64::from(start.saturating_sub(margin))..u64::from(end.saturating_add(margin).min(target.length()));
+        Some(LociQuery { letters: unit, ranges: vec![ContigRange { contig: target.contig, range }] })
+    }
+
+    /// Replaces a unit with the consensus of its copies on the forward strand.
+    fn correct(&self, unit: &mut Vec<u8>, copies: &[Alignment]) {
+        let mut votes = UnitVotes::new(unit.len());
+        let mut codes = Vec::new();
+        for copy in copies.iter().filter(|copy| copy.strand == Strand::Forward) {
+            let Ok(number) = self.targets.binary_search_by_key(&copy.contig, |target| target.contig) else { continue };
+            self.targets[number].codes(copy.range.start as u32..copy.range.end as u32, &mut codes);
+            let columns = copy.operations.iter().flat_map(|operation| {
+                let column = match operation.kind {
+                    OperationKind::Pair => Column::Pair,
+                    OperationKind::Insertion => Column::Genome,
+                    OperationKind::Deletion => Column::Query,
+                };
+                std::iter::repeat_n(column, operation.length as usize)
+            });
+            votes.add(&codes, copy.query_range.start as usize, columns);
+        }
+        let codes: Vec<u8> = crate::sequence::codes(unit).collect();
+        *unit = letters(&votes.consensus(&codes)).collect();
+    }
+}
+
+/// The candidates of a target: one pass with the last position of each word, and a run for each band of distances.
+fn candidates(number: usize, target: &Target<'_>) -> Vec<Candidate> {
+    let mut runs = vec![WordRun::default(); BANDS];
+    // End of the last occurrence of each word, counted from 1.
+    let mut seen = vec![0u32; 1 << (2 * WORD)];
+    let mut found = Vec::new();
+    let period = |band: usize| ((band + 1) * HALF_BAND) as u32;
+    let candidate = |run: &WordRun, band: usize| {
+        let range = run.from.saturating_sub(period(band))..run.end;
+        let is_long = 2 * (range.end - range.start) >= MIN_RUN_HALVES * period(band);
+        is_long.then(|| Candidate { target: number, range, period: period(band) })
+    };
+    let (mut codes, mut word, mut length) = (Vec::new(), 0usize, 0);
+    for start in (0..target.length()).step_by(CHUNK as usize) {
+        target.codes(start..target.length().min(start.saturating_add(CHUNK)), &mut codes);
+        for (end, &code) in (start + 1..).zip(&codes) {
+            word = (word << 2 | usize::from(code & 3)) & (seen.len() - 1);
+            length = if code == NO_BASE { 0 } else { length + 1 };
+            if length < WORD {
+                continue;
+            }
+            let before = std::mem::replace(&mut seen[word], end);
+            let distance = (end - before) as usize;
+            if before == 0 || distance <= MAX_PERIOD || distance >= MAX_LONG_PERIOD {
+                continue;
+            }
+            let band = distance / HALF_BAND;
+            for band in [band - 1, band] {
+                found.extend(runs[band].push(end, WORD, period(band)).and_then(|run| candidate(&run, band)));
+            }
+        }
+    }
+    found.extend(runs.iter().enumerate().filter_map(|(band, run)| candidate(run, band)));
+    found
+}
+
+/// The candidates by target and start, without those of which half is in others of shorter periods: an array resembles
+/// itself at multiples of its period, and in two bands.
+fn shortest_periods(mut found: Vec<Candidate>) -> Vec<Candidate> {
+    found.sort_unstable_by_key(|c| (c.target, c.period, std::cmp::Reverse(c.range.end - c.range.start), c.range.start));
+    let mut kept: Vec<Candidate> = Vec::new();
+    for of_target in found.chunk_by(|a, b| a.target == b.target) {
+        let first = kept.len();
+        for candidate in of_target {
+            let shared = |k: &Candidate| {
+                k.range.end.min(candidate.range.end).saturating_sub(k.range.start.max(candidate.range.start))
+            };
+            let covered: u64 = kept[first..].iter().map(|k| u64::from(shared(k))).sum();
+            if 2 * covered < candidate.range.len() as u64 {
+                kept.push(candidate.clone());
+            }
+        }
+        kept[first..].sort_unstable_by_key(|c| (c.range.start, c.range.end, c.period));
+    }
+    kept
+}
+
+/// Joins candidates that may be parts of one array.
+fn joined(mut found: Vec<Candidate>) -> Vec<Candidate> {
+    found.dedup_by(|next, last| {
+        let is_part = next.target == last.target
+            && next.range.start <= last.range.end.saturating_add(MAX_GAP_UNITS * last.period)
+            && next.period.abs_diff(last.period) <= last.period / SIMILAR_PERIOD;
+        if is_part {
+            last.range.end = last.range.end.max(next.range.end);
+        }
+        is_part
+    });
+    found
+}
+
+/// The distance, in the bands around a period, at which the first codes are most often the same; 0 if there are too few
+/// codes.
+fn exact_period(codes: &[u8], period: usize) -> usize {
+    let distances = period - HALF_BAND..period + HALF_BAND;
+    let equal = |&distance: &usize| {
+        let pairs = codes.iter().zip(codes.get(distance..).unwrap_or_default()).take(PERIOD_BASES);
+        (pairs.filter(|(a, b)| a == b).count(), std::cmp::Reverse(distance))
+    };
+    distances.filter(|distance| distance + PERIOD_BASES <= codes.len()).max_by_key(equal).unwrap_or(0)
+}
+
+/// Keeps the copies of a unit, by position, that are in arrays of at least [`MIN_UNITS`] of them; returns the ranges.
+fn keep_arrays(copies: &mut Vec<Alignment>, unit: u64) -> Vec<ContigRange> {
+    let mut ranges: Vec<ContigRange> =
+        copies.iter().map(|copy| ContigRange { contig: copy.contig, range: copy.range.clone() }).collect();
+    join_ranges(&mut ranges, MAX_BREAK);
+    let mut arrays = ranges.clone();
+    join_ranges(&mut arrays, unit);
+    arrays.retain(|array| {
+        let within = ranges.iter().filter(|r| r.range.start >= array.range.start && r.range.end <= array.range.end);
+        within.map(|r| r.range.end - r.range.start).sum::<u64>() >= MIN_UNITS * unit
+    });
+    let is_kept = |range: &Range<u64>| {
+        let number = arrays.partition_point(|array| array.range.end < range.end);
+        arrays.get(number).is_some_and(|array| array.range.start <= range.start)
+    };
+    copies.retain(|copy| is_kept(&copy.range));
+    ranges.retain(|range| is_kept(&range.range));
+    ranges
+}
