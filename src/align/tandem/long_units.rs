@@ -233,22 +233,24 @@ fn exact_period(codes: &[u8], period: usize) -> usize {
     distances.filter(|distance| distance + PERIOD_BASES <= codes.len()).max_by_key(equal).unwrap_or(0)
 }
 
-/// Keeps the copies of a unit, by position, that are in arrays of at least [`MIN_UNITS`] of them; returns the ranges.
+/// Keeps the copies of a unit, by position, that are in arrays: one behind the other on one strand, at least
+/// [`MIN_UNITS`] of them. Dispersed copies may be as far from each other as those of an array, but lie on both strands
+/// and have other sequence between them. Returns the ranges.
 fn keep_arrays(copies: &mut Vec<Alignment>, unit: u64) -> Vec<ContigRange> {
-    let mut ranges: Vec<ContigRange> =
-        copies.iter().map(|copy| ContigRange { contig: copy.contig, range: copy.range.clone() }).collect();
-    join_ranges(&mut ranges, MAX_BREAK);
-    let mut arrays = ranges.clone();
-    join_ranges(&mut arrays, unit);
-    arrays.retain(|array| {
-        let within = ranges.iter().filter(|r| r.range.start >= array.range.start && r.range.end <= array.range.end);
-        within.map(|r| r.range.end - r.range.start).sum::<u64>() >= MIN_UNITS * unit
-    });
-    let is_kept = |range: &Range<u64>| {
-        let number = arrays.partition_point(|array| array.range.end < range.end);
-        arrays.get(number).is_some_and(|array| array.range.start <= range.start)
+    let is_next = |copy: &Alignment, next: &Alignment| {
+        (next.contig, next.strand) == (copy.contig, copy.strand) && next.range.start <= copy.range.end + MAX_BREAK
     };
-    copies.retain(|copy| is_kept(&copy.range));
-    ranges.retain(|range| is_kept(&range.range));
-    ranges
+    let arrays: Vec<ContigRange> = copies
+        .chunk_by(is_next)
+        .filter(|run| run.iter().map(|copy| copy.range.end - copy.range.start).sum::<u64>() >= MIN_UNITS * unit)
+        .filter_map(|run| {
+            let (first, last) = (run.first()?, run.iter().map(|copy| copy.range.end).max()?);
+            Some(ContigRange { contig: first.contig, range: first.range.start..last })
+        })
+        .collect();
+    copies.retain(|copy| {
+        let number = arrays.partition_point(|a| (a.contig, a.range.end) < (copy.contig, copy.range.end));
+        arrays.get(number).is_some_and(|a| a.contig == copy.contig && a.range.start <= copy.range.start)
+    });
+    arrays
 }
