@@ -480,3 +480,29 @@ fn families_are_found_next_to_tandem_arrays_but_not_in_them() {
     assert!((108_000..122_000).contains(&arrays), "{arrays}");
     assert!(bases(&|name| name.starts_with("element")) > 55 * 250);
 }
+
+#[test]
+fn a_short_element_is_not_part_of_the_duplications_that_contain_it() {
+    for seed in 20..26 {
+        let mut random = Random(seed);
+        let sine = random.bases(300);
+        let mut pieces: Vec<Vec<u8>> = (0..80).map(|_| diverged(&mut random, &sine, 12)).collect();
+        // Four copies of each of three sequences into which a copy of the element was inserted.
+        for _ in 0..3 {
+            let mut block = random.bases(3000);
+            block.extend(diverged(&mut random, &sine, 8));
+            block.extend(random.bases(3000));
+            pieces.extend((0..4).map(|_| diverged(&mut random, &block, 2)));
+        }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        index(folder.path(), &[scattered(&mut random, pieces)]);
+        let found = records(&run(folder.path(), &["families", "genome.reprise"]).fine().out);
+        let described: Vec<(usize, usize)> =
+            found.iter().map(|(header, bases)| (bases.len(), copies_of(header))).collect();
+        let is_whole = |&(length, copies): &(usize, usize)| (295..=305).contains(&length) && copies >= 65;
+        assert!(described.iter().any(is_whole), "seed {seed}: {described:?}");
+        // A sequence with the element may get copies that fit its own one better.
+        let is_composite = |&(length, copies): &(usize, usize)| length > 1000 && copies > 20;
+        assert!(!described.iter().any(is_composite), "seed {seed}: {described:?}");
+    }
+}

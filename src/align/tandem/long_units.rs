@@ -17,7 +17,7 @@ use crate::align::tandem::candidates::{CHUNK, MAX_PERIOD};
 use crate::align::tandem::search::{PURPOSE, TandemRepeat, TandemSearch, name};
 use crate::align::tandem::unit_votes::UnitVotes;
 use crate::align::tandem::word_run::{MAX_GAP_UNITS, WordRun};
-use crate::align::target::{ContigRange, Target, join_ranges};
+use crate::align::target::{ContigRange, Target};
 use crate::kmer::Strand;
 use crate::memory::Component;
 use crate::sequence::{NO_BASE, letters};

@@ -38,6 +38,14 @@ const MIN_COVERED_COPY: u64 = 80;
 /// docs/families.md.
 const MAX_EXTRA_DIFFERENCE: f64 = 0.05;
 
+/// How many times as long as a family a sequence is in which a copy of it may have been inserted.
+pub(super) const LONGER_CONTAINER: usize = 2;
+/// How many times more copies of a family lie alone than within a longer one that contains it, if it was inserted into
+/// that one. Of less, it is a part that also occurs alone, such as a terminal repeat.
+pub(super) const OUTNUMBER_INSERTED: usize = 8;
+/// Bases by which an alignment that continues is longer on one side.
+const MIN_CONTINUED: u64 = 30;
+
 /// Which 64ths of a range are covered, one bit each: shares need not be more exact.
 #[derive(Debug, Default, Clone, Copy)]
 struct CoveredParts(u64);
@@ -215,6 +223,9 @@ struct SharedCoverage {
     consensus: CoveredParts,
     /// Bases of the one's alignments that the other explains as well.
     explained: u64,
+    /// Such alignments, and those of them beyond which the alignment of the other continues.
+    copies: usize,
+    continued: usize,
     /// The alignment that was counted last, so that none is counted twice.
     last: Option<usize>,
 }
@@ -224,6 +235,14 @@ impl SharedCoverage {
     fn add(&mut self, other: &Self) {
         self.consensus.add(other.consensus);
         self.explained += other.explained;
+        self.copies += other.copies;
+        self.continued += other.continued;
+    }
+
+    /// Whether so few of the copies that both share continue in the other family that they are a part of it by chance:
+    /// that one is a sequence into which a copy of the first was inserted.
+    fn is_inserted(&self) -> bool {
+        self.copies > OUTNUMBER_INSERTED * self.continued
     }
 
     /// Counts what `other` covers of alignment `number`, a copy of a family with a consensus of `length` bases.
@@ -235,6 +254,10 @@ impl SharedCoverage {
         if self.last != Some(number) && 100 * (overlap.end - overlap.start) >= MIN_COVERED_COPY * copy.bases() {
             self.last = Some(number);
             self.explained += copy.bases();
+            self.copies += 1;
+            let before = copy.genome.start.saturating_sub(other.genome.start);
+            let after = other.genome.end.saturating_sub(copy.genome.end);
+            self.continued += usize::from(before.max(after) >= MIN_CONTINUED);
         }
         let columns = columns_of(copy, &overlap);
         let parts = u64::from(CoveredParts::PARTS);
@@ -285,7 +308,9 @@ pub(crate) fn contained(placed: &[PlacedAlignment<'_>], families: &[FamilyState]
     }
     let within = |a: usize, b: usize| {
         shared.get(&(a, b)).is_some_and(|shared| {
-            shared.consensus.parts() >= MIN_CONTAINED_PARTS && 100 * shared.explained >= MIN_CONTAINED_BASES * totals[a]
+            shared.consensus.parts() >= MIN_CONTAINED_PARTS
+                && 100 * shared.explained >= MIN_CONTAINED_BASES * totals[a]
+                && (lengths[b] < LONGER_CONTAINER * lengths[a] || !shared.is_inserted())
         })
     };
     let rank = |a: usize| (lengths[a], totals[a], std::cmp::Reverse(a));

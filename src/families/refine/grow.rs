@@ -21,6 +21,9 @@ const MIN_SEED: usize = 30;
 const MIN_MOVED: usize = 8;
 /// One of this many bases must change.
 const MIN_CHANGED_PART: u64 = 300;
+/// One of this many copies that reach an end, at least, must continue: if fewer do, they share what lies next to a copy
+/// that was inserted into it, and `split` would separate it again.
+const CONTINUING_PART: usize = 8;
 /// A restored family grows as long as one of this many of its copies agree, so that it does not grow into the
 /// duplication that had absorbed it. Tuned, as the thresholds above, on the simulated genomes of docs/families.md and
 /// on yeast.
@@ -299,11 +302,12 @@ impl Ends<'_> {
         let covers = |number| reaching.covering.as_ref().is_none_or(|covering| covering.contains(number));
         let chosen = reaching.cursors.iter().filter(|(number, _)| covers(number) && takes_part(*number));
         let (numbers, cursors): (Vec<usize>, Vec<Cursor>) = chosen.copied().unzip();
-        if cursors.len() < self.min_agreeing {
+        let min_agreeing = self.min_agreeing.max(reaching.cursors.len().div_ceil(CONTINUING_PART));
+        if cursors.len() < min_agreeing {
             return EndGrowth { consensus: Vec::new(), extents: Vec::new() };
         }
         let (mut consensus, extents) = extend(self.bases, &cursors, &self.options.scores, 0);
-        consensus.truncate(common_end(&extents, consensus.len(), self.min_agreeing));
+        consensus.truncate(common_end(&extents, consensus.len(), min_agreeing));
         EndGrowth { consensus, extents: numbers.into_iter().zip(extents).collect() }
     }
 }

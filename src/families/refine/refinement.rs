@@ -8,7 +8,7 @@ use crate::families::copies::PlacedAlignment;
 use crate::families::discover::samples;
 use crate::families::family::Family;
 use crate::families::parameters::SampleOptions;
-use crate::families::refine::assign::{Assignment, assign, contained, explained};
+use crate::families::refine::assign::{Assignment, LONGER_CONTAINER, OUTNUMBER_INSERTED, assign, contained, explained};
 use crate::families::refine::deduplicate::{BYTES_PER_BASE, find_containers};
 use crate::families::refine::filter::{Verdict, duplication_of, filter_family};
 use crate::families::refine::grow::grow_family;
@@ -405,13 +405,14 @@ impl<'a> Refinement<'a> {
         }
         let old = std::mem::take(&mut self.families);
         for ((parts, found), old) in made.into_iter().zip(found).zip(old) {
+            let depth = mean_depth(&found, old.consensus.len());
             let changed = |part: FamilyState| {
                 let loci = loci(&found, old.consensus.len(), part.consensus.len(), self.contigs);
-                FamilyState { loci, complete: false, ..part }
+                FamilyState { loci, depth, complete: false, ..part }
             };
             match <[FamilyState; 1]>::try_from(parts) {
                 Ok([part]) if part.is_unchanged() => {
-                    self.families.push(FamilyState { alignments: Some(found), ..part });
+                    self.families.push(FamilyState { alignments: Some(found), depth, ..part });
                 }
                 Ok([part]) => self.families.push(changed(part)),
                 Err(parts) => self.families.extend(parts.into_iter().map(changed)),
@@ -431,7 +432,11 @@ impl<'a> Refinement<'a> {
         let consensi: Vec<&[u8]> = self.families.iter().map(|family| &family.consensus[..]).collect();
         let mut container = find_containers(&consensi);
         for (family, by) in container.iter_mut().enumerate() {
-            *by = by.filter(|&by| self.families[by].may_contain(&self.families[family]));
+            let itself = &self.families[family];
+            *by = by.filter(|&by| {
+                let container = &self.families[by];
+                container.may_contain(itself) && !is_inserted(itself, container)
+            });
         }
         absorb(&mut self.families, &container);
         self.left_out.contained += container.iter().flatten().count() as u64;
@@ -485,6 +490,20 @@ impl Round<'_> {
 
 fn search_options() -> SearchOptions {
     SearchOptions { skip_nested: true, max_e_value: MAX_E_VALUE, ..SearchOptions::default() }
+}
+
+/// Mean number of alignments over a column of a consensus of this length.
+fn mean_depth(alignments: &[Alignment], length: usize) -> usize {
+    let bases: usize = alignments.iter().map(|a| (a.query_range.end - a.query_range.start) as usize).sum();
+    bases / length.max(1)
+}
+
+/// Whether a family that a longer one contains has so many more copies, as far as they are known, that one of them was
+/// inserted into that one.
+fn is_inserted(family: &FamilyState, container: &FamilyState) -> bool {
+    container.consensus.len() >= LONGER_CONTAINER * family.consensus.len()
+        && container.depth > 0
+        && family.depth > OUTNUMBER_INSERTED * container.depth
 }
 
 /// A sample of a large genome; `None` for a small one.

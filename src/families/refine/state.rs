@@ -85,6 +85,8 @@ pub(crate) struct FamilyState {
     pub(crate) alignments: Option<Vec<Alignment>>,
     /// Where copies of a changed consensus lie; if there are none, the genome is searched.
     pub(crate) loci: Vec<ContigRange>,
+    /// Mean number of copies over a column when they were last aligned; 0 if that is not known.
+    pub(crate) depth: usize,
     /// Whether the alignments of this round are those of the whole genome.
     pub(crate) complete: bool,
     /// Whether the filter accepted it before others were restored. It does not change any more.
@@ -107,6 +109,7 @@ impl FamilyState {
             terminal_repeat: 0,
             alignments: None,
             loci: Vec::new(),
+            depth: 0,
             complete: false,
             accepted: false,
             absorbed: Vec::new(),
