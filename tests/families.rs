@@ -506,3 +506,34 @@ fn a_short_element_is_not_part_of_the_duplications_that_contain_it() {
         assert!(!described.iter().any(is_composite), "seed {seed}: {described:?}");
     }
 }
+
+#[test]
+fn families_of_genomes_rich_in_a_and_t_are_found() {
+    let mut random = Random(80);
+    // Four in five bases are A or T.
+    let bases = |random: &mut Random, count: usize| -> Vec<u8> {
+        (0..count).map(|_| b"ATATATATCG"[random.below(10)]).collect()
+    };
+    let mutated = |random: &mut Random, element: &[u8]| -> Vec<u8> {
+        let base = |&base: &u8| if random.below(100) < 12 { b"ATATATATCG"[random.below(10)] } else { base };
+        element.iter().map(base).collect()
+    };
+    let elements: Vec<Vec<u8>> = [400, 700, 1000, 1500, 2500].map(|length| bases(&mut random, length)).into();
+    let mut contig = Contig::new("chr1", []);
+    for _ in 0..20 {
+        for element in &elements {
+            contig.letters.extend(bases(&mut random, 8000));
+            contig.letters.extend(mutated(&mut random, element));
+        }
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    index(folder.path(), &[contig]);
+    let found = records(&run(folder.path(), &["families", "genome.reprise"]).fine().out);
+    let lengths: Vec<usize> = found.iter().map(|(_, bases)| bases.len()).collect();
+    for element in &elements {
+        let is_whole = |bases: &[u8]| {
+            bases.len().abs_diff(element.len()) <= 20 && shared(bases, element) > 0.9 && shared(element, bases) > 0.9
+        };
+        assert!(found.iter().any(|(_, bases)| is_whole(bases)), "{} bases: {lengths:?}", element.len());
+    }
+}

@@ -50,5 +50,5 @@ pub(crate) use search::search_with_progress;
 pub use tandem::{MAX_LONG_PERIOD, MAX_PERIOD, TandemRepeat};
 pub(crate) use tandem::{TandemArrays, free_score, tandem_e_value, tandem_repeats};
 pub use target::ContigRange;
-pub(crate) use target::join_ranges;
+pub(crate) use target::{genome_composition, join_ranges};
 pub use trim::Trimmer;

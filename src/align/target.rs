@@ -84,6 +84,14 @@ pub(crate) fn bases(targets: &[Target<'_>]) -> u64 {
     targets.iter().map(|target| u64::from(target.length())).sum()
 }
 
+/// As [`composition`], of a whole genome.
+///
+/// # Errors
+/// As [`targets`].
+pub(crate) fn genome_composition(index: &Index) -> Result<[f64; 4]> {
+    Ok(composition(&targets(index, None)?))
+}
+
 /// Shares of T, C, A and G; equal shares if the targets have no base. Counted in whole bytes of four bases, so up to
 /// three bases at each end of a run of ACGT are left out.
 pub(crate) fn composition(targets: &[Target<'_>]) -> [f64; 4] {

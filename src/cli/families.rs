@@ -127,6 +127,7 @@ impl SearchArguments {
                 stop_after: self.stop_after as usize,
                 max_extend: self.max_extend as usize,
                 min_improvement: self.min_improvement.into(),
+                ..Scores::default()
             },
             min_length: self.min_length.max(1) as usize,
             min_copies: self.min_copies.into(),

@@ -392,6 +392,7 @@ pub(crate) fn extend(
     scores: &Scores,
     min_active: usize,
 ) -> (Vec<u8>, Vec<CopyExtent>) {
+    let scores = &scores.of_growth();
     let kernel = kernel_of(scores);
     let mut groups: Vec<Group> = cursors.chunks(LANES).map(|cursors| Group::new(cursors, scores)).collect();
     let (mut consensus, mut codes) = (Vec::new(), Vec::new());
@@ -540,6 +541,7 @@ mod tests {
             stop_after: 40,
             max_extend: 1000,
             min_improvement: 1,
+            is_skewed: false,
         }
     }
 

@@ -32,6 +32,38 @@ pub struct Scores {
     pub max_extend: usize,
     /// The score that each base of the consensus must add to the total. Higher needs more copies that agree.
     pub min_improvement: i32,
+    /// Whether random bases are equal so often that a consensus would grow over sequence that is similar by chance:
+    /// then a mismatch costs half as much again while it grows. Searches set it by the composition of the genome.
+    pub is_skewed: bool,
+}
+
+/// Chance that two random bases are equal from which on scores are for a skewed composition: 69 % A and T. Equal scores
+/// for matches and mismatches grow consensi of simulated genomes into unrelated sequence from 72 % on; the scores for
+/// skewed ones lose families of old copies in genomes of up to 65 %.
+const MIN_SKEWED_CHANCE: f64 = 0.285;
+
+impl Scores {
+    /// The scores for a genome with these shares of the four bases.
+    pub(crate) fn for_composition(self, composition: [f64; 4]) -> Self {
+        let chance: f64 = composition.iter().map(|share| share * share).sum();
+        Self { is_skewed: chance >= MIN_SKEWED_CHANCE, ..self }
+    }
+
+    /// The scores with which a consensus grows: doubled, since they are whole numbers, if the composition is skewed.
+    pub(crate) fn of_growth(self) -> Self {
+        if !self.is_skewed {
+            return self;
+        }
+        Self {
+            matching: self.matching.saturating_mul(2),
+            mismatch: self.mismatch.saturating_mul(3),
+            gap_open: self.gap_open.saturating_mul(2),
+            gap_extend: self.gap_extend.saturating_mul(2),
+            cap_penalty: self.cap_penalty.saturating_mul(2),
+            min_improvement: self.min_improvement.saturating_mul(2),
+            ..self
+        }
+    }
 }
 
 impl Default for Scores {
@@ -46,6 +78,7 @@ impl Default for Scores {
             stop_after: 100,
             max_extend: 10_000,
             min_improvement: 1,
+            is_skewed: false,
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) use samples::samples;
 
 use std::sync::atomic::AtomicU16;
 
-use crate::align::{ContigRange, Library, SearchOptions, TandemArrays, search};
+use crate::align::{ContigRange, Library, SearchOptions, TandemArrays, genome_composition, search};
 use crate::families::bases::{Bases, base_mask};
 use crate::families::parameters::{
     BIN, DiscoverOptions, MAX_SAMPLE, MAX_SAMPLE_BASES, MAX_TABLE_SEEDS, MAX_WHOLE_GENOME, MIN_ADDED_PART,
@@ -74,6 +74,8 @@ pub fn discover(index: &Index, options: &DiscoverOptions, progress: &dyn Progres
     check_memory(index)?;
     let samples = samples(index.contigs()?, &options.samples);
     check_samples(&samples, &options.samples)?;
+    let scores = options.scores.for_composition(genome_composition(index)?);
+    let options = &DiscoverOptions { scores, ..options.clone() };
     let reservation = index.budget().empty_reservation(Component::Output);
     let arrays = TandemArrays::find(index, progress)?;
     let mut found = Discovery { families: Vec::new(), explained: 0, left_out: 0, examined: 0, arrays, reservation };

@@ -33,7 +33,7 @@ mod state;
 mod subfamilies;
 mod trim;
 
-use crate::align::TandemArrays;
+use crate::align::{TandemArrays, genome_composition};
 use crate::families::family::Family;
 use crate::memory::Budget;
 use crate::{Index, Progress, Result};
@@ -66,6 +66,8 @@ pub(crate) fn refine_outside(
     budget: &Budget,
     progress: &dyn Progress,
 ) -> Result<Refined> {
+    let scores = options.scores.for_composition(genome_composition(index)?);
+    let options = &RefineOptions { scores, ..options.clone() };
     let mut refinement = Refinement::new(arrays, index, drafts, options, budget, progress)?;
     loop {
         let alignments = refinement.align_families()?;
