@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::align::alignment::Alignment;
 use crate::align::tandem::candidates::TandemCandidate;
-use crate::align::tandem::long_units::{MAX_BREAK, MIN_UNITS};
+use crate::align::tandem::long_units::{LongUnits, MAX_BREAK, MIN_UNITS};
 use crate::align::tandem::search::{PURPOSE, TandemRepeat, TandemSearch};
 use crate::align::target::{ContigRange, join_ranges};
 use crate::memory::{Component, Reservation};
@@ -122,24 +122,24 @@ impl TandemArrays {
         Self::new(pieces, &search).map(|(arrays, _)| arrays)
     }
 
-    /// The arrays among the tandem repeats of a genome, those of long units, and the copies of these units.
+    /// The arrays among the tandem repeats of a genome, with those of long units, and these by themselves.
     ///
     /// # Errors
     /// As [`TandemArrays::find`].
-    pub(super) fn among(repeats: &[TandemRepeat], search: &TandemSearch<'_>) -> Result<(Self, Vec<TandemRepeat>)> {
+    pub(super) fn among(repeats: &[TandemRepeat], search: &TandemSearch<'_>) -> Result<(Self, LongUnits)> {
         Self::new(repeats.iter().filter_map(Piece::of).collect(), search)
     }
 
-    fn new(pieces: Vec<Piece>, search: &TandemSearch<'_>) -> Result<(Self, Vec<TandemRepeat>)> {
+    fn new(pieces: Vec<Piece>, search: &TandemSearch<'_>) -> Result<(Self, LongUnits)> {
         let mut found = long_arrays(pieces);
         let long_units = search.long_units(&found)?;
-        found.extend(long_units.arrays);
+        found.extend_from_slice(&long_units.arrays);
         found.sort_unstable_by_key(|array| (array.contig, array.range.start, array.range.end));
         join_ranges(&mut found, MAX_GAP);
         found.shrink_to_fit();
         let bytes = (found.capacity() * size_of::<ContigRange>()) as u64;
         let reservation = search.budget.reserve(Component::Alignments, bytes, PURPOSE)?;
-        Ok((Self { ranges: found, _reservation: reservation }, long_units.copies))
+        Ok((Self { ranges: found, _reservation: reservation }, long_units))
     }
 
     /// Bases of the genome in arrays.

@@ -2,10 +2,9 @@
 //! possible position of a tandem repeat and its period, at the cost of one pass (G. Benson, Nucleic Acids Res. 27
 //! (1999) 573).
 
-use crate::align::tandem::word_run::{FIFTHS, WordRun};
+use crate::align::tandem::word_run::{FIFTHS, WordRun, for_each_word};
 use crate::align::tandem::wraparound::MAX_CELLS;
 use crate::align::target::Target;
-use crate::sequence::NO_BASE;
 
 /// Longest period in bases, Tandem Repeats Finder's.
 pub const MAX_PERIOD: usize = 2000;
@@ -25,8 +24,6 @@ const MIN_SPAN_FIFTHS: usize = 2;
 const MAX_COVERING: usize = 16;
 /// Bases on either side of a candidate that are aligned with it, besides one unit.
 const MARGIN: u32 = 100;
-/// Bases of a target that are unpacked at a time.
-pub(super) const CHUNK: u32 = 1 << 20;
 
 /// A range of a target that resembles itself at a distance of `period` bases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,23 +78,13 @@ fn recurring(target: &Target<'_>) -> Vec<TandemCandidate> {
     // End of the last occurrence of each word, counted from 1.
     let mut seen = vec![0u32; 1 << (2 * WORD)];
     let mut found = Vec::new();
-    let (mut codes, mut word, mut length) = (Vec::new(), 0usize, 0);
-    for start in (0..target.length()).step_by(CHUNK as usize) {
-        target.codes(start..target.length().min(start.saturating_add(CHUNK)), &mut codes);
-        for (end, &code) in (start + 1..).zip(&codes) {
-            word = (word << 2 | usize::from(code & 3)) & (seen.len() - 1);
-            length = if code == NO_BASE { 0 } else { length + 1 };
-            if length < WORD {
-                continue;
-            }
-            let before = std::mem::replace(&mut seen[word], end);
-            let period = (end - before) as usize;
-            if before == 0 || period > MAX_PERIOD {
-                continue;
-            }
+    for_each_word(target, WORD, |word, end| {
+        let before = std::mem::replace(&mut seen[word], end);
+        let period = (end - before) as usize;
+        if before > 0 && period <= MAX_PERIOD {
             found.extend(runs[period].push(end, WORD, period as u32).and_then(|run| candidate(&run, period)));
         }
-    }
+    });
     found.extend(runs.iter().enumerate().filter_map(|(period, run)| candidate(run, period)));
     found
 }

@@ -13,13 +13,13 @@ use crate::align::alignment::Alignment;
 use crate::align::context::SearchOptions;
 use crate::align::loci::{LociQuery, search_loci};
 use crate::align::operations::{Column, OperationKind};
-use crate::align::tandem::candidates::{CHUNK, MAX_PERIOD};
+use crate::align::tandem::candidates::MAX_PERIOD;
 use crate::align::tandem::search::{PURPOSE, TandemRepeat, TandemSearch, name};
 use crate::align::tandem::unit_votes::UnitVotes;
-use crate::align::tandem::word_run::{MAX_GAP_UNITS, WordRun};
+use crate::align::tandem::word_run::{CHUNK, MAX_GAP_UNITS, WordRun, for_each_word};
 use crate::align::target::{ContigRange, Target};
 use crate::kmer::Strand;
-use crate::memory::Component;
+use crate::memory::{Component, Reservation};
 use crate::sequence::{NO_BASE, letters};
 
 /// Units of a long array at least. Terminal repeats and adjacent copies of a transposon or gene are fewer.
@@ -47,6 +47,35 @@ const MIN_RANGE_UNITS: u32 = MIN_UNITS as u32 - 1;
 const SCAN_BYTES: u64 = (size_of::<u32>() << (2 * WORD)) as u64 + (size_of::<WordRun>() * BANDS) as u64;
 const BANDS: usize = MAX_LONG_PERIOD / HALF_BAND;
 
+/// The last position of each word. It serves one target after another, since it is larger than most contigs.
+struct LastWords {
+    /// Ends of words, counted from 1 over all targets; 0 if there was none.
+    ends: Vec<u32>,
+    /// Bases of the targets before.
+    before: u32,
+}
+
+impl LastWords {
+    fn new() -> Self {
+        Self { ends: vec![0; 1 << (2 * WORD)], before: 0 }
+    }
+
+    /// Calls `each` with every word of a target that occurred there before: its end, and the distance.
+    fn for_each_recurrence(&mut self, target: &Target<'_>, mut each: impl FnMut(u32, u32)) {
+        if self.before.checked_add(target.length()).is_none() {
+            self.ends.fill(0);
+            self.before = 0;
+        }
+        for_each_word(target, WORD, |word, end| {
+            let last = std::mem::replace(&mut self.ends[word], self.before + end);
+            if last > self.before {
+                each(end, self.before + end - last);
+            }
+        });
+        self.before += target.length();
+    }
+}
+
 /// A range of a target that resembles itself at a distance of about `period` bases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Candidate {
@@ -60,8 +89,9 @@ struct Candidate {
 pub(super) struct LongUnits {
     /// By contig and start.
     pub(super) arrays: Vec<ContigRange>,
-    /// The copies of the units in them.
+    /// The copies of the units in them, and the reservation for these.
     pub(super) copies: Vec<TandemRepeat>,
+    pub(super) reservation: Reservation,
 }
 
 impl TandemSearch<'_> {
@@ -72,8 +102,9 @@ impl TandemSearch<'_> {
     pub(super) fn long_units(&self, known: &[ContigRange]) -> Result<LongUnits> {
         let threads = rayon::current_num_threads() as u64;
         let scanning = self.budget.reserve(Component::Seeds, threads * (u64::from(CHUNK) + SCAN_BYTES), PURPOSE)?;
-        let scan = |(number, target)| candidates(number, target);
-        let mut found: Vec<Candidate> = self.targets.par_iter().enumerate().flat_map_iter(scan).collect();
+        let numbered = self.targets.par_iter().enumerate();
+        let scan = |last: &mut LastWords, (number, target)| candidates(number, target, last);
+        let mut found: Vec<Candidate> = numbered.map_init(LastWords::new, scan).flatten_iter().collect();
         drop(scanning);
         found.retain(|candidate| !self.is_known(candidate, known));
         let mut found = joined(shortest_periods(found));
@@ -95,7 +126,9 @@ impl TandemSearch<'_> {
                 TandemRepeat { name: name(&query.letters), period: unit, array, alignment }
             }));
         }
-        Ok(LongUnits { arrays, copies })
+        let bytes = copies.iter().map(TandemRepeat::bytes).sum();
+        let reservation = self.budget.reserve(Component::Alignments, bytes, PURPOSE)?;
+        Ok(LongUnits { arrays, copies, reservation })
     }
 
     /// Whether known arrays cover half of a candidate.
@@ -152,37 +185,26 @@ impl TandemSearch<'_> {
 }
 
 /// The candidates of a target: one pass with the last position of each word, and a run for each band of distances.
-fn candidates(number: usize, target: &Target<'_>) -> Vec<Candidate> {
-    let mut runs = vec![WordRun::default(); BANDS];
-    // End of the last occurrence of each word, counted from 1.
-    let mut seen = vec![0u32; 1 << (2 * WORD)];
+fn candidates(number: usize, target: &Target<'_>, last: &mut LastWords) -> Vec<Candidate> {
     let mut found = Vec::new();
+    if target.length() < MIN_RANGE_UNITS * MAX_PERIOD as u32 {
+        return found;
+    }
+    let mut runs = vec![WordRun::default(); BANDS];
     let period = |band: usize| ((band + 1) * HALF_BAND) as u32;
     let candidate = |run: &WordRun, band: usize| {
         let range = run.from.saturating_sub(period(band))..run.end;
         let is_long = 2 * (range.end - range.start) >= MIN_RUN_HALVES * period(band);
         is_long.then(|| Candidate { target: number, range, period: period(band) })
     };
-    let (mut codes, mut word, mut length) = (Vec::new(), 0usize, 0);
-    for start in (0..target.length()).step_by(CHUNK as usize) {
-        target.codes(start..target.length().min(start.saturating_add(CHUNK)), &mut codes);
-        for (end, &code) in (start + 1..).zip(&codes) {
-            word = (word << 2 | usize::from(code & 3)) & (seen.len() - 1);
-            length = if code == NO_BASE { 0 } else { length + 1 };
-            if length < WORD {
-                continue;
-            }
-            let before = std::mem::replace(&mut seen[word], end);
-            let distance = (end - before) as usize;
-            if before == 0 || distance <= MAX_PERIOD || distance >= MAX_LONG_PERIOD {
-                continue;
-            }
-            let band = distance / HALF_BAND;
+    last.for_each_recurrence(target, |end, distance| {
+        if distance > MAX_PERIOD as u32 && distance < MAX_LONG_PERIOD as u32 {
+            let band = distance as usize / HALF_BAND;
             for band in [band - 1, band] {
                 found.extend(runs[band].push(end, WORD, period(band)).and_then(|run| candidate(&run, band)));
             }
         }
-    }
+    });
     found.extend(runs.iter().enumerate().filter_map(|(band, run)| candidate(run, band)));
     found
 }

@@ -15,7 +15,7 @@ mod unit_votes;
 mod word_run;
 mod wraparound;
 
-use crate::memory::{Budget, Component, Reservation};
+use crate::memory::{Budget, Reservation};
 use crate::{Index, Progress, Result};
 pub(crate) use arrays::TandemArrays;
 pub use candidates::MAX_PERIOD;
@@ -38,14 +38,14 @@ pub(crate) fn tandem_repeats(
 ) -> Result<(Vec<TandemRepeat>, TandemArrays, Reservation)> {
     let search = TandemSearch::new(index, max_e_value, budget)?;
     let mut repeats = search.find(|_| true, Some, TandemRepeat::bytes, progress)?;
-    let (arrays, of_long_units) = TandemArrays::among(&repeats, &search)?;
-    repeats.extend(of_long_units);
+    let (arrays, long_units) = TandemArrays::among(&repeats, &search)?;
+    repeats.extend(long_units.copies);
     repeats.sort_unstable_by(|a: &TandemRepeat, b| {
         (a.alignment.sort_key(), a.period, &a.name).cmp(&(b.alignment.sort_key(), b.period, &b.name))
     });
     // An array is found at its period and at multiples of it.
     repeats.dedup_by(|b, a| a.alignment.sort_key() == b.alignment.sort_key());
-    let mut reservation = budget.empty_reservation(Component::Alignments);
+    let mut reservation = long_units.reservation;
     reservation.resize(repeats.iter().map(TandemRepeat::bytes).sum());
     Ok((repeats, arrays, reservation))
 }

@@ -1,5 +1,10 @@
 //! Words that recur at one distance, one after another, show a tandem repeat.
 
+use crate::align::target::Target;
+use crate::sequence::NO_BASE;
+
+/// Bases of a target that are unpacked at a time.
+pub(super) const CHUNK: u32 = 1 << 20;
 /// Scores of a run count fifths of a base, so that the cost of a gap is a whole number.
 pub(super) const FIFTHS: i32 = 5;
 /// Cost of each base between recurring words, in fifths of a base: a gap of more than 15 bases ends a run of one word
@@ -45,5 +50,23 @@ impl WordRun {
             (self.best, self.end) = (self.score, end);
         }
         None
+    }
+}
+
+/// Calls `each` with every word of `bases` bases of a target, two bits a base, and its end. Words do not contain unknown
+/// bases.
+#[inline(always)]
+pub(super) fn for_each_word(target: &Target<'_>, bases: u32, mut each: impl FnMut(usize, u32)) {
+    let mask = (1usize << (2 * bases)) - 1;
+    let (mut codes, mut word, mut length) = (Vec::new(), 0usize, 0);
+    for start in (0..target.length()).step_by(CHUNK as usize) {
+        target.codes(start..target.length().min(start.saturating_add(CHUNK)), &mut codes);
+        for (end, &code) in (start + 1..).zip(&codes) {
+            word = (word << 2 | usize::from(code & 3)) & mask;
+            length = if code == NO_BASE { 0 } else { length + 1 };
+            if length >= bases {
+                each(word, end);
+            }
+        }
     }
 }
