@@ -84,7 +84,7 @@ pub(crate) fn annotate_with_tandem_repeats_charged(
     let (mut chosen, mut known) = (Vec::with_capacity(repeats.len()), Vec::with_capacity(repeats.len()));
     for repeat in repeats {
         let query = library.len() as u32;
-        chosen.push((repeat.chosen_bases(), repeat.period));
+        chosen.push((repeat.chosen_bases, repeat.period));
         library.push(repeat.name, repeat.array);
         known.push(Alignment { query, ..repeat.alignment });
     }

@@ -123,7 +123,7 @@ impl TandemSearch<'_> {
                 let Range { start, end } = alignment.query_range;
                 let alignment = Alignment { query_range: 0..end - start, ..alignment };
                 let array = query.letters[start as usize..end as usize].to_vec();
-                TandemRepeat { name: name(&query.letters), period: unit, array, alignment }
+                TandemRepeat { name: name(&query.letters), period: unit, chosen_bases: 0, array, alignment }
             }));
         }
         let bytes = copies.iter().map(TandemRepeat::bytes).sum();

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::align::alignment::{Alignment, Counts};
 use crate::align::operations::Operations;
 use crate::align::score::{SCORE_UNITS, Scorings, each_column};
-use crate::align::tandem::candidates::{MAX_PERIOD, TandemCandidate, candidates};
+use crate::align::tandem::candidates::{TandemCandidate, candidates};
 use crate::align::tandem::unit_votes::UnitVotes;
 use crate::align::tandem::word_run::CHUNK;
 use crate::align::tandem::wraparound::align_with_unit;
@@ -33,7 +33,8 @@ const SCAN_BYTES: u64 = 1 << 16;
 /// The user of the memory, as errors name it.
 pub(super) const PURPOSE: &str = "tandem repeats";
 
-/// A tandem repeat: a whole array, or of an array with units of more than [`MAX_PERIOD`] bases one copy of the unit.
+/// A tandem repeat: a whole array, or of an array with units of more than [`MAX_PERIOD`](crate::align::MAX_PERIOD) bases
+/// one copy of the unit.
 #[derive(Debug, Clone)]
 pub struct TandemRepeat {
     /// Name as of a sequence of a library: the unit in the rotation that sorts first and `Simple_repeat`, or for units
@@ -41,6 +42,8 @@ pub struct TandemRepeat {
     pub name: String,
     /// Bases of its unit.
     pub period: usize,
+    /// Bases of the unit that were chosen to match this array: all, or none of a unit that several copies share.
+    pub chosen_bases: usize,
     /// The repeated units that it is aligned with, as ASCII.
     pub array: Vec<u8>,
     /// The alignment of the whole of `array`; its query is 0.
@@ -48,11 +51,6 @@ pub struct TandemRepeat {
 }
 
 impl TandemRepeat {
-    /// The bases of a unit that was chosen to match one array; none of a unit that several copies share.
-    pub(crate) fn chosen_bases(&self) -> usize {
-        if self.period <= MAX_PERIOD { self.period } else { 0 }
-    }
-
     pub(super) fn bytes(&self) -> u64 {
         (self.name.capacity() + self.array.capacity() + size_of::<String>() + size_of::<Vec<u8>>()) as u64
             + self.alignment.bytes()
@@ -216,7 +214,8 @@ impl<'a> TandemSearch<'a> {
             operations: Operations::new(&path.columns),
         };
         let array = letters(&query).collect();
-        Some(TandemRepeat { name: name(&unit), period: unit.len(), array, alignment })
+        let period = unit.len();
+        Some(TandemRepeat { name: name(&unit), period, chosen_bases: period, array, alignment })
     }
 }
 
