@@ -66,6 +66,18 @@ impl Operations {
         Runs(self.0.iter().rev().copied().peekable())
     }
 
+    /// The columns, in the order of the genome's forward strand.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = Column> {
+        self.iter().flat_map(|operation| {
+            let column = match operation.kind {
+                OperationKind::Pair => Column::Pair,
+                OperationKind::Insertion => Column::Genome,
+                OperationKind::Deletion => Column::Query,
+            };
+            std::iter::repeat_n(column, operation.length as usize)
+        })
+    }
+
     /// Whether there is no column.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -112,6 +124,7 @@ mod tests {
             let packed = Operations::new(&columns);
             let unpacked = |operation: Operation| vec![kinds[operation.kind as usize]; operation.length as usize];
             prop_assert_eq!(packed.iter().flat_map(unpacked).collect::<Vec<_>>(), columns.clone());
+            prop_assert_eq!(packed.columns().collect::<Vec<_>>(), columns.clone());
             let reversed: Vec<Column> = columns.into_iter().rev().collect();
             prop_assert_eq!(packed.iter_reversed().flat_map(unpacked).collect::<Vec<_>>(), reversed);
             let runs: Vec<Operation> = packed.iter().collect();

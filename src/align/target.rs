@@ -28,6 +28,17 @@ pub(crate) fn join_ranges(ranges: &mut Vec<ContigRange>, max_gap: u64) {
     });
 }
 
+/// Whether ranges by position, of which none overlaps another, cover half of a range or more.
+pub(crate) fn cover_half(ranges: &[ContigRange], contig: u32, range: &Range<u64>) -> bool {
+    let first = ranges.partition_point(|other| (other.contig, other.range.end) <= (contig, range.start));
+    let covered: u64 = ranges[first..]
+        .iter()
+        .take_while(|other| other.contig == contig && other.range.start < range.end)
+        .map(|other| other.range.end.min(range.end) - other.range.start.max(range.start))
+        .sum();
+    2 * covered >= range.end - range.start
+}
+
 /// A range of a contig that is searched, with its bases. Positions in it count from the start of the range.
 pub(crate) struct Target<'a> {
     pub(crate) contig: u32,

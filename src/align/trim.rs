@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::align::alignment::Alignment;
 use crate::align::library::Library;
-use crate::align::operations::{Column, OperationKind, Operations};
+use crate::align::operations::{Column, Operations};
 use crate::align::score::{Scorings, score_columns};
 use crate::align::target::{self, composition, targets};
 use crate::kmer::Strand;
@@ -49,24 +49,17 @@ impl<'a> Trimmer<'a> {
         let (mut g, mut q) = (0u64, 0u32);
         let mut first = None;
         let (mut last, mut kept) = ((0, 0), 0);
-        for operation in alignment.operations.iter() {
-            for _ in 0..operation.length {
-                let at = alignment.range.start + g;
-                let inside = range.contains(&at);
-                let column = match operation.kind {
-                    OperationKind::Pair => Column::Pair,
-                    OperationKind::Insertion => Column::Genome,
-                    OperationKind::Deletion => Column::Query,
-                };
-                if inside && (first.is_some() || column == Column::Pair) {
-                    first.get_or_insert((g, q));
-                    columns.push(column);
-                }
-                g += u64::from(column != Column::Query);
-                q += u32::from(column != Column::Genome);
-                if inside && column == Column::Pair {
-                    (last, kept) = ((g, q), columns.len());
-                }
+        for column in alignment.operations.columns() {
+            let at = alignment.range.start + g;
+            let inside = range.contains(&at);
+            if inside && (first.is_some() || column == Column::Pair) {
+                first.get_or_insert((g, q));
+                columns.push(column);
+            }
+            g += u64::from(column != Column::Query);
+            q += u32::from(column != Column::Genome);
+            if inside && column == Column::Pair {
+                (last, kept) = ((g, q), columns.len());
             }
         }
         let Some((first_g, first_q)) = first else { return Ok(None) };

@@ -2,13 +2,11 @@
 //! units are similar to each other in every pair, so seeds and alignments within them would cost more than those of the
 //! rest of the genome, and show no transposon.
 
-use std::ops::Range;
-
 use crate::align::alignment::Alignment;
 use crate::align::tandem::candidates::TandemCandidate;
 use crate::align::tandem::long_units::{LongUnits, MAX_BREAK, MIN_UNITS};
 use crate::align::tandem::search::{PURPOSE, TandemRepeat, TandemSearch};
-use crate::align::target::{ContigRange, join_ranges};
+use crate::align::target::{ContigRange, cover_half, join_ranges};
 use crate::memory::{Component, Reservation};
 use crate::{Index, Progress, Result};
 
@@ -173,12 +171,6 @@ impl TandemArrays {
 
     /// Whether at least half of the bases of an alignment are in arrays.
     pub(crate) fn cover(&self, alignment: &Alignment) -> bool {
-        let Range { start, end } = alignment.range;
-        let first = self.ranges.partition_point(|array| (array.contig, array.range.end) <= (alignment.contig, start));
-        let overlapping = self.ranges[first..]
-            .iter()
-            .take_while(|array| array.contig == alignment.contig && array.range.start < end)
-            .map(|array| array.range.end.min(end) - array.range.start.max(start));
-        2 * overlapping.sum::<u64>() >= end - start
+        cover_half(&self.ranges, alignment.contig, &alignment.range)
     }
 }

@@ -12,12 +12,11 @@ use crate::Result;
 use crate::align::alignment::Alignment;
 use crate::align::context::SearchOptions;
 use crate::align::loci::{LociQuery, search_loci};
-use crate::align::operations::{Column, OperationKind};
 use crate::align::tandem::candidates::MAX_PERIOD;
 use crate::align::tandem::search::{PURPOSE, TandemRepeat, TandemSearch, name};
 use crate::align::tandem::unit_votes::UnitVotes;
 use crate::align::tandem::word_run::{CHUNK, MAX_GAP_UNITS, WordRun, for_each_word};
-use crate::align::target::{ContigRange, Target};
+use crate::align::target::{ContigRange, Target, cover_half};
 use crate::kmer::Strand;
 use crate::memory::{Component, Reservation};
 use crate::sequence::{NO_BASE, letters};
@@ -135,13 +134,7 @@ impl TandemSearch<'_> {
     fn is_known(&self, candidate: &Candidate, known: &[ContigRange]) -> bool {
         let contig = self.targets[candidate.target].contig;
         let range = u64::from(candidate.range.start)..u64::from(candidate.range.end);
-        let first = known.partition_point(|array| (array.contig, array.range.end) <= (contig, range.start));
-        let covered: u64 = known[first..]
-            .iter()
-            .take_while(|array| array.contig == contig && array.range.start < range.end)
-            .map(|array| array.range.end.min(range.end) - array.range.start.max(range.start))
-            .sum();
-        2 * covered >= range.end - range.start
+        cover_half(known, contig, &range)
     }
 
     /// A unit of a candidate as it is read there, and the range in which its copies may be.
@@ -169,15 +162,7 @@ impl TandemSearch<'_> {
         for copy in copies.iter().filter(|copy| copy.strand == Strand::Forward) {
             let Ok(number) = self.targets.binary_search_by_key(&copy.contig, |target| target.contig) else { continue };
             self.targets[number].codes(copy.range.start as u32..copy.range.end as u32, &mut codes);
-            let columns = copy.operations.iter().flat_map(|operation| {
-                let column = match operation.kind {
-                    OperationKind::Pair => Column::Pair,
-                    OperationKind::Insertion => Column::Genome,
-                    OperationKind::Deletion => Column::Query,
-                };
-                std::iter::repeat_n(column, operation.length as usize)
-            });
-            votes.add(&codes, copy.query_range.start as usize, columns);
+            votes.add(&codes, copy.query_range.start as usize, copy.operations.columns());
         }
         let codes: Vec<u8> = crate::sequence::codes(unit).collect();
         *unit = letters(&votes.consensus(&codes)).collect();
