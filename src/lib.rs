@@ -25,10 +25,11 @@
 //! | [`query`] | sequences, regions, sets of k-mers | `memory`, `sequence`, `genome`, `kmer`, `bundle`, `index` |
 //! | [`align`] | library against genome, tandems | `memory`, `sequence`, `genome`, `kmer`, `index` |
 //! | [`annotate`] | copies, resolved and joined | `memory`, `sequence`, `genome`, `kmer`, `index`, `align` |
-//! | [`families`] | families de novo | `memory`, `sequence`, `genome`, `kmer`, `index`, `query`, `align`, `annotate` |
+//! | [`proteins`] | protein domains, by profiles | `memory`, `sequence`, `kmer` |
+//! | [`families`] | families de novo | `memory`, `sequence`, `genome`, `kmer`, `index`, `query`, `align`, `annotate`, `proteins` |
 //! | [`simulate`] | genomes with known repeats | `sequence` |
 //! | [`formats`] | results, one file a format | `fs`, `genome`, `kmer`, `query`, `align`, `annotate`, `families` |
-//! | [`report`] | the page of `detect` and its plots | `bundle`, `annotate`, `families`, `formats` |
+//! | [`report`] | the page of `detect` and its plots | `kmer`, `bundle`, `annotate`, `families`, `formats` |
 //! | [`cli`] | one file a command | all above |
 //!
 //! FASTA → packed genome → k-mer partitions → dictionary pages and position blocks → open index → rows.
@@ -92,6 +93,7 @@ pub mod index;
 pub mod kmer;
 pub mod memory;
 mod progress;
+pub mod proteins;
 pub mod query;
 pub mod random;
 pub mod report;

@@ -368,7 +368,9 @@ fn solitary_terminal_repeats_are_separated_from_the_interior() {
     let inside = random.bases(3000);
     let element = [&repeat[..], &inside, &repeat].concat();
     // The first element has nine complete copies, the second two; the third has no solitary repeats.
-    let [second, third] = [400, 350].map(|length| (random.bases(length), random.bases(2500)));
+    let [second, mut third] = [400, 350].map(|length| (random.bases(length), random.bases(2500)));
+    third.0[..2].copy_from_slice(b"TG");
+    third.0[348..].copy_from_slice(b"CA");
     let whole = |(repeat, inside): &(Vec<u8>, Vec<u8>)| [&repeat[..], inside, repeat].concat();
     let mut pieces: Vec<Vec<u8>> = (0..9).map(|_| diverged(&mut random, &element, 4)).collect();
     pieces.extend((0..25).map(|_| diverged(&mut random, &repeat, 6)));

@@ -222,11 +222,11 @@ fn the_memory_that_an_error_names_suffices() {
         (&["annotate", "g.reprise", "--library", "lib.fa"], 2),
         (&["mask", "g.reprise", "--annotation", "g.bed"], 2),
         (&["mask", "many.reprise", "--annotation", "a.bed"], 2),
-        (&["families", "g.reprise"], 2),
+        (&["families", "g.reprise"], 3),
         (&["candidates", "g.reprise"], 2),
         (&["dump", "g.reprise", "--positions"], 2),
         (&["dump", "many.reprise", "--positions"], 2),
-        (&["detect", "g.fa", "--force", "-o", "d1"], 2),
+        (&["detect", "g.fa", "--force", "-o", "d1"], 3),
     ];
     each_case(cases, |_, (arguments, most)| {
         let tries = tries(at, arguments);

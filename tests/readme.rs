@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use common::run;
 
 /// Commands whose flags `docs/cli.md` must describe.
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "build-index",
     "query",
     "info",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 17] = [
     "mask",
     "detect",
     "candidates",
+    "classify",
     "compare",
     "families",
     "fetch",

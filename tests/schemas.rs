@@ -146,6 +146,8 @@ fn every_json_output_is_valid() {
     rows("annotate-row", "annotate r.reprise --library sim/library.fa --formats jsonl");
     object("annotate-summary", "annotate r.reprise --library sim/library.fa -o copies --json");
     object("mask-summary", "mask r.reprise --annotation copies.bed -o masked.fa --json");
+    rows("classify-row", "classify sim/library.fa --format jsonl");
+    object("classify-summary", "classify sim/library.fa -o classes.tsv --json");
     object("candidates-summary", "candidates r.reprise -o c.paf --json");
     rows("families-row", "families r.reprise --format jsonl");
     object("families-summary", "families r.reprise -o f.fa --json");

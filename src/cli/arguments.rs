@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::common_arguments::Common;
 use super::{
-    annotate, build_index, candidates, compare, demo, detect, dump, families, fetch, info, list, mask, query, set,
-    simulate, spectrum, verify,
+    annotate, build_index, candidates, classify, compare, demo, detect, dump, families, fetch, info, list, mask, query,
+    set, simulate, spectrum, verify,
 };
 
 /// The whole command line; its description is that of the package.
@@ -55,6 +55,8 @@ pub(super) enum Command {
     Candidates(candidates::Arguments),
     /// Find repeat families and write their consensus sequences
     Families(families::Arguments),
+    /// Classify the sequences of a library of repeats
+    Classify(classify::Arguments),
     /// Index a genome, find its repeat families, annotate and mask the copies, and write a report
     Detect(detect::Arguments),
     /// Build and query an index of a small simulated genome

@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::builder::{BuildOptions, build_index};
 use crate::cli::common_arguments::{CacheArguments, TemporaryArguments};
+use crate::cli::profile_arguments::ProfileArguments;
 use crate::cli::values::bases;
 use crate::cli::{Settings, grouped, json};
 use crate::families::{
@@ -19,6 +21,7 @@ use crate::formats::{FamiliesSummary, FamilyFormat, families, stockholm};
 use crate::fs::{Output, TemporaryFolder};
 use crate::genome::Contig;
 use crate::index::CacheStatistics;
+use crate::proteins::Profiles;
 use crate::sequence::{Source, letters};
 use crate::units::{parse_size, per_cent};
 use crate::{Error, Index, Result};
@@ -41,6 +44,8 @@ pub(crate) struct Arguments {
     drafts: bool,
     #[command(flatten)]
     search: SearchArguments,
+    #[command(flatten)]
+    profiles: ProfileArguments,
     #[command(flatten)]
     cache: CacheArguments,
     #[command(flatten)]
@@ -103,15 +108,23 @@ pub(crate) struct SearchArguments {
     /// Choose other samples for another N
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Keep families of genes, and of structural RNA, in the library
+    #[arg(long)]
+    keep_gene_families: bool,
     /// Keep one family if its copies fall into groups with shared differences
     #[arg(long)]
     no_subfamilies: bool,
 }
 
 impl SearchArguments {
-    pub(crate) fn options(&self) -> FamilyOptions {
+    pub(crate) fn options(&self, profiles: Option<Arc<Profiles>>) -> FamilyOptions {
         let options = FamilyOptions::from(self.discover_options());
-        let refine = RefineOptions { subfamilies: !self.no_subfamilies, ..options.refine };
+        let refine = RefineOptions {
+            subfamilies: !self.no_subfamilies,
+            keep_gene_families: self.keep_gene_families,
+            profiles,
+            ..options.refine
+        };
         FamilyOptions { refine, ..options }
     }
 
@@ -142,8 +155,9 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if let Some(path) = &arguments.stockholm {
         settings.check_second_output(path, "--stockholm")?;
     }
+    let profiles = arguments.profiles.read(settings)?;
     let (index, _temporary) = open_or_build(&arguments, settings)?;
-    let options = arguments.search.options();
+    let options = arguments.search.options(profiles);
     if arguments.drafts {
         let found = settings.on_pool(|| discover(&index, &options.discover, &settings.progress))?;
         let mut text = String::new();
@@ -221,7 +235,8 @@ struct Summary {
 /// Prints the summary.
 fn summarize(summary: &Summary, settings: &Settings) -> Result<()> {
     let found = &summary.found;
-    let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple, clusters, genes } = found.left_out;
+    let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple, clusters, genes, structural_rna } =
+        found.left_out;
     let text = if settings.json {
         json(summary)?
     } else {
@@ -229,7 +244,7 @@ fn summarize(summary: &Summary, settings: &Settings) -> Result<()> {
             "{} families, {} copies, {:.1} % of {} bases; from {} drafts in {} of the bases, in {} rounds\n\
              left out: {contained} contained in other families, {few_copies} with too few copies, \
              {like_flanks} with similar flanks, {tandem_arrays} tandem arrays, {simple} simple repeats, \
-             {clusters} clusters, {genes} gene families, {} before refinement\n\
+             {clusters} clusters, {genes} gene families, {structural_rna} of structural RNA, {} before refinement\n\
              tandem arrays: {} bases, in which no family has copies",
             grouped(found.families),
             grouped(found.copies),

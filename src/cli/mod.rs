@@ -5,6 +5,7 @@ mod annotate;
 mod arguments;
 mod build_index;
 mod candidates;
+mod classify;
 mod common_arguments;
 mod compare;
 mod demo;
@@ -17,6 +18,7 @@ mod info;
 mod json_text;
 mod list;
 mod mask;
+mod profile_arguments;
 mod progress;
 mod query;
 mod remedy;
@@ -91,6 +93,7 @@ fn run_command(command: Command, settings: &Settings) -> Result<()> {
         Command::Mask(arguments) => mask::run(arguments, settings),
         Command::Candidates(arguments) => candidates::run(arguments, settings),
         Command::Families(arguments) => families::run(arguments, settings),
+        Command::Classify(arguments) => classify::run(arguments, settings),
         Command::Detect(arguments) => detect::run(arguments, settings),
         Command::Demo(arguments) => demo::run(arguments, settings),
         Command::Simulate(arguments) => simulate::run(arguments, settings),

@@ -2,18 +2,20 @@
 //! copies, from which profiles can be built.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::align::Alignment;
 use crate::families::bases::Bases;
-use crate::families::classify::{Evidence, LTR, classify, copy_ends};
+use crate::families::classify::{Evidence, Signs, classify, copy_ends, have_paired_repeats};
 use crate::families::copies::{AlignedColumn, PlacedAlignment, covered_columns, for_each_column, join_copies};
 use crate::families::refine::RefinedFamily;
-use crate::families::terminal_repeats::ElementPart;
 use crate::genome::Contig;
 use crate::index::BatchLookup;
 use crate::kmer::{KmerCodec, Strand};
+use crate::proteins::{Domain, Profiles};
 use crate::sequence::{BASES, letters};
 use crate::{Index, Result};
 
@@ -31,7 +33,7 @@ pub struct FamilyStatistics {
     /// `family-N`, by falling bases in the genome.
     pub name: String,
     /// The class that the evidence shows, as RepeatMasker writes it ([`classify`]); else `Unknown`.
-    pub class: &'static str,
+    pub class: String,
     /// Bases of the consensus.
     pub length: u64,
     /// Copies; one that something was inserted into counts once.
@@ -73,23 +75,33 @@ pub struct SeedAlignment {
     pub reference: Vec<u8>,
 }
 
-/// The statistics of refined families, in their order.
+/// The statistics of refined families, in their order; `profiles` are those of protein domains, if there are any.
 ///
 /// # Errors
 /// [`Error::Damaged`](crate::Error::Damaged); [`Error::Memory`](crate::Error::Memory).
-pub fn statistics(index: &Index, families: &[RefinedFamily]) -> Result<Vec<FamilyStatistics>> {
+pub fn statistics(
+    index: &Index,
+    families: &[RefinedFamily],
+    profiles: Option<&Profiles>,
+) -> Result<Vec<FamilyStatistics>> {
     let contigs = index.contigs()?;
     let bases = Bases::of(index)?;
     let mut batch = index.batch();
+    let domains = |family: &RefinedFamily| profiles.map(|profiles| profiles.domains(&family.consensus));
+    let domains: Vec<Arc<[Domain]>> = families.par_iter().map(|family| domains(family).unwrap_or_default()).collect();
     let describe = |(number, family): (usize, &RefinedFamily)| {
         let length = family.consensus.len() as u64;
         let copies = join_copies(&family.copies);
-        let (mut class, mut evidence) =
-            classify(&family.consensus, family.tandem, &copy_ends(&copies, length as u32, &bases, contigs));
-        evidence.part = family.part;
-        if family.part != ElementPart::Whole {
-            class = LTR;
-        }
+        let RefinedFamily { consensus, tandem, gene, part, .. } = family;
+        let (class, evidence) = classify(&Signs {
+            consensus,
+            tandem: *tandem,
+            gene: *gene,
+            part: *part,
+            paired: have_paired_repeats(consensus, &copies, &bases, contigs),
+            copies: Some(&copy_ends(&copies, length as u32, &bases, contigs)),
+            domains: &domains[number],
+        });
         let is_full_length = |copy: &&Vec<&Alignment>| 100 * covered_columns(copy) as u64 >= MIN_FULL_LENGTH * length;
         let seed = &family.seed.genome;
         let contig = &contigs[Contig::number_at(contigs, seed.start)];

@@ -12,7 +12,7 @@ use crate::families::low_complexity::is_monotonous;
 use crate::sequence::reverse_complement;
 
 /// Which part of an element a family represents.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ElementPart {
     /// All of it, as far as is known.
@@ -119,6 +119,17 @@ fn align_from_beginnings(a: &[u8], b: &[u8], slack: usize, band: usize) -> Optio
     })
 }
 
+/// How similar two terminal repeats are as a whole: 1 if they are equal, less by three for each base in a hundred that
+/// differs, per hundred.
+pub(crate) fn similarity(one: &[u8], other: &[u8]) -> f64 {
+    /// Bases by which the repeats may begin at different places.
+    const SLACK: usize = 6;
+    /// Bases to either side of the diagonal: what gaps may add up to.
+    const BAND: usize = 16;
+    let score = align_from_beginnings(one, other, SLACK, BAND).map_or(0, |found| found.score);
+    f64::from(score) / one.len().max(other.len()).max(1) as f64
+}
+
 /// The inverted repeats at the ends of a consensus: the second is the reverse complement of the first.
 pub(crate) fn inverted_repeats(consensus: &[u8]) -> Option<TerminalRepeats> {
     /// Bases of the consensus at either end that are aligned: the longest inverted repeats, those of Mutator-like
@@ -126,7 +137,7 @@ pub(crate) fn inverted_repeats(consensus: &[u8]) -> Option<TerminalRepeats> {
     const MAX_LENGTH: usize = 500;
     /// Minimum score. Some DNA transposons have shorter repeats, but so have many random sequences; target sites decide
     /// about random repeats above this score.
-    const MIN_SCORE: i32 = 10;
+    const MIN_SCORE: i32 = 7;
     /// Minimum share of equal columns: each half of an element decays on its own.
     const MIN_IDENTITY: f64 = 0.75;
     /// Bases to either side of the diagonal: what gaps may add up to.

@@ -65,7 +65,7 @@ mod tests {
     fn every_format_has_its_columns() {
         let family = FamilyStatistics {
             name: "family-1".to_owned(),
-            class: "LTR",
+            class: "LTR".to_owned(),
             length: 4,
             copies: 12,
             full_length_copies: 3,

@@ -19,7 +19,7 @@ pub(super) fn families(families: &[FamilyStatistics]) -> Vec<u8> {
         // Writing into a Vec cannot fail.
         let _ = write!(out, ">{}#{} length={} copies={} ", f.name, f.class, f.length, f.copies);
         let _ = writeln!(out, "full_length={} divergence={:.2} seed={}", f.full_length_copies, f.divergence, f.seed);
-        push_lines(&mut out, &f.consensus);
+        push_lines(&mut out, f.consensus.as_bytes());
     }
     out
 }
@@ -33,7 +33,7 @@ pub(super) fn reprof(families: &[FamilyStatistics]) -> Vec<u8> {
             ">R={number}, seedfreq={}, elementfreq={}, length={}, Seed={}",
             f.kmer_frequency, f.copies, f.length, f.kmer
         );
-        push_lines(&mut out, &f.consensus);
+        push_lines(&mut out, f.consensus.as_bytes());
     }
     out
 }
@@ -90,8 +90,14 @@ impl SequenceLines {
     }
 }
 
-fn push_lines(out: &mut Vec<u8>, letters: &str) {
-    for line in letters.as_bytes().chunks(LINE_BASES) {
+/// Appends a record of this name.
+pub(super) fn record(out: &mut Vec<u8>, name: &str, letters: &[u8]) {
+    let _ = writeln!(out, ">{name}");
+    push_lines(out, letters);
+}
+
+fn push_lines(out: &mut Vec<u8>, letters: &[u8]) {
+    for line in letters.chunks(LINE_BASES) {
         out.extend_from_slice(line);
         out.push(b'\n');
     }

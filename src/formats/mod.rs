@@ -7,6 +7,7 @@ mod annotation;
 mod annotation_writer;
 mod bed;
 mod bedgraph;
+mod classified;
 mod copy_row;
 mod families;
 mod fasta;
@@ -21,6 +22,7 @@ mod tabix;
 mod tsv;
 
 pub use annotation::{AnnotationFormat, annotation_header, annotation_rows};
+pub use classified::{ClassFormat, ClassifiedSequence, classified};
 pub use families::{FamiliesSummary, FamilyFormat, families};
 pub(crate) use fasta::{SequenceLines, write_sequence};
 pub(crate) use jsonl::json;

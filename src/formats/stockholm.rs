@@ -8,16 +8,7 @@ use crate::families::{FamilyStatistics, SeedAlignment};
 /// the columns of the consensus, rows named by contig, first and last base (1-based, last before first on the reverse
 /// strand).
 pub fn stockholm(out: &mut Vec<u8>, family: &FamilyStatistics, alignment: &SeedAlignment) {
-    let kind = match family.class.split('/').next().unwrap_or("") {
-        "DNA" => "Interspersed_Repeat;Transposable_Element;Class_II_DNA_Transposition;Transposase",
-        "Retroposon" => "Interspersed_Repeat;Transposable_Element;Class_I_Retrotransposition;LINE-dependent_Retroposon",
-        "LTR" => {
-            "Interspersed_Repeat;Transposable_Element;Class_I_Retrotransposition;Retrotransposon;\
-             Long_Terminal_Repeat_Element"
-        }
-        "Satellite" => "Tandem_Repeat;Satellite",
-        _ => "Interspersed_Repeat;Unknown",
-    };
+    let kind = dfam_path(&family.class);
     // Writing into a Vec cannot fail.
     let _ = write!(
         out,
@@ -43,6 +34,39 @@ pub fn stockholm(out: &mut Vec<u8>, family: &FamilyStatistics, alignment: &SeedA
     out.extend_from_slice(b"//\n");
 }
 
+/// The class of Dfam (J. Storer et al., Mob. DNA 12 (2021) 2), as the path from its root, for a class of RepeatMasker.
+fn dfam_path(class: &str) -> String {
+    const ELEMENT: &str = "Interspersed_Repeat;Transposable_Element";
+    let (order, superfamily) = class.trim_end_matches('?').split_once('/').unwrap_or((class.trim_end_matches('?'), ""));
+    let path = match order {
+        "LTR" => "Class_I_Retrotransposition;Retrotransposon;Long_Terminal_Repeat_Element",
+        "LINE" => "Class_I_Retrotransposition;LINE",
+        "SINE" => "Class_I_Retrotransposition;LINE-dependent_Retroposon;SINE",
+        "DNA" => "Class_II_DNA_Transposition;Transposase",
+        "RC" => "Class_II_DNA_Transposition;Helicase",
+        "Satellite" => return "Tandem_Repeat;Satellite".to_owned(),
+        "tRNA" | "rRNA" | "snRNA" => return format!("Interspersed_Repeat;Pseudogene;RNA;{order}"),
+        _ => return "Interspersed_Repeat;Unknown".to_owned(),
+    };
+    let rest = match (order, superfamily) {
+        ("LTR", "Gypsy") => ";Gypsy-ERV;Gypsy",
+        ("LTR", "Copia") => ";Ty1-Copia",
+        ("LTR", "Pao") => ";Bel-Pao",
+        ("SINE", "tRNA") => ";tRNA_Promoter",
+        ("SINE", "Alu") => ";7SL-RNA_Promoter",
+        ("DNA", "TcMar") => ";Tc1-Mariner",
+        ("DNA", "hAT") => ";hAT",
+        ("DNA", "PIF-Harbinger") => ";PIF-Harbinger",
+        ("DNA", "MULE-MuDR" | "MULE-NOF") => ";Mutator-like_Element",
+        ("DNA", "PiggyBac") => ";PiggyBac",
+        ("DNA", "CMC-EnSpm" | "CMC-Transib") => ";CMC",
+        ("DNA", "P") => ";P_Element",
+        ("RC", "Helitron") => ";Helitron",
+        _ => "",
+    };
+    format!("{ELEMENT};{path}{rest}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,7 +75,7 @@ mod tests {
     fn an_alignment_is_one_block_of_rows_of_one_width() {
         let family = FamilyStatistics {
             name: "family-1".to_owned(),
-            class: "Unknown",
+            class: "Unknown".to_owned(),
             length: 3,
             copies: 2,
             full_length_copies: 2,

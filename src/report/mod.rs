@@ -1,6 +1,7 @@
 //! Results of `detect` for people: one page and its plots, all made from the numbers in `summary.json`.
 
 mod chart;
+mod element;
 mod heat_map;
 mod page;
 mod plots;
@@ -22,6 +23,7 @@ mod tests {
         AnnotationSummary, ClassSummary, ContigDensity, DIVERGENCES, Density, FamilySummary, LENGTHS,
     };
     use crate::bundle::FileDigest;
+    use crate::families::Evidence;
 
     /// A genome whose names contain markup.
     fn hostile() -> DetectSummary {
@@ -78,7 +80,7 @@ mod tests {
                 repeated_kmers: 200,
             },
             search: None,
-            evidence: BTreeMap::from([(name.to_owned(), name.to_owned())]),
+            evidence: BTreeMap::from([(name.to_owned(), Evidence::default())]),
             annotation: AnnotationSummary::default(),
             masked_bases: 700,
             substitution_rate: Some(1.3e-8),

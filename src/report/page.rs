@@ -7,8 +7,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde::Serialize;
 
 use crate::annotate::ContigDensity;
-use crate::families::LeftOut;
+use crate::families::{Evidence, LeftOut};
 use crate::report::chart::{self, shortened, visible};
+use crate::report::element::element;
 use crate::report::plots::{Series, plots};
 use crate::report::summary::{DetectSummary, Run};
 use crate::units::{grouped, human, human_bytes, per_cent};
@@ -248,7 +249,7 @@ fn families(summary: &DetectSummary, series: &Series) -> Markup {
                         @let class = annotation.classes.iter().position(|c| c.class == family.class);
                         // Families of a given library have no evidence but its word.
                         @let evidence = summary.evidence.get(&family.name);
-                        @let evidence = visible(evidence.map_or("the library says so", String::as_str));
+                        @let text = evidence.map_or_else(|| "the library says so".to_owned(), Evidence::to_string);
                         tr {
                             td class="text" { (shortened(&family.name, MAX_FAMILY_NAME)) }
                             td class="text" {
@@ -262,7 +263,15 @@ fn families(summary: &DetectSummary, series: &Series) -> Markup {
                             }
                             td { (format!("{:.3}", per_cent(family.bases, summary.genome.bases))) }
                             td { (format!("{:.1}", family.divergence)) }
-                            td class="text" title=(evidence) { (evidence) }
+                            td class="text" title=(visible(&text)) {
+                                @match evidence.and_then(|evidence| element(family.length, evidence)) {
+                                    Some(drawing) => details {
+                                        summary { (visible(&text)) }
+                                        (drawing)
+                                    },
+                                    None => (visible(&text)),
+                                }
+                            }
                         }
                     }
                 }
@@ -283,10 +292,11 @@ fn what_was_run(summary: &DetectSummary) -> Markup {
         ("parameters".to_owned(), shortened(&summary.parameters.to_string(), MAX_PARAMETERS)),
     ];
     if let Some(search) = &summary.search {
-        let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple, clusters, genes } = search.left_out;
+        let LeftOut { contained, few_copies, like_flanks, tandem_arrays, simple, clusters, genes, structural_rna } =
+            search.left_out;
         let found = format!(
             "{} from {} drafts in {} rounds; left out: {} in other families, {} of too few copies, {} with like \
-             flanks, {} tandem arrays, {} simple repeats, {} clusters, {} of genes",
+             flanks, {} tandem arrays, {} simple repeats, {} clusters, {} of genes, {} of structural RNA",
             grouped(search.families),
             grouped(search.drafts),
             search.rounds,
@@ -296,7 +306,8 @@ fn what_was_run(summary: &DetectSummary) -> Markup {
             grouped(tandem_arrays),
             grouped(simple),
             grouped(clusters),
-            grouped(genes)
+            grouped(genes),
+            grouped(structural_rna)
         );
         rows.push(("families".to_owned(), found));
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::annotate::AnnotationSummary;
 use crate::bundle::FileDigest;
+use crate::families::Evidence;
 use crate::formats::FamiliesSummary;
 
 /// The results of a run of `reprise detect`, as `schema/detect-summary.schema.json` describes them.
@@ -21,7 +22,7 @@ pub struct DetectSummary {
     /// Numbers of the search for families; none if only a given library was used.
     pub search: Option<FamiliesSummary>,
     /// Evidence for the class of each family that was found, by its name.
-    pub evidence: BTreeMap<String, String>,
+    pub evidence: BTreeMap<String, Evidence>,
     /// Copies of the families.
     pub annotation: AnnotationSummary,
     /// Bases of the genome that the copies mask.

@@ -30,9 +30,14 @@ impl Lines {
     /// # Errors
     /// As [`Source::open`].
     pub(crate) fn open(source: &Source, budget: &Budget) -> Result<Self> {
-        let reader = BufReader::with_capacity(1 << 16, source.within(budget).open()?);
+        Ok(Self::of(source.within(budget).open()?, source, budget))
+    }
+
+    /// The lines of what `reader` reads; errors name `source`.
+    pub(crate) fn of(reader: Box<dyn Read + Send>, source: &Source, budget: &Budget) -> Self {
+        let reader = BufReader::with_capacity(1 << 16, reader);
         let reservation = budget.empty_reservation(Component::Input);
-        Ok(Self { source: source.clone(), reader, number: 0, line: Vec::new(), reservation })
+        Self { source: source.clone(), reader, number: 0, line: Vec::new(), reservation }
     }
 
     /// The next line and its number, from 1; without the end of the line.

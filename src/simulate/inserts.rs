@@ -38,6 +38,11 @@ pub fn random_families(random: &mut Random, number: usize, gc: u64) -> Vec<Plant
             _ => ("LTR", random.within(LTR_LENGTHS), random.within(TERMINAL_LENGTHS)),
         };
         let mut consensus = random.bases_with_gc(length, gc);
+        if terminal > 0 {
+            // As in nature, where integrases cut there.
+            consensus[..2].copy_from_slice(b"TG");
+            consensus[terminal - 2..terminal].copy_from_slice(b"CA");
+        }
         consensus.copy_within(..terminal, length - terminal);
         Planted { name: format!("planted-{}#{class}", number + 1), consensus, terminal }
     };

@@ -23,13 +23,15 @@ use crate::cli::annotate::write_copies;
 use crate::cli::common_arguments::{CacheArguments, TemporaryArguments};
 use crate::cli::families::{SearchArguments, summary, write_stockholm};
 use crate::cli::mask::{LetterArguments, mask};
+use crate::cli::profile_arguments::ProfileArguments;
 use crate::cli::values::e_value;
 use crate::cli::{Settings, counted, grouped, pretty_json};
-use crate::families::find_families;
+use crate::families::{Evidence, find_families};
 use crate::formats::{AnnotationFormat, FamiliesSummary, FamilyFormat, families};
 use crate::fs::{Remove, Temporary, lock, remove_unfinished};
 use crate::index::{CacheStatistics, OpenOptions};
 use crate::memory::{Component, Reservation, resident_memory};
+use crate::proteins::Profiles;
 use crate::report::{DetectSummary, GenomeFacts, Run, StepRun, report_page, report_plots};
 use crate::sequence::Source;
 use crate::units::{human_bytes, per_cent, utc};
@@ -71,6 +73,8 @@ pub(crate) struct Arguments {
     letters: LetterArguments,
     #[command(flatten)]
     search: SearchArguments,
+    #[command(flatten)]
+    profiles: ProfileArguments,
     #[command(flatten)]
     cache: CacheArguments,
     #[command(flatten)]
@@ -133,6 +137,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         return Err(Error::Usage(format!("{}: {problem}", plots.display())));
     }
     let given = given_libraries(&arguments.library, settings)?;
+    let profiles = arguments.profiles.read(settings)?;
     for path in &arguments.genome {
         if path.as_os_str() == "-" {
             let problem = "detect reads its genome again when a run is continued; use a file instead of standard input";
@@ -167,7 +172,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     // Files that may not be replaced are reported before the work, not after it.
     folder.check(&outputs)?;
     let plots = arguments.plots.as_deref().map(|plots| folder.check_plots(plots)).transpose()?;
-    let work = Work { arguments: &arguments, settings, folder, plots, options };
+    let work = Work { arguments: &arguments, settings, folder, plots, options, profiles };
     settings.progress.plan(&STEPS);
     let outcome = settings.on_pool(|| work.run(&given))?;
     settings.progress.clear();
@@ -286,7 +291,7 @@ fn append(to: &mut Library, library: Library, path: &Path) -> Result<()> {
 #[derive(Serialize, Deserialize)]
 struct Searched {
     summary: FamiliesSummary,
-    evidence: BTreeMap<String, String>,
+    evidence: BTreeMap<String, Evidence>,
 }
 
 /// A run: its arguments and its folder.
@@ -298,6 +303,8 @@ struct Work<'a> {
     plots: Option<PathBuf>,
     /// How the index is opened.
     options: OpenOptions,
+    /// Profiles of protein domains.
+    profiles: Option<Arc<Profiles>>,
 }
 
 /// The summary of a run, as `--json` prints it. Unlike the results, the use of the cache differs from run to run, so it
@@ -423,17 +430,18 @@ impl Work<'_> {
 
     /// Finds the families, and the evidence of their classes.
     fn families(&mut self, index: &Index, of_index: &Value) -> Result<Searched> {
-        let inputs = json!({ "version": WRITTEN_BY, "index": of_index, "search": self.arguments.search });
+        let inputs = json!({ "version": WRITTEN_BY, "index": of_index, "search": self.arguments.search,
+            "profiles": self.profiles.as_ref().map(|profiles| profiles.digest()) });
         self.step(FAMILIES, inputs, &FAMILY_FILES, |work| {
-            let options = work.arguments.search.options();
+            let options = work.arguments.search.options(work.profiles.clone());
             let found = find_families(index, &options, &work.settings.progress)?;
             write_stockholm(&found, index, work.folder.output(STOCKHOLM)?)?;
             for (name, format) in [(LIBRARY, FamilyFormat::Fasta), (FAMILY_TABLE, FamilyFormat::Tsv)] {
                 work.write(name, &families(&found.statistics, format))?;
             }
-            let evidence =
-                found.statistics.iter().map(|family| (family.name.clone(), family.evidence.to_string())).collect();
-            Ok(Searched { summary: summary(&found, index), evidence })
+            let summary = summary(&found, index);
+            let evidence = found.statistics.into_iter().map(|family| (family.name, family.evidence)).collect();
+            Ok(Searched { summary, evidence })
         })
     }
 

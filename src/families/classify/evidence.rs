@@ -3,12 +3,13 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::families::terminal_repeats::ElementPart;
+use crate::proteins::Domain;
 
 /// The evidence for the class of a family.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Copies from end to end with different flanks: those that were examined.
     pub copies: u64,
@@ -24,10 +25,14 @@ pub struct Evidence {
     pub target_site: Option<TargetSite>,
     /// Copies that end in a run of A (or begin with one of T).
     pub poly_a: u64,
+    /// Whether it begins with a promoter of RNA polymerase III, as SINEs do.
+    pub promoter: bool,
+    /// Protein domains of the consensus, by position.
+    pub domains: Vec<Domain>,
 }
 
 /// A repeat at both ends of a consensus.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TerminalRepeat {
     /// Bases of the repeat at the beginning.
     pub length: u64,
@@ -36,7 +41,7 @@ pub struct TerminalRepeat {
 }
 
 /// Duplications of the target.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TargetSite {
     /// Bases; 0 if each copy has its own length of 7 or more.
     pub length: u64,
@@ -73,6 +78,13 @@ impl fmt::Display for Evidence {
         }
         if self.poly_a > 0 {
             phrases.push(format!("poly-A in {} of {} copies", self.poly_a, self.copies));
+        }
+        if self.promoter {
+            phrases.push("promoter of RNA polymerase III".to_owned());
+        }
+        if !self.domains.is_empty() {
+            let domains: Vec<String> = self.domains.iter().map(Domain::to_string).collect();
+            phrases.push(format!("domains {}", domains.join(" ")));
         }
         f.write_str(&if phrases.is_empty() { "-".to_owned() } else { phrases.join("; ") })
     }

@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use crate::align::Alignment;
 use crate::families::bases::Bases;
-use crate::families::classify::{SATELLITE, UNKNOWN_CLASS, classify, copy_ends};
+use crate::families::classify::{
+    SATELLITE, Signs, UNKNOWN_CLASS, classify, copy_ends, have_paired_repeats, structural_rna,
+};
 use crate::families::copies::{PlacedAlignment, covered_columns, genome_span, join_copies};
 use crate::families::flanks::{Flanks, both_alike, flanks};
 use crate::families::low_complexity::is_simple_repeat;
@@ -16,6 +18,7 @@ use crate::families::refine::state::FamilyState;
 use crate::families::terminal_repeats::ElementPart;
 use crate::genome::Contig;
 use crate::kmer::Strand;
+use crate::proteins::Meaning;
 
 /// Bases from which on a family may be a duplicated part of the genome with several genes; few transposons are longer.
 const MIN_DUPLICATION: u64 = 8000;
@@ -42,8 +45,8 @@ const MAX_CLUSTER_CHANCE: f64 = 0.01;
 /// The decision of the filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// A family; whether most of its copies lie in rows.
-    Accepted { tandem: bool },
+    /// A family; whether most of its copies lie in rows, and whether it is one of genes.
+    Accepted { tandem: bool, gene: bool },
     /// No family of transposons.
     Rejected(Reason),
 }
@@ -109,7 +112,13 @@ pub(super) fn filter_family(
         return Verdict::Rejected(Reason::LikeFlanks);
     }
     // A family with the marks of a transposon is accepted, whether or not it codes.
-    let class = || classify(&family.consensus, tandem, &copy_ends(&joined, length as u32, bases, contigs)).0;
+    let class = || class_of(family, tandem, &joined, bases, contigs, options);
+    let of_genes = |reason: Reason| {
+        if options.keep_gene_families { Verdict::Accepted { tandem, gene: true } } else { Verdict::Rejected(reason) }
+    };
+    if family.part == ElementPart::Whole && structural_rna(&family.consensus).is_some() {
+        return of_genes(Reason::StructuralRna);
+    }
     let large = || loci.iter().filter(|locus| locus.is_large(length));
     // A long sequence that codes, in no more loci than a family needs: a duplication with genes.
     if family.part == ElementPart::Whole
@@ -135,13 +144,40 @@ pub(super) fn filter_family(
     if family.part == ElementPart::Whole && !tandem && is_clustered() && class() == UNKNOWN_CLASS {
         return Verdict::Rejected(Reason::Cluster);
     }
+    // Profiles of genes say what copies alone may not show.
+    let has_host_domain = || {
+        let profiles = options.profiles.as_ref().filter(|profiles| profiles.include_hosts());
+        profiles.is_some_and(|profiles| profiles.domains(&family.consensus).iter().any(|d| d.meaning == Meaning::Host))
+    };
     if family.part == ElementPart::Whole
-        && is_gene_family(&family.consensus, copies, bases)
-        && matches!(class(), UNKNOWN_CLASS | SATELLITE)
+        && (has_host_domain() || is_gene_family(&family.consensus, copies, bases))
+        && [UNKNOWN_CLASS, SATELLITE].contains(&&class()[..])
     {
-        return Verdict::Rejected(Reason::GeneFamily);
+        return of_genes(Reason::GeneFamily);
     }
-    Verdict::Accepted { tandem }
+    Verdict::Accepted { tandem, gene: false }
+}
+
+/// The class of a family by its copies, each as its fragments by position.
+fn class_of(
+    family: &FamilyState,
+    tandem: bool,
+    copies: &[Vec<&Alignment>],
+    bases: &Bases<'_>,
+    contigs: &[Contig],
+    options: &RefineOptions,
+) -> String {
+    let FamilyState { consensus, part, .. } = family;
+    let paired = have_paired_repeats(consensus, copies, bases, contigs);
+    let copies = copy_ends(copies, consensus.len() as u32, bases, contigs);
+    let signs = Signs { consensus, tandem, part: *part, copies: Some(&copies), paired, ..Signs::default() };
+    // Domains are searched only if the structure does not decide.
+    match (classify(&signs).0, &options.profiles) {
+        (class, Some(profiles)) if [UNKNOWN_CLASS, SATELLITE].contains(&&class[..]) => {
+            classify(&Signs { domains: &profiles.domains(consensus), ..signs }).0
+        }
+        (class, _) => class,
+    }
 }
 
 /// Whether loci, by position, lie in so few places and on one strand as those of transposons hardly ever do. In a genome

@@ -1,6 +1,9 @@
 //! The parameters of refinement that users set; its other thresholds are constants of the step that uses them.
 
+use std::sync::Arc;
+
 use crate::families::parameters::{DiscoverOptions, Scores};
+use crate::proteins::Profiles;
 
 /// How families are refined.
 #[derive(Debug, Clone)]
@@ -18,11 +21,24 @@ pub struct RefineOptions {
     pub max_voters: usize,
     /// Whether a family whose copies fall into groups with shared differences becomes a family for each group.
     pub subfamilies: bool,
+    /// Whether families of genes, and those of structural RNA, are kept among the others.
+    pub keep_gene_families: bool,
+    /// Profiles of protein domains, which tell transposons from genes and show their classes.
+    pub profiles: Option<Arc<Profiles>>,
 }
 
 impl Default for RefineOptions {
     fn default() -> Self {
         let DiscoverOptions { scores, min_length, min_copies, .. } = DiscoverOptions::default();
-        Self { scores, min_copies, min_length, max_rounds: 3, max_voters: 120, subfamilies: true }
+        Self {
+            scores,
+            min_copies,
+            min_length,
+            max_rounds: 3,
+            max_voters: 120,
+            subfamilies: true,
+            keep_gene_families: false,
+            profiles: None,
+        }
     }
 }

@@ -19,6 +19,8 @@ pub struct RefinedFamily {
     pub copies: Vec<Alignment>,
     /// Whether most of its copies lie in tandem rows.
     pub tandem: bool,
+    /// Whether its copies are genes. Such families are left out unless they are asked for.
+    pub gene: bool,
     /// The number of the family, of all from 0, of which it is a subfamily, if it is one: that with the most bases of
     /// those that were one family.
     pub subfamily_of: Option<usize>,
@@ -26,9 +28,9 @@ pub struct RefinedFamily {
 
 impl RefinedFamily {
     /// A family with its copies, by position.
-    pub(super) fn new(family: FamilyState, copies: Vec<Alignment>, tandem: bool) -> Self {
+    pub(super) fn new(family: FamilyState, copies: Vec<Alignment>, tandem: bool, gene: bool) -> Self {
         let FamilyState { consensus, seed, part, .. } = family;
-        Self { consensus, seed, part, copies, tandem, subfamily_of: None }
+        Self { consensus, seed, part, copies, tandem, gene, subfamily_of: None }
     }
 
     /// Bases of the genome in its copies.
@@ -67,6 +69,8 @@ pub struct LeftOut {
     pub clusters: u64,
     /// Families of genes: their copies differ at third bases of codons and have no stops.
     pub genes: u64,
+    /// Genes of structural RNA: tRNA, rRNA, snRNA.
+    pub structural_rna: u64,
 }
 
 /// Why a consensus is no family of transposons.
@@ -78,6 +82,7 @@ pub(crate) enum Reason {
     SimpleRepeat,
     Cluster,
     GeneFamily,
+    StructuralRna,
 }
 
 impl LeftOut {
@@ -89,6 +94,7 @@ impl LeftOut {
             Reason::SimpleRepeat => &mut self.simple,
             Reason::Cluster => &mut self.clusters,
             Reason::GeneFamily => &mut self.genes,
+            Reason::StructuralRna => &mut self.structural_rna,
         } += 1;
     }
 }

@@ -321,7 +321,7 @@ impl<'a> Refinement<'a> {
             match filter_family(family, &copies, &self.bases, self.contigs, self.options) {
                 // Nearly identical elements have no stop codons either.
                 Verdict::Rejected(Reason::GeneFamily) if intervals.are_filled_by(number, &copies) => {
-                    Verdict::Accepted { tandem: false }
+                    Verdict::Accepted { tandem: false, gene: false }
                 }
                 verdict => verdict,
             }
@@ -460,8 +460,8 @@ impl<'a> Refinement<'a> {
         }
         let families = self.families.into_iter().zip(copies).zip(verdicts);
         let accepted = families.filter_map(|((family, copies), verdict)| match verdict {
-            Some(Verdict::Accepted { tandem }) => {
-                Some((family.subfamily_of, RefinedFamily::new(family, copies, tandem)))
+            Some(Verdict::Accepted { tandem, gene }) => {
+                Some((family.subfamily_of, RefinedFamily::new(family, copies, tandem, gene)))
             }
             _ => None,
         });

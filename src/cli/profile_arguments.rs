@@ -1,0 +1,46 @@
+//! The flags of the commands that classify repeats.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::Result;
+use crate::cli::Settings;
+use crate::proteins::Profiles;
+use crate::sequence::Source;
+
+/// Flags of the commands that classify repeats.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Classes")]
+pub(crate) struct ProfileArguments {
+    /// Classify by the protein domains in FILE too: profiles in the format of HMMER3, plain or compressed; those of
+    /// transposons of animals are built in
+    #[arg(long, value_name = "FILE")]
+    pub(super) profiles: Option<PathBuf>,
+    /// Classes of the profiles: rows of a name or accession, a tab, and a class, `-` or `host` [default: the class after
+    /// `#` in the name of a profile, and known classes of Pfam's]
+    #[arg(long, value_name = "FILE", requires = "profiles")]
+    pub(super) profile_classes: Option<PathBuf>,
+    /// Leave the built-in profiles out
+    #[arg(long)]
+    pub(super) no_built_in_profiles: bool,
+}
+
+impl ProfileArguments {
+    /// Reads the profiles.
+    ///
+    /// # Errors
+    /// As [`Profiles::read`] and [`Profiles::built_in`].
+    pub(crate) fn read(&self, settings: &Settings) -> Result<Option<Arc<Profiles>>> {
+        let mut all = match self.no_built_in_profiles {
+            true => Profiles::default(),
+            false => Profiles::built_in(&settings.budget)?,
+        };
+        if let Some(profiles) = &self.profiles {
+            let classes = self.profile_classes.as_ref().map(Source::new);
+            all.append(Profiles::read(&Source::new(profiles), classes.as_ref(), &settings.budget)?);
+        }
+        Ok((!all.is_empty()).then(|| Arc::new(all)))
+    }
+}
