@@ -105,8 +105,11 @@ fn claims_about_known_libraries_are_nearly_always_right() {
     }
 }
 
+/// Makes a target site.
+type Site = fn(&mut Random) -> Vec<u8>;
+
 /// The target sites of a class of DNA transposons, and how its superfamily is called here.
-fn sites_of(class: &str) -> Option<(&'static str, fn(&mut Random) -> Vec<u8>)> {
+fn sites_of(class: &str) -> Option<(&'static str, Site)> {
     fn random_site(random: &mut Random, length: usize) -> Vec<u8> {
         (0..length).map(|_| random.below(4) as u8).collect()
     }

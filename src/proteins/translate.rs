@@ -13,8 +13,8 @@ const STOP: u8 = b'*';
 /// Codons that are examined together.
 const WINDOW: usize = 60;
 /// Maximum number of stop codons among them, if they may code: random codons have 2.8, and 0 or 1 in a quarter of all
-/// windows, while old repeats have some stops where they once coded. Of the domains of the rice library it keeps all but
-/// one in a hundred, for a third of the time.
+/// windows, while old repeats have some stops where they once coded. Of the rice library as many sequences get a class as
+/// without this, in six tenths of the time.
 const MAX_STOPS: usize = 1;
 /// Codons of a piece at least: shorter domains have no significant score.
 const MIN_PIECE: usize = 20;
@@ -115,7 +115,7 @@ mod tests {
         let frame = frames(&sequence).next().expect("six frames");
         assert_eq!(frame.pieces(), [0..101, 149..220]);
         let short = frames(&sequence[..90]).next().expect("six frames");
-        assert_eq!(short.pieces(), [0..30]);
+        assert_eq!(short.pieces(), vec![0..30]);
         assert!(frames(&sequence[..30]).all(|frame| frame.pieces().is_empty()));
     }
 }

@@ -9,7 +9,7 @@ use crate::kmer::Strand;
 use crate::report::chart::escape;
 
 /// Pixels of the drawing, and of the space for target sites at either end of the consensus.
-const WIDTH: f64 = 480.0;
+const WIDTH: f64 = 320.0;
 const MARGIN: f64 = 24.0;
 /// Pixels from the top to the line of the consensus, and of half the height of what lies on it.
 const LINE: f64 = 34.0;

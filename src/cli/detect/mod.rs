@@ -137,7 +137,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         return Err(Error::Usage(format!("{}: {problem}", plots.display())));
     }
     let given = given_libraries(&arguments.library, settings)?;
-    let profiles = arguments.profiles.read(settings)?;
+    let profiles = if arguments.library_only { None } else { arguments.profiles.read(settings)? };
     for path in &arguments.genome {
         if path.as_os_str() == "-" {
             let problem = "detect reads its genome again when a run is continued; use a file instead of standard input";
@@ -522,6 +522,7 @@ impl Work<'_> {
             substitution_rate: arguments.substitution_rate,
             parameters: json!({
                 "search": (!arguments.library_only).then_some(&arguments.search),
+                "profiles": self.profiles.as_ref().map(|profiles| profiles.digest()),
                 "library": arguments.library.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
                 "max_e_value": arguments.max_e_value,
                 "tandem": arguments.tandem,

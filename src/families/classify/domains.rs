@@ -124,7 +124,8 @@ mod tests {
 
     #[test]
     fn domains_are_summed_and_may_contradict() {
-        let cases: [(&[(&str, f64)], Option<&str>); 15] = [
+        type Case = (&'static [(&'static str, f64)], Option<&'static str>);
+        let cases: [Case; 15] = [
             (&[], None),
             (&[("-", 90.0), ("host", 90.0)], None),
             (&[("LTR/Copia", 90.0), ("LTR", 50.0)], Some("LTR/Copia")),

@@ -25,17 +25,17 @@ const CONSERVED: [(&str, &str); 10] = [
     (SNRNA, "AGCTTTGCGCAGTGGCAGTATCG"),
     (SNRNA, "ACAGAGAAGATTAGCATGGCCCCTG"),
 ];
-/// Bases of a conserved sequence that may differ: a random sequence of 10,000 bases has one of 18 bases once in 20,000.
+/// Bases of a conserved sequence that may differ: a random sequence of 10,000 bases has one of them once in 20,000.
 const MAX_DIFFERENCES: usize = 1;
 /// Bases of a gene of tRNA with an intron, and of flanks that a consensus may have.
 const MAX_TRNA: usize = 180;
-/// Bases of the boxes of a tRNA that may differ.
-const MAX_BOX_DIFFERENCES: usize = 2;
+/// Bases of the boxes of a tRNA that may differ, and that may if all bases of the stems pair.
+const MAX_BOX_DIFFERENCES: [usize; 2] = [1, 2];
 /// Bases from box A to box B of a tRNA, with introns and variable loops.
 const BOX_DISTANCES: std::ops::RangeInclusive<usize> = 34..=110;
 /// Pairs of the acceptor stem and of the T stem, 12 in all, that the two ends of a tRNA form. SINEs that descend from a
 /// tRNA have lost its end.
-const MIN_PAIRS: usize = 10;
+const MIN_PAIRS: [usize; 2] = [10, 12];
 
 /// The class of the structural RNA that a consensus is a gene of.
 pub(crate) fn structural_rna(consensus: &[u8]) -> Option<&'static str> {
@@ -67,18 +67,21 @@ fn base_set(letter: u8) -> BaseSet {
 /// Sprinzl et al., Nucleic Acids Res. 26 (1998) 148: box A begins at 8, box B at 53; 1 to 7 pair with 66 to 72, 49 to 53
 /// with 61 to 65.
 fn is_trna(strand: &[u8]) -> bool {
-    let has_pairs = |box_a: usize, box_b: usize| {
-        let (Some(start), Some(t_stem)) = (box_a.checked_sub(7), box_b.checked_sub(4)) else { return false };
+    let pairs = |box_a: usize, box_b: usize| {
+        let (Some(start), Some(t_stem)) = (box_a.checked_sub(7), box_b.checked_sub(4)) else { return 0 };
         let stem = |first: usize, last: usize, pairs: usize| {
             (0..pairs).filter(|&i| last.checked_sub(i).is_some_and(|last| pair(strand, first + i, last))).count()
         };
-        stem(start, box_b + 19, 7) + stem(t_stem, box_b + 12, 5) >= MIN_PAIRS
+        stem(start, box_b + 19, 7) + stem(t_stem, box_b + 12, 5)
     };
+    let [usual, most] = MAX_BOX_DIFFERENCES;
+    let [some, all] = MIN_PAIRS;
     (0..strand.len()).any(|box_a| {
         let of_a = differences(strand, box_a, &BOX_A);
-        of_a <= MAX_BOX_DIFFERENCES
-            && BOX_DISTANCES.into_iter().map(|distance| box_a + distance).any(|box_b| {
-                of_a + differences(strand, box_b, &BOX_B) <= MAX_BOX_DIFFERENCES && has_pairs(box_a, box_b)
+        of_a <= most
+            && BOX_DISTANCES.map(|distance| box_a + distance).any(|box_b| {
+                let different = of_a + differences(strand, box_b, &BOX_B);
+                different <= most && pairs(box_a, box_b) >= if different <= usual { some } else { all }
             })
     })
 }

@@ -48,13 +48,15 @@ pub(super) fn structure(signs: &Signs<'_>) -> (Option<&'static str>, Evidence) {
     let &Signs { consensus, tandem, copies, paired, .. } = signs;
     let direct = direct_repeats(consensus);
     let inverted = if direct.is_some() { None } else { inverted_repeats(consensus) };
-    let (first, last) = match direct.as_ref().or(inverted.as_ref()) {
+    // Many a terminal repeat of an LTR element begins with TGTT and ends with AACA, a weak inverted repeat.
+    let strong = inverted.as_ref().filter(|repeats| repeats.score >= MIN_INVERTED_SCORE);
+    let (first, last) = match direct.as_ref().or(strong) {
         Some(repeats) => (repeats.first.start, repeats.second.end),
         None => (0, consensus.len()),
     };
     let tg_ca = bounds_near(consensus, first, last, [T, G], [C, A]);
     // The bounds of the element: the consensus may have some bases of its targets too.
-    let (first, last) = match (&inverted, tg_ca) {
+    let (first, last) = match (strong, tg_ca) {
         (None, Some(bounds)) => bounds,
         _ => (first, last),
     };
@@ -65,7 +67,6 @@ pub(super) fn structure(signs: &Signs<'_>) -> (Option<&'static str>, Evidence) {
     let mut evidence = Evidence {
         copies: copies.len() as u64,
         direct_repeat: direct.as_ref().map(described),
-        inverted_repeat: inverted.as_ref().map(described),
         tg_ca: tg_ca.is_some(),
         ..Evidence::default()
     };
@@ -78,7 +79,7 @@ pub(super) fn structure(signs: &Signs<'_>) -> (Option<&'static str>, Evidence) {
     let (target, nats) = target_site(&copies).map_or((None, 0.0), |found| (Some(found.site), found.nats));
     let has_ltr_sites = target.as_ref().is_some_and(|target| LTR_SITES.contains(&(target.length as usize)));
     // Without direct repeats: a terminal repeat that an LTR element has left alone.
-    if direct.is_some() || inverted.is_none() && evidence.tg_ca && has_ltr_sites {
+    if direct.is_some() || strong.is_none() && evidence.tg_ca && has_ltr_sites {
         evidence.target_site = target.filter(|_| has_ltr_sites);
         // Two neighbouring copies of one SINE are a composite between direct repeats, and its copies are duplications.
         let is_inserted = is_alone
@@ -87,13 +88,12 @@ pub(super) fn structure(signs: &Signs<'_>) -> (Option<&'static str>, Evidence) {
         return (is_inserted.then_some(LTR), evidence);
     }
     evidence.tg_ca = false;
-    if let Some(repeats) = &inverted {
-        let target = target.clone().or_else(|| motif_within(consensus, repeats, &copies));
-        if let Some(class) = dna_transposon(consensus, repeats, target.as_ref()) {
-            evidence.target_site = target;
-            return (Some(class), evidence);
-        }
-        evidence.inverted_repeat = None;
+    if let Some((repeats, (class, target))) =
+        inverted.as_ref().and_then(|repeats| Some((repeats, transposon(consensus, repeats, &all_copies)?)))
+    {
+        evidence.inverted_repeat = Some(described(repeats));
+        evidence.target_site = target;
+        return (Some(class), evidence);
     }
     // Some DNA transposons have no inverted repeats that can be seen.
     let is_decisive = |site: &&TargetSite| nats >= MIN_NATS_ALONE && 5 * site.copies >= 3 * evidence.copies;
@@ -117,6 +117,18 @@ pub(super) fn structure(signs: &Signs<'_>) -> (Option<&'static str>, Evidence) {
     (evidence.target_site.is_some().then_some(of_length), evidence)
 }
 
+/// The class and the target site of a DNA transposon with inverted repeats.
+fn transposon(
+    consensus: &[u8],
+    repeats: &TerminalRepeats,
+    copies: &[CopyEnds],
+) -> Option<(&'static str, Option<TargetSite>)> {
+    let (first, last) = (repeats.first.start, repeats.second.end);
+    let copies: Vec<CopyEnds> = copies.iter().map(|copy| copy.within(first, consensus.len() - last)).collect();
+    let target = target_site(&copies).map(|found| found.site).or_else(|| motif_within(consensus, repeats, &copies));
+    Some((dna_transposon(consensus, repeats, target.as_ref())?, target))
+}
+
 /// The target site TA or TTAA, if the element begins and ends with it: all copies have these bases, so that they are a
 /// part of the consensus, and the flanks show no other site. The inverted repeats must be beyond doubt, since one in 16
 /// begins with TA by chance.
@@ -130,22 +142,31 @@ fn motif_within(consensus: &[u8], repeats: &TerminalRepeats, copies: &[CopyEnds]
     (copies.len() >= MIN_TAILS).then_some(site)
 }
 
-/// Whether an element begins with TC and ends with CTRR, between A and T, on either strand.
+/// Whether an element begins with TC and ends with CTRR, between A and T, on either strand. The A and the T may be a
+/// part of the consensus, since all copies have them; then there must be a hairpin before the CTRR too, as Helitrons have.
 fn is_helitron(consensus: &[u8], copies: &[CopyEnds]) -> bool {
-    /// Bases that a consensus may have before the first base of the element, or behind the last one.
-    const MAX_OFF: usize = 2;
     let reverse: Vec<u8> = reverse_complement(consensus).collect();
     let turned: Vec<CopyEnds> = copies.iter().map(CopyEnds::turned).collect();
-    [(consensus, copies), (&reverse, &turned)].into_iter().any(|(strand, copies)| {
-        let ends_at = |right: usize| {
-            let element = &strand[..strand.len().saturating_sub(right)];
-            matches!(element, [.., C, T, A | G, A | G])
-        };
-        let starts_at = |left: usize| strand.get(left..).is_some_and(|element| element.starts_with(&[T, C]));
-        let bounds = (0..=MAX_OFF).flat_map(|left| (0..=MAX_OFF).map(move |right| (left, right)));
-        bounds.filter(|&(left, right)| starts_at(left) && ends_at(right)).any(|(left, right)| {
-            let within: Vec<CopyEnds> = copies.iter().map(|copy| copy.within(left, right)).collect();
-            lie_between_a_and_t(&within)
+    [(consensus, copies), (&reverse, &turned)].into_iter().any(|(strand, copies)| match strand {
+        [T, C, .., C, T, A | G, A | G] => lie_between_a_and_t(copies),
+        [A, T, C, rest @ .., C, T, A | G, A | G, T] => copies.len() >= MIN_TAILS && ends_with_hairpin(rest),
+        _ => false,
+    })
+}
+
+/// Whether six bases near the end pair with others behind them.
+fn ends_with_hairpin(codes: &[u8]) -> bool {
+    /// Bases of the end: the hairpin of a Helitron lies 10 to 12 bases before its last base.
+    const END: usize = 45;
+    const STEM: usize = 6;
+    /// Bases of the loop.
+    const LOOPS: RangeInclusive<usize> = 2..=9;
+    let end = &codes[codes.len().saturating_sub(END)..];
+    (0..end.len()).any(|first| {
+        LOOPS.into_iter().any(|bases| {
+            let second = first + STEM + bases;
+            let stems = end.get(first..first + STEM).zip(end.get(second..second + STEM));
+            stems.is_some_and(|(one, other)| reverse_complement(one).eq(other.iter().copied()))
         })
     })
 }
@@ -388,10 +409,11 @@ mod tests {
         assert_eq!(classify(&element, false, &copies).0, "RC/Helitron");
         let other: Vec<CopyEnds> = copies.iter().map(CopyEnds::turned).collect();
         assert_eq!(classify(&turned(&element), false, &other).0, "RC/Helitron");
-        // The consensus has two bases of its flanks.
-        let longer = [codes(&mut random, 2), element.clone()].concat();
-        let copies = inserted(&mut random, (8, &with_target), (-1, 1), |_| Vec::new(), no_tail);
-        assert_eq!(classify(&longer, false, &copies).0, "RC/Helitron");
+        // The consensus has the bases of the target, and the element a hairpin.
+        let hairpin = [parsed("TC"), codes(&mut random, 900), parsed("GCGACGTTTTCGTCGCAATGACTGACTCTAG")].concat();
+        let consensus = [vec![A], hairpin, vec![T]].concat();
+        let copies = inserted(&mut random, (8, &consensus), (0, 0), |_| Vec::new(), no_tail);
+        assert_eq!(classify(&consensus, false, &copies).0, "RC/Helitron");
         let copies = inserted(&mut random, (8, &element), (0, 0), |_| Vec::new(), no_tail);
         assert_eq!(classify(&element, false, &copies).0, "Unknown", "other targets");
     }

@@ -80,8 +80,8 @@ pub(super) fn have_sites_alike(copies: &[CopyEnds], lengths: RangeInclusive<usiz
 /// Whether copies lie between A and T, as Helitrons do, which duplicate nothing (V. V. Kapitonov & J. Jurka, Proc. Natl.
 /// Acad. Sci. USA 98 (2001) 8714).
 pub(super) fn lie_between_a_and_t(copies: &[CopyEnds]) -> bool {
-    /// Nats by which this explains the flanks better than chance: four copies reach 9.6.
-    const MIN_NATS: f64 = 9.0;
+    /// Nats by which this explains the flanks better than chance: five copies reach 12.
+    const MIN_NATS: f64 = 12.0;
     /// Share of copies whose bases have not decayed.
     const SHARE: f64 = 0.9;
     let frequencies = flank_composition(copies);
