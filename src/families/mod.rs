@@ -25,6 +25,7 @@ pub use candidates::{
     AlignedPair, Candidate, CandidateBatch, CandidateOutcome, CandidatePipelineConfig, CandidateStatistics, Occurrence,
     candidates, for_each_candidate_batch,
 };
+pub(crate) use classify::UNKNOWN_CLASS;
 pub use classify::{CopyEnds, END_MARGIN, Evidence, Signs, TargetSite, TerminalRepeat, classify};
 pub use discover::{Discovery, discover, families_memory};
 pub use family::{Family, FamilyCopy};

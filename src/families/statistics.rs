@@ -2,7 +2,6 @@
 //! copies, from which profiles can be built.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -15,7 +14,7 @@ use crate::families::refine::RefinedFamily;
 use crate::genome::Contig;
 use crate::index::BatchLookup;
 use crate::kmer::{KmerCodec, Strand};
-use crate::proteins::{Domain, Profiles};
+use crate::proteins::Profiles;
 use crate::sequence::{BASES, letters};
 use crate::{Index, Result};
 
@@ -86,9 +85,6 @@ pub fn statistics(
 ) -> Result<Vec<FamilyStatistics>> {
     let contigs = index.contigs()?;
     let bases = Bases::of(index)?;
-    let mut batch = index.batch();
-    let domains = |family: &RefinedFamily| profiles.map(|profiles| profiles.domains(&family.consensus));
-    let domains: Vec<Arc<[Domain]>> = families.par_iter().map(|family| domains(family).unwrap_or_default()).collect();
     let describe = |(number, family): (usize, &RefinedFamily)| {
         let length = family.consensus.len() as u64;
         let copies = join_copies(&family.copies);
@@ -100,14 +96,13 @@ pub fn statistics(
             part: *part,
             paired: have_paired_repeats(consensus, &copies, &bases, contigs),
             copies: Some(&copy_ends(&copies, length as u32, &bases, contigs)),
-            domains: &domains[number],
+            domains: &profiles.map(|profiles| profiles.domains(consensus)).unwrap_or_default(),
         });
         let is_full_length = |copy: &&Vec<&Alignment>| 100 * covered_columns(copy) as u64 >= MIN_FULL_LENGTH * length;
         let seed = &family.seed.genome;
         let contig = &contigs[Contig::number_at(contigs, seed.start)];
         let consensus: String = letters(&family.consensus).map(char::from).collect();
-        let (kmer, kmer_frequency) = most_frequent_kmer(&mut batch, index.codec(), &consensus)?;
-        Ok(FamilyStatistics {
+        FamilyStatistics {
             name: family_name(number),
             class,
             length,
@@ -116,16 +111,21 @@ pub fn statistics(
             bases: family.copies.iter().map(|a| a.range.end - a.range.start).sum(),
             divergence: mean_divergence(&family.copies),
             seed: format!("{}:{}-{}", contig.name, seed.start - contig.start + 1, seed.end - contig.start),
-            kmer,
-            kmer_frequency,
+            kmer: String::new(),
+            kmer_frequency: 0,
             tandem: family.tandem,
             terminal_repeat: evidence.direct_repeat.as_ref().map_or(0, |repeat| repeat.length),
             evidence,
             subfamily_of: family.subfamily_of.map(family_name),
             consensus,
-        })
+        }
     };
-    families.iter().enumerate().map(describe).collect()
+    let mut described: Vec<FamilyStatistics> = families.par_iter().enumerate().map(describe).collect();
+    let mut batch = index.batch();
+    for family in &mut described {
+        (family.kmer, family.kmer_frequency) = most_frequent_kmer(&mut batch, index.codec(), &family.consensus)?;
+    }
+    Ok(described)
 }
 
 /// The name of a family by its number, from 0.

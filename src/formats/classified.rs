@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::families::Evidence;
+use crate::families::{Evidence, UNKNOWN_CLASS};
 use crate::formats::{fasta, jsonl};
 
 /// A sequence of a library and its class.
@@ -24,7 +24,7 @@ pub struct ClassifiedSequence<'a> {
 impl ClassifiedSequence<'_> {
     /// Whether there is evidence of a class.
     pub fn is_classified(&self) -> bool {
-        self.class != "Unknown"
+        self.class != UNKNOWN_CLASS
     }
 }
 

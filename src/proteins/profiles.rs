@@ -163,3 +163,20 @@ impl std::fmt::Debug for Profiles {
         f.debug_list().entries(self.profiles.iter().map(|profile| &profile.model.hmm.name)).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_profiles_have_classes_and_the_size_that_is_reserved() {
+        let budget = Budget::new(1 << 30);
+        let built_in = Profiles::built_in(&budget).expect("profiles");
+        assert_eq!(built_in.len(), 31);
+        let has_superfamily = |meaning: &Meaning| matches!(meaning, Meaning::Class(class) if class.contains('/'));
+        assert!(built_in.profiles.iter().all(|profile| has_superfamily(&profile.meaning)));
+        let text = zstd::decode_all(BUILT_IN).expect("zstd");
+        assert_eq!(text.len() as u64, BUILT_IN_TEXT);
+        assert!(BYTES_PER_COLUMN * BUILT_IN_TEXT / TEXT_PER_COLUMN >= budget.used());
+    }
+}

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::proteins::{Domain, Meaning};
 
-/// Score in bits, of all domains of an order, from which on it is named: of the rice library, domains of less are wrong
-/// as often as right.
+/// Score in bits, of all domains of an order, from which on it is named: of eleven rice sequences whose domains have
+/// less, three are of another order.
 const MIN_SCORE: f64 = 18.0;
 /// Score in bits, of all domains of a superfamily, from which on it is named: shorter similarities are shared by
 /// related superfamilies, such as the gag proteins of Gypsy and Copia.
@@ -25,7 +25,7 @@ pub(super) fn has_superfamily(class: &str) -> bool {
 
 /// The class that domains show: the order with the highest sum of scores, and its superfamily likewise. None if no
 /// domain is of transposons, or if those of another order have more than half of the score.
-pub(super) fn class_of_domains(domains: &[Domain]) -> Option<String> {
+pub(crate) fn class_of_domains(domains: &[Domain]) -> Option<String> {
     let mut classes: BTreeMap<&str, f64> = BTreeMap::new();
     // Several domains of one profile, such as zinc fingers in a row, count once.
     let mut profiles: BTreeMap<&str, &Domain> = BTreeMap::new();

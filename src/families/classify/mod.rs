@@ -14,13 +14,13 @@ mod target_sites;
 use crate::families::terminal_repeats::ElementPart;
 pub(crate) use copy_ends::copy_ends;
 pub use copy_ends::{CopyEnds, END_MARGIN};
-use domains::{class_of_domains, has_superfamily, order};
+pub(crate) use domains::class_of_domains;
+use domains::{has_superfamily, order};
 pub use evidence::{Evidence, TargetSite, TerminalRepeat};
 pub(crate) use paired_repeats::have_paired_repeats;
 pub use signs::Signs;
 pub(crate) use structural_rna::structural_rna;
-pub(crate) use structure::SATELLITE;
-use structure::{LTR, structure};
+use structure::{LTR, SATELLITE, structure};
 
 /// The class of a family without evidence of any.
 pub(crate) const UNKNOWN_CLASS: &str = "Unknown";
@@ -41,10 +41,15 @@ pub fn classify(signs: &Signs<'_>) -> (String, Evidence) {
     let has_proof = evidence.target_site.is_some() && (evidence.direct_repeat.is_some() || evidence.tg_ca)
         || signs.part != ElementPart::Whole;
     let class = combined(shown, class_of_domains(signs.domains), has_proof);
-    if signs.gene && [UNKNOWN_CLASS, SATELLITE].contains(&&class[..]) {
+    if signs.gene && !is_transposon(&class) {
         return (GENE_FAMILY.to_owned(), evidence);
     }
     (class, evidence)
+}
+
+/// Whether a class is one of elements that transpose, as far as the evidence shows any.
+pub(crate) fn is_transposon(class: &str) -> bool {
+    class != UNKNOWN_CLASS && class != SATELLITE
 }
 
 /// The class of structure and of domains together; `has_proof` if the structure is beyond doubt.

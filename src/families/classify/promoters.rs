@@ -10,35 +10,40 @@ use crate::sequence::reverse_complement;
 /// A set of bases at one place, one bit for each code.
 pub(super) type BaseSet = u8;
 
-pub(super) const fn of(codes: &[u8]) -> BaseSet {
-    let mut set = 0;
-    let mut i = 0;
-    while i < codes.len() {
-        set |= 1 << codes[i];
-        i += 1;
+/// The bases of a letter of the IUPAC code that the sequences here have; none for others.
+const fn base_set(letter: u8) -> BaseSet {
+    match letter {
+        b'T' => 1 << T,
+        b'C' => 1 << C,
+        b'A' => 1 << A,
+        b'G' => 1 << G,
+        b'R' => 1 << A | 1 << G,
+        b'Y' => 1 << C | 1 << T,
+        b'W' => 1 << A | 1 << T,
+        b'K' => 1 << G | 1 << T,
+        b'M' => 1 << A | 1 << C,
+        b'N' => 1 << T | 1 << C | 1 << A | 1 << G,
+        _ => 0,
     }
-    set
 }
 
-const N: BaseSet = of(&[T, C, A, G]);
-const R: BaseSet = of(&[A, G]);
-const Y: BaseSet = of(&[C, T]);
-const W: BaseSet = of(&[A, T]);
-/// Box A, TRGYNNARNNG.
-pub(super) const BOX_A: [BaseSet; 11] = [of(&[T]), R, of(&[G]), Y, N, N, of(&[A]), R, N, N, of(&[G])];
-/// Box B, GWTCRANNC.
-pub(super) const BOX_B: [BaseSet; 9] = [of(&[G]), W, of(&[T]), of(&[C]), R, of(&[A]), N, N, of(&[C])];
-/// The head of 7SL RNA, which Alu and B1 begin with: GGCCGGGCGCGGTGGCTCA, without its first bases.
-const HEAD_7SL: [BaseSet; 15] = {
-    const HEAD: [u8; 15] = [G, G, C, G, C, G, G, T, G, G, C, T, C, A, C];
-    let mut sets = [0; 15];
+/// The bases of each letter.
+pub(super) const fn base_sets<const N: usize>(letters: &[u8; N]) -> [BaseSet; N] {
+    let mut sets = [0; N];
     let mut i = 0;
-    while i < 15 {
-        sets[i] = 1 << HEAD[i];
+    while i < N {
+        sets[i] = base_set(letters[i]);
         i += 1;
     }
     sets
-};
+}
+
+/// The box that comes first.
+pub(super) const BOX_A: [BaseSet; 11] = base_sets(b"TRGYNNARNNG");
+/// The box that comes second.
+pub(super) const BOX_B: [BaseSet; 9] = base_sets(b"GWTCRANNC");
+/// The head of 7SL RNA, which Alu and B1 begin with: GGCCGGGCGCGGTGGCTCAC, without its first bases.
+const HEAD_7SL: [BaseSet; 15] = base_sets(b"GGCGCGGTGGCTCAC");
 /// Bases before box A, or before the head: in SINEs there are 5 to 16, and a consensus may have some of its flank.
 const MAX_BEFORE: usize = 30;
 /// Bases from the start of box A to that of box B. In the genes of tRNA there are 40 to 50; of 39 SINEs of rice 13 have

@@ -1,8 +1,8 @@
 //! Genes of structural RNA. They are copied, and SINEs descend from some of them; but they do not transpose.
 
-use crate::families::classify::promoters::{BOX_A, BOX_B, BaseSet, differences, of};
+use crate::families::classify::promoters::{BOX_A, BOX_B, BaseSet, base_sets, differences};
 use crate::sequence::code::{A, C, G, T};
-use crate::sequence::{codes, reverse_complement};
+use crate::sequence::reverse_complement;
 
 /// The classes, as RepeatMasker writes them.
 const TRNA: &str = "tRNA";
@@ -13,17 +13,17 @@ const SNRNA: &str = "snRNA";
 /// Nucleic Acid Techniques in Bacterial Systematics (1991) 115; T. J. White et al., in PCR Protocols (1990) 315), and the
 /// parts of spliceosomal RNA that pair with introns and with each other (C. Guthrie & B. Patterson, Annu. Rev. Genet. 22
 /// (1988) 387).
-const CONSERVED: [(&str, &str); 10] = [
-    (RRNA, "GTGYCAGCMGCCGCGGTAA"),
-    (RRNA, "AAACTYAAAKGAATTGRCGG"),
-    (RRNA, "GTACACACCGCCCGTCGC"),
-    (RRNA, "GTAGTCATATGCTTGTCTC"),
-    (RRNA, "ACCCGCTGAAYTTAAGCATAT"),
-    (RRNA, "GTCTTGAAACACGGACCAAGG"),
-    (SNRNA, "ATACTTACCTGGCAGGGGAGATACC"),
-    (SNRNA, "ATCGCTTCTCGGCCTTTTGGCTAAGAT"),
-    (SNRNA, "AGCTTTGCGCAGTGGCAGTATCG"),
-    (SNRNA, "ACAGAGAAGATTAGCATGGCCCCTG"),
+const CONSERVED: [(&str, &[BaseSet]); 10] = [
+    (RRNA, &base_sets(b"GTGYCAGCMGCCGCGGTAA")),
+    (RRNA, &base_sets(b"AAACTYAAAKGAATTGRCGG")),
+    (RRNA, &base_sets(b"GTACACACCGCCCGTCGC")),
+    (RRNA, &base_sets(b"GTAGTCATATGCTTGTCTC")),
+    (RRNA, &base_sets(b"ACCCGCTGAAYTTAAGCATAT")),
+    (RRNA, &base_sets(b"GTCTTGAAACACGGACCAAGG")),
+    (SNRNA, &base_sets(b"ATACTTACCTGGCAGGGGAGATACC")),
+    (SNRNA, &base_sets(b"ATCGCTTCTCGGCCTTTTGGCTAAGAT")),
+    (SNRNA, &base_sets(b"AGCTTTGCGCAGTGGCAGTATCG")),
+    (SNRNA, &base_sets(b"ACAGAGAAGATTAGCATGGCCCCTG")),
 ];
 /// Bases of a conserved sequence that may differ: a random sequence of 10,000 bases has one of them once in 20,000.
 const MAX_DIFFERENCES: usize = 1;
@@ -44,23 +44,11 @@ pub(crate) fn structural_rna(consensus: &[u8]) -> Option<&'static str> {
     if consensus.len() <= MAX_TRNA && strands.into_iter().any(is_trna) {
         return Some(TRNA);
     }
-    let found = |(_, text): &&(&str, &str)| {
-        let sets: Vec<BaseSet> = text.bytes().map(base_set).collect();
-        let has_it = |strand: &[u8]| (0..strand.len()).any(|at| differences(strand, at, &sets) <= MAX_DIFFERENCES);
+    let found = |(_, sets): &&(&str, &[BaseSet])| {
+        let has_it = |strand: &[u8]| (0..strand.len()).any(|at| differences(strand, at, sets) <= MAX_DIFFERENCES);
         strands.into_iter().any(has_it)
     };
     CONSERVED.iter().find(found).map(|(class, _)| *class)
-}
-
-/// The bases of a letter, of IUPAC's code.
-fn base_set(letter: u8) -> BaseSet {
-    match letter {
-        b'Y' => of(&[C, T]),
-        b'R' => of(&[A, G]),
-        b'K' => of(&[G, T]),
-        b'M' => of(&[A, C]),
-        letter => codes(&[letter]).map(|code| of(&[code])).sum(),
-    }
 }
 
 /// Whether a strand has the gene of a tRNA: both boxes, and bases that pair as its stems do. Positions are those of M.
@@ -96,6 +84,7 @@ fn pair(strand: &[u8], one: usize, other: usize) -> bool {
 mod tests {
     use super::*;
     use crate::random::Random;
+    use crate::sequence::codes;
 
     fn class(text: &str) -> Option<&'static str> {
         let forward: Vec<u8> = codes(text.as_bytes()).collect();

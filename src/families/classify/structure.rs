@@ -16,9 +16,9 @@ use crate::sequence::code::{A, C, G, T};
 use crate::sequence::reverse_complement;
 
 /// The class of families whose copies mostly lie in rows.
-pub(crate) const SATELLITE: &str = "Satellite";
+pub(super) const SATELLITE: &str = "Satellite";
 /// The class of elements with long terminal repeats.
-pub(crate) const LTR: &str = "LTR";
+pub(super) const LTR: &str = "LTR";
 /// The class of elements that replicate as rolling circles.
 const HELITRON: &str = "RC/Helitron";
 /// The classes of copies of RNA without proteins that tell one from the other.
@@ -39,11 +39,11 @@ const MIN_LTR_COPIES: usize = 2;
 /// Nats by which target sites of 8 or 9 bases must explain the flanks better than chance to show a DNA transposon without
 /// inverted repeats, if three of five copies have them: those of ten copies have 60.
 const MIN_NATS_ALONE: f64 = 25.0;
-/// Minimum number of copies with a poly-A tail, or with target sites of their own, that show a copy of an RNA.
-const MIN_TAILS: usize = 3;
+/// Minimum number of copies with a mark that all copies of an element have: a poly-A tail, target sites of their own, a
+/// motif at the ends.
+const MIN_COPIES: usize = 3;
 
 /// The class that the evidence shows, as RepeatMasker writes it, and the evidence; none if it shows none.
-///
 pub(super) fn structure(signs: &Signs<'_>) -> (Option<&'static str>, Evidence) {
     let &Signs { consensus, tandem, copies, paired, .. } = signs;
     let direct = direct_repeats(consensus);
@@ -61,8 +61,7 @@ pub(super) fn structure(signs: &Signs<'_>) -> (Option<&'static str>, Evidence) {
         _ => (first, last),
     };
     let is_alone = copies.is_none();
-    let copies = with_distinct_flanks(copies.unwrap_or_default());
-    let all_copies = copies;
+    let all_copies = with_distinct_flanks(copies.unwrap_or_default());
     let copies: Vec<CopyEnds> = all_copies.iter().map(|copy| copy.within(first, consensus.len() - last)).collect();
     let mut evidence = Evidence {
         copies: copies.len() as u64,
@@ -88,12 +87,17 @@ pub(super) fn structure(signs: &Signs<'_>) -> (Option<&'static str>, Evidence) {
         return (is_inserted.then_some(LTR), evidence);
     }
     evidence.tg_ca = false;
-    if let Some((repeats, (class, target))) =
-        inverted.as_ref().and_then(|repeats| Some((repeats, transposon(consensus, repeats, &all_copies)?)))
-    {
-        evidence.inverted_repeat = Some(described(repeats));
-        evidence.target_site = target;
-        return (Some(class), evidence);
+    if let Some(repeats) = &inverted {
+        let (first, last) = (repeats.first.start, repeats.second.end);
+        let within = || all_copies.iter().map(|copy| copy.within(first, consensus.len() - last)).collect::<Vec<_>>();
+        // Strong repeats are the bounds already.
+        let site = if strong.is_some() { target.clone() } else { target_site(&within()).map(|found| found.site) };
+        let site = site.or_else(|| motif_within(consensus, repeats, evidence.copies));
+        if let Some(class) = dna_transposon(consensus, repeats, site.as_ref()) {
+            evidence.inverted_repeat = Some(described(repeats));
+            evidence.target_site = site;
+            return (Some(class), evidence);
+        }
     }
     // Some DNA transposons have no inverted repeats that can be seen.
     let is_decisive = |site: &&TargetSite| nats >= MIN_NATS_ALONE && 5 * site.copies >= 3 * evidence.copies;
@@ -117,29 +121,17 @@ pub(super) fn structure(signs: &Signs<'_>) -> (Option<&'static str>, Evidence) {
     (evidence.target_site.is_some().then_some(of_length), evidence)
 }
 
-/// The class and the target site of a DNA transposon with inverted repeats.
-fn transposon(
-    consensus: &[u8],
-    repeats: &TerminalRepeats,
-    copies: &[CopyEnds],
-) -> Option<(&'static str, Option<TargetSite>)> {
-    let (first, last) = (repeats.first.start, repeats.second.end);
-    let copies: Vec<CopyEnds> = copies.iter().map(|copy| copy.within(first, consensus.len() - last)).collect();
-    let target = target_site(&copies).map(|found| found.site).or_else(|| motif_within(consensus, repeats, &copies));
-    Some((dna_transposon(consensus, repeats, target.as_ref())?, target))
-}
-
 /// The target site TA or TTAA, if the element begins and ends with it: all copies have these bases, so that they are a
 /// part of the consensus, and the flanks show no other site. The inverted repeats must be beyond doubt, since one in 16
 /// begins with TA by chance.
-fn motif_within(consensus: &[u8], repeats: &TerminalRepeats, copies: &[CopyEnds]) -> Option<TargetSite> {
+fn motif_within(consensus: &[u8], repeats: &TerminalRepeats, copies: u64) -> Option<TargetSite> {
     let element = &consensus[repeats.first.start..repeats.second.end];
     let motifs = [([T, T, A, A].as_slice(), "TTAA", MIN_INVERTED_SCORE), (&[T, A], "TA", LONE_INVERTED_SCORE)];
     let (motif, name, _) = motifs.into_iter().find(|(motif, _, min_score)| {
         element.starts_with(motif) && element.ends_with(motif) && repeats.score >= *min_score
     })?;
-    let site = TargetSite { length: motif.len() as u64, copies: copies.len() as u64, motif: Some(name.to_owned()) };
-    (copies.len() >= MIN_TAILS).then_some(site)
+    let site = TargetSite { length: motif.len() as u64, copies, motif: Some(name.to_owned()) };
+    (copies >= MIN_COPIES as u64).then_some(site)
 }
 
 /// Whether an element begins with TC and ends with CTRR, between A and T, on either strand. The A and the T may be a
@@ -149,7 +141,7 @@ fn is_helitron(consensus: &[u8], copies: &[CopyEnds]) -> bool {
     let turned: Vec<CopyEnds> = copies.iter().map(CopyEnds::turned).collect();
     [(consensus, copies), (&reverse, &turned)].into_iter().any(|(strand, copies)| match strand {
         [T, C, .., C, T, A | G, A | G] => lie_between_a_and_t(copies),
-        [A, T, C, rest @ .., C, T, A | G, A | G, T] => copies.len() >= MIN_TAILS && ends_with_hairpin(rest),
+        [A, T, C, rest @ .., C, T, A | G, A | G, T] => copies.len() >= MIN_COPIES && ends_with_hairpin(rest),
         _ => false,
     })
 }
@@ -218,8 +210,8 @@ fn poly_a(copies: &[CopyEnds]) -> (u64, Option<TargetSite>) {
     for copies in [copies, &turned] {
         let tails = copies.iter().filter(|copy| copy.poly_a_end().is_some()).count();
         let sites = copies.iter().filter(|copy| copy.poly_a_end().is_some_and(|end| copy.has_own_site(end))).count();
-        if tails >= MIN_TAILS && 2 * tails >= copies.len() {
-            let has_sites = sites >= MIN_TAILS && 4 * sites >= copies.len();
+        if tails >= MIN_COPIES && 2 * tails >= copies.len() {
+            let has_sites = sites >= MIN_COPIES && 4 * sites >= copies.len();
             let target = has_sites.then_some(TargetSite { length: 0, copies: sites as u64, motif: None });
             return (tails as u64, target);
         }

@@ -1,12 +1,13 @@
 //! Which consensi are families of transposons: those with copies in enough loci whose flanks differ, and that are
 //! neither simple repeats, tandem arrays, duplicated parts of the genome nor families of genes.
 
+use std::cell::LazyCell;
 use std::ops::Range;
 
 use crate::align::Alignment;
 use crate::families::bases::Bases;
 use crate::families::classify::{
-    SATELLITE, Signs, UNKNOWN_CLASS, classify, copy_ends, have_paired_repeats, structural_rna,
+    Signs, UNKNOWN_CLASS, class_of_domains, classify, copy_ends, have_paired_repeats, is_transposon, structural_rna,
 };
 use crate::families::copies::{PlacedAlignment, covered_columns, genome_span, join_copies};
 use crate::families::flanks::{Flanks, both_alike, flanks};
@@ -112,7 +113,7 @@ pub(super) fn filter_family(
         return Verdict::Rejected(Reason::LikeFlanks);
     }
     // A family with the marks of a transposon is accepted, whether or not it codes.
-    let class = || class_of(family, tandem, &joined, bases, contigs, options);
+    let class = LazyCell::new(|| class_of(family, tandem, &joined, bases, contigs, options));
     let of_genes = |reason: Reason| {
         if options.keep_gene_families { Verdict::Accepted { tandem, gene: true } } else { Verdict::Rejected(reason) }
     };
@@ -125,7 +126,7 @@ pub(super) fn filter_family(
         && length >= MIN_DUPLICATION
         && large().count() <= min_loci
         && is_coding(&family.consensus, copies, bases)
-        && class() == UNKNOWN_CLASS
+        && *class == UNKNOWN_CLASS
     {
         return Verdict::Rejected(Reason::LikeFlanks);
     }
@@ -141,7 +142,7 @@ pub(super) fn filter_family(
         let scattered = if scattered.len() < min_loci { loci.iter().collect() } else { scattered };
         are_clustered(&scattered, bases, contigs)
     };
-    if family.part == ElementPart::Whole && !tandem && is_clustered() && class() == UNKNOWN_CLASS {
+    if family.part == ElementPart::Whole && !tandem && is_clustered() && *class == UNKNOWN_CLASS {
         return Verdict::Rejected(Reason::Cluster);
     }
     // Profiles of genes say what copies alone may not show.
@@ -151,7 +152,7 @@ pub(super) fn filter_family(
     };
     if family.part == ElementPart::Whole
         && (has_host_domain() || is_gene_family(&family.consensus, copies, bases))
-        && [UNKNOWN_CLASS, SATELLITE].contains(&&class()[..])
+        && !is_transposon(&class)
     {
         return of_genes(Reason::GeneFamily);
     }
@@ -171,13 +172,13 @@ fn class_of(
     let paired = have_paired_repeats(consensus, copies, bases, contigs);
     let copies = copy_ends(copies, consensus.len() as u32, bases, contigs);
     let signs = Signs { consensus, tandem, part: *part, copies: Some(&copies), paired, ..Signs::default() };
-    // Domains are searched only if the structure does not decide.
-    match (classify(&signs).0, &options.profiles) {
-        (class, Some(profiles)) if [UNKNOWN_CLASS, SATELLITE].contains(&&class[..]) => {
-            classify(&Signs { domains: &profiles.domains(consensus), ..signs }).0
-        }
-        (class, _) => class,
+    let (class, _) = classify(&signs);
+    if is_transposon(&class) {
+        return class;
     }
+    // Domains are searched only if the structure does not decide; then they alone do.
+    let profiles = options.profiles.as_ref();
+    profiles.and_then(|profiles| class_of_domains(&profiles.domains(consensus))).unwrap_or(class)
 }
 
 /// Whether loci, by position, lie in so few places and on one strand as those of transposons hardly ever do. In a genome
