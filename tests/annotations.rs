@@ -381,7 +381,7 @@ fn json_is_printed_if_requested() {
     let spectrum = json(&["spectrum", "g.reprise"]);
     let table = run(at, &["spectrum", "g.reprise"]).fine().out;
     let rows = spectrum["rows"].as_array().expect("rows").iter();
-    let rows: String = rows.map(|row| format!("{}\t{}\n", row["frequency"], row["distinct_kmers"])).collect();
+    let rows: String = rows.map(|row| format!("{} {}\n", row["frequency"], row["distinct_kmers"])).collect();
     assert_eq!(rows, table);
     let demo = json(&["demo", "--bases", "100000"]);
     assert_eq!((&demo["bases"], demo["repeats"].as_array().map(Vec::len)), (&100_000.into(), Some(4)));

@@ -214,9 +214,10 @@ fn regions_of_the_genome_are_asked_the_same() {
 #[test]
 fn spectrum_and_dump_and_info_say_what_is_there() {
     let bench = bench();
-    let spectrum: String = bench.oracle.spectrum().iter().map(|(f, n)| format!("{f}\t{n}\n")).collect();
+    let spectrum: String = bench.oracle.spectrum().iter().map(|(f, n)| format!("{f} {n}\n")).collect();
     let drawn = bench.run(&["spectrum", "g.reprise", "--svg", "s.svg"]).fine();
     assert_eq!(drawn.out, spectrum);
+    assert_eq!(bench.run(&["spectrum", "g.reprise", "--tsv"]).fine().out, spectrum.replace(' ', "\t"));
     assert!(std::fs::read_to_string(bench.at().join("s.svg")).expect("drawn").starts_with("<svg"));
     assert_eq!(bench.run(&["dump", "g.reprise", "--sort"]).fine().out, bench.oracle.dump(1));
     let mut unsorted: Vec<String> = bench.run(&["dump", "g.reprise"]).fine().out.lines().map(str::to_owned).collect();

@@ -36,7 +36,7 @@ fn compare(folder: &Path, genome: &Path, k: u32) {
     reprise(&["build-index", genome_path, "-o", &target, "-k", &length, "--min-frequency", "1"]);
 
     let histogram = output_of(&mut jellyfish(&["histo", "-h", "100000000", counts_path]));
-    let expected = String::from_utf8(histogram).expect("text").replace(' ', "\t");
+    let expected = String::from_utf8(histogram).expect("text");
     let spectrum = String::from_utf8(reprise(&["spectrum", &target])).expect("text");
     assert!(expected.lines().count() > 1, "jellyfish histo says nothing");
     assert_eq!(spectrum, expected, "k {k}: the spectrum differs");

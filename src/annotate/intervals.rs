@@ -8,8 +8,11 @@
 use std::ops::Range;
 use std::path::Path;
 
+use ahash::AHashMap;
 use twox_hash::XxHash3_64;
 
+use crate::annotate::row_filter::RowFilter;
+use crate::genome::Contig;
 use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{Feature, FeatureFormat, FeatureParser, Line, Lines, Source};
 use crate::{Error, Index, Result};
@@ -108,23 +111,30 @@ const PURPOSE: &str = "the intervals of an annotation";
 /// The bases that an annotation covers.
 pub(crate) struct Intervals {
     merged: MergedList<Interval>,
-    /// Rows of the annotation that are features.
+    /// Rows of the annotation that are features and were accepted.
     pub(crate) rows: u64,
 }
 
 impl Intervals {
     /// Reads an annotation: BED, GFF3, GTF, `.out` or TSV, detected by its rows. The intervals are the union of all
-    /// features, except that of a feature whose parts are all of the type `match_part` only the parts count.
+    /// features that a filter accepts, except that of a feature whose parts are all of the type `match_part` only the
+    /// parts count. The contigs are those of the index, with the names that the annotation has.
     ///
     /// # Errors
     /// [`Error::Input`] with the line, if it cannot be read or is not within a contig of the index; [`Error::Memory`],
     /// which names what the whole file needs; [`Error::Io`]; [`Error::Damaged`].
-    pub(crate) fn read(index: &Index, path: &Path) -> Result<Self> {
+    pub(crate) fn read(index: &Index, path: &Path, contigs: &[Contig], filter: &RowFilter) -> Result<Self> {
         let mut reading = AnnotationReading::new(index);
         let mut lines = Lines::open(&Source::new(path), index.budget())?;
         let mut parser = FeatureParser::new(path);
-        let is_contig = |name: &str| index.has_contig(name);
-        index.contigs()?;
+        let own = index.contigs()?;
+        let renamed: AHashMap<&str, &str> = contigs
+            .iter()
+            .zip(own)
+            .filter(|(contig, own)| contig.name != own.name)
+            .map(|(contig, own)| (&contig.name[..], &own.name[..]))
+            .collect();
+        let is_contig = |name: &str| renamed.contains_key(name) || index.has_contig(name);
         while let Some((number, line)) = lines.next()? {
             let in_line = |problem: String| Error::input(path, Some(number), problem);
             let line = String::from_utf8_lossy(line);
@@ -133,13 +143,18 @@ impl Intervals {
                 Line::End => break,
                 Line::Feature(feature) => {
                     let format = parser.format().unwrap_or(FeatureFormat::Bed);
-                    let region = feature.region(format, is_contig);
+                    let mut region = feature.region(format, is_contig);
+                    if let Some(&name) = renamed.get(&region.contig[..]) {
+                        name.clone_into(&mut region.contig);
+                    }
                     let contig = index.locate(&region).map_err(|e| match e {
                         Error::NotInIndex { problem, .. } => in_line(problem),
                         other => other,
                     })?;
                     let (start, end) = (region.range.start as u32, region.range.end as u32);
-                    reading.add(&feature, Interval { contig, start, end });
+                    if filter.accepts(&feature, format).map_err(in_line)? {
+                        reading.add(&feature, Interval { contig, start, end });
+                    }
                 }
             }
         }

@@ -9,6 +9,7 @@ mod copy;
 mod intervals;
 mod join;
 mod resolve;
+mod row_filter;
 mod summary;
 
 use crate::align::{
@@ -20,6 +21,7 @@ pub use copy::{RepeatCopy, family_and_class};
 pub(crate) use intervals::{Interval, Intervals, Mask};
 pub(crate) use join::{JoinParameters, join_fragments};
 use resolve::Resolver;
+pub(crate) use row_filter::RowFilter;
 pub use summary::{
     AnnotationSummary, CLASSES_ALONG, ClassSummary, ContigDensity, DIVERGENCES, Density, FamilySummary, LENGTHS,
     summarize,

@@ -1,21 +1,20 @@
 //! `annotate`: finds the copies of a library of repeats and writes them in one format or several.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 
-use crate::align::{Library, SearchOptions};
-use crate::annotate::{RepeatCopy, annotate_charged, annotate_with_tandem_repeats_charged};
-use crate::cli::common_arguments::CacheArguments;
+use crate::align::SearchOptions;
+use crate::annotate::{annotate_charged, annotate_with_tandem_repeats_charged};
+use crate::cli::annotation_files::{AnnotationFile, CopyFormat, FileArguments};
+use crate::cli::common_arguments::{CacheArguments, HeaderArguments};
+use crate::cli::libraries::Libraries;
+use crate::cli::short_names::ShortNames;
 use crate::cli::values::{e_value, percentage};
 use crate::cli::{Settings, grouped, json};
-use crate::formats::{AnnotationFormat, Columns, Tabix, annotation_header, annotation_rows};
-use crate::fs::Output;
-use crate::genome::Contig;
+use crate::formats::Annotation;
 use crate::index::CacheStatistics;
-use crate::sequence::Source;
 use crate::{Error, Result};
 
 /// The arguments of the command.
@@ -24,8 +23,9 @@ pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
     /// Consensus sequences of repeats, FASTA, plain or compressed; in names such as name#class/family the class is used
-    #[arg(long, value_name = "FILE")]
-    library: PathBuf,
+    /// (repeatable)
+    #[arg(long, required = true, value_name = "FILE")]
+    library: Vec<PathBuf>,
     /// Output formats: files PREFIX.FORMAT with -o PREFIX, else a single format on standard output [default:
     /// gff3,bed,out with -o PREFIX, else tsv]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FORMAT,...")]
@@ -39,90 +39,17 @@ pub(crate) struct Arguments {
     /// Do not search for simple repeats and satellites, which need no library
     #[arg(long)]
     no_tandem: bool,
-    /// Compress GFF3 and BED with bgzip to PREFIX.FORMAT.gz, and write their tabix indexes
-    #[arg(long)]
-    bgzip: bool,
+    #[command(flatten)]
+    files: FileArguments,
+    /// Write short names of contigs that have more than 50 letters, or others than letters, digits, _, . and -, and the
+    /// table of short names and names to TABLE
+    #[arg(long, value_name = "TABLE")]
+    short_names: Option<PathBuf>,
+    #[command(flatten)]
+    header: HeaderArguments,
     #[command(flatten)]
     cache: CacheArguments,
 }
-
-/// The values of `--formats`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum CopyFormat {
-    Tsv,
-    Bed,
-    Gff3,
-    Out,
-    Jsonl,
-}
-
-impl CopyFormat {
-    /// The format, and the extension of its file.
-    fn named(self) -> (AnnotationFormat, &'static str) {
-        match self {
-            Self::Tsv => (AnnotationFormat::Tsv, "tsv"),
-            Self::Bed => (AnnotationFormat::Bed, "bed"),
-            Self::Gff3 => (AnnotationFormat::Gff3, "gff3"),
-            Self::Out => (AnnotationFormat::Out, "out"),
-            Self::Jsonl => (AnnotationFormat::JsonLines, "jsonl"),
-        }
-    }
-
-    /// The columns that tabix needs, if it can index the format.
-    fn tabix(self) -> Option<Columns> {
-        match self {
-            Self::Bed => Some(Columns::Bed),
-            Self::Gff3 => Some(Columns::Gff),
-            _ => None,
-        }
-    }
-}
-
-/// The destination of one format.
-enum Sink {
-    Plain(Output),
-    Indexed(Box<Tabix>),
-}
-
-impl Sink {
-    /// A file named after `prefix` and the format, or standard output; `longest` is the length of the longest contig.
-    fn create(
-        format: CopyFormat,
-        prefix: Option<&Path>,
-        bgzip: bool,
-        longest: u64,
-        settings: &Settings,
-    ) -> Result<Self> {
-        let Some(prefix) = prefix else { return Ok(Self::Plain(settings.output()?)) };
-        let mut path = prefix.as_os_str().to_owned();
-        path.push(".");
-        path.push(format.named().1);
-        match format.tabix().filter(|_| bgzip) {
-            None => Ok(Self::Plain(Output::create(Some(path.as_ref()), settings.force)?)),
-            Some(columns) => {
-                path.push(".gz");
-                Ok(Self::Indexed(Box::new(Tabix::create(path.as_ref(), settings.force, columns, longest)?)))
-            }
-        }
-    }
-
-    fn write(&mut self, text: &[u8]) -> Result<()> {
-        match self {
-            Self::Plain(output) => output.write_all(text).map_err(Error::Output),
-            Self::Indexed(tabix) => tabix.write(text),
-        }
-    }
-
-    fn finish(self) -> Result<()> {
-        match self {
-            Self::Plain(output) => output.finish(),
-            Self::Indexed(tabix) => tabix.finish(),
-        }
-    }
-}
-
-/// Copies whose rows are made and written together: some 400 KB of text.
-const COPIES_PER_WRITE: usize = 1 << 12;
 
 impl Arguments {
     /// The formats to write, without repetitions, checked against the other flags; `has_prefix` if they go to files.
@@ -133,17 +60,16 @@ impl Arguments {
             ([], false) => vec![CopyFormat::Tsv],
             (formats, _) => formats.to_vec(),
         };
-        formats.sort_by_key(|f| *f as u8);
+        formats.sort_unstable();
         formats.dedup();
         if !has_prefix && formats.len() > 1 {
             return wrong("several formats need names; use -o PREFIX");
         }
-        if self.bgzip && !has_prefix {
+        if self.files.bgzip && !has_prefix {
             return wrong("--bgzip writes two files for a format; name them with -o PREFIX");
         }
-        if self.bgzip && formats.iter().all(|format| format.tabix().is_none()) {
-            return wrong("--bgzip is for gff3 and bed; pass one of them to --formats");
-        }
+        self.files.check(&formats)?;
+        self.header.check(formats.iter().any(|format| format.has_header()), "tsv and out")?;
         Ok(formats)
     }
 }
@@ -152,19 +78,25 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let prefix = settings.output.as_deref().filter(|_| !settings.writes_stdout());
     let formats = arguments.formats(prefix.is_some())?;
     let index = settings.open_cached(&arguments.index, &arguments.cache)?;
-    let contigs = index.contigs()?;
-    let longest = contigs.iter().map(|contig| contig.length).max().unwrap_or(0);
-    let sinks: Vec<(AnnotationFormat, Sink)> = formats
-        .into_iter()
-        .map(|format| Ok((format.named().0, Sink::create(format, prefix, arguments.bgzip, longest, settings)?)))
+    let names = arguments.short_names.as_deref().map(|path| ShortNames::create(path, &index, settings)).transpose()?;
+    let files: Vec<AnnotationFile> = formats
+        .iter()
+        .map(|&format| match prefix {
+            None => Ok(AnnotationFile::Plain(settings.output()?)),
+            Some(prefix) => {
+                let mut path = prefix.as_os_str().to_owned();
+                path.push(".");
+                path.push(arguments.files.file_end(format));
+                AnnotationFile::create(path.as_ref(), format, arguments.files, settings.force, &index)
+            }
+        })
         .collect::<Result<_>>()?;
-    let source = Source::new(&arguments.library);
-    let (mut library, _library_reservation) = Library::read(&source, &settings.budget, &settings.progress)?;
-    let max_divergence = arguments.max_divergence / 100.0;
+    let Libraries { mut library, reservations: _libraries_reservation, .. } =
+        Libraries::read(&arguments.library, settings)?;
     let options = SearchOptions {
         max_e_value: arguments.max_e_value,
-        max_divergence,
-        keep_columns: false,
+        max_divergence: arguments.max_divergence / 100.0,
+        keep_columns: formats.iter().any(|&format| arguments.files.needs_columns(format)),
         ..SearchOptions::default()
     };
     let (copies, _copies_reservation) = settings.on_pool(|| {
@@ -175,8 +107,18 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         }
     })?;
     settings.progress.clear();
-    for (format, sink) in sinks {
-        write_to(&copies, format, &library, contigs, sink)?;
+    let annotation = Annotation {
+        copies: &copies,
+        library: &library,
+        index: &index,
+        contigs: names.as_ref().map_or(index.contigs()?, |names| &names.contigs),
+        header: !arguments.header.no_header,
+    };
+    for (format, file) in formats.into_iter().zip(files) {
+        file.write(format, arguments.files, &annotation)?;
+    }
+    if let Some(names) = names {
+        names.write(&index)?;
     }
     let summary = Summary {
         copies: copies.iter().map(|c| c.id).max().unwrap_or(0),
@@ -215,38 +157,4 @@ impl Summary {
         }
         Ok(())
     }
-}
-
-/// Writes copies, by contig and start, in one format.
-pub(crate) fn write_copies(
-    copies: &[RepeatCopy],
-    format: AnnotationFormat,
-    library: &Library,
-    contigs: &[Contig],
-    output: Output,
-) -> Result<()> {
-    write_to(copies, format, library, contigs, Sink::Plain(output))
-}
-
-fn write_to(
-    copies: &[RepeatCopy],
-    format: AnnotationFormat,
-    library: &Library,
-    contigs: &[Contig],
-    mut sink: Sink,
-) -> Result<()> {
-    let mut text = Vec::new();
-    annotation_header(format, contigs, &mut text);
-    sink.write(&text)?;
-    // Fragments of a copy lie on one contig.
-    for of_contig in copies.chunk_by(|a, b| a.alignment.contig == b.alignment.contig) {
-        // The parents of GFF3 need all fragments.
-        let size = if format == AnnotationFormat::Gff3 { of_contig.len() } else { COPIES_PER_WRITE };
-        for part in of_contig.chunks(size) {
-            text.clear();
-            annotation_rows(format, part, library, contigs, &mut text);
-            sink.write(&text)?;
-        }
-    }
-    sink.finish()
 }

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::align::Library;
+use crate::cli::common_arguments::HeaderArguments;
 use crate::cli::profile_arguments::ProfileArguments;
 use crate::cli::{Settings, grouped, json};
 use crate::families::{Signs, classify};
@@ -27,6 +28,8 @@ pub(crate) struct Arguments {
     /// Output format
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "tsv")]
     format: FormatName,
+    #[command(flatten)]
+    header: HeaderArguments,
     #[command(flatten)]
     profiles: ProfileArguments,
 }
@@ -64,12 +67,15 @@ struct Summary {
 }
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+    arguments.header.check(arguments.format == FormatName::Tsv, "tsv")?;
     let profiles = arguments.profiles.read(settings)?;
     let source = Source::new(&arguments.library);
     let (library, _reservation) = Library::read(&source, &settings.budget, &settings.progress)?;
     let mut output = settings.output()?;
     let format = ClassFormat::from(arguments.format);
-    output.write_all(format.header()).map_err(Error::Output)?;
+    if !arguments.header.no_header {
+        output.write_all(format.header()).map_err(Error::Output)?;
+    }
     let mut summary = Summary { sequences: library.len() as u64, ..Summary::default() };
     let mut text = Vec::new();
     for first in (0..library.len()).step_by(SEQUENCES_PER_WRITE) {

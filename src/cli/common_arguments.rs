@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::cli::values::share;
 use crate::units::parse_size;
+use crate::{Error, Result};
 
 // Headings of flags in the help.
 const RESOURCES: &str = "Memory and threads";
@@ -74,4 +75,22 @@ pub(crate) struct TemporaryArguments {
     /// [default: next to the index; for what is removed, TMPDIR]
     #[arg(long, value_name = "DIR", help_heading = OUTPUT, env = "REPRISE_TMPDIR", hide_env_values = true)]
     pub(super) tmpdir: Option<PathBuf>,
+}
+
+/// The flag of commands that write a table.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct HeaderArguments {
+    /// Write tables without their header
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) no_header: bool,
+}
+
+impl HeaderArguments {
+    /// Refuses the flag for an output without a header; `tables` says which ones have one.
+    pub(crate) fn check(self, has_header: bool, tables: &str) -> Result<()> {
+        match self.no_header && !has_header {
+            true => Err(Error::Usage(format!("--no-header is for {tables}; this output has no header"))),
+            false => Ok(()),
+        }
+    }
 }

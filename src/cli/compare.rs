@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use crate::cli::common_arguments::HeaderArguments;
 use crate::cli::{Settings, json};
 use crate::fs::Output;
 use crate::query::{Comparison, KmerSets};
@@ -23,6 +24,8 @@ pub(crate) struct Arguments {
     /// Draw the Jaccard indices of all pairs to FILE, as a heat map
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    #[command(flatten)]
+    header: HeaderArguments,
 }
 
 /// The result with `--json`.
@@ -112,7 +115,8 @@ impl Pair {
 }
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
-    let Arguments { indexes, matrix, svg } = arguments;
+    let Arguments { indexes, matrix, svg, header } = arguments;
+    header.check(!settings.json, "the table of pairs")?;
     // Files that cannot be written are found before the work.
     let file = |path: &Option<PathBuf>, flag: &str| -> Result<Option<(Output, PathBuf)>> {
         let Some(path) = path else { return Ok(None) };
@@ -135,7 +139,8 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let pairs = || (0..names.len()).flat_map(|a| (a + 1..names.len()).map(move |b| (a, b)));
     let pairs = pairs().map(|(a, b)| Pair::of(&comparison, &names, a, b));
     if !settings.json {
-        return settings.print(&(HEADER.to_owned() + &pairs.map(|pair| pair.row()).collect::<String>()));
+        let first = if header.no_header { "" } else { HEADER };
+        return settings.print(&(first.to_owned() + &pairs.map(|pair| pair.row()).collect::<String>()));
     }
     let member = |(at, index): (usize, &String)| {
         let (all, parameters) = (comparison.overlap(at, at), &sets.manifests()[at].parameters);

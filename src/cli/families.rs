@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::builder::{BuildOptions, build_index};
-use crate::cli::common_arguments::{CacheArguments, TemporaryArguments};
+use crate::cli::common_arguments::{CacheArguments, HeaderArguments, TemporaryArguments};
 use crate::cli::profile_arguments::ProfileArguments;
 use crate::cli::values::bases;
 use crate::cli::{Settings, grouped, json};
@@ -42,6 +42,8 @@ pub(crate) struct Arguments {
     /// Write the unrefined consensus sequences of discovery as FASTA, and do not count copies
     #[arg(long, conflicts_with = "format")]
     drafts: bool,
+    #[command(flatten)]
+    header: HeaderArguments,
     #[command(flatten)]
     search: SearchArguments,
     #[command(flatten)]
@@ -155,6 +157,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if let Some(path) = &arguments.stockholm {
         settings.check_second_output(path, "--stockholm")?;
     }
+    arguments.header.check(arguments.format == FormatName::Tsv && !arguments.drafts, "tsv")?;
     let profiles = arguments.profiles.read(settings)?;
     let (index, _temporary) = open_or_build(&arguments, settings)?;
     let options = arguments.search.options(profiles);
@@ -175,7 +178,11 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         settings.on_pool(|| write_stockholm(&found, &index, alignments))?;
     }
     let text = families(&found.statistics, arguments.format.into());
-    library.write_all(&text).map_err(Error::Output)?;
+    let header = match arguments.header.no_header {
+        true => memchr::memchr(b'\n', &text).map_or(0, |end| end + 1),
+        false => 0,
+    };
+    library.write_all(&text[header..]).map_err(Error::Output)?;
     library.finish()?;
     let summary = Summary { found: summary(&found, &index), cache: settings.report_cache(&index) };
     summarize(&summary, settings)

@@ -9,6 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::bundle::Manifest;
+use crate::cli::common_arguments::HeaderArguments;
 use crate::cli::{Settings, counted, grouped, pretty_json};
 use crate::format::{POSITIONS, SEQUENCE};
 use crate::index::{Difference, Differing, DiskUsage, OpenOptions, least_memory, table_bytes};
@@ -28,6 +29,8 @@ pub(crate) struct Arguments {
     /// Print name, length, MD5 (the M5 of SAM) and refget digest (GA4GH) of each contig
     #[arg(long, conflicts_with = "memory")]
     contigs: bool,
+    #[command(flatten)]
+    header: HeaderArguments,
     /// Check that the index is of this genome: contigs, their order and their bases (repeatable, once per file)
     #[arg(long, value_name = "GENOME", conflicts_with_all = ["memory", "contigs"])]
     check: Vec<PathBuf>,
@@ -41,11 +44,12 @@ impl Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
+    arguments.header.check(arguments.contigs && !settings.json, "the table of --contigs")?;
     if arguments.memory {
         return memory(&arguments.index, settings);
     }
     if arguments.contigs {
-        return contigs(&arguments.index, settings);
+        return contigs(&arguments.index, arguments.header, settings);
     }
     if !arguments.check.is_empty() {
         return check(&arguments.index, &arguments.check, settings);
@@ -135,7 +139,7 @@ fn estimate_rows(manifest: &Manifest, text: &mut String) {
 }
 
 /// Prints the contigs, with their digests in other databases.
-fn contigs(folder: &Path, settings: &Settings) -> Result<()> {
+fn contigs(folder: &Path, header: HeaderArguments, settings: &Settings) -> Result<()> {
     #[derive(Serialize)]
     struct ContigRow<'a> {
         name: &'a str,
@@ -147,7 +151,7 @@ fn contigs(folder: &Path, settings: &Settings) -> Result<()> {
     let digests = index.contig_digests()?;
     let mut output = settings.output()?;
     let failed = Error::Output;
-    if !settings.json {
+    if !settings.json && !header.no_header {
         output.write_all(b"#name\tlength\tmd5\trefget\n").map_err(failed)?;
     }
     for (contig, digest) in index.contigs()?.iter().zip(digests) {

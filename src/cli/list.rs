@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::bundle::{FoundIndex, State, list_indexes};
 use crate::cli::Settings;
+use crate::cli::common_arguments::HeaderArguments;
 use crate::cli::remedy::Explained;
 use crate::dictionary::LayoutKind;
 use crate::{Error, Result};
@@ -18,6 +19,8 @@ pub(crate) struct Arguments {
     /// Folder to search, with all folders below it
     #[arg(default_value = ".")]
     folder: PathBuf,
+    #[command(flatten)]
+    header: HeaderArguments,
 }
 
 /// One index; the values of its manifest are null if that cannot be read.
@@ -100,9 +103,10 @@ fn one_field(text: &str) -> String {
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let failed = Error::Output;
+    arguments.header.check(!settings.json, "the table")?;
     let found = list_indexes(&arguments.folder, &|e| settings.warn(&Explained(e).to_string()))?;
     let mut output = settings.output()?;
-    if !settings.json {
+    if !settings.json && !arguments.header.no_header {
         output.write_all(HEADER.as_bytes()).map_err(failed)?;
     }
     for row in found.into_iter().map(IndexRow::of) {

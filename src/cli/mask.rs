@@ -1,16 +1,19 @@
 //! `mask`: writes the genome with the intervals of an annotation in lower case or as N.
 
+use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::annotate::{Interval, Intervals, Mask};
+use crate::annotate::{Interval, Intervals, Mask, RowFilter};
+use crate::cli::short_names::{ShortNames, read_names};
+use crate::cli::values::{bases, percentage};
 use crate::cli::{Settings, counted, grouped, json};
-use crate::formats::{SequenceLines, write_sequence};
+use crate::formats::{FastaIndex, SequenceLines, write_indexed_sequence, write_sequence};
 use crate::fs::Output;
-use crate::genome::{Case, TwoBitSequence, is_twobit};
+use crate::genome::{Case, Contig, TwoBitSequence, is_twobit};
 use crate::sequence::{BYTE_ORDER_MARK, MAX_HEADER, Region, Source, base_code};
 use crate::text::shortened;
 use crate::{Error, Index, Result};
@@ -28,8 +31,44 @@ pub(crate) struct Arguments {
     /// its line ends, descriptions and other letters
     #[arg(long, value_name = "FASTA", conflicts_with = "width")]
     genome: Option<PathBuf>,
+    /// The contigs of --annotation have the short names of this table, which --short-names wrote
+    #[arg(long, value_name = "TABLE")]
+    names: Option<PathBuf>,
+    /// Write short names of contigs that have more than 50 letters, or others than letters, digits, _, . and -, and the
+    /// table of short names and names to TABLE
+    #[arg(long, value_name = "TABLE", conflicts_with = "genome")]
+    short_names: Option<PathBuf>,
+    #[command(flatten)]
+    rows: RowArguments,
     #[command(flatten)]
     letters: LetterArguments,
+}
+
+/// Which rows of the annotation are masked.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Masked intervals")]
+struct RowArguments {
+    /// Mask only repeats of these classes: LTR is also LTR/Gypsy, and case does not matter. Classes are read from .out,
+    /// GFF3, GTF, the TSV of annotate, and names such as name#class in BED
+    #[arg(long, value_delimiter = ',', value_name = "CLASS,...")]
+    class: Vec<String>,
+    /// Do not mask repeats of these classes
+    #[arg(long, value_delimiter = ',', value_name = "CLASS,...")]
+    exclude_class: Vec<String>,
+    /// Mask only rows of at least this many bases
+    #[arg(long, value_name = "BASES", default_value_t = 0, value_parser = bases)]
+    min_length: u64,
+    /// Mask only repeats with at most this percentage of substituted bases, which .out, GFF3 and the TSV of annotate
+    /// have
+    #[arg(long, value_name = "PERCENT", value_parser = percentage)]
+    max_divergence: Option<f64>,
+}
+
+impl RowArguments {
+    fn filter(self) -> RowFilter {
+        let Self { class, exclude_class, min_length, max_divergence } = self;
+        RowFilter { classes: class, excluded: exclude_class, min_length, max_divergence }
+    }
 }
 
 /// How the masked genome is written.
@@ -69,7 +108,18 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let index = settings.open_default(&arguments.index)?;
     let compressed = settings.compresses_output();
     let genome = arguments.genome.as_deref();
-    let masked = mask(&index, &arguments.annotation, genome, &arguments.letters, settings.output()?, compressed)?;
+    let names = arguments.short_names.as_deref().map(|path| ShortNames::create(path, &index, settings)).transpose()?;
+    let written = names.as_ref().map_or(index.contigs()?, |names| &names.contigs);
+    let read = match &arguments.names {
+        Some(table) => Cow::Owned(read_names(table, &index)?),
+        None => Cow::Borrowed(index.contigs()?),
+    };
+    let intervals = Intervals::read(&index, &arguments.annotation, &read, &arguments.rows.filter())?;
+    let output = settings.output()?;
+    let masked = mask(&index, &intervals, genome, written, &arguments.letters, output, compressed)?;
+    if let Some(names) = names {
+        names.write(&index)?;
+    }
     if masked.rows > 0 && masked.bases == 0 {
         let path = arguments.annotation.display();
         settings.warn(&format!("{path} has {} and masks nothing", counted(masked.rows, "row")));
@@ -83,48 +133,70 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
 
 /// Counts of masked bases.
 #[derive(Debug, serde::Serialize)]
-pub(crate) struct Masked {
-    /// Rows of the annotation that are features.
-    pub(crate) rows: u64,
+struct Masked {
+    /// Rows of the annotation that are features and were chosen.
+    rows: u64,
     /// Bases of the genome that they cover.
-    pub(crate) bases: u64,
+    bases: u64,
 }
 
-/// Writes the genome of an index, or the FASTA that it was built from, with the intervals of an annotation masked.
-pub(crate) fn mask(
+/// Writes the genome of an index, or the FASTA that it was built from, with intervals masked.
+fn mask(
     index: &Index,
-    annotation: &Path,
+    masked: &Intervals,
     genome: Option<&Path>,
+    contigs: &[Contig],
     letters: &LetterArguments,
     output: Output,
     compressed: bool,
 ) -> Result<Masked> {
-    let masked = Intervals::read(index, annotation)?;
     let write = |output: &mut dyn Write| match genome {
-        Some(genome) => mask_source(index, &masked, letters, &Source::new(genome), output),
-        None => write_masked(index, &masked, letters, output),
+        Some(genome) => mask_source(index, masked, letters, &Source::new(genome), output),
+        None => write_masked(index, masked, contigs, letters, output, &mut FastaIndex::default()),
     };
     let bases = write_sequence(output, compressed, write)?;
     Ok(Masked { rows: masked.rows, bases })
 }
 
-/// Writes the genome as FASTA; returns the number of masked bases.
-fn write_masked(index: &Index, masked: &Intervals, arguments: &LetterArguments, output: &mut dyn Write) -> Result<u64> {
+/// Writes the genome of an index with the intervals of an annotation masked, compressed, and the indexes of its records
+/// and blocks; the contigs have names that may differ from those of the index. Returns the number of masked bases.
+pub(crate) fn mask_indexed(
+    index: &Index,
+    annotation: &Path,
+    contigs: &[Contig],
+    letters: &LetterArguments,
+    outputs: [Output; 3],
+) -> Result<u64> {
+    let masked = Intervals::read(index, annotation, contigs, &RowFilter::default())?;
+    write_indexed_sequence(outputs, |output, records| write_masked(index, &masked, contigs, letters, output, records))
+}
+
+/// Writes the genome as FASTA, and adds its records to an index; returns the number of masked bases.
+fn write_masked(
+    index: &Index,
+    masked: &Intervals,
+    contigs: &[Contig],
+    arguments: &LetterArguments,
+    output: &mut dyn Write,
+    records: &mut FastaIndex,
+) -> Result<u64> {
     let io_error = Error::Output;
     let case = if arguments.replace { Case::Upper } else { Case::Masked };
     let mut lines = SequenceLines::new(arguments.width.get());
     let mut bases = 0;
-    for (number, contig) in (0..).zip(index.contigs()?) {
+    for ((number, contig), own) in (0..).zip(contigs).zip(index.contigs()?) {
         let blank = if contig.description.is_empty() { "" } else { " " };
-        writeln!(output, ">{}{blank}{}", contig.name, contig.description).map_err(io_error)?;
-        let own = masked.of_contig(number);
+        let header = format!(">{}{blank}{}\n", contig.name, contig.description);
+        output.write_all(header.as_bytes()).map_err(io_error)?;
+        records.add(&contig.name, header.len() as u64, contig.length, arguments.width.get() as u64);
+        let intervals = masked.of_contig(number);
         let mut letters = Vec::new();
         for start in (0..contig.length).step_by(CHUNK as usize) {
             let range = start..contig.length.min(start + CHUNK);
-            let (_, record) = index.region_record(&Region { contig: contig.name.clone(), range: range.clone() })?;
+            let (_, record) = index.region_record(&Region { contig: own.name.clone(), range: range.clone() })?;
             letters.clear();
             record.bases(range.clone(), case, &mut letters);
-            bases += arguments.mask().apply(&mut letters, range, own);
+            bases += arguments.mask().apply(&mut letters, range, intervals);
             lines.write(&letters, output).map_err(io_error)?;
         }
         lines.end(output).map_err(io_error)?;

@@ -2,7 +2,9 @@
 //! command calls the library. All text about flags is here, so that the library has none.
 
 mod annotate;
+mod annotation_files;
 mod arguments;
+mod big_wig;
 mod build_index;
 mod candidates;
 mod classify;
@@ -16,6 +18,7 @@ mod families;
 mod fetch;
 mod info;
 mod json_text;
+mod libraries;
 mod list;
 mod mask;
 mod profile_arguments;
@@ -24,6 +27,7 @@ mod query;
 mod remedy;
 mod set;
 mod settings;
+mod short_names;
 mod signals;
 mod simulate;
 mod spectrum;

@@ -8,9 +8,9 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::align::{Library, SearchOptions, search_with_progress};
-use crate::cli::Settings;
-use crate::cli::common_arguments::{CACHE, CacheArguments};
+use crate::cli::common_arguments::{CACHE, CacheArguments, HeaderArguments};
 use crate::cli::values::e_value;
+use crate::cli::{Settings, big_wig};
 use crate::formats::{Format, push_number, push_position};
 use crate::fs::Output;
 use crate::genome::Contig;
@@ -56,12 +56,14 @@ pub(crate) struct Arguments {
     /// With --hits: report alignments with an E-value of at most this, for the whole search
     #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value, requires = "hits")]
     max_e_value: f64,
-    /// Output format; bedgraph has runs of k-mers with one frequency
+    /// Output format; bedgraph has runs of k-mers with one frequency, and so has bigwig, which needs -o
     #[arg(long, value_enum, default_value_t = RowFormat::Tsv)]
     format: RowFormat,
     /// Number of listed k-mers, or of bases of sequences, per batch [default: derived from memory and threads]
     #[arg(long, value_name = "N")]
     batch_size: Option<NonZeroUsize>,
+    #[command(flatten)]
+    header: HeaderArguments,
     #[command(flatten)]
     cache: CacheArguments,
     /// Read the whole index into memory first
@@ -77,6 +79,7 @@ pub(crate) struct Arguments {
 enum RowFormat {
     Tsv,
     Bedgraph,
+    Bigwig,
     Jsonl,
 }
 
@@ -89,9 +92,12 @@ impl Arguments {
     /// Refuses combinations of flags that have no meaning.
     fn check(&self) -> Result<()> {
         let wrong = |problem: &str| Err(Error::Usage(problem.to_owned()));
-        if self.looks_up_kmers() && (self.per_kmer || self.format == RowFormat::Bedgraph) {
-            return wrong("--per-kmer and bedgraph are for sequences and regions, not for k-mer lists");
+        let along = matches!(self.format, RowFormat::Bedgraph | RowFormat::Bigwig);
+        if self.looks_up_kmers() && (self.per_kmer || along) {
+            return wrong("--per-kmer, bedgraph and bigwig are for sequences and regions, not for k-mer lists");
         }
+        let summarizes = !self.looks_up_kmers() && !self.hits && !self.per_kmer && self.format == RowFormat::Tsv;
+        self.header.check(summarizes, "the table with a row for each sequence or region")?;
         if !self.looks_up_kmers() && self.positions.is_some() {
             return wrong("--positions goes with --kmer or --kmers");
         }
@@ -101,6 +107,7 @@ impl Arguments {
     fn rows(&self) -> Format {
         match self.format {
             RowFormat::Jsonl => Format::JsonLines,
+            _ if self.header.no_header => Format::TsvRows,
             _ => Format::Tsv,
         }
     }
@@ -123,6 +130,10 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         ));
     }
     let mut output = settings.output()?;
+    if arguments.format == RowFormat::Bigwig {
+        big_wig(&index, &arguments, settings, output)?;
+        return finish(&index, &arguments, settings);
+    }
     if arguments.looks_up_kmers() {
         kmers(&index, &arguments, settings, &mut output)?;
     } else if let Some(path) = arguments.sequences.as_ref().filter(|_| arguments.hits) {
@@ -131,12 +142,42 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     } else {
         sequences(&index, &arguments, settings, &mut output)?;
     }
+    finish(&index, &arguments, settings)?;
+    output.finish()
+}
+
+/// Reports what was used.
+fn finish(index: &Index, arguments: &Arguments, settings: &Settings) -> Result<()> {
     settings.progress.clear();
     if arguments.huge_pages {
         settings.progress.line(&huge_pages(&arguments.index));
     }
-    settings.report_cache(&index);
-    output.finish()
+    settings.report_cache(index);
+    Ok(())
+}
+
+/// The error if no flag names what to look up.
+fn nothing() -> Error {
+    Error::Usage("nothing to look up; pass sequences, --kmer, --kmers, --region or --regions".to_owned())
+}
+
+/// Writes the frequencies along sequences or regions as bigWig.
+fn big_wig(index: &Index, arguments: &Arguments, settings: &Settings, output: Output) -> Result<()> {
+    let batch = arguments.batch_size;
+    if let Some(path) = &arguments.sequences {
+        let source = Source::new(path);
+        let lengths = big_wig::lengths(&source, index)?;
+        return big_wig::write(index, Sequences::Source(&source), &lengths, batch, output, settings);
+    }
+    let regions = match &arguments.regions {
+        Some(path) => bed_regions(index, path)?.collect::<Result<Vec<Region>>>()?,
+        None => arguments.region.iter().map(|text| index.region(text)).collect::<Result<_>>()?,
+    };
+    if regions.is_empty() {
+        return Err(nothing());
+    }
+    let regions = big_wig::joined(index, regions)?;
+    big_wig::write(index, Sequences::Regions(&regions), index.contigs()?, batch, output, settings)
 }
 
 /// Looks up the k-mers of the command line or of a file.
@@ -161,8 +202,6 @@ fn sequences(index: &Index, arguments: &Arguments, settings: &Settings, output: 
         (true, _) => Detail::PerKmer,
         (false, _) => Detail::Summary,
     };
-    let nothing =
-        || Error::Usage("nothing to look up; pass sequences, --kmer, --kmers, --region or --regions".to_owned());
     let (source, typed, mut listed);
     let sequences = if let Some(path) = &arguments.sequences {
         source = Source::new(path);
@@ -329,7 +368,7 @@ impl<'i> KmerRows<'i> {
         let contigs = if limit.is_some() { index.contigs()? } else { &[] };
         let name = contigs.iter().map(|contig| contig.name.len() as u64).max().unwrap_or(0);
         let bytes_per_position = match format {
-            Format::Tsv => name + ",:4294967295:+".len() as u64,
+            Format::Tsv | Format::TsvRows => name + ",:4294967295:+".len() as u64,
             // A letter of a name may be escaped.
             Format::JsonLines => 6 * name + r#"{"contig":"","start":4294967295,"strand":"+"},"#.len() as u64,
         };

@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
     /// Also draw the spectrum to FILE
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Separate the columns by a tab instead of a blank, which is what `jellyfish histo` prints
+    #[arg(long, conflicts_with = "json")]
+    tsv: bool,
 }
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
@@ -40,7 +43,8 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         let spectrum = Spectrum { k: index.k(), rows: rows.iter().map(row).collect() };
         return settings.print(&(json(&spectrum)? + "\n"));
     }
-    let text: String = rows.iter().map(|(frequency, kmers)| format!("{frequency}\t{kmers}\n")).collect();
+    let between = if arguments.tsv { '\t' } else { ' ' };
+    let text: String = rows.iter().map(|(frequency, kmers)| format!("{frequency}{between}{kmers}\n")).collect();
     settings.print(&text)
 }
 

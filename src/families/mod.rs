@@ -10,6 +10,7 @@ mod candidates;
 mod classify;
 mod copies;
 mod discover;
+mod element_parts;
 mod extension;
 mod family;
 mod flanks;
@@ -28,6 +29,7 @@ pub use candidates::{
 pub(crate) use classify::UNKNOWN_CLASS;
 pub use classify::{CopyEnds, END_MARGIN, Evidence, Signs, TargetSite, TerminalRepeat, classify};
 pub use discover::{Discovery, discover, families_memory};
+pub(crate) use element_parts::{Element, MAX_SITE_FLANK, MAX_SITE_OVERLAP, RepeatKind, target_site};
 pub use family::{Family, FamilyCopy};
 pub use parameters::{CandidateOptions, DiscoverOptions, MAX_BAND, MAX_WILDCARDS, SampleOptions, Scores};
 pub use pipeline::{FamilyOptions, FoundFamilies, find_families};

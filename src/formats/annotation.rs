@@ -1,20 +1,27 @@
 //! The formats of an annotation, so that callers choose one by a value.
 //!
 //! To add a format, write a file with a type that implements [`AnnotationWriter`], and add its variant to
-//! [`AnnotationFormat`] and to `AnnotationFormat::writer`. Nothing else of this module knows which formats exist.
+//! [`AnnotationFormat`], to `AnnotationFormat::writer` and to `AnnotationFormat::extension`. Nothing else of this module
+//! knows which formats exist.
 
 use crate::align::Library;
 use crate::annotate::RepeatCopy;
 use crate::formats::annotation_writer::{AnnotationWriter, CopyTable};
 use crate::formats::bed::Bed;
+use crate::formats::crossmatch::CrossMatch;
+use crate::formats::divergence_summary::DivergenceSummary;
 use crate::formats::gff3::Gff3;
+use crate::formats::gff3_parts::Gff3Parts;
+use crate::formats::gtf::Gtf;
 use crate::formats::jsonl::JsonLines;
 use crate::formats::repeatmasker_out::RepeatMaskerOut;
+use crate::formats::repeatmasker_table::RepeatMaskerTable;
 use crate::formats::tsv::Tsv;
 use crate::genome::Contig;
+use crate::{Index, Result};
 
 /// How an annotation is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum AnnotationFormat {
     /// Columns under a header, 0-based and half-open.
@@ -22,13 +29,23 @@ pub enum AnnotationFormat {
     /// BED with nine columns (<https://samtools.github.io/hts-specs/BEDv1.pdf>); the score is the per mille of columns
     /// that match.
     Bed,
-    /// GFF3 (<https://github.com/The-Sequence-Ontology/Specifications/blob/master/gff3.md>), fragments of a copy under
-    /// one parent.
+    /// GFF3 (<https://github.com/The-Sequence-Ontology/Specifications/blob/master/gff3.md>); the fragments of a copy are
+    /// rows of one feature.
     Gff3,
+    /// The same, with terminal repeats, internal parts and target sites.
+    Gff3Parts,
+    /// GTF as TEtranscripts and TElocal read it (<https://github.com/mhammell-laboratory/TEtranscripts>).
+    Gtf,
     /// The columns of RepeatMasker's `.out`.
     Out,
     /// One JSON object a line.
     JsonLines,
+    /// The alignments, as RepeatMasker's `.align` has them.
+    Align,
+    /// Sums by class, as RepeatMasker's `.tbl` has them.
+    Table,
+    /// Bases by family, class and divergence, as RepeatMasker's `.divsum` has them.
+    DivergenceSummary,
 }
 
 impl AnnotationFormat {
@@ -37,25 +54,67 @@ impl AnnotationFormat {
             Self::Tsv => &Tsv,
             Self::Bed => &Bed,
             Self::Gff3 => &Gff3,
+            Self::Gff3Parts => &Gff3Parts,
+            Self::Gtf => &Gtf,
             Self::Out => &RepeatMaskerOut,
             Self::JsonLines => &JsonLines,
+            Self::Align => &CrossMatch,
+            Self::Table => &RepeatMaskerTable,
+            Self::DivergenceSummary => &DivergenceSummary,
         }
+    }
+
+    /// The end of the names of its files, without a dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Tsv => "tsv",
+            Self::Bed => "bed",
+            Self::Gff3 | Self::Gff3Parts => "gff3",
+            Self::Gtf => "gtf",
+            Self::Out => "out",
+            Self::JsonLines => "jsonl",
+            Self::Align => "align",
+            Self::Table => "tbl",
+            Self::DivergenceSummary => "divsum",
+        }
+    }
+
+    /// Whether its rows need the columns of the alignments
+    /// ([`SearchOptions::keep_columns`](crate::align::SearchOptions::keep_columns)).
+    pub fn needs_columns(self) -> bool {
+        matches!(self, Self::Align | Self::Gff3Parts)
+    }
+
+    /// Whether its rows follow a header that may be left out.
+    pub fn has_header(self) -> bool {
+        matches!(self, Self::Tsv | Self::Out)
     }
 }
 
-/// Appends what precedes the rows of a format.
-pub fn annotation_header(format: AnnotationFormat, contigs: &[Contig], out: &mut Vec<u8>) {
-    format.writer().header(contigs, out);
+/// An annotation, and what its formats say about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Annotation<'a> {
+    /// Copies, by contig and start, none of which overlaps another.
+    pub copies: &'a [RepeatCopy],
+    /// The sequences of which they are copies.
+    pub library: &'a Library,
+    /// The index of the annotated genome.
+    pub index: &'a Index,
+    /// The contigs of the index, under the names that are written.
+    pub contigs: &'a [Contig],
+    /// Whether a format [with a header](AnnotationFormat::has_header) has it.
+    pub header: bool,
 }
 
-/// Appends the rows of copies, which are sorted by contig and start. For GFF3 a call takes all copies of a contig,
-/// because the parent of fragments spans them all.
-pub fn annotation_rows(
+/// Writes an annotation in one format, some hundred kilobytes at a time.
+///
+/// # Errors
+/// [`Error::Damaged`](crate::Error::Damaged) for the index; those of `write`.
+pub fn write_annotation(
     format: AnnotationFormat,
-    copies: &[RepeatCopy],
-    library: &Library,
-    contigs: &[Contig],
-    out: &mut Vec<u8>,
-) {
-    format.writer().rows(&CopyTable::new(copies, library, contigs), out);
+    annotation: &Annotation<'_>,
+    write: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let header = annotation.header || !format.has_header();
+    format.writer().write(&CopyTable::new(annotation), header, write)
 }

@@ -13,11 +13,13 @@ pub(super) struct Bed;
 impl AnnotationWriter for Bed {
     fn row(&self, row: &CopyRow<'_>, out: &mut Vec<u8>) {
         let matching_per_mille = (1000.0 * (1.0 - row.difference)).round();
-        let CopyRow { contig, start, end, name, strand, .. } = row;
+        let CopyRow { contig, start, end, family, class, strand, .. } = row;
         let colour = colour(row.family, row.class);
         // Writing into a Vec cannot fail.
-        let _ =
-            writeln!(out, "{contig}\t{start}\t{end}\t{name}\t{matching_per_mille}\t{strand}\t{start}\t{end}\t{colour}");
+        let _ = writeln!(
+            out,
+            "{contig}\t{start}\t{end}\t{family}#{class}\t{matching_per_mille}\t{strand}\t{start}\t{end}\t{colour}"
+        );
     }
 }
 

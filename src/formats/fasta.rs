@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use noodles_bgzf as bgzf;
 
 use crate::families::FamilyStatistics;
+use crate::formats::bgzf_index::BlockIndexer;
 use crate::fs::Output;
 use crate::{Error, Result};
 
@@ -54,6 +55,44 @@ pub(crate) fn write_sequence<T>(
     };
     output.finish()?;
     Ok(written)
+}
+
+/// Writes sequence compressed with bgzip, the index of its records and that of its blocks, which appear together.
+pub(crate) fn write_indexed_sequence<T>(
+    [mut output, mut records, mut blocks]: [Output; 3],
+    write: impl FnOnce(&mut dyn Write, &mut FastaIndex) -> Result<T>,
+) -> Result<T> {
+    let mut indexer = BlockIndexer::new(&mut output);
+    let mut index = FastaIndex::default();
+    let mut encoder = bgzf::io::Writer::new(&mut indexer);
+    let written = write(&mut encoder, &mut index)?;
+    encoder.finish().map_err(Error::Output)?;
+    blocks.write_all(&indexer.index()).map_err(Error::Output)?;
+    records.write_all(&index.rows).map_err(Error::Output)?;
+    Output::finish_all(vec![output, records, blocks])?;
+    Ok(written)
+}
+
+/// The index of the records of a FASTA (`.fai`, <https://www.htslib.org/doc/faidx.html>), made while it is written.
+#[derive(Debug, Default)]
+pub(crate) struct FastaIndex {
+    rows: Vec<u8>,
+    /// Bytes of the text before the next record.
+    at: u64,
+}
+
+impl FastaIndex {
+    /// Adds a record with a header of `header` bytes, line end included, and `length` letters in lines of `width`.
+    pub(crate) fn add(&mut self, name: &str, header: u64, length: u64, width: u64) {
+        let begin = self.at + header;
+        let line = length.min(width);
+        // Writing into a Vec cannot fail.
+        let _ = match length {
+            0 => writeln!(self.rows, "{name}\t0\t{begin}\t0\t0"),
+            _ => writeln!(self.rows, "{name}\t{length}\t{begin}\t{line}\t{}", line + 1),
+        };
+        self.at = begin + length + length.div_ceil(width);
+    }
 }
 
 /// Breaks the sequence of a record, which arrives in pieces, into lines.

@@ -1,12 +1,15 @@
-//! Annotations in GFF3, with terms of the Sequence Ontology and the fragments of a copy under one parent
+//! Annotations in GFF3, with terms of the Sequence Ontology
 //! (<https://github.com/The-Sequence-Ontology/Specifications/blob/master/gff3.md>).
+//!
+//! The fragments of a copy are rows with one ID, which the specification calls a discontinuous feature: a parent would
+//! cover the bases between them too, and the ontology has no part of a repeat that is just a piece of it.
 
 use std::io::Write;
 use std::ops::Range;
 
-use crate::formats::annotation_writer::{AnnotationWriter, CopyTable};
+use crate::formats::annotation_writer::AnnotationWriter;
 use crate::formats::copy_row::CopyRow;
-use crate::formats::ontology::ontology_term;
+use crate::formats::ontology::{accession, ontology_term};
 use crate::genome::Contig;
 
 /// Annotations as GFF3.
@@ -23,87 +26,40 @@ impl AnnotationWriter for Gff3 {
         }
     }
 
-    fn rows(&self, copies: &CopyTable<'_>, out: &mut Vec<u8>) {
-        // Numbers of copies rise from the first one's.
-        let first = copies.copies.iter().map(|copy| copy.id).min().unwrap_or(0);
-        let mut extents = extents(copies, first);
-        for row in copies.rows() {
-            let extent = &mut extents[(row.id - first) as usize];
-            if extent.fragments == 1 {
-                self.row(&row, out);
-                continue;
-            }
-            if !extent.has_parent {
-                let attributes = format!("ID=copy{}", row.id);
-                line(out, &row, ontology_term(row.family, row.class), extent.start..extent.end, &attributes, false);
-                extent.has_parent = true;
-            }
-            line(out, &row, "match_part", row.start..row.end, &format!("Parent=copy{}", row.id), true);
-        }
-    }
-
     fn row(&self, row: &CopyRow<'_>, out: &mut Vec<u8>) {
-        let attributes = format!("ID=copy{}", row.id);
-        line(out, row, ontology_term(row.family, row.class), row.start..row.end, &attributes, true);
+        push_row(row, ontology_term(row.family, row.class), out);
     }
 }
 
-/// Bases of a contig that all fragments of a copy span.
-#[derive(Clone)]
-struct CopySpan {
-    start: u64,
-    end: u64,
-    fragments: u32,
-    /// Whether the line of the copy is written; it precedes its first fragment.
-    has_parent: bool,
+/// Appends the line of a fragment as a feature of a type.
+pub(super) fn push_row(row: &CopyRow<'_>, term: &str, out: &mut Vec<u8>) {
+    push_begin(row, term, row.start..row.end, out);
+    // Writing into a Vec cannot fail.
+    let _ = write!(out, "{}\t{}\t.\tID=copy{};Name=", row.score, row.strand, row.id);
+    push_value(out, row.family);
+    // The names and the order that scripts of EDTA read; its identity is the share of equal bases, 0 to 1.
+    out.extend_from_slice(b";classification=");
+    push_value(out, row.class);
+    let CopyRow { substituted, deleted, inserted, e_value, .. } = row;
+    let identity = 1.0 - substituted / 100.0;
+    let _ = write!(out, ";sequence_ontology={};identity={identity:.3};method=homology;class=", accession(term));
+    push_value(out, row.class);
+    let _ = write!(out, ";e_value={e_value:.3e};kimura={};substituted={substituted:.2}", row.kimura_text());
+    let _ = write!(out, ";deleted={deleted:.2};inserted={inserted:.2};Target=");
+    push_value(out, row.family);
+    let _ = writeln!(out, " {} {} +", row.consensus_start + 1, row.consensus_end);
 }
 
-/// The extent of each copy, by its number from `first` on.
-fn extents(copies: &CopyTable<'_>, first: u64) -> Vec<CopySpan> {
-    let mut extents: Vec<CopySpan> = Vec::new();
-    for copy in copies.copies {
-        let number = (copy.id - first) as usize;
-        if number >= extents.len() {
-            extents.resize(number + 1, CopySpan { start: u64::MAX, end: 0, fragments: 0, has_parent: false });
-        }
-        let extent = &mut extents[number];
-        extent.start = copy.alignment.range.start.min(extent.start);
-        extent.end = copy.alignment.range.end.max(extent.end);
-        extent.fragments += 1;
-    }
-    extents
-}
-
-/// Appends a line; one that is `aligned` has a score, a target and how the copy differs from it.
-fn line(out: &mut Vec<u8>, row: &CopyRow<'_>, term: &str, range: Range<u64>, attributes: &str, aligned: bool) {
+/// Appends the first five columns of a feature on the contig of a row; the range is 0-based and half-open.
+pub(super) fn push_begin(row: &CopyRow<'_>, term: &str, range: Range<u64>, out: &mut Vec<u8>) {
     escape(out, row.contig, is_sequence_id);
+    // Writing into a Vec cannot fail.
     let _ = write!(out, "\treprise\t{term}\t{}\t{}\t", range.start + 1, range.end);
-    if aligned {
-        let _ = write!(out, "{}", row.score);
-    } else {
-        out.push(b'.');
-    }
-    let _ = write!(out, "\t{}\t.\t{attributes};Name=", row.strand);
-    escape(out, row.family, is_plain);
-    if aligned {
-        out.extend_from_slice(b";Target=");
-        escape(out, row.family, is_plain);
-        let _ = write!(out, " {} {} +", row.consensus_start + 1, row.consensus_end);
-    }
-    out.extend_from_slice(b";class=");
-    escape(out, row.class, is_plain);
-    if aligned {
-        let _ = write!(
-            out,
-            ";e_value={:.3e};kimura={};substituted={:.2};deleted={:.2};inserted={:.2}",
-            row.e_value,
-            row.kimura_text(),
-            row.substituted,
-            row.deleted,
-            row.inserted
-        );
-    }
-    out.push(b'\n');
+}
+
+/// Appends the value of an attribute.
+pub(super) fn push_value(out: &mut Vec<u8>, text: &str) {
+    escape(out, text, is_plain);
 }
 
 /// Appends a text, with every byte that is not `plain` as `%` and two hexadecimal digits.

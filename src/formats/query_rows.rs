@@ -12,6 +12,8 @@ pub enum Format {
     /// Columns separated by tabs; runs of k-mers as bedGraph.
     #[default]
     Tsv,
+    /// The same without a header.
+    TsvRows,
     /// One JSON object a line.
     JsonLines,
 }
@@ -25,21 +27,21 @@ impl Rows for Format {
 
     fn statistics(&self, out: &mut Vec<u8>, row: &SequenceStatistics) {
         match self {
-            Self::Tsv => tsv::statistics(out, row),
+            Self::Tsv | Self::TsvRows => tsv::statistics(out, row),
             Self::JsonLines => jsonl::json_line(out, row),
         }
     }
 
     fn kmer(&self, out: &mut Vec<u8>, name: &str, start: u64, frequency: u64) {
         match self {
-            Self::Tsv => tsv::kmer(out, name, start, frequency),
+            Self::Tsv | Self::TsvRows => tsv::kmer(out, name, start, frequency),
             Self::JsonLines => jsonl::kmer(out, name, start, frequency),
         }
     }
 
     fn run(&self, out: &mut Vec<u8>, name: &str, range: Range<u64>, frequency: u64) {
         match self {
-            Self::Tsv => bedgraph::run(out, name, range, frequency),
+            Self::Tsv | Self::TsvRows => bedgraph::run(out, name, range, frequency),
             Self::JsonLines => jsonl::run(out, name, range, frequency),
         }
     }

@@ -31,6 +31,30 @@ const CSI_MIN_SHIFT: u8 = 14;
 /// Levels of bins of `.csi`: they cover 2^14 · 8^7 = 2^35 bases, more than any contig has.
 const CSI_DEPTH: u8 = 7;
 
+/// The kind of an index of bins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TabixKind {
+    /// For contigs of up to 2^29 bases.
+    Tbi,
+    /// For longer ones.
+    Csi,
+}
+
+impl TabixKind {
+    /// The kind for contigs of at most `longest` bases.
+    pub fn of(longest: u64) -> Self {
+        if longest > MAX_TBI_CONTIG { Self::Csi } else { Self::Tbi }
+    }
+
+    /// The end of the names of its files, without a dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Tbi => "tbi",
+            Self::Csi => "csi",
+        }
+    }
+}
+
 /// The index of bins of either format.
 enum BinIndexer {
     Tbi(Indexer<LinearIndex>),
@@ -54,9 +78,11 @@ impl Tabix {
     /// # Errors
     /// As [`Output::create`]'s.
     pub fn create(path: &Path, force: bool, columns: Columns, longest: u64) -> Result<Self> {
-        let needs_csi = longest > MAX_TBI_CONTIG;
+        let kind = TabixKind::of(longest);
+        let needs_csi = kind == TabixKind::Csi;
         let mut index = path.as_os_str().to_owned();
-        index.push(if needs_csi { ".csi" } else { ".tbi" });
+        index.push(".");
+        index.push(kind.extension());
         let bins = match Indexer::new(CSI_MIN_SHIFT, CSI_DEPTH) {
             Some(indexer) if needs_csi => BinIndexer::Csi(indexer),
             _ => BinIndexer::Tbi(Indexer::default()),

@@ -86,6 +86,25 @@ impl Output {
         Ok(Self { writer, file: Some(PendingFile { temporary, file, folder, temporary_name, name, force }) })
     }
 
+    /// A handle of the file for a writer that does not go from its begin to its end; nothing must have been written.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for standard output and pipes; [`Error::Io`].
+    pub(crate) fn seekable(&self) -> Result<File> {
+        match &self.file {
+            Some(file) => file.file.try_clone().map_err(|e| Error::io("open", file.path(), e)),
+            None => Err(Error::Usage("bigWig and bigBed cannot be written to a pipe; name a file".to_owned())),
+        }
+    }
+
+    /// The error of a call on it that failed.
+    pub(crate) fn error(&self, error: io::Error) -> Error {
+        match &self.file {
+            Some(file) => Error::io("write", file.path(), error),
+            None => Error::Output(error),
+        }
+    }
+
     /// Writes the buffered bytes and renames the file to its final name, durably. It takes over the permissions and the
     /// group of a file that it replaces.
     ///

@@ -7,6 +7,7 @@ mod base_mask;
 mod contig;
 mod digest;
 mod reader;
+mod short_names;
 mod twobit;
 
 pub(crate) use base_mask::BaseMask;
@@ -14,5 +15,6 @@ pub use contig::Contig;
 pub use digest::ContigDigest;
 pub(crate) use digest::{RefgetDigester, digest_contigs};
 pub(crate) use reader::GenomeReader;
+pub(crate) use short_names::{NAME_HEADER, name_table, short_names};
 pub use twobit::{Case, OtherLetters, TwoBit, TwoBitSequence, TwoBitSummary, TwoBitWriter};
 pub(crate) use twobit::{TEMPORARY_SUFFIXES, is_twobit, pack_run};

@@ -35,7 +35,12 @@ pub(crate) struct Feature<'l> {
     /// Type and attributes, in GFF.
     pub(crate) kind: &'l str,
     pub(crate) attributes: &'l str,
+    /// The whole row.
+    pub(crate) row: &'l str,
 }
+
+/// Columns of the TSV of `annotate`; its strand, class and substituted bases are the columns 3, 5 and 9, from 0.
+const TSV_COLUMNS: usize = 16;
 
 impl Feature<'_> {
     /// The feature as a region. GFF3 escapes some letters of a name with `%` and two digits, GTF does not.
@@ -45,6 +50,52 @@ impl Feature<'_> {
             _ => None,
         };
         Region { contig: name.unwrap_or(self.contig.into()).into_owned(), range: self.range.clone() }
+    }
+
+    /// The class of a repeat, such as `LTR/Gypsy`, if the row has one: a column of `.out` and of the TSV of `annotate`,
+    /// an attribute of GFF3 and GTF or else their type, and what follows `#` in the name of BED.
+    pub(crate) fn class(&self, format: FeatureFormat) -> Option<Cow<'_, str>> {
+        match format {
+            FeatureFormat::Out => self.row.split_ascii_whitespace().nth(10).map(Cow::from),
+            FeatureFormat::Gff => {
+                let named = ["class", "classification"].iter().find_map(|name| self.values(name).next());
+                let of_gtf = || match (self.gtf_value("class_id")?, self.gtf_value("family_id")) {
+                    (class, Some(family)) if family != class => Some(format!("{class}/{family}").into()),
+                    (class, _) => Some(class.into()),
+                };
+                named.or_else(of_gtf).or(Some(self.kind.into()))
+            }
+            FeatureFormat::Bed => {
+                let of_name = || Some(self.row.split('\t').nth(3)?.split_once('#')?.1.into());
+                self.tsv_column(5).map(Cow::from).or_else(of_name)
+            }
+        }
+    }
+
+    /// Substituted bases of a repeat in per cent, if the row has them: a column of `.out` and of the TSV of `annotate`,
+    /// or the attribute `substituted` or `identity` (a share) of GFF3.
+    pub(crate) fn divergence(&self, format: FeatureFormat) -> Option<f64> {
+        let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
+        match format {
+            FeatureFormat::Out => number(self.row.split_ascii_whitespace().nth(1)?),
+            FeatureFormat::Gff => {
+                let attribute = |name| number(&self.values(name).next()?);
+                attribute("substituted").or_else(|| attribute("identity").map(|share| 100.0 * (1.0 - share)))
+            }
+            FeatureFormat::Bed => number(self.tsv_column(9)?),
+        }
+    }
+
+    /// A column of a row that is the TSV of `annotate`.
+    fn tsv_column(&self, column: usize) -> Option<&str> {
+        let fields: Vec<&str> = self.row.split('\t').collect();
+        (fields.len() == TSV_COLUMNS && matches!(fields[3], "+" | "-")).then(|| fields[column])
+    }
+
+    /// The value of an attribute of GTF, which is quoted behind a blank.
+    fn gtf_value(&self, name: &str) -> Option<&str> {
+        let attributes = self.attributes.split(';').filter_map(|attribute| attribute.trim_ascii().split_once(' '));
+        attributes.filter(|(key, _)| *key == name).map(|(_, value)| value.trim_matches([' ', '"'])).next()
     }
 
     /// The values of an attribute of GFF3.
@@ -237,7 +288,7 @@ fn feature(format: FeatureFormat, line: &str) -> Result<Feature<'_>, String> {
             if range.start > range.end {
                 return Err(format!("the interval ends at {end}, before its start {start}"));
             }
-            Ok(Feature { contig, range, kind: "", attributes: "" })
+            Ok(Feature { contig, range, kind: "", attributes: "", row: line })
         }
         FeatureFormat::Gff => {
             let fields: Vec<&str> = line.splitn(GFF_COLUMNS + 1, '\t').collect();
@@ -245,14 +296,14 @@ fn feature(format: FeatureFormat, line: &str) -> Result<Feature<'_>, String> {
                 return Err("a line of GFF3 or GTF has nine columns between tabs".to_owned());
             };
             let attributes = attributes.first().copied().unwrap_or("");
-            Ok(Feature { contig, range: closed(start.trim_ascii(), end.trim_ascii())?, kind, attributes })
+            Ok(Feature { contig, range: closed(start.trim_ascii(), end.trim_ascii())?, kind, attributes, row: line })
         }
         FeatureFormat::Out => {
             let fields: Vec<&str> = line.split_ascii_whitespace().take(7).collect();
             let &[_, _, _, _, contig, start, end] = &fields[..] else {
                 return Err("a line of .out has a sequence, a begin and an end in columns 5 to 7".to_owned());
             };
-            Ok(Feature { contig, range: closed(start, end)?, kind: "", attributes: "" })
+            Ok(Feature { contig, range: closed(start, end)?, kind: "", attributes: "", row: line })
         }
     }
 }

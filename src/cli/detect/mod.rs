@@ -3,6 +3,7 @@
 mod memory;
 mod record;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
@@ -18,19 +19,21 @@ use serde_json::{Value, json};
 use crate::align::{Library, SearchOptions};
 use crate::annotate::{AnnotationSummary, annotate_charged, annotate_with_tandem_repeats_charged, summarize};
 use crate::builder::BuildOptions;
-use crate::bundle::{FileDigest, Manifest, WRITTEN_BY, is_reproducible, time_stamp};
-use crate::cli::annotate::write_copies;
+use crate::bundle::{Manifest, WRITTEN_BY, is_reproducible, time_stamp};
+use crate::cli::annotation_files::{AnnotationFile, CopyFormat, FileArguments, longest_contig};
 use crate::cli::common_arguments::{CacheArguments, TemporaryArguments};
 use crate::cli::families::{SearchArguments, summary, write_stockholm};
-use crate::cli::mask::{LetterArguments, mask};
+use crate::cli::libraries::{Libraries, append};
+use crate::cli::mask::{LetterArguments, mask_indexed};
 use crate::cli::profile_arguments::ProfileArguments;
 use crate::cli::values::e_value;
 use crate::cli::{Settings, counted, grouped, pretty_json};
 use crate::families::{Evidence, find_families};
-use crate::formats::{AnnotationFormat, FamiliesSummary, FamilyFormat, families};
+use crate::formats::{Annotation, FamiliesSummary, FamilyFormat, TabixKind, families};
 use crate::fs::{Remove, Temporary, lock, remove_unfinished};
+use crate::genome::{Contig, name_table, short_names};
 use crate::index::{CacheStatistics, OpenOptions};
-use crate::memory::{Component, Reservation, resident_memory};
+use crate::memory::{Component, resident_memory};
 use crate::proteins::Profiles;
 use crate::report::{DetectSummary, GenomeFacts, Run, StepRun, report_page, report_plots};
 use crate::sequence::Source;
@@ -57,6 +60,21 @@ pub(crate) struct Arguments {
     /// Also annotate and mask simple repeats and satellites, which need no library
     #[arg(long)]
     tandem: bool,
+    /// Formats of the annotation, files repeats.FORMAT; out is always written, because masking reads it
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "FORMAT,...",
+        default_value = "gff3,bed,out,tbl,divsum"
+    )]
+    formats: Vec<CopyFormat>,
+    #[command(flatten)]
+    files: FileArguments,
+    /// Write short names of contigs that have more than 50 letters, or others than letters, digits, _, . and -, to the
+    /// annotation and the masked genome, and the table of short names and names to names.tsv
+    #[arg(long)]
+    short_names: bool,
     /// Also write the figures of the report as SVG files to DIR
     #[arg(long, value_name = "DIR")]
     plots: Option<PathBuf>,
@@ -115,12 +133,13 @@ const FAMILY_TABLE: &str = "families.tsv";
 const FAMILY_FILES: [&str; 3] = [LIBRARY, STOCKHOLM, FAMILY_TABLE];
 /// The annotation that masking reads: its file is never empty, and each of its rows is an interval to mask.
 const MASKED_BY: &str = "repeats.out";
-const ANNOTATION_FILES: [(AnnotationFormat, &str); 3] = [
-    (AnnotationFormat::Gff3, "repeats.gff3"),
-    (AnnotationFormat::Bed, "repeats.bed"),
-    (AnnotationFormat::Out, MASKED_BY),
-];
+/// The table of short names of contigs.
+const NAMES: &str = "names.tsv";
+/// What the names of the files of the annotation begin with.
+const REPEATS: &str = "repeats";
 const MASKED: &str = "masked.fa.gz";
+/// The masked genome, and the indexes of its records and of its compressed blocks.
+const MASK_FILES: [&str; 3] = [MASKED, "masked.fa.gz.fai", "masked.fa.gz.gzi"];
 const SUMMARY: &str = "summary.json";
 const PAGE: &str = "report.html";
 const REPORT_FILES: [&str; 2] = [SUMMARY, PAGE];
@@ -136,7 +155,8 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         let problem = "the path of --plots must be UTF-8; name another folder";
         return Err(Error::Usage(format!("{}: {problem}", plots.display())));
     }
-    let given = given_libraries(&arguments.library, settings)?;
+    arguments.files.check(&arguments.formats())?;
+    let given = Libraries::read(&arguments.library, settings)?;
     let profiles = if arguments.library_only { None } else { arguments.profiles.read(settings)? };
     for path in &arguments.genome {
         if path.as_os_str() == "-" {
@@ -165,6 +185,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let handle = Arc::new(crate::fs::Folder::open(&target).map_err(|e| Error::io("open", &target, e))?);
     let claim = Claim::take(&handle, arguments.wait, settings)?;
     let outputs = outputs(&arguments);
+    let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
     if claim.is_some() {
         remove_unfinished(&handle, &[&outputs[..], &[RECORD]].concat());
     }
@@ -199,10 +220,47 @@ fn default_folder(genome: &Path) -> Result<PathBuf> {
 }
 
 /// The files of a run, without its record, in order.
-fn outputs(arguments: &Arguments) -> Vec<&'static str> {
+fn outputs(arguments: &Arguments) -> Vec<String> {
     let families: &[&str] = if arguments.library_only { &[] } else { &FAMILY_FILES };
-    let annotations = ANNOTATION_FILES.map(|file| file.1);
-    [families, &annotations, &[MASKED], &REPORT_FILES].concat()
+    let mut files: Vec<String> =
+        [families, &MASK_FILES, &REPORT_FILES].concat().into_iter().map(str::to_owned).collect();
+    // The kind of a tabix index is known when the genome is.
+    for kind in [TabixKind::Tbi, TabixKind::Csi] {
+        files.extend(arguments.annotation_files(kind));
+    }
+    files.extend(arguments.short_names.then(|| NAMES.to_owned()));
+    files.sort_unstable();
+    files.dedup();
+    files
+}
+
+impl Arguments {
+    /// The formats of the annotation, without repetitions.
+    fn formats(&self) -> Vec<CopyFormat> {
+        let mut formats = self.formats.clone();
+        formats.push(CopyFormat::Out);
+        formats.sort_unstable();
+        formats.dedup();
+        formats
+    }
+
+    /// The file of a format.
+    fn annotation_file(&self, format: CopyFormat) -> String {
+        format!("{REPEATS}.{}", self.files.file_end(format))
+    }
+
+    /// The files of all formats, with tabix indexes of this kind.
+    fn annotation_files(&self, tabix: TabixKind) -> Vec<String> {
+        let mut files = Vec::new();
+        for format in self.formats() {
+            let file = self.annotation_file(format);
+            if self.files.tabix(format).is_some() {
+                files.push(format!("{file}.{}", tabix.extension()));
+            }
+            files.push(file);
+        }
+        files
+    }
 }
 
 /// The lock of a folder of results.
@@ -245,48 +303,6 @@ impl Claim {
     }
 }
 
-/// The libraries of `--library`, and digests of their content: a pipe cannot be read again.
-struct Given {
-    library: Library,
-    digests: Vec<FileDigest>,
-    reservations: Vec<Reservation>,
-}
-
-fn given_libraries(paths: &[PathBuf], settings: &Settings) -> Result<Given> {
-    let mut given = Given { library: Library::default(), digests: Vec::new(), reservations: Vec::new() };
-    for path in paths {
-        let (library, reservation) = Library::read(&Source::new(path), &settings.budget, &settings.progress)?;
-        given.digests.push(digest_library(&library));
-        append(&mut given.library, library, path)?;
-        given.reservations.push(reservation);
-    }
-    Ok(given)
-}
-
-/// Digest of the names and sequences of a library.
-fn digest_library(library: &Library) -> FileDigest {
-    let mut hasher = blake3::Hasher::new();
-    for number in 0..library.len() {
-        for part in [library.name(number).as_bytes(), library.sequence(number)] {
-            // Lengths separate one part from the next.
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        }
-    }
-    FileDigest { bytes: hasher.count(), blake3: hasher.finalize().to_hex().to_string() }
-}
-
-/// Adds the sequences of a library that was read from `path`.
-fn append(to: &mut Library, library: Library, path: &Path) -> Result<()> {
-    let names: ahash::AHashSet<&str> = (0..to.len()).map(|number| to.name(number)).collect();
-    if let Some(twice) = (0..library.len()).map(|number| library.name(number)).find(|name| names.contains(name)) {
-        let problem = format!("{twice:?} is in two libraries; names must differ");
-        return Err(Error::input(path, None, problem));
-    }
-    to.append(library);
-    Ok(())
-}
-
 /// The result of the search for families.
 #[derive(Serialize, Deserialize)]
 struct Searched {
@@ -318,7 +334,7 @@ struct Outcome {
 }
 
 impl Work<'_> {
-    fn run(mut self, given: &Given) -> Result<Outcome> {
+    fn run(mut self, given: &Libraries) -> Result<Outcome> {
         let index = self.index()?;
         let manifest = index.manifest().clone();
         let of_index = json!({ "parameters": manifest.parameters, "files": manifest.files });
@@ -445,7 +461,13 @@ impl Work<'_> {
         })
     }
 
-    fn annotation(&mut self, index: &Index, of_index: &Value, own: bool, given: &Given) -> Result<AnnotationSummary> {
+    fn annotation(
+        &mut self,
+        index: &Index,
+        of_index: &Value,
+        own: bool,
+        given: &Libraries,
+    ) -> Result<AnnotationSummary> {
         let found = own.then(|| self.folder.digest(LIBRARY)).transpose()?;
         let inputs = json!({
             "version": WRITTEN_BY,
@@ -454,8 +476,14 @@ impl Work<'_> {
             "libraries": given.digests,
             "max_e_value": self.arguments.max_e_value,
             "tandem": self.arguments.tandem,
+            "formats": self.arguments.formats(),
+            "files": self.arguments.files,
+            "short_names": self.arguments.short_names,
         });
-        self.step(ANNOTATION, inputs, &ANNOTATION_FILES.map(|format| format.1), |work| {
+        let mut files = self.arguments.annotation_files(TabixKind::of(longest_contig(index)));
+        files.extend(self.arguments.short_names.then(|| NAMES.to_owned()));
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        self.step(ANNOTATION, inputs, &files, |work| {
             let Settings { budget, progress, .. } = work.settings;
             let mut reservations = vec![budget.reserve(Component::Input, given.library.bytes(), "a library")?];
             let mut library = given.library.clone();
@@ -466,7 +494,9 @@ impl Work<'_> {
                 reservations.push(families_reservation);
             }
             let max_e_value = work.arguments.max_e_value;
-            let options = SearchOptions { max_e_value, keep_columns: false, ..SearchOptions::default() };
+            let formats = work.arguments.formats();
+            let keep_columns = formats.iter().any(|&format| work.arguments.files.needs_columns(format));
+            let options = SearchOptions { max_e_value, keep_columns, ..SearchOptions::default() };
             let (copies, _copies_reservation) = match library.is_empty() {
                 _ if work.arguments.tandem => {
                     annotate_with_tandem_repeats_charged(index, &mut library, &options, budget, progress)?
@@ -474,22 +504,38 @@ impl Work<'_> {
                 true => (Vec::new(), budget.empty_reservation(Component::Alignments)),
                 false => annotate_charged(index, &library, &options, budget, progress)?,
             };
-            let contigs = index.contigs()?;
-            for (format, name) in ANNOTATION_FILES {
-                write_copies(&copies, format, &library, contigs, work.folder.output(name)?)?;
+            let contigs = work.named_contigs(index)?;
+            let annotation = Annotation { copies: &copies, library: &library, index, contigs: &contigs, header: true };
+            for format in formats {
+                let path = work.folder.path(&work.arguments.annotation_file(format));
+                // What a file of this name was is known not to be anyone else's.
+                let file = AnnotationFile::create(&path, format, work.arguments.files, true, index)?;
+                file.write(format, work.arguments.files, &annotation)?;
             }
-            Ok(summarize(&copies, &library, contigs))
+            if work.arguments.short_names {
+                work.write(NAMES, &name_table(&contigs, index.contigs()?))?;
+            }
+            Ok(summarize(&copies, &library, index.contigs()?))
         })
+    }
+
+    /// The contigs under the names that results have.
+    fn named_contigs<'i>(&self, index: &'i Index) -> Result<Cow<'i, [Contig]>> {
+        let contigs = index.contigs()?;
+        Ok(if self.arguments.short_names { short_names(contigs).into() } else { contigs.into() })
     }
 
     fn mask(&mut self, index: &Index, of_index: &Value) -> Result<u64> {
         let annotation = self.folder.digest(MASKED_BY)?;
         let letters = &self.arguments.letters;
-        let inputs = json!({ "version": WRITTEN_BY, "index": of_index, "annotation": annotation, "letters": letters });
-        self.step(MASK, inputs, &[MASKED], |work| {
+        let short_names = self.arguments.short_names;
+        let inputs = json!({ "version": WRITTEN_BY, "index": of_index, "annotation": annotation, "letters": letters,
+            "short_names": short_names });
+        self.step(MASK, inputs, &MASK_FILES, |work| {
             work.settings.progress.phase("mask", None);
-            let output = work.folder.output(MASKED)?;
-            mask(index, &work.folder.path(MASKED_BY), None, letters, output, true).map(|masked| masked.bases)
+            let [masked, records, blocks] = MASK_FILES.map(|name| work.folder.output(name));
+            let contigs = work.named_contigs(index)?;
+            mask_indexed(index, &work.folder.path(MASKED_BY), &contigs, letters, [masked?, records?, blocks?])
         })
     }
 
