@@ -29,7 +29,7 @@
 //! | [`families`] | families de novo | `memory`, `sequence`, `genome`, `kmer`, `index`, `query`, `align`, `annotate`, `proteins` |
 //! | [`simulate`] | genomes with known repeats | `sequence` |
 //! | [`formats`] | results, one file a format | `fs`, `genome`, `kmer`, `query`, `align`, `annotate`, `families` |
-//! | [`report`] | the page of `detect` and its plots | `kmer`, `bundle`, `annotate`, `families`, `formats` |
+//! | [`report`] | pages and plots of one genome or several | `kmer`, `bundle`, `annotate`, `families`, `formats` |
 //! | [`cli`] | one file a command | all above |
 //!
 //! FASTA → packed genome → k-mer partitions → dictionary pages and position blocks → open index → rows.

@@ -14,7 +14,7 @@ use common::{
     reverse_complement, run,
 };
 
-const OUT: [&str; 9] = [
+const OUT: [&str; 12] = [
     "families.fa",
     "families.stk",
     "families.tsv",
@@ -23,8 +23,13 @@ const OUT: [&str; 9] = [
     "repeats.gff3",
     "repeats.out",
     "report.html",
+    "reprise_general_mqc.json",
+    "reprise_landscape_mqc.json",
+    "reprise_mqc.json",
     "summary.json",
 ];
+/// The files that are made from the numbers of a run.
+const REPORT: [&str; 5] = [OUT[7], OUT[8], OUT[9], OUT[10], OUT[11]];
 
 /// Two families in two contigs, with names that contain markup.
 fn genome() -> Vec<Contig> {
@@ -72,7 +77,7 @@ fn detect_writes_the_files_of_the_single_commands() {
     let at = folder.path();
     let summary = run(at, &["detect", "g.fa", "-o", "out", "-t", "2", "--json"]).fine();
     let out = at.join("out");
-    assert_eq!(listing(&out), [&OUT[..3], &["genome.reprise"], &OUT[3..8], &["steps.json"], &OUT[8..]].concat());
+    assert_eq!(listing(&out), [&OUT[..3], &["genome.reprise"], &OUT[3..11], &["steps.json"], &OUT[11..]].concat());
     assert_eq!(fs::read_to_string(out.join("summary.json")).expect("there"), summary.out);
 
     run(at, &["build-index", "g.fa"]).fine();
@@ -142,13 +147,13 @@ fn only_steps_whose_inputs_changed_run_again() {
         assert!(ran.err.contains(&format!("{step:<12} unchanged")), "{}", ran.err);
     }
     assert!(steps == fs::read(out.join("steps.json")).expect("there"));
-    assert_eq!(detect(&["--substitution-rate", "1e-8"]).0, ["report.html", "summary.json"]);
-    assert_eq!(detect(&["--hard"]).0, ["masked.fa.gz", "report.html", "summary.json"]);
+    assert_eq!(detect(&["--substitution-rate", "1e-8"]).0, REPORT);
+    assert_eq!(detect(&["--hard"]).0, [&["masked.fa.gz"][..], &REPORT].concat());
     assert!(detect(&["--hard"]).0.is_empty());
     // Other limits, the same copies: files made from the annotation stay.
     assert_eq!(
         detect(&["--hard", "--max-e-value", "1e-4"]).0,
-        ["repeats.bed", "repeats.gff3", "repeats.out", "report.html", "summary.json"]
+        [&["repeats.bed", "repeats.gff3", "repeats.out"][..], &REPORT].concat()
     );
     assert_eq!(detect(&["--min-copies", "10"]).0, OUT);
     let table = fs::read_to_string(out.join("families.tsv")).expect("there");
@@ -265,7 +270,10 @@ fn given_libraries_are_searched_with_the_families_or_alone() {
     let plots = ["detect", "g.fa", "-o", "alone", "--library", "lib.fa", "--library-only", "--plots", "plots", "-q"];
     run(at, &plots).fine();
     let drawn = listing(&at.join("plots"));
-    assert_eq!(drawn, ["ages.svg", "density.svg", "families.svg", "landscape.svg", "lengths.svg", "spectrum.svg"]);
+    assert_eq!(
+        drawn,
+        ["ages.svg", "density.svg", "families.svg", "groups.svg", "landscape.svg", "lengths.svg", "spectrum.svg"]
+    );
     for name in drawn {
         let svg = fs::read_to_string(at.join("plots").join(&name)).expect("there");
         assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && !svg.contains("<i>"), "{name}");

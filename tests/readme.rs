@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use common::run;
 
 /// Commands whose flags `docs/cli.md` must describe.
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "build-index",
     "query",
     "info",
@@ -26,6 +26,7 @@ const COMMANDS: [&str; 18] = [
     "families",
     "fetch",
     "demo",
+    "report",
     "set",
     "simulate",
 ];

@@ -154,6 +154,13 @@ fn every_json_output_is_valid() {
     object("detect-summary", "detect r.reprise -o out --json --substitution-rate 1e-8 --tandem");
     object("detect-summary", "detect r.reprise -o alone --library sim/library.fa --library-only --json");
     schemas.check("detect-summary", &[parsed(&at.join("out/summary.json"))]);
+    object("report-summary", "report out alone --json -o two.html");
+    ran("build-index sim/genome.fa -o q.reprise -q --multiqc kmers_mqc.json");
+    let mut sections: Vec<_> =
+        common::listing(&at.join("out")).into_iter().filter(|name| name.ends_with("_mqc.json")).collect();
+    sections = sections.into_iter().map(|name| format!("out/{name}")).chain(["kmers_mqc.json".to_owned()]).collect();
+    assert_eq!(sections.len(), 4);
+    schemas.check("multiqc", &sections.iter().map(|name| parsed(&at.join(name))).collect::<Vec<_>>());
     // With the times of the run, which SOURCE_DATE_EPOCH leaves out.
     let mut timed = command(at, &["detect", "r.reprise", "-o", "timed", "--json"]);
     let timed = ended(timed.env_remove("SOURCE_DATE_EPOCH").spawn().expect("the program starts")).fine().json();

@@ -6,6 +6,7 @@
 //! or a copy of another family separates get one number. Tandem repeats compete with families.
 
 mod copy;
+mod groups;
 mod intervals;
 mod join;
 mod resolve;
@@ -18,13 +19,14 @@ use crate::align::{
 use crate::memory::{Budget, Reservation};
 use crate::{Index, Progress, Result};
 pub use copy::{RepeatCopy, family_and_class};
+pub use groups::{ContigGroups, GroupTable, MAX_GROUPS};
 pub(crate) use intervals::{Interval, Intervals, Mask};
 pub(crate) use join::{JoinParameters, join_fragments};
 use resolve::Resolver;
 pub(crate) use row_filter::RowFilter;
 pub use summary::{
-    AnnotationSummary, CLASSES_ALONG, ClassSummary, ContigDensity, DIVERGENCES, Density, FamilySummary, LENGTHS,
-    summarize,
+    AnnotationSummary, CLASSES_ALONG, ClassSummary, ContigDensity, DIVERGENCES, Density, FamilySummary, GroupClass,
+    GroupSummary, LENGTHS, summarize,
 };
 
 /// Every copy of the repeats of a library, by contig and start; none overlaps another.

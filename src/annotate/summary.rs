@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::align::Library;
 use crate::annotate::copy::{RepeatCopy, family_and_class};
+use crate::annotate::groups::ContigGroups;
 use crate::genome::Contig;
 
 /// Counts of divergences: one for each per cent below 50, and one for all above.
@@ -26,6 +27,11 @@ const MIN_WINDOW: u64 = 500;
 const FULL_LENGTH: u64 = 95;
 /// Windows of all contigs, about: as many as pixels of a wide screen.
 const MAX_WINDOWS: u64 = 5000;
+/// Classes of a group of contigs; the others are summed as one. A library has tens of classes unless each family is a
+/// class of its own.
+const MAX_GROUP_CLASSES: usize = 100;
+/// The class that sums the others.
+const OTHER: &str = "other";
 
 /// The numbers of an annotation. Their size grows with the number of families, not with the genome.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -43,6 +49,35 @@ pub struct AnnotationSummary {
     pub families: Vec<FamilySummary>,
     /// Along the contigs.
     pub density: Density,
+    /// Groups of contigs, without those that have no contig.
+    pub groups: Vec<GroupSummary>,
+}
+
+/// A group of contigs, such as the sex chromosomes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupSummary {
+    /// Its name.
+    pub name: String,
+    /// Its contigs.
+    pub contigs: u64,
+    /// Bases of its contigs.
+    pub length: u64,
+    /// Bases in copies.
+    pub bases: u64,
+    /// Classes that have copies in it, in the order of those of the genome; the last is `other` if the genome has more
+    /// than 100.
+    pub classes: Vec<GroupClass>,
+}
+
+/// The copies of a class in a group of contigs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupClass {
+    /// Name of the class.
+    pub class: String,
+    /// Bases of the group.
+    pub bases: u64,
+    /// Bases by divergence, as in [`ClassSummary::bases_by_divergence`].
+    pub bases_by_divergence: Vec<u64>,
 }
 
 /// The copies of a class.
@@ -135,8 +170,13 @@ fn divergence(copy: &RepeatCopy) -> f64 {
     (100.0 * copy.alignment.counts.kimura_without_cpg()).min(100.0)
 }
 
-/// Summarises the copies that [`annotate`](crate::annotate::annotate) returns.
-pub fn summarize(copies: &[RepeatCopy], library: &Library, contigs: &[Contig]) -> AnnotationSummary {
+/// Summarises the copies that [`annotate`](crate::annotate::annotate) returns, also by `groups` of the contigs.
+pub fn summarize(
+    copies: &[RepeatCopy],
+    library: &Library,
+    contigs: &[Contig],
+    groups: &ContigGroups,
+) -> AnnotationSummary {
     let mut summary = AnnotationSummary::default();
     let mut wholes: Vec<CopySums> = Vec::new();
     let mut classes: BTreeMap<&str, ClassSummary> = BTreeMap::new();
@@ -199,18 +239,76 @@ pub fn summarize(copies: &[RepeatCopy], library: &Library, contigs: &[Contig]) -
             family.full_length_copies += u64::from(100 * whole.covered >= FULL_LENGTH * length);
         }
     }
+    finish_families(&mut families, &mut classes);
+    summary.families = families.into_values().collect();
+    summary.families.sort_by(|a, b| b.bases.cmp(&a.bases).then_with(|| a.name.cmp(&b.name)));
+    summary.classes = classes.into_values().collect();
+    summary.classes.sort_by(|a, b| b.bases.cmp(&a.bases).then_with(|| a.class.cmp(&b.class)));
+    summary.density = density(copies, contigs, &summary.classes, |query| class_of(query));
+    summary.groups = group_sums(copies, contigs, groups, &summary.classes, |query| class_of(query));
+    summary
+}
+
+/// Divides the sums of divergences, which are weighted by bases, and counts the families of each class.
+fn finish_families(families: &mut BTreeMap<&str, FamilySummary>, classes: &mut BTreeMap<&str, ClassSummary>) {
     for family in families.values_mut() {
         family.divergence = (100.0 * family.divergence / family.bases as f64).round() / 100.0;
         if let Some(class) = classes.get_mut(&family.class[..]) {
             class.families += 1;
         }
     }
-    summary.families = families.into_values().collect();
-    summary.families.sort_by(|a, b| b.bases.cmp(&a.bases).then_with(|| a.name.cmp(&b.name)));
-    summary.classes = classes.into_values().collect();
-    summary.classes.sort_by(|a, b| b.bases.cmp(&a.bases).then_with(|| a.class.cmp(&b.class)));
-    summary.density = density(copies, contigs, &summary.classes, |query| class_of(query));
-    summary
+}
+
+/// The sums of the groups that have contigs, by the classes, which are by falling bases.
+fn group_sums<'a>(
+    copies: &[RepeatCopy],
+    contigs: &[Contig],
+    groups: &ContigGroups,
+    classes: &[ClassSummary],
+    class_of: impl Fn(u32) -> &'a str,
+) -> Vec<GroupSummary> {
+    let (names, row) = rows(classes, MAX_GROUP_CLASSES);
+    let empty =
+        |class: &String| GroupClass { class: class.clone(), bases: 0, bases_by_divergence: vec![0; DIVERGENCES] };
+    let mut sums: Vec<GroupSummary> = groups
+        .names()
+        .iter()
+        .map(|name| {
+            let classes = names.iter().map(empty).collect();
+            GroupSummary { name: name.clone(), contigs: 0, length: 0, bases: 0, classes }
+        })
+        .collect();
+    for (number, contig) in contigs.iter().enumerate() {
+        if let Some(group) = groups.group(number).and_then(|group| sums.get_mut(group)) {
+            group.contigs += 1;
+            group.length += contig.length;
+        }
+    }
+    for copy in copies {
+        let a = &copy.alignment;
+        let group = groups.group(a.contig as usize).and_then(|group| sums.get_mut(group));
+        let (Some(group), Some(&row)) = (group, row.get(class_of(a.query))) else { continue };
+        let bases = a.range.end - a.range.start;
+        group.bases += bases;
+        let class = &mut group.classes[row];
+        class.bases += bases;
+        class.bases_by_divergence[divergence_count(divergence(copy))] += bases;
+    }
+    sums.retain(|group| group.contigs > 0);
+    for group in &mut sums {
+        group.classes.retain(|class| class.bases > 0);
+    }
+    sums
+}
+
+/// Names of the first `max` classes, the last of them `other` if there are more, and the row of each class.
+fn rows(classes: &[ClassSummary], max: usize) -> (Vec<String>, BTreeMap<&str, usize>) {
+    let mut names: Vec<String> = classes.iter().take(max).map(|c| c.class.clone()).collect();
+    if classes.len() > max {
+        names[max - 1] = OTHER.to_owned();
+    }
+    let last = names.len().saturating_sub(1);
+    (names, (0..).zip(classes).map(|(i, c)| (&c.class[..], last.min(i))).collect())
 }
 
 /// The density of the classes, which are by falling bases, along the longest contigs.
@@ -226,12 +324,7 @@ fn density<'a>(
     shown.truncate(MAX_CONTIGS);
     shown.sort_unstable();
     let window = window(shown.iter().map(|&i| contigs[i].length).sum());
-    let mut names: Vec<String> = classes.iter().take(CLASSES_ALONG).map(|c| c.class.clone()).collect();
-    if classes.len() > CLASSES_ALONG {
-        names[CLASSES_ALONG - 1] = "other".to_owned();
-    }
-    let last = names.len().saturating_sub(1);
-    let row: BTreeMap<&str, usize> = (0..).zip(classes).map(|(i, c)| (&c.class[..], last.min(i))).collect();
+    let (names, row) = rows(classes, CLASSES_ALONG);
     let mut densities: BTreeMap<usize, ContigDensity> = shown
         .into_iter()
         .map(|i| {
@@ -301,7 +394,7 @@ mod tests {
             copy(1, 0, 0, 1100..1500, 40),
             copy(3, 2, 2, 900..1100, 0),
         ];
-        let summary = summarize(&copies, &library, &contigs);
+        let summary = summarize(&copies, &library, &contigs, &ContigGroups::by_name(&contigs));
         assert_eq!((summary.copies, summary.fragments, summary.bases), (3, 4, 1300));
         let [ltr, unknown] = &summary.classes[..] else { panic!("two classes") };
         assert_eq!((&ltr.class[..], ltr.families, ltr.copies, ltr.fragments, ltr.bases), ("LTR/Gypsy", 2, 2, 3, 1200));
@@ -326,13 +419,46 @@ mod tests {
         let mut library = Library::default();
         (0..20).for_each(|i| library.push(format!("f{i}#class{i}"), "ACGT"));
         let copies: Vec<RepeatCopy> = (0..20).map(|i| copy(u64::from(i) + 1, i, 900, 0..1000, 0)).collect();
-        let density = summarize(&copies, &library, &contigs).density;
+        let AnnotationSummary { density, groups, .. } =
+            summarize(&copies, &library, &contigs, &ContigGroups::by_name(&contigs));
         assert_eq!((density.contigs.len(), density.contigs_left_out), (MAX_CONTIGS, 900));
         let windows: usize = density.contigs.iter().map(|c| c.bases[0].len()).sum();
         assert!(windows <= MAX_WINDOWS as usize + MAX_CONTIGS, "{windows}");
         assert_eq!(density.classes.len(), CLASSES_ALONG);
         assert_eq!(density.contigs[0].bases.iter().map(|b| b[0]).sum::<u64>(), 20_000);
-        let nothing = summarize(&[], &library, &[]);
+        let nothing = summarize(&[], &library, &[], &ContigGroups::by_name(&[]));
         assert_eq!((nothing.copies, nothing.classes.len(), nothing.density.contigs.len()), (0, 0, 0));
+        assert_eq!((groups.len(), groups[0].classes.len(), nothing.groups.len()), (1, 20, 0));
+    }
+
+    #[test]
+    fn groups_have_the_sums_of_their_contigs() {
+        let classes = 130;
+        let mut library = Library::default();
+        (0..classes).for_each(|i| library.push(format!("f{i}#class{i:03}"), "ACGT"));
+        let contigs = [contig("chr1", 50_000), contig("chrX", 45_000), contig("chr2", 60_000), contig("ctg", 5000)];
+        let number = |i: u32| u64::from(i) + 1;
+        // The first classes have the most bases, and every second copy is diverged.
+        let copies: Vec<RepeatCopy> = (0..classes)
+            .map(|i| {
+                copy(number(i), i, i % 3, 1000 * (number(i) / 3)..1000 * (number(i) / 3) + 200 - number(i), i % 2 * 9)
+            })
+            .collect();
+        let summary = summarize(&copies, &library, &contigs, &ContigGroups::by_name(&contigs));
+        let facts: Vec<_> = summary.groups.iter().map(|g| (&g.name[..], g.contigs, g.length)).collect();
+        assert_eq!(facts, [("chromosomes", 2, 110_000), ("sex chromosomes", 1, 45_000), ("scaffolds", 1, 5000)]);
+        assert_eq!(summary.groups.iter().map(|g| g.bases).sum::<u64>(), summary.bases);
+        for group in &summary.groups {
+            assert_eq!(group.classes.iter().map(|c| c.bases).sum::<u64>(), group.bases, "{}", group.name);
+            for class in &group.classes {
+                assert_eq!(class.bases_by_divergence.iter().sum::<u64>(), class.bases);
+            }
+        }
+        let [all, sex, rest] = &summary.groups[..] else { panic!("three groups") };
+        assert_eq!((rest.bases, rest.classes.len()), (0, 0));
+        assert!(all.classes.len() <= MAX_GROUP_CLASSES && all.classes.last().is_some_and(|c| c.class == OTHER));
+        // Class 1 is only on X, and diverged.
+        let class = sex.classes.iter().find(|c| c.class == "class001").expect("it has copies");
+        assert_eq!((class.bases, class.bases_by_divergence[0]), (198, 0));
     }
 }

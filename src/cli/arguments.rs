@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use super::common_arguments::Common;
 use super::{
     annotate, build_index, candidates, classify, compare, demo, detect, dump, families, fetch, info, list, mask, query,
-    set, simulate, spectrum, verify,
+    report, set, simulate, spectrum, verify,
 };
 
 /// The whole command line; its description is that of the package.
@@ -59,6 +59,8 @@ pub(super) enum Command {
     Classify(classify::Arguments),
     /// Index a genome, find its repeat families, annotate and mask the copies, and write a report
     Detect(detect::Arguments),
+    /// Draw the repeats of several genomes side by side, from the results of `detect`
+    Report(report::Arguments),
     /// Build and query an index of a small simulated genome
     Demo(demo::Arguments),
     /// Simulate a genome whose repeats are known

@@ -1,5 +1,6 @@
 //! `build-index`: builds the index of a genome, or prints the plan of the build.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -9,7 +10,9 @@ use crate::bundle::MemoryHints;
 use crate::cli::common_arguments::TemporaryArguments;
 use crate::cli::{Settings, counted, grouped};
 use crate::dictionary::LayoutKind;
+use crate::fs::Output;
 use crate::memory::resident_memory;
+use crate::report::index_section;
 use crate::sequence::Source;
 use crate::units::human_bytes;
 use crate::{Error, Result, builder};
@@ -56,6 +59,10 @@ pub(crate) struct Arguments {
     /// of a byte per base, is in the folder of temporary files
     #[arg(long)]
     dry_run: bool,
+    /// Also write a section for a report of MultiQC to FILE, outside the index: k-mers that occur once, twice or more;
+    /// MultiQC finds files whose names end in `_mqc.json`
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    multiqc: Option<PathBuf>,
     #[command(flatten)]
     temporary: TemporaryArguments,
 }
@@ -107,14 +114,46 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         settings.progress.clear();
         return crate::fs::print(&plan_text(&plan, settings));
     }
+    // A file that cannot be written is found before the work.
+    let section =
+        arguments.multiqc.as_ref().map(|path| Ok((section_file(path, &target, settings)?, path))).transpose()?;
     let report =
         settings.on_pool(|| builder::build_index(&sources, &target, &options, &settings.budget, &settings.progress))?;
     settings.progress.clear();
+    if let Some((mut output, path)) = section {
+        let text = index_section(&report.manifest);
+        output.write_all(text.as_bytes()).map_err(|e| Error::io("write", path, e))?;
+        output.finish()?;
+    }
     if settings.quiet && !settings.json {
         return Ok(());
     }
     // `-o` names the index, so standard output is free for the summary.
     crate::fs::print(&summary(&report, &target, settings))
+}
+
+/// Opens the file of the section for MultiQC.
+///
+/// # Errors
+/// [`Error::Usage`] for a name that MultiQC does not find, and for a file in the index, which contains only its own.
+fn section_file(path: &Path, target: &Path, settings: &Settings) -> Result<Output> {
+    settings.check_second_output(path, "--multiqc")?;
+    let is_found = path.as_os_str().as_encoded_bytes().ends_with(b"_mqc.json");
+    if !is_found {
+        let problem = "MultiQC finds files whose names end in _mqc.json; use such a name for --multiqc";
+        return Err(Error::Usage(format!("{}: {problem}", path.display())));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let same = match (std::fs::canonicalize(folder), std::fs::canonicalize(target)) {
+        (Ok(folder), Ok(target)) => folder.starts_with(target),
+        // The index does not exist yet.
+        _ => folder.starts_with(target),
+    };
+    if same {
+        let problem = "an index contains only its own files; use another folder for --multiqc";
+        return Err(Error::Usage(format!("{}: {problem}", path.display())));
+    }
+    Output::create(Some(path), settings.force)
 }
 
 fn summary(report: &BuildReport, target: &Path, settings: &Settings) -> String {

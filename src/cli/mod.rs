@@ -25,6 +25,7 @@ mod profile_arguments;
 mod progress;
 mod query;
 mod remedy;
+mod report;
 mod set;
 mod settings;
 mod short_names;
@@ -99,6 +100,7 @@ fn run_command(command: Command, settings: &Settings) -> Result<()> {
         Command::Families(arguments) => families::run(arguments, settings),
         Command::Classify(arguments) => classify::run(arguments, settings),
         Command::Detect(arguments) => detect::run(arguments, settings),
+        Command::Report(arguments) => report::run(arguments, settings),
         Command::Demo(arguments) => demo::run(arguments, settings),
         Command::Simulate(arguments) => simulate::run(arguments, settings),
     }

@@ -5,6 +5,7 @@
 //! without which a file is no XML. Every text from outside goes through `escape`; a test of the report puts markup into
 //! all names.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// The rules of all plots. All are below the class `plot`, so that they change nothing else of a page.
@@ -22,7 +23,7 @@ pub(crate) const STYLE: &str = "\
 }
 ";
 
-/// Size of a plot and its margins, in pixels.
+/// Size of a plot and its margins, in pixels. A panel of a plot has the size of the whole plot, and margins up to it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Frame {
     pub(crate) width: f64,
@@ -85,11 +86,12 @@ impl Frame {
             out,
             r#"<path class="axis" d="M{:.1} {top:.1}V{bottom:.1}H{right:.1}"/>
 <text x="{:.1}" y="{:.1}" text-anchor="middle">{}</text>
-<text transform="translate(18 {:.1}) rotate(-90)" text-anchor="middle">{}</text>"#,
+<text transform="translate({:.1} {:.1}) rotate(-90)" text-anchor="middle">{}</text>"#,
             self.left,
             (self.left + right) / 2.0,
-            self.height - 18.0,
+            bottom + 44.0,
             escape(x_name),
+            self.left - 60.0,
             (top + bottom) / 2.0,
             escape(y_name)
         );
@@ -230,30 +232,96 @@ pub(crate) fn shortened(text: &str, max: usize) -> String {
     text.chars().take(max - 1).map(allowed).chain(['…']).collect()
 }
 
-/// A colour for each class of RepeatMasker's names: a hue for each order, a shade for each of its superfamilies. All
-/// contrast with white and with black.
+/// Hue in degrees, saturation and lightness, from 0 to 1.
+type Hsl = (f64, f64, f64);
+
+/// The colours of orders, and the classes of each in the order of its shades, so that a class has one colour in every
+/// figure of every genome. Classes that are not listed get shades that are free. The names are RepeatMasker's; an order
+/// is what precedes `/`, `_` or `?`. All colours contrast with white and with black.
+const COLOURS: [(&[&str], Hsl, &[&str]); 8] = [
+    (
+        &["LTR"],
+        (208.0, 0.62, 0.46),
+        &["LTR", "LTR/Gypsy", "LTR/Copia", "LTR/ERV1", "LTR/ERVK", "LTR/ERVL", "LTR/ERVL-MaLR", "LTR/Pao", "LTR/DIRS"],
+    ),
+    (
+        &["LINE"],
+        (4.0, 0.68, 0.52),
+        &[
+            "LINE",
+            "LINE/L1",
+            "LINE/L2",
+            "LINE/CR1",
+            "LINE/RTE-BovB",
+            "LINE/R1",
+            "LINE/I",
+            "LINE/I-Jockey",
+            "LINE/RTE-X",
+        ],
+    ),
+    (&["SINE"], (32.0, 0.88, 0.54), &["SINE", "SINE/Alu", "SINE/MIR", "SINE/B2", "SINE/B4", "SINE/tRNA"]),
+    (
+        &["DNA", "TIR"],
+        (138.0, 0.48, 0.40),
+        &[
+            "DNA",
+            "DNA/hAT",
+            "DNA/TcMar",
+            "DNA/MULE",
+            "DNA/PIF-Harbinger",
+            "DNA/CMC",
+            "DNA/hAT-Ac",
+            "DNA/TcMar-Tc1",
+            "DNA/MULE-MuDR",
+            "DNA/CMC-EnSpm",
+            "DNA/PiggyBac",
+        ],
+    ),
+    (&["RC", "Helitron"], (282.0, 0.42, 0.52), &["RC/Helitron", "RC", "Helitron"]),
+    (&["Satellite", "Simple", "Low"], (46.0, 0.62, 0.42), &["Satellite", "Simple_repeat", "Low_complexity"]),
+    (&["Unknown"], (210.0, 0.05, 0.56), &["Unknown"]),
+    (&["other"], (210.0, 0.08, 0.72), &["other"]),
+];
+/// The hue of the classes of no order; they differ from the sum of other classes, which is grey.
+const OTHER_ORDERS: Hsl = (320.0, 0.45, 0.52);
+
+/// Number of orders; the last has the classes that none of the others has.
+pub(crate) const ORDERS: usize = COLOURS.len();
+
+/// The order of a class, as a number below [`ORDERS`].
+pub(crate) fn order(class: &str) -> usize {
+    let name = class.split(['/', '_', '?']).next().unwrap_or_default();
+    COLOURS.iter().position(|(orders, ..)| orders.contains(&name)).unwrap_or(ORDERS - 1)
+}
+
+/// Colours of the orders.
+pub(crate) fn order_colours() -> [String; ORDERS] {
+    COLOURS.map(|(_, (hue, saturation, lightness), _)| hexadecimal(hue, saturation, lightness))
+}
+
+/// A colour for each class: a hue for each order, a shade for each of its classes.
 pub(crate) fn colours(classes: &[String]) -> Vec<String> {
-    let order = |class: &str| class.split(['/', '_', '?']).next().unwrap_or("").to_owned();
-    (0..)
-        .zip(classes)
-        .map(|(at, class)| {
-            let name = order(class);
-            let before = classes[..at].iter().filter(|other| order(other) == name).count();
-            let (hue, saturation, lightness): (f64, f64, f64) = match &name[..] {
-                "LTR" => (208.0, 0.62, 0.46),
-                "LINE" => (4.0, 0.68, 0.52),
-                "SINE" => (32.0, 0.88, 0.54),
-                "DNA" | "TIR" => (138.0, 0.48, 0.40),
-                "RC" | "Helitron" => (282.0, 0.42, 0.52),
-                "Satellite" | "Simple" | "Low" => (46.0, 0.62, 0.42),
-                "Unknown" => (210.0, 0.05, 0.56),
-                "other" => (210.0, 0.08, 0.72),
-                _ => (320.0, 0.45, 0.52),
-            };
-            let shade = [0.0, 0.14, 0.24, -0.10, 0.30, -0.15][before % 6];
-            hexadecimal((hue + 9.0 * (before / 2) as f64) % 360.0, saturation, (lightness + shade).clamp(0.3, 0.8))
-        })
-        .collect()
+    let listed = |class: &str| {
+        let (_, _, shades) = COLOURS[order(class)];
+        Some((order(class), shades.iter().position(|shade| *shade == class)?))
+    };
+    let mut used: BTreeSet<(usize, usize)> = classes.iter().filter_map(|class| listed(class)).collect();
+    let colour = |class: &String| {
+        let order = order(class);
+        let (_, shade) = listed(class).unwrap_or_else(|| {
+            let free = (0..).map(|shade| (order, shade)).find(|shade| !used.contains(shade)).unwrap_or((order, 0));
+            used.insert(free);
+            free
+        });
+        let (_, listed_colour, _) = COLOURS[order];
+        let has_hue = order + 1 < ORDERS || class == "other";
+        let (hue, saturation, lightness) = if has_hue { listed_colour } else { OTHER_ORDERS };
+        let lighter = [0.0, 0.14, 0.24, -0.10, 0.30, -0.15][shade % 6];
+        // Every second shade turns the hue, in both directions, so that it stays near that of its order.
+        let turn = [0.0, 9.0, -9.0, 18.0, -18.0][shade / 2 % 5];
+        hexadecimal((hue + turn + 360.0) % 360.0, saturation, (lightness + lighter).clamp(0.3, 0.8))
+    };
+    classes.iter().map(colour).collect()
 }
 
 /// Hue in degrees, saturation and lightness (CSS Color 3, section 4.2.4) as `#rrggbb`.
@@ -286,6 +354,17 @@ mod tests {
     fn texts_cannot_end_the_element_around_them() {
         assert_eq!(escape("<a href='x'>\"&\u{7}"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;\u{FFFD}");
         assert_eq!((shortened("abcdef", 6), shortened("abcdefg", 6)), ("abcdef".to_owned(), "abcde…".to_owned()));
+    }
+
+    #[test]
+    fn a_class_has_one_colour_whatever_the_others_are() {
+        let of = |classes: &[&str]| colours(&classes.iter().map(|&class| class.to_owned()).collect::<Vec<_>>());
+        let (one, two) = (of(&["LTR/Gypsy", "LTR/Copia", "LINE/L2"]), of(&["LINE/L1", "LINE/L2", "LTR/Copia"]));
+        assert_eq!((&one[1], &one[2]), (&two[2], &two[1]));
+        // One that is not listed takes no colour of one that is.
+        let mixed = of(&["LTR/Ngaro", "LTR", "LTR/Gypsy", "LTR/Other", "Satellite", "Simple_repeat", "rRNA", "snRNA"]);
+        assert_eq!(mixed[2], one[0]);
+        assert_eq!(mixed.iter().collect::<BTreeSet<_>>().len(), mixed.len(), "{mixed:?}");
     }
 
     #[test]

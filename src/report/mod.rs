@@ -1,14 +1,22 @@
-//! Results of `detect` for people: one page and its plots, all made from the numbers in `summary.json`.
+//! Results of `detect` for people: one page and its plots, all made from the numbers in `summary.json`; the same of
+//! several genomes side by side; and sections for the reports of MultiQC.
 
 mod chart;
+mod comparison;
+mod document;
 mod element;
 mod heat_map;
+mod landscape;
+mod multiqc;
 mod page;
 mod plots;
+mod series;
 mod spectrum;
 mod summary;
 
+pub use comparison::{COMPARISON_PLOTS, MAX_GENOMES, NamedSummary, comparison_page, comparison_plots};
 pub use heat_map::heat_map_svg;
+pub use multiqc::{MULTIQC_FILES, detect_sections, index_section};
 pub use page::report_page;
 pub use plots::{PLOTS, report_plots};
 pub use spectrum::spectrum_svg;
@@ -20,10 +28,13 @@ mod tests {
 
     use super::*;
     use crate::annotate::{
-        AnnotationSummary, ClassSummary, ContigDensity, DIVERGENCES, Density, FamilySummary, LENGTHS,
+        AnnotationSummary, ClassSummary, ContigDensity, DIVERGENCES, Density, FamilySummary, GroupClass, GroupSummary,
+        LENGTHS, MAX_GROUPS,
     };
     use crate::bundle::FileDigest;
-    use crate::families::Evidence;
+    use crate::families::{Evidence, TargetSite, TerminalRepeat};
+    use crate::kmer::Strand;
+    use crate::proteins::{Domain, Meaning};
 
     /// A genome whose names contain markup.
     fn hostile() -> DetectSummary {
@@ -59,8 +70,15 @@ mod tests {
                 contigs: vec![ContigDensity { name: name.to_owned(), length: 900, bases: vec![vec![500, 200]] }],
                 contigs_left_out: 0,
             },
+            groups: vec![group(name, name), group("scaffolds", name)],
         };
         summary
+    }
+
+    fn group(name: &str, class: &str) -> GroupSummary {
+        let classes =
+            vec![GroupClass { class: class.to_owned(), bases: 350, bases_by_divergence: vec![7; DIVERGENCES] }];
+        GroupSummary { name: name.to_owned(), contigs: 1, length: 500, bases: 350, classes }
     }
 
     fn empty(name: &str) -> DetectSummary {
@@ -137,13 +155,92 @@ mod tests {
             contigs: (0..100).map(contig).collect(),
             contigs_left_out: 99_900,
         };
+        let many = (0..100).map(|i| GroupClass {
+            class: format!("class{i}"),
+            bases: 51,
+            bases_by_divergence: vec![1 + i % 7; DIVERGENCES],
+        });
+        let many: Vec<GroupClass> = many.collect();
+        summary.annotation.groups = (0..MAX_GROUPS)
+            .map(|i| GroupSummary { classes: many.clone(), ..group(&format!("group {i}"), "") })
+            .collect();
+        // Every family has the evidence of a long element, with its drawing.
+        let domain = |i: u64| Domain {
+            profile: format!("Domain_{i}"),
+            meaning: Meaning::Neutral,
+            range: 20 * i..20 * i + 15,
+            strand: Strand::Forward,
+            columns: 0..200,
+            profile_length: 200,
+            score: 80.0,
+            e_value: 1e-20,
+        };
+        let evidence = Evidence {
+            direct_repeat: Some(TerminalRepeat { length: 30, identity: 97.0 }),
+            target_site: Some(TargetSite { length: 5, copies: 7, motif: None }),
+            domains: (0..12).map(domain).collect(),
+            ..Evidence::default()
+        };
+        summary.evidence = (0..1000).map(|i| (format!("family-{i}"), evidence.clone())).collect();
         let family = summary.annotation.families[0].clone();
         summary.annotation.families = (0..100_000)
             .map(|i| FamilySummary { name: format!("family-{i}"), class: "Unknown".to_owned(), ..family.clone() })
             .collect();
         let spectrum: Vec<(u64, u64)> = (2..50_000).map(|f| (f, 1 + 10_000_000 / (f * f))).collect();
         let page = report_page(&summary, &spectrum);
-        assert!(page.len() < 2 << 20, "{} bytes", page.len());
+        assert!(page.len() < 5_000_000, "{} bytes", page.len());
         assert!(page.contains("99,900"), "the page reports what it leaves out");
+        assert!(page.contains("Domain_11") && page.contains("group 19"));
+    }
+
+    #[test]
+    fn groups_are_shown_if_there_are_several() {
+        let mut summary = hostile();
+        assert!(report_page(&summary, &[]).contains("Groups of contigs"));
+        summary.annotation.groups.truncate(1);
+        assert!(!report_page(&summary, &[]).contains("Groups of contigs"));
+        let plots = report_plots(&summary, &[]);
+        assert!(plots.iter().any(|(name, svg)| *name == "groups.svg" && svg.contains("70.00 % in copies")));
+    }
+
+    #[test]
+    fn genomes_side_by_side_have_one_scale_and_small_pages() {
+        let named =
+            |summary: &DetectSummary| NamedSummary { name: summary.genome.name.clone(), summary: summary.clone() };
+        let page = comparison_page(&[named(&hostile()), named(&empty("g.fa"))], "reprise 0");
+        assert!(!page.contains("<img") && page.contains("70.000"), "{page}");
+        let svgs = comparison_plots(&[named(&hostile()), named(&empty("g.fa"))]);
+        assert!(
+            svgs.iter().map(|(name, _)| *name).eq(COMPARISON_PLOTS)
+                && svgs.iter().all(|(_, svg)| !svg.contains("<img"))
+        );
+        // Nothing in g.fa, but the axis of the other one.
+        assert_eq!(svgs[0].1.matches(">1.5<").count(), 2, "{}", svgs[0].1);
+        let mut large = hostile();
+        large.annotation.classes = (0..5000)
+            .map(|i| ClassSummary { class: format!("class{i}"), ..large.annotation.classes[0].clone() })
+            .collect();
+        let page = comparison_page(&vec![named(&large); MAX_GENOMES], "reprise 0");
+        assert!(page.len() < 5_000_000, "{} bytes", page.len());
+        assert!(page.contains("4,800 more classes"));
+    }
+
+    #[test]
+    fn summaries_that_contradict_themselves_are_refused() {
+        assert_eq!(hostile().check(), Ok(()));
+        for (change, word) in [
+            (
+                Box::new(|s: &mut DetectSummary| s.annotation.classes[0].copies_by_length.truncate(3))
+                    as Box<dyn Fn(&mut _)>,
+                "class",
+            ),
+            (Box::new(|s: &mut DetectSummary| s.annotation.groups[1].classes[0].bases_by_divergence.push(1)), "group"),
+            (Box::new(|s: &mut DetectSummary| s.annotation.bases = 1001), "genome"),
+            (Box::new(|s: &mut DetectSummary| s.annotation.classes[0].bases = 701), "than all copies"),
+        ] {
+            let mut summary = hostile();
+            change(&mut summary);
+            assert!(summary.check().is_err_and(|problem| problem.contains(word)), "{word}");
+        }
     }
 }

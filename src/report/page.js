@@ -35,9 +35,9 @@ if (filter) {
 }
 
 // Density along one contig: drag over a part to see it, or move and zoom by the buttons and keys.
-const density = JSON.parse(document.getElementById("density").textContent);
 const zoom = document.getElementById("zoom");
-if (zoom && density.contigs.length) {
+const density = zoom && JSON.parse(document.getElementById("density").textContent);
+if (density && density.contigs.length) {
   const NS = "http://www.w3.org/2000/svg";
   const [left, right, top, bottom] = [52, 1106, 10, 178];
   const pick = document.getElementById("contig");

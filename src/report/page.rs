@@ -1,25 +1,19 @@
-//! The page of `detect`: one HTML file that needs no network and no other file, so that it can be mailed and archived.
-//!
-//! Names come from users' files. `maud` escapes every text that is put into the page, so a forgotten call cannot insert
-//! markup. Only the style, the script, its data and the plots are inserted without escapes.
+//! The page of `detect`.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 
 use crate::annotate::ContigDensity;
 use crate::families::{Evidence, LeftOut};
-use crate::report::chart::{self, shortened, visible};
+use crate::report::chart::{shortened, visible};
+use crate::report::document::{cell, document, figure, key, left_out};
 use crate::report::element::element;
-use crate::report::plots::{Series, plots};
+use crate::report::plots::{GROUPS, plots};
+use crate::report::series::Series;
 use crate::report::summary::{DetectSummary, Run};
 use crate::units::{grouped, human, human_bytes, per_cent};
 
-/// The style sheet of the page; in the page, so that it is one file.
-const STYLE: &str = include_str!("page.css");
-/// The script of the page, which sorts its tables.
-const SCRIPT: &str = include_str!("page.js");
-
-// Limits of tables and texts, so that the size of the page is bounded whatever the genome: about 2 MB.
+// Limits of tables and texts, so that the size of the page is bounded whatever the genome: below 5 MB.
 
 /// Rows in the table of families.
 const MAX_FAMILIES: usize = 500;
@@ -49,37 +43,23 @@ struct DensityData<'a> {
 /// The report as one page. `spectrum` has rows (frequency, distinct k-mers), ascending, none 0. The size of the page is
 /// bounded, whatever the genome's.
 pub fn report_page(summary: &DetectSummary, spectrum: &[(u64, u64)]) -> String {
-    let series = Series::new(&summary.annotation.classes);
+    let series = Series::new(summary.annotation.classes.iter().map(|c| &c.class[..]));
     let name = shortened(&summary.genome.name, MAX_TITLE);
     let density = &summary.annotation.density;
     let data = DensityData { window: density.window, colours: &series.colours, contigs: &density.contigs };
     // A < could end the script element or begin a comment in it.
     let data = serde_json::to_string(&data).unwrap_or_default().replace('<', "\\u003c");
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Repeats of " (name) }
-                style { "\n" (PreEscaped(chart::STYLE)) (PreEscaped(STYLE)) }
-            }
-            body {
-                header {
-                    h1 { "Repeats of " (name) }
-                    p class="soft" { (visible(&summary.written_by)) ", " (visible(&summary.created)) }
-                }
-                (headline(summary))
-                (classes(summary, &series))
-                (pictures(summary, spectrum))
-                (families(summary, &series))
-                (what_was_run(summary))
-                script type="application/json" id="density" { (PreEscaped(data)) }
-                script { "\n" (PreEscaped(SCRIPT)) }
-            }
-        }
+    let body = html! {
+        (headline(summary))
+        (classes(summary, &series))
+        (groups(summary, &series))
+        (pictures(summary, spectrum))
+        (families(summary, &series))
+        (what_was_run(summary))
+        script type="application/json" id="density" { (PreEscaped(data)) }
     };
-    page.into_string() + "\n"
+    let written = format!("{}, {}", visible(&summary.written_by), visible(&summary.created));
+    document(&format!("Repeats of {name}"), &written, &body)
 }
 
 /// The numbers that are read first, as cards.
@@ -121,9 +101,9 @@ fn classes(summary: &DetectSummary, series: &Series) -> Markup {
     html! {
         h2 { "Classes" }
         div class="share" aria-hidden="true" {
-            @for (number, class) in shown.iter().enumerate() {
+            @for class in shown {
                 @let width = format!("{:.3}", per_cent(class.bases, bases));
-                i style={ "width:" (width) "%;background:" (series.colour(number)) } title=(visible(&class.class)) {}
+                i style={ "width:" (width) "%;background:" (series.colour(&class.class)) } title=(visible(&class.class)) {}
             }
         }
         p class="soft" { "The bar is the whole genome." }
@@ -136,9 +116,9 @@ fn classes(summary: &DetectSummary, series: &Series) -> Markup {
                     }
                 }
                 tbody {
-                    @for (number, class) in shown.iter().enumerate() {
+                    @for class in shown {
                         tr {
-                            td class="text" { (key(series.colour(number))) (shortened(&class.class, MAX_CLASS_NAME)) }
+                            td class="text" { (key(series.colour(&class.class))) (shortened(&class.class, MAX_CLASS_NAME)) }
                             @for number in [class.families, class.copies, class.fragments, class.bases] {
                                 (cell(number))
                             }
@@ -152,21 +132,36 @@ fn classes(summary: &DetectSummary, series: &Series) -> Markup {
     }
 }
 
-/// A square in the colour of a class.
-fn key(colour: &str) -> Markup {
-    html! { span class="key" style={ "background:" (colour) } {} }
-}
-
-/// A cell with a number, by whose value the script sorts rows.
-fn cell(number: u64) -> Markup {
-    html! { td data-v=(number) { (grouped(number)) } }
-}
-
-fn left_out(all: usize, shown: usize, what: &str) -> Markup {
+/// Groups of contigs, if there are several: the share of their bases in copies, and in each class.
+fn groups(summary: &DetectSummary, series: &Series) -> Markup {
+    let groups = &summary.annotation.groups;
     html! {
-        @if all > shown {
-            p class="soft" {
-                (grouped((all - shown) as u64)) " more " (what) ", with fewer bases, are in summary.json."
+        @if groups.len() > 1 {
+            h2 { "Groups of contigs" }
+            div class="table" {
+                table class="sorted" {
+                    thead {
+                        tr {
+                            th class="text" { "Group" }
+                            @for head in ["Contigs", "Bases", "% in copies"] { th { (head) } }
+                            @for name in &series.names { th { "% " (shortened(name, MAX_FAMILY_CLASS)) } }
+                        }
+                    }
+                    tbody {
+                        @for group in groups {
+                            @let classes = group.classes.iter().map(|c| (&c.class[..], std::slice::from_ref(&c.bases)));
+                            tr {
+                                td class="text" { (shortened(&group.name, MAX_CLASS_NAME)) }
+                                (cell(group.contigs))
+                                (cell(group.length))
+                                td { (format!("{:.3}", per_cent(group.bases, group.length))) }
+                                @for bases in series.counts(classes, 100.0 / group.length.max(1) as f64) {
+                                    td { (format!("{:.3}", bases.first().copied().unwrap_or(0.0))) }
+                                }
+                            }
+                        }
+                    }
+                }
             }
         }
     }
@@ -178,9 +173,9 @@ fn pictures(summary: &DetectSummary, spectrum: &[(u64, u64)]) -> Markup {
         h2 { "Pictures" }
         div class="plots" {
             @for (name, svg) in plots(summary, spectrum) {
-                figure class=[(name == "density.svg").then_some("wide")] {
-                    (PreEscaped(svg))
-                    figcaption { (caption(name)) }
+                // One group is the whole genome, whose landscape is shown.
+                @if name != GROUPS || summary.annotation.groups.len() > 1 {
+                    (figure(svg, [GROUPS, "density.svg"].contains(&name), caption(name)))
                 }
                 @if name == "density.svg" && !density.contigs.is_empty() {
                     (zoom(density.window, density.contigs_left_out))
@@ -195,6 +190,7 @@ fn caption(plot: &str) -> &'static str {
         "landscape.svg" => {
             "Bases in copies by how far these have drifted from their consensus: what came lately is on the left."
         }
+        GROUPS => "The landscape of each group of contigs, in per cent of the bases of the group.",
         "ages.svg" => "How many copies there are of each age; fragments of one copy count once.",
         "families.svg" => "The families with the most bases; copies × length of the consensus beside each.",
         "lengths.svg" => "Bases of the genome that a copy takes, without what was inserted into it.",
@@ -246,14 +242,13 @@ fn families(summary: &DetectSummary, series: &Series) -> Markup {
                 }
                 tbody {
                     @for family in annotation.families.iter().take(MAX_FAMILIES) {
-                        @let class = annotation.classes.iter().position(|c| c.class == family.class);
                         // Families of a given library have no evidence but its word.
                         @let evidence = summary.evidence.get(&family.name);
                         @let text = evidence.map_or_else(|| "the library says so".to_owned(), Evidence::to_string);
                         tr {
                             td class="text" { (shortened(&family.name, MAX_FAMILY_NAME)) }
                             td class="text" {
-                                (key(series.colour(class.unwrap_or(usize::MAX))))
+                                (key(series.colour(&family.class)))
                                 (shortened(&family.class, MAX_FAMILY_CLASS))
                             }
                             @for number in [
@@ -263,8 +258,10 @@ fn families(summary: &DetectSummary, series: &Series) -> Markup {
                             }
                             td { (format!("{:.3}", per_cent(family.bases, summary.genome.bases))) }
                             td { (format!("{:.1}", family.divergence)) }
-                            td class="text" title=(visible(&text)) {
-                                @match evidence.and_then(|evidence| element(family.length, evidence)) {
+                            @let drawing = evidence.and_then(|evidence| element(family.length, evidence));
+                            // A drawing has the whole text above it.
+                            td class="text" title=[drawing.is_none().then(|| visible(&text))] {
+                                @match drawing {
                                     Some(drawing) => details {
                                         summary { (visible(&text)) }
                                         (drawing)

@@ -1,10 +1,13 @@
-//! The plots of `detect`: repeat landscape, ages, lengths, families, density along the contigs and k-mer spectrum.
+//! The plots of `detect`: repeat landscapes of the genome and of its groups of contigs, ages, lengths, families, density
+//! along the contigs and k-mer spectrum.
 
 use std::fmt::Write;
 
-use crate::annotate::{CLASSES_ALONG, ClassSummary, ContigDensity, DIVERGENCES, LENGTHS};
+use crate::annotate::{ContigDensity, DIVERGENCES, LENGTHS};
 use crate::report::chart;
 use crate::report::chart::{Frame, Tick, escape, linear, push_text, shortened};
+use crate::report::landscape::{Landscape, landscapes};
+use crate::report::series::{Series, divergence_ticks, divergences, highest};
 use crate::report::spectrum::spectrum;
 use crate::report::summary::DetectSummary;
 use crate::units::{grouped, human};
@@ -16,49 +19,11 @@ const MAX_LANES: usize = 24;
 /// Windows of the longest contig that are drawn, about: four pixels each.
 const LANE_WINDOWS: usize = 240;
 
-/// The classes that have a colour of their own, with it.
-pub(crate) struct Series {
-    pub(crate) names: Vec<String>,
-    pub(crate) colours: Vec<String>,
-}
-
-impl Series {
-    /// The classes with the most bases; all others share the last colour.
-    pub(crate) fn new(classes: &[ClassSummary]) -> Self {
-        let mut names: Vec<String> = classes.iter().take(CLASSES_ALONG).map(|c| c.class.clone()).collect();
-        if classes.len() > CLASSES_ALONG {
-            names[CLASSES_ALONG - 1] = "other".to_owned();
-        }
-        let colours = chart::colours(&names);
-        Self { names, colours }
-    }
-
-    /// Colour of a class by its number among all classes.
-    pub(crate) fn colour(&self, class: usize) -> &str {
-        self.colours.get(class.min(self.colours.len().saturating_sub(1))).map_or("#888888", String::as_str)
-    }
-
-    /// Counts of each class that has a colour, times `scale`; those of the others are summed.
-    fn counts(&self, classes: &[ClassSummary], of: impl Fn(&ClassSummary) -> &[u64], scale: f64) -> Vec<Vec<f64>> {
-        let columns = classes.first().map_or(0, |c| of(c).len());
-        let mut counts = vec![vec![0.0; columns]; self.names.len()];
-        for (number, class) in classes.iter().enumerate() {
-            let row = &mut counts[number.min(self.names.len() - 1)];
-            row.iter_mut().zip(of(class)).for_each(|(sum, &count)| *sum += count as f64 * scale);
-        }
-        counts
-    }
-}
-
-/// The highest column.
-fn highest(counts: &[Vec<f64>]) -> f64 {
-    let columns = counts.first().map_or(0, Vec::len);
-    (0..columns).map(|column| counts.iter().map(|row| row[column]).sum::<f64>()).fold(0.0, f64::max)
-}
-
 /// Names of the files of [`report_plots`].
-pub const PLOTS: [&str; 6] =
-    ["landscape.svg", "families.svg", "density.svg", "ages.svg", "lengths.svg", "spectrum.svg"];
+pub const PLOTS: [&str; 7] =
+    ["landscape.svg", "families.svg", "density.svg", "groups.svg", "ages.svg", "lengths.svg", "spectrum.svg"];
+/// The one of [`PLOTS`] that shows the groups of contigs.
+pub(crate) const GROUPS: &str = PLOTS[3];
 
 /// The plots as SVG files, with their names. `spectrum` has rows (frequency, distinct k-mers), ascending, none 0.
 pub fn report_plots(summary: &DetectSummary, spectrum: &[(u64, u64)]) -> Vec<(&'static str, String)> {
@@ -67,12 +32,13 @@ pub fn report_plots(summary: &DetectSummary, spectrum: &[(u64, u64)]) -> Vec<(&'
 
 /// The plots, for a page with their style.
 pub(crate) fn plots(summary: &DetectSummary, rows: &[(u64, u64)]) -> Vec<(&'static str, String)> {
-    let series = Series::new(&summary.annotation.classes);
+    let series = Series::new(summary.annotation.classes.iter().map(|c| &c.class[..]));
     let title = format!("{}, k = {}", shortened(&summary.genome.name, 60), summary.genome.k);
     let plots = [
         landscape(summary, &series),
         families(summary, &series),
         density(summary, &series),
+        groups(summary, &series),
         ages(summary, &series),
         lengths(summary, &series),
         spectrum(&title, rows),
@@ -80,19 +46,10 @@ pub(crate) fn plots(summary: &DetectSummary, rows: &[(u64, u64)]) -> Vec<(&'stat
     PLOTS.into_iter().zip(plots).collect()
 }
 
-fn divergence_ticks() -> Vec<Tick> {
-    (0..=5).map(|n| (f64::from(10 * n) / DIVERGENCES as f64, (10 * n).to_string())).collect()
-}
-
-/// The divergences that a column counts.
-fn divergences(column: usize) -> String {
-    if column + 1 == DIVERGENCES { format!("{column} % and more") } else { format!("{column} to {} %", column + 1) }
-}
-
 fn landscape(summary: &DetectSummary, series: &Series) -> String {
     let annotation = &summary.annotation;
     let share = 100.0 / summary.genome.bases.max(1) as f64;
-    let counts = series.counts(&annotation.classes, |c| &c.bases_by_divergence, share);
+    let counts = series.counts(annotation.classes.iter().map(|c| (&c.class[..], &c.bases_by_divergence[..])), share);
     let (ticks, max) = linear(highest(&counts));
     let frame = Frame::default();
     let mut out = frame.begin("Repeat landscape", "Share of the genome in copies, by divergence from the consensus");
@@ -106,8 +63,16 @@ fn landscape(summary: &DetectSummary, series: &Series) -> String {
     out
 }
 
+/// The landscape of each group of contigs.
+fn groups(summary: &DetectSummary, series: &Series) -> String {
+    let panels: Vec<Landscape> =
+        summary.annotation.groups.iter().map(|group| Landscape::of_group(group, series)).collect();
+    landscapes("Groups of contigs", "% of the bases of the group", &panels, series)
+}
+
 fn ages(summary: &DetectSummary, series: &Series) -> String {
-    let counts = series.counts(&summary.annotation.classes, |c| &c.copies_by_divergence, 1.0);
+    let classes = &summary.annotation.classes;
+    let counts = series.counts(classes.iter().map(|c| (&c.class[..], &c.copies_by_divergence[..])), 1.0);
     let (ticks, max) = linear(highest(&counts));
     let frame = Frame::default();
     let mut out = frame.begin("Insertion ages", "Copies by age");
@@ -135,7 +100,8 @@ fn ages(summary: &DetectSummary, series: &Series) -> String {
 }
 
 fn lengths(summary: &DetectSummary, series: &Series) -> String {
-    let counts = series.counts(&summary.annotation.classes, |c| &c.copies_by_length, 1.0);
+    let classes = &summary.annotation.classes;
+    let counts = series.counts(classes.iter().map(|c| (&c.class[..], &c.copies_by_length[..])), 1.0);
     let (ticks, max) = linear(highest(&counts));
     let frame = Frame::default();
     let mut out = frame.begin("Lengths of copies", "Copies by length");
@@ -171,12 +137,11 @@ fn families(summary: &DetectSummary, series: &Series) -> String {
     for (row, family) in shown.iter().enumerate() {
         let y = frame.top + 17.0 * row as f64 + 2.0;
         let width = family.bases as f64 * share / max * (frame.x(1.0) - frame.left);
-        let class = annotation.classes.iter().position(|c| c.class == family.class).unwrap_or(usize::MAX);
         let _ = write!(
             out,
             r#"<rect x="{:.1}" y="{y:.1}" width="{width:.1}" height="13" fill="{}"><title>{}</title></rect>"#,
             frame.left,
-            series.colour(class),
+            series.colour(&family.class),
             escape(&format!(
                 "{} ({}): {} copies, {} bases, {:.1} % diverged",
                 family.name,

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::annotate::AnnotationSummary;
+use crate::annotate::{AnnotationSummary, ClassSummary, DIVERGENCES, GroupClass, LENGTHS};
 use crate::bundle::FileDigest;
 use crate::families::Evidence;
 use crate::formats::FamiliesSummary;
+use crate::text::shortened;
 
 /// The results of a run of `reprise detect`, as `schema/detect-summary.schema.json` describes them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,10 +32,39 @@ pub struct DetectSummary {
     pub substitution_rate: Option<f64>,
     /// Options of the run.
     pub parameters: serde_json::Value,
-    /// The files of the run, without this one and the page.
+    /// The files of the run, without this one and those that are made from it.
     pub files: BTreeMap<String, FileDigest>,
     /// Time and memory; none if `SOURCE_DATE_EPOCH` is set, so that the same input results in the same bytes.
     pub run: Option<Run>,
+}
+
+impl DetectSummary {
+    /// Checks what a parser of JSON does not: the lengths of lists, and that parts are not larger than the whole.
+    ///
+    /// # Errors
+    /// A sentence with the contradiction.
+    pub fn check(&self) -> Result<(), String> {
+        let AnnotationSummary { classes, groups, bases, .. } = &self.annotation;
+        let has_lists = |class: &ClassSummary| {
+            let lengths =
+                [&class.bases_by_divergence, &class.copies_by_divergence, &class.copies_by_length].map(Vec::len);
+            lengths == [DIVERGENCES, DIVERGENCES, LENGTHS.len() + 1]
+        };
+        if let Some(class) = classes.iter().find(|class| !has_lists(class)) {
+            return Err(format!("the counts of class {:?} are incomplete", shortened(&class.class)));
+        }
+        let is_whole = |class: &GroupClass| class.bases_by_divergence.len() == DIVERGENCES;
+        if let Some(group) = groups.iter().find(|group| !group.classes.iter().all(is_whole)) {
+            return Err(format!("the counts of group {:?} are incomplete", shortened(&group.name)));
+        }
+        if *bases > self.genome.bases {
+            return Err(format!("{bases} bases in copies are more than the {} of the genome", self.genome.bases));
+        }
+        match classes.iter().find(|class| class.bases > *bases) {
+            Some(class) => Err(format!("class {:?} has more bases than all copies", shortened(&class.class))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The genome of a run.

@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::align::{Library, SearchOptions};
-use crate::annotate::{AnnotationSummary, annotate_charged, annotate_with_tandem_repeats_charged, summarize};
+use crate::annotate::{
+    AnnotationSummary, ContigGroups, GroupTable, annotate_charged, annotate_with_tandem_repeats_charged, summarize,
+};
 use crate::builder::BuildOptions;
 use crate::bundle::{Manifest, WRITTEN_BY, is_reproducible, time_stamp};
 use crate::cli::annotation_files::{AnnotationFile, CopyFormat, FileArguments, longest_contig};
@@ -35,7 +37,9 @@ use crate::genome::{Contig, name_table, short_names};
 use crate::index::{CacheStatistics, OpenOptions};
 use crate::memory::{Component, resident_memory};
 use crate::proteins::Profiles;
-use crate::report::{DetectSummary, GenomeFacts, Run, StepRun, report_page, report_plots};
+use crate::report::{
+    DetectSummary, GenomeFacts, MULTIQC_FILES, Run, StepRun, detect_sections, report_page, report_plots,
+};
 use crate::sequence::Source;
 use crate::units::{human_bytes, per_cent, utc};
 use crate::{Error, Index, Notice, Progress, Result, builder};
@@ -78,6 +82,10 @@ pub(crate) struct Arguments {
     /// Also write the figures of the report as SVG files to DIR
     #[arg(long, value_name = "DIR")]
     plots: Option<PathBuf>,
+    /// Groups of contigs for the landscapes of the report: rows of a contig, or a pattern with `*`, a tab and a group;
+    /// contigs without a row are `other` [default: chromosomes, sex chromosomes, organelles and scaffolds, by name]
+    #[arg(long, value_name = "FILE")]
+    contig_groups: Option<PathBuf>,
     /// Substitutions per site and year, such as 1.3e-8, from which the report estimates ages in years
     #[arg(long, value_name = "RATE", value_parser = rate)]
     substitution_rate: Option<f64>,
@@ -102,9 +110,10 @@ pub(crate) struct Arguments {
 /// The end of the help of `detect`.
 const AFTER_HELP: &str = "\
 The folder (-o) receives families.fa, families.stk, families.tsv, repeats.gff3, repeats.bed, repeats.out, \
-masked.fa.gz, summary.json and report.html, and the index genome.reprise unless an index of the genome exists next to \
-it or in the current folder. steps.json records inputs and parameters: results of an earlier run with the same ones \
-are kept, so that an interrupted run continues; --force makes all of them again.";
+masked.fa.gz, summary.json, report.html and reprise*_mqc.json (sections for MultiQC), and the index genome.reprise \
+unless an index of the genome exists next to it or in the current folder. steps.json records inputs and parameters: \
+results of an earlier run with the same ones are kept, so that an interrupted run continues; --force makes all of them \
+again.";
 
 /// Reads a rate of substitution.
 fn rate(text: &str) -> Result<f64, String> {
@@ -142,7 +151,7 @@ const MASKED: &str = "masked.fa.gz";
 const MASK_FILES: [&str; 3] = [MASKED, "masked.fa.gz.fai", "masked.fa.gz.gzi"];
 const SUMMARY: &str = "summary.json";
 const PAGE: &str = "report.html";
-const REPORT_FILES: [&str; 2] = [SUMMARY, PAGE];
+const REPORT_FILES: [&str; 5] = [SUMMARY, PAGE, MULTIQC_FILES[0], MULTIQC_FILES[1], MULTIQC_FILES[2]];
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     // Wrong arguments are reported before any work.
@@ -157,6 +166,8 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     }
     arguments.files.check(&arguments.formats())?;
     let given = Libraries::read(&arguments.library, settings)?;
+    let table = arguments.contig_groups.as_ref();
+    let table = table.map(|path| GroupTable::read(&Source::new(path), &settings.budget)).transpose()?;
     let profiles = if arguments.library_only { None } else { arguments.profiles.read(settings)? };
     for path in &arguments.genome {
         if path.as_os_str() == "-" {
@@ -193,7 +204,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     // Files that may not be replaced are reported before the work, not after it.
     folder.check(&outputs)?;
     let plots = arguments.plots.as_deref().map(|plots| folder.check_plots(plots)).transpose()?;
-    let work = Work { arguments: &arguments, settings, folder, plots, options, profiles };
+    let work = Work { arguments: &arguments, settings, folder, plots, options, profiles, table };
     settings.progress.plan(&STEPS);
     let outcome = settings.on_pool(|| work.run(&given))?;
     settings.progress.clear();
@@ -321,6 +332,8 @@ struct Work<'a> {
     options: OpenOptions,
     /// Profiles of protein domains.
     profiles: Option<Arc<Profiles>>,
+    /// The table from contigs to groups.
+    table: Option<GroupTable>,
 }
 
 /// The summary of a run, as `--json` prints it. Unlike the results, the use of the cache differs from run to run, so it
@@ -337,12 +350,17 @@ impl Work<'_> {
     fn run(mut self, given: &Libraries) -> Result<Outcome> {
         let index = self.index()?;
         let manifest = index.manifest().clone();
+        // A contig that the genome does not have is reported before the search.
+        let groups = match &self.table {
+            Some(table) => table.assign(index.contigs()?)?,
+            None => ContigGroups::by_name(index.contigs()?),
+        };
         let of_index = json!({ "parameters": manifest.parameters, "files": manifest.files });
         let search = match self.arguments.library_only {
             true => None,
             false => Some(self.families(&index, &of_index)?),
         };
-        let annotation = self.annotation(&index, &of_index, search.is_some(), given)?;
+        let annotation = self.annotation(&index, &of_index, search.is_some(), given, &groups)?;
         let masked_bases = self.mask(&index, &of_index)?;
         let summary = self.report(&index, search, annotation, masked_bases)?;
         let cache = self.settings.report_cache(&index);
@@ -467,6 +485,7 @@ impl Work<'_> {
         of_index: &Value,
         own: bool,
         given: &Libraries,
+        groups: &ContigGroups,
     ) -> Result<AnnotationSummary> {
         let found = own.then(|| self.folder.digest(LIBRARY)).transpose()?;
         let inputs = json!({
@@ -479,6 +498,7 @@ impl Work<'_> {
             "formats": self.arguments.formats(),
             "files": self.arguments.files,
             "short_names": self.arguments.short_names,
+            "contig_groups": self.table.as_ref().map(GroupTable::digest),
         });
         let mut files = self.arguments.annotation_files(TabixKind::of(longest_contig(index)));
         files.extend(self.arguments.short_names.then(|| NAMES.to_owned()));
@@ -515,7 +535,7 @@ impl Work<'_> {
             if work.arguments.short_names {
                 work.write(NAMES, &name_table(&contigs, index.contigs()?))?;
             }
-            Ok(summarize(&copies, &library, index.contigs()?))
+            Ok(summarize(&copies, &library, index.contigs()?, groups))
         })
     }
 
@@ -572,6 +592,7 @@ impl Work<'_> {
                 "library": arguments.library.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
                 "max_e_value": arguments.max_e_value,
                 "tandem": arguments.tandem,
+                "contig_groups": arguments.contig_groups.as_ref().map(|path| path.to_string_lossy()),
                 "letters": arguments.letters,
             }),
             files: made.iter().flat_map(|step| step.files()).collect(),
@@ -587,6 +608,9 @@ impl Work<'_> {
         let spectrum = index.spectrum()?;
         self.step(REPORT, inputs.clone(), &REPORT_FILES, |work| {
             work.write(PAGE, report_page(&summary, &spectrum).as_bytes())?;
+            for (name, section) in detect_sections(&summary) {
+                work.write(name, section.as_bytes())?;
+            }
             work.write(SUMMARY, text.as_bytes())
         })?;
         if let Some(plots) = self.plots.clone() {
