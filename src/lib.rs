@@ -25,6 +25,7 @@
 //! | [`query`] | sequences, regions, sets of k-mers | `memory`, `sequence`, `genome`, `kmer`, `bundle`, `index` |
 //! | [`align`] | library against genome, tandems | `memory`, `sequence`, `genome`, `kmer`, `index` |
 //! | [`annotate`] | copies, resolved and joined | `memory`, `sequence`, `genome`, `kmer`, `index`, `align` |
+//! | [`benchmark`] | libraries and masks scored against true ones | `memory`, `sequence`, `genome`, `kmer`, `align`, `annotate` |
 //! | [`proteins`] | protein domains, by profiles | `memory`, `sequence`, `kmer` |
 //! | [`families`] | families de novo | `memory`, `sequence`, `genome`, `kmer`, `index`, `query`, `align`, `annotate`, `proteins` |
 //! | [`simulate`] | genomes with known repeats | `sequence` |
@@ -76,6 +77,7 @@
 
 pub mod align;
 pub mod annotate;
+pub mod benchmark;
 pub mod builder;
 pub mod bundle;
 #[cfg(feature = "cli")]

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use common::run;
 
 /// Commands whose flags `docs/cli.md` must describe.
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
+    "benchmark",
     "build-index",
     "query",
     "info",

@@ -146,6 +146,9 @@ fn every_json_output_is_valid() {
     rows("annotate-row", "annotate r.reprise --library sim/library.fa --formats jsonl");
     object("annotate-summary", "annotate r.reprise --library sim/library.fa -o copies --json");
     object("mask-summary", "mask r.reprise --annotation copies.bed -o masked.fa --json");
+    object("benchmark-library", "benchmark sim/library.fa --truth sim/library.fa --json");
+    let masks = "--truth sim/truth.bed --genome r.reprise --skip tandem --json";
+    object("benchmark-masks", &format!("benchmark copies.bed {masks}"));
     rows("classify-row", "classify sim/library.fa --format jsonl");
     object("classify-summary", "classify sim/library.fa -o classes.tsv --json");
     object("candidates-summary", "candidates r.reprise -o c.paf --json");

@@ -44,6 +44,7 @@ pub use library::Library;
 pub(crate) use loci::{LociQuery, search_loci};
 pub(crate) use operations::Column;
 pub use operations::{Operation, OperationKind, Operations};
+pub(crate) use score::each_column;
 pub use score::{SCORE_UNITS, Scoring};
 pub use search::search;
 pub(crate) use search::search_with_progress;

@@ -86,6 +86,15 @@ impl Scoring {
         }
     }
 
+    /// Scores of other programs: for two equal bases, two different ones and a pair in which one is not ACGT, and the
+    /// costs of the first base of a gap and of each further one.
+    pub(crate) fn fixed(same: i32, different: i32, unknown: i32, open: i32, extend: i32) -> Self {
+        let mut pairs = [unknown; 64];
+        pairs_of_bases().for_each(|(a, b)| pairs[a << 3 | b] = if a == b { same } else { different });
+        let (lambda, k) = karlin_altschul(&pairs, [0.25; 4]);
+        Self { pairs, open, extend, lambda, k }
+    }
+
     /// Score of two codes: T=0, C=1, A=2, G=3, anything else 4.
     #[inline(always)]
     pub fn pair(&self, a: u8, b: u8) -> i32 {

@@ -12,9 +12,9 @@ use ahash::AHashMap;
 use twox_hash::XxHash3_64;
 
 use crate::annotate::row_filter::RowFilter;
-use crate::genome::Contig;
+use crate::genome::{Contig, ContigLookup};
 use crate::memory::{Budget, Component, Reservation};
-use crate::sequence::{Feature, FeatureFormat, FeatureParser, Line, Lines, Source};
+use crate::sequence::{Feature, FeatureFormat, FeatureParser, Line, Lines, Region, Source};
 use crate::{Error, Index, Result};
 
 /// A range of a contig, which has less than 2^32 bases: 12 bytes, since annotations have millions of them.
@@ -108,6 +108,33 @@ impl<T: Ord> MergedList<T> {
 /// The user of the memory, as errors name it.
 const PURPOSE: &str = "the intervals of an annotation";
 
+/// The contigs of an index under other names.
+struct RenamedContigs<'a> {
+    index: &'a Index,
+    /// Names in the index by the other ones, where they differ.
+    own: AHashMap<&'a str, &'a str>,
+}
+
+impl<'a> RenamedContigs<'a> {
+    fn new(index: &'a Index, contigs: &'a [Contig]) -> Result<Self> {
+        let names = contigs.iter().zip(index.contigs()?).map(|(contig, own)| (&contig.name[..], &own.name[..]));
+        Ok(Self { index, own: names.filter(|(name, own)| name != own).collect() })
+    }
+}
+
+impl ContigLookup for RenamedContigs<'_> {
+    fn has_contig(&self, name: &str) -> bool {
+        self.own.contains_key(name) || self.index.has_contig(name)
+    }
+
+    fn locate(&self, region: &Region) -> Result<u32> {
+        match self.own.get(&region.contig[..]) {
+            Some(&own) => self.index.locate(&Region { contig: own.to_owned(), range: region.range.clone() }),
+            None => self.index.locate(region),
+        }
+    }
+}
+
 /// The bases that an annotation covers.
 pub(crate) struct Intervals {
     merged: MergedList<Interval>,
@@ -124,17 +151,37 @@ impl Intervals {
     /// [`Error::Input`] with the line, if it cannot be read or is not within a contig of the index; [`Error::Memory`],
     /// which names what the whole file needs; [`Error::Io`]; [`Error::Damaged`].
     pub(crate) fn read(index: &Index, path: &Path, contigs: &[Contig], filter: &RowFilter) -> Result<Self> {
-        let mut reading = AnnotationReading::new(index);
-        let mut lines = Lines::open(&Source::new(path), index.budget())?;
+        let named = RenamedContigs::new(index, contigs)?;
+        let lines = Lines::open(&Source::new(path), index.budget())?;
+        let choose = |feature: &Feature<'_>| filter.accepts(feature).map(|accepted| accepted.then_some(0));
+        let [chosen, _] = Self::sorted_into(lines, path, &named, index.budget(), choose)?;
+        Ok(chosen)
+    }
+
+    /// As [`read`](Self::read), from the lines of the file `path` with rows in `contigs`: the features for which
+    /// `is_first` is true, and the others.
+    pub(crate) fn split(
+        lines: Lines,
+        path: &Path,
+        contigs: &impl ContigLookup,
+        budget: &Budget,
+        is_first: impl Fn(&Feature<'_>) -> bool,
+    ) -> Result<[Self; 2]> {
+        let choose = |feature: &Feature<'_>| Ok(Some(usize::from(!is_first(feature))));
+        Self::sorted_into(lines, path, contigs, budget, choose)
+    }
+
+    /// The intervals of the features of a file for which `choose` returns 0, and of those for which it returns 1.
+    fn sorted_into(
+        mut lines: Lines,
+        path: &Path,
+        contigs: &impl ContigLookup,
+        budget: &Budget,
+        choose: impl Fn(&Feature<'_>) -> Result<Option<usize>, String>,
+    ) -> Result<[Self; 2]> {
+        let mut readings = [AnnotationReading::new(budget), AnnotationReading::new(budget)];
         let mut parser = FeatureParser::new(path);
-        let own = index.contigs()?;
-        let renamed: AHashMap<&str, &str> = contigs
-            .iter()
-            .zip(own)
-            .filter(|(contig, own)| contig.name != own.name)
-            .map(|(contig, own)| (&contig.name[..], &own.name[..]))
-            .collect();
-        let is_contig = |name: &str| renamed.contains_key(name) || index.has_contig(name);
+        let is_contig = |name: &str| contigs.has_contig(name);
         while let Some((number, line)) = lines.next()? {
             let in_line = |problem: String| Error::input(path, Some(number), problem);
             let line = String::from_utf8_lossy(line);
@@ -143,22 +190,42 @@ impl Intervals {
                 Line::End => break,
                 Line::Feature(feature) => {
                     let format = parser.format().unwrap_or(FeatureFormat::Bed);
-                    let mut region = feature.region(format, is_contig);
-                    if let Some(&name) = renamed.get(&region.contig[..]) {
-                        name.clone_into(&mut region.contig);
-                    }
-                    let contig = index.locate(&region).map_err(|e| match e {
-                        Error::NotInIndex { problem, .. } => in_line(problem),
+                    let region = feature.region(format, is_contig);
+                    let contig = contigs.locate(&region).map_err(|e| match e {
+                        Error::NotInIndex { problem, .. } | Error::Input { problem, line: None, .. } => {
+                            in_line(problem)
+                        }
                         other => other,
                     })?;
                     let (start, end) = (region.range.start as u32, region.range.end as u32);
-                    if filter.accepts(&feature, format).map_err(in_line)? {
-                        reading.add(&feature, Interval { contig, start, end });
+                    if let Some(chosen) = choose(&feature).map_err(in_line)? {
+                        readings[chosen].add(&feature, Interval { contig, start, end });
                     }
                 }
             }
         }
-        reading.finish()
+        let [first, others] = readings;
+        Ok([first.finish()?, others.finish()?])
+    }
+
+    /// No interval.
+    pub(crate) fn none(budget: &Budget) -> Self {
+        Self { merged: MergedList::new(budget, Interval::join), rows: 0 }
+    }
+
+    /// Adds an interval, which counts as a row; [`sorted`](Self::sorted) has to follow.
+    ///
+    /// # Errors
+    /// [`Error::Memory`].
+    pub(crate) fn push(&mut self, interval: Interval) -> Result<()> {
+        self.rows += 1;
+        self.merged.push(interval)
+    }
+
+    /// The union of the intervals that were pushed.
+    pub(crate) fn sorted(mut self) -> Self {
+        self.merged.merge();
+        self
     }
 
     /// The intervals of a contig, ascending; none touches another.
@@ -211,17 +278,16 @@ struct AnnotationReading {
 }
 
 impl AnnotationReading {
-    fn new(index: &Index) -> Self {
-        let budget = index.budget().clone();
+    fn new(budget: &Budget) -> Self {
         Self {
-            intervals: MergedList::new(&budget, Interval::join),
-            wholes: MergedList::new(&budget, |last, next| last == next),
-            parents: MergedList::new(&budget, |last, next| {
+            intervals: MergedList::new(budget, Interval::join),
+            wholes: MergedList::new(budget, |last, next| last == next),
+            parents: MergedList::new(budget, |last, next| {
                 let same = last.id == next.id;
                 last.has_others |= same && next.has_others;
                 same
             }),
-            budget,
+            budget: budget.clone(),
             rows: 0,
             ids: 0,
             parent_names: 0,

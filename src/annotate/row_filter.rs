@@ -1,6 +1,6 @@
 //! Which rows of an annotation count: by class, length and divergence of the repeat.
 
-use crate::sequence::{Feature, FeatureFormat};
+use crate::sequence::Feature;
 
 /// A choice among the rows of an annotation. The default takes all of them.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,12 +20,12 @@ impl RowFilter {
     ///
     /// # Errors
     /// A sentence, if the row lacks a class or a divergence that decides.
-    pub(crate) fn accepts(&self, feature: &Feature<'_>, format: FeatureFormat) -> Result<bool, String> {
+    pub(crate) fn accepts(&self, feature: &Feature<'_>) -> Result<bool, String> {
         if feature.range.end - feature.range.start < self.min_length {
             return Ok(false);
         }
         if !self.classes.is_empty() || !self.excluded.is_empty() {
-            let Some(class) = feature.class(format) else {
+            let Some(class) = feature.repeat_class() else {
                 let read = "classes are read from .out, GFF3, GTF, the TSV of repeat copies and BED names with a #";
                 return Err(format!("the row has no class; {read}"));
             };
@@ -34,7 +34,7 @@ impl RowFilter {
                 return Ok(false);
             }
         }
-        match (self.max_divergence, feature.divergence(format)) {
+        match (self.max_divergence, feature.divergence()) {
             (None, _) => Ok(true),
             (Some(max), Some(divergence)) => Ok(divergence <= max),
             (Some(_), None) => {
@@ -70,7 +70,7 @@ mod tests {
     fn accepts(filter: &RowFilter, row: &str) -> Result<bool, String> {
         let mut parser = FeatureParser::new(Path::new("-"));
         match parser.line(row, |_| true).expect("a row") {
-            Line::Feature(feature) => filter.accepts(&feature, parser.format().expect("known")),
+            Line::Feature(feature) => filter.accepts(&feature),
             other => panic!("{other:?}"),
         }
     }

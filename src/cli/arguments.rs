@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::common_arguments::Common;
 use super::{
-    annotate, build_index, candidates, classify, compare, demo, detect, dump, families, fetch, info, list, mask, query,
-    report, set, simulate, spectrum, verify,
+    annotate, benchmark, build_index, candidates, classify, compare, demo, detect, dump, families, fetch, info, list,
+    mask, query, report, set, simulate, spectrum, verify,
 };
 
 /// The whole command line; its description is that of the package.
@@ -57,6 +57,8 @@ pub(super) enum Command {
     Families(families::Arguments),
     /// Classify the sequences of a library of repeats
     Classify(classify::Arguments),
+    /// Score a library of repeats, or a mask, against a true one
+    Benchmark(benchmark::Arguments),
     /// Index a genome, find its repeat families, annotate and mask the copies, and write a report
     Detect(detect::Arguments),
     /// Draw the repeats of several genomes side by side, from the results of `detect`

@@ -4,6 +4,7 @@
 mod annotate;
 mod annotation_files;
 mod arguments;
+mod benchmark;
 mod big_wig;
 mod build_index;
 mod candidates;
@@ -99,6 +100,7 @@ fn run_command(command: Command, settings: &Settings) -> Result<()> {
         Command::Candidates(arguments) => candidates::run(arguments, settings),
         Command::Families(arguments) => families::run(arguments, settings),
         Command::Classify(arguments) => classify::run(arguments, settings),
+        Command::Benchmark(arguments) => benchmark::run(arguments, settings),
         Command::Detect(arguments) => detect::run(arguments, settings),
         Command::Report(arguments) => report::run(arguments, settings),
         Command::Demo(arguments) => demo::run(arguments, settings),

@@ -5,6 +5,7 @@
 
 mod base_mask;
 mod contig;
+mod contig_lengths;
 mod digest;
 mod reader;
 mod short_names;
@@ -12,6 +13,7 @@ mod twobit;
 
 pub(crate) use base_mask::BaseMask;
 pub use contig::Contig;
+pub(crate) use contig_lengths::{ContigLengths, ContigLookup};
 pub use digest::ContigDigest;
 pub(crate) use digest::{RefgetDigester, digest_contigs};
 pub(crate) use reader::GenomeReader;

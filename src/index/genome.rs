@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use crate::format::catalog::{DIGESTS_PER_RECORD, RecordKind};
-use crate::genome::{Case, Contig, ContigDigest, TwoBit, TwoBitSequence};
+use crate::genome::{Case, Contig, ContigDigest, ContigLookup, TwoBit, TwoBitSequence};
 use crate::index::contigs::ContigTable;
 use crate::index::open::Index;
 use crate::memory::Component;
-use crate::sequence::{Region, RegionError, nearest_names, parse_region};
+use crate::sequence::{Region, RegionError, parse_region, unknown_contig};
 use crate::text::shortened;
 use crate::{Error, Result};
 
@@ -71,18 +71,8 @@ impl Index {
     }
 
     fn unknown_contig(&self, contigs: &ContigTable, name: &str) -> Error {
-        let near = nearest_names(name, contigs.all.iter().map(|c| c.name.as_str()));
-        let problem = RegionError::UnknownContig(name.to_owned());
-        Error::NotInIndex {
-            index: self.folder.clone(),
-            problem: if near.is_empty() {
-                let first = contigs.all.first().map_or("", |c| &c.name);
-                format!("{problem}; its {} contigs begin with {:?}", contigs.all.len(), shortened(first))
-            } else {
-                let near: Vec<_> = near.into_iter().map(shortened).collect();
-                format!("{problem}; did you mean {}?", near.join(" or "))
-            },
-        }
+        let problem = unknown_contig(name, contigs.all.iter().map(|contig| contig.name.as_str()));
+        Error::NotInIndex { index: self.folder.clone(), problem }
     }
 
     /// Reads a region as samtools does (`chr1:1,001-2,000`); see [`parse_region`].
@@ -103,13 +93,8 @@ impl Index {
     pub(crate) fn locate(&self, region: &Region) -> Result<u32> {
         let number = self.contig_by_name(&region.contig)?;
         let contig = &self.contigs()?[number as usize];
-        let Range { start, end } = region.range;
-        if end > contig.length || start > end {
-            let name = shortened(&contig.name);
-            return Err(Error::NotInIndex {
-                index: self.folder.clone(),
-                problem: format!("{name}:{start}-{end} ends past {name}, which has {} bases", contig.length),
-            });
+        if !region.is_within(contig.length) {
+            return Err(Error::NotInIndex { index: self.folder.clone(), problem: region.past_end(contig.length) });
         }
         Ok(number)
     }
@@ -149,5 +134,15 @@ impl Index {
     /// The packed genome, unchecked: [`bases`](Self::bases) checks what it reads.
     pub fn genome(&self) -> &TwoBit {
         self.genome.twobit()
+    }
+}
+
+impl ContigLookup for Index {
+    fn has_contig(&self, name: &str) -> bool {
+        Self::has_contig(self, name)
+    }
+
+    fn locate(&self, region: &Region) -> Result<u32> {
+        Self::locate(self, region)
     }
 }

@@ -35,12 +35,12 @@ pub(crate) struct Feature<'l> {
     /// Type and attributes, in GFF.
     pub(crate) kind: &'l str,
     pub(crate) attributes: &'l str,
-    /// The whole row.
-    pub(crate) row: &'l str,
+    /// Name and class, in the other formats; empty if the row has none. The name may have the class behind a `#`.
+    pub(crate) name: &'l str,
+    pub(crate) class: &'l str,
+    /// Substituted bases in per cent, in `.out` and the TSV of `annotate`; empty if the row has none.
+    pub(crate) substituted: &'l str,
 }
-
-/// Columns of the TSV of `annotate`; its strand, class and substituted bases are the columns 3, 5 and 9, from 0.
-const TSV_COLUMNS: usize = 16;
 
 impl Feature<'_> {
     /// The feature as a region. GFF3 escapes some letters of a name with `%` and two digits, GTF does not.
@@ -54,48 +54,45 @@ impl Feature<'_> {
 
     /// The class of a repeat, such as `LTR/Gypsy`, if the row has one: a column of `.out` and of the TSV of `annotate`,
     /// an attribute of GFF3 and GTF or else their type, and what follows `#` in the name of BED.
-    pub(crate) fn class(&self, format: FeatureFormat) -> Option<Cow<'_, str>> {
-        match format {
-            FeatureFormat::Out => self.row.split_ascii_whitespace().nth(10).map(Cow::from),
-            FeatureFormat::Gff => {
-                let named = ["class", "classification"].iter().find_map(|name| self.values(name).next());
-                let of_gtf = || match (self.gtf_value("class_id")?, self.gtf_value("family_id")) {
-                    (class, Some(family)) if family != class => Some(format!("{class}/{family}").into()),
-                    (class, _) => Some(class.into()),
-                };
-                named.or_else(of_gtf).or(Some(self.kind.into()))
-            }
-            FeatureFormat::Bed => {
-                let of_name = || Some(self.row.split('\t').nth(3)?.split_once('#')?.1.into());
-                self.tsv_column(5).map(Cow::from).or_else(of_name)
-            }
+    pub(crate) fn repeat_class(&self) -> Option<Cow<'_, str>> {
+        let in_name = || self.name.split_once('#').map(|(_, class)| class);
+        if let Some(class) = Some(self.class).filter(|class| !class.is_empty()).or_else(in_name) {
+            return Some(class.into());
         }
+        let named = ["class", "classification"].iter().find_map(|name| self.values(name).next());
+        let of_gtf = || match (self.gtf_value("class_id")?, self.gtf_value("family_id")) {
+            (class, Some(family)) if family != class => Some(format!("{class}/{family}").into()),
+            (class, _) => Some(class.into()),
+        };
+        named.or_else(of_gtf).or((!self.kind.is_empty()).then_some(self.kind.into()))
     }
 
     /// Substituted bases of a repeat in per cent, if the row has them: a column of `.out` and of the TSV of `annotate`,
     /// or the attribute `substituted` or `identity` (a share) of GFF3.
-    pub(crate) fn divergence(&self, format: FeatureFormat) -> Option<f64> {
+    pub(crate) fn divergence(&self) -> Option<f64> {
         let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
-        match format {
-            FeatureFormat::Out => number(self.row.split_ascii_whitespace().nth(1)?),
-            FeatureFormat::Gff => {
-                let attribute = |name| number(&self.values(name).next()?);
-                attribute("substituted").or_else(|| attribute("identity").map(|share| 100.0 * (1.0 - share)))
-            }
-            FeatureFormat::Bed => number(self.tsv_column(9)?),
-        }
-    }
-
-    /// A column of a row that is the TSV of `annotate`.
-    fn tsv_column(&self, column: usize) -> Option<&str> {
-        let fields: Vec<&str> = self.row.split('\t').collect();
-        (fields.len() == TSV_COLUMNS && matches!(fields[3], "+" | "-")).then(|| fields[column])
+        let attribute = |name| number(&self.values(name).next()?);
+        let of_identity = || attribute("identity").map(|share| 100.0 * (1.0 - share));
+        number(self.substituted).or_else(|| attribute("substituted")).or_else(of_identity)
     }
 
     /// The value of an attribute of GTF, which is quoted behind a blank.
     fn gtf_value(&self, name: &str) -> Option<&str> {
         let attributes = self.attributes.split(';').filter_map(|attribute| attribute.trim_ascii().split_once(' '));
         attributes.filter(|(key, _)| *key == name).map(|(_, value)| value.trim_matches([' ', '"'])).next()
+    }
+
+    /// Whether the feature has this name, class or type. A class includes its superfamilies: `LTR` is the class of
+    /// `LTR/Gypsy` too.
+    pub(crate) fn is_labelled(&self, label: &str) -> bool {
+        let is_class =
+            |class: &str| class.strip_prefix(label).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let (family, class) = self.name.split_once('#').unwrap_or((self.name, ""));
+        let is_attribute = |name| self.values(name).any(|value| is_class(&value));
+        [self.name, self.kind, family].contains(&label)
+            || is_class(class)
+            || is_class(self.class)
+            || ["Name", "class", "Class", "classification", "Classification"].into_iter().any(is_attribute)
     }
 
     /// The values of an attribute of GFF3.
@@ -268,6 +265,20 @@ fn bed_columns(line: &str) -> Option<(&str, &str, &str)> {
     Some((blanks.next()?, blanks.next()?, blanks.next()?))
 }
 
+/// Name and class of a row of BED: its fourth column, or the fifth and sixth if the fourth is a strand, as in the TSV of
+/// repeat copies.
+fn bed_labels(line: &str) -> (&str, &str, &str) {
+    let column = |number: usize| {
+        let text =
+            if line.contains('\t') { line.split('\t').nth(number) } else { line.split_ascii_whitespace().nth(number) };
+        text.unwrap_or("").trim_ascii()
+    };
+    match column(3) {
+        "+" | "-" => (column(4), column(5), column(9)),
+        name => (name, "", ""),
+    }
+}
+
 /// Reads a row of a format.
 fn feature(format: FeatureFormat, line: &str) -> Result<Feature<'_>, String> {
     let number = |text: &str| match text.parse::<u64>() {
@@ -288,7 +299,8 @@ fn feature(format: FeatureFormat, line: &str) -> Result<Feature<'_>, String> {
             if range.start > range.end {
                 return Err(format!("the interval ends at {end}, before its start {start}"));
             }
-            Ok(Feature { contig, range, kind: "", attributes: "", row: line })
+            let (name, class, substituted) = bed_labels(line);
+            Ok(Feature { contig, range, kind: "", attributes: "", name, class, substituted })
         }
         FeatureFormat::Gff => {
             let fields: Vec<&str> = line.splitn(GFF_COLUMNS + 1, '\t').collect();
@@ -296,14 +308,16 @@ fn feature(format: FeatureFormat, line: &str) -> Result<Feature<'_>, String> {
                 return Err("a line of GFF3 or GTF has nine columns between tabs".to_owned());
             };
             let attributes = attributes.first().copied().unwrap_or("");
-            Ok(Feature { contig, range: closed(start.trim_ascii(), end.trim_ascii())?, kind, attributes, row: line })
+            let range = closed(start.trim_ascii(), end.trim_ascii())?;
+            Ok(Feature { contig, range, kind, attributes, name: "", class: "", substituted: "" })
         }
         FeatureFormat::Out => {
-            let fields: Vec<&str> = line.split_ascii_whitespace().take(7).collect();
-            let &[_, _, _, _, contig, start, end] = &fields[..] else {
+            let fields: Vec<&str> = line.split_ascii_whitespace().take(11).collect();
+            let &[_, substituted, _, _, contig, start, end, ref rest @ ..] = &fields[..] else {
                 return Err("a line of .out has a sequence, a begin and an end in columns 5 to 7".to_owned());
             };
-            Ok(Feature { contig, range: closed(start, end)?, kind: "", attributes: "", row: line })
+            let (name, class) = if let &[_, _, name, class] = rest { (name, class) } else { ("", "") };
+            Ok(Feature { contig, range: closed(start, end)?, kind: "", attributes: "", name, class, substituted })
         }
     }
 }
@@ -402,6 +416,30 @@ mod tests {
         // The file's name decides between two formats that fit a row.
         let two = "chr1\t1\t2\t11\t20\t.\t+\t.\tx\n";
         assert_eq!((rows("a.bed", two), rows("a.gff", two)), (one(1, 2), one(10, 20)));
+    }
+
+    #[test]
+    fn features_have_the_labels_of_their_format() {
+        let rows = [
+            ("a.bed", "c\t1\t2\tMdg1#LTR/Gypsy\t0\t+\n", vec!["Mdg1#LTR/Gypsy", "Mdg1", "LTR", "LTR/Gypsy"]),
+            ("a.bed", "c 1 2 tandem\n", vec!["tandem"]),
+            ("a.bed", "c\t1\t2\n", vec![]),
+            ("a.tsv", "c\t1\t2\t-\tMdg1\tLTR/Gypsy\t99\n", vec!["Mdg1", "LTR", "LTR/Gypsy"]),
+            ("a.out", "463 1.3 0.6 1.7 c 1 2 (5) + Mdg1 LTR/Gypsy 1 2 (3) 1\n", vec!["Mdg1", "LTR", "LTR/Gypsy"]),
+            (
+                "a.gff3",
+                "c\tx\tregion\t1\t2\t.\t+\t.\tName=Mdg1;class=LTR%2FGypsy\n",
+                vec!["region", "Mdg1", "LTR", "LTR/Gypsy"],
+            ),
+        ];
+        for (name, line, labels) in rows {
+            let mut parser = FeatureParser::new(Path::new(name));
+            let Ok(Line::Feature(feature)) = parser.line(line.trim_end(), |_| true) else { panic!("{line}") };
+            let all = ["Mdg1#LTR/Gypsy", "Mdg1", "LTR", "LTR/Gypsy", "tandem", "region", "LT", "LTR/", "Gypsy"];
+            for label in all {
+                assert_eq!(feature.is_labelled(label), labels.contains(&label), "{label}: {line}");
+            }
+        }
     }
 
     #[test]

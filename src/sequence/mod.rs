@@ -21,9 +21,10 @@ pub(crate) use base::{
 };
 pub use feature::parse_bed_line;
 pub(crate) use feature::{Feature, FeatureFormat, FeatureParser, Line};
-pub(crate) use input::BYTE_ORDER_MARK;
+pub(crate) use input::{BYTE_ORDER_MARK, Input};
 pub(crate) use lines::Lines;
 pub use nearest_names::nearest_names;
+pub(crate) use nearest_names::unknown_contig;
 pub(crate) use reader::MAX_HEADER;
 pub use reader::{RecordHead, SequenceReader};
 pub use region::{Region, RegionError, parse_region};

@@ -1,5 +1,8 @@
 //! A mistyped contig name is the commonest error of a query, so the message suggests names that exist.
 
+use crate::sequence::region::RegionError;
+use crate::text::shortened;
+
 /// Bytes of the longest name that is compared; empirical: longer names are pasted, not typed.
 const MAX_LENGTH: usize = 256;
 /// Maximum number of edits between similar names: a typing error changes one or two letters.
@@ -55,6 +58,18 @@ fn edit_distance(a: &[char], b: &[char]) -> Option<usize> {
         }
     }
     Some(row[b.len() + MAX_EDITS - a.len()]).filter(|&edits| edits <= MAX_EDITS)
+}
+
+/// A sentence on a contig that a genome does not have, with similar names among `contigs`, or the first one.
+pub(crate) fn unknown_contig<'a>(unknown: &str, contigs: impl ExactSizeIterator<Item = &'a str> + Clone) -> String {
+    let near: Vec<_> = nearest_names(unknown, contigs.clone()).into_iter().map(shortened).collect();
+    let problem = RegionError::UnknownContig(unknown.to_owned());
+    if near.is_empty() {
+        let first = contigs.clone().next().unwrap_or("");
+        format!("{problem}; its {} contigs begin with {:?}", contigs.len(), shortened(first))
+    } else {
+        format!("{problem}; did you mean {}?", near.join(" or "))
+    }
 }
 
 #[cfg(test)]

@@ -99,7 +99,15 @@ impl SequenceReader {
     /// # Errors
     /// As [`Source::open`]; [`Error::Input`] if it is neither FASTA nor FASTQ.
     pub fn open(source: &Source) -> Result<Self> {
-        let mut input = Input::new(source.open()?, BUFFER);
+        Self::of(source.open()?, source)
+    }
+
+    /// Reads what `reader` reads, and detects its format; errors name `source`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if it is neither FASTA nor FASTQ.
+    pub(crate) fn of(reader: Box<dyn Read + Send>, source: &Source) -> Result<Self> {
+        let mut input = Input::new(reader, BUFFER);
         let failed = |line| move |e| source.read_error(line, e);
         if input.peek(foreign::MARKS).map_err(failed(1))?.is_empty() {
             return Err(Error::input(source.path(), None, "is empty; use a FASTA or FASTQ file"));

@@ -13,6 +13,19 @@ pub struct Region {
     pub range: Range<u64>,
 }
 
+impl Region {
+    /// Whether the interval is one of a contig of this length.
+    pub(crate) fn is_within(&self, length: u64) -> bool {
+        self.range.start <= self.range.end && self.range.end <= length
+    }
+
+    /// A sentence on an interval that is not within its contig of this length.
+    pub(crate) fn past_end(&self, length: u64) -> String {
+        let (name, Range { start, end }) = (shortened(&self.contig), &self.range);
+        format!("{name}:{start}-{end} ends past {name}, which has {length} bases")
+    }
+}
+
 /// The reason why a text is not a region of an index.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
