@@ -75,14 +75,16 @@ fn made_again(before: &BTreeMap<&'static str, u64>, after: &BTreeMap<&'static st
 fn detect_writes_the_files_of_the_single_commands() {
     let folder = folder();
     let at = folder.path();
-    let summary = run(at, &["detect", "g.fa", "-o", "out", "-t", "2", "--json"]).fine();
+    let taxon = ["--taxon", "Drosophila melanogaster"];
+    let summary = run(at, &[&["detect", "g.fa", "-o", "out", "-t", "2", "--json"], &taxon[..]].concat()).fine();
     let out = at.join("out");
     assert_eq!(listing(&out), [&OUT[..3], &["genome.reprise"], &OUT[3..11], &["steps.json"], &OUT[11..]].concat());
     assert_eq!(fs::read_to_string(out.join("summary.json")).expect("there"), summary.out);
 
     run(at, &["build-index", "g.fa"]).fine();
     assert!(common::bytes_of(&out.join("genome.reprise")) == common::bytes_of(&at.join("g.reprise")));
-    run(at, &["families", "g.reprise", "-o", "families.fa", "--stockholm", "families.stk"]).fine();
+    run(at, &[&["families", "g.reprise", "-o", "families.fa", "--stockholm", "families.stk"], &taxon[..]].concat())
+        .fine();
     run(at, &["families", "g.reprise", "-o", "families.tsv", "--format", "tsv"]).fine();
     run(at, &["annotate", "g.reprise", "--library", "families.fa", "-o", "repeats"]).fine();
     run(at, &["mask", "g.reprise", "--annotation", "repeats.bed", "-o", "masked.fa.gz"]).fine();

@@ -237,6 +237,14 @@ fn formats_stockholm_and_the_summary_agree() {
     let stockholm = std::fs::read_to_string(at.join("f.stk")).expect("written");
     let blocks: Vec<&str> = stockholm.split_terminator("//\n").collect();
     assert_eq!(blocks.len(), families.len());
+    // With a taxon, each block has one line more.
+    run(at, &["families", "genome.reprise", "-o", "t.fa", "--stockholm", "t.stk", "--taxon", "Mus musculus"]).fine();
+    let with_taxon = std::fs::read_to_string(at.join("t.stk")).expect("written");
+    assert_eq!(with_taxon.matches("\n#=GF OC    Mus musculus\n").count(), blocks.len());
+    assert_eq!(with_taxon.replace("#=GF OC    Mus musculus\n", ""), stockholm);
+    for wrong in [&["--stockholm", "w.stk", "--taxon", "a\nb"][..], &["--taxon", "Mus musculus"]] {
+        assert_eq!(run(at, &[&["families", "genome.reprise"], wrong].concat()).code, 2, "{wrong:?}");
+    }
     // Headers of REPrise have the most frequent k-mer of the consensus and its frequency, as `query` and other formats
     // print it.
     let k = run(at, &["info", "genome.reprise", "--json"]).fine().json()["parameters"]["k"].as_u64().expect("a number")

@@ -214,7 +214,7 @@ fn the_same_bytes_for_any_number_of_threads_and_a_table_near_the_truth() {
             assert!(alignment.rows.iter().all(|(_, row)| row.len() == alignment.reference.len()));
             let columns = alignment.reference.iter().filter(|&&c| c == b'x').count();
             assert_eq!(columns as u64, table[number].length);
-            stockholm(&mut alignments, &table[number], &alignment);
+            stockholm(&mut alignments, &table[number], &alignment, None);
             Ok(())
         })
         .expect("seed alignments");

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::builder::{BuildOptions, build_index};
 use crate::cli::common_arguments::{CacheArguments, HeaderArguments, TemporaryArguments};
 use crate::cli::profile_arguments::ProfileArguments;
-use crate::cli::values::bases;
+use crate::cli::values::{bases, taxon};
 use crate::cli::{Settings, grouped, json};
 use crate::families::{
     DiscoverOptions, Family, FamilyCopy, FamilyOptions, FoundFamilies, LeftOut, RefineOptions, SampleOptions, Scores,
@@ -39,6 +39,9 @@ pub(crate) struct Arguments {
     /// Also write the best copies of each family, aligned to its consensus, to FILE (Stockholm, the format of Dfam)
     #[arg(long, value_name = "FILE", conflicts_with = "drafts")]
     stockholm: Option<PathBuf>,
+    /// Name the organism, or its clade, in the seed alignments, as NCBI's taxonomy does
+    #[arg(long, value_name = "NAME", requires = "stockholm", value_parser = taxon)]
+    taxon: Option<String>,
     /// Write the unrefined consensus sequences of discovery as FASTA, and do not count copies
     #[arg(long, conflicts_with = "format")]
     drafts: bool,
@@ -175,7 +178,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         arguments.stockholm.as_deref().map(|path| Output::create(Some(path), settings.force)).transpose()?;
     let found = settings.on_pool(|| find_families(&index, &options, &settings.progress))?;
     if let Some(alignments) = alignments {
-        settings.on_pool(|| write_stockholm(&found, &index, alignments))?;
+        settings.on_pool(|| write_stockholm(&found, &index, arguments.taxon.as_deref(), alignments))?;
     }
     let text = families(&found.statistics, arguments.format.into());
     let header = match arguments.header.no_header {
@@ -221,11 +224,16 @@ pub(crate) fn summary(found: &FoundFamilies, index: &Index) -> FamiliesSummary {
 }
 
 /// Writes the seed alignment of each family.
-pub(crate) fn write_stockholm(found: &FoundFamilies, index: &Index, mut file: Output) -> Result<()> {
+pub(crate) fn write_stockholm(
+    found: &FoundFamilies,
+    index: &Index,
+    taxon: Option<&str>,
+    mut file: Output,
+) -> Result<()> {
     let mut text = Vec::new();
     seed_alignments(index, &found.families, |number, alignment| {
         text.clear();
-        stockholm(&mut text, &found.statistics[number], &alignment);
+        stockholm(&mut text, &found.statistics[number], &alignment, taxon);
         file.write_all(&text).map_err(Error::Output)
     })?;
     file.finish()

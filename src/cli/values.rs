@@ -29,3 +29,12 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
         _ => Err("a share is a number above 0 and up to 1".to_owned()),
     }
 }
+
+/// Reads the name of an organism or a clade, a field of one line.
+pub(super) fn taxon(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    if name.is_empty() || name.chars().any(char::is_control) {
+        return Err("a taxon is a name on one line, such as \"Drosophila melanogaster\"".to_owned());
+    }
+    Ok(name.to_owned())
+}

@@ -6,14 +6,17 @@ use crate::families::{FamilyStatistics, SeedAlignment};
 
 /// Appends the seed alignment of a family in Stockholm format 1.0 as Dfam reads it: one block, `#=GC RF` with `x` for
 /// the columns of the consensus, rows named by contig, first and last base (1-based, last before first on the reverse
-/// strand).
-pub fn stockholm(out: &mut Vec<u8>, family: &FamilyStatistics, alignment: &SeedAlignment) {
+/// strand). The fields are those that Dfam requires of a submission (documentation of `SeedAlignment.pm` in
+/// RepeatModeler), in the order in which it writes them. `taxon` is the organism or clade in which the family occurs;
+/// without one there is no field `OC`, which whoever submits the file has to add.
+pub fn stockholm(out: &mut Vec<u8>, family: &FamilyStatistics, alignment: &SeedAlignment, taxon: Option<&str>) {
     let kind = dfam_path(&family.class);
+    let clade = taxon.map(|taxon| format!("#=GF OC    {taxon}\n")).unwrap_or_default();
     // Writing into a Vec cannot fail.
     let _ = write!(
         out,
         "# STOCKHOLM 1.0\n#=GF ID    {}\n#=GF DE    {} bases, {} copies, {:.2} % diverged\n\
-         #=GF AU    reprise {}\n#=GF TP    {kind}\n#=GF SQ    {}\n",
+         #=GF AU    reprise {}\n#=GF SE    Predicted; reprise\n#=GF TP    {kind}\n{clade}#=GF SQ    {}\n",
         family.name,
         family.length,
         family.copies,
@@ -92,9 +95,17 @@ mod tests {
         };
         let rows = vec![("c:1-4".to_owned(), b"ACTG".to_vec()), ("chr10:9-7".to_owned(), b"AC.G".to_vec())];
         let mut out = Vec::new();
-        stockholm(&mut out, &family, &SeedAlignment { rows, reference: b"xx.x".to_vec() });
+        let alignment = SeedAlignment { rows, reference: b"xx.x".to_vec() };
+        stockholm(&mut out, &family, &alignment, Some("Drosophila melanogaster"));
         let text = String::from_utf8(out).expect("ASCII");
         assert!(text.starts_with("# STOCKHOLM 1.0\n#=GF ID    family-1\n"), "{text}");
         assert!(text.contains("#=GF SQ    2\n#=GC RF    xx.x\nc:1-4      ACTG\nchr10:9-7  AC.G\n//\n"), "{text}");
+        let fields: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("#=GF ")?.get(..2)).collect();
+        assert_eq!(fields, ["ID", "DE", "AU", "SE", "TP", "OC", "SQ"]);
+        assert!(text.contains("\n#=GF SE    Predicted; reprise\n"), "{text}");
+        assert!(text.contains("\n#=GF OC    Drosophila melanogaster\n"), "{text}");
+        let mut out = Vec::new();
+        stockholm(&mut out, &family, &alignment, None);
+        assert_eq!(String::from_utf8(out).expect("ASCII"), text.replace("#=GF OC    Drosophila melanogaster\n", ""));
     }
 }

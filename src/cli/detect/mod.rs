@@ -28,7 +28,7 @@ use crate::cli::families::{SearchArguments, summary, write_stockholm};
 use crate::cli::libraries::{Libraries, append};
 use crate::cli::mask::{LetterArguments, mask_indexed};
 use crate::cli::profile_arguments::ProfileArguments;
-use crate::cli::values::e_value;
+use crate::cli::values::{e_value, taxon};
 use crate::cli::{Settings, counted, grouped, pretty_json};
 use crate::families::{Evidence, find_families};
 use crate::formats::{Annotation, FamiliesSummary, FamilyFormat, TabixKind, families};
@@ -86,6 +86,9 @@ pub(crate) struct Arguments {
     /// contigs without a row are `other` [default: chromosomes, sex chromosomes, organelles and scaffolds, by name]
     #[arg(long, value_name = "FILE")]
     contig_groups: Option<PathBuf>,
+    /// Name the organism, or its clade, in families.stk, as NCBI's taxonomy does
+    #[arg(long, value_name = "NAME", conflicts_with = "library_only", value_parser = taxon)]
+    taxon: Option<String>,
     /// Substitutions per site and year, such as 1.3e-8, from which the report estimates ages in years
     #[arg(long, value_name = "RATE", value_parser = rate)]
     substitution_rate: Option<f64>,
@@ -465,11 +468,12 @@ impl Work<'_> {
     /// Finds the families, and the evidence of their classes.
     fn families(&mut self, index: &Index, of_index: &Value) -> Result<Searched> {
         let inputs = json!({ "version": WRITTEN_BY, "index": of_index, "search": self.arguments.search,
-            "profiles": self.profiles.as_ref().map(|profiles| profiles.digest()) });
+            "profiles": self.profiles.as_ref().map(|profiles| profiles.digest()), "taxon": self.arguments.taxon });
         self.step(FAMILIES, inputs, &FAMILY_FILES, |work| {
             let options = work.arguments.search.options(work.profiles.clone());
             let found = find_families(index, &options, &work.settings.progress)?;
-            write_stockholm(&found, index, work.folder.output(STOCKHOLM)?)?;
+            let alignments = work.folder.output(STOCKHOLM)?;
+            write_stockholm(&found, index, work.arguments.taxon.as_deref(), alignments)?;
             for (name, format) in [(LIBRARY, FamilyFormat::Fasta), (FAMILY_TABLE, FamilyFormat::Tsv)] {
                 work.write(name, &families(&found.statistics, format))?;
             }
@@ -589,6 +593,7 @@ impl Work<'_> {
             parameters: json!({
                 "search": (!arguments.library_only).then_some(&arguments.search),
                 "profiles": self.profiles.as_ref().map(|profiles| profiles.digest()),
+                "taxon": arguments.taxon,
                 "library": arguments.library.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
                 "max_e_value": arguments.max_e_value,
                 "tandem": arguments.tandem,
