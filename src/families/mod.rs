@@ -27,7 +27,7 @@ pub use candidates::{
     candidates, for_each_candidate_batch,
 };
 pub(crate) use classify::UNKNOWN_CLASS;
-pub use classify::{CopyEnds, END_MARGIN, Evidence, Signs, TargetSite, TerminalRepeat, classify};
+pub use classify::{CopyEnds, END_MARGIN, Evidence, PrimerSite, Signs, TargetSite, TerminalRepeat, classify};
 pub use discover::{Discovery, discover, families_memory};
 pub(crate) use element_parts::{Element, MAX_SITE_FLANK, MAX_SITE_OVERLAP, RepeatKind, target_site};
 pub use family::{Family, FamilyCopy};

@@ -21,6 +21,10 @@ pub struct Evidence {
     pub inverted_repeat: Option<TerminalRepeat>,
     /// Whether the element begins with TG and ends with CA.
     pub tg_ca: bool,
+    /// The place, behind the first of the direct repeats, that a tRNA primes reverse transcription from.
+    pub primer_site: Option<PrimerSite>,
+    /// Bases of the run of purines before the second of the direct repeats; 0 if there is none.
+    pub polypurine_tract: u64,
     /// Bases of the target that are on both sides of a copy.
     pub target_site: Option<TargetSite>,
     /// Copies that end in a run of A (or begin with one of T).
@@ -38,6 +42,15 @@ pub struct TerminalRepeat {
     pub length: u64,
     /// Columns that are equal, in per cent, to one decimal place.
     pub identity: f64,
+}
+
+/// A place that pairs with the 3' end of a tRNA.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrimerSite {
+    /// The amino acid of the tRNA; `Met-i` is the initiator.
+    pub trna: String,
+    /// Bases in a row that pair.
+    pub length: u64,
 }
 
 /// Duplications of the target.
@@ -67,6 +80,12 @@ impl fmt::Display for Evidence {
         }
         if self.tg_ca {
             phrases.push("TG...CA".to_owned());
+        }
+        if let Some(PrimerSite { trna, length }) = &self.primer_site {
+            phrases.push(format!("primer-binding site of {length} bases for tRNA-{trna}"));
+        }
+        if self.polypurine_tract > 0 {
+            phrases.push(format!("polypurine tract of {} bases", self.polypurine_tract));
         }
         if let Some(TargetSite { length, copies, motif }) = &self.target_site {
             let site = match (length, motif) {

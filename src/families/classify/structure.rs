@@ -7,11 +7,12 @@ use std::ops::RangeInclusive;
 
 use crate::families::classify::copy_ends::{CopyEnds, with_distinct_flanks};
 use crate::families::classify::evidence::{Evidence, TargetSite, TerminalRepeat};
+use crate::families::classify::primers::primers;
 use crate::families::classify::promoters::sine_promoter;
 use crate::families::classify::signs::Signs;
 use crate::families::classify::structural_rna::structural_rna;
 use crate::families::classify::target_sites::{have_sites_alike, lie_between_a_and_t, target_site};
-use crate::families::terminal_repeats::{TerminalRepeats, direct_repeats, inverted_repeats};
+use crate::families::terminal_repeats::{ElementPart, TerminalRepeats, direct_repeats, inverted_repeats};
 use crate::sequence::code::{A, C, G, T};
 use crate::sequence::reverse_complement;
 
@@ -69,6 +70,13 @@ pub(super) fn structure(signs: &Signs<'_>) -> (Option<&'static str>, Evidence) {
         tg_ca: tg_ca.is_some(),
         ..Evidence::default()
     };
+    let internal = direct.as_ref().map_or(0..consensus.len(), |repeats| repeats.first.end..repeats.second.start);
+    let (site, tract) = primers(consensus, &internal);
+    // Both at the ends of a consensus show that it is an internal part; one may be chance.
+    let is_internal = direct.is_none() && site.is_some() && tract > 0;
+    if direct.is_some() || signs.part == ElementPart::Internal || is_internal {
+        (evidence.primer_site, evidence.polypurine_tract) = (site, tract);
+    }
     if let Some(class) = structural_rna(consensus) {
         return (Some(class), evidence);
     }
@@ -80,13 +88,16 @@ pub(super) fn structure(signs: &Signs<'_>) -> (Option<&'static str>, Evidence) {
     // Without direct repeats: a terminal repeat that an LTR element has left alone.
     if direct.is_some() || strong.is_none() && evidence.tg_ca && has_ltr_sites {
         evidence.target_site = target.filter(|_| has_ltr_sites);
+        let has_signs = paired || has_ltr_sites || evidence.tg_ca || evidence.primer_site.is_some();
         // Two neighbouring copies of one SINE are a composite between direct repeats, and its copies are duplications.
-        let is_inserted = is_alone
-            || copies.len() >= MIN_LTR_COPIES
-                && (paired || has_ltr_sites || evidence.tg_ca || have_sites_alike(&copies, LTR_SITES));
+        let is_inserted =
+            is_alone || copies.len() >= MIN_LTR_COPIES && (has_signs || have_sites_alike(&copies, LTR_SITES));
         return (is_inserted.then_some(LTR), evidence);
     }
     evidence.tg_ca = false;
+    if is_internal {
+        return (Some(LTR), evidence);
+    }
     if let Some(repeats) = &inverted {
         let (first, last) = (repeats.first.start, repeats.second.end);
         let within = || all_copies.iter().map(|copy| copy.within(first, consensus.len() - last)).collect::<Vec<_>>();
@@ -109,16 +120,21 @@ pub(super) fn structure(signs: &Signs<'_>) -> (Option<&'static str>, Evidence) {
     if is_helitron(consensus, &all_copies) {
         return (Some(HELITRON), evidence);
     }
-    (evidence.poly_a, evidence.target_site) = poly_a(&copies);
+    (copied_rna(consensus, &copies, &mut evidence), evidence)
+}
+
+/// The class of copies of an RNA: of a SINE by its promoter, of either by poly-A tails between target sites.
+fn copied_rna(consensus: &[u8], copies: &[CopyEnds], evidence: &mut Evidence) -> Option<&'static str> {
+    (evidence.poly_a, evidence.target_site) = poly_a(copies);
     if consensus.len() <= MAX_SINE
         && let Some(class) = sine_promoter(consensus)
     {
         evidence.promoter = true;
-        return (Some(class), evidence);
+        return Some(class);
     }
     let [line, sine] = LINE_OR_SINE;
     let of_length = if consensus.len() > MAX_SINE { line } else { sine };
-    (evidence.target_site.is_some().then_some(of_length), evidence)
+    evidence.target_site.is_some().then_some(of_length)
 }
 
 /// The target site TA or TTAA, if the element begins and ends with it: all copies have these bases, so that they are a
@@ -336,6 +352,17 @@ mod tests {
             assert_eq!(classify(&composite, false, &copies).0, "Unknown", "{number} copies");
             let signs = Signs { consensus: &composite, copies: Some(&copies), paired: true, ..Signs::default() };
             assert_eq!(structure(&signs).0, (number > 1).then_some("LTR"), "{number} copies");
+        }
+        // An internal part alone, between a primer-binding site and a polypurine tract.
+        let inner = codes(&mut random, 3000);
+        let internal = [parsed("ATTGGTAGCGCCGCTCAATC"), inner.clone(), parsed("CTTAAAGGGGGGAGA")].concat();
+        for strand in [internal.clone(), turned(&internal)] {
+            let (class, evidence) = classify(&strand, false, &[]);
+            assert!(class == "LTR" && evidence.primer_site.is_some() && evidence.polypurine_tract == 11, "{evidence}");
+        }
+        for one in [[&internal[..20], &inner].concat(), [&inner, &internal[3020..]].concat()] {
+            let (class, evidence) = classify(&one, false, &[]);
+            assert_eq!((class, evidence), ("Unknown", Evidence::default()));
         }
         // One terminal repeat alone.
         let copies = inserted(&mut random, (5, &repeat), (0, 0), |r| codes(r, 5), no_tail);
