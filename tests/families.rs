@@ -393,14 +393,17 @@ fn solitary_terminal_repeats_are_separated_from_the_interior() {
             let mine = row["consensus"].as_str().expect("text").as_bytes();
             shared(truth, mine) > 0.8 && shared(mine, truth) > 0.8
         };
-        let told: Vec<_> = rows
+        let all: Vec<_> = rows
             .iter()
             .map(|row| {
                 let mine = row["consensus"].as_str().expect("text").as_bytes();
                 (mine.len(), shared(truth, mine), shared(mine, truth), row["evidence"]["part"].as_str())
             })
             .collect();
-        let row = rows.iter().find(is).unwrap_or_else(|| panic!("{} bases: {told:?}", truth.len()));
+        rows.iter().find(is).unwrap_or_else(|| panic!("{} bases: {all:?}", truth.len()))
+    };
+    let told = |truth: &[u8]| {
+        let row = found(truth);
         (
             row["evidence"]["part"].as_str().expect("text"),
             row["class"].as_str().expect("text"),
@@ -408,11 +411,25 @@ fn solitary_terminal_repeats_are_separated_from_the_interior() {
         )
     };
     assert_eq!(rows.len(), 5);
-    assert_eq!(found(&repeat), ("terminal-repeat", "LTR", 43));
-    assert_eq!(found(&inside), ("inside", "LTR", 9));
-    assert_eq!(found(&second.1), ("inside", "LTR", 2));
-    assert_eq!(found(&second.0).2, 12);
-    assert_eq!(found(&whole(&third)), ("whole", "LTR", 8));
+    assert_eq!(told(&repeat), ("terminal-repeat", "LTR", 43));
+    assert_eq!(told(&inside), ("inside", "LTR", 9));
+    assert_eq!(told(&second.1), ("inside", "LTR", 2));
+    assert_eq!(told(&second.0).2, 12);
+    assert_eq!(told(&whole(&third)), ("whole", "LTR", 8));
+    // Both parts of an element have one name and refer to each other.
+    for (repeat, inside, copies) in [(&repeat, &inside, 9), (&second.0, &second.1, 2)] {
+        let [repeat, inside] = [repeat, inside].map(|truth| found(truth));
+        let name = |row: &serde_json::Value| row["name"].as_str().expect("text").to_owned();
+        let element = name(repeat).strip_suffix("_LTR").map(str::to_owned);
+        assert_eq!(element.as_deref(), name(inside).strip_suffix("-int"), "{repeat} {inside}");
+        assert!(element.is_some(), "{repeat}");
+        for (row, other) in [(repeat, inside), (inside, repeat)] {
+            let part = &row["evidence"]["other_part"];
+            assert_eq!((&part["family"], &part["copies"]), (&other["name"], &copies.into()), "{row}");
+        }
+    }
+    let of_whole = found(&whole(&third))["name"].as_str().expect("text");
+    assert!(!of_whole.ends_with("-int") && !of_whole.ends_with("_LTR"), "{of_whole}");
 }
 
 #[test]

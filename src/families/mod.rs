@@ -9,8 +9,9 @@ mod bases;
 mod candidates;
 mod classify;
 mod copies;
+mod copy_parts;
 mod discover;
-mod element_parts;
+mod elements;
 mod extension;
 mod family;
 mod flanks;
@@ -27,9 +28,11 @@ pub use candidates::{
     candidates, for_each_candidate_batch,
 };
 pub(crate) use classify::UNKNOWN_CLASS;
-pub use classify::{CopyEnds, END_MARGIN, Evidence, PrimerSite, Signs, TargetSite, TerminalRepeat, classify};
+pub use classify::{
+    CopyEnds, END_MARGIN, Evidence, OtherPart, PrimerSite, Signs, TargetSite, TerminalRepeat, classify,
+};
+pub(crate) use copy_parts::{Element, MAX_SITE_FLANK, MAX_SITE_OVERLAP, RepeatKind, target_site};
 pub use discover::{Discovery, discover, families_memory};
-pub(crate) use element_parts::{Element, MAX_SITE_FLANK, MAX_SITE_OVERLAP, RepeatKind, target_site};
 pub use family::{Family, FamilyCopy};
 pub use parameters::{CandidateOptions, DiscoverOptions, MAX_BAND, MAX_WILDCARDS, SampleOptions, Scores};
 pub use pipeline::{FamilyOptions, FoundFamilies, find_families};

@@ -8,9 +8,11 @@ use serde::Serialize;
 
 use crate::align::Alignment;
 use crate::families::bases::Bases;
-use crate::families::classify::{Evidence, Signs, classify, copy_ends, have_paired_repeats};
+use crate::families::classify::{Evidence, OtherPart, Signs, classify, copy_ends, have_paired_repeats, primers};
 use crate::families::copies::{AlignedColumn, PlacedAlignment, covered_columns, for_each_column, join_copies};
+use crate::families::elements::name_families;
 use crate::families::refine::RefinedFamily;
+use crate::families::terminal_repeats::ElementPart;
 use crate::genome::Contig;
 use crate::index::BatchLookup;
 use crate::kmer::{KmerCodec, Strand};
@@ -29,7 +31,7 @@ const MAX_DISTANCE: f64 = 1.0;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct FamilyStatistics {
-    /// `family-N`, by falling bases in the genome.
+    /// `family-N`, by falling bases in the genome; `family-N-int` and `family-N_LTR` are the parts of an LTR element.
     pub name: String,
     /// The class that the evidence shows, as RepeatMasker writes it ([`classify`]); else `Unknown`.
     pub class: String,
@@ -85,7 +87,7 @@ pub fn statistics(
 ) -> Result<Vec<FamilyStatistics>> {
     let contigs = index.contigs()?;
     let bases = Bases::of(index)?;
-    let describe = |(number, family): (usize, &RefinedFamily)| {
+    let describe = |family: &RefinedFamily| {
         let length = family.consensus.len() as u64;
         let copies = join_copies(&family.copies);
         let RefinedFamily { consensus, tandem, gene, part, .. } = family;
@@ -103,7 +105,7 @@ pub fn statistics(
         let contig = &contigs[Contig::number_at(contigs, seed.start)];
         let consensus: String = letters(&family.consensus).map(char::from).collect();
         FamilyStatistics {
-            name: family_name(number),
+            name: String::new(),
             class,
             length,
             copies: copies.len() as u64,
@@ -116,11 +118,12 @@ pub fn statistics(
             tandem: family.tandem,
             terminal_repeat: evidence.direct_repeat.as_ref().map_or(0, |repeat| repeat.length),
             evidence,
-            subfamily_of: family.subfamily_of.map(family_name),
+            subfamily_of: None,
             consensus,
         }
     };
-    let mut described: Vec<FamilyStatistics> = families.par_iter().enumerate().map(describe).collect();
+    let mut described: Vec<FamilyStatistics> = families.par_iter().map(describe).collect();
+    name_parts(&mut described, families);
     let mut batch = index.batch();
     for family in &mut described {
         (family.kmer, family.kmer_frequency) = most_frequent_kmer(&mut batch, index.codec(), &family.consensus)?;
@@ -128,9 +131,23 @@ pub fn statistics(
     Ok(described)
 }
 
-/// The name of a family by its number, from 0.
-fn family_name(number: usize) -> String {
-    format!("family-{}", number + 1)
+/// Names the families, and completes what is known of those that are parts of one element.
+fn name_parts(described: &mut [FamilyStatistics], families: &[RefinedFamily]) {
+    let classes: Vec<String> = described.iter().map(|family| family.class.clone()).collect();
+    let named = name_families(families, &classes);
+    for ((description, family), names) in described.iter_mut().zip(families).zip(&named) {
+        let evidence = &mut description.evidence;
+        if names.part == ElementPart::Internal && evidence.part != ElementPart::Internal {
+            (evidence.primer_site, evidence.polypurine_tract) =
+                primers(&family.consensus, &(0..family.consensus.len()));
+        }
+        evidence.part = names.part;
+        evidence.other_part =
+            names.other_part.map(|(other, copies)| OtherPart { family: named[other].name.clone(), copies });
+        description.name.clone_from(&names.name);
+        description.class.clone_from(&names.class);
+        description.subfamily_of = family.subfamily_of.map(|other| named[other].name.clone());
+    }
 }
 
 /// Mean Kimura distance of copies in per cent, weighted by their aligned pairs of bases, to two decimal places.

@@ -25,6 +25,11 @@ pub enum ElementPart {
     Internal,
 }
 
+/// Bases of an internal part: retrotransposons have up to about 15,000 between their repeats, non-autonomous ones few.
+pub(crate) const INTERIOR_LENGTHS: Range<u64> = 500..15_000;
+/// Bases of a terminal repeat that is a family of its own; longer families are more likely whole elements.
+pub(crate) const REPEAT_LENGTHS: Range<usize> = 80..3000;
+
 /// Score of a match of two terminal repeats. The scores favour alignments with more than two matches for a mismatch.
 const MATCH: i32 = 1;
 /// Score of a mismatch.

@@ -19,7 +19,7 @@ pub(super) fn order(class: &str) -> &str {
 }
 
 /// Whether a class names a superfamily.
-pub(super) fn has_superfamily(class: &str) -> bool {
+pub(crate) fn has_superfamily(class: &str) -> bool {
     class.contains('/')
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::families::terminal_repeats::ElementPart;
 use crate::proteins::Domain;
+use crate::units::counted;
 
 /// The evidence for the class of a family.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -15,6 +16,8 @@ pub struct Evidence {
     pub copies: u64,
     /// Which part of an element with terminal repeats the family represents, as copies of other extent show.
     pub part: ElementPart,
+    /// The family that is the other part of the element, if it is known.
+    pub other_part: Option<OtherPart>,
     /// The repeat at both ends, in one direction.
     pub direct_repeat: Option<TerminalRepeat>,
     /// The repeat at both ends; one is the reverse complement of the other.
@@ -44,6 +47,15 @@ pub struct TerminalRepeat {
     pub identity: f64,
 }
 
+/// Another part of an element with terminal repeats.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherPart {
+    /// The name of its family.
+    pub family: String,
+    /// Copies of the internal part that lie between copies of the terminal repeat, or of its subfamilies.
+    pub copies: u64,
+}
+
 /// A place that pairs with the 3' end of a tRNA.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrimerSite {
@@ -67,10 +79,18 @@ pub struct TargetSite {
 impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut phrases = Vec::new();
-        match self.part {
-            ElementPart::Whole => {}
-            ElementPart::TerminalRepeat => phrases.push("terminal repeat of an element, mostly alone".to_owned()),
-            ElementPart::Internal => phrases.push("between terminal repeats".to_owned()),
+        match (self.part, &self.other_part) {
+            (ElementPart::Whole, _) => {}
+            (ElementPart::TerminalRepeat, Some(OtherPart { family, copies })) => {
+                phrases.push(format!("terminal repeat of {family}, {}", counted(*copies, "copy")));
+            }
+            (ElementPart::TerminalRepeat, None) => {
+                phrases.push("terminal repeat of an element, mostly alone".to_owned());
+            }
+            (ElementPart::Internal, Some(OtherPart { family, copies })) => {
+                phrases.push(format!("between copies of {family}, {}", counted(*copies, "copy")));
+            }
+            (ElementPart::Internal, None) => phrases.push("between terminal repeats".to_owned()),
         }
         if let Some(TerminalRepeat { length, identity }) = &self.direct_repeat {
             phrases.push(format!("terminal repeats of {length} bases, {identity:.0} % alike"));

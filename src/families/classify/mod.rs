@@ -16,12 +16,15 @@ use crate::families::terminal_repeats::ElementPart;
 pub(crate) use copy_ends::copy_ends;
 pub use copy_ends::{CopyEnds, END_MARGIN};
 pub(crate) use domains::class_of_domains;
-use domains::{has_superfamily, order};
-pub use evidence::{Evidence, PrimerSite, TargetSite, TerminalRepeat};
+pub(crate) use domains::has_superfamily;
+use domains::order;
+pub use evidence::{Evidence, OtherPart, PrimerSite, TargetSite, TerminalRepeat};
 pub(crate) use paired_repeats::have_paired_repeats;
+pub(crate) use primers::primers;
 pub use signs::Signs;
 pub(crate) use structural_rna::structural_rna;
-use structure::{LTR, SATELLITE, structure};
+pub(crate) use structure::LTR;
+use structure::{SATELLITE, structure};
 
 /// The class of a family without evidence of any.
 pub(crate) const UNKNOWN_CLASS: &str = "Unknown";
@@ -51,6 +54,11 @@ pub fn classify(signs: &Signs<'_>) -> (String, Evidence) {
 /// Whether a class is one of elements that transpose, as far as the evidence shows any.
 pub(crate) fn is_transposon(class: &str) -> bool {
     class != UNKNOWN_CLASS && class != SATELLITE
+}
+
+/// Whether a class is of an order.
+pub(crate) fn is_of_order(class: &str, of: &str) -> bool {
+    order(class) == of
 }
 
 /// The class of structure and of domains together; `has_proof` if the structure is beyond doubt.

@@ -65,7 +65,7 @@ const TRACT_OFFSETS: [usize; 2] = [5, 3];
 /// The primer-binding site behind the first terminal repeat, and the bases of the polypurine tract before the second one,
 /// 0 if there is none; on the strand that has the site, or else the longer tract. `internal` are the bases of the
 /// consensus between its terminal repeats.
-pub(super) fn primers(consensus: &[u8], internal: &Range<usize>) -> (Option<PrimerSite>, u64) {
+pub(crate) fn primers(consensus: &[u8], internal: &Range<usize>) -> (Option<PrimerSite>, u64) {
     let length = consensus.len();
     let reverse: Vec<u8> = reverse_complement(consensus).collect();
     let turned = length - internal.end..length - internal.start;

@@ -19,7 +19,7 @@ use crate::sequence::reverse_complement;
 /// The class of families whose copies mostly lie in rows.
 pub(super) const SATELLITE: &str = "Satellite";
 /// The class of elements with long terminal repeats.
-pub(super) const LTR: &str = "LTR";
+pub(crate) const LTR: &str = "LTR";
 /// The class of elements that replicate as rolling circles.
 const HELITRON: &str = "RC/Helitron";
 /// The classes of copies of RNA without proteins that tell one from the other.

@@ -11,15 +11,11 @@ use crate::families::flanks::{flanks_differ, words};
 use crate::families::refine::assign::Assignment;
 use crate::families::refine::loci::{in_contig, joined};
 use crate::families::refine::state::FamilyState;
-use crate::families::terminal_repeats::ElementPart;
+use crate::families::terminal_repeats::{ElementPart, INTERIOR_LENGTHS, REPEAT_LENGTHS};
 use crate::genome::Contig;
 use crate::kmer::Strand;
 use crate::sequence::reverse_complement;
 
-/// Bases of an internal part: retrotransposons have up to about 15,000 between their repeats, non-autonomous ones few.
-const INTERIOR_LENGTHS: Range<u64> = 500..15_000;
-/// Bases of a terminal repeat; longer families are more likely whole elements.
-const REPEAT_LENGTHS: Range<usize> = 80..3000;
 /// Per cent of the terminal repeat that a copy covers if it bounds an element.
 const MIN_REPEAT_COVERED: usize = 70;
 /// Intervals between copies of one family that are compared, the shortest: bounds the pairs.
