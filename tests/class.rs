@@ -139,6 +139,8 @@ fn decayed_sites_give_the_superfamily() {
     for (file, share) in [("libraries/drosophila_canonical_v10.2.fa", 0.5), ("libraries/rice_6.9.5.fa.gz", 0.4)] {
         let Some(library) = library(file) else { continue };
         let mut table: BTreeMap<&str, [u64; 4]> = BTreeMap::new();
+        // MITEs of the library, and other sequences: those that are called MITE, and all.
+        let mut mites = [[0u64; 2]; 2];
         for (name, codes) in &library {
             let Some((wanted, site)) = name.split_once('#').and_then(|(_, class)| sites_of(class)) else { continue };
             if codes.len() < 2 * END_MARGIN || codes.contains(&4) {
@@ -156,7 +158,7 @@ fn decayed_sites_give_the_superfamily() {
                     CopyEnds { left, right: side(&codes[codes.len() - END_MARGIN..], false) }
                 })
                 .collect();
-            let (class, _) = classify(&Signs { consensus: codes, copies: Some(&copies), ..Signs::default() });
+            let (class, evidence) = classify(&Signs { consensus: codes, copies: Some(&copies), ..Signs::default() });
             let column = match class.as_str() {
                 class if class == wanted => 0,
                 "DNA" => 1,
@@ -164,6 +166,10 @@ fn decayed_sites_give_the_superfamily() {
                 _ => 3,
             };
             table.entry(wanted).or_default()[column] += 1;
+            let is_mite = name.contains("#MITE/");
+            mites[usize::from(!is_mite)][1] += 1;
+            mites[usize::from(!is_mite)][0] += u64::from(evidence.mite);
+            assert!(!evidence.mite || codes.len() <= 800 && class.starts_with("DNA"), "{name}: {evidence}");
         }
         let mut sums = [0; 4];
         for (class, row) in &table {
@@ -172,7 +178,9 @@ fn decayed_sites_give_the_superfamily() {
             (0..4).for_each(|i| sums[i] += row[i]);
         }
         let all: u64 = sums.iter().sum();
-        println!("{file}\t{sums:?}");
+        let [[called, of_mites], [others, of_others]] = mites;
+        println!("{file}\t{sums:?}\tMITE: {called} of {of_mites}, and {others} of {of_others} others");
+        assert!(2 * called >= of_mites, "{file}: {called} of {of_mites} MITEs are recognized");
         assert!(sums[0] as f64 >= share * all as f64, "{file}: {} of {all} superfamilies are right", sums[0]);
         assert!(sums[3] as f64 <= 0.02 * (all - sums[2]) as f64, "{file}: {} of {all} are wrong", sums[3]);
     }

@@ -30,6 +30,9 @@ pub struct Evidence {
     pub polypurine_tract: u64,
     /// Bases of the target that are on both sides of a copy.
     pub target_site: Option<TargetSite>,
+    /// Whether it is a miniature inverted-repeat transposable element: short, with inverted repeats and target sites, and
+    /// without a protein domain.
+    pub mite: bool,
     /// Copies that end in a run of A (or begin with one of T).
     pub poly_a: u64,
     /// Whether it begins with a promoter of RNA polymerase III, as SINEs do.
@@ -114,6 +117,9 @@ impl fmt::Display for Evidence {
                 (length, None) => format!("{length} bases"),
             };
             phrases.push(format!("target sites of {site} in {copies} of {} copies", self.copies));
+        }
+        if self.mite {
+            phrases.push("MITE".to_owned());
         }
         if self.poly_a > 0 {
             phrases.push(format!("poly-A in {} of {} copies", self.poly_a, self.copies));

@@ -35,6 +35,9 @@ const LONE_INVERTED_SCORE: i32 = 18;
 /// Score of inverted repeats from which on they show a DNA transposon with target sites of any length. Shorter ones may
 /// be chance, unless the site is that of a superfamily.
 const MIN_INVERTED_SCORE: i32 = 10;
+/// Bases up to which a DNA transposon without a domain is a MITE. Those that are known have 50 to 800 (N. Fattash et al.,
+/// Genome 56 (2013) 475), and transposases take more than a thousand.
+const MAX_MITE: usize = 800;
 /// Copies with flanks of their own that show an LTR element by its terminal repeats.
 const MIN_LTR_COPIES: usize = 2;
 /// Nats by which target sites of 8 or 9 bases must explain the flanks better than chance to show a DNA transposon without
@@ -106,6 +109,7 @@ pub(super) fn structure(signs: &Signs<'_>) -> (Option<&'static str>, Evidence) {
         let site = site.or_else(|| motif_within(consensus, repeats, evidence.copies));
         if let Some(class) = dna_transposon(consensus, repeats, site.as_ref()) {
             evidence.inverted_repeat = Some(described(repeats));
+            evidence.mite = site.is_some() && consensus.len() <= MAX_MITE && signs.domains.is_empty();
             evidence.target_site = site;
             return (Some(class), evidence);
         }
@@ -252,6 +256,8 @@ fn bounds_near(consensus: &[u8], first: usize, last: usize, begin: [u8; 2], end:
 mod tests {
     use super::*;
     use crate::families::classify::copy_ends::END_MARGIN;
+    use crate::kmer::Strand;
+    use crate::proteins::{Domain, Meaning};
     use crate::random::Random;
 
     fn classify(consensus: &[u8], tandem: bool, copies: &[CopyEnds]) -> (&'static str, Evidence) {
@@ -415,6 +421,32 @@ mod tests {
             // The other strand is the same element.
             let other: Vec<CopyEnds> = copies.iter().map(CopyEnds::turned).collect();
             assert_eq!(classify(&turned(&element), false, &other).0, wanted, "{begin}");
+        }
+    }
+
+    #[test]
+    fn short_elements_without_a_domain_are_mites() {
+        let mut random = Random::new(12);
+        for (length, sites, wanted) in [(300, true, true), (800, true, true), (801, true, false), (300, false, false)] {
+            let element = with_inverted(&mut random, "GGCCTTGACATTAGC", 40, length);
+            let site = |r: &mut Random| if sites { parsed(["TTA", "TAA"][r.below(2)]) } else { Vec::new() };
+            let copies = inserted(&mut random, (12, &element), (0, 0), site, no_tail);
+            let (class, evidence) = classify(&element, false, &copies);
+            assert_eq!(class, if sites { "DNA/PIF-Harbinger" } else { "DNA" }, "{evidence}");
+            assert_eq!((evidence.mite, evidence.to_string().contains("; MITE")), (wanted, wanted), "{evidence}");
+            let domain = Domain {
+                profile: "TcMar_DDE".to_owned(),
+                meaning: Meaning::Neutral,
+                range: 100..250,
+                strand: Strand::Forward,
+                columns: 0..50,
+                profile_length: 200,
+                score: 30.0,
+                e_value: 1e-9,
+            };
+            let domains = [domain];
+            let signs = Signs { consensus: &element, copies: Some(&copies), domains: &domains, ..Signs::default() };
+            assert!(!structure(&signs).1.mite, "an element that codes");
         }
     }
 
