@@ -158,16 +158,17 @@ fn every_format_has_the_same_bases() {
         let mask = ["mask", "g.reprise", "--annotation", name, "-o", "m.fa", "--force", "--json"];
         assert_eq!(run(at, &mask).fine().json()["bases"], bases, "{name}");
     }
-    let bedtools = |file: &str| lines_of(at, "bedtools", &["merge", "-i", file]);
-    if let Some(merged) = bedtools("a.bed") {
-        assert_eq!(
-            merged
-                .iter()
-                .map(|line| places(line, true, [0, 1, 2], 0).into_iter().map(|p| p.2 - p.1).sum::<u64>())
-                .sum::<u64>(),
-            bases
-        );
-        assert_eq!(bedtools("a.gff3").expect("it was there").len(), merged.len());
+    let covered = |merged: &[String]| -> u64 {
+        merged.iter().flat_map(|line| places(line, true, [0, 1, 2], 0)).map(|(_, start, end)| end - start).sum()
+    };
+    for file in ["a.bed", "a.gff3", "a.gtf"] {
+        if let Some(merged) = lines_of(at, "bedtools", &["merge", "-i", file]) {
+            assert_eq!(covered(&merged), bases, "{file}");
+        }
+    }
+    if let Some(sorted) = lines_of(at, "sort-bed", &["a.bed"]) {
+        std::fs::write(at.join("sorted.bed"), sorted.join("\n") + "\n").expect("written");
+        assert_eq!(covered(&lines_of(at, "bedops", &["--merge", "sorted.bed"]).expect("it was there")), bases);
     }
     lines_of(at, "gt", &["gff3validator", "-typecheck", "so", "a.gff3"]);
 }
@@ -528,6 +529,19 @@ fn tables_are_written_without_headers_on_request() {
         vec!["families", "g.reprise"],
     ] {
         run(at, &[&command[..], &["--no-header"]].concat()).failed(2, &["--no-header", "no header"]);
+    }
+}
+
+#[test]
+fn profiles_are_made_of_seed_alignments() {
+    let planted = planted();
+    let at = planted.folder.path();
+    let families = ["families", "g.reprise", "--stockholm", "f.stk", "--taxon", "Drosophila", "-o", "f.fa", "-q"];
+    run(at, &families).fine();
+    let alignments = read(at, "f.stk").matches("#=GF ID ").count();
+    assert!(alignments >= 3, "{alignments}");
+    if lines_of(at, "hmmbuild", &["--dna", "f.hmm", "f.stk"]).is_some() {
+        assert_eq!(read(at, "f.hmm").matches("\nNAME  ").count(), alignments);
     }
 }
 

@@ -12,6 +12,7 @@ use crate::benchmark::{
     Coverage, FamilyScore, LibraryScore, MaskCounts, Recovery, compare_masks, find_hits, read_found_mask, read_hits,
     read_true_mask, score_library,
 };
+use crate::cli::common_arguments::HeaderArguments;
 use crate::cli::{Settings, json};
 use crate::fs::Output;
 use crate::genome::ContigLengths;
@@ -29,6 +30,8 @@ pub(crate) struct Arguments {
     /// True library, FASTA; with --genome the true annotation
     #[arg(long, value_name = "FILE")]
     truth: PathBuf,
+    #[command(flatten)]
+    header: HeaderArguments,
     #[command(flatten)]
     library: LibraryArguments,
     #[command(flatten)]
@@ -65,15 +68,16 @@ struct MaskArguments {
 }
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
-    let Arguments { found, truth, library, masks } = arguments;
+    let Arguments { found, truth, header, library, masks } = arguments;
+    header.check(!settings.json || library.table.is_some(), "tables")?;
     let inputs =
         [Some(&found), Some(&truth), library.alignments.as_ref(), library.only.as_ref(), masks.genome.as_ref()];
     if inputs.into_iter().flatten().filter(|path| path.as_os_str() == "-").count() > 1 {
         return Err(Error::Usage("only one input can be standard input".to_owned()));
     }
     match &masks.genome {
-        Some(genome) => score_mask(&found, &truth, genome, &masks.skip, settings),
-        None => score_found(&found, &truth, &library, settings),
+        Some(genome) => score_mask(&found, &truth, genome, &masks.skip, header, settings),
+        None => score_found(&found, &truth, &library, header, settings),
     }
 }
 
@@ -153,7 +157,7 @@ impl LibraryDocument {
             ("missing", self.missing),
             ("found_families", self.found_families),
         ];
-        let mut text = MEASURES.to_owned();
+        let mut text = String::new();
         for (name, count) in counts {
             // Writing into a String cannot fail.
             let _ = writeln!(text, "{name}\t{count}");
@@ -166,7 +170,13 @@ impl LibraryDocument {
 /// Header of the results of either kind.
 const MEASURES: &str = "#measure\tvalue\n";
 
-fn score_found(found: &Path, truth: &Path, arguments: &LibraryArguments, settings: &Settings) -> Result<()> {
+fn score_found(
+    found: &Path,
+    truth: &Path,
+    arguments: &LibraryArguments,
+    header: HeaderArguments,
+    settings: &Settings,
+) -> Result<()> {
     let table = match &arguments.table {
         None => None,
         Some(path) => {
@@ -191,11 +201,15 @@ fn score_found(found: &Path, truth: &Path, arguments: &LibraryArguments, setting
     let document = LibraryDocument::of(&score, &found, &truth);
     if let Some((mut output, path)) = table {
         let rows: String = document.families.iter().map(FamilyRow::row).collect();
-        let text = TABLE_HEADER.to_owned() + &rows;
+        let text = header.before(TABLE_HEADER).to_owned() + &rows;
         output.write_all(text.as_bytes()).map_err(|e| Error::io("write", path, e))?;
         output.finish()?;
     }
-    settings.print(&if settings.json { json(&document)? + "\n" } else { document.text() })
+    settings.print(&if settings.json {
+        json(&document)? + "\n"
+    } else {
+        header.before(MEASURES).to_owned() + &document.text()
+    })
 }
 
 /// For each true family whether it counts: all do without `only`, a file that names some in its first column.
@@ -281,7 +295,7 @@ impl MaskDocument {
             ("false_discovery_rate", self.false_discovery_rate),
             ("f1", self.f1),
         ];
-        let mut text = MEASURES.to_owned();
+        let mut text = String::new();
         for (name, count) in counts {
             let _ = writeln!(text, "{name}\t{count}");
         }
@@ -293,7 +307,14 @@ impl MaskDocument {
     }
 }
 
-fn score_mask(found: &Path, truth: &Path, genome: &Path, skip: &[String], settings: &Settings) -> Result<()> {
+fn score_mask(
+    found: &Path,
+    truth: &Path,
+    genome: &Path,
+    skip: &[String],
+    header: HeaderArguments,
+    settings: &Settings,
+) -> Result<()> {
     let budget = &settings.budget;
     let contigs = if genome.is_dir() {
         ContigLengths::of(settings.open_default(genome)?.contigs()?, genome, budget)?
@@ -311,5 +332,9 @@ fn score_mask(found: &Path, truth: &Path, genome: &Path, skip: &[String], settin
         settings.warn(&format!("{} has no repeat of --skip {}", truth.display(), skip.join(", ")));
     }
     let document = MaskDocument::from(compare_masks(contigs.lengths(), &truth_mask, &skipped, &found_mask));
-    settings.print(&if settings.json { json(&document)? + "\n" } else { document.text() })
+    settings.print(&if settings.json {
+        json(&document)? + "\n"
+    } else {
+        header.before(MEASURES).to_owned() + &document.text()
+    })
 }

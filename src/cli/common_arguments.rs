@@ -86,6 +86,11 @@ pub(crate) struct HeaderArguments {
 }
 
 impl HeaderArguments {
+    /// What precedes the rows of a table with this header.
+    pub(crate) fn before(self, header: &str) -> &str {
+        if self.no_header { "" } else { header }
+    }
+
     /// Refuses the flag for an output without a header; `tables` says which ones have one.
     pub(crate) fn check(self, has_header: bool, tables: &str) -> Result<()> {
         match self.no_header && !has_header {

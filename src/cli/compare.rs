@@ -139,8 +139,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let pairs = || (0..names.len()).flat_map(|a| (a + 1..names.len()).map(move |b| (a, b)));
     let pairs = pairs().map(|(a, b)| Pair::of(&comparison, &names, a, b));
     if !settings.json {
-        let first = if header.no_header { "" } else { HEADER };
-        return settings.print(&(first.to_owned() + &pairs.map(|pair| pair.row()).collect::<String>()));
+        return settings.print(&(header.before(HEADER).to_owned() + &pairs.map(|pair| pair.row()).collect::<String>()));
     }
     let member = |(at, index): (usize, &String)| {
         let (all, parameters) = (comparison.overlap(at, at), &sets.manifests()[at].parameters);
