@@ -119,7 +119,8 @@ fn detect_writes_the_files_of_the_single_commands() {
     assert!(page.contains("Repeat landscape") && page.contains("family-1"));
 
     // One thread and less memory make the same bytes.
-    run(at, &["detect", "g.fa", "-o", "one", "-t", "1", "--max-memory", "128M", "-q"]).fine();
+    let one = ["detect", "g.fa", "-o", "one", "-t", "1", "--max-memory", "128M", "-q"];
+    run(at, &[&one, &taxon[..]].concat()).fine();
     assert_eq!(differing(&out, &at.join("one")), Vec::<String>::new());
 }
 

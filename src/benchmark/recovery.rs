@@ -177,7 +177,8 @@ fn score_family(truth: u32, length: u64, hits: &[&Hit], found: &[u64], coverage:
     let truth_bases = |hits: &[&Hit], counts: fn(&Hit) -> bool| -> u64 {
         coverage.bases(hits.iter().filter(|hit| counts(hit)).map(|hit| hit.truth_range.clone()))
     };
-    let (is_close, is_similar): (fn(&Hit) -> bool, fn(&Hit) -> bool) = (|hit| hit.is_close, |hit| hit.is_similar);
+    let is_close = |hit: &Hit| hit.is_close;
+    let is_similar = |hit: &Hit| hit.is_similar;
     let (close_bases, similar_bases) = (truth_bases(hits, is_close), truth_bases(hits, is_similar));
     let by_family: Vec<&[&Hit]> = hits.chunk_by(|a, b| a.found == b.found).collect();
     let is_whole = |own: &[&Hit]| {

@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use crate::align::Alignment;
 use crate::families::bases::Bases;
-use crate::families::classify::{Evidence, OtherPart, Signs, classify, copy_ends, have_paired_repeats, primers};
+use crate::families::classify::{
+    Evidence, OtherPart, Signs, classify, copy_ends, have_paired_repeats, primers, truncated_ends,
+};
 use crate::families::copies::{AlignedColumn, PlacedAlignment, covered_columns, for_each_column, join_copies};
 use crate::families::elements::name_families;
 use crate::families::refine::RefinedFamily;
@@ -98,6 +100,7 @@ pub fn statistics(
             part: *part,
             paired: have_paired_repeats(consensus, &copies, &bases, contigs),
             copies: Some(&copy_ends(&copies, length as u32, &bases, contigs)),
+            truncated: &truncated_ends(&copies, length as u32, &bases, contigs),
             domains: &profiles.map(|profiles| profiles.domains(consensus)).unwrap_or_default(),
         });
         let is_full_length = |copy: &&Vec<&Alignment>| 100 * covered_columns(copy) as u64 >= MIN_FULL_LENGTH * length;

@@ -5,6 +5,7 @@ use std::ops::{Range, RangeInclusive};
 
 use crate::align::Alignment;
 use crate::families::bases::{Bases, UNKNOWN};
+use crate::families::copies::consensus_span;
 use crate::families::terminal_repeats::MAX_END_OFFSET;
 use crate::genome::Contig;
 use crate::kmer::Strand;
@@ -139,6 +140,48 @@ pub(crate) fn copy_ends(
         })
     });
     ends.take(MAX_COPIES).collect()
+}
+
+/// The ends of the copies of a family that begin within the consensus and reach its end, the first ones, as the strand
+/// reads on which there are more such copies: retrotransposition by target-primed reverse transcription often stops
+/// before the beginning of the RNA. None if a quarter as many or more end within the consensus and reach its
+/// beginning.
+pub(crate) fn truncated_ends(
+    copies: &[Vec<&Alignment>],
+    length: u32,
+    bases: &Bases<'_>,
+    contigs: &[Contig],
+) -> Vec<CopyEnds> {
+    /// One of this many copies may lack the end instead: those that something interrupted.
+    const BOTH_PART: usize = 4;
+    let (mut lack_start, mut lack_end) = (Vec::new(), Vec::new());
+    for fragments in copies {
+        let (Some(columns), Some(first), Some(last)) = (consensus_span(fragments), fragments.first(), fragments.last())
+        else {
+            continue;
+        };
+        let contig = &contigs[first.contig as usize];
+        let at = |position: u64| (contig.start + position) as i64;
+        let missing_end = length - columns.end;
+        let ends = |missing: u32, is_last: bool| {
+            // The end that is in the consensus is where the copy ends in the genome.
+            let [left, right] = if is_last == (first.strand == Strand::Forward) { [0, missing] } else { [missing, 0] };
+            let (start, end) = (at(first.range.start) - i64::from(left), at(last.range.end) + i64::from(right));
+            CopyEnds::new(bases, start, end, first.strand, at(0)..at(contig.length))
+        };
+        match (columns.start > MAX_MISSING, missing_end > MAX_MISSING) {
+            (true, false) => lack_start.push(ends(missing_end, true)),
+            (false, true) => lack_end.push(ends(columns.start, false).turned()),
+            _ => {}
+        }
+    }
+    let (mut more, fewer) =
+        if lack_end.len() > lack_start.len() { (lack_end, lack_start) } else { (lack_start, lack_end) };
+    if BOTH_PART * fewer.len() > more.len() {
+        return Vec::new();
+    }
+    more.truncate(MAX_COPIES);
+    more
 }
 
 /// One copy for each pair of flanks: others with the same flanks are duplications, not insertions.

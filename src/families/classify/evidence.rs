@@ -35,6 +35,9 @@ pub struct Evidence {
     pub mite: bool,
     /// Copies that end in a run of A (or begin with one of T).
     pub poly_a: u64,
+    /// Copies that lack the beginning of the element, if they show what it is: then the target sites and runs of A are
+    /// theirs. Else 0.
+    pub truncated: u64,
     /// Whether it begins with a promoter of RNA polymerase III, as SINEs do.
     pub promoter: bool,
     /// Protein domains of the consensus, by position.
@@ -82,6 +85,7 @@ pub struct TargetSite {
 impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut phrases = Vec::new();
+        let examined = if self.truncated > 0 { self.truncated } else { self.copies };
         match (self.part, &self.other_part) {
             (ElementPart::Whole, _) => {}
             (ElementPart::TerminalRepeat, Some(OtherPart { family, copies })) => {
@@ -116,13 +120,16 @@ impl fmt::Display for Evidence {
                 (0, None) => "7 bases and more".to_owned(),
                 (length, None) => format!("{length} bases"),
             };
-            phrases.push(format!("target sites of {site} in {copies} of {} copies", self.copies));
+            phrases.push(format!("target sites of {site} in {copies} of {examined} copies"));
         }
         if self.mite {
             phrases.push("MITE".to_owned());
         }
         if self.poly_a > 0 {
-            phrases.push(format!("poly-A in {} of {} copies", self.poly_a, self.copies));
+            phrases.push(format!("poly-A in {} of {examined} copies", self.poly_a));
+        }
+        if self.truncated > 0 {
+            phrases.push("copies without their beginning".to_owned());
         }
         if self.promoter {
             phrases.push("promoter of RNA polymerase III".to_owned());

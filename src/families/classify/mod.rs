@@ -13,8 +13,8 @@ mod structure;
 mod target_sites;
 
 use crate::families::terminal_repeats::ElementPart;
-pub(crate) use copy_ends::copy_ends;
 pub use copy_ends::{CopyEnds, END_MARGIN};
+pub(crate) use copy_ends::{copy_ends, truncated_ends};
 pub(crate) use domains::class_of_domains;
 pub(crate) use domains::has_superfamily;
 use domains::order;

@@ -51,8 +51,8 @@ const SITES: [(&str, &[BaseSet]); 31] = [
 const OFFSETS: Range<usize> = 0..16;
 /// Number of the offset 0.
 const MAX_OVERLAP: usize = 5;
-/// Bases from the first one on that pair: of 60 elements of the fly, 32 have ten or more; of their reverse complements,
-/// none has more than five.
+/// Bases from the first one on that pair: most elements of the fly have ten or more; of their reverse complements, none
+/// has more than five.
 const MIN_PAIRED: usize = 10;
 /// Bases in a row that pair anywhere within the site: the first ones of some elements do not.
 const MIN_PAIRED_WITHIN: usize = 12;
@@ -142,7 +142,7 @@ mod tests {
         }
         // The tract is that of the strand with the site.
         let other_strand = inner("TCTCCCCCTTTAAGTGGTAGCGCCGCTCGGTT", "CATCATCA");
-        assert_eq!(found("CATCATCATC", &other_strand, "CATCATCATC").1, 11);
+        assert_eq!(found("CATCATCATCA", &other_strand, "CATCATCATC").1, 11);
         assert_eq!(found(before, &inner("TGGCGCCCGAACAGGGACTTG", "CATCATCA"), after).1, 0);
         assert_eq!(found("", "", ""), (None, 0));
     }

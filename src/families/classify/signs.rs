@@ -17,6 +17,9 @@ pub struct Signs<'a> {
     pub part: ElementPart,
     /// The ends of copies; `None` if no copies are known, as of a sequence alone.
     pub copies: Option<&'a [CopyEnds]>,
+    /// The ends of copies that lack the beginning of the element, if most that are not whole do, on the strand that reads
+    /// so.
+    pub truncated: &'a [CopyEnds],
     /// Whether the direct repeats of copies are those of insertions: both of a copy are more similar to each other than
     /// to those of other copies, or nearly equal.
     pub paired: bool,

@@ -124,11 +124,17 @@ pub(super) fn structure(signs: &Signs<'_>) -> (Option<&'static str>, Evidence) {
     if is_helitron(consensus, &all_copies) {
         return (Some(HELITRON), evidence);
     }
-    (copied_rna(consensus, &copies, &mut evidence), evidence)
+    (copied_rna(consensus, &copies, signs.truncated, &mut evidence), evidence)
 }
 
-/// The class of copies of an RNA: of a SINE by its promoter, of either by poly-A tails between target sites.
-fn copied_rna(consensus: &[u8], copies: &[CopyEnds], evidence: &mut Evidence) -> Option<&'static str> {
+/// The class of copies of an RNA: of a SINE by its promoter, of either by poly-A tails between target sites; of a LINE
+/// also by those of copies without its beginning, which the others hardly have.
+fn copied_rna(
+    consensus: &[u8],
+    copies: &[CopyEnds],
+    truncated: &[CopyEnds],
+    evidence: &mut Evidence,
+) -> Option<&'static str> {
     (evidence.poly_a, evidence.target_site) = poly_a(copies);
     if consensus.len() <= MAX_SINE
         && let Some(class) = sine_promoter(consensus)
@@ -138,6 +144,13 @@ fn copied_rna(consensus: &[u8], copies: &[CopyEnds], evidence: &mut Evidence) ->
     }
     let [line, sine] = LINE_OR_SINE;
     let of_length = if consensus.len() > MAX_SINE { line } else { sine };
+    if evidence.target_site.is_none() && consensus.len() > MAX_SINE {
+        let distinct = with_distinct_flanks(truncated);
+        if let (tails, Some(site)) = poly_a_tails(&distinct) {
+            (evidence.truncated, evidence.poly_a) = (distinct.len() as u64, tails);
+            evidence.target_site = Some(site);
+        }
+    }
     evidence.target_site.is_some().then_some(of_length)
 }
 
@@ -223,20 +236,22 @@ fn begins_near(consensus: &[u8], first: usize, with: &[u8]) -> bool {
     starts.into_iter().any(|at| consensus.get(at..).is_some_and(|rest| rest.starts_with(with)))
 }
 
+/// Copies that end in poly-A on either strand, and their target sites ([`poly_a_tails`]).
+fn poly_a(copies: &[CopyEnds]) -> (u64, Option<TargetSite>) {
+    let found = poly_a_tails(copies);
+    if found.0 > 0 { found } else { poly_a_tails(&copies.iter().map(CopyEnds::turned).collect::<Vec<_>>()) }
+}
+
 /// Copies that end in poly-A, if half of all do, and their target sites, if a quarter of all copies have sites of
 /// lengths of their own. A copy of an RNA has both: its targets are cut with overhangs of any length.
-fn poly_a(copies: &[CopyEnds]) -> (u64, Option<TargetSite>) {
-    let turned: Vec<CopyEnds> = copies.iter().map(CopyEnds::turned).collect();
-    for copies in [copies, &turned] {
-        let tails = copies.iter().filter(|copy| copy.poly_a_end().is_some()).count();
-        let sites = copies.iter().filter(|copy| copy.poly_a_end().is_some_and(|end| copy.has_own_site(end))).count();
-        if tails >= MIN_COPIES && 2 * tails >= copies.len() {
-            let has_sites = sites >= MIN_COPIES && 4 * sites >= copies.len();
-            let target = has_sites.then_some(TargetSite { length: 0, copies: sites as u64, motif: None });
-            return (tails as u64, target);
-        }
+fn poly_a_tails(copies: &[CopyEnds]) -> (u64, Option<TargetSite>) {
+    let tails = copies.iter().filter(|copy| copy.poly_a_end().is_some()).count();
+    let sites = copies.iter().filter(|copy| copy.poly_a_end().is_some_and(|end| copy.has_own_site(end))).count();
+    if tails < MIN_COPIES || 2 * tails < copies.len() {
+        return (0, None);
     }
-    (0, None)
+    let has_sites = sites >= MIN_COPIES && 4 * sites >= copies.len();
+    (tails as u64, has_sites.then_some(TargetSite { length: 0, copies: sites as u64, motif: None }))
 }
 
 /// The bounds, up to three bases from `first` and `last`, of a part of the consensus that begins and ends with these
@@ -364,7 +379,7 @@ mod tests {
         let internal = [parsed("ATTGGTAGCGCCGCTCAATC"), inner.clone(), parsed("CTTAAAGGGGGGAGA")].concat();
         for strand in [internal.clone(), turned(&internal)] {
             let (class, evidence) = classify(&strand, false, &[]);
-            assert!(class == "LTR" && evidence.primer_site.is_some() && evidence.polypurine_tract == 11, "{evidence}");
+            assert!(class == "LTR" && evidence.primer_site.is_some() && evidence.polypurine_tract == 12, "{evidence}");
         }
         for one in [[&internal[..20], &inner].concat(), [&inner, &internal[3020..]].concat()] {
             let (class, evidence) = classify(&one, false, &[]);
@@ -484,6 +499,17 @@ mod tests {
         assert_eq!(evidence.poly_a, 12, "{evidence}");
         let other: Vec<CopyEnds> = copies.iter().map(CopyEnds::turned).collect();
         assert_eq!(classify(&turned(&element), false, &other).0, "LINE?");
+        // Copies without the beginning show a LINE as well, but no SINE.
+        let cut = |r: &mut Random| {
+            let at = 20 + r.below(700);
+            inserted(r, (1, &element[at..]), (0, 0), site, tail).remove(0)
+        };
+        let truncated: Vec<CopyEnds> = (0..12).map(|_| cut(&mut random)).collect();
+        let signs = Signs { consensus: &element, copies: Some(&[]), truncated: &truncated, ..Signs::default() };
+        let (class, evidence) = structure(&signs);
+        assert_eq!((class, evidence.truncated, evidence.poly_a), (Some("LINE?"), 12, 12), "{evidence}");
+        let signs = Signs { consensus: &element[400..], ..signs };
+        assert_eq!(structure(&signs).0, None);
         // A tail without targets is reported, but no class is claimed.
         let copies = inserted(&mut random, (12, &element), (0, 0), |_| Vec::new(), tail);
         let (class, evidence) = classify(&element, false, &copies);
