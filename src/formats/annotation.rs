@@ -4,9 +4,8 @@
 //! [`AnnotationFormat`], to `AnnotationFormat::writer` and to `AnnotationFormat::extension`. Nothing else of this module
 //! knows which formats exist.
 
-use crate::align::Library;
-use crate::annotate::RepeatCopy;
-use crate::formats::annotation_writer::{AnnotationWriter, CopyTable};
+use crate::Result;
+use crate::formats::annotation_writer::{Annotation, AnnotationWriter, CopyTable};
 use crate::formats::bed::Bed;
 use crate::formats::crossmatch::CrossMatch;
 use crate::formats::divergence_summary::DivergenceSummary;
@@ -17,8 +16,6 @@ use crate::formats::jsonl::JsonLines;
 use crate::formats::repeatmasker_out::RepeatMaskerOut;
 use crate::formats::repeatmasker_table::RepeatMaskerTable;
 use crate::formats::tsv::Tsv;
-use crate::genome::Contig;
-use crate::{Index, Result};
 
 /// How an annotation is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,21 +86,6 @@ impl AnnotationFormat {
     pub fn has_header(self) -> bool {
         matches!(self, Self::Tsv | Self::Out)
     }
-}
-
-/// An annotation, and what its formats say about it.
-#[derive(Debug, Clone, Copy)]
-pub struct Annotation<'a> {
-    /// Copies, by contig and start, none of which overlaps another.
-    pub copies: &'a [RepeatCopy],
-    /// The sequences of which they are copies.
-    pub library: &'a Library,
-    /// The index of the annotated genome.
-    pub index: &'a Index,
-    /// The contigs of the index, under the names that are written.
-    pub contigs: &'a [Contig],
-    /// Whether a format [with a header](AnnotationFormat::has_header) has it.
-    pub header: bool,
 }
 
 /// Writes an annotation in one format, some hundred kilobytes at a time.

@@ -4,11 +4,25 @@ use std::ops::Range;
 
 use crate::align::Library;
 use crate::annotate::RepeatCopy;
-use crate::formats::annotation::Annotation;
 use crate::formats::copy_row::CopyRow;
 use crate::genome::{Contig, TwoBitSequence};
 use crate::sequence::Region;
 use crate::{Index, Result};
+
+/// An annotation, and what its formats say about it.
+#[derive(Debug, Clone, Copy)]
+pub struct Annotation<'a> {
+    /// Copies, by contig and start, none of which overlaps another.
+    pub copies: &'a [RepeatCopy],
+    /// The sequences of which they are copies.
+    pub library: &'a Library,
+    /// The index of the annotated genome.
+    pub index: &'a Index,
+    /// The contigs of the index, under the names that are written.
+    pub contigs: &'a [Contig],
+    /// Whether a format [with a header](crate::formats::AnnotationFormat::has_header) has it.
+    pub header: bool,
+}
 
 /// Copies whose rows are made and written together: some 400 KB of text.
 const COPIES_PER_WRITE: usize = 1 << 12;

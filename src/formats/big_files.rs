@@ -9,8 +9,7 @@ use bigtools::beddata::BedParserStreamingIterator;
 use bigtools::{BBIProcessError, BBIWriteOptions, BedEntry, BigBedWrite, BigWigWrite, InputSortType, Value};
 use tokio::runtime::{self, Runtime};
 
-use crate::formats::annotation::Annotation;
-use crate::formats::annotation_writer::CopyTable;
+use crate::formats::annotation_writer::{Annotation, CopyTable};
 use crate::formats::copy_row::CopyRow;
 use crate::formats::repeatmasker_out;
 use crate::fs::Output;

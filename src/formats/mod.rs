@@ -28,7 +28,8 @@ mod stockholm;
 mod tabix;
 mod tsv;
 
-pub use annotation::{Annotation, AnnotationFormat, write_annotation};
+pub use annotation::{AnnotationFormat, write_annotation};
+pub use annotation_writer::Annotation;
 pub use big_files::{write_big_bed, write_big_wig};
 pub use classified::{ClassFormat, ClassifiedSequence, classified};
 pub use families::{FamiliesSummary, FamilyFormat, families};
