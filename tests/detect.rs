@@ -14,14 +14,18 @@ use common::{
     reverse_complement, run,
 };
 
-const OUT: [&str; 12] = [
+const OUT: [&str; 16] = [
     "families.fa",
     "families.stk",
     "families.tsv",
     "masked.fa.gz",
+    "masked.fa.gz.fai",
+    "masked.fa.gz.gzi",
     "repeats.bed",
+    "repeats.divsum",
     "repeats.gff3",
     "repeats.out",
+    "repeats.tbl",
     "report.html",
     "reprise_general_mqc.json",
     "reprise_landscape_mqc.json",
@@ -29,7 +33,10 @@ const OUT: [&str; 12] = [
     "summary.json",
 ];
 /// The files that are made from the numbers of a run.
-const REPORT: [&str; 5] = [OUT[7], OUT[8], OUT[9], OUT[10], OUT[11]];
+/// Those of the masked genome, of the annotation, and of the report.
+const MASK: [&str; 3] = [OUT[3], OUT[4], OUT[5]];
+const ANNOTATION: [&str; 5] = [OUT[6], OUT[7], OUT[8], OUT[9], OUT[10]];
+const REPORT: [&str; 5] = [OUT[11], OUT[12], OUT[13], OUT[14], OUT[15]];
 
 /// Two families in two contigs, with names that contain markup.
 fn genome() -> Vec<Contig> {
@@ -78,7 +85,7 @@ fn detect_writes_the_files_of_the_single_commands() {
     let taxon = ["--taxon", "Drosophila melanogaster"];
     let summary = run(at, &[&["detect", "g.fa", "-o", "out", "-t", "2", "--json"], &taxon[..]].concat()).fine();
     let out = at.join("out");
-    assert_eq!(listing(&out), [&OUT[..3], &["genome.reprise"], &OUT[3..11], &["steps.json"], &OUT[11..]].concat());
+    assert_eq!(listing(&out), [&OUT[..3], &["genome.reprise"], &OUT[3..15], &["steps.json"], &OUT[15..]].concat());
     assert_eq!(fs::read_to_string(out.join("summary.json")).expect("there"), summary.out);
 
     run(at, &["build-index", "g.fa"]).fine();
@@ -86,9 +93,10 @@ fn detect_writes_the_files_of_the_single_commands() {
     run(at, &[&["families", "g.reprise", "-o", "families.fa", "--stockholm", "families.stk"], &taxon[..]].concat())
         .fine();
     run(at, &["families", "g.reprise", "-o", "families.tsv", "--format", "tsv"]).fine();
-    run(at, &["annotate", "g.reprise", "--library", "families.fa", "-o", "repeats"]).fine();
+    let formats = ["--formats", "gff3,bed,out,tbl,divsum"];
+    run(at, &[&["annotate", "g.reprise", "--library", "families.fa", "-o", "repeats"], &formats[..]].concat()).fine();
     run(at, &["mask", "g.reprise", "--annotation", "repeats.bed", "-o", "masked.fa.gz"]).fine();
-    for name in &OUT[..7] {
+    for name in [&OUT[..4], &ANNOTATION].concat() {
         assert!(fs::read(at.join(name)).expect("there") == fs::read(out.join(name)).expect("there"), "{name}");
     }
 
@@ -151,13 +159,10 @@ fn only_steps_whose_inputs_changed_run_again() {
     }
     assert!(steps == fs::read(out.join("steps.json")).expect("there"));
     assert_eq!(detect(&["--substitution-rate", "1e-8"]).0, REPORT);
-    assert_eq!(detect(&["--hard"]).0, [&["masked.fa.gz"][..], &REPORT].concat());
+    assert_eq!(detect(&["--hard"]).0, [&MASK[..], &REPORT].concat());
     assert!(detect(&["--hard"]).0.is_empty());
     // Other limits, the same copies: files made from the annotation stay.
-    assert_eq!(
-        detect(&["--hard", "--max-e-value", "1e-4"]).0,
-        [&["repeats.bed", "repeats.gff3", "repeats.out"][..], &REPORT].concat()
-    );
+    assert_eq!(detect(&["--hard", "--max-e-value", "1e-4"]).0, [&ANNOTATION[..], &REPORT].concat());
     assert_eq!(detect(&["--min-copies", "10"]).0, OUT);
     let table = fs::read_to_string(out.join("families.tsv")).expect("there");
     assert_eq!(table.lines().count(), 2, "{table}");
@@ -172,7 +177,7 @@ fn only_steps_whose_inputs_changed_run_again() {
     run(at, &["detect", "g.fa", "-o", "out", "-q"]).fine();
     // A missing file is made again with the others of its step, and nothing else.
     fs::remove_file(out.join("repeats.out")).expect("there");
-    assert_eq!(detect(&[]).0, ["repeats.bed", "repeats.gff3", "repeats.out"]);
+    assert_eq!(detect(&[]).0, ANNOTATION);
 
     // Another genome of the same name: everything, with the index.
     let mut other = genome();
@@ -234,7 +239,7 @@ fn an_existing_index_is_used() {
     run(at, &["build-index", "h.fa", "-o", "g.reprise", "--force"]).fine();
     run(at, &["detect", "g.fa", "-o", "other", "-q"]).fine();
     assert!(at.join("other/genome.reprise").exists());
-    for name in &OUT[..7] {
+    for name in &OUT[..11] {
         let read = |folder: &str| fs::read(at.join(folder).join(name)).expect("there");
         assert!(read("other") == read("filtered") && read("other") == read("given"), "{name}");
     }
@@ -359,8 +364,8 @@ fn a_run_that_is_killed_at_any_rename_resumes() {
         let again = made_again(&there, &files(&out));
         let step = |name: &str| match name {
             "families.fa" | "families.stk" | "families.tsv" => 0,
-            "repeats.bed" | "repeats.gff3" | "repeats.out" => 1,
-            "masked.fa.gz" => 2,
+            name if ANNOTATION.contains(&name) => 1,
+            name if MASK.contains(&name) => 2,
             _ => 3,
         };
         let first = again.iter().map(|name| step(name)).min().unwrap_or(4);
