@@ -110,7 +110,7 @@ fn every_format_has_the_same_bases() {
     let planted = planted();
     let at = planted.folder.path();
     annotated(at, "a", &[]);
-    let expected = places(&read(at, "a.tsv").split_once('\n').expect("a header").1, true, [0, 1, 2], 0);
+    let expected = places(read(at, "a.tsv").split_once('\n').expect("a header").1, true, [0, 1, 2], 0);
     assert!(expected.len() >= 40, "{expected:?}");
     assert_eq!(places(&read(at, "a.bed"), true, [0, 1, 2], 0), expected);
     assert_eq!(places(&read(at, "a.gff3"), true, [0, 3, 4], 1), expected);
@@ -173,8 +173,11 @@ fn every_format_has_the_same_bases() {
     lines_of(at, "gt", &["gff3validator", "-typecheck", "so", "a.gff3"]);
 }
 
+/// Bases, aligned bases and mean divergence of a family, by class and name; aligned bases of a class by divergence.
+type DivergenceSums = (BTreeMap<String, (u64, u64, String)>, BTreeMap<String, Vec<u64>>);
+
 /// What `calcDivergenceFromAlign.pl -s` computes from an `.align`.
-fn divergence_summary(align: &str) -> (BTreeMap<String, (u64, u64, String)>, BTreeMap<String, Vec<u64>>) {
+fn divergence_summary(align: &str) -> DivergenceSums {
     let mut families: BTreeMap<String, (u64, u64, f64)> = BTreeMap::new();
     let mut coverage: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     let kimuras = align.lines().filter_map(|line| line.strip_prefix("Kimura (with divCpGMod) = "));
@@ -231,7 +234,7 @@ fn alignments_have_the_letters_of_both_sequences() {
             .map(|line| line.trim_start_matches("C ").split_whitespace().collect::<Vec<_>>())
             .filter(|words| words.len() == 4)
             .collect();
-        assert!(lines.len() >= 2 && lines.len() % 2 == 0, "{record}");
+        assert!(lines.len() >= 2 && lines.len().is_multiple_of(2), "{record}");
         let (mut letters, mut at_base, mut at_consensus) =
             ([String::new(), String::new()], number(head[5]), if reverse { last } else { first });
         for (number_of_line, words) in lines.iter().enumerate() {
@@ -361,7 +364,7 @@ fn parts_of_copies_are_features_on_request() {
     }
     // Target sites of five bases, that chance or a change at the ends of a copy may make longer or hide.
     let sites: Vec<&Vec<&str>> = features.iter().filter(|feature| feature[2] == "target_site_duplication").collect();
-    assert!(sites.len() >= 2 * 16 && sites.len() % 2 == 0, "{} of 48", sites.len());
+    assert!(sites.len() >= 2 * 16 && sites.len().is_multiple_of(2), "{} of 48", sites.len());
     let of_five = sites.iter().filter(|site| number(site[4]) - number(site[3]) + 1 == 5).count();
     assert!(of_five * 10 >= sites.len() * 7, "{of_five} of {}", sites.len());
     let bases = |site: &[&str]| {
@@ -379,6 +382,34 @@ fn parts_of_copies_are_features_on_request() {
     lines_of(at, "tabix", &["b.gff3.gz", "chr2"]);
     let refused = ["annotate", "g.reprise", "--library", "lib.fa", "--formats", "bed", "--sub-features"];
     run(at, &refused).failed(2, &["--sub-features", "gff3"]);
+}
+
+#[test]
+fn terminal_repeats_with_names_of_their_own_are_solo_or_not() {
+    let mut random = Random(9);
+    let (ltr, internal) = (random.bases(350), random.bases(1200));
+    let mut letters = Vec::new();
+    for (number, reverse) in [false, true, false, true].into_iter().enumerate() {
+        let element = if number < 2 { [&ltr[..], &internal, &ltr].concat() } else { ltr.clone() };
+        let element = if reverse { reverse_complement(&element) } else { element };
+        letters.extend([random.bases(500), element].concat());
+    }
+    letters.extend(random.bases(500));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    std::fs::write(at.join("g.fa"), fasta(&[Contig::new("c", letters)], &PLAIN)).expect("written");
+    let library = [Contig::new("e_LTR#LTR/Copia", &ltr), Contig::new("e-int#LTR/Copia", &internal)];
+    std::fs::write(at.join("lib.fa"), fasta(&library, &PLAIN)).expect("written");
+    run(at, &["build-index", "g.fa", "-q"]).fine();
+    let annotate = ["annotate", "g.reprise", "--library", "lib.fa", "--no-tandem", "--formats", "gff3", "-q"];
+    let types = |more: &[&str]| -> Vec<String> {
+        let text = run(at, &[&annotate[..], more].concat()).fine().out;
+        let rows = text.lines().filter(|line| !line.starts_with('#'));
+        rows.map(|line| line.split('\t').nth(2).expect("a type").to_owned()).collect()
+    };
+    let (ltr, whole, solo) = ("long_terminal_repeat", "LTR_retrotransposon", "solo_LTR");
+    assert_eq!(types(&["--sub-features"]), [ltr, whole, ltr, ltr, whole, ltr, solo, solo]);
+    assert_eq!(types(&[]), [whole; 8]);
 }
 
 #[test]

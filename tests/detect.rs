@@ -32,10 +32,11 @@ const OUT: [&str; 16] = [
     "reprise_mqc.json",
     "summary.json",
 ];
-/// The files that are made from the numbers of a run.
-/// Those of the masked genome, of the annotation, and of the report.
+/// Those of the masked genome.
 const MASK: [&str; 3] = [OUT[3], OUT[4], OUT[5]];
+/// Those of the annotation.
 const ANNOTATION: [&str; 5] = [OUT[6], OUT[7], OUT[8], OUT[9], OUT[10]];
+/// Those that are made from the numbers of a run.
 const REPORT: [&str; 5] = [OUT[11], OUT[12], OUT[13], OUT[14], OUT[15]];
 
 /// Two families in two contigs, with names that contain markup.

@@ -68,7 +68,7 @@ pub fn write_big_bed(annotation: &Annotation<'_>, output: Output) -> Result<()> 
             joined[number].fragments.push(row);
         }
         let mut rows: Vec<(String, BedEntry)> = joined.iter().filter_map(JoinedCopy::row).collect();
-        rows.sort_by(|(_, a), (_, b)| (a.start, a.end).cmp(&(b.start, b.end)));
+        rows.sort_by_key(|(_, row)| (row.start, row.end));
         rows
     });
     let file = output.seekable()?;

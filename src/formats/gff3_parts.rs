@@ -12,7 +12,7 @@ use ahash::AHashMap;
 
 use crate::Result;
 use crate::align::Alignment;
-use crate::annotate::RepeatCopy;
+use crate::annotate::{RepeatCopy, family_and_class};
 use crate::families::{Element, MAX_SITE_FLANK, MAX_SITE_OVERLAP, RepeatKind, target_site};
 use crate::formats::annotation_writer::{AnnotationWriter, CopyTable};
 use crate::formats::copy_row::CopyRow;
@@ -60,6 +60,11 @@ impl AnnotationWriter for Gff3Parts {
     }
 }
 
+/// Bases between a terminal repeat and the internal part of its element, at most: consensi of parts lack bases at the
+/// ends that face each other.
+const MAX_GAP: u64 = 100;
+/// Fragments between them, at most: short ones of other families may fill the gap.
+const MAX_BETWEEN: usize = 2;
 /// Lines of a fragment, at most: its own, two terminal repeats, the internal part, two target sites.
 const MAX_LINES: usize = 6;
 
@@ -105,6 +110,21 @@ impl<'a> Contig<'a> {
         Self { copies, fragments }
     }
 
+    /// Whether a copy of an internal part lies beside the fragment at a position, on the same strand.
+    fn has_internal_beside(&self, position: usize, table: &CopyTable<'_>) -> bool {
+        let own = &self.copies[position].alignment;
+        let is_beside = |copy: &RepeatCopy| {
+            let Alignment { range, strand, query, .. } = &copy.alignment;
+            let gap = range.start.saturating_sub(own.range.end).max(own.range.start.saturating_sub(range.end));
+            gap <= MAX_GAP
+                && *strand == own.strand
+                && part_of_name(table.library.name(*query as usize)) == Some(NamedPart::Internal)
+        };
+        let first = position.saturating_sub(MAX_BETWEEN + 1);
+        let last = (position + MAX_BETWEEN + 2).min(self.copies.len());
+        self.copies[first..last].iter().any(is_beside)
+    }
+
     /// Adds the lines of the fragment at a position.
     fn lines(
         &self,
@@ -116,7 +136,12 @@ impl<'a> Contig<'a> {
     ) -> Result<()> {
         let term = ontology_term(lines.row.family, lines.row.class);
         let (Some(element), Some(positions)) = (element, self.fragments.get(&copy.id)) else {
-            lines.push_fragment(term);
+            let name = table.library.name(copy.alignment.query as usize);
+            lines.push_fragment(match part_of_name(name) {
+                Some(NamedPart::TerminalRepeat) if self.has_internal_beside(position, table) => "long_terminal_repeat",
+                Some(NamedPart::TerminalRepeat) => "solo_LTR",
+                _ => term,
+            });
             return Ok(());
         };
         let fragments: Vec<&Alignment> = positions.iter().map(|&at| &self.copies[at].alignment).collect();
@@ -153,6 +178,26 @@ impl<'a> Contig<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// The part of an LTR element that a sequence of a library is, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NamedPart {
+    TerminalRepeat,
+    Internal,
+}
+
+/// The part that the name and class of a sequence show: names end with `_LTR` or `-LTR`, and with `-int`, `_INT`, `_I` or
+/// `-I`, as in Dfam and Repbase.
+fn part_of_name(name: &str) -> Option<NamedPart> {
+    let (family, class) = family_and_class(name);
+    let is_ltr = class == "LTR" || class.starts_with("LTR/") || class.starts_with("LTR?");
+    let ends = |ends: &[&str]| ends.iter().any(|end| family.ends_with(end));
+    match is_ltr {
+        true if ends(&["_LTR", "-LTR"]) => Some(NamedPart::TerminalRepeat),
+        true if ends(&["-int", "_INT", "-INT", "_I", "-I"]) => Some(NamedPart::Internal),
+        _ => None,
     }
 }
 
