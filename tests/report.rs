@@ -406,8 +406,12 @@ fn sections_for_multiqc_agree_with_the_run() {
     let planned = run(at, &["build-index", "a.fa", "--dry-run", "--multiqc", "x_mqc.json"]);
     assert!(planned.code == 2 && planned.err.contains("--multiqc"), "{}", planned.err);
 
-    let Some(mut multiqc) = common::one_of(&["multiqc"]) else { return };
-    let ran = multiqc.args([".", "-o", "mq", "--no-version-check"]).current_dir(at).output().expect("it runs");
+    // No distribution has a package of MultiQC, so that it is not one of the tools that tests need.
+    let mut multiqc = std::process::Command::new("multiqc");
+    let Ok(ran) = multiqc.args([".", "-o", "mq", "--no-version-check"]).current_dir(at).output() else {
+        println!("skipped: multiqc is not installed");
+        return;
+    };
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     for (name, columns) in [("reprise_classes_plot", "No repeat"), ("reprise_kmers_plot", "once")] {
         let table = fs::read_to_string(at.join(format!("mq/multiqc_data/multiqc_{name}.txt"))).expect("a section");
