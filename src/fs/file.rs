@@ -31,7 +31,7 @@ impl File {
 
     /// Reads the whole file: see [`read_text`].
     pub(crate) fn read_text(self) -> io::Result<Vec<u8>> {
-        read_all(self.0)
+        read_all(self.0, MAX_TEXT)
     }
 
     /// Reads bytes from an offset of the file.
@@ -150,6 +150,9 @@ pub(crate) fn remove_folder(path: &Path) -> io::Result<()> {
 /// Maximum bytes of a text file of an index or of its build. Such a file has a name for each input file, and nothing
 /// else in it grows: about 100,000 names fit.
 pub(crate) const MAX_TEXT: u64 = 16 << 20;
+/// Bytes of a file of results that is read, at most: the evidence of 5,000 families has 27 MB, and no genome has a
+/// hundred times as many.
+pub(crate) const MAX_RESULTS: u64 = 1 << 30;
 
 /// Opens a regular file for reading. Anything else fails at once with [`io::ErrorKind::InvalidData`]; so does a pipe,
 /// since this never waits for its other end.
@@ -165,15 +168,20 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<fs::File> {
 
 /// Reads a text file of an index: a regular file of at most [`MAX_TEXT`] bytes, else [`io::ErrorKind::InvalidData`].
 pub(crate) fn read_text(path: &Path) -> io::Result<Vec<u8>> {
-    read_all(open_regular(path)?)
+    read_all(open_regular(path)?, MAX_TEXT)
 }
 
-/// As [`read_text`], from an open file.
-fn read_all(file: fs::File) -> io::Result<Vec<u8>> {
+/// As [`read_text`], of a file of results, which may have up to [`MAX_RESULTS`] bytes.
+pub(crate) fn read_results(path: &Path) -> io::Result<Vec<u8>> {
+    read_all(open_regular(path)?, MAX_RESULTS)
+}
+
+/// As [`read_text`], from an open file of at most `max` bytes.
+fn read_all(file: fs::File, max: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(MAX_TEXT + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_TEXT {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it has more than {MAX_TEXT} bytes")));
+    file.take(max + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("it has more than {max} bytes")));
     }
     Ok(bytes)
 }

@@ -19,7 +19,7 @@ pub use digest::FileDigest;
 pub(crate) use digest::{DigestWriter, digest_bytes, digest_file};
 #[cfg(all(debug_assertions, feature = "cli"))]
 pub(crate) use faults::large_pass;
-pub(crate) use file::{File, MAX_TEXT, open_regular, read, read_text, remove_file, sync, unique_suffix};
+pub(crate) use file::{File, MAX_TEXT, open_regular, read, read_results, read_text, remove_file, sync, unique_suffix};
 
 pub(crate) use folder::{Folder, OWNER_PROBE, is_this_user, resolve_links, user};
 pub(crate) use lock::{Lock, LockAttempt};

@@ -50,7 +50,7 @@ impl ResultFolder {
     pub(crate) fn open(path: &Path, force: bool) -> Result<Self> {
         let record = path.join(RECORD);
         refuse_special(&record)?;
-        let steps = match crate::fs::read_text(&record) {
+        let steps = match crate::fs::read_results(&record) {
             Ok(bytes) => serde_json::from_slice(&bytes).ok(),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Some(BTreeMap::new()),
             Err(e) if e.kind() == io::ErrorKind::InvalidData => None,
@@ -109,12 +109,20 @@ impl ResultFolder {
         Output::create(Some(&path), self.force || fs::symlink_metadata(&path).is_ok())
     }
 
-    /// Records that the files of a step are being made.
+    /// Records that the files of a step are being made. Those of an earlier run that it will not make are removed, since
+    /// they would be taken for results of this one.
     ///
     /// # Errors
     /// As [`check`](Self::check).
     pub(crate) fn begin(&mut self, name: &str, inputs: Value, files: &[&str]) -> Result<()> {
         self.check(files)?;
+        let earlier: Vec<String> = self.steps.get(name).map_or(Vec::new(), |step| step.files.keys().cloned().collect());
+        // Figures are in a folder that the user chose.
+        let is_here = |file: &&String| !file.contains('/');
+        for file in earlier.iter().filter(is_here).filter(|file| !files.contains(&&file[..]) && self.made(file)) {
+            // What stays costs no result.
+            let _ = fs::remove_file(self.path(file));
+        }
         let files = files.iter().map(|&file| (file.to_owned(), None)).collect();
         let step = RecordedStep { inputs, files, found: Value::Null, created: String::new(), run: None };
         self.steps.insert(name.to_owned(), step);
@@ -233,6 +241,20 @@ mod tests {
         let kept = folder().begin("one", inputs.clone(), &files).expect_err("not ours any more");
         assert!(matches!(&kept, Error::Exists(path) if path.ends_with("y")), "{kept}");
         open(true).begin("one", inputs.clone(), &files).expect("--force");
+
+        // Files of an earlier run that this one does not make go, unless someone changed them.
+        let mut folder = open(true);
+        folder.begin("one", inputs.clone(), &files).expect("--force");
+        write("y", "2");
+        folder.finish("one", &7, "now".to_owned(), None).expect("written");
+        folder.begin("one", json!(3), &["x"]).expect("own results may be replaced");
+        assert!(!at.path().join("y").exists() && at.path().join("x").exists());
+        folder.begin("one", inputs.clone(), &files).expect("the run continues");
+        write("y", "2");
+        folder.finish("one", &7, "now".to_owned(), None).expect("written");
+        write("y", "mine");
+        folder.begin("one", json!(3), &["x"]).expect("y is no file of it");
+        assert!(at.path().join("y").exists());
 
         write(RECORD, "{ half");
         assert!(matches!(ResultFolder::open(at.path(), false), Err(Error::Exists(path)) if path.ends_with(RECORD)));
