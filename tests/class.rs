@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
 
-use common::{Random, data};
+use common::{Contig, PLAIN, Random, data, fasta, run};
 use reprise::families::{CopyEnds, END_MARGIN, Signs, classify};
 use reprise::sequence::base_code;
 
@@ -184,4 +184,37 @@ fn decayed_sites_give_the_superfamily() {
         assert!(sums[0] as f64 >= share * all as f64, "{file}: {} of {all} superfamilies are right", sums[0]);
         assert!(sums[3] as f64 <= 0.02 * (all - sums[2]) as f64, "{file}: {} of {all} are wrong", sums[3]);
     }
+}
+
+/// Genes of RNA that a file names are left out of a library, kept on request, and known in any library.
+#[test]
+fn structural_rna_of_the_user_is_known() {
+    let mut random = Random(23);
+    let (gene, element) = (random.bases(900), random.bases(700));
+    let mut letters = random.bases(3000);
+    for _ in 0..8 {
+        for consensus in [&gene, &element] {
+            letters.extend([decayed(&mut random, consensus), random.bases(1500)].concat());
+        }
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    let write =
+        |name: &str, records: &[Contig]| std::fs::write(at.join(name), fasta(records, &PLAIN)).expect("written");
+    write("g.fa", &[Contig::new("c", letters)]);
+    write("rna.fa", &[Contig::new("RDN25", &gene), Contig::new("tRNA-Ala", random.bases(73))]);
+    write("lib.fa", &[Contig::new("a", &gene), Contig::new("b", &element)]);
+    let classes = |more: &[&str]| -> Vec<String> {
+        let table = run(at, &[&["families", "g.fa", "--format", "tsv", "--no-header", "-q"], more].concat()).fine().out;
+        let mut classes: Vec<String> =
+            table.lines().map(|row| row.split('\t').nth(1).expect("a class").to_owned()).collect();
+        classes.sort();
+        classes
+    };
+    assert_eq!(classes(&[]), ["Unknown", "Unknown"]);
+    assert_eq!(classes(&["--structural-rna", "rna.fa"]), ["Unknown"]);
+    assert_eq!(classes(&["--structural-rna", "rna.fa", "--keep-gene-families"]), ["Unknown", "rRNA"]);
+    let known = run(at, &["classify", "lib.fa", "--structural-rna", "rna.fa", "-q"]).fine().out;
+    assert_eq!(known, "#name\tclass\tevidence\na\trRNA\t-\nb\tUnknown\t-\n");
+    run(at, &["classify", "lib.fa", "--structural-rna", "none.fa"]).failed(1, &["none.fa"]);
 }

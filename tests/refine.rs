@@ -208,7 +208,7 @@ fn the_same_bytes_for_any_number_of_threads_and_a_table_near_the_truth() {
         .collect();
     let texts = |threads: usize| {
         let refined = refined(&index, &drafts, threads);
-        let table = statistics(&index, &refined.families, None).expect("statistics");
+        let table = statistics(&index, &refined.families, None, None).expect("statistics");
         let mut alignments = Vec::new();
         seed_alignments(&index, &refined.families, |number, alignment| {
             assert!(alignment.rows.iter().all(|(_, row)| row.len() == alignment.reference.len()));

@@ -69,6 +69,7 @@ struct Summary {
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     arguments.header.check(arguments.format == FormatName::Tsv, "tsv")?;
     let profiles = arguments.profiles.read(settings)?;
+    let rna = arguments.profiles.read_rna(settings)?;
     let source = Source::new(&arguments.library);
     let (library, _reservation) = Library::read(&source, &settings.budget, &settings.progress)?;
     let mut output = settings.output()?;
@@ -83,7 +84,9 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         let classify_one = |number: usize| {
             let consensus: Vec<u8> = codes(library.sequence(number)).collect();
             let domains = profiles.as_ref().map(|profiles| profiles.domains(&consensus)).unwrap_or_default();
-            let (class, evidence) = classify(&Signs { consensus: &consensus, domains: &domains, ..Signs::default() });
+            let known_rna = rna.as_ref().and_then(|rna| rna.class_of(&consensus));
+            let signs = Signs { consensus: &consensus, known_rna, domains: &domains, ..Signs::default() };
+            let (class, evidence) = classify(&signs);
             let (name, sequence) = (library.name(number), library.sequence(number));
             ClassifiedSequence { name, class, evidence, sequence }
         };

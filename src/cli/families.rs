@@ -15,7 +15,7 @@ use crate::cli::values::{bases, taxon};
 use crate::cli::{Settings, grouped, json};
 use crate::families::{
     DiscoverOptions, Family, FamilyCopy, FamilyOptions, FoundFamilies, LeftOut, RefineOptions, SampleOptions, Scores,
-    discover, find_families, seed_alignments,
+    StructuralRna, discover, find_families, seed_alignments,
 };
 use crate::formats::{FamiliesSummary, FamilyFormat, families, stockholm};
 use crate::fs::{Output, TemporaryFolder};
@@ -122,12 +122,17 @@ pub(crate) struct SearchArguments {
 }
 
 impl SearchArguments {
-    pub(crate) fn options(&self, profiles: Option<Arc<Profiles>>) -> FamilyOptions {
+    pub(crate) fn options(
+        &self,
+        profiles: Option<Arc<Profiles>>,
+        structural_rna: Option<Arc<StructuralRna>>,
+    ) -> FamilyOptions {
         let options = FamilyOptions::from(self.discover_options());
         let refine = RefineOptions {
             subfamilies: !self.no_subfamilies,
             keep_gene_families: self.keep_gene_families,
             profiles,
+            structural_rna,
             ..options.refine
         };
         FamilyOptions { refine, ..options }
@@ -163,7 +168,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     arguments.header.check(arguments.format == FormatName::Tsv && !arguments.drafts, "tsv")?;
     let profiles = arguments.profiles.read(settings)?;
     let (index, _temporary) = open_or_build(&arguments, settings)?;
-    let options = arguments.search.options(profiles);
+    let options = arguments.search.options(profiles, arguments.profiles.read_rna(settings)?);
     if arguments.drafts {
         let found = settings.on_pool(|| discover(&index, &options.discover, &settings.progress))?;
         let mut text = String::new();

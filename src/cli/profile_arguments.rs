@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::Result;
 use crate::cli::Settings;
+use crate::families::StructuralRna;
 use crate::proteins::Profiles;
 use crate::sequence::Source;
 
@@ -22,6 +23,9 @@ pub(crate) struct ProfileArguments {
     /// `#` in the name of a profile, and known classes of Pfam's]
     #[arg(long, value_name = "FILE", requires = "profiles")]
     pub(super) profile_classes: Option<PathBuf>,
+    /// Also know structural RNA by the genes in FILE, FASTA: names with rRNA, tRNA, snRNA or another class behind `#`
+    #[arg(long, value_name = "FILE")]
+    pub(super) structural_rna: Option<PathBuf>,
     /// Leave the built-in profiles out
     #[arg(long)]
     pub(super) no_built_in_profiles: bool,
@@ -42,5 +46,14 @@ impl ProfileArguments {
             all.append(Profiles::read(&Source::new(profiles), classes.as_ref(), &settings.budget)?);
         }
         Ok((!all.is_empty()).then(|| Arc::new(all)))
+    }
+
+    /// Reads the genes of structural RNA.
+    ///
+    /// # Errors
+    /// As [`StructuralRna::read`].
+    pub(crate) fn read_rna(&self, settings: &Settings) -> Result<Option<Arc<StructuralRna>>> {
+        let read = |path| StructuralRna::read(&Source::new(path), &settings.budget, &settings.progress).map(Arc::new);
+        self.structural_rna.as_ref().map(read).transpose()
     }
 }

@@ -29,7 +29,7 @@ pub use candidates::{
 };
 pub(crate) use classify::UNKNOWN_CLASS;
 pub use classify::{
-    CopyEnds, END_MARGIN, Evidence, OtherPart, PrimerSite, Signs, TargetSite, TerminalRepeat, classify,
+    CopyEnds, END_MARGIN, Evidence, OtherPart, PrimerSite, Signs, StructuralRna, TargetSite, TerminalRepeat, classify,
 };
 pub(crate) use copy_parts::{Element, MAX_SITE_FLANK, MAX_SITE_OVERLAP, RepeatKind, target_site};
 pub use discover::{Discovery, discover, families_memory};

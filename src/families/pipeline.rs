@@ -75,7 +75,12 @@ pub fn find_families(index: &Index, options: &FamilyOptions, progress: &dyn Prog
     let found = discover(index, &options.discover, progress)?;
     let drafts = found.families.len() as u64;
     let refined = refine_outside(&found.arrays, index, found.families, &options.refine, index.budget(), progress)?;
-    let statistics = statistics(index, &refined.families, options.refine.profiles.as_deref())?;
+    let statistics = statistics(
+        index,
+        &refined.families,
+        options.refine.profiles.as_deref(),
+        options.refine.structural_rna.as_deref(),
+    )?;
     Ok(FoundFamilies {
         families: refined.families,
         statistics,

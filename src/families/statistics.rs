@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::align::Alignment;
 use crate::families::bases::Bases;
 use crate::families::classify::{
-    Evidence, OtherPart, Signs, classify, copy_ends, have_paired_repeats, primers, truncated_ends,
+    Evidence, OtherPart, Signs, StructuralRna, classify, copy_ends, have_paired_repeats, primers, truncated_ends,
 };
 use crate::families::copies::{AlignedColumn, PlacedAlignment, covered_columns, for_each_column, join_copies};
 use crate::families::elements::name_families;
@@ -78,7 +78,8 @@ pub struct SeedAlignment {
     pub reference: Vec<u8>,
 }
 
-/// The statistics of refined families, in their order; `profiles` are those of protein domains, if there are any.
+/// The statistics of refined families, in their order; `profiles` are those of protein domains, and `rna` genes of
+/// structural RNA, if there are any.
 ///
 /// # Errors
 /// [`Error::Damaged`](crate::Error::Damaged); [`Error::Memory`](crate::Error::Memory).
@@ -86,6 +87,7 @@ pub fn statistics(
     index: &Index,
     families: &[RefinedFamily],
     profiles: Option<&Profiles>,
+    rna: Option<&StructuralRna>,
 ) -> Result<Vec<FamilyStatistics>> {
     let contigs = index.contigs()?;
     let bases = Bases::of(index)?;
@@ -101,6 +103,7 @@ pub fn statistics(
             paired: have_paired_repeats(consensus, &copies, &bases, contigs),
             copies: Some(&copy_ends(&copies, length as u32, &bases, contigs)),
             truncated: &truncated_ends(&copies, length as u32, &bases, contigs),
+            known_rna: rna.filter(|_| *part == ElementPart::Whole).and_then(|rna| rna.class_of(consensus)),
             domains: &profiles.map(|profiles| profiles.domains(consensus)).unwrap_or_default(),
         });
         let is_full_length = |copy: &&Vec<&Alignment>| 100 * covered_columns(copy) as u64 >= MIN_FULL_LENGTH * length;

@@ -30,7 +30,7 @@ use crate::cli::mask::{LetterArguments, mask_indexed};
 use crate::cli::profile_arguments::ProfileArguments;
 use crate::cli::values::{e_value, taxon};
 use crate::cli::{Settings, counted, grouped, pretty_json};
-use crate::families::{Evidence, find_families};
+use crate::families::{Evidence, StructuralRna, find_families};
 use crate::formats::{Annotation, FamiliesSummary, FamilyFormat, TabixKind, families};
 use crate::fs::{Remove, Temporary, lock, remove_unfinished};
 use crate::genome::{Contig, name_table, short_names};
@@ -171,7 +171,10 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let given = Libraries::read(&arguments.library, settings)?;
     let table = arguments.contig_groups.as_ref();
     let table = table.map(|path| GroupTable::read(&Source::new(path), &settings.budget)).transpose()?;
-    let profiles = if arguments.library_only { None } else { arguments.profiles.read(settings)? };
+    let (profiles, rna) = match arguments.library_only {
+        true => (None, None),
+        false => (arguments.profiles.read(settings)?, arguments.profiles.read_rna(settings)?),
+    };
     for path in &arguments.genome {
         if path.as_os_str() == "-" {
             let problem = "detect reads its genome again when a run is continued; use a file instead of standard input";
@@ -207,7 +210,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     // Files that may not be replaced are reported before the work, not after it.
     folder.check(&outputs)?;
     let plots = arguments.plots.as_deref().map(|plots| folder.check_plots(plots)).transpose()?;
-    let work = Work { arguments: &arguments, settings, folder, plots, options, profiles, table };
+    let work = Work { arguments: &arguments, settings, folder, plots, options, profiles, rna, table };
     settings.progress.plan(&STEPS);
     let outcome = settings.on_pool(|| work.run(&given))?;
     settings.progress.clear();
@@ -335,6 +338,8 @@ struct Work<'a> {
     options: OpenOptions,
     /// Profiles of protein domains.
     profiles: Option<Arc<Profiles>>,
+    /// Genes of structural RNA.
+    rna: Option<Arc<StructuralRna>>,
     /// The table from contigs to groups.
     table: Option<GroupTable>,
 }
@@ -468,9 +473,10 @@ impl Work<'_> {
     /// Finds the families, and the evidence of their classes.
     fn families(&mut self, index: &Index, of_index: &Value) -> Result<Searched> {
         let inputs = json!({ "version": WRITTEN_BY, "index": of_index, "search": self.arguments.search,
-            "profiles": self.profiles.as_ref().map(|profiles| profiles.digest()), "taxon": self.arguments.taxon });
+            "profiles": self.profiles.as_ref().map(|profiles| profiles.digest()), "taxon": self.arguments.taxon,
+            "structural_rna": self.rna.as_ref().map(|rna| rna.digest()) });
         self.step(FAMILIES, inputs, &FAMILY_FILES, |work| {
-            let options = work.arguments.search.options(work.profiles.clone());
+            let options = work.arguments.search.options(work.profiles.clone(), work.rna.clone());
             let found = find_families(index, &options, &work.settings.progress)?;
             let alignments = work.folder.output(STOCKHOLM)?;
             write_stockholm(&found, index, work.arguments.taxon.as_deref(), alignments)?;
@@ -593,6 +599,7 @@ impl Work<'_> {
             parameters: json!({
                 "search": (!arguments.library_only).then_some(&arguments.search),
                 "profiles": self.profiles.as_ref().map(|profiles| profiles.digest()),
+                "structural_rna": self.rna.as_ref().map(|rna| rna.digest()),
                 "taxon": arguments.taxon,
                 "library": arguments.library.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
                 "max_e_value": arguments.max_e_value,

@@ -4,6 +4,7 @@
 mod copy_ends;
 mod domains;
 mod evidence;
+mod known_rna;
 mod paired_repeats;
 mod primers;
 mod promoters;
@@ -19,6 +20,7 @@ pub(crate) use domains::class_of_domains;
 pub(crate) use domains::has_superfamily;
 use domains::order;
 pub use evidence::{Evidence, OtherPart, PrimerSite, TargetSite, TerminalRepeat};
+pub use known_rna::StructuralRna;
 pub(crate) use paired_repeats::have_paired_repeats;
 pub(crate) use primers::primers;
 pub use signs::Signs;

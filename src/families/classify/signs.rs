@@ -23,6 +23,8 @@ pub struct Signs<'a> {
     /// Whether the direct repeats of copies are those of insertions: both of a copy are more similar to each other than
     /// to those of other copies, or nearly equal.
     pub paired: bool,
+    /// The class of the structural RNA of which it is a gene, if a list of such genes shows it.
+    pub known_rna: Option<&'static str>,
     /// The protein domains of the consensus.
     pub domains: &'a [Domain],
 }

@@ -80,7 +80,7 @@ pub(super) fn structure(signs: &Signs<'_>) -> (Option<&'static str>, Evidence) {
     if direct.is_some() || signs.part == ElementPart::Internal || is_internal {
         (evidence.primer_site, evidence.polypurine_tract) = (site, tract);
     }
-    if let Some(class) = structural_rna(consensus) {
+    if let Some(class) = signs.known_rna.or_else(|| structural_rna(consensus)) {
         return (Some(class), evidence);
     }
     if tandem {

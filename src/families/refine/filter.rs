@@ -117,7 +117,8 @@ pub(super) fn filter_family(
     let of_genes = |reason: Reason| {
         if options.keep_gene_families { Verdict::Accepted { tandem, gene: true } } else { Verdict::Rejected(reason) }
     };
-    if family.part == ElementPart::Whole && structural_rna(&family.consensus).is_some() {
+    let is_known_rna = || options.structural_rna.as_ref().is_some_and(|rna| rna.class_of(&family.consensus).is_some());
+    if family.part == ElementPart::Whole && (structural_rna(&family.consensus).is_some() || is_known_rna()) {
         return of_genes(Reason::StructuralRna);
     }
     let large = || loci.iter().filter(|locus| locus.is_large(length));

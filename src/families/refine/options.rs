@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::families::classify::StructuralRna;
 use crate::families::parameters::{DiscoverOptions, Scores};
 use crate::proteins::Profiles;
 
@@ -25,6 +26,8 @@ pub struct RefineOptions {
     pub keep_gene_families: bool,
     /// Profiles of protein domains, which tell transposons from genes and show their classes.
     pub profiles: Option<Arc<Profiles>>,
+    /// Genes of structural RNA of the genome.
+    pub structural_rna: Option<Arc<StructuralRna>>,
 }
 
 impl Default for RefineOptions {
@@ -39,6 +42,7 @@ impl Default for RefineOptions {
             subfamilies: true,
             keep_gene_families: false,
             profiles: None,
+            structural_rna: None,
         }
     }
 }
