@@ -114,6 +114,19 @@ impl Library {
         (names + sequences) as u64
     }
 
+    /// Digest of the names and sequences, and the number of bytes that it is of.
+    pub(crate) fn digest(&self) -> (String, u64) {
+        let mut hasher = blake3::Hasher::new();
+        for (name, sequence) in self.names.iter().zip(&self.sequences) {
+            for part in [name.as_bytes(), sequence] {
+                // Lengths separate one part from the next.
+                hasher.update(&(part.len() as u64).to_le_bytes());
+                hasher.update(part);
+            }
+        }
+        (hasher.finalize().to_hex().to_string(), hasher.count())
+    }
+
     /// Name of sequence `number`, counted from 0.
     pub fn name(&self, number: usize) -> &str {
         &self.names[number]

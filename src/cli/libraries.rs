@@ -22,25 +22,13 @@ impl Libraries {
         let mut given = Self { library: Library::default(), digests: Vec::new(), reservations: Vec::new() };
         for path in paths {
             let (library, reservation) = Library::read(&Source::new(path), &settings.budget, &settings.progress)?;
-            given.digests.push(digest(&library));
+            let (blake3, bytes) = library.digest();
+            given.digests.push(FileDigest { bytes, blake3 });
             append(&mut given.library, library, path)?;
             given.reservations.push(reservation);
         }
         Ok(given)
     }
-}
-
-/// Digest of the names and sequences of a library.
-fn digest(library: &Library) -> FileDigest {
-    let mut hasher = blake3::Hasher::new();
-    for number in 0..library.len() {
-        for part in [library.name(number).as_bytes(), library.sequence(number)] {
-            // Lengths separate one part from the next.
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        }
-    }
-    FileDigest { bytes: hasher.count(), blake3: hasher.finalize().to_hex().to_string() }
 }
 
 /// Adds the sequences of a library that was read from `path`.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::Result;
 use crate::cli::Settings;
 use crate::families::StructuralRna;
 use crate::proteins::Profiles;
 use crate::sequence::Source;
+use crate::{Error, Result};
 
 /// Flags of the commands that classify repeats.
 #[derive(Debug, Args)]
@@ -46,6 +46,16 @@ impl ProfileArguments {
             all.append(Profiles::read(&Source::new(profiles), classes.as_ref(), &settings.budget)?);
         }
         Ok((!all.is_empty()).then(|| Arc::new(all)))
+    }
+
+    /// Refuses files that nothing reads, since no families are searched for.
+    pub(crate) fn refuse_files(&self) -> Result<()> {
+        match self.profiles.is_some() || self.structural_rna.is_some() {
+            true => Err(Error::Usage(
+                "--profiles and --structural-rna are for families, which --library-only does not search for".to_owned(),
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Reads the genes of structural RNA.

@@ -36,7 +36,7 @@ impl AnnotationWriter for Gff3Parts {
                 elements.entry(number).or_insert_with(|| Element::of(table.library, number as usize));
             }
             let element = |query: u32| elements.get(&query).and_then(Option::as_ref);
-            let contig = Contig::new(copies, element);
+            let contig = ContigCopies::new(copies, element);
             // Lines by start, since a target site precedes its copy. None begins further before its fragment than that.
             let mut waiting: BTreeMap<(u64, usize), Vec<u8>> = BTreeMap::new();
             for (number, (copy, row)) in copies.iter().zip(table.rows(copies)).enumerate() {
@@ -95,13 +95,13 @@ impl Lines<'_> {
 }
 
 /// The copies of a contig whose parts are known.
-struct Contig<'a> {
+struct ContigCopies<'a> {
     copies: &'a [RepeatCopy],
     /// Positions of the fragments of each copy, by its number.
     fragments: AHashMap<u64, Vec<usize>>,
 }
 
-impl<'a> Contig<'a> {
+impl<'a> ContigCopies<'a> {
     fn new<'e>(copies: &'a [RepeatCopy], element: impl Fn(u32) -> Option<&'e Element>) -> Self {
         let mut fragments: AHashMap<u64, Vec<usize>> = AHashMap::new();
         for (position, copy) in copies.iter().enumerate().filter(|(_, copy)| element(copy.alignment.query).is_some()) {

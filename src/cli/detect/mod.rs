@@ -168,6 +168,9 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         return Err(Error::Usage(format!("{}: {problem}", plots.display())));
     }
     arguments.files.check(&arguments.formats())?;
+    if arguments.library_only {
+        arguments.profiles.refuse_files()?;
+    }
     let given = Libraries::read(&arguments.library, settings)?;
     let table = arguments.contig_groups.as_ref();
     let table = table.map(|path| GroupTable::read(&Source::new(path), &settings.budget)).transpose()?;

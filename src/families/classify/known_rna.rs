@@ -64,19 +64,14 @@ impl StructuralRna {
         let bytes = library.bases() * BYTES_PER_WORD;
         let reservation = budget.reserve(Component::Input, bytes, "structural RNA")?;
         let mut words: AHashMap<u32, Vec<(u32, u32)>> = AHashMap::new();
-        let mut hasher = blake3::Hasher::new();
         for number in 0..library.len() {
             let sequence = library.sequence(number);
             for (at, word) in words_of(&codes(sequence).collect::<Vec<u8>>()) {
                 words.entry(word).or_default().push((number as u32, at as u32));
             }
-            for part in [library.name(number).as_bytes(), sequence] {
-                hasher.update(&(part.len() as u64).to_le_bytes());
-                hasher.update(part);
-            }
         }
         let classes = (0..library.len()).map(|number| class_of_name(library.name(number))).collect();
-        Ok(Self { classes, words, digest: hasher.finalize().to_hex().to_string(), _reservation: reservation })
+        Ok(Self { classes, words, digest: library.digest().0, _reservation: reservation })
     }
 
     /// Digest of the sequences and their names.
