@@ -522,6 +522,8 @@ fn masks_are_of_chosen_repeats() {
             expected(&|row| row[9].parse::<f64>().expect("a number") <= 3.5)
         );
     }
+    let none = ["mask", "g.reprise", "--annotation", "a.out", "--class", "PLE", "-o", "m.fa", "--force"];
+    assert!(run(at, &none).fine().err.contains("no row of a.out is of the chosen classes"));
     let refused = ["mask", "g.reprise", "--annotation", "a.gtf", "--max-divergence", "3"];
     run(at, &refused).failed(3, &["a.gtf", "line 1", "no divergence"]);
 }

@@ -46,11 +46,12 @@ impl RowFilter {
     }
 }
 
-/// Whether a class is the wanted one or a part of it: `LTR/Gypsy` and `LTR?` are of `LTR`. Case does not matter.
+/// Whether a class is the wanted one or a part of it: `LTR/Gypsy`, `LTR?` and the type `LTR_retrotransposon` are of `LTR`.
+/// Case does not matter.
 fn is_of(class: &str, wanted: &str) -> bool {
     let (class, wanted) = (class.to_ascii_lowercase(), wanted.to_ascii_lowercase());
     let rest = class.strip_prefix(wanted.trim_end_matches(['/', '?']));
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '-']))
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '-', '_']))
 }
 
 #[cfg(test)]
@@ -63,6 +64,7 @@ mod tests {
     const OUT: &str = "463 1.3 0.6 1.7 chr1 101 300 (9) + fam LTR/Gypsy 1 463 (0) 1";
     const GFF3: &str = "chr1\treprise\tLINE_element\t101\t300\t5\t+\t.\tID=a;class=LINE/L1;substituted=12.5";
     const EDTA: &str = "chr1\tEDTA\tCACTA_TIR_transposon\t101\t300\t5\t+\t.\tclassification=DNA/DTC;identity=0.9";
+    const TYPE: &str = "chr1\tx\tDNA_transposon\t101\t300\t.\t+\t.\tID=a";
     const GTF: &str = "chr1\tx\texon\t101\t300\t.\t+\t.\tgene_id \"f\"; family_id \"Alu\"; class_id \"SINE\";";
     const BED: &str = "chr1\t100\t300\tfam#DNA/hAT-Ac\t900\t+";
     const TSV: &str = "chr1\t100\t300\t-\tf\tRC/Helitron\t9\t1e-9\t7.00\t6.50\t0.00\t0.00\t0\t200\t0\t1";
@@ -84,8 +86,9 @@ mod tests {
             (GTF, "SINE/Alu", None),
             (BED, "DNA/hAT-Ac", None),
             (TSV, "RC/Helitron", Some(6.5)),
+            (TYPE, "DNA_transposon", None),
         ] {
-            let order = class.split('/').next().expect("an order");
+            let order = class.split(['/', '_']).next().expect("an order");
             let of = |classes: &[&str], excluded: &[&str]| RowFilter {
                 classes: classes.iter().map(|&class| class.to_owned()).collect(),
                 excluded: excluded.iter().map(|&class| class.to_owned()).collect(),

@@ -114,15 +114,20 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         Some(table) => Cow::Owned(read_names(table, &index)?),
         None => Cow::Borrowed(index.contigs()?),
     };
-    let intervals = Intervals::read(&index, &arguments.annotation, &read, &arguments.rows.filter())?;
+    let filter = arguments.rows.filter();
+    let chooses = filter != RowFilter::default();
+    let intervals = Intervals::read(&index, &arguments.annotation, &read, &filter)?;
     let output = settings.output()?;
     let masked = mask(&index, &intervals, genome, written, &arguments.letters, output, compressed)?;
     if let Some(names) = names {
         names.write(&index)?;
     }
+    let path = arguments.annotation.display();
     if masked.rows > 0 && masked.bases == 0 {
-        let path = arguments.annotation.display();
         settings.warn(&format!("{path} has {} and masks nothing", counted(masked.rows, "row")));
+    }
+    if masked.rows == 0 && chooses {
+        settings.warn(&format!("no row of {path} is of the chosen classes, lengths and divergences"));
     }
     if settings.json {
         return settings.print_summary(&json(&masked)?);
