@@ -97,6 +97,32 @@ fn every_family_is_found_once_and_complete() {
 }
 
 #[test]
+fn the_same_families_for_any_order_of_contigs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut contigs = genome(8, &[(2500, 14, 15), (900, 20, 20), (400, 12, 10)]).0;
+    contigs.push(Contig::new("empty", ""));
+    let of = |order: &[usize]| {
+        let at = folder.path().join(order.iter().map(usize::to_string).collect::<String>());
+        std::fs::create_dir(&at).expect("a new folder");
+        let contigs: Vec<Contig> =
+            order.iter().map(|&number| Contig::new(&contigs[number].name, &contigs[number].letters)).collect();
+        index(&at, &contigs);
+        let table = run(&at, &["families", "genome.reprise", "--format", "tsv", "--stockholm", "f.stk"]).fine().out;
+        let library = run(&at, &["families", "genome.reprise"]).fine().out;
+        let mut rows: Vec<String> =
+            std::fs::read_to_string(at.join("f.stk")).expect("written").lines().map(str::to_owned).collect();
+        // Rows of an alignment are by position.
+        rows.sort_unstable();
+        (table, library, rows)
+    };
+    let first = of(&[0, 1, 2, 3]);
+    assert!(records(&first.1).len() >= 3);
+    for order in [[3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]] {
+        assert!(of(&order) == first, "{order:?}");
+    }
+}
+
+#[test]
 fn the_same_bytes_for_any_number_of_threads() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = folder.path();

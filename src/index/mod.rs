@@ -14,6 +14,7 @@ mod forged;
 mod genome;
 mod lookup;
 mod open;
+mod ordered;
 mod pages;
 mod provenance;
 mod seed_walk;
