@@ -11,12 +11,15 @@ use crate::cli::Settings;
 use crate::formats::{Format, write_big_wig};
 use crate::fs::Output;
 use crate::genome::Contig;
+use crate::memory::{Component, Reservation};
 use crate::query::{Detail, Sequences, query_sequences};
 use crate::sequence::{Region, SequenceReader, Source};
 use crate::{Error, Index, Result};
 
-/// Texts that wait for the writer of the file: one that it takes and one that is ready.
-const WAITING: usize = 2;
+/// Texts that wait for the writer of the file, at most.
+const WAITING: usize = 8;
+/// Bytes of a text, at most: half a megabyte waits in all.
+const TEXT: usize = 1 << 16;
 
 /// Writes the frequencies of k-mers along sequences of known lengths.
 pub(super) fn write(
@@ -53,7 +56,7 @@ pub(super) fn write(
 }
 
 /// The names and lengths of the sequences of a file, which must be one that can be read twice.
-pub(super) fn lengths(source: &Source, index: &Index) -> Result<Vec<Contig>> {
+pub(super) fn lengths(source: &Source, index: &Index) -> Result<(Vec<Contig>, Reservation)> {
     if source.bytes_total().is_none() {
         let problem = "bigwig needs the lengths of all sequences first; pass a file instead of a pipe";
         return Err(Error::Usage(problem.to_owned()));
@@ -62,18 +65,22 @@ pub(super) fn lengths(source: &Source, index: &Index) -> Result<Vec<Contig>> {
     let mut reader = SequenceReader::open(source)?;
     let mut lengths: Vec<Contig> = Vec::new();
     let mut seen = ahash::AHashSet::new();
+    let mut reservation = index.budget().empty_reservation(Component::Input);
     while let Some(head) = reader.next_record()? {
         if !seen.insert(head.name.clone()) {
             let problem = format!("two sequences are called {:?}; names must differ in a bigWig file", head.name);
             return Err(Error::input(source.path(), Some(head.line), problem));
         }
+        // Here, in the set, and in the table of the file's writer; lists grow by doubling.
+        let bytes = 3 * head.name.len() + 2 * (size_of::<Contig>() + 2 * size_of::<String>());
+        reservation.grow(bytes as u64, "the names of sequences")?;
         let mut length = 0;
         while let Some(bases) = reader.next_bases()? {
             length += bases.len() as u64;
         }
         lengths.push(Contig { name: head.name, description: String::new(), length, start: 0, record: 0 });
     }
-    Ok(lengths)
+    Ok((lengths, reservation))
 }
 
 /// Regions in the order of the genome, those that overlap joined: a base of a bigWig file has one value.
@@ -107,6 +114,7 @@ struct Texts {
 
 impl Write for Texts {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let bytes = &bytes[..bytes.len().min(TEXT)];
         let sent = self.sender.send(Message::Text(bytes.to_vec()));
         sent.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
         Ok(bytes.len())

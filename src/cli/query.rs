@@ -166,7 +166,7 @@ fn big_wig(index: &Index, arguments: &Arguments, settings: &Settings, output: Ou
     let batch = arguments.batch_size;
     if let Some(path) = &arguments.sequences {
         let source = Source::new(path);
-        let lengths = big_wig::lengths(&source, index)?;
+        let (lengths, _lengths_reservation) = big_wig::lengths(&source, index)?;
         return big_wig::write(index, Sequences::Source(&source), &lengths, batch, output, settings);
     }
     let regions = match &arguments.regions {

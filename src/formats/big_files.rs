@@ -14,10 +14,14 @@ use crate::formats::copy_row::CopyRow;
 use crate::formats::repeatmasker_out;
 use crate::fs::Output;
 use crate::genome::Contig;
+use crate::memory::Component;
 use crate::{Error, Result};
 
 /// Contigs with values that a file can hold: the library writes their number in 16 bits.
 const MAX_CONTIGS: usize = u16::MAX as usize;
+
+/// Bytes of a copy of the contig that is written: its row twice, as values and as text, and its name.
+const BYTES_PER_COPY: u64 = 600;
 
 /// The columns of RepeatMasker's bigRmskBed, so that the UCSC browser shows a copy with the parts that it lacks.
 const AUTO_SQL: &str = r#"table bigRmskBed
@@ -57,6 +61,9 @@ pub fn write_big_bed(annotation: &Annotation<'_>, output: Output) -> Result<()> 
     if by_contig().count() > MAX_CONTIGS {
         return Err(wrong("has copies on more than 65,535 contigs, which a bigBed file cannot hold; use BED"));
     }
+    let most = by_contig().map(<[_]>::len).max().unwrap_or(0) as u64;
+    let _reservation =
+        table.index.budget().reserve(Component::Output, most * BYTES_PER_COPY, "the rows of a contig")?;
     let rows = by_contig().flat_map(|copies| {
         let mut joined: Vec<JoinedCopy<'_>> = Vec::new();
         let mut numbers: ahash::AHashMap<u64, usize> = ahash::AHashMap::new();

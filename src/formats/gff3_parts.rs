@@ -18,6 +18,7 @@ use crate::formats::annotation_writer::{AnnotationWriter, CopyTable};
 use crate::formats::copy_row::CopyRow;
 use crate::formats::gff3::{self, Gff3};
 use crate::formats::ontology::ontology_term;
+use crate::memory::Component;
 
 /// Annotations as GFF3 with the parts of copies.
 pub(super) struct Gff3Parts;
@@ -36,6 +37,8 @@ impl AnnotationWriter for Gff3Parts {
                 elements.entry(number).or_insert_with(|| Element::of(table.library, number as usize));
             }
             let element = |query: u32| elements.get(&query).and_then(Option::as_ref);
+            let bytes = copies.len() as u64 * BYTES_PER_COPY;
+            let _reservation = table.index.budget().reserve(Component::Output, bytes, "the parts of copies")?;
             let contig = ContigCopies::new(copies, element);
             // Lines by start, since a target site precedes its copy. None begins further before its fragment than that.
             let mut waiting: BTreeMap<(u64, usize), Vec<u8>> = BTreeMap::new();
@@ -65,6 +68,8 @@ impl AnnotationWriter for Gff3Parts {
 const MAX_GAP: u64 = 100;
 /// Fragments between them, at most: short ones of other families may fill the gap.
 const MAX_BETWEEN: usize = 2;
+/// Bytes of a fragment among those of its copy: an entry of the table, and a list of one.
+const BYTES_PER_COPY: u64 = 80;
 /// Lines of a fragment, at most: its own, two terminal repeats, the internal part, two target sites.
 const MAX_LINES: usize = 6;
 
