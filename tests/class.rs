@@ -194,7 +194,9 @@ fn structural_rna_of_the_user_is_known() {
     let mut letters = random.bases(3000);
     for _ in 0..8 {
         for consensus in [&gene, &element] {
-            letters.extend([decayed(&mut random, consensus), random.bases(1500)].concat());
+            let one = |random: &mut Random, &base: &u8| if random.below(20) == 0 { random.bases(1)[0] } else { base };
+            let copy: Vec<u8> = consensus.iter().map(|base| one(&mut random, base)).collect();
+            letters.extend([copy, random.bases(1500)].concat());
         }
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
