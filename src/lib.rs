@@ -29,7 +29,7 @@
 //! | [`proteins`] | protein domains, by profiles | `memory`, `sequence`, `kmer` |
 //! | [`families`] | families de novo | `memory`, `sequence`, `genome`, `kmer`, `index`, `query`, `align`, `annotate`, `proteins` |
 //! | [`simulate`] | genomes with known repeats | `sequence` |
-//! | [`formats`] | results, one file a format | `fs`, `sequence`, `genome`, `bundle`, `kmer`, `index`, `query`, `align`, `annotate`, `families` |
+//! | [`formats`] | results, one file a format | `memory`, `fs`, `sequence`, `genome`, `bundle`, `kmer`, `index`, `query`, `align`, `annotate`, `families` |
 //! | [`report`] | pages and plots of one genome or several | `kmer`, `bundle`, `annotate`, `families`, `formats` |
 //! | [`cli`] | one file a command | all above |
 //!
