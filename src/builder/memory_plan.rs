@@ -8,6 +8,9 @@ use crate::{Error, Result};
 const MIN_UNTRACKED: u64 = 8 << 20;
 /// Minimum bytes for the records of a pass; with fewer, a build would consist of scans alone.
 pub(crate) const MIN_RECORD_MEMORY: u64 = 1 << 20;
+/// Bytes by which the largest bin of a genome without very frequent k-mers exceeds the scratch of a thread by chance, at
+/// most: that of a random genome of 2 Mb does by less than 200 KB. With it, the memory that an error names suffices.
+const BIN_EXCESS: u64 = 1 << 18;
 /// Minimum bytes of the catalog cache, and of the write buffer: several pages each.
 const MIN_BUFFER: u64 = 1 << 20;
 /// Maximum bytes of the write buffer: enough pages for any number of threads; the rest is better used for records.
@@ -72,7 +75,7 @@ impl MemoryPlan {
 
     /// Minimum bytes of a build in addition to present reservations.
     pub(crate) fn min_bytes(needs: MemoryNeeds) -> u64 {
-        (MIN_UNTRACKED + SCRATCH + needs.scratch + 2 * MIN_BUFFER + MIN_RECORD_MEMORY).max(needs.sample)
+        (MIN_UNTRACKED + SCRATCH + needs.scratch + 2 * MIN_BUFFER + MIN_RECORD_MEMORY + BIN_EXCESS).max(needs.sample)
     }
 
     /// Adapts a plan to a pass of `records` bytes that cannot be divided, with bins that exceed the scratch of a thread
