@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let files: Vec<AnnotationFile> = formats
         .iter()
         .map(|&format| match prefix {
-            None => Ok(AnnotationFile::Plain(settings.output()?)),
+            None => Ok(AnnotationFile::of(settings.output()?, format, arguments.files)),
             Some(prefix) => {
                 let mut path = prefix.as_os_str().to_owned();
                 path.push(".");
@@ -114,9 +114,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         contigs: names.as_ref().map_or(index.contigs()?, |names| &names.contigs),
         header: !arguments.header.no_header,
     };
-    for (format, file) in formats.into_iter().zip(files) {
-        file.write(format, arguments.files, &annotation)?;
-    }
+    files.into_iter().try_for_each(|file| file.write(&annotation))?;
     if let Some(names) = names {
         names.write(&index)?;
     }

@@ -100,8 +100,9 @@ impl FileArguments {
 
 /// A file of an annotation while it is written.
 pub(crate) enum AnnotationFile {
-    Plain(Output),
-    Indexed(Box<Tabix>),
+    Text(AnnotationFormat, Output),
+    Indexed(AnnotationFormat, Box<Tabix>),
+    BigBed(Output),
 }
 
 impl AnnotationFile {
@@ -113,24 +114,35 @@ impl AnnotationFile {
         force: bool,
         index: &Index,
     ) -> Result<Self> {
-        match arguments.tabix(format) {
-            None => Ok(Self::Plain(Output::create(Some(path), force)?)),
-            Some(columns) => Ok(Self::Indexed(Box::new(Tabix::create(path, force, columns, longest_contig(index))?))),
+        match (arguments.tabix(format), format.text(arguments.sub_features)) {
+            (Some(columns), Some(text)) => {
+                let tabix = Tabix::create(path, force, columns, longest_contig(index))?;
+                Ok(Self::Indexed(text, Box::new(tabix)))
+            }
+            _ => Ok(Self::of(Output::create(Some(path), force)?, format, arguments)),
+        }
+    }
+
+    /// A format in an output, without an index.
+    pub(crate) fn of(output: Output, format: CopyFormat, arguments: FileArguments) -> Self {
+        match format.text(arguments.sub_features) {
+            Some(text) => Self::Text(text, output),
+            None => Self::BigBed(output),
         }
     }
 
     /// Writes an annotation, and publishes the file.
-    pub(crate) fn write(self, format: CopyFormat, arguments: FileArguments, annotation: &Annotation<'_>) -> Result<()> {
-        match (self, format.text(arguments.sub_features)) {
-            (Self::Plain(output), None) => write_big_bed(annotation, output),
-            (Self::Plain(mut output), Some(text)) => {
-                write_annotation(text, annotation, &mut |rows| output.write_all(rows).map_err(Error::Output))?;
+    pub(crate) fn write(self, annotation: &Annotation<'_>) -> Result<()> {
+        match self {
+            Self::Text(format, mut output) => {
+                write_annotation(format, annotation, &mut |rows| output.write_all(rows).map_err(Error::Output))?;
                 output.finish()
             }
-            (Self::Indexed(mut tabix), text) => {
-                text.map_or(Ok(()), |text| write_annotation(text, annotation, &mut |rows| tabix.write(rows)))?;
+            Self::Indexed(format, mut tabix) => {
+                write_annotation(format, annotation, &mut |rows| tabix.write(rows))?;
                 tabix.finish()
             }
+            Self::BigBed(output) => write_big_bed(annotation, output),
         }
     }
 }

@@ -319,7 +319,7 @@ fn score_mask(
     let contigs = if genome.is_dir() {
         ContigLengths::of(settings.open_default(genome)?.contigs()?, genome, budget)?
     } else {
-        ContigLengths::read(&Source::new(genome), budget, &settings.progress)?
+        ContigLengths::read(&Source::new(genome), "contig", budget, &settings.progress)?
     };
     let [truth_mask, skipped] = read_true_mask(truth, skip, &contigs, budget, &settings.progress)?;
     let found_mask = read_found_mask(found, &contigs, budget, &settings.progress)?;

@@ -10,11 +10,10 @@ use bigtools::Value;
 use crate::cli::Settings;
 use crate::formats::{Format, write_big_wig};
 use crate::fs::Output;
-use crate::genome::Contig;
-use crate::memory::{Component, Reservation};
+use crate::genome::ContigLengths;
 use crate::query::{Detail, Sequences, query_sequences};
-use crate::sequence::{Region, SequenceReader, Source};
-use crate::{Error, Index, Result};
+use crate::sequence::{Region, Source};
+use crate::{Error, Index, Result, Silent};
 
 /// Texts that wait for the writer of the file, at most.
 const WAITING: usize = 8;
@@ -25,7 +24,7 @@ const TEXT: usize = 1 << 16;
 pub(super) fn write(
     index: &Index,
     sequences: Sequences<'_>,
-    lengths: &[Contig],
+    lengths: &ContigLengths,
     batch_size: Option<NonZeroUsize>,
     output: Output,
     settings: &Settings,
@@ -45,7 +44,7 @@ pub(super) fn write(
                 })
             })
             .map_err(|e| Error::thread("the query", e))?;
-        let written = write_big_wig(lengths, Runs { receiver, text: Vec::new(), at: 0, done: false }, output);
+        let written = write_big_wig(lengths.iter(), Runs { receiver, text: Vec::new(), at: 0, done: false }, output);
         let queried = query.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         match (queried, written) {
             // The query fails too if the file cannot be written.
@@ -56,31 +55,13 @@ pub(super) fn write(
 }
 
 /// The names and lengths of the sequences of a file, which must be one that can be read twice.
-pub(super) fn lengths(source: &Source, index: &Index) -> Result<(Vec<Contig>, Reservation)> {
+pub(super) fn lengths(source: &Source, index: &Index) -> Result<ContigLengths> {
     if source.bytes_total().is_none() {
         let problem = "bigwig needs the lengths of all sequences first; pass a file instead of a pipe";
         return Err(Error::Usage(problem.to_owned()));
     }
-    let source = &source.within(index.budget());
-    let mut reader = SequenceReader::open(source)?;
-    let mut lengths: Vec<Contig> = Vec::new();
-    let mut seen = ahash::AHashSet::new();
-    let mut reservation = index.budget().empty_reservation(Component::Input);
-    while let Some(head) = reader.next_record()? {
-        if !seen.insert(head.name.clone()) {
-            let problem = format!("two sequences are called {:?}; names must differ in a bigWig file", head.name);
-            return Err(Error::input(source.path(), Some(head.line), problem));
-        }
-        // Here, in the set, and in the table of the file's writer; lists grow by doubling.
-        let bytes = 3 * head.name.len() + 2 * (size_of::<Contig>() + 2 * size_of::<String>());
-        reservation.grow(bytes as u64, "the names of sequences")?;
-        let mut length = 0;
-        while let Some(bases) = reader.next_bases()? {
-            length += bases.len() as u64;
-        }
-        lengths.push(Contig { name: head.name, description: String::new(), length, start: 0, record: 0 });
-    }
-    Ok((lengths, reservation))
+    // The query reports what it skips.
+    ContigLengths::read(source, "sequence", index.budget(), &Silent)
 }
 
 /// Regions in the order of the genome, those that overlap joined: a base of a bigWig file has one value.

@@ -151,8 +151,8 @@ fn contigs(folder: &Path, header: HeaderArguments, settings: &Settings) -> Resul
     let digests = index.contig_digests()?;
     let mut output = settings.output()?;
     let failed = Error::Output;
-    if !settings.json && !header.no_header {
-        output.write_all(b"#name\tlength\tmd5\trefget\n").map_err(failed)?;
+    if !settings.json {
+        output.write_all(header.before("#name\tlength\tmd5\trefget\n").as_bytes()).map_err(failed)?;
     }
     for (contig, digest) in index.contigs()?.iter().zip(digests) {
         let row = ContigRow { name: &contig.name, length: contig.length, md5: digest.m5(), refget: digest.refget() };

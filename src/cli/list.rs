@@ -106,8 +106,8 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     arguments.header.check(!settings.json, "the table")?;
     let found = list_indexes(&arguments.folder, &|e| settings.warn(&Explained(e).to_string()))?;
     let mut output = settings.output()?;
-    if !settings.json && !arguments.header.no_header {
-        output.write_all(HEADER.as_bytes()).map_err(failed)?;
+    if !settings.json {
+        output.write_all(arguments.header.before(HEADER).as_bytes()).map_err(failed)?;
     }
     for row in found.into_iter().map(IndexRow::of) {
         if settings.json {

@@ -13,7 +13,7 @@ use crate::cli::values::e_value;
 use crate::cli::{Settings, big_wig};
 use crate::formats::{Format, push_number, push_position};
 use crate::fs::Output;
-use crate::genome::Contig;
+use crate::genome::{Contig, ContigLengths};
 use crate::index::OpenOptions;
 use crate::kmer::{KmerError, MAX_K};
 use crate::memory::HugePages;
@@ -166,7 +166,7 @@ fn big_wig(index: &Index, arguments: &Arguments, settings: &Settings, output: Ou
     let batch = arguments.batch_size;
     if let Some(path) = &arguments.sequences {
         let source = Source::new(path);
-        let (lengths, _lengths_reservation) = big_wig::lengths(&source, index)?;
+        let lengths = big_wig::lengths(&source, index)?;
         return big_wig::write(index, Sequences::Source(&source), &lengths, batch, output, settings);
     }
     let regions = match &arguments.regions {
@@ -177,7 +177,8 @@ fn big_wig(index: &Index, arguments: &Arguments, settings: &Settings, output: Ou
         return Err(nothing());
     }
     let regions = big_wig::joined(index, regions)?;
-    big_wig::write(index, Sequences::Regions(&regions), index.contigs()?, batch, output, settings)
+    let lengths = ContigLengths::of(index.contigs()?, index.folder(), index.budget())?;
+    big_wig::write(index, Sequences::Regions(&regions), &lengths, batch, output, settings)
 }
 
 /// Looks up the k-mers of the command line or of a file.

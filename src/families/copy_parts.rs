@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use crate::align::{Alignment, Library, OperationKind};
 use crate::annotate::family_and_class;
+use crate::families::classify::{LTR, is_of_order};
 use crate::families::terminal_repeats::{TerminalRepeats, direct_repeats, inverted_repeats};
 use crate::kmer::Strand;
 use crate::sequence::codes;
@@ -28,6 +29,9 @@ const OFFSET_COST: i64 = 2;
 /// it has at most.
 const MIN_SOLO: u64 = 80;
 const MAX_BEYOND_SOLO: u64 = 5;
+
+/// Orders of elements with inverted terminal repeats.
+const INVERTED: [&str; 3] = ["DNA", "MITE", "TIR"];
 
 /// What the terminal repeats of an element are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,11 +64,12 @@ impl Element {
     /// The element of a sequence of a library, whose class says which repeats to expect.
     pub(crate) fn of(library: &Library, number: usize) -> Option<Self> {
         let (_, class) = family_and_class(library.name(number));
-        let order = class.split(['/', '?']).next().unwrap_or(class);
         let consensus: Vec<u8> = codes(library.sequence(number)).collect();
-        let (kind, TerminalRepeats { first, second, .. }) = match order {
-            "LTR" => (RepeatKind::Long, direct_repeats(&consensus)?),
-            "DNA" | "MITE" | "TIR" => (RepeatKind::Inverted, inverted_repeats(&consensus)?),
+        let (kind, TerminalRepeats { first, second, .. }) = match class {
+            _ if is_of_order(class, LTR) => (RepeatKind::Long, direct_repeats(&consensus)?),
+            _ if INVERTED.iter().any(|order| is_of_order(class, order)) => {
+                (RepeatKind::Inverted, inverted_repeats(&consensus)?)
+            }
             _ => return None,
         };
         let of = |range: Range<usize>| range.start as u32..range.end as u32;

@@ -27,10 +27,10 @@ pub use candidates::{
     AlignedPair, Candidate, CandidateBatch, CandidateOutcome, CandidatePipelineConfig, CandidateStatistics, Occurrence,
     candidates, for_each_candidate_batch,
 };
-pub(crate) use classify::UNKNOWN_CLASS;
 pub use classify::{
     CopyEnds, END_MARGIN, Evidence, OtherPart, PrimerSite, Signs, StructuralRna, TargetSite, TerminalRepeat, classify,
 };
+pub(crate) use classify::{LTR, UNKNOWN_CLASS, is_of_order};
 pub(crate) use copy_parts::{Element, MAX_SITE_FLANK, MAX_SITE_OVERLAP, RepeatKind, target_site};
 pub use discover::{Discovery, discover, families_memory};
 pub use family::{Family, FamilyCopy};

@@ -13,7 +13,6 @@ use crate::formats::annotation_writer::{Annotation, CopyTable};
 use crate::formats::copy_row::CopyRow;
 use crate::formats::repeatmasker_out;
 use crate::fs::Output;
-use crate::genome::Contig;
 use crate::memory::Component;
 use crate::{Error, Result};
 
@@ -79,7 +78,8 @@ pub fn write_big_bed(annotation: &Annotation<'_>, output: Output) -> Result<()> 
         rows
     });
     let file = output.seekable()?;
-    let mut writer = BigBedWrite::new(file, sizes(table.contigs));
+    let mut writer =
+        BigBedWrite::new(file, sizes(table.contigs.iter().map(|contig| (&contig.name[..], contig.length))));
     writer.options = options();
     writer.autosql = Some(AUTO_SQL.to_owned());
     let rows = BedParserStreamingIterator::wrap_iter(rows.map(Ok::<_, BedValueError>), true);
@@ -87,14 +87,14 @@ pub fn write_big_bed(annotation: &Annotation<'_>, output: Output) -> Result<()> 
     output.finish()
 }
 
-/// Writes values along contigs as bigWig: the name of a contig and a value for a range of it, contig by contig and
-/// ascending. Values are numbers of 32 bits, which are exact up to 2^24.
+/// Writes values along contigs with these names and lengths (below 2^32) as bigWig: the name of a contig and a value for
+/// a range of it, contig by contig and ascending. Values are numbers of 32 bits, which are exact up to 2^24.
 ///
 /// # Errors
 /// [`Error::Input`] if there is no value, since such a file cannot be empty, or if there are more than 65,535 contigs;
 /// [`Error::Usage`] for a pipe; [`Error::Io`]; those of the values.
-pub fn write_big_wig(
-    contigs: &[Contig],
+pub fn write_big_wig<'l>(
+    lengths: impl Iterator<Item = (&'l str, u64)>,
     values: impl Iterator<Item = std::io::Result<(String, Value)>>,
     output: Output,
 ) -> Result<()> {
@@ -114,7 +114,7 @@ pub fn write_big_wig(
     if values.peek().is_none() {
         return Err(Error::Usage("there is no k-mer, and a bigWig file cannot be empty; use bedGraph".to_owned()));
     }
-    let mut writer = BigWigWrite::new(output.seekable()?, sizes(contigs));
+    let mut writer = BigWigWrite::new(output.seekable()?, sizes(lengths));
     writer.options = options();
     let values = BedParserStreamingIterator::wrap_iter(values.map(|value| value.map_err(BedValueError::from)), true);
     writer.write(values, runtime()?).map_err(|e| failed(e, &output))?;
@@ -133,9 +133,9 @@ fn runtime() -> Result<Runtime> {
         .map_err(|e| Error::thread("the runtime of a bigBed or bigWig file", e))
 }
 
-fn sizes(contigs: &[Contig]) -> HashMap<String, u32> {
+fn sizes<'l>(lengths: impl Iterator<Item = (&'l str, u64)>) -> HashMap<String, u32> {
     // A contig has fewer than 2^32 bases.
-    contigs.iter().map(|contig| (contig.name.clone(), contig.length as u32)).collect()
+    lengths.map(|(name, length)| (name.to_owned(), length as u32)).collect()
 }
 
 fn failed(error: BBIProcessError<BedValueError>, output: &Output) -> Error {

@@ -6,6 +6,10 @@ use crate::align::Library;
 use crate::annotate::{RepeatCopy, family_and_class};
 use crate::genome::Contig;
 
+/// Kimura distance in per cent that RepeatMasker's formats have for copies without one: those that differ from the
+/// consensus as unrelated sequences do, and simple repeats.
+pub(super) const NO_DIVERGENCE: f64 = 100.0;
+
 /// A copy or a fragment of one. Its JSON object has the columns of the table; other formats need the skipped fields
 /// too.
 #[derive(Serialize)]

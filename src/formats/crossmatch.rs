@@ -4,9 +4,9 @@
 use std::io::Write;
 
 use crate::Result;
-use crate::align::{Alignment, Operation, OperationKind};
+use crate::align::{Alignment, Counts, Operation, OperationKind};
 use crate::formats::annotation_writer::{AnnotationWriter, CopyTable};
-use crate::formats::copy_row::CopyRow;
+use crate::formats::copy_row::{CopyRow, NO_DIVERGENCE};
 use crate::genome::Case;
 use crate::sequence::reverse_complement_letters;
 
@@ -27,7 +27,7 @@ impl AnnotationWriter for CrossMatch {
             let aligned = Aligned::new(&copy.alignment, &row, table)?;
             head(&mut text, &row, copy.alignment.contig, number);
             aligned.push_lines(&mut text, &row);
-            foot(&mut text, &copy.alignment);
+            foot(&mut text, &row, &copy.alignment.counts);
             if text.len() >= WRITE_BYTES {
                 write(&text)?;
                 text.clear();
@@ -145,14 +145,12 @@ fn difference(base: u8, letter: u8) -> u8 {
 }
 
 /// Appends what follows an alignment. The scores are of no matrix that has a name.
-fn foot(out: &mut Vec<u8>, alignment: &Alignment) {
-    let counts = &alignment.counts;
-    let kimura = 100.0 * counts.kimura_without_cpg();
-    let kimura = if kimura.is_finite() { kimura } else { 100.0 };
+fn foot(out: &mut Vec<u8>, row: &CopyRow<'_>, counts: &Counts) {
+    let kimura = row.kimura.unwrap_or(NO_DIVERGENCE);
     let (transitions, transversions) = (counts.transitions, counts.transversions);
     let ratio = if transversions > 0 { f64::from(transitions) / f64::from(transversions) } else { 1.0 };
     let (gaps, in_gaps) = (counts.insertions + counts.deletions, counts.inserted + counts.deleted);
-    let bases = alignment.range.end - alignment.range.start;
+    let bases = row.end - row.start;
     let rate = f64::from(gaps) / bases.max(1) as f64;
     let mean = f64::from(in_gaps) / f64::from(gaps.max(1));
     // Writing into a Vec cannot fail.

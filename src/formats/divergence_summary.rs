@@ -6,14 +6,13 @@ use std::io::Write;
 
 use crate::Result;
 use crate::formats::annotation_writer::{AnnotationWriter, CopyTable};
+use crate::formats::copy_row::NO_DIVERGENCE;
 
 /// Sums by divergence.
 pub(super) struct DivergenceSummary;
 
 /// Largest Kimura distance in per cent that has a row; the mean of a family is at most this.
 const MAX_DIVERGENCE: usize = 70;
-/// Distance in per cent of copies that have none: of simple repeats, and of those that differ as unrelated sequences.
-const NO_DIVERGENCE: f64 = 100.0;
 
 /// The sums of a family.
 #[derive(Default)]

@@ -13,7 +13,7 @@ use ahash::AHashMap;
 use crate::Result;
 use crate::align::Alignment;
 use crate::annotate::{RepeatCopy, family_and_class};
-use crate::families::{Element, MAX_SITE_FLANK, MAX_SITE_OVERLAP, RepeatKind, target_site};
+use crate::families::{Element, LTR, MAX_SITE_FLANK, MAX_SITE_OVERLAP, RepeatKind, is_of_order, target_site};
 use crate::formats::annotation_writer::{AnnotationWriter, CopyTable};
 use crate::formats::copy_row::CopyRow;
 use crate::formats::gff3::{self, Gff3};
@@ -197,7 +197,7 @@ enum NamedPart {
 /// `-I`, as in Dfam and Repbase.
 fn part_of_name(name: &str) -> Option<NamedPart> {
     let (family, class) = family_and_class(name);
-    let is_ltr = class == "LTR" || class.starts_with("LTR/") || class.starts_with("LTR?");
+    let is_ltr = is_of_order(class, LTR);
     let ends = |ends: &[&str]| ends.iter().any(|end| family.ends_with(end));
     match is_ltr {
         true if ends(&["_LTR", "-LTR"]) => Some(NamedPart::TerminalRepeat),

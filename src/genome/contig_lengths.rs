@@ -54,25 +54,25 @@ impl ContigLengths {
         Ok(all)
     }
 
-    /// Reads a genome: FASTA, plain or compressed, or .2bit.
+    /// Reads a genome, or other sequences: FASTA, plain or compressed, or .2bit. Errors call a sequence `noun`.
     ///
     /// # Errors
     /// As [`GenomeReader`]'s; [`Error::Input`] for two contigs of one name and for a contig of 2^32 bases or more;
     /// [`Error::Memory`].
-    pub(crate) fn read(source: &Source, budget: &Budget, progress: &dyn Progress) -> Result<Self> {
+    pub(crate) fn read(source: &Source, noun: &str, budget: &Budget, progress: &dyn Progress) -> Result<Self> {
         let mut all = Self::new(source.path(), budget);
         let mut reader = GenomeReader::open(&source.within(budget))?;
         while let Some(head) = reader.next_record()? {
             let wrong = |problem: String| Error::input(source.path(), Some(head.line), problem);
             if all.by_name.contains_key(&head.name) {
-                return Err(wrong(format!("two contigs are called {:?}; names must differ", shortened(&head.name))));
+                return Err(wrong(format!("two {noun}s are called {:?}; names must differ", shortened(&head.name))));
             }
             let mut length = 0;
             while let Some(bases) = reader.next_bases()? {
                 length += bases.len() as u64;
             }
             if length > u64::from(u32::MAX) {
-                return Err(wrong(format!("the contig has {length} bases, more than 4,294,967,295; split it")));
+                return Err(wrong(format!("the {noun} has {length} bases, more than 4,294,967,295; split it")));
             }
             all.add(head.name, length)?;
         }
@@ -93,6 +93,11 @@ impl ContigLengths {
     /// Lengths in bases, in the order of the genome.
     pub(crate) fn lengths(&self) -> &[u64] {
         &self.lengths
+    }
+
+    /// Names and lengths, in the order of the genome.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.names.iter().map(String::as_str).zip(self.lengths.iter().copied())
     }
 
     /// Name of contig `number`, counted from 0.

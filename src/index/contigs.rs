@@ -32,10 +32,7 @@ impl ContigTable {
         let records = count.div_ceil(CONTIGS_PER_RECORD as u64);
         for number in 0..records {
             let Some(run) = catalog.value::<Vec<Contig>>(RecordKind::Contigs, number)? else { break };
-            // Each name is in the table by name too.
-            let texts: usize = run.iter().map(|c| 2 * c.name.len() + c.description.len()).sum();
-            let bytes = (texts + 2 * run.len() * size_of::<Contig>()) as u64;
-            reservation.grow_part(bytes, "the table of contigs", (number + 1, records))?;
+            reservation.grow_part(Self::bytes(&run), "the table of contigs", (number + 1, records))?;
             all.extend(run);
         }
         let mut next = 0;
@@ -49,8 +46,18 @@ impl ContigTable {
         if !is_sound {
             return Err(catalog.damage("its contigs disagree with the manifest"));
         }
+        Ok(Self::new(all))
+    }
+
+    pub(crate) fn new(all: Vec<Contig>) -> Self {
         let by_name = all.iter().zip(0..).map(|(contig, number)| (contig.name.clone(), number)).collect();
-        Ok(Self { all, by_name })
+        Self { all, by_name }
+    }
+
+    /// Bytes of the table of some contigs; each name is in the table by name too.
+    pub(crate) fn bytes(contigs: &[Contig]) -> u64 {
+        let texts: usize = contigs.iter().map(|c| 2 * c.name.len() + c.description.len()).sum();
+        (texts + 2 * size_of_val(contigs)) as u64
     }
 }
 

@@ -25,19 +25,16 @@ impl Index {
             return Err(Error::damaged(self.folder.join(MANIFEST), None, "it was replaced while it was in use"));
         }
         let own = self.contigs()?;
-        let bytes =
-            own.iter().map(|c| 2 * (c.name.len() + size_of::<Contig>()) as u64 + c.description.len() as u64).sum();
+        let bytes = ContigTable::bytes(own);
         let reservation = self.budget.reserve(Component::Contigs, bytes, "the table of contigs")?;
         let mut start = 0;
-        let mut placed = |&number: &u32| {
+        let placed = |&number: &u32| {
             let contig = Contig { start, ..own[number as usize].clone() };
             start += contig.length;
             contig
         };
-        let all: Vec<Contig> = order.iter().map(&mut placed).collect();
-        let by_name = all.iter().zip(0..).map(|(contig, number)| (contig.name.clone(), number)).collect();
         // Nobody has asked for the contigs of an index that was just opened.
-        let _ = other.contigs.set(ContigTable { all, by_name });
+        let _ = other.contigs.set(ContigTable::new(order.iter().map(placed).collect()));
         let _ = other.contigs_reservation.set(reservation);
         Ok(other)
     }

@@ -542,8 +542,7 @@ impl Work<'_> {
             for format in formats {
                 let path = work.folder.path(&work.arguments.annotation_file(format));
                 // What a file of this name was is known not to be anyone else's.
-                let file = AnnotationFile::create(&path, format, work.arguments.files, true, index)?;
-                file.write(format, work.arguments.files, &annotation)?;
+                AnnotationFile::create(&path, format, work.arguments.files, true, index)?.write(&annotation)?;
             }
             if work.arguments.short_names {
                 work.write(NAMES, &name_table(&contigs, index.contigs()?))?;
