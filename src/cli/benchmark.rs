@@ -170,6 +170,11 @@ impl LibraryDocument {
 /// Header of the results of either kind.
 const MEASURES: &str = "#measure\tvalue\n";
 
+/// Prints a score, as JSON or as a table.
+fn print(document: &impl Serialize, text: &str, header: HeaderArguments, settings: &Settings) -> Result<()> {
+    settings.print(&if settings.json { json(document)? + "\n" } else { header.before(MEASURES).to_owned() + text })
+}
+
 fn score_found(
     found: &Path,
     truth: &Path,
@@ -205,11 +210,7 @@ fn score_found(
         output.write_all(text.as_bytes()).map_err(|e| Error::io("write", path, e))?;
         output.finish()?;
     }
-    settings.print(&if settings.json {
-        json(&document)? + "\n"
-    } else {
-        header.before(MEASURES).to_owned() + &document.text()
-    })
+    print(&document, &document.text(), header, settings)
 }
 
 /// For each true family whether it counts: all do without `only`, a file that names some in its first column.
@@ -332,9 +333,5 @@ fn score_mask(
         settings.warn(&format!("{} has no repeat of --skip {}", truth.display(), skip.join(", ")));
     }
     let document = MaskDocument::from(compare_masks(contigs.lengths(), &truth_mask, &skipped, &found_mask));
-    settings.print(&if settings.json {
-        json(&document)? + "\n"
-    } else {
-        header.before(MEASURES).to_owned() + &document.text()
-    })
+    print(&document, &document.text(), header, settings)
 }
