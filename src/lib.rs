@@ -24,7 +24,7 @@
 //! | [`index`] | an open index: look up, batch, walk, cache, verify | all above but `builder` |
 //! | [`query`] | sequences, regions, sets of k-mers | `memory`, `sequence`, `genome`, `kmer`, `bundle`, `index` |
 //! | [`align`] | library against genome, tandems | `memory`, `sequence`, `genome`, `kmer`, `index` |
-//! | [`annotate`] | copies, resolved and joined | `memory`, `sequence`, `genome`, `kmer`, `index`, `align` |
+//! | [`annotate`] | copies, resolved and joined | `fs`, `memory`, `sequence`, `genome`, `kmer`, `format`, `bundle`, `index`, `align` |
 //! | [`benchmark`] | libraries and masks scored against true ones | `memory`, `sequence`, `genome`, `kmer`, `align`, `annotate` |
 //! | [`proteins`] | protein domains, by profiles | `memory`, `sequence`, `kmer` |
 //! | [`families`] | families de novo | `memory`, `sequence`, `genome`, `kmer`, `index`, `query`, `align`, `annotate`, `proteins` |

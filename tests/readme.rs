@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use common::run;
 
 /// Commands whose flags `docs/cli.md` must describe.
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "benchmark",
     "build-index",
     "query",
@@ -19,6 +19,7 @@ const COMMANDS: [&str; 20] = [
     "spectrum",
     "dump",
     "annotate",
+    "merge-annotation",
     "mask",
     "detect",
     "candidates",

@@ -145,6 +145,8 @@ fn every_json_output_is_valid() {
     ran("build-index sim/genome.fa -o r.reprise -q");
     rows("annotate-row", "annotate r.reprise --library sim/library.fa --formats jsonl");
     object("annotate-summary", "annotate r.reprise --library sim/library.fa -o copies --json");
+    ran("annotate r.reprise --library sim/library.fa --shard 1/1 -o part -q");
+    object("annotate-summary", "merge-annotation part -o merged --json");
     object("mask-summary", "mask r.reprise --annotation copies.bed -o masked.fa --json");
     object("benchmark-library", "benchmark sim/library.fa --truth sim/library.fa --json");
     let masks = "--truth sim/truth.bed --genome r.reprise --skip tandem --json";
@@ -157,6 +159,7 @@ fn every_json_output_is_valid() {
     object("detect-summary", "detect r.reprise -o out --json --substitution-rate 1e-8 --tandem");
     object("detect-summary", "detect r.reprise -o alone --library sim/library.fa --library-only --json");
     schemas.check("detect-summary", &[parsed(&at.join("out/summary.json"))]);
+    object("detect-plan", "detect r.reprise -o planned --shards 3 --plan -");
     object("report-summary", "report out alone --json -o two.html");
     ran("build-index sim/genome.fa -o q.reprise -q --multiqc kmers_mqc.json");
     let mut sections: Vec<_> =

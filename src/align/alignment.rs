@@ -2,12 +2,14 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::align::operations::{Column, Operations};
 use crate::kmer::Strand;
 use crate::sequence::code::{C, G};
 
 /// A local alignment of a query with the genome.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alignment {
     /// Number of the query in its library, from 0.
     pub query: u32,
@@ -45,7 +47,7 @@ impl Alignment {
 }
 
 /// The columns of an alignment, counted by kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// Columns of two equal bases.
     pub matches: u32,

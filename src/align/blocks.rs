@@ -11,6 +11,7 @@ use crate::align::alignment::Alignment;
 use crate::align::chain;
 use crate::align::context::{SearchContext, SearchOptions};
 use crate::align::gapped::Aligner;
+use crate::align::genome_range::{GenomeRange, Place};
 use crate::align::library::Library;
 use crate::align::library_text::LibraryText;
 use crate::align::seeds::LibrarySeeds;
@@ -22,7 +23,7 @@ use crate::{Error, Index, Progress, Result};
 
 /// Bases of the genome that one thread scans at a time: enough windows for all threads, each much larger than its
 /// margins.
-const WINDOW: u32 = 1 << 20;
+pub(crate) const WINDOW: u32 = 1 << 20;
 /// Windows of a block, at least: the segments of a block are in memory at a time, and threads wait for each other at its
 /// end.
 const BLOCK: usize = 32;
@@ -32,7 +33,7 @@ const WINDOWS_PER_THREAD: usize = 4;
 const MARGIN: u32 = 1 << 12;
 /// Bases before the first segment of a cluster in which an alignment of it may begin: eight times what no alignment
 /// crosses without a segment.
-const MAX_LEAD: u32 = 8 * chain::MIN_CLUSTER_DISTANCE;
+pub(crate) const MAX_LEAD: u32 = 8 * chain::MIN_CLUSTER_DISTANCE;
 /// One of this many bytes of free memory is for the seeds of a part of the library.
 const SEEDS_PART: u64 = 2;
 /// The user of the memory, as errors name it.
@@ -55,10 +56,10 @@ fn scan_bytes(bases: u64, sequences: u64, longest: u64, threads: u64) -> u64 {
 
 /// The parts in which the sequences of a library are searched, and the bytes of the largest: each as many sequences as
 /// fit the memory, at least one.
-fn parts(library: &Library, sequences: usize, memory: u64, threads: u64) -> (Vec<Range<usize>>, u64) {
+fn parts(library: &Library, sequences: Range<usize>, memory: u64, threads: u64) -> (Vec<Range<usize>>, u64) {
     let (mut parts, mut largest) = (Vec::new(), 0);
-    let (mut first, mut bases, mut longest) = (0, 0, 0);
-    for number in 0..sequences {
+    let (mut first, mut bases, mut longest) = (sequences.start, 0, 0);
+    for number in sequences.clone() {
         let length = library.sequence(number).len() as u64;
         let (all, count) = (bases + length, (number + 1 - first) as u64);
         let fits = scan_bytes(all, count, length.max(longest), threads) <= memory
@@ -70,7 +71,7 @@ fn parts(library: &Library, sequences: usize, memory: u64, threads: u64) -> (Vec
         (bases, longest) = (bases + length, length.max(longest));
         largest = largest.max(scan_bytes(bases, (number + 1 - first) as u64, longest, threads));
     }
-    parts.push(first..sequences);
+    parts.push(first..sequences.end);
     (parts, largest)
 }
 
@@ -80,37 +81,116 @@ pub(crate) struct FoundBlock {
     pub(crate) alignments: Vec<Alignment>,
     /// Of their memory.
     pub(crate) reservations: Vec<Reservation>,
-    /// Contig and base before which no alignment of a later block begins, if the targets are sorted.
-    pub(crate) complete_to: (u32, u64),
+    /// The place before which no alignment of a later block begins, if the targets are sorted.
+    pub(crate) complete_to: Place,
+    /// The place before which alignments that begin before the range of the search may end.
+    pub(crate) foreign_to: Place,
 }
 
-/// Searches the genome for the first `sequences` of a library. Passes the alignments of each block to `take`, which
-/// returns the bytes that it keeps.
-///
-/// # Errors
-/// Those of [`search`](crate::align::search), and those of `take`.
-pub(crate) fn search_by_block(
-    index: &Index,
-    library: &Library,
-    sequences: usize,
-    options: &SearchOptions,
-    budget: &Budget,
-    progress: &dyn Progress,
-    take: impl FnMut(FoundBlock) -> Result<u64>,
-) -> Result<()> {
-    let lengths = || (0..sequences).map(|number| library.sequence(number).len() as u64);
-    if LibraryText::bytes(lengths().max().unwrap_or(0), 1) > LibraryText::MAX_BYTES {
-        return Err(Error::Usage("a sequence of a library has at most 2^30 bases; split it".to_owned()));
+/// A search of a genome for sequences of a library.
+pub(crate) struct GenomeSearch<'a> {
+    pub(crate) index: &'a Index,
+    pub(crate) library: &'a Library,
+    /// The sequences that are searched.
+    pub(crate) sequences: Range<usize>,
+    /// Bases of the library of which these sequences are, for E-values and thresholds.
+    pub(crate) query_bases: u64,
+    /// Alignments of chains of segments that begin here are reported.
+    pub(crate) range: GenomeRange,
+    pub(crate) options: &'a SearchOptions,
+    pub(crate) budget: &'a Budget,
+    pub(crate) progress: &'a dyn Progress,
+}
+
+impl<'a> GenomeSearch<'a> {
+    /// For all sequences of a library, in the whole genome.
+    pub(crate) fn new(
+        index: &'a Index,
+        library: &'a Library,
+        options: &'a SearchOptions,
+        budget: &'a Budget,
+        progress: &'a dyn Progress,
+    ) -> Self {
+        let (sequences, query_bases) = (0..library.len(), library.bases());
+        Self { index, library, sequences, query_bases, range: GenomeRange::WHOLE, options, budget, progress }
     }
-    let threads = rayon::current_num_threads() as u64;
-    let (parts, bytes) = parts(library, sequences, budget.free() / SEEDS_PART, threads);
-    let _seeds_reservation = budget.reserve(Component::Seeds, bytes, PURPOSE)?;
-    let context = SearchContext::new(index, lengths().sum(), options)?;
-    if let Some(notice) = undetectable(library, sequences, &context.scorings, &context.thresholds) {
-        progress.notice(&notice);
+
+    /// Passes the alignments of each block to `take`, which returns the bytes that it keeps.
+    ///
+    /// # Errors
+    /// Those of [`search`](crate::align::search), and those of `take`.
+    pub(crate) fn by_block(&self, take: impl FnMut(FoundBlock) -> Result<u64>) -> Result<()> {
+        let Self { index, library, budget, progress, .. } = *self;
+        if self.sequences.is_empty() {
+            return Ok(());
+        }
+        let longest = self.sequences.clone().map(|number| library.sequence(number).len() as u64).max();
+        if LibraryText::bytes(longest.unwrap_or(0), 1) > LibraryText::MAX_BYTES {
+            return Err(Error::Usage("a sequence of a library has at most 2^30 bases; split it".to_owned()));
+        }
+        let threads = rayon::current_num_threads() as u64;
+        let (parts, bytes) = parts(library, self.sequences.clone(), budget.free() / SEEDS_PART, threads);
+        let _seeds_reservation = budget.reserve(Component::Seeds, bytes, PURPOSE)?;
+        let context = SearchContext::new(index, self.query_bases, self.options)?;
+        let undetectable = undetectable(library, self.sequences.clone(), &context.scorings, &context.thresholds);
+        if let Some(notice) = undetectable {
+            progress.notice(&notice);
+        }
+        let windows = Windows::of(&context.targets, self.range);
+        progress.phase("search", Some(windows.bases(&context.targets) * parts.len() as u64));
+        let search = BlockSearch { context, library, parts, range: self.range, budget, progress };
+        search.run(&windows, threads as usize, take)
     }
-    progress.phase("search", Some(context.target_bases * parts.len() as u64));
-    BlockSearch { context, library, parts, budget, progress }.run(threads as usize, take)
+}
+
+/// The windows of a search, each the number of a target and the first base in it.
+struct Windows {
+    all: Vec<(u32, u32)>,
+    /// Those that begin in the range of the search, and the one before if it is of the same contig: chains that begin
+    /// there may reach the range.
+    range: Range<usize>,
+}
+
+impl Windows {
+    fn of(targets: &[Target<'_>], range: GenomeRange) -> Self {
+        let all: Vec<(u32, u32)> = (0..)
+            .zip(targets)
+            .flat_map(|(number, target)| (0..target.length()).step_by(WINDOW as usize).map(move |from| (number, from)))
+            .collect();
+        let number_of = |border: Place| {
+            all.partition_point(|&(number, from)| {
+                let target = &targets[number as usize];
+                (target.contig, target.range.start + u64::from(from)) < border
+            })
+        };
+        let (first, end) = match range {
+            GenomeRange::WHOLE => (0, all.len()),
+            GenomeRange { start, end } => (number_of(start), number_of(end)),
+        };
+        let continues_contig = all.get(first).is_some_and(|&(_, from)| from > 0);
+        let first = if first < end && continues_contig { first - 1 } else { first };
+        Self { all, range: first..end }
+    }
+
+    /// Bases of the windows of the range.
+    fn bases(&self, targets: &[Target<'_>]) -> u64 {
+        let bases = |&(number, from): &(u32, u32)| targets[number as usize].length().saturating_sub(from).min(WINDOW);
+        self.all[self.range.clone()].iter().map(|window| u64::from(bases(window))).sum()
+    }
+
+    /// The next block, after the first `done` windows: after those of the range, one window of the same contig at a
+    /// time while chains of the range are open. The first of them may have segments that begin in the range.
+    fn block(&self, done: usize, size: usize, has_open_chains: bool) -> &[(u32, u32)] {
+        let Range { start, end } = self.range;
+        if start == end {
+            return &[];
+        }
+        if done < end {
+            return &self.all[done..end.min(done + size)];
+        }
+        let continues_contig = self.all.get(done).is_some_and(|&(_, from)| from > 0);
+        if continues_contig && (done == end || has_open_chains) { &self.all[done..=done] } else { &[] }
+    }
 }
 
 /// Segments of one window, with the number of their target and the reservation of their memory.
@@ -122,6 +202,7 @@ struct BlockSearch<'a> {
     library: &'a Library,
     /// Sequences that are searched together.
     parts: Vec<Range<usize>>,
+    range: GenomeRange,
     budget: &'a Budget,
     progress: &'a dyn Progress,
 }
@@ -150,20 +231,23 @@ struct Extent {
 }
 
 impl BlockSearch<'_> {
-    fn run(&self, threads: usize, mut take: impl FnMut(FoundBlock) -> Result<u64>) -> Result<()> {
-        let windows: Vec<(u32, u32)> = (0..)
-            .zip(&self.context.targets)
-            .flat_map(|(number, target)| (0..target.length()).step_by(WINDOW as usize).map(move |from| (number, from)))
-            .collect();
+    fn run(&self, windows: &Windows, threads: usize, mut take: impl FnMut(FoundBlock) -> Result<u64>) -> Result<()> {
         let whole = match &self.parts[..] {
             [sequences] => Some(PreparedPart::new(self.library, sequences)),
             _ => None,
         };
-        let mut extent = Extent { windows: (0, (windows.len() * self.parts.len()) as u64), bytes: 0 };
+        let mut extent = Extent { windows: (0, (windows.range.len() * self.parts.len()) as u64), bytes: 0 };
         let mut carried: Vec<Vec<(u32, Segment)>> = vec![Vec::new(); self.parts.len()];
-        for block in windows.chunks(BLOCK.max(WINDOWS_PER_THREAD * threads)) {
-            let Some(end) = BlockEnd::of(block, &self.context.targets) else { continue };
-            let mut found = FoundBlock { alignments: Vec::new(), reservations: Vec::new(), complete_to: (0, 0) };
+        let size = BLOCK.max(WINDOWS_PER_THREAD * threads);
+        let (mut done, mut has_open_chains) = (windows.range.start, false);
+        let mut foreign_to = self.first_foreign_to();
+        loop {
+            let block = windows.block(done, size, has_open_chains);
+            let Some(end) = BlockEnd::of(block, &self.context.targets) else { return Ok(()) };
+            done += block.len();
+            has_open_chains = false;
+            let mut found =
+                FoundBlock { alignments: Vec::new(), reservations: Vec::new(), complete_to: (0, 0), foreign_to };
             let mut start = end.next_segment();
             for (sequences, carried) in self.parts.iter().zip(&mut carried) {
                 let made;
@@ -177,15 +261,43 @@ impl BlockSearch<'_> {
                 let scanned = self.scan(block, part, &extent)?;
                 extent.windows.0 += block.len() as u64;
                 let (segments, _reservations) = sorted_segments(std::mem::take(carried), scanned);
-                let (clusters, open) = end.closed_clusters(&segments);
+                let (mut clusters, open) = end.closed_clusters(&segments);
+                has_open_chains |= open.iter().any(|cluster| self.begins(&segments[cluster.start]) < self.range.end);
                 *carried = open.into_iter().flat_map(|cluster| segments[cluster].iter().copied()).collect();
                 start = carried.iter().map(|(_, segment)| segment.genome).fold(start, u32::min);
+                clusters.retain(|cluster| self.is_of_range(&segments[cluster.clone()], &mut found.foreign_to));
                 self.align(&segments, &clusters, part, &mut extent, &mut found)?;
             }
+            foreign_to = found.foreign_to;
             found.complete_to = end.complete_to(start, &self.context.targets);
             extent.bytes = take(found)?;
         }
-        Ok(())
+    }
+
+    /// Where a segment begins.
+    fn begins(&self, &(number, segment): &(u32, Segment)) -> Place {
+        let target = &self.context.targets[number as usize];
+        (target.contig, target.range.start + u64::from(segment.genome))
+    }
+
+    /// The place before which alignments of chains that ended before the range may end.
+    fn first_foreign_to(&self) -> Place {
+        match self.range.start {
+            (contig, 0) => (contig, 0),
+            (contig, base) => (contig, base + u64::from(MAX_LEAD)),
+        }
+    }
+
+    /// Whether a cluster of sorted segments begins in the range of the search. Another search aligns one that begins
+    /// before it; its alignments end before `foreign_to` then.
+    fn is_of_range(&self, cluster: &[(u32, Segment)], foreign_to: &mut Place) -> bool {
+        let Some(first) = cluster.first() else { return false };
+        let (contig, base) = self.begins(first);
+        if (contig, base) < self.range.start {
+            let length = cluster.iter().map(|(_, s)| s.genome + s.length - first.1.genome).max().unwrap_or(0);
+            *foreign_to = (*foreign_to).max((contig, base + u64::from(length) + u64::from(MAX_LEAD)));
+        }
+        self.range.contains((contig, base))
     }
 
     /// The segments of windows that may be in a chain, in the order of the windows.

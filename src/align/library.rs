@@ -1,6 +1,8 @@
 //! A library is read once into memory, with its cost known to the budget from the first sequence on: a file that does
 //! not fit fails early, with the memory that all of it would need.
 
+use std::ops::Range;
+
 use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{SequenceReader, Source};
 use crate::{Error, Progress, Result};
@@ -81,15 +83,20 @@ impl Library {
         self.sequences.append(&mut other.sequences);
     }
 
-    /// Removes the sequences that are not `kept`. Returns, for each old number, the new number of a sequence that is.
-    pub(crate) fn retain(&mut self, kept: &[bool]) -> Vec<u32> {
-        let numbers =
-            kept.iter().scan(0, |next, &kept| Some(std::mem::replace(next, *next + u32::from(kept)))).collect();
-        let mut keep = kept.iter();
-        self.names.retain(|_| keep.next() == Some(&true));
-        let mut keep = kept.iter();
-        self.sequences.retain(|_| keep.next() == Some(&true));
-        numbers
+    /// The sequences of part `number`, from 1, of the `count` parts into which the library is divided by its bases.
+    pub(crate) fn shard(&self, number: u32, count: u32) -> Range<usize> {
+        let all = u128::from(self.bases());
+        let first_from = |share: u32| {
+            let mut before = 0;
+            let is_before = |sequence: &&Vec<u8>| {
+                let is_before = u128::from(before) * u128::from(count) < all * u128::from(share);
+                before += sequence.len() as u64;
+                is_before
+            };
+            self.sequences.iter().take_while(is_before).count()
+        };
+        let end = if number == count { self.len() } else { first_from(number) };
+        first_from(number - 1)..end
     }
 
     /// Number of sequences.

@@ -3,6 +3,8 @@
 
 use std::iter::Peekable;
 
+use serde::{Deserialize, Serialize};
+
 /// A column of an alignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Column {
@@ -38,7 +40,7 @@ pub enum OperationKind {
 const MAX_RUN: u8 = 64;
 
 /// The columns of an alignment as runs of one kind, packed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Operations(Box<[u8]>);
 
 impl Operations {

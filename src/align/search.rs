@@ -3,12 +3,12 @@
 use rayon::prelude::*;
 
 use crate::align::alignment::Alignment;
-use crate::align::blocks::search_by_block;
+use crate::align::blocks::GenomeSearch;
 use crate::align::context::SearchOptions;
 use crate::align::library::Library;
 use crate::align::operations::Operations;
 use crate::memory::{Budget, Component, Reservation};
-use crate::{Index, Progress, Result, Silent};
+use crate::{Index, Result, Silent};
 
 /// Searches the genome for the sequences of a library. Returns alignments by contig, start, end, query, strand.
 ///
@@ -21,35 +21,34 @@ use crate::{Index, Progress, Result, Silent};
 /// sequence of the library has more than 2^30 bases; [`Error::NotInIndex`](crate::Error::NotInIndex) for ranges that
 /// are not in the genome; [`Error::Damaged`](crate::Error::Damaged).
 pub fn search(index: &Index, library: &Library, options: &SearchOptions, budget: &Budget) -> Result<Vec<Alignment>> {
-    search_with_progress(index, library, options, budget, &Silent).map(|(found, _)| found)
+    GenomeSearch::new(index, library, options, budget, &Silent).all().map(|(found, _)| found)
 }
 
-/// As [`search`], with progress and the reservation for the alignments.
-pub(crate) fn search_with_progress(
-    index: &Index,
-    library: &Library,
-    options: &SearchOptions,
-    budget: &Budget,
-    progress: &dyn Progress,
-) -> Result<(Vec<Alignment>, Reservation)> {
-    let mut blocks: Vec<Vec<Alignment>> = Vec::new();
-    let mut reservation = budget.empty_reservation(Component::Alignments);
-    search_by_block(index, library, library.len(), options, budget, progress, |mut block| {
-        if !options.keep_columns {
-            block.alignments.iter_mut().for_each(|alignment| alignment.operations = Operations::default());
-        }
-        block.alignments.shrink_to_fit();
-        // Once here and once in the list of all.
-        let structs = block.alignments.len() * size_of::<Alignment>();
-        let bytes = block.alignments.iter().map(Alignment::bytes).sum::<u64>() + structs as u64;
-        blocks.push(block.alignments);
-        drop(block.reservations);
-        reservation.resize(reservation.bytes() + bytes);
-        Ok(reservation.bytes())
-    })?;
-    let mut found: Vec<Alignment> = Vec::with_capacity(blocks.iter().map(Vec::len).sum());
-    blocks.into_iter().for_each(|block| found.extend(block));
-    found.par_sort_unstable_by(|a, b| a.sort_key().cmp(&b.sort_key()));
-    reservation.resize(found.iter().map(Alignment::bytes).sum());
-    Ok((found, reservation))
+impl GenomeSearch<'_> {
+    /// All alignments, as [`search`] returns them, and their reservation.
+    ///
+    /// # Errors
+    /// As [`search`]'s.
+    pub(crate) fn all(&self) -> Result<(Vec<Alignment>, Reservation)> {
+        let mut blocks: Vec<Vec<Alignment>> = Vec::new();
+        let mut reservation = self.budget.empty_reservation(Component::Alignments);
+        self.by_block(|mut block| {
+            if !self.options.keep_columns {
+                block.alignments.iter_mut().for_each(|alignment| alignment.operations = Operations::default());
+            }
+            block.alignments.shrink_to_fit();
+            // Once here and once in the list of all.
+            let structs = block.alignments.len() * size_of::<Alignment>();
+            let bytes = block.alignments.iter().map(Alignment::bytes).sum::<u64>() + structs as u64;
+            blocks.push(block.alignments);
+            drop(block.reservations);
+            reservation.resize(reservation.bytes() + bytes);
+            Ok(reservation.bytes())
+        })?;
+        let mut found: Vec<Alignment> = Vec::with_capacity(blocks.iter().map(Vec::len).sum());
+        blocks.into_iter().for_each(|block| found.extend(block));
+        found.par_sort_unstable_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+        reservation.resize(found.iter().map(Alignment::bytes).sum());
+        Ok((found, reservation))
+    }
 }

@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::genome::TwoBitSequence;
 use crate::sequence::Region;
 use crate::{Error, Index, Result};
 
 /// A range of a contig, by the contig's number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContigRange {
     /// Number of the contig, from 0.
     pub contig: u32,

@@ -7,6 +7,7 @@ use crate::align::alignment::Alignment;
 use crate::align::library::Library;
 use crate::align::operations::{Column, Operations};
 use crate::align::score::{Scorings, score_columns};
+use crate::align::tandem::{TandemSequence, free_score, tandem_e_value};
 use crate::align::target::{self, composition, targets};
 use crate::kmer::Strand;
 use crate::sequence::{Region, codes, reverse_complement};
@@ -16,6 +17,8 @@ use crate::{Index, Result};
 pub struct Trimmer<'a> {
     index: &'a Index,
     library: &'a Library,
+    /// Queries that follow those of the library.
+    tandem: &'a [TandemSequence],
     scorings: Scorings,
     /// Size of the search, for E-values.
     query_bases: u64,
@@ -30,12 +33,13 @@ impl<'a> Trimmer<'a> {
     pub fn new(index: &'a Index, library: &'a Library) -> Result<Self> {
         let targets = targets(index, None)?;
         let scorings = Scorings::new(composition(&targets));
-        Ok(Self { index, library, scorings, query_bases: library.bases(), target_bases: target::bases(&targets) })
+        let (query_bases, target_bases) = (library.bases(), target::bases(&targets));
+        Ok(Self { index, library, tandem: &[], scorings, query_bases, target_bases })
     }
 
-    /// A trimmer for a search that was for `query_bases` bases of the library only.
-    pub(crate) fn with_query_bases(self, query_bases: u64) -> Self {
-        Self { query_bases, ..self }
+    /// The same for alignments of tandem repeats too; their queries are counted behind those of the library.
+    pub(crate) fn with_tandem(self, tandem: &'a [TandemSequence]) -> Self {
+        Self { tandem, ..self }
     }
 
     /// The part of an alignment within a range of its contig, without gaps at its ends; `None` if no pair of bases is
@@ -72,15 +76,27 @@ impl<'a> Trimmer<'a> {
         let genome = self.genome_codes(alignment.contig, range.clone())?;
         let query = self.query_codes(alignment, &query_range);
         let (counts, score) = score_columns(&query, &genome, &columns, &self.scorings);
+        let (score, e_value) = match self.tandem_sequence(alignment) {
+            Some(&TandemSequence { period, chosen_bases, .. }) => {
+                let score = score - free_score(chosen_bases);
+                (score, tandem_e_value(score, period, self.target_bases))
+            }
+            None => (score, self.scorings.general().e_value(score, self.query_bases, self.target_bases)),
+        };
         Ok(Some(Alignment {
             query_range,
             range,
             score,
-            e_value: self.scorings.general().e_value(score, self.query_bases, self.target_bases),
+            e_value,
             counts,
             operations: Operations::new(&columns),
             ..alignment.clone()
         }))
+    }
+
+    /// The query of an alignment, if it is a tandem repeat's.
+    fn tandem_sequence(&self, alignment: &Alignment) -> Option<&TandemSequence> {
+        (alignment.query as usize).checked_sub(self.library.len()).map(|number| &self.tandem[number])
     }
 
     fn genome_codes(&self, contig: u32, range: Range<u64>) -> Result<Vec<u8>> {
@@ -93,7 +109,11 @@ impl<'a> Trimmer<'a> {
 
     /// The codes of a range of an alignment's query, on the strand of the alignment.
     fn query_codes(&self, alignment: &Alignment, range: &Range<u32>) -> Vec<u8> {
-        let letters = &self.library.sequence(alignment.query as usize)[range.start as usize..range.end as usize];
+        let letters = match self.tandem_sequence(alignment) {
+            Some(sequence) => &sequence.letters,
+            None => self.library.sequence(alignment.query as usize),
+        };
+        let letters = &letters[range.start as usize..range.end as usize];
         let forward: Vec<u8> = codes(letters).collect();
         match alignment.strand {
             Strand::Forward => forward,

@@ -1,6 +1,8 @@
 //! A search cannot find every sequence of a library, even if the genome has an identical copy. Such sequences are
 //! reported before the search runs.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::Notice;
@@ -17,11 +19,11 @@ const MAX_NAMED: usize = 3;
 /// Bases of a sequence that are checked together: if these can be found, the rest is not checked.
 const CHUNK: usize = 1 << 12;
 
-/// Those of the first `sequences` of a library whose copies cannot be found, because they have no seed, or an identical
+/// Those of some sequences of a library whose copies cannot be found, because they have no seed, or an identical
 /// copy scores less than the thresholds of an alignment or, as a segment, of a chain.
 pub(crate) fn undetectable(
     library: &Library,
-    sequences: usize,
+    sequences: Range<usize>,
     scorings: &Scorings,
     thresholds: &Thresholds,
 ) -> Option<Notice> {
@@ -33,7 +35,7 @@ pub(crate) fn undetectable(
         !seeds::has_seed(&codes) || segment < min_chain_score || score() < min_score
     };
     let no_chunk_found = |&number: &usize| library.sequence(number).chunks(CHUNK).all(is_undetectable);
-    let numbers: Vec<usize> = (0..sequences).into_par_iter().filter(no_chunk_found).collect();
+    let numbers: Vec<usize> = sequences.clone().into_par_iter().filter(no_chunk_found).collect();
     if numbers.is_empty() {
         return None;
     }
@@ -44,7 +46,7 @@ pub(crate) fn undetectable(
     });
     Some(Notice::HiddenSequences {
         sequences: numbers.len() as u64,
-        total: sequences as u64,
+        total: sequences.len() as u64,
         first: numbers.iter().take(MAX_NAMED).map(|&number| library.name(number).to_owned()).collect(),
         shortest: shortest.unwrap_or(u32::MAX),
     })

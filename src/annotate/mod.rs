@@ -9,20 +9,21 @@ mod copy;
 mod groups;
 mod intervals;
 mod join;
+mod part;
+mod part_file;
 mod resolve;
 mod row_filter;
 mod summary;
 
-use crate::align::{
-    Alignment, Library, SearchOptions, Trimmer, free_score, search_by_block, tandem_e_value, tandem_repeats,
-};
+use crate::align::{Alignment, GenomeSearch, Library, SearchOptions};
 use crate::memory::{Budget, Reservation};
 use crate::{Index, Progress, Result};
 pub use copy::{RepeatCopy, family_and_class};
 pub use groups::{ContigGroups, GroupTable, MAX_GROUPS};
 pub(crate) use intervals::{Interval, Intervals, Mask};
 pub(crate) use join::{JoinParameters, join_fragments};
-use resolve::Resolver;
+pub(crate) use part::{AnnotationPart, annotate_range, join_parts};
+pub(crate) use part_file::{PartFile, PartHeader, PartLibrary, PartSubject, open_parts, write_part};
 pub(crate) use row_filter::RowFilter;
 pub use summary::{
     AnnotationSummary, CLASSES_ALONG, ClassSummary, ContigDensity, DIVERGENCES, Density, FamilySummary, GroupClass,
@@ -52,11 +53,8 @@ pub(crate) fn annotate_charged(
     progress: &dyn Progress,
 ) -> Result<(Vec<RepeatCopy>, Reservation)> {
     let options = &for_annotation(options);
-    let trimmer = Trimmer::new(index, library)?;
-    let trim = |alignment: &Alignment, range| trimmer.trim(alignment, range);
-    let mut resolver = Resolver::new(trim, |_| false, options.max_e_value, options.keep_columns, budget);
-    search_by_block(index, library, library.len(), options, budget, progress, |block| resolver.add(block))?;
-    Ok(numbered(resolver.finish()?))
+    let part = annotate_range(&GenomeSearch::new(index, library, options, budget, progress), false)?;
+    Ok(numbered((part.resolved, part.reservation)))
 }
 
 /// As [`annotate`], with the tandem repeats of the genome, which the library need not have: simple repeats and
@@ -83,48 +81,21 @@ pub(crate) fn annotate_with_tandem_repeats_charged(
     progress: &dyn Progress,
 ) -> Result<(Vec<RepeatCopy>, Reservation)> {
     let options = &for_annotation(options);
-    let (query_bases, families) = (library.bases(), library.len());
-    let (repeats, arrays, _repeats_reservation) = tandem_repeats(index, options.max_e_value, budget, progress)?;
-    let (mut chosen, mut known) = (Vec::with_capacity(repeats.len()), Vec::with_capacity(repeats.len()));
-    for repeat in repeats {
-        let query = library.len() as u32;
-        chosen.push((repeat.chosen_bases, repeat.period));
-        library.push(repeat.name, repeat.array);
-        known.push(Alignment { query, ..repeat.alignment });
-    }
-    let trimmer = Trimmer::new(index, library)?.with_query_bases(query_bases);
-    let bases = index.contigs()?.iter().map(|contig| contig.length).sum();
-    let trim = |alignment: &Alignment, range| {
-        let mut rest = trimmer.trim(alignment, range)?;
-        if let Some(rest) = &mut rest
-            && let Some((chosen, period)) = (rest.query as usize).checked_sub(families).map(|number| chosen[number])
-        {
-            rest.score -= free_score(chosen);
-            rest.e_value = tandem_e_value(rest.score, period, bases);
-        }
-        Ok(rest)
-    };
-    // A family of units, or of several of them, may score higher than the part of the array that it covers.
-    let is_late = |alignment: &Alignment| arrays.cover(alignment);
-    let resolver = Resolver::new(trim, is_late, options.max_e_value, options.keep_columns, budget);
-    let mut resolver = resolver.with_known(known);
-    if families > 0 {
-        search_by_block(index, library, families, options, budget, progress, |block| resolver.add(block))?;
-    }
-    let (mut copies, reservation) = resolver.finish()?;
-    // Arrays without a copy are removed from the library.
-    let mut kept = vec![false; library.len()];
-    kept[..families].fill(true);
-    copies.iter().for_each(|copy| kept[copy.query as usize] = true);
-    let numbers = library.retain(&kept);
-    copies.iter_mut().for_each(|copy| copy.query = numbers[copy.query as usize]);
-    Ok(numbered((copies, reservation)))
+    let part = annotate_range(&GenomeSearch::new(index, library, options, budget, progress), true)?;
+    Ok(copies_of(part, library))
+}
+
+/// The copies of the annotation of a whole genome, with its tandem repeats as sequences of the library, and their
+/// reservation.
+pub(crate) fn copies_of(whole: AnnotationPart, library: &mut Library) -> (Vec<RepeatCopy>, Reservation) {
+    whole.tandem.into_iter().for_each(|sequence| library.push(sequence.name, sequence.letters));
+    numbered((whole.resolved, whole.reservation))
 }
 
 /// The options of the search for an annotation. Nested alignments of a sequence with itself have no bases left after
 /// overlaps are resolved, so they are not made: a unit of a tandem repeat would be aligned with every unit of its
 /// consensus. Targets are sorted, so that groups of alignments are complete early.
-fn for_annotation(options: &SearchOptions) -> SearchOptions {
+pub(crate) fn for_annotation(options: &SearchOptions) -> SearchOptions {
     let mut options = SearchOptions { skip_nested: true, ..options.clone() };
     if let Some(within) = &mut options.within {
         within.sort_unstable_by_key(|range| (range.contig, range.range.start, range.range.end));

@@ -8,7 +8,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::Result;
-use crate::align::{Alignment, FoundBlock, Operations};
+use crate::align::{Alignment, FoundBlock, GenomeRange, MAX_LEAD, Operations, Place};
 use crate::memory::{Budget, Component, Reservation};
 
 /// Minimum score of the rest of an alignment that was cut (eighths of a nat): 15 nats, 11 to 13 equal bases. Without
@@ -20,6 +20,16 @@ const MIN_REST_SCORE: i32 = 120;
 struct Claim {
     late: bool,
     alignment: Alignment,
+}
+
+/// The alignments of a search when overlaps are resolved.
+pub(super) struct Resolved {
+    /// What is left of them, by position.
+    pub(super) resolved: Vec<Alignment>,
+    /// Whole groups of which others may have been found by another search.
+    pub(super) unresolved: Vec<Alignment>,
+    /// Of the memory of both.
+    pub(super) reservation: Reservation,
 }
 
 /// Resolves the overlaps of alignments while a search finds them.
@@ -36,8 +46,12 @@ pub(super) struct Resolver<T, L> {
     open: Vec<Claim>,
     /// What is left of those of closed groups, by position.
     resolved: Vec<Alignment>,
-    /// Bytes of the columns of those.
-    resolved_columns: u64,
+    /// Those of closed groups that alignments beyond the range of the search may overlap.
+    unresolved: Vec<Alignment>,
+    /// Bytes of the columns of both.
+    closed_columns: u64,
+    /// Groups within this range have all of their alignments.
+    inner: GenomeRange,
     reservation: Reservation,
 }
 
@@ -56,7 +70,9 @@ where
             known: Vec::new(),
             open: Vec::new(),
             resolved: Vec::new(),
-            resolved_columns: 0,
+            unresolved: Vec::new(),
+            closed_columns: 0,
+            inner: GenomeRange::WHOLE,
             reservation: budget.empty_reservation(Component::Alignments),
         }
     }
@@ -68,9 +84,22 @@ where
         self
     }
 
+    /// The same for a search of a range of the genome. Alignments that begin before it end before `foreign_to`, if the
+    /// search does not tell otherwise.
+    pub(super) fn in_range(mut self, range: GenomeRange, foreign_to: Place) -> Self {
+        let (contig, end) = range.end;
+        // A later search finds alignments of chains that begin in its range. No alignment begins more before its chain.
+        self.inner = GenomeRange {
+            start: range.start.max(foreign_to),
+            end: (contig, if range.end == GenomeRange::WHOLE.end { end } else { end.saturating_sub(MAX_LEAD.into()) }),
+        };
+        self
+    }
+
     /// Takes the alignments of a block, and resolves the groups that are complete. Returns the bytes that are kept.
     pub(super) fn add(&mut self, block: FoundBlock) -> Result<u64> {
-        let FoundBlock { alignments, reservations, complete_to } = block;
+        let FoundBlock { alignments, reservations, complete_to, foreign_to } = block;
+        self.inner.start = self.inner.start.max(foreign_to);
         for alignment in alignments {
             self.open.push(Claim { late: (self.is_late)(&alignment), alignment });
         }
@@ -78,21 +107,24 @@ where
         self.open.shrink_to_fit();
         drop(reservations);
         let of_open: u64 = self.open.iter().map(|claim| claim.alignment.operations.bytes()).sum();
-        let structs = self.open.capacity() * size_of::<Claim>() + self.resolved.capacity() * size_of::<Alignment>();
-        self.reservation.resize(structs as u64 + of_open + self.resolved_columns);
+        self.reservation.resize((self.open.capacity() * size_of::<Claim>()) as u64 + of_open + self.closed_bytes());
         Ok(self.reservation.bytes())
     }
 
-    /// All that is left, by position.
-    pub(super) fn finish(mut self) -> Result<(Vec<Alignment>, Reservation)> {
-        self.resolve_to((u32::MAX, u64::MAX))?;
-        let structs = self.resolved.capacity() * size_of::<Alignment>();
-        self.reservation.resize(structs as u64 + self.resolved_columns);
-        Ok((self.resolved, self.reservation))
+    /// Bytes of the alignments of closed groups.
+    fn closed_bytes(&self) -> u64 {
+        ((self.resolved.capacity() + self.unresolved.capacity()) * size_of::<Alignment>()) as u64 + self.closed_columns
     }
 
-    /// Resolves the groups that end at or before a base of a contig; no alignment begins before it that is not known.
-    fn resolve_to(&mut self, complete_to: (u32, u64)) -> Result<()> {
+    /// All that is left, by position, and the alignments that overlap others beyond the range of the search, or may.
+    pub(super) fn finish(mut self) -> Result<Resolved> {
+        self.resolve_to(GenomeRange::WHOLE.end)?;
+        self.reservation.resize(self.closed_bytes());
+        Ok(Resolved { resolved: self.resolved, unresolved: self.unresolved, reservation: self.reservation })
+    }
+
+    /// Resolves the groups that end at or before a place; no alignment begins before it that is not known.
+    fn resolve_to(&mut self, complete_to: Place) -> Result<()> {
         while let Some(next) = self.known.pop_if(|next| (next.contig, next.range.start) < complete_to) {
             self.open.push(Claim { late: false, alignment: next });
         }
@@ -111,7 +143,14 @@ where
         let complete: Vec<Vec<Claim>> =
             lengths.into_iter().map(|length| claims.by_ref().take(length).collect()).collect();
         drop(claims);
-        let (trim, max_e_value, keep_columns) = (&self.trim, self.max_e_value, self.keep_columns);
+        let (inner, (trim, max_e_value, keep_columns)) =
+            (self.inner, (&self.trim, self.max_e_value, self.keep_columns));
+        let (complete, at_border): (Vec<Vec<Claim>>, _) =
+            complete.into_iter().partition(|group| is_within(group, inner));
+        for Claim { alignment, .. } in at_border.into_iter().flatten() {
+            self.closed_columns += alignment.operations.bytes();
+            self.unresolved.push(alignment);
+        }
         let resolve = |group: Vec<Claim>| {
             let mut left = resolve(group, max_e_value, trim)?;
             if !keep_columns {
@@ -121,11 +160,18 @@ where
         };
         let resolved: Vec<Vec<Alignment>> = complete.into_par_iter().map(resolve).collect::<Result<_>>()?;
         for alignment in resolved.into_iter().flatten() {
-            self.resolved_columns += alignment.operations.bytes();
+            self.closed_columns += alignment.operations.bytes();
             self.resolved.push(alignment);
         }
         Ok(())
     }
+}
+
+/// Whether all alignments of a group are within a range.
+fn is_within(group: &[Claim], range: GenomeRange) -> bool {
+    group.iter().all(|Claim { alignment, .. }| {
+        (alignment.contig, alignment.range.start) >= range.start && (alignment.contig, alignment.range.end) <= range.end
+    })
 }
 
 /// Cuts the alignments of a group, best first and late ones last, so that none overlaps another. Returns what is left,
@@ -210,9 +256,10 @@ mod tests {
             claim(3, 0, 95..110, 130),
         ];
         let mut resolver = Resolver::new(cut, |_| false, 1e-3, true, &budget());
-        let block = FoundBlock { alignments: found, reservations: Vec::new(), complete_to: (0, 0) };
+        let block = FoundBlock { alignments: found, reservations: Vec::new(), complete_to: (0, 0), foreign_to: (0, 0) };
         resolver.add(block).expect("no error");
-        let kept: Vec<_> = resolver.finish().expect("no error").0.into_iter().map(|a| (a.range, a.query)).collect();
+        let kept: Vec<_> =
+            resolver.finish().expect("no error").resolved.into_iter().map(|a| (a.range, a.query)).collect();
         assert_eq!(kept, [(100..200, 0), (200..300, 1), (300..500, 0), (500..600, 2)]);
     }
 
@@ -242,9 +289,11 @@ mod tests {
                     let last = &block[block.len() - 1];
                     let complete_to = (last.contig, last.range.start);
                     let alignments = block.to_vec();
-                    resolver.add(FoundBlock { alignments, reservations: Vec::new(), complete_to }).expect("no error");
+                    resolver
+                        .add(FoundBlock { alignments, reservations: Vec::new(), complete_to, foreign_to: (0, 0) })
+                        .expect("no error");
                 }
-                resolver.finish().expect("no error").0
+                resolver.finish().expect("no error").resolved
             };
             let whole = in_blocks(usize::MAX);
             assert!(

@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use super::common_arguments::Common;
 use super::{
     annotate, benchmark, build_index, candidates, classify, compare, demo, detect, dump, families, fetch, info, list,
-    mask, query, report, set, simulate, spectrum, verify,
+    mask, merge_annotation, query, report, set, simulate, spectrum, verify,
 };
 
 /// The whole command line; its description is that of the package.
@@ -49,6 +49,8 @@ pub(super) enum Command {
     Set(set::Arguments),
     /// Find the copies of a library of repeats in the genome
     Annotate(annotate::Arguments),
+    /// Join the parts of `annotate --shard` to the annotation of a single run
+    MergeAnnotation(merge_annotation::Arguments),
     /// Write the genome with the intervals of an annotation masked
     Mask(mask::Arguments),
     /// Find pairs of similar sequences that share a seed (PAF)

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::cli::Settings;
 use crate::cli::query::bed_region;
-use crate::formats::{SequenceLines, write_sequence};
+use crate::formats::{SequenceEnd, SequenceLines, write_sequence};
 use crate::genome::Case;
 use crate::index::OpenOptions;
 use crate::kmer::Strand;
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         listed(path)?.try_for_each(|record| record.map(drop))?;
     }
     let mut lines = SequenceLines::new(if arguments.width == 0 { usize::MAX } else { arguments.width });
-    write_sequence(settings.output()?, settings.compresses_output(), |output| {
+    write_sequence(settings.output()?, settings.compresses_output(), SequenceEnd::Marked, |output| {
         typed.iter().try_for_each(|record| write_record(&index, record, &mut lines, output))?;
         if let Some(path) = &arguments.bed {
             listed(path)?.try_for_each(|record| write_record(&index, &record?, &mut lines, output))?;

@@ -3,15 +3,18 @@
 use std::borrow::Cow;
 use std::io::{BufRead, BufReader, Write};
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::align::{GenomeRange, Place};
 use crate::annotate::{Interval, Intervals, Mask, RowFilter};
+use crate::cli::shard::{Shard, shard};
 use crate::cli::short_names::{ShortNames, read_names};
 use crate::cli::values::{bases, percentage};
 use crate::cli::{Settings, counted, grouped, json};
-use crate::formats::{FastaIndex, SequenceLines, write_indexed_sequence, write_sequence};
+use crate::formats::{FastaIndex, SequenceEnd, SequenceLines, write_indexed_sequence, write_sequence};
 use crate::fs::Output;
 use crate::genome::{Case, Contig, TwoBitSequence, is_twobit};
 use crate::sequence::{BYTE_ORDER_MARK, MAX_HEADER, Region, Source, base_code};
@@ -38,6 +41,10 @@ pub(crate) struct Arguments {
     /// table of short names and names to TABLE
     #[arg(long, value_name = "TABLE", conflicts_with = "genome")]
     short_names: Option<PathBuf>,
+    /// Write the contigs of part I of N of the genome; the files of all parts, one behind the other, are what a single
+    /// run writes
+    #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with_all = ["genome", "short_names"])]
+    shard: Option<Shard>,
     #[command(flatten)]
     rows: RowArguments,
     #[command(flatten)]
@@ -94,6 +101,8 @@ impl LetterArguments {
 
 /// Bases written at a time.
 const CHUNK: u64 = 1 << 20;
+/// Bases between contigs that begin a compressed block: many blocks, so that few are cut short.
+const BLOCK: u64 = 1 << 20;
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if arguments.annotation.as_os_str() == "-" && arguments.genome.as_ref().is_some_and(|path| path.as_os_str() == "-")
@@ -118,12 +127,31 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let chooses = filter != RowFilter::default();
     let intervals = Intervals::read(&index, &arguments.annotation, &read, &filter)?;
     let output = settings.output()?;
-    let masked = mask(&index, &intervals, genome, written, &arguments.letters, output, compressed)?;
+    let masked = match (genome, arguments.shard) {
+        (Some(genome), _) => write_sequence(output, compressed, SequenceEnd::Marked, |output| {
+            mask_source(&index, &intervals, &arguments.letters, &Source::new(genome), output)
+        }),
+        (None, shard) => {
+            let (contigs, end) = part(written, shard);
+            write_sequence(output, compressed, end, |output| {
+                write_masked(
+                    &index,
+                    &intervals,
+                    written,
+                    contigs,
+                    &arguments.letters,
+                    output,
+                    &mut FastaIndex::default(),
+                )
+            })
+        }
+    };
+    let masked = Masked { rows: intervals.rows, bases: masked? };
     if let Some(names) = names {
         names.write(&index)?;
     }
     let path = arguments.annotation.display();
-    if masked.rows > 0 && masked.bases == 0 {
+    if masked.rows > 0 && masked.bases == 0 && arguments.shard.is_none() {
         settings.warn(&format!("{path} has {} and masks nothing", counted(masked.rows, "row")));
     }
     if masked.rows == 0 && chooses {
@@ -145,22 +173,27 @@ struct Masked {
     bases: u64,
 }
 
-/// Writes the genome of an index, or the FASTA that it was built from, with intervals masked.
-fn mask(
-    index: &Index,
-    masked: &Intervals,
-    genome: Option<&Path>,
-    contigs: &[Contig],
-    letters: &LetterArguments,
-    output: Output,
-    compressed: bool,
-) -> Result<Masked> {
-    let write = |output: &mut dyn Write| match genome {
-        Some(genome) => mask_source(index, masked, letters, &Source::new(genome), output),
-        None => write_masked(index, masked, contigs, letters, output, &mut FastaIndex::default()),
-    };
-    let bases = write_sequence(output, compressed, write)?;
-    Ok(Masked { rows: masked.rows, bases })
+/// The first contigs of compressed blocks: those that begin this many bases behind the one before, or more. A part of a
+/// genome begins with one, so that the blocks of all parts are those of the whole.
+fn first_of_blocks(contigs: &[Contig]) -> impl Iterator<Item = usize> {
+    let mut next = 0;
+    contigs.iter().enumerate().filter_map(move |(number, contig)| {
+        let is_first = contig.start >= next;
+        if is_first {
+            next = contig.start + BLOCK;
+        }
+        is_first.then_some(number)
+    })
+}
+
+/// The numbers of the contigs of a part of a genome, and how its file ends.
+fn part(contigs: &[Contig], shard: Option<Shard>) -> (Range<usize>, SequenceEnd) {
+    let Some(Shard { number, count }) = shard else { return (0..contigs.len(), SequenceEnd::Marked) };
+    let GenomeRange { start, end } = GenomeRange::shard(contigs, number, count);
+    let first_from =
+        |place: Place| first_of_blocks(contigs).find(|&number| (number as u32, 0) >= place).unwrap_or(contigs.len());
+    let end = if number == count { contigs.len() } else { first_from(end) };
+    (first_from(start)..end, if number == count { SequenceEnd::Marked } else { SequenceEnd::Open })
 }
 
 /// Writes the genome of an index with the intervals of an annotation masked, compressed, and the indexes of its records
@@ -173,14 +206,18 @@ pub(crate) fn mask_indexed(
     outputs: [Output; 3],
 ) -> Result<u64> {
     let masked = Intervals::read(index, annotation, contigs, &RowFilter::default())?;
-    write_indexed_sequence(outputs, |output, records| write_masked(index, &masked, contigs, letters, output, records))
+    let all = 0..contigs.len();
+    write_indexed_sequence(outputs, |output, records| {
+        write_masked(index, &masked, contigs, all, letters, output, records)
+    })
 }
 
-/// Writes the genome as FASTA, and adds its records to an index; returns the number of masked bases.
+/// Writes some contigs of the genome as FASTA, and adds their records to an index; returns the number of masked bases.
 fn write_masked(
     index: &Index,
     masked: &Intervals,
     contigs: &[Contig],
+    numbers: Range<usize>,
     arguments: &LetterArguments,
     output: &mut dyn Write,
     records: &mut FastaIndex,
@@ -189,12 +226,21 @@ fn write_masked(
     let case = if arguments.replace { Case::Upper } else { Case::Masked };
     let mut lines = SequenceLines::new(arguments.width.get());
     let mut bases = 0;
-    for ((number, contig), own) in (0..).zip(contigs).zip(index.contigs()?) {
+    let mut first_of_blocks = first_of_blocks(contigs).peekable();
+    let all = contigs.iter().zip(index.contigs()?).enumerate();
+    for (number, (contig, own)) in all.take(numbers.end) {
+        let begins_block = first_of_blocks.next_if_eq(&number).is_some();
+        if number < numbers.start {
+            continue;
+        }
+        if begins_block {
+            output.flush().map_err(io_error)?;
+        }
         let blank = if contig.description.is_empty() { "" } else { " " };
         let header = format!(">{}{blank}{}\n", contig.name, contig.description);
         output.write_all(header.as_bytes()).map_err(io_error)?;
         records.add(&contig.name, header.len() as u64, contig.length, arguments.width.get() as u64);
-        let intervals = masked.of_contig(number);
+        let intervals = masked.of_contig(number as u32);
         let mut letters = Vec::new();
         for start in (0..contig.length).step_by(CHUNK as usize) {
             let range = start..contig.length.min(start + CHUNK);

@@ -3,6 +3,7 @@
 
 mod annotate;
 mod annotation_files;
+mod annotation_output;
 mod arguments;
 mod benchmark;
 mod big_wig;
@@ -22,6 +23,7 @@ mod json_text;
 mod libraries;
 mod list;
 mod mask;
+mod merge_annotation;
 mod profile_arguments;
 mod progress;
 mod query;
@@ -29,6 +31,7 @@ mod remedy;
 mod report;
 mod set;
 mod settings;
+mod shard;
 mod short_names;
 mod signals;
 mod simulate;
@@ -96,6 +99,7 @@ fn run_command(command: Command, settings: &Settings) -> Result<()> {
         Command::Compare(arguments) => compare::run(arguments, settings),
         Command::Set(arguments) => set::run(arguments, settings),
         Command::Annotate(arguments) => annotate::run(arguments, settings),
+        Command::MergeAnnotation(arguments) => merge_annotation::run(arguments, settings),
         Command::Mask(arguments) => mask::run(arguments, settings),
         Command::Candidates(arguments) => candidates::run(arguments, settings),
         Command::Families(arguments) => families::run(arguments, settings),

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::align::{Library, SearchOptions, search_with_progress};
+use crate::align::{GenomeSearch, Library, SearchOptions};
 use crate::cli::common_arguments::{CACHE, CacheArguments, HeaderArguments};
+use crate::cli::shard::{Shard, shard};
 use crate::cli::values::e_value;
 use crate::cli::{Settings, big_wig};
 use crate::formats::{Format, push_number, push_position};
@@ -56,6 +57,10 @@ pub(crate) struct Arguments {
     /// With --hits: report alignments with an E-value of at most this, for the whole search
     #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value, requires = "hits")]
     max_e_value: f64,
+    /// With --hits: align part I of N of the sequences, with the statistics of all; the rows of all parts, one behind the
+    /// other, are those of a single run
+    #[arg(long, value_name = "I/N", value_parser = shard, requires = "hits")]
+    shard: Option<Shard>,
     /// Output format; bedgraph has runs of k-mers with one frequency, and so has bigwig, which needs -o
     #[arg(long, value_enum, default_value_t = RowFormat::Tsv)]
     format: RowFormat,
@@ -138,7 +143,8 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         kmers(&index, &arguments, settings, &mut output)?;
     } else if let Some(path) = arguments.sequences.as_ref().filter(|_| arguments.hits) {
         let options = SearchOptions { max_e_value: arguments.max_e_value, ..SearchOptions::default() };
-        settings.on_pool(|| hits(&index, path, &options, settings, &mut output))?;
+        let hits = || hits(&index, path, arguments.shard, &options, settings, &mut output);
+        settings.on_pool(hits)?;
     } else {
         sequences(&index, &arguments, settings, &mut output)?;
     }
@@ -229,10 +235,18 @@ fn sequences(index: &Index, arguments: &Arguments, settings: &Settings, output: 
 }
 
 /// Writes the alignments of sequences with the genome, by sequence and falling score.
-fn hits(index: &Index, path: &Path, options: &SearchOptions, settings: &Settings, output: &mut Output) -> Result<()> {
+fn hits(
+    index: &Index,
+    path: &Path,
+    shard: Option<Shard>,
+    options: &SearchOptions,
+    settings: &Settings,
+    output: &mut Output,
+) -> Result<()> {
     let (library, _library_reservation) = Library::read(&Source::new(path), &settings.budget, &settings.progress)?;
-    let (mut hits, _hits_reservation) =
-        search_with_progress(index, &library, options, &settings.budget, &settings.progress)?;
+    let sequences = shard.map_or(0..library.len(), |Shard { number, count }| library.shard(number, count));
+    let search = GenomeSearch::new(index, &library, options, &settings.budget, &settings.progress);
+    let (mut hits, _hits_reservation) = GenomeSearch { sequences, ..search }.all()?;
     settings.progress.clear();
     // Equal ones stay in the order of the genome.
     hits.sort_by_key(|hit| (hit.query, std::cmp::Reverse(hit.score)));

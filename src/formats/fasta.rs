@@ -39,16 +39,30 @@ pub(super) fn reprof(families: &[FamilyStatistics]) -> Vec<u8> {
     out
 }
 
+/// How a file of sequence ends if it is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SequenceEnd {
+    /// With the empty block that ends a file.
+    Marked,
+    /// Without it, so that another file may follow.
+    Open,
+}
+
 /// Writes sequence to an output, compressed with bgzip if `compressed` is set, and finishes it.
 pub(crate) fn write_sequence<T>(
     mut output: Output,
     compressed: bool,
+    end: SequenceEnd,
     write: impl FnOnce(&mut dyn Write) -> Result<T>,
 ) -> Result<T> {
     let written = if compressed {
         let mut encoder = bgzf::io::Writer::new(&mut output);
         let written = write(&mut encoder)?;
-        encoder.finish().map_err(Error::Output)?;
+        encoder.flush().map_err(Error::Output)?;
+        match end {
+            SequenceEnd::Marked => encoder.finish().map_err(Error::Output)?,
+            SequenceEnd::Open => encoder.into_inner(),
+        };
         written
     } else {
         write(&mut output)?

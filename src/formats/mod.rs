@@ -33,7 +33,7 @@ pub use annotation_writer::Annotation;
 pub use big_files::{write_big_bed, write_big_wig};
 pub use classified::{ClassFormat, ClassifiedSequence, classified};
 pub use families::{FamiliesSummary, FamilyFormat, families};
-pub(crate) use fasta::{FastaIndex, SequenceLines, write_indexed_sequence, write_sequence};
+pub(crate) use fasta::{FastaIndex, SequenceEnd, SequenceLines, write_indexed_sequence, write_sequence};
 pub(crate) use jsonl::json;
 pub use paf::{paf_row, pair_row};
 pub use query_rows::Format;

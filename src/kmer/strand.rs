@@ -1,7 +1,9 @@
 //! K-mers and alignments lie on one of two strands.
 
+use serde::{Deserialize, Serialize};
+
 /// The strand of a k-mer or an alignment, relative to a sequence or to the stored form of a k-mer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Strand {
     /// As the sequence is.
     Forward,

@@ -3,11 +3,12 @@
 //! rest of the genome, and show no transposon.
 
 use crate::align::alignment::Alignment;
+use crate::align::genome_range::GenomeRange;
 use crate::align::tandem::candidates::TandemCandidate;
 use crate::align::tandem::long_units::{LongUnits, MAX_BREAK, MIN_UNITS};
-use crate::align::tandem::search::{PURPOSE, TandemRepeat, TandemSearch};
+use crate::align::tandem::search::{PURPOSE, TandemRepeat, TandemSearch, block};
 use crate::align::target::{ContigRange, cover_half, join_ranges};
-use crate::memory::{Component, Reservation};
+use crate::memory::{Budget, Component, Reservation};
 use crate::{Index, Progress, Result};
 
 /// Bases of a long array at least: shorter ones are parts of transposons too.
@@ -37,7 +38,7 @@ struct Piece {
 impl Piece {
     fn of(repeat: &TandemRepeat) -> Option<Self> {
         let Alignment { contig, ref range, .. } = repeat.alignment;
-        let period = repeat.period as u64;
+        let period = u64::from(repeat.sequence.period);
         may_be_array(period, range.end - range.start).then(|| Self {
             array: ContigRange { contig, range: range.clone() },
             period,
@@ -60,12 +61,20 @@ fn mark_long(pieces: &mut [Piece]) {
     }
 }
 
-/// The long arrays among pieces, and the pieces near them, by contig and start; none touches another.
+/// The long arrays among the pieces of a genome, by contig and start. None touches another of its block.
 fn long_arrays(mut pieces: Vec<Piece>) -> Vec<ContigRange> {
     pieces.sort_unstable_by_key(|Piece { array, period, .. }| {
         (array.contig, array.range.start, array.range.end, *period)
     });
-    mark_long(&mut pieces);
+    pieces
+        .chunk_by_mut(|piece, next| block(&piece.array) == block(&next.array))
+        .flat_map(long_arrays_of_block)
+        .collect()
+}
+
+/// The long arrays among the pieces of a block, by start, and the pieces near them; none touches another.
+fn long_arrays_of_block(pieces: &mut [Piece]) -> Vec<ContigRange> {
+    mark_long(pieces);
     let mut kept: Vec<bool> = pieces.iter().map(|piece| piece.is_long).collect();
     // Contig and end of the last long array, then contig and start of the next one.
     let mut last: Option<(u32, u64)> = None;
@@ -84,11 +93,20 @@ fn long_arrays(mut pieces: Vec<Piece>) -> Vec<ContigRange> {
             next = Some((array.contig, array.range.start));
         }
     }
-    let mut kept = kept.into_iter();
-    pieces.retain(|_| kept.next() == Some(true));
-    let mut found: Vec<ContigRange> = pieces.into_iter().map(|piece| piece.array).collect();
+    let kept = pieces.iter().zip(kept).filter(|&(_, kept)| kept);
+    let mut found: Vec<ContigRange> = kept.map(|(piece, _)| piece.array.clone()).collect();
     join_ranges(&mut found, MAX_GAP);
     found
+}
+
+/// Joins the arrays of each block that are near each other; they come by position.
+fn join_in_blocks(arrays: &[ContigRange]) -> Vec<ContigRange> {
+    let joined = |arrays: &[ContigRange]| {
+        let mut joined = arrays.to_vec();
+        join_ranges(&mut joined, MAX_GAP);
+        joined
+    };
+    arrays.chunk_by(|array, next| block(array) == block(next)).flat_map(joined).collect()
 }
 
 /// Whether a tandem repeat of this many bases is an array if there is a long one nearby.
@@ -99,7 +117,7 @@ fn may_be_array(period: u64, bases: u64) -> bool {
 /// The arrays of a genome.
 #[derive(Debug)]
 pub(crate) struct TandemArrays {
-    /// By contig and start; none touches another.
+    /// By contig and start; none overlaps another.
     ranges: Vec<ContigRange>,
     _reservation: Reservation,
 }
@@ -111,7 +129,7 @@ impl TandemArrays {
     /// [`crate::Error::Memory`] if the budget is too small; [`crate::Error::Damaged`].
     pub(crate) fn find(index: &Index, progress: &dyn Progress) -> Result<Self> {
         let budget = index.budget();
-        let search = TandemSearch::new(index, MAX_E_VALUE, budget)?;
+        let search = TandemSearch::new(index, GenomeRange::WHOLE, MAX_E_VALUE, budget)?;
         let bytes = |_: &Piece| size_of::<Piece>() as u64;
         let wanted = |candidate: &TandemCandidate| {
             may_be_array(candidate.period.into(), MAX_GROWTH * u64::from(candidate.to - candidate.from))
@@ -133,11 +151,18 @@ impl TandemArrays {
         let long_units = search.long_units(&found)?;
         found.extend_from_slice(&long_units.arrays);
         found.sort_unstable_by_key(|array| (array.contig, array.range.start, array.range.end));
-        join_ranges(&mut found, MAX_GAP);
-        found.shrink_to_fit();
-        let bytes = (found.capacity() * size_of::<ContigRange>()) as u64;
-        let reservation = search.budget.reserve(Component::Alignments, bytes, PURPOSE)?;
-        Ok((Self { ranges: found, _reservation: reservation }, long_units))
+        Ok((Self::of(join_in_blocks(&found), search.budget)?, long_units))
+    }
+
+    /// Arrays by position, of which none overlaps another.
+    ///
+    /// # Errors
+    /// [`crate::Error::Memory`].
+    pub(crate) fn of(mut ranges: Vec<ContigRange>, budget: &Budget) -> Result<Self> {
+        ranges.shrink_to_fit();
+        let bytes = (ranges.capacity() * size_of::<ContigRange>()) as u64;
+        let reservation = budget.reserve(Component::Alignments, bytes, PURPOSE)?;
+        Ok(Self { ranges, _reservation: reservation })
     }
 
     /// Bases of the genome in arrays.

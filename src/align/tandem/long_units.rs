@@ -8,18 +8,18 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::Result;
 use crate::align::alignment::Alignment;
 use crate::align::context::SearchOptions;
 use crate::align::loci::{LociQuery, search_loci};
 use crate::align::tandem::candidates::MAX_PERIOD;
-use crate::align::tandem::search::{PURPOSE, TandemRepeat, TandemSearch, name};
+use crate::align::tandem::search::{PURPOSE, TandemRepeat, TandemSearch, TandemSequence, name};
 use crate::align::tandem::unit_votes::UnitVotes;
 use crate::align::tandem::word_run::{CHUNK, MAX_GAP_UNITS, WordRun, for_each_word};
 use crate::align::target::{ContigRange, Target, cover_half};
 use crate::kmer::Strand;
 use crate::memory::{Component, Reservation};
 use crate::sequence::{NO_BASE, letters};
+use crate::{Error, Result};
 
 /// Units of a long array at least. Terminal repeats and adjacent copies of a transposon or gene are fewer.
 pub(super) const MIN_UNITS: u64 = 4;
@@ -108,12 +108,23 @@ impl TandemSearch<'_> {
         found.retain(|candidate| !self.is_known(candidate, known));
         let mut found = joined(shortest_periods(found));
         found.retain(|candidate| candidate.range.end - candidate.range.start >= MIN_RANGE_UNITS * candidate.period);
-        let mut queries: Vec<LociQuery> = found.iter().filter_map(|candidate| self.query(candidate)).collect();
-        let library_bases = queries.iter().map(|query| query.letters.len() as u64).sum();
+        let with_query = |candidate: &Candidate| self.query(candidate).map(|query| (candidate.target, query));
+        let (targets, mut queries): (Vec<usize>, Vec<LociQuery>) = found.iter().filter_map(with_query).unzip();
         let options = SearchOptions { max_e_value: self.max_e_value, skip_nested: true, ..SearchOptions::default() };
-        let search = |queries: &[LociQuery]| search_loci(self.index, queries, library_bases, &options, self.budget);
+        // The size of the search is that of the longest unit: what an array is does not depend on arrays elsewhere.
+        let search = |queries: &[LociQuery]| {
+            let mut copies = search_loci(self.index, queries, MAX_LONG_PERIOD as u64, &options, self.budget)?;
+            for (copies, &target) in copies.iter_mut().zip(&targets) {
+                let block = &self.targets[target].range;
+                copies.retain(|copy| block.start <= copy.range.start && copy.range.end <= block.end);
+            }
+            Ok::<_, Error>(copies)
+        };
         let copies = search(&queries)?;
-        queries.iter_mut().zip(&copies).for_each(|(query, copies)| self.correct(&mut query.letters, copies));
+        let of_targets = targets.iter().map(|&target| &self.targets[target]);
+        for ((query, copies), target) in queries.iter_mut().zip(&copies).zip(of_targets) {
+            correct(target, &mut query.letters, copies);
+        }
         let (mut arrays, mut copies) = (Vec::new(), Vec::new());
         for (query, mut found) in queries.iter().zip(search(&queries)?) {
             let unit = query.letters.len();
@@ -121,8 +132,9 @@ impl TandemSearch<'_> {
             copies.extend(found.into_iter().map(|alignment| {
                 let Range { start, end } = alignment.query_range;
                 let alignment = Alignment { query_range: 0..end - start, ..alignment };
-                let array = query.letters[start as usize..end as usize].to_vec();
-                TandemRepeat { name: name(&query.letters), period: unit, chosen_bases: 0, array, alignment }
+                let letters = query.letters[start as usize..end as usize].to_vec();
+                let (name, period) = (name(&query.letters), unit as u32);
+                TandemRepeat { sequence: TandemSequence { name, period, chosen_bases: 0, letters }, alignment }
             }));
         }
         let bytes = copies.iter().map(TandemRepeat::bytes).sum();
@@ -132,9 +144,9 @@ impl TandemSearch<'_> {
 
     /// Whether known arrays cover half of a candidate.
     fn is_known(&self, candidate: &Candidate, known: &[ContigRange]) -> bool {
-        let contig = self.targets[candidate.target].contig;
-        let range = u64::from(candidate.range.start)..u64::from(candidate.range.end);
-        cover_half(known, contig, &range)
+        let target = &self.targets[candidate.target];
+        let Range { start, end } = candidate.range;
+        cover_half(known, target.contig, &(target.range.start + u64::from(start)..target.range.start + u64::from(end)))
     }
 
     /// A unit of a candidate as it is read there, and the range in which its copies may be.
@@ -151,22 +163,23 @@ impl TandemSearch<'_> {
             (!unit.is_empty() && !unit.contains(&NO_BASE)).then(|| letters(unit).collect())
         })?;
         let margin = MAX_GAP_UNITS * period;
-        let range = u64::from(start.saturating_sub(margin))..u64::from(end.saturating_add(margin).min(target.length()));
+        let (start, end) = (start.saturating_sub(margin), end.saturating_add(margin).min(target.length()));
+        let range = target.range.start + u64::from(start)..target.range.start + u64::from(end);
         Some(LociQuery { letters: unit, ranges: vec![ContigRange { contig: target.contig, range }] })
     }
+}
 
-    /// Replaces a unit with the consensus of its copies on the forward strand.
-    fn correct(&self, unit: &mut Vec<u8>, copies: &[Alignment]) {
-        let mut votes = UnitVotes::new(unit.len());
-        let mut codes = Vec::new();
-        for copy in copies.iter().filter(|copy| copy.strand == Strand::Forward) {
-            let Ok(number) = self.targets.binary_search_by_key(&copy.contig, |target| target.contig) else { continue };
-            self.targets[number].codes(copy.range.start as u32..copy.range.end as u32, &mut codes);
-            votes.add(&codes, copy.query_range.start as usize, copy.operations.columns());
-        }
-        let codes: Vec<u8> = crate::sequence::codes(unit).collect();
-        *unit = letters(&votes.consensus(&codes)).collect();
+/// Replaces a unit with the consensus of its copies in a target, on the forward strand.
+fn correct(target: &Target<'_>, unit: &mut Vec<u8>, copies: &[Alignment]) {
+    let mut votes = UnitVotes::new(unit.len());
+    let mut codes = Vec::new();
+    for copy in copies.iter().filter(|copy| copy.strand == Strand::Forward) {
+        let in_target = |base: u64| (base - target.range.start) as u32;
+        target.codes(in_target(copy.range.start)..in_target(copy.range.end), &mut codes);
+        votes.add(&codes, copy.query_range.start as usize, copy.operations.columns());
     }
+    let codes: Vec<u8> = crate::sequence::codes(unit).collect();
+    *unit = letters(&votes.consensus(&codes)).collect();
 }
 
 /// The candidates of a target: one pass with the last position of each word, and a run for each band of distances.

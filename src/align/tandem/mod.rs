@@ -15,33 +15,37 @@ mod unit_votes;
 mod word_run;
 mod wraparound;
 
+use crate::align::genome_range::GenomeRange;
 use crate::memory::{Budget, Reservation};
 use crate::{Index, Progress, Result};
 pub(crate) use arrays::TandemArrays;
 pub use candidates::MAX_PERIOD;
 pub use long_units::MAX_LONG_PERIOD;
-pub use search::TandemRepeat;
 use search::TandemSearch;
+pub use search::{TandemRepeat, TandemSequence};
 pub(crate) use search::{free_score, tandem_e_value};
 
 /// Every tandem repeat with an E-value of at most `max_e_value` and a unit of at most [`MAX_LONG_PERIOD`] bases, by
-/// position, and the long arrays among them. They may overlap. Of units of more than [`MAX_PERIOD`] bases, only long
+/// position, and the long arrays among them, in the blocks of contigs that a range of the genome touches. They may
+/// overlap. Of units of more than [`MAX_PERIOD`] bases, only long
 /// arrays are found.
 ///
 /// # Errors
 /// [`crate::Error::Memory`] if the budget is too small; [`crate::Error::Damaged`].
 pub(crate) fn tandem_repeats(
     index: &Index,
+    within: GenomeRange,
     max_e_value: f64,
     budget: &Budget,
     progress: &dyn Progress,
 ) -> Result<(Vec<TandemRepeat>, TandemArrays, Reservation)> {
-    let search = TandemSearch::new(index, max_e_value, budget)?;
+    let search = TandemSearch::new(index, within, max_e_value, budget)?;
     let mut repeats = search.find(|_| true, Some, TandemRepeat::bytes, progress)?;
     let (arrays, long_units) = TandemArrays::among(&repeats, &search)?;
     repeats.extend(long_units.copies);
     repeats.sort_unstable_by(|a: &TandemRepeat, b| {
-        (a.alignment.sort_key(), a.period, &a.name).cmp(&(b.alignment.sort_key(), b.period, &b.name))
+        let key = |repeat: &'_ TandemRepeat| (repeat.alignment.sort_key(), repeat.sequence.period);
+        (key(a), &a.sequence.name).cmp(&(key(b), &b.sequence.name))
     });
     // An array is found at its period and at multiples of it.
     repeats.dedup_by(|b, a| a.alignment.sort_key() == b.alignment.sort_key());

@@ -3,15 +3,18 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::align::alignment::{Alignment, Counts};
+use crate::align::genome_range::GenomeRange;
 use crate::align::operations::Operations;
 use crate::align::score::{SCORE_UNITS, Scorings, each_column};
 use crate::align::tandem::candidates::{TandemCandidate, candidates};
 use crate::align::tandem::unit_votes::UnitVotes;
 use crate::align::tandem::word_run::CHUNK;
 use crate::align::tandem::wraparound::align_with_unit;
-use crate::align::target::{self, Target, composition, targets};
+use crate::align::target::{self, ContigRange, Target, composition, targets};
+use crate::genome::Contig;
 use crate::kmer::Strand;
 use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::{NO_BASE, letters};
@@ -37,23 +40,36 @@ pub(super) const PURPOSE: &str = "tandem repeats";
 /// one copy of the unit.
 #[derive(Debug, Clone)]
 pub struct TandemRepeat {
+    /// The repeated unit.
+    pub sequence: TandemSequence,
+    /// The alignment of the whole of it; its query is 0.
+    pub alignment: Alignment,
+}
+
+/// The repeated unit of a tandem repeat, as a sequence of a library.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TandemSequence {
     /// Name as of a sequence of a library: the unit in the rotation that sorts first and `Simple_repeat`, or for units
     /// of 100 bases and more their length and `Satellite`.
     pub name: String,
     /// Bases of its unit.
-    pub period: usize,
+    pub period: u32,
     /// Bases of the unit that were chosen to match this array: all, or none of a unit that several copies share.
-    pub chosen_bases: usize,
+    pub chosen_bases: u32,
     /// The repeated units that it is aligned with, as ASCII.
-    pub array: Vec<u8>,
-    /// The alignment of the whole of `array`; its query is 0.
-    pub alignment: Alignment,
+    pub letters: Vec<u8>,
+}
+
+impl TandemSequence {
+    /// Bytes in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        (self.name.capacity() + self.letters.capacity() + size_of::<Self>()) as u64
+    }
 }
 
 impl TandemRepeat {
     pub(super) fn bytes(&self) -> u64 {
-        (self.name.capacity() + self.array.capacity() + size_of::<String>() + size_of::<Vec<u8>>()) as u64
-            + self.alignment.bytes()
+        self.sequence.bytes() + self.alignment.bytes()
     }
 }
 
@@ -78,9 +94,30 @@ fn groups(candidates: &[(usize, TandemCandidate)]) -> Vec<&[(usize, TandemCandid
         .collect()
 }
 
+/// Bases of a block of a contig: blocks are searched as if they were contigs, so that no machine or thread has to scan a
+/// whole chromosome. One array in some thousands is cut at the end of a block, into two.
+const BLOCK: u64 = 1 << 23;
+
+/// The block of a contig in which a range begins.
+pub(super) fn block(range: &ContigRange) -> (u32, u64) {
+    (range.contig, range.range.start / BLOCK)
+}
+
+/// The blocks of which some bases are in a range of a genome.
+fn blocks(contigs: &[Contig], within: GenomeRange) -> Vec<ContigRange> {
+    let blocks_of = |(contig, length): (u32, u64)| {
+        let block = move |start: u64| ContigRange { contig, range: start..length.min(start + BLOCK) };
+        (0..length).step_by(BLOCK as usize).map(block)
+    };
+    let lengths = (0..).zip(contigs.iter().map(|contig| contig.length));
+    let all = lengths.flat_map(blocks_of);
+    all.filter(|b| (b.contig, b.range.start) < within.end && (b.contig, b.range.end) > within.start).collect()
+}
+
 /// One search for tandem repeats.
 pub(super) struct TandemSearch<'a> {
     pub(super) index: &'a Index,
+    /// Blocks of contigs.
     pub(super) targets: Vec<Target<'a>>,
     scorings: Scorings,
     bases: u64,
@@ -89,10 +126,12 @@ pub(super) struct TandemSearch<'a> {
 }
 
 impl<'a> TandemSearch<'a> {
-    pub(super) fn new(index: &'a Index, max_e_value: f64, budget: &'a Budget) -> Result<Self> {
-        let targets = targets(index, None)?;
-        let scorings = Scorings::new(composition(&targets));
-        Ok(Self { index, bases: target::bases(&targets), targets, scorings, max_e_value, budget })
+    /// A search of the blocks that a range of the genome touches, with the statistics of the whole genome.
+    pub(super) fn new(index: &'a Index, within: GenomeRange, max_e_value: f64, budget: &'a Budget) -> Result<Self> {
+        let genome = targets(index, None)?;
+        let scorings = Scorings::new(composition(&genome));
+        let targets = targets(index, Some(&blocks(index.contigs()?, within)))?;
+        Ok(Self { index, bases: target::bases(&genome), targets, scorings, max_e_value, budget })
     }
 
     /// What `keep` makes of each significant repeat, in no order. Candidates that are not `wanted` are not aligned.
@@ -155,7 +194,7 @@ impl<'a> TandemSearch<'a> {
                 group.extend(candidate.halves().map(|half| (number, half)));
                 continue;
             };
-            let (unit, alignment) = (repeat.period, &mut repeat.alignment);
+            let (unit, alignment) = (repeat.sequence.period, &mut repeat.alignment);
             alignment.score -= free_score(unit);
             alignment.e_value = tandem_e_value(alignment.score, unit, self.bases);
             if alignment.e_value <= self.max_e_value {
@@ -213,21 +252,21 @@ impl<'a> TandemSearch<'a> {
             counts,
             operations: Operations::new(&path.columns),
         };
-        let array = letters(&query).collect();
-        let period = unit.len();
-        Some(TandemRepeat { name: name(&unit), period, chosen_bases: period, array, alignment })
+        let (period, letters) = (unit.len() as u32, letters(&query).collect());
+        let sequence = TandemSequence { name: name(&unit), period, chosen_bases: period, letters };
+        Some(TandemRepeat { sequence, alignment })
     }
 }
 
 /// The score of a unit of this many bases that was chosen to match: two bits a base.
-pub(crate) fn free_score(unit: usize) -> i32 {
-    (SCORE_UNITS * 4f64.ln() * unit as f64).round() as i32
+pub(crate) fn free_score(unit: u32) -> i32 {
+    (SCORE_UNITS * 4f64.ln() * f64::from(unit)).round() as i32
 }
 
 /// E-value: the expected number of arrays by chance, in this many bases, that have units of this many bases and at
 /// least this score.
-pub(crate) fn tandem_e_value(score: i32, unit: usize, bases: u64) -> f64 {
-    bases as f64 * unit as f64 * (-f64::from(score) / SCORE_UNITS).exp()
+pub(crate) fn tandem_e_value(score: i32, unit: u32, bases: u64) -> f64 {
+    bases as f64 * f64::from(unit) * (-f64::from(score) / SCORE_UNITS).exp()
 }
 
 /// The shortest sequence whose repetition is the unit.
@@ -239,6 +278,22 @@ fn primitive(unit: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blocks_cover_contigs_and_are_chosen_by_place() {
+        let contig =
+            |start, length| Contig { name: String::new(), description: String::new(), start, length, record: 0 };
+        let contigs = [contig(0, 2 * BLOCK + 5), contig(2 * BLOCK + 5, 0), contig(2 * BLOCK + 5, 10)];
+        let range = |contig, range| ContigRange { contig, range };
+        let all = [range(0, 0..BLOCK), range(0, BLOCK..2 * BLOCK), range(0, 2 * BLOCK..2 * BLOCK + 5), range(2, 0..10)];
+        assert_eq!(blocks(&contigs, GenomeRange::WHOLE), all);
+        let within = |start, end| blocks(&contigs, GenomeRange { start, end });
+        assert_eq!(within((0, 0), (0, 1)), all[..1]);
+        assert_eq!(within((0, BLOCK - 1), (0, 2 * BLOCK)), all[..2]);
+        assert_eq!(within((0, 2 * BLOCK), (2, 0)), all[2..3]);
+        assert_eq!(within((0, 3 * BLOCK), (u32::MAX, u64::MAX)), all[3..]);
+        assert_eq!(within((0, BLOCK), (0, BLOCK)), []);
+    }
 
     fn codes(text: &str) -> Vec<u8> {
         crate::sequence::codes(text.as_bytes()).collect()

@@ -39,7 +39,7 @@ pub(super) fn check(genome: &[PathBuf], library: &Library, with_families: bool, 
 }
 
 /// Bases of a genome, about; `None` if its size is unknown.
-fn bases_of(path: &PathBuf) -> Option<u64> {
+pub(super) fn bases_of(path: &PathBuf) -> Option<u64> {
     if path.is_dir() {
         return Manifest::read(path).ok().map(|manifest| manifest.genome.bases);
     }

@@ -1,7 +1,9 @@
 //! `detect`: the whole analysis of a genome, in steps that are recorded, so that an interrupted run continues.
 
 mod memory;
+mod plan;
 mod record;
+mod steps;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,12 +18,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::align::{Library, SearchOptions};
+use crate::align::{GenomeRange, GenomeSearch, Library, SearchOptions};
 use crate::annotate::{
-    AnnotationSummary, ContigGroups, GroupTable, annotate_charged, annotate_with_tandem_repeats_charged, summarize,
+    AnnotationSummary, ContigGroups, GroupTable, PartFile, PartHeader, PartLibrary, PartSubject, RepeatCopy,
+    annotate_charged, annotate_range, annotate_with_tandem_repeats_charged, copies_of, for_annotation, join_parts,
+    open_parts, summarize, write_part,
 };
 use crate::builder::BuildOptions;
-use crate::bundle::{Manifest, WRITTEN_BY, is_reproducible, time_stamp};
+use crate::bundle::{FileDigest, Manifest, WRITTEN_BY, is_reproducible, time_stamp};
 use crate::cli::annotation_files::{AnnotationFile, CopyFormat, FileArguments, longest_contig};
 use crate::cli::common_arguments::{CacheArguments, TemporaryArguments};
 use crate::cli::families::{SearchArguments, summary, write_stockholm};
@@ -32,10 +36,10 @@ use crate::cli::values::{e_value, taxon};
 use crate::cli::{Settings, counted, grouped, pretty_json};
 use crate::families::{Evidence, StructuralRna, find_families};
 use crate::formats::{Annotation, FamiliesSummary, FamilyFormat, TabixKind, families};
-use crate::fs::{Remove, Temporary, lock, remove_unfinished};
+use crate::fs::{Output, Remove, Temporary, lock, remove_unfinished};
 use crate::genome::{Contig, name_table, short_names};
 use crate::index::{CacheStatistics, OpenOptions};
-use crate::memory::{Component, resident_memory};
+use crate::memory::{Component, Reservation, resident_memory};
 use crate::proteins::Profiles;
 use crate::report::{
     DetectSummary, GenomeFacts, MULTIQC_FILES, Run, StepRun, detect_sections, report_page, report_plots,
@@ -43,7 +47,9 @@ use crate::report::{
 use crate::sequence::Source;
 use crate::units::{human_bytes, per_cent, utc};
 use crate::{Error, Index, Notice, Progress, Result, builder};
+use plan::{Planned, part_file};
 use record::{RECORD, ResultFolder};
+use steps::{ANNOTATION, FAMILIES, INDEX, MASK, PLOTS, REPORT, STEPS, StepName};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
@@ -99,6 +105,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
+    steps: StepArguments,
+    #[command(flatten)]
     letters: LetterArguments,
     #[command(flatten)]
     search: SearchArguments,
@@ -108,6 +116,37 @@ pub(crate) struct Arguments {
     cache: CacheArguments,
     #[command(flatten)]
     temporary: TemporaryArguments,
+}
+
+/// How a run is divided into steps, each a process of its own.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Steps")]
+struct StepArguments {
+    /// Run one step, whose earlier steps are finished: index, families, annotation, mask or report, or with --shards a
+    /// part such as annotation.2
+    #[arg(long, value_name = "NAME", value_parser = StepName::parse)]
+    step: Option<StepName>,
+    /// Divide the annotation into N parts, steps of their own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    shards: u32,
+    /// Write the steps to FILE as JSON, with their commands, inputs, outputs, memory and time, and run none
+    #[arg(long, value_name = "FILE", conflicts_with = "step")]
+    plan: Option<PathBuf>,
+}
+
+impl StepArguments {
+    fn check(&self) -> Result<()> {
+        let wrong = |problem: String| Err(Error::Usage(problem));
+        if self.shards > 1 && self.step.is_none() && self.plan.is_none() {
+            return wrong("--shards divides steps; use it with --plan or --step".to_owned());
+        }
+        match self.step {
+            Some(StepName { step, part: Some(part) }) if part > self.shards || self.shards == 1 => {
+                wrong(format!("there is no {step}.{part} of {}; the number of parts is that of --shards", self.shards))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The end of the help of `detect`.
@@ -126,17 +165,6 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
-// Names of the steps.
-const INDEX: &str = "index";
-const FAMILIES: &str = "families";
-const ANNOTATION: &str = "annotation";
-const MASK: &str = "mask";
-const REPORT: &str = "report";
-const PLOTS: &str = "plots";
-
-/// Steps with their relative costs: about the seconds per megabase on one thread.
-const STEPS: [(&str, f64); 5] = [(INDEX, 0.03), (FAMILIES, 2.5), (ANNOTATION, 0.4), (MASK, 0.06), (REPORT, 0.01)];
-
 // Names of the files.
 const OWN_INDEX: &str = "genome.reprise";
 const LIBRARY: &str = "families.fa";
@@ -154,6 +182,8 @@ const MASKED: &str = "masked.fa.gz";
 const MASK_FILES: [&str; 3] = [MASKED, "masked.fa.gz.fai", "masked.fa.gz.gzi"];
 const SUMMARY: &str = "summary.json";
 const PAGE: &str = "report.html";
+/// The folder of the parts of steps, until they are joined.
+const PARTS: &str = "parts";
 const REPORT_FILES: [&str; 5] = [SUMMARY, PAGE, MULTIQC_FILES[0], MULTIQC_FILES[1], MULTIQC_FILES[2]];
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
@@ -168,6 +198,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         return Err(Error::Usage(format!("{}: {problem}", plots.display())));
     }
     arguments.files.check(&arguments.formats())?;
+    arguments.steps.check()?;
     if arguments.library_only {
         arguments.profiles.refuse_files()?;
     }
@@ -193,17 +224,22 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
             return Err(Error::Usage(format!("{} is a folder; use one index or files of sequence", path.display())));
         }
     }
-    memory::check(&arguments.genome, &given.library, !arguments.library_only, settings)?;
     let mut target = match &settings.output {
         Some(path) => path.clone(),
         None => default_folder(&arguments.genome[0])?,
     };
+    if let Some(path) = &arguments.steps.plan {
+        return arguments.planned(&target, &given.library)?.write(path, settings);
+    }
+    memory::check(&arguments.genome, &given.library, !arguments.library_only, settings)?;
     if fs::symlink_metadata(&target).is_ok() {
         target = crate::fs::resolve_links(&target)?;
     }
     fs::create_dir_all(&target).map_err(|e| Error::io("create", &target, e))?;
     let handle = Arc::new(crate::fs::Folder::open(&target).map_err(|e| Error::io("open", &target, e))?);
-    let claim = Claim::take(&handle, arguments.wait, settings)?;
+    // Parts of a step are made by several processes at a time.
+    let is_part = arguments.steps.step.is_some_and(|step| step.part.is_some());
+    let claim = if is_part { None } else { Claim::take(&handle, arguments.wait, settings)? };
     let outputs = outputs(&arguments);
     let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
     if claim.is_some() {
@@ -214,10 +250,15 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     folder.check(&outputs)?;
     let plots = arguments.plots.as_deref().map(|plots| folder.check_plots(plots)).transpose()?;
     let work = Work { arguments: &arguments, settings, folder, plots, options, profiles, rna, table };
-    settings.progress.plan(&STEPS);
+    match arguments.steps.step {
+        None => settings.progress.plan(&STEPS),
+        Some(only) => {
+            settings.progress.plan(&STEPS.map(|(step, cost)| (step, if step == only.step { cost } else { 0.0 })))
+        }
+    }
     let outcome = settings.on_pool(|| work.run(&given))?;
     settings.progress.clear();
-    print_summary(&outcome, &target, settings)
+    outcome.map_or(Ok(()), |outcome| print_summary(&outcome, &target, settings))
 }
 
 /// A folder of results named after the genome or index, in the current folder.
@@ -255,6 +296,36 @@ fn outputs(arguments: &Arguments) -> Vec<String> {
 }
 
 impl Arguments {
+    /// What is planned for a run in a folder.
+    fn planned<'a>(&'a self, folder: &'a Path, library: &'a Library) -> Result<Planned<'a>> {
+        let mut typed = std::env::args_os().skip(1);
+        let mut kept = Vec::new();
+        while let Some(word) = typed.next() {
+            let Ok(word) = word.into_string() else {
+                return Err(Error::Usage("a plan is JSON; use paths that are UTF-8".to_owned()));
+            };
+            match word.strip_prefix("--plan") {
+                Some("") => drop(typed.next()),
+                Some(rest) if rest.starts_with('=') => {}
+                _ => kept.push(word),
+            }
+        }
+        let mut annotation_files = self.formats().into_iter().map(|format| self.annotation_file(format)).collect();
+        if self.short_names {
+            Vec::push(&mut annotation_files, NAMES.to_owned());
+        }
+        Ok(Planned {
+            genome: &self.genome,
+            folder,
+            library,
+            with_families: !self.library_only,
+            annotation_files,
+            family_files: &FAMILY_FILES,
+            shards: self.steps.shards,
+            typed: kept,
+        })
+    }
+
     /// The formats of the annotation, without repetitions.
     fn formats(&self) -> Vec<CopyFormat> {
         let mut formats = self.formats.clone();
@@ -330,6 +401,14 @@ struct Searched {
     evidence: BTreeMap<String, Evidence>,
 }
 
+/// The sequences whose copies are searched.
+struct SearchedLibrary<'a> {
+    library: Library,
+    /// What parts of their annotation are parts of.
+    subject: PartSubject<'a>,
+    _reservations: Vec<Reservation>,
+}
+
 /// A run: its arguments and its folder.
 struct Work<'a> {
     arguments: &'a Arguments,
@@ -358,8 +437,12 @@ struct Outcome {
 }
 
 impl Work<'_> {
-    fn run(mut self, given: &Libraries) -> Result<Outcome> {
+    /// Runs all steps, or the one that the command line names; there is a summary after the last.
+    fn run(mut self, given: &Libraries) -> Result<Option<Outcome>> {
         let index = self.index()?;
+        if self.is_asked_for(INDEX) {
+            return Ok(None);
+        }
         let manifest = index.manifest().clone();
         // A contig that the genome does not have is reported before the search.
         let groups = match &self.table {
@@ -371,11 +454,39 @@ impl Work<'_> {
             true => None,
             false => Some(self.families(&index, &of_index)?),
         };
+        if self.is_asked_for(FAMILIES) {
+            return Ok(None);
+        }
+        if let Some(StepName { part: Some(part), .. }) = self.arguments.steps.step {
+            return self.annotation_part(&index, search.is_some(), given, part).map(|()| None);
+        }
         let annotation = self.annotation(&index, &of_index, search.is_some(), given, &groups)?;
+        if self.is_asked_for(ANNOTATION) {
+            return Ok(None);
+        }
         let masked_bases = self.mask(&index, &of_index)?;
+        if self.is_asked_for(MASK) {
+            return Ok(None);
+        }
         let summary = self.report(&index, search, annotation, masked_bases)?;
         let cache = self.settings.report_cache(&index);
-        Ok(Outcome { summary, cache: (!is_reproducible()).then_some(cache) })
+        Ok(Some(Outcome { summary, cache: (!is_reproducible()).then_some(cache) }))
+    }
+
+    /// Whether the run is for this step alone.
+    fn is_asked_for(&self, step: &str) -> bool {
+        self.arguments.steps.step.is_some_and(|only| only.step == step && only.part.is_none())
+    }
+
+    /// Refuses to make a step that was not asked for.
+    fn check_asked_for(&self, step: &str) -> Result<()> {
+        match self.arguments.steps.step {
+            Some(only) if only.step != step && !(only.step == REPORT && step == PLOTS) => {
+                let problem = format!("step {step} is not finished here; run it before {only}, with the same flags");
+                Err(Error::input(self.folder.path(""), None, problem))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Runs a step, or reuses its results from an earlier run.
@@ -404,6 +515,7 @@ impl Work<'_> {
         files: &[&str],
         work: impl FnOnce(&Self) -> Result<T>,
     ) -> Result<T> {
+        self.check_asked_for(name)?;
         self.folder.begin(name, inputs, files)?;
         self.settings.progress.step(name);
         let start = Instant::now();
@@ -430,6 +542,14 @@ impl Work<'_> {
         }
         let sources = || -> Vec<Source> { genome.iter().map(Source::new).collect() };
         let own = self.folder.path(OWN_INDEX);
+        // Other steps than the first rely on it: none of them reads the whole genome again.
+        if !self.is_asked_for(INDEX)
+            && self.arguments.steps.step.is_some()
+            && self.folder.found::<String>(INDEX).is_some_and(|made| own_digest(&own) == Some(made))
+        {
+            self.settings.progress.skip(INDEX);
+            return self.open(&own);
+        }
         let mut paths = vec![own.clone()];
         if let Some(name) = builder::default_target(&Source::new(&genome[0])) {
             paths.push(genome[0].with_file_name(&name));
@@ -516,26 +636,21 @@ impl Work<'_> {
         let mut files = self.arguments.annotation_files(TabixKind::of(longest_contig(index)));
         files.extend(self.arguments.short_names.then(|| NAMES.to_owned()));
         let files: Vec<&str> = files.iter().map(String::as_str).collect();
-        self.step(ANNOTATION, inputs, &files, |work| {
-            let Settings { budget, progress, .. } = work.settings;
-            let mut reservations = vec![budget.reserve(Component::Input, given.library.bytes(), "a library")?];
-            let mut library = given.library.clone();
-            if found.is_some_and(|file| file.bytes > 0) {
-                let path = work.folder.path(LIBRARY);
-                let (families, families_reservation) = Library::read(&Source::new(&path), budget, progress)?;
-                append(&mut library, families, &path)?;
-                reservations.push(families_reservation);
-            }
-            let max_e_value = work.arguments.max_e_value;
+        let shards = self.arguments.steps.shards;
+        let summary = self.step(ANNOTATION, inputs, &files, |work| {
             let formats = work.arguments.formats();
             let keep_columns = formats.iter().any(|&format| work.arguments.files.needs_columns(format));
-            let options = SearchOptions { max_e_value, keep_columns, ..SearchOptions::default() };
-            let (copies, _copies_reservation) = match library.is_empty() {
-                _ if work.arguments.tandem => {
-                    annotate_with_tandem_repeats_charged(index, &mut library, &options, budget, progress)?
+            let SearchedLibrary { mut library, subject, .. } = work.searched_library(index, own, given)?;
+            let options = SearchOptions { keep_columns, ..work.search_options() };
+            let (copies, _copies_reservation) = match shards {
+                1 => work.copies(index, &mut library, &options)?,
+                _ => {
+                    let parts = work.annotation_parts(subject, shards)?;
+                    let budget = &work.settings.budget;
+                    let contigs = index.contigs()?;
+                    let read = parts.iter().map(|part| part.read(&library, contigs, budget));
+                    copies_of(join_parts(index, &library, &for_annotation(&options), read, budget)?, &mut library)
                 }
-                true => (Vec::new(), budget.empty_reservation(Component::Alignments)),
-                false => annotate_charged(index, &library, &options, budget, progress)?,
             };
             let contigs = work.named_contigs(index)?;
             let annotation = Annotation { copies: &copies, library: &library, index, contigs: &contigs, header: true };
@@ -548,7 +663,111 @@ impl Work<'_> {
                 work.write(NAMES, &name_table(&contigs, index.contigs()?))?;
             }
             Ok(summarize(&copies, &library, index.contigs()?, groups))
-        })
+        })?;
+        self.remove_parts(ANNOTATION);
+        Ok(summary)
+    }
+
+    /// Options of the search for copies, which keeps columns.
+    fn search_options(&self) -> SearchOptions {
+        SearchOptions { max_e_value: self.arguments.max_e_value, ..SearchOptions::default() }
+    }
+
+    /// The given libraries, and the families that were found if there are `own` ones.
+    fn searched_library<'i>(&self, index: &'i Index, own: bool, given: &Libraries) -> Result<SearchedLibrary<'i>> {
+        let Settings { budget, progress, .. } = self.settings;
+        let mut reservations = vec![budget.reserve(Component::Input, given.library.bytes(), "a library")?];
+        let mut library = given.library.clone();
+        let paths = self.arguments.library.iter().cloned().zip(given.digests.iter().cloned());
+        let mut libraries: Vec<PartLibrary> = paths.map(|(path, digest)| PartLibrary { path, digest }).collect();
+        let path = self.folder.path(LIBRARY);
+        if own && self.folder.digest(LIBRARY)?.bytes > 0 {
+            let (families, families_reservation) = Library::read(&Source::new(&path), budget, progress)?;
+            let (blake3, bytes) = families.digest();
+            append(&mut library, families, &path)?;
+            reservations.push(families_reservation);
+            libraries.push(PartLibrary { path, digest: FileDigest { bytes, blake3 } });
+        }
+        let subject = PartSubject {
+            index: index.folder().to_owned(),
+            manifest: index.manifest(),
+            libraries,
+            max_e_value: self.arguments.max_e_value,
+            max_divergence: 100.0,
+            tandem: self.arguments.tandem,
+        };
+        Ok(SearchedLibrary { library, subject, _reservations: reservations })
+    }
+
+    /// The copies of a library in the whole genome.
+    fn copies(
+        &self,
+        index: &Index,
+        library: &mut Library,
+        options: &SearchOptions,
+    ) -> Result<(Vec<RepeatCopy>, Reservation)> {
+        let Settings { budget, progress, .. } = self.settings;
+        match library.is_empty() {
+            _ if self.arguments.tandem => {
+                annotate_with_tandem_repeats_charged(index, library, options, budget, progress)
+            }
+            true => Ok((Vec::new(), budget.empty_reservation(Component::Alignments))),
+            false => annotate_charged(index, library, options, budget, progress),
+        }
+    }
+
+    /// Annotates one part of the genome, unless that is done.
+    fn annotation_part(&self, index: &Index, own: bool, given: &Libraries, part: u32) -> Result<()> {
+        let SearchedLibrary { library, subject, .. } = self.searched_library(index, own, given)?;
+        let shards = self.arguments.steps.shards;
+        let header = PartHeader::new(subject, part, shards);
+        let path = self.part_path(ANNOTATION, part);
+        if PartFile::open(&path).is_ok_and(|done| done.header == header) && !self.folder.force {
+            self.settings.log(&format!("{ANNOTATION:<12} part {part} of {shards} unchanged"));
+            return Ok(());
+        }
+        self.settings.progress.step(ANNOTATION);
+        let folder = self.folder.path(PARTS);
+        fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, e))?;
+        // Two runs of a part write the same; a file of this name that is no part is not replaced.
+        let is_other = fs::symlink_metadata(&path).is_ok() && !PartFile::is_part(&path);
+        let mut output = Output::create(Some(&path), self.folder.force || !is_other)?;
+        let options = for_annotation(&self.search_options());
+        let search = GenomeSearch::new(index, &library, &options, &self.settings.budget, &self.settings.progress);
+        let range = GenomeRange::shard(index.contigs()?, part, shards);
+        let found = annotate_range(&GenomeSearch { range, ..search }, self.arguments.tandem)?;
+        write_part(&header, &found, &mut output)?;
+        output.finish()
+    }
+
+    fn part_path(&self, step: &str, part: u32) -> PathBuf {
+        self.folder.path(PARTS).join(part_file(step, part, self.arguments.steps.shards))
+    }
+
+    /// All parts of the annotation, which are of this subject.
+    fn annotation_parts(&self, subject: PartSubject<'_>, shards: u32) -> Result<Vec<PartFile>> {
+        let expected = PartHeader::new(subject, 1, shards);
+        let paths: Vec<PathBuf> = (1..=shards).map(|part| self.part_path(ANNOTATION, part)).collect();
+        if let Some((path, part)) = paths.iter().zip(1..).find(|(path, _)| !path.exists()) {
+            let problem = format!("is not there; run step {ANNOTATION}.{part} first");
+            return Err(Error::input(path, None, problem));
+        }
+        let parts = open_parts(&paths)?;
+        parts.iter().try_for_each(|part| part.check_is_of(&expected))?;
+        Ok(parts)
+    }
+
+    /// Removes the parts of a step that is finished, and their folder if nothing else is in it.
+    fn remove_parts(&self, step: &str) {
+        let shards = self.arguments.steps.shards;
+        for part in (1..=shards).filter(|_| shards > 1) {
+            let path = self.part_path(step, part);
+            if PartFile::is_part(&path) {
+                // What stays costs no result.
+                let _ = fs::remove_file(path);
+            }
+        }
+        let _ = fs::remove_dir(self.folder.path(PARTS));
     }
 
     /// The contigs under the names that results have.

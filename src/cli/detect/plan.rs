@@ -1,0 +1,197 @@
+//! The graph of the steps of a run, for engines that run each as a job of its own.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::align::{Library, search_memory};
+use crate::bundle::WRITTEN_BY;
+use crate::cli::detect::steps::{ANNOTATION, DIVIDED, FAMILIES, INDEX, MASK, REPORT, STEPS, StepName};
+use crate::cli::detect::{MASK_FILES, OWN_INDEX, PARTS, REPORT_FILES, memory};
+use crate::cli::{Settings, pretty_json};
+use crate::families::families_memory;
+use crate::fs::Output;
+use crate::{Error, Result, builder};
+
+/// What a step needs besides what its data needs: an open index and its cache, buffers, the program itself.
+const BASE_MEMORY: u64 = 256 << 20;
+/// Bytes of memory per base of the genome with which an index is built in few passes.
+const INDEX_BYTES_PER_BASE: u64 = 3;
+/// Bytes of alignments per base that is annotated, if most of it is repeats.
+const ALIGNMENT_BYTES_PER_BASE: u64 = 1;
+/// Bases of a library of families per base of the genome, as its reciprocal: those of plants are smaller.
+const BASES_PER_LIBRARY_BASE: u64 = 50;
+/// Bases of the largest library that is expected: those of all plants together have fewer.
+const MAX_LIBRARY: u64 = 50 << 20;
+/// Seconds of a step, at least: the start of a process and the check of what it depends on.
+const MIN_SECONDS: f64 = 10.0;
+/// How much longer a step may take than expected: limits of time end jobs for good.
+const TIME_RESERVE: f64 = 4.0;
+
+/// The steps of a run.
+#[derive(Debug, Serialize)]
+struct Plan {
+    written_by: &'static str,
+    genome: Vec<String>,
+    /// About.
+    bases: u64,
+    folder: PathBuf,
+    shards: u32,
+    steps: Vec<PlannedStep>,
+}
+
+/// A step: what it reads and writes, and what it needs.
+#[derive(Debug, Serialize)]
+struct PlannedStep {
+    name: String,
+    /// Steps that have to be finished.
+    needs: Vec<String>,
+    inputs: Vec<PathBuf>,
+    outputs: Vec<PathBuf>,
+    command: Vec<String>,
+    threads: usize,
+    /// Bytes with which it is fast; less may suffice.
+    memory: u64,
+    /// Limit of time that it hardly exceeds.
+    seconds: u64,
+}
+
+/// What is planned.
+pub(super) struct Planned<'a> {
+    pub(super) genome: &'a [PathBuf],
+    pub(super) folder: &'a Path,
+    pub(super) library: &'a Library,
+    pub(super) with_families: bool,
+    pub(super) annotation_files: Vec<String>,
+    pub(super) family_files: &'a [&'a str],
+    pub(super) shards: u32,
+    /// The command line of the run, without the flag of the plan.
+    pub(super) typed: Vec<String>,
+}
+
+impl Planned<'_> {
+    /// Writes the plan.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a genome of unknown size; those of the output.
+    pub(super) fn write(&self, path: &Path, settings: &Settings) -> Result<()> {
+        let mut bases = 0;
+        for path in self.genome {
+            let problem = "has no size from which time and memory can be planned; use a file or an index";
+            bases += memory::bases_of(path).ok_or_else(|| Error::input(path, None, problem))?;
+        }
+        let names = self.genome.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+        let steps = self.names().into_iter().map(|name| self.step(name, bases, settings)).collect();
+        let (folder, shards) = (self.folder.to_owned(), self.shards);
+        let plan = Plan { written_by: WRITTEN_BY, genome: names, bases, folder, shards, steps };
+        let mut output = Output::create(Some(path), settings.force)?;
+        let text = pretty_json(&plan)? + "\n";
+        output.write_all(text.as_bytes()).map_err(|e| Error::io("write", path, e))?;
+        output.finish()
+    }
+
+    /// The steps and their parts, each behind those that it needs.
+    fn names(&self) -> Vec<StepName> {
+        let mut names = Vec::new();
+        for (step, _) in STEPS {
+            if step == FAMILIES && !self.with_families {
+                continue;
+            }
+            if self.shards > 1 && DIVIDED.contains(&step) {
+                names.extend((1..=self.shards).map(|part| StepName { step, part: Some(part) }));
+            }
+            names.push(StepName::whole(step));
+        }
+        names
+    }
+
+    fn needs(&self, name: StepName) -> Vec<StepName> {
+        let before = || if self.with_families { FAMILIES } else { INDEX };
+        match name.step {
+            _ if self.shards > 1 && name.part.is_none() && DIVIDED.contains(&name.step) => {
+                (1..=self.shards).map(|part| StepName { part: Some(part), ..name }).collect()
+            }
+            FAMILIES => vec![StepName::whole(INDEX)],
+            ANNOTATION => vec![StepName::whole(before())],
+            MASK => vec![StepName::whole(ANNOTATION)],
+            REPORT => vec![StepName::whole(MASK)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn step(&self, name: StepName, bases: u64, settings: &Settings) -> PlannedStep {
+        let needs = self.needs(name);
+        let mut inputs: Vec<PathBuf> = match name.step {
+            INDEX => self.genome.to_vec(),
+            _ => vec![self.index()],
+        };
+        inputs.extend(needs.iter().flat_map(|&needed| self.outputs(needed)));
+        if name.step == INDEX && self.genome[0].is_dir() {
+            inputs = self.genome.to_vec();
+        }
+        inputs.dedup();
+        let command = [&["reprise".to_owned()], &self.typed[..], &["--step".to_owned(), name.to_string()]].concat();
+        let threads = if name.step == REPORT || name.step == MASK { 1 } else { settings.threads };
+        PlannedStep {
+            name: name.to_string(),
+            needs: needs.iter().map(StepName::to_string).collect(),
+            inputs,
+            outputs: self.outputs(name),
+            command,
+            threads,
+            memory: self.memory(name, bases, threads as u64),
+            seconds: self.seconds(name, bases, threads),
+        }
+    }
+
+    fn index(&self) -> PathBuf {
+        if self.genome[0].is_dir() { self.genome[0].clone() } else { self.folder.join(OWN_INDEX) }
+    }
+
+    fn outputs(&self, name: StepName) -> Vec<PathBuf> {
+        let files = |files: &[&str]| files.iter().map(|file| self.folder.join(file)).collect();
+        match (name.step, name.part) {
+            (_, Some(part)) => vec![self.folder.join(PARTS).join(part_file(name.step, part, self.shards))],
+            (INDEX, None) => vec![self.index()],
+            (FAMILIES, None) => files(self.family_files),
+            (ANNOTATION, None) => self.annotation_files.iter().map(|file| self.folder.join(file)).collect(),
+            (MASK, None) => files(&MASK_FILES),
+            _ => files(&REPORT_FILES),
+        }
+    }
+
+    fn memory(&self, name: StepName, bases: u64, threads: u64) -> u64 {
+        let search = || {
+            let found = if self.with_families { (bases / BASES_PER_LIBRARY_BASE).min(MAX_LIBRARY) } else { 0 };
+            let mut library = Library::default();
+            library.push(String::new(), Vec::new());
+            // Of the library itself, and of its seeds on both strands.
+            (self.library.bases() + found) * SEED_BYTES_PER_BASE + search_memory(&library, threads)
+        };
+        let shards = u64::from(self.shards);
+        BASE_MEMORY
+            + match (name.step, name.part) {
+                (INDEX, _) => builder::min_memory().max(bases * INDEX_BYTES_PER_BASE),
+                (FAMILIES, _) => families_memory(bases, 1, threads) + search() + bases * ALIGNMENT_BYTES_PER_BASE,
+                (ANNOTATION, Some(_)) => search() + bases / shards * ALIGNMENT_BYTES_PER_BASE,
+                (ANNOTATION, None) => search() + bases * ALIGNMENT_BYTES_PER_BASE,
+                _ => bases / 8,
+            }
+    }
+
+    fn seconds(&self, name: StepName, bases: u64, threads: usize) -> u64 {
+        let factor = STEPS.iter().find(|(step, _)| *step == name.step).map_or(0.0, |&(_, factor)| factor);
+        let share = if name.part.is_some() { f64::from(self.shards) } else { 1.0 };
+        let seconds = factor * bases as f64 / 1e6 / threads as f64 / share;
+        (MIN_SECONDS + TIME_RESERVE * seconds).ceil() as u64
+    }
+}
+
+/// Bytes of a base of a library in a search: the base, and the seeds of both strands.
+const SEED_BYTES_PER_BASE: u64 = 40;
+
+/// The file of a part of a step.
+pub(super) fn part_file(step: &str, part: u32, shards: u32) -> String {
+    format!("{step}.{part}-of-{shards}")
+}
