@@ -183,6 +183,17 @@ pub enum Error {
         problem: String,
     },
 
+    /// The folder is a part of an index, which [`merge_index`](crate::builder::merge_index) joins with the others.
+    #[error("{} is part {number} of {count} of an index, not an index", path.display())]
+    PartOfIndex {
+        /// The folder.
+        path: PathBuf,
+        /// Number of the part, from 1.
+        number: u32,
+        /// Number of parts.
+        count: u32,
+    },
+
     /// A file of the index has other bytes than were written to it. [`Index::verify`](crate::Index::verify) finds every
     /// such file; build the index again, or copy it from an intact one.
     #[error("{} is damaged{}: {problem}", path.display(), offset.map(|o| format!(" at byte {o}")).unwrap_or_default())]
@@ -299,6 +310,9 @@ pub enum NotOursKind {
     /// Something else than an index at the path of one.
     #[error("is not a reprise index, and nothing else is replaced")]
     NotAnIndex,
+    /// Something else than a part of an index at the path of one.
+    #[error("is not a part of an index, and nothing else is replaced")]
+    NotAPart,
     /// An index with other files in its folder.
     #[error("contains {}{}, which no index does; move it away", names.join(", "), more(*further))]
     OtherFiles {
@@ -452,7 +466,7 @@ impl Error {
             Self::Usage(_) | Self::Parameter(_) | Self::Exists(_) | Self::NotOurs { .. } => 2,
             Self::Input { .. } | Self::DuplicateContig { .. } | Self::NoKmers { .. } => 3,
             Self::NotInIndex { .. } | Self::OtherGenome { .. } => 3,
-            Self::Unfinished { .. } | Self::Damaged { .. } | Self::Version { .. } => 4,
+            Self::Unfinished { .. } | Self::PartOfIndex { .. } | Self::Damaged { .. } | Self::Version { .. } => 4,
             Self::Memory { .. } => 5,
         }
     }

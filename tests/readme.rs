@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use common::run;
 
 /// Commands whose flags `docs/cli.md` must describe.
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "benchmark",
     "build-index",
+    "merge-index",
     "query",
     "info",
     "list",

@@ -86,6 +86,15 @@ fn every_json_output_is_valid() {
         schemas.check("manifest", &[parsed(&at.join(format!("{index}.reprise/manifest.json")))]);
     }
 
+    // build-index by parts, and merge-index.
+    for number in ["1", "2"] {
+        let part = format!("build-index g.fa -o part{number} --shard {number}/2 --json");
+        object("build-plan", &format!("{part} --dry-run"));
+        object("build-part-summary", &part);
+        schemas.check("part-manifest", &[parsed(&at.join(format!("part{number}/manifest.json")))]);
+    }
+    object("merge-index-summary", "merge-index part1 part2 -o merged.reprise --json");
+
     // info, list, verify, spectrum, demo.
     object("spectrum", "spectrum g.reprise --json");
     object("demo", "demo --bases 100000 --json");
@@ -186,10 +195,13 @@ fn the_memory_report_names_every_component() {
 }
 
 /// Members that may be absent: (schema, member).
-const OPTIONAL: [(&str, &str); 6] = [
+const OPTIONAL: [(&str, &str); 9] = [
     ("query-kmer-row", "positions"),
     ("query-kmer-row", "listed"),
     ("build-plan", "prefixed_names"),
+    ("build-plan", "part"),
+    ("part-manifest", "contigs.bin"),
+    ("part-manifest", "sequence.2bit"),
     ("manifest", "prefixed_names"),
     ("detect-summary", "cache"),
     ("families-row", "subfamily_of"),

@@ -11,7 +11,7 @@ use crate::align::alignment::Alignment;
 use crate::align::chain;
 use crate::align::context::{SearchContext, SearchOptions};
 use crate::align::gapped::Aligner;
-use crate::align::genome_range::{GenomeRange, Place};
+use crate::align::genome_range::{GenomeRange, Place, WINDOW};
 use crate::align::library::Library;
 use crate::align::library_text::LibraryText;
 use crate::align::seeds::LibrarySeeds;
@@ -21,9 +21,6 @@ use crate::align::undetectable::undetectable;
 use crate::memory::{Budget, Component, Reservation};
 use crate::{Error, Index, Progress, Result};
 
-/// Bases of the genome that one thread scans at a time: enough windows for all threads, each much larger than its
-/// margins.
-pub(crate) const WINDOW: u32 = 1 << 20;
 /// Windows of a block, at least: the segments of a block are in memory at a time, and threads wait for each other at its
 /// end.
 const BLOCK: usize = 32;

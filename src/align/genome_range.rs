@@ -1,8 +1,11 @@
 //! A genome is searched in ranges of about equal size, each by a machine of its own: ranges begin at contigs or at
 //! windows of the search, so that each part of the work is the same whatever the number of ranges.
 
-use crate::align::blocks::WINDOW;
 use crate::genome::Contig;
+
+/// Bases of the genome that one thread scans at a time: enough windows for all threads, each much larger than its
+/// margins.
+pub(super) const WINDOW: u32 = 1 << 20;
 
 /// Number of a contig, from 0, and a base of it, 0-based.
 pub(crate) type Place = (u32, u64);

@@ -5,15 +5,15 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::builder::frequency_order::{self, Dictionary, PageRepeats};
-use crate::builder::plan::BuildPlan;
 use crate::builder::prepared_genome::PreparedGenome;
 use crate::dictionary::codec::Codec;
-use crate::dictionary::match_layout;
+use crate::dictionary::{Shape, match_layout};
 use crate::format::catalog::{
     CHUNKS_PER_RECORD, CONTIGS_PER_RECORD, CatalogTables, DIGESTS_PER_RECORD, FREQUENCIES_PER_RECORD, PAGES_PER_RECORD,
     PageEntry, RecordKind, SEQUENCE_CHUNK,
 };
-use crate::format::{ChecksumKind, block};
+use crate::format::positions::ListCode;
+use crate::format::{ChecksumKind, Identity, block};
 use crate::genome::{ContigDigest, TwoBit};
 use crate::memory::system::AnonymousMap;
 use crate::memory::{Budget, Reservation};
@@ -21,7 +21,8 @@ use crate::{Error, Result};
 
 /// From what the tail is made.
 pub(crate) struct CatalogTail<'a> {
-    pub(crate) plan: &'a BuildPlan<'a>,
+    /// Shape, identity and list code of the index.
+    pub(crate) dictionary: (Shape, Identity, &'a ListCode),
     pub(crate) genome: &'a PreparedGenome,
     pub(crate) packed: &'a TwoBit,
     /// The file of the position blocks.
@@ -44,10 +45,10 @@ pub(crate) fn write_catalog_tail(
     memory: (AnonymousMap, Reservation),
     digests: impl FnOnce() -> Result<Vec<ContigDigest>>,
 ) -> Result<u64> {
-    let CatalogTail { plan, genome, packed, positions, pages, spectrum, budget } = tail;
+    let CatalogTail { dictionary: (shape, identity, lists), genome, packed, positions, pages, spectrum, budget } = tail;
     let filters = &genome.filters;
     let stored: Vec<_> = spectrum.iter().copied().filter(|row| filters.keeps(row.0)).collect();
-    let codec = plan.shape.codec(*filters, plan.lists.clone());
+    let codec = shape.codec(*filters, (*lists).clone());
     let frequencies = |number, entry: &PageEntry, bytes: &[u8]| {
         let damage = |problem: String| Error::damaged(positions, Some(entry.block_at), problem);
         let block = || {
@@ -57,15 +58,15 @@ pub(crate) fn write_catalog_tail(
             Ok(block::decode(&block, number, None, u64::MAX).map_err(damage)?.into_owned())
         };
         let codec = codec.as_ref().map_err(|problem| damage(problem.clone()))?;
-        match_layout!(codec, codec => codec.frequencies(plan.identity, (bytes, number), block, damage))
+        match_layout!(codec, codec => codec.frequencies(*identity, (bytes, number), block, damage))
     };
     let dictionary = Dictionary { pages, repeats, frequencies: &frequencies };
     let seeds = frequency_order::write(tables, &dictionary, &stored, memory, budget)?;
     drop(dictionary);
-    tables.put_value(RecordKind::Meta, 0, &(&genome.parameters, plan.shape, genome.summary.bases))?;
+    tables.put_value(RecordKind::Meta, 0, &(&genome.parameters, shape, genome.summary.bases))?;
     let chunks: Vec<u64> = (0..)
         .zip(packed.bytes().chunks(SEQUENCE_CHUNK))
-        .map(|(number, chunk)| plan.identity.checksum(chunk, ChecksumKind::Chunk, number))
+        .map(|(number, chunk)| identity.checksum(chunk, ChecksumKind::Chunk, number))
         .collect();
     tables.put_runs(RecordKind::Sequence, &chunks, CHUNKS_PER_RECORD)?;
     tables.put_runs(RecordKind::Contigs, &genome.contigs, CONTIGS_PER_RECORD)?;

@@ -1,5 +1,6 @@
 //! Passes encoded pages from the threads that encode them to the one that writes them, in order.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
@@ -30,7 +31,8 @@ pub(crate) enum WriterItem {
 /// The channel from the workers to the writer.
 pub(crate) struct Handover {
     items: ReorderBuffer<WriterItem>,
-    pub(crate) first_page: u64,
+    /// The pages that pass through it.
+    pub(crate) pages: Range<u64>,
     /// Ends of passes so far: each has a number between those of pages.
     passes_ended: AtomicU64,
     /// The spectrum of the pages of an earlier build.
@@ -41,11 +43,11 @@ pub(crate) struct Handover {
 }
 
 impl Handover {
-    /// A channel for pages from `first_page` on, with `bytes` bytes of waiting pages and as many of reused buffers.
-    pub(crate) fn new(bytes: u64, first_page: u64, resumed_spectrum: SpectrumCounter, budget: &Budget) -> Self {
+    /// A channel for `pages`, with `bytes` bytes of waiting pages and as many of reused buffers.
+    pub(crate) fn new(bytes: u64, pages: Range<u64>, resumed_spectrum: SpectrumCounter, budget: &Budget) -> Self {
         Self {
             items: ReorderBuffer::charged(bytes, budget.empty_reservation(Component::WriteWindow)),
-            first_page,
+            pages,
             passes_ended: AtomicU64::new(0),
             resumed_spectrum,
             spectrum: Mutex::default(),
@@ -59,7 +61,7 @@ impl Handover {
     }
 
     fn number(&self, page: u64) -> u64 {
-        page - self.first_page + self.passes_ended.load(Ordering::Relaxed)
+        page - self.pages.start + self.passes_ended.load(Ordering::Relaxed)
     }
 
     /// Passes page `number` to the writer; waits while too many bytes wait. Returns false if the writer has ended.

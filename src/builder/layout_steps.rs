@@ -84,6 +84,8 @@ pub(crate) struct PassContext<'a> {
     pub(crate) spans: usize,
     /// The bins of each pass.
     pub(crate) passes: &'a [Range<u64>],
+    /// Of the records of the genome, those of all passes: from 0 to 1.
+    pub(crate) share: f64,
     /// Threads that sort and encode.
     pub(crate) workers: u64,
     pub(crate) identity: Identity,

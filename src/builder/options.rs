@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::bundle::{MAX_MIN_FREQUENCY, MemoryHints};
+use crate::bundle::draft::DraftOptions;
+use crate::bundle::{BundleKind, MAX_MIN_FREQUENCY, MemoryHints};
 use crate::dictionary::LayoutKind;
 use crate::error::{Parameter, ParameterError};
 use crate::kmer::KmerCodec;
@@ -65,6 +66,12 @@ impl Default for BuildOptions {
 }
 
 impl BuildOptions {
+    /// The permissions of a build with these options on its target.
+    pub(super) fn draft(&self, kind: BundleKind) -> DraftOptions {
+        let Self { force, wait, resume, .. } = *self;
+        DraftOptions { kind, force, wait, resume }
+    }
+
     /// Fails if an option is out of range.
     ///
     /// # Errors

@@ -50,8 +50,9 @@ pub(crate) fn run_passes<S: RecordScan, W: PageWorker<S::Record>>(
 ) {
     let PassContext { segments, passes, handover, progress, .. } = *context;
     let spans = segments.spans(context.spans);
-    progress.phase("indexing", Some(2 * segments.kmers()));
-    let all_records = counts.total(0..steps.bins()).max(1) as f64;
+    let kmers_to_sort = (segments.kmers() as f64 * context.share) as u64;
+    progress.phase("indexing", Some(segments.kmers() + kmers_to_sort));
+    let all_records = passes.iter().map(|bins| counts.total(bins.clone())).sum::<u64>().max(1) as f64;
     let mut open = None;
     for (number, bins) in passes.iter().enumerate() {
         // Every pass scans the whole genome, but only its own part counts as progress.

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use crate::builder::options::{BuildOptions, BuildTuning, default_k};
 use crate::builder::read::{PackedGenome, read_genome};
-use crate::bundle::{GenomeSummary, Manifest, Parameters, SourceFile};
+use crate::bundle::{GenomeSummary, Parameters, SourceFile};
+use crate::dictionary::Shape;
 use crate::dictionary::filters::Filters;
 use crate::error::ParameterError;
+use crate::format::Identity;
 use crate::genome::{Contig, OtherLetters, TwoBitSummary, TwoBitWriter};
 use crate::kmer::KmerCodec;
 use crate::memory::{Budget, Reservation};
@@ -95,11 +97,28 @@ impl PreparedGenome {
         })
     }
 
-    /// Whether an index is of this genome and was built with these options.
-    pub(crate) fn matches(&self, manifest: &Manifest, options: &BuildOptions) -> bool {
-        let identity = self.parameters.identity(&manifest.dictionary, &self.summary.blake3, &self.contigs);
-        identity == manifest.identity
-            && self.parameters == manifest.parameters
-            && options.layout.is_none_or(|layout| layout == manifest.layout)
+    /// The genome of the parts of an index.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if k is out of range.
+    pub(crate) fn of_parts(
+        (contigs, others): (Vec<Contig>, Vec<OtherLetters>),
+        (summary, parameters): (GenomeSummary, Parameters),
+        reservation: Reservation,
+    ) -> Result<Self> {
+        let (codec, filters) = (KmerCodec::new(parameters.k)?, parameters.filters());
+        Ok(Self { contigs, others, summary, parameters, codec, filters, _reservation: reservation })
+    }
+
+    /// Whether an index of this shape, identity and parameters is of this genome and was built with these options.
+    pub(crate) fn matches(
+        &self,
+        (dictionary, identity): (Shape, Identity),
+        parameters: &Parameters,
+        options: &BuildOptions,
+    ) -> bool {
+        self.parameters.identity(&dictionary, &self.summary.blake3, &self.contigs) == identity
+            && self.parameters == *parameters
+            && options.layout.is_none_or(|layout| layout == dictionary.kind())
     }
 }

@@ -5,27 +5,21 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use crate::builder::catalog_tail::{CatalogTail, write_catalog_tail};
-use crate::builder::frequency_order::PageRepeats;
-use crate::builder::handover::{EncodedPage, Handover, WriterItem};
+use crate::builder::handover::{Handover, WriterItem};
 use crate::builder::layout_steps::PassContext;
+use crate::builder::page_output::PageOutput;
 use crate::builder::plan::BuildPlan;
 use crate::builder::prepared_genome::PreparedGenome;
 use crate::builder::spectrum::SpectrumCounter;
-use crate::bundle::checkpoint::Checkpoint;
 use crate::bundle::draft::{BundleDraft, ResumePoint};
-use crate::bundle::page_spool::{append_page, read_pages};
+use crate::bundle::page_spool::read_pages;
 use crate::bundle::{FileDigest, Totals};
 use crate::format::catalog::{CatalogTables, CatalogWriter, PageEntry};
 use crate::format::{CATALOG, POSITIONS, block};
-use crate::fs::{DigestWriter, Syncer};
 use crate::genome::{ContigDigest, TwoBit, digest_contigs};
 use crate::memory::system::AnonymousMap;
 use crate::memory::{Budget, Component, Reservation};
 use crate::{Error, Progress, Result};
-
-/// The repeated k-mers of pages are kept for the seed order while they take less than this fraction of the budget;
-/// otherwise pages are read back.
-const KEPT_REPEATS_FRACTION: u64 = 16;
 
 /// The outputs of a build and their sources.
 #[derive(Clone, Copy)]
@@ -38,10 +32,13 @@ pub(crate) struct BuildJob<'a> {
     pub(crate) progress: &'a dyn Progress,
 }
 
+/// The memory of the passes, and its reservation.
+type PassMemory = (AnonymousMap, Reservation);
+
 /// The data that the main thread sends to the writer after the last pass.
 struct FinalInputs {
     /// The memory of the passes.
-    memory: Receiver<(AnonymousMap, Reservation)>,
+    memory: Receiver<PassMemory>,
     /// The digests of the contigs.
     digests: Receiver<Vec<ContigDigest>>,
 }
@@ -52,23 +49,44 @@ impl BuildJob<'_> {
     /// # Errors
     /// [`Error::Io`], and others of reading back what was written.
     pub(crate) fn write(&self, resume_point: Option<ResumePoint>) -> Result<(Totals, FileDigest)> {
-        let Self { plan, genome, packed, budget, progress, .. } = *self;
-        let mut spectrum = SpectrumCounter::default();
-        for &(frequency, count) in resume_point.iter().flat_map(|point| &point.checkpoint.spectrum) {
-            spectrum.add_many(frequency, count);
-        }
-        let handover = &Handover::new(plan.memory.write_buffer, plan.first_page, spectrum, budget);
+        let Self { genome, packed, .. } = *self;
+        let (send_digests, digests) = sync_channel(1);
+        let digest = move || {
+            // While the writer sorts seeds the other cores are idle.
+            let record = |number: usize| packed.record_at(genome.contigs[number].record);
+            // If the writer has ended, it has an error to report.
+            let _ = send_digests.send(digest_contigs(genome.contigs.len(), record, &genome.others)?);
+            Ok(())
+        };
+        let resumed = resumed_spectrum(resume_point.as_ref());
+        let write =
+            |handover: &Handover, memory| self.write_files(resume_point, handover, &FinalInputs { memory, digests });
+        self.run_passes(resumed, write, digest)
+    }
+
+    /// Runs the passes, and `write` in a thread of its own, which takes the pages and may take the memory of the
+    /// passes; after the passes runs `meanwhile`. `resumed` is the spectrum of the pages of an earlier build.
+    ///
+    /// # Errors
+    /// Those of `write` and `meanwhile`.
+    pub(crate) fn run_passes<T: Send>(
+        &self,
+        resumed: SpectrumCounter,
+        write: impl FnOnce(&Handover, Receiver<PassMemory>) -> Result<T> + Send,
+        meanwhile: impl FnOnce() -> Result<()>,
+    ) -> Result<T> {
+        let Self { plan, budget, progress, .. } = *self;
+        let pages = plan.first_page..plan.pages.end;
+        let handover = &Handover::new(plan.memory.write_buffer, pages, resumed, budget);
         let reservation = budget.reserve(Component::Partitions, plan.pass_bytes, "the k-mers of one pass")?;
         let mut memory = AnonymousMap::new(reservation.bytes())?;
         std::thread::scope(|scope| {
-            let (send_digests, digests) = sync_channel(1);
             let (send_memory, memory_of_passes) = sync_channel(1);
-            let inputs = FinalInputs { memory: memory_of_passes, digests };
             let writer = std::thread::Builder::new()
                 .name("writer".to_owned())
                 .spawn_scoped(scope, move || {
                     let _guard = handover.items().close_on_drop();
-                    self.write_files(resume_point, handover, &inputs)
+                    write(handover, memory_of_passes)
                 })
                 .map_err(|e| Error::thread("writing", e))?;
             {
@@ -77,6 +95,7 @@ impl BuildJob<'_> {
                     segments: &plan.segments,
                     spans: plan.spans,
                     passes: &plan.passes,
+                    share: plan.share,
                     workers: plan.memory.workers,
                     identity: plan.identity,
                     lists: &plan.lists,
@@ -89,10 +108,7 @@ impl BuildJob<'_> {
                 let _ = send_memory.send((memory, reservation));
             }
             progress.phase("writing", None);
-            // While the writer sorts seeds the other cores are idle.
-            let record = |number: usize| packed.record_at(genome.contigs[number].record);
-            // If the writer has ended, it has an error to report.
-            let _ = send_digests.send(digest_contigs(genome.contigs.len(), record, &genome.others)?);
+            meanwhile()?;
             writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
@@ -106,30 +122,31 @@ impl BuildJob<'_> {
     ) -> Result<(Totals, FileDigest)> {
         let Self { plan, genome, packed, draft, budget, .. } = *self;
         let path = draft.path(POSITIONS);
-        let mut output = PageOutput::open(self, &path, resume_point)?;
+        let mut output = PageOutput::open((plan, draft), &path, resume_point, budget)?;
         let catalog = CatalogWriter::create(&draft.path(CATALOG), plan.identity, plan.memory.catalog_cache as usize)?;
         catalog.fill(|tables| {
-            output.put_spooled(plan, &draft.spool(), tables)?;
+            put_spooled(plan, &draft.spool(), tables, &mut output.pages)?;
             let mut catalog_reservation = budget.empty_reservation(Component::Store);
             while let Some(item) = handover.items().take() {
                 match item {
-                    WriterItem::Page(page) => {
-                        let (block, dictionary) = output.put(page, tables)?;
-                        handover.buffers.put_back(block);
-                        handover.buffers.put_back(dictionary);
+                    WriterItem::Page(mut page) => {
+                        tables.put_page(output.pages.len() as u64, &page.dictionary)?;
+                        output.put(&mut page)?;
+                        handover.buffers.put_back(page.block);
+                        handover.buffers.put_back(page.dictionary);
                         catalog_reservation.resize(tables.cache_bytes());
                     }
-                    WriterItem::PassEnd(spectrum) => output.save(self, spectrum)?,
+                    WriterItem::PassEnd(spectrum) => output.save(spectrum)?,
                 }
             }
-            if output.pages.len() as u64 != plan.shape.pages() {
+            if !output.is_complete() {
                 // A worker panicked: its panic continues once this thread is joined.
                 return Err(Error::Stopped);
             }
             output.syncer.end();
             output.count_spectrum(&handover.spectrum());
             let tail = CatalogTail {
-                plan,
+                dictionary: (plan.shape, plan.identity, &plan.lists),
                 genome,
                 packed,
                 positions: &path,
@@ -141,7 +158,7 @@ impl BuildJob<'_> {
             let digests = || inputs.digests.recv().map_err(|_| Error::Stopped);
             let repeats = output.repeats.take();
             output.totals.seeds = write_catalog_tail(&tail, tables, repeats, memory, digests)?;
-            output.repeats_reservation.resize(0);
+            output.repeats.release();
             Ok(())
         })?;
         output.syncer.finish()?;
@@ -149,116 +166,31 @@ impl BuildJob<'_> {
     }
 }
 
-/// The pages written so far, with their files.
-struct PageOutput<'a> {
-    totals: Totals,
-    /// The position blocks.
-    blocks: DigestWriter,
-    syncer: Syncer,
-    /// The dictionary pages for a build that resumes; `None` if no checkpoint follows.
-    spool: Option<DigestWriter>,
-    /// Checkpoints and the last pass that are to come.
-    passes_left: usize,
-    pages: Vec<PageEntry>,
-    /// The repeated k-mers of all pages, unless there are too many or some pages are of an earlier build.
-    repeats: Option<Vec<PageRepeats>>,
-    repeats_reservation: Reservation,
-    budget: &'a Budget,
+/// The spectrum of the pages that an earlier build finished.
+pub(crate) fn resumed_spectrum(resume_point: Option<&ResumePoint>) -> SpectrumCounter {
+    let mut spectrum = SpectrumCounter::default();
+    for &(frequency, count) in resume_point.iter().flat_map(|point| &point.checkpoint.spectrum) {
+        spectrum.add_many(frequency, count);
+    }
+    spectrum
 }
 
-impl<'a> PageOutput<'a> {
-    /// Creates the files, or opens those of an earlier build.
-    fn open(job: &BuildJob<'a>, path: &Path, resume_point: Option<ResumePoint>) -> Result<Self> {
-        let BuildJob { plan, draft, budget, .. } = *job;
-        let mut totals = Totals { kmers: plan.hints.kmers, ..Totals::default() };
-        let is_resumed = resume_point.is_some();
-        // A pass is saved if another one follows, unless that continues its last page.
-        let passes_left = plan.passes.iter().filter(|bins| plan.steps.ends_page(bins.end)).count();
-        let (blocks, spool) = match resume_point {
-            Some(ResumePoint { checkpoint, positions, spool }) => {
-                totals = checkpoint.totals;
-                (positions, (passes_left > 1).then_some(spool))
-            }
-            None => {
-                let mut blocks = DigestWriter::create(path.to_owned())?;
-                blocks.append(&block::file_header())?;
-                (blocks, (passes_left > 1).then(|| DigestWriter::create(draft.spool())).transpose()?)
-            }
-        };
-        let syncer = Syncer::start(blocks.file(), path)?;
-        Ok(Self {
-            totals,
-            blocks,
-            syncer,
-            spool,
-            passes_left,
-            pages: Vec::with_capacity(plan.shape.pages() as usize),
-            repeats: (!is_resumed).then(Vec::new),
-            repeats_reservation: budget.empty_reservation(Component::Seeds),
-            budget,
-        })
+/// Writes the pages of an earlier build to the catalog, and their places to `pages`.
+fn put_spooled(
+    plan: &BuildPlan<'_>,
+    spool: &Path,
+    tables: &mut CatalogTables<'_>,
+    pages: &mut Vec<PageEntry>,
+) -> Result<()> {
+    if plan.first_page == 0 {
+        return Ok(());
     }
-
-    /// Writes the pages of an earlier build to the catalog.
-    fn put_spooled(&mut self, plan: &BuildPlan<'_>, spool: &Path, tables: &mut CatalogTables<'_>) -> Result<()> {
-        if plan.first_page == 0 {
-            return Ok(());
-        }
-        let (mut first_kmer, mut block_at) = (0, block::FILE_HEADER);
-        read_pages(spool, plan.first_page, |number, page| {
-            tables.put_page(number, &page.dictionary)?;
-            self.pages.push(PageEntry { first_kmer, block_at, block_bytes: page.block_bytes });
-            first_kmer += page.kmers;
-            block_at += page.block_bytes;
-            Ok(())
-        })
-    }
-
-    /// Writes a page; returns its buffers.
-    fn put(&mut self, page: EncodedPage, tables: &mut CatalogTables<'_>) -> Result<(Vec<u8>, Vec<u8>)> {
-        let block_at = self.blocks.bytes();
-        let block_bytes = page.block.len() as u64;
-        self.blocks.append(&page.block)?;
-        self.syncer.written(block_bytes);
-        tables.put_page(self.pages.len() as u64, &page.dictionary)?;
-        if let Some(spool) = &mut self.spool {
-            append_page(spool, page.kmers, block_bytes, &page.dictionary)?;
-        }
-        self.pages.push(PageEntry { first_kmer: self.totals.stored_kmers, block_at, block_bytes });
-        let kept = self.repeats_reservation.bytes() + page.repeats.capacity_bytes();
-        if kept > self.budget.limit() / KEPT_REPEATS_FRACTION {
-            self.repeats = None;
-            self.repeats_reservation.resize(0);
-        } else if let Some(repeats) = &mut self.repeats {
-            repeats.push(page.repeats);
-            self.repeats_reservation.resize(kept);
-        }
-        self.totals.stored_kmers += page.kmers;
-        self.totals.positions += page.positions;
-        self.totals.sampled_kmers += page.sampled;
-        self.totals.dictionary_bytes += page.dictionary.len() as u64;
-        self.totals.position_bytes += block_bytes;
-        Ok((page.block, page.dictionary))
-    }
-
-    /// Saves a checkpoint of all pages so far.
-    fn save(&mut self, job: &BuildJob<'_>, spectrum: Vec<(u64, u64)>) -> Result<()> {
-        let Some(spool) = &self.spool else { return Ok(()) };
-        self.blocks.sync()?;
-        spool.sync()?;
-        let digests = (self.blocks.digest(), spool.digest());
-        let pages = self.pages.len() as u64;
-        job.draft.save(Checkpoint::new(job.plan.identity, pages, digests, self.totals, spectrum))?;
-        self.passes_left -= 1;
-        if self.passes_left == 1 {
-            self.spool = None;
-        }
+    let (mut first_kmer, mut block_at) = (0, block::FILE_HEADER);
+    read_pages(spool, plan.first_page, |number, page| {
+        tables.put_page(number, &page.dictionary)?;
+        pages.push(PageEntry { first_kmer, block_at, block_bytes: page.block_bytes });
+        first_kmer += page.kmers;
+        block_at += page.block_bytes;
         Ok(())
-    }
-
-    /// Adds the totals that follow from the spectrum.
-    fn count_spectrum(&mut self, spectrum: &[(u64, u64)]) {
-        self.totals.distinct_kmers = spectrum.iter().map(|row| row.1).sum();
-        self.totals.repeated_kmers = spectrum.iter().filter(|row| row.0 > 1).map(|row| row.1).sum();
-    }
+    })
 }

@@ -6,6 +6,7 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,12 +20,14 @@ pub(super) const CHECKPOINT: &str = "checkpoint.json";
 /// A checkpoint that is not complete yet.
 pub(super) const NEXT_CHECKPOINT: &str = "checkpoint.json.tmp";
 
-/// A record of the first `pages` pages and their position blocks, which are finished.
+/// A record of the first `pages` pages of a build and their position blocks, which are finished.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Checkpoint {
     written_by: String,
     pub(crate) identity: Identity,
+    /// The pages that the build makes: all of the index, or those of a part of it.
+    pub(crate) range: Range<u64>,
     pub(crate) pages: u64,
     /// Of the finished part of `positions.blk`.
     pub(crate) positions: FileDigest,
@@ -38,16 +41,16 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// A record of `pages` pages; digests of the positions and of the spool.
+    /// A record of the first `pages` pages of `range`; digests of the positions and of the spool.
     pub(crate) fn new(
-        identity: Identity,
+        (identity, range): (Identity, Range<u64>),
         pages: u64,
         (positions, spool): (FileDigest, FileDigest),
         totals: Totals,
         spectrum: Vec<(u64, u64)>,
     ) -> Self {
         let written_by = WRITTEN_BY.to_owned();
-        Self { written_by, identity, pages, positions, spool, totals, spectrum, blake3: String::new() }
+        Self { written_by, identity, range, pages, positions, spool, totals, spectrum, blake3: String::new() }
     }
 
     fn json(&self) -> io::Result<String> {
@@ -107,7 +110,7 @@ mod tests {
         let totals = Totals { kmers: 5, ..Totals::default() };
         for pages in [3, 4] {
             let digests = (of(b"positions"), of(b"spool"));
-            let checkpoint = Checkpoint::new(Identity::TEST, pages, digests, totals, vec![(1, 2)]);
+            let checkpoint = Checkpoint::new((Identity::TEST, 0..9), pages, digests, totals, vec![(1, 2)]);
             checkpoint.write(&folder).expect("written");
             let back = read().expect("sound");
             assert_eq!((back.pages, back.totals, back.spectrum), (pages, totals, vec![(1, 2)]));

@@ -2,17 +2,17 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::bundle::checkpoint::{CHECKPOINT, Checkpoint};
-use crate::bundle::manifest::Manifest;
-use crate::bundle::page_spool::SPOOL;
+use crate::bundle::kind::BundleKind;
 use crate::bundle::staging::{
     BUNDLE, LOCK, StagingDir, StagingError, clear, is_half_replaced, remove_bundle, staging_name,
 };
-use crate::bundle::target::{BUNDLE_FILES, BundleTarget};
-use crate::format::{Identity, MANIFEST, POSITIONS, SEQUENCE};
+use crate::bundle::target::BundleTarget;
+use crate::format::{Identity, MANIFEST, POSITIONS, SEQUENCE, SPOOL};
 use crate::fs::{DigestWriter, Folder, Lock, Temporary, lock, sync};
 use crate::{Error, Notice, Progress, Result};
 
@@ -22,7 +22,9 @@ const BUNDLE_MODE: u32 = 0o777;
 /// The permissions of a build on its target and on an earlier build.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DraftOptions {
-    /// Replace an existing index.
+    /// What is built.
+    pub(crate) kind: BundleKind,
+    /// Replace an existing bundle of this kind.
     pub(crate) force: bool,
     /// Wait while another process builds the same index, and accept an index that exists then.
     pub(crate) wait: bool,
@@ -58,7 +60,7 @@ impl BundleDraft {
     /// # Errors
     /// [`Error::Building`], [`Error::Exists`], [`Error::NotOurs`], [`Error::Occupied`], [`Error::Io`].
     pub(crate) fn create(target: &Path, options: DraftOptions, progress: &dyn Progress) -> Result<Self> {
-        let target = Arc::new(BundleTarget::new(target)?);
+        let target = Arc::new(BundleTarget::new(target, options.kind)?);
         // An existing index may be the one that this build waits for.
         let target_exists = || match target.check(options.force) {
             Err(Error::Exists(_)) if options.wait => Ok(true),
@@ -97,7 +99,10 @@ impl BundleDraft {
 
     /// The path of the spool of dictionary pages.
     pub(crate) fn spool(&self) -> PathBuf {
-        self.staging.folder.join(SPOOL)
+        match self.options.kind {
+            BundleKind::Index => self.staging.folder.join(SPOOL),
+            BundleKind::Part => self.path(SPOOL),
+        }
     }
 
     fn bundle(&self) -> Result<Folder> {
@@ -105,33 +110,35 @@ impl BundleDraft {
         folder.open_folder(BUNDLE).map_err(|e| Error::io("open", folder.join(BUNDLE), e))
     }
 
-    /// The finished parts of an earlier build of an index of this identity and number of pages. Anything else is
-    /// removed.
+    /// What an earlier build finished of these pages of an index of this identity. Anything else is removed.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub(crate) fn resume_point(
         &self,
         identity: Identity,
-        pages: u64,
+        range: &Range<u64>,
         progress: &dyn Progress,
     ) -> Result<Option<ResumePoint>> {
         let Some(checkpoint) = &self.checkpoint else { return Ok(None) };
         let (folder, bundle) = (&self.staging.folder, self.bundle()?);
         let target = self.staging.target.path();
-        let problem = if checkpoint.identity != identity || checkpoint.pages >= pages {
-            "the interrupted build is of another genome or has other parameters"
+        let spool_folder = if self.options.kind == BundleKind::Part { &bundle } else { folder };
+        let total = range.end - range.start;
+        let same = checkpoint.identity == identity && checkpoint.range == *range;
+        let problem = if !same || checkpoint.pages >= total {
+            "the interrupted build is of another genome or part, or has other parameters"
         } else {
             let positions = DigestWriter::reopen(&bundle, POSITIONS, &checkpoint.positions)?;
-            let spool = DigestWriter::reopen(folder, SPOOL, &checkpoint.spool)?;
+            let spool = DigestWriter::reopen(spool_folder, SPOOL, &checkpoint.spool)?;
             if let (Some(positions), Some(spool)) = (positions, spool) {
-                progress.notice(&Notice::Resumed { target, pages: checkpoint.pages, total: pages });
+                progress.notice(&Notice::Resumed { target, pages: checkpoint.pages, total });
                 return Ok(Some(ResumePoint { checkpoint: checkpoint.clone(), positions, spool }));
             }
             "the files of the interrupted build are damaged"
         };
         // The checkpoint first: without it the other files are ignored.
-        for (folder, name) in [(folder, CHECKPOINT), (folder, SPOOL), (&bundle, POSITIONS)] {
+        for (folder, name) in [(folder, CHECKPOINT), (folder, SPOOL), (&bundle, SPOOL), (&bundle, POSITIONS)] {
             folder.remove_file_if_present(name).map_err(|e| Error::io("remove", folder.join(name), e))?;
         }
         progress.notice(&Notice::NotResumed { target, problem: problem.to_owned() });
@@ -148,28 +155,28 @@ impl BundleDraft {
         checkpoint.write(&self.staging.folder)
     }
 
-    /// Seals the manifest, makes everything durable and renames the bundle to its target. It takes over the permissions
-    /// and groups of an index that it replaces.
+    /// Writes the manifest, makes everything durable and renames the bundle to its target. It takes over the
+    /// permissions and groups of a bundle that it replaces.
     ///
     /// # Errors
     /// [`Error::Exists`], [`Error::NotOurs`], [`Error::Io`]; the target is then as before.
-    pub(crate) fn publish(self, manifest: Manifest, progress: &dyn Progress) -> Result<()> {
+    pub(crate) fn publish(self, manifest: &str, progress: &dyn Progress) -> Result<()> {
         let bundle = self.bundle()?;
         let path = bundle.join(MANIFEST);
-        let text = manifest.seal()?;
         let mut file = bundle.create_file(MANIFEST).map_err(|e| Error::io("create", &path, e))?;
-        file.write_all(text.as_bytes()).map_err(|e| Error::io("write", &path, e))?;
-        let BundleTarget { parent, name } = &*self.staging.target;
+        file.write_all(manifest.as_bytes()).map_err(|e| Error::io("write", &path, e))?;
+        let BundleTarget { parent, name, kind } = &*self.staging.target;
         let replaced = parent.open_folder(name).ok();
         if let Some(replaced) = &replaced {
-            for name in BUNDLE_FILES {
+            for name in kind.files() {
                 if let (Ok(Some(old)), Ok(new)) = (replaced.stat(name), bundle.open_file(name, false)) {
                     new.copy_permissions(&old);
                 }
             }
         }
-        // Their writers made catalog and positions durable already.
-        for path in [path, self.path(SEQUENCE)] {
+        // Their writers made all other files durable already.
+        let sequence = bundle.stat(SEQUENCE).map_err(|e| Error::io("look at", bundle.join(SEQUENCE), e))?;
+        for path in [path].into_iter().chain(sequence.map(|_| self.path(SEQUENCE))) {
             sync(&path).map_err(|e| Error::io("sync", &path, e))?;
         }
         bundle.sync().map_err(|e| Error::io("sync", bundle.path(), e))?;
@@ -237,7 +244,7 @@ fn take_over(
     match checkpoint {
         Ok(checkpoint) => {
             // The other files are written anew.
-            remove_bundle(folder, OsStr::new(BUNDLE), |name| name != POSITIONS)?;
+            remove_bundle(folder, OsStr::new(BUNDLE), |name| name != POSITIONS && name != SPOOL)?;
             Ok(Some(checkpoint))
         }
         Err(problem) => {

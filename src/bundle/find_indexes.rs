@@ -1,4 +1,4 @@
-//! Finds every index below a folder by names and manifests alone, so that a large collection is listed at once.
+//! Finds every index, and every part of one, below a folder by names and manifests alone, so that a large collection is listed at once.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::bundle::manifest::{Manifest, is_bundle};
+use crate::bundle::kind::{BundleKind, Shard};
+use crate::bundle::manifest::{Manifest, check_lengths};
+use crate::bundle::part::{PartManifest, PartProblem};
 use crate::bundle::staging::BUILDING;
-use crate::format::{CATALOG, MANIFEST};
+use crate::format::{CATALOG, MANIFEST, PART_FORMAT_VERSION};
 use crate::{Error, Result};
 
 /// The state of an index, from its manifest and the lengths of its files.
@@ -21,6 +23,8 @@ use crate::{Error, Result};
 pub enum State {
     /// Nothing is missing.
     Whole,
+    /// A part of an index, of which nothing is missing.
+    Part,
     /// Its build runs or was killed.
     Unfinished,
     /// The manifest cannot be read, or a file is missing or of another length.
@@ -34,6 +38,7 @@ impl State {
     pub fn name(self) -> &'static str {
         match self {
             Self::Whole => "whole",
+            Self::Part => "part",
             Self::Unfinished => "unfinished",
             Self::Damaged => "damaged",
             Self::Newer => "newer",
@@ -41,7 +46,7 @@ impl State {
     }
 }
 
-/// An index that was found.
+/// An index that was found, or a part of one.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FoundIndex {
@@ -51,15 +56,17 @@ pub struct FoundIndex {
     pub state: State,
     /// Its manifest, if that can be read.
     pub manifest: Option<Manifest>,
+    /// The manifest of a part, if that can be read.
+    pub part: Option<PartManifest>,
     /// Its format version, if known.
     pub format: Option<u32>,
     /// Bytes of all files in its folder.
     pub bytes: u64,
-    /// The error of its check, if there was one.
+    /// The error of its check, if there was one; for a part, that it is not an index.
     pub problem: Option<Error>,
 }
 
-/// Finds every index in and below `folder`, sorted by path. Folders of indexes are not searched further. Links to
+/// Finds every index and part of one in and below `folder`, sorted by path. Folders of indexes are not searched further. Links to
 /// folders are followed, but no folder is searched twice, so cycles of links are harmless; an index behind a link is
 /// listed under the link too. Folders that cannot be read are passed to `warn` and skipped.
 ///
@@ -124,8 +131,12 @@ impl FolderSearch<'_> {
         }
         let has = |name: &str| files.iter().any(|file| file == name);
         let staging = folder.file_name().is_some_and(is_staging);
-        if staging || has(CATALOG) || (has(MANIFEST) && is_bundle(folder)) {
-            self.found.push(examine(folder, staging, has(MANIFEST))?);
+        let kind = if has(MANIFEST) { kind_of(folder) } else { None };
+        if staging || has(CATALOG) || kind.is_some() {
+            self.found.push(match kind {
+                Some(BundleKind::Part) if !staging => examine_part(folder)?,
+                _ => examine(folder, staging, has(MANIFEST))?,
+            });
             return Ok(());
         }
         self.searched.insert(number);
@@ -161,7 +172,44 @@ fn examine(folder: &Path, staging: bool, has_manifest: bool) -> Result<FoundInde
         problem = Some(e);
     }
     let format = manifest.as_ref().map(|manifest| manifest.format_version).or(format);
-    Ok(FoundIndex { path: folder.to_owned(), state, manifest, format, bytes: bytes_below(folder), problem })
+    let (path, bytes) = (folder.to_owned(), bytes_below(folder));
+    Ok(FoundIndex { path, state, manifest, part: None, format, bytes, problem })
+}
+
+/// Determines the state of the part of an index in a folder.
+fn examine_part(folder: &Path) -> Result<FoundIndex> {
+    let path = folder.join(MANIFEST);
+    let (mut state, mut format, mut part) = (State::Damaged, None, None);
+    let problem = match PartManifest::read(folder) {
+        Ok(manifest) => {
+            format = Some(manifest.format_version);
+            let Shard { number, count } = manifest.shard;
+            let checked = check_lengths(&manifest.files, folder);
+            part = Some(manifest);
+            match checked {
+                Ok(()) => {
+                    state = State::Part;
+                    Error::PartOfIndex { path: folder.to_owned(), number, count }
+                }
+                Err(e @ Error::Io { .. }) => return Err(e),
+                Err(e) => e,
+            }
+        }
+        Err(PartProblem::Unreadable(e)) => return Err(e),
+        Err(PartProblem::Newer(found)) => {
+            (state, format) = (State::Newer, Some(found));
+            Error::Version { path, found, supported: PART_FORMAT_VERSION }
+        }
+        Err(PartProblem::NotAPart(problem)) => Error::damaged(path, None, problem),
+        Err(PartProblem::Damaged(problem)) => Error::damaged(path, None, problem),
+    };
+    let bytes = bytes_below(folder);
+    Ok(FoundIndex { path: folder.to_owned(), state, manifest: None, part, format, bytes, problem: Some(problem) })
+}
+
+/// The kind of which a folder has a manifest, sound or not.
+fn kind_of(folder: &Path) -> Option<BundleKind> {
+    crate::fs::read_text(&folder.join(MANIFEST)).ok().and_then(|bytes| BundleKind::of(&bytes))
 }
 
 /// Whether this is the name of a staging folder.

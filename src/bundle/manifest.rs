@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bundle::kind::{BundleKind, ManifestHead, Shard};
 use crate::dictionary::filters::Filters;
 use crate::dictionary::{LayoutKind, Shape};
 use crate::format::{CATALOG, FORMAT_VERSION, Identity, MANIFEST, POSITIONS, SEQUENCE};
@@ -89,6 +90,19 @@ pub struct GenomeSummary {
 }
 
 impl GenomeSummary {
+    /// Fails if the manifest of a bundle of this genome would be too long to be read again.
+    ///
+    /// # Errors
+    /// [`Error::Usage`].
+    pub(super) fn check_manifest_length(&self, text: &str) -> Result<()> {
+        if text.len() as u64 > crate::fs::MAX_TEXT {
+            let files = self.sources.len();
+            let problem = format!("the names of {files} files of input are too long for a manifest; join some of them");
+            return Err(Error::Usage(problem));
+        }
+        Ok(())
+    }
+
     /// The names of the files, with commas between them.
     pub fn source_names(&self) -> String {
         self.sources.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", ")
@@ -175,9 +189,6 @@ pub struct Manifest {
     pub blake3: String,
 }
 
-/// Value of the field `kind`, which distinguishes the manifest from other JSON.
-const KIND: &str = "reprise index";
-
 /// The highest `min_frequency`: no genome has as many k-mers, and it can be added to frequencies.
 pub(crate) const MAX_MIN_FREQUENCY: u64 = 1 << 56;
 
@@ -192,7 +203,7 @@ impl Manifest {
         created: u64,
     ) -> Self {
         Self {
-            kind: KIND.to_owned(),
+            kind: BundleKind::Index.name().to_owned(),
             format_version: FORMAT_VERSION,
             written_by: WRITTEN_BY.to_owned(),
             created: utc(created),
@@ -224,11 +235,7 @@ impl Manifest {
     pub(crate) fn seal(mut self) -> Result<String> {
         self.blake3 = self.digest()?;
         let text = self.json()?;
-        if text.len() as u64 > crate::fs::MAX_TEXT {
-            let files = self.genome.sources.len();
-            let problem = format!("the names of {files} files of input are too long for a manifest; join some of them");
-            return Err(Error::Usage(problem));
-        }
+        self.genome.check_manifest_length(&text)?;
         Ok(text)
     }
 
@@ -252,11 +259,13 @@ impl Manifest {
         })?;
         let unreadable = |e: serde_json::Error| Error::damaged(&path, None, format!("it cannot be read ({e})"));
         // The version comes first: a newer manifest may have fields that this program does not know.
-        let version: Version = serde_json::from_slice(&bytes).map_err(unreadable)?;
-        if version.kind != KIND {
-            return Err(Error::Unfinished {
-                path: bundle.to_owned(),
-                problem: "its manifest.json is of something else".to_owned(),
+        let version: ManifestHead = serde_json::from_slice(&bytes).map_err(unreadable)?;
+        if version.kind != BundleKind::Index.name() {
+            let path = bundle.to_owned();
+            let is_part = version.kind == BundleKind::Part.name();
+            return Err(match Shard::of(&bytes).filter(|_| is_part) {
+                Some(Shard { number, count }) => Error::PartOfIndex { path, number, count },
+                None => Error::Unfinished { path, problem: "its manifest.json is of something else".to_owned() },
             });
         }
         if version.format_version > FORMAT_VERSION {
@@ -322,22 +331,7 @@ impl Manifest {
     /// # Errors
     /// [`Error::Damaged`] if one is missing or has another length; [`Error::Io`].
     pub(crate) fn check_lengths(&self, bundle: &Path) -> Result<()> {
-        for (name, digest) in &self.files {
-            let path = bundle.join(name);
-            let length = match fs::metadata(&path) {
-                Ok(metadata) if metadata.is_file() => metadata.len(),
-                Ok(_) => return Err(Error::damaged(&path, None, "it is not a regular file")),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                    return Err(Error::damaged(&path, None, "the file is missing"));
-                }
-                Err(e) => return Err(Error::io("look at", &path, e)),
-            };
-            if length != digest.bytes {
-                let problem = format!("it has {length} bytes and should have {}", digest.bytes);
-                return Err(Error::damaged(&path, Some(length.min(digest.bytes)), problem));
-            }
-        }
-        Ok(())
+        check_lengths(&self.files, bundle)
     }
 
     /// Bytes of the bundle, this file left out.
@@ -346,19 +340,25 @@ impl Manifest {
     }
 }
 
-/// The first fields of every manifest, the same in all formats.
-#[derive(Deserialize)]
-struct Version {
-    kind: String,
-    format_version: u32,
-}
-
-/// Whether these bytes are a manifest of an index, sound or not.
-pub(crate) fn is_manifest(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<Version>(bytes).is_ok_and(|version| version.kind == KIND)
-}
-
-/// Whether a folder has a manifest of an index, sound or not.
-pub(crate) fn is_bundle(folder: &Path) -> bool {
-    crate::fs::read_text(&folder.join(MANIFEST)).is_ok_and(|bytes| is_manifest(&bytes))
+/// Checks that the files of a bundle are there and have their lengths.
+///
+/// # Errors
+/// [`Error::Damaged`] if one is missing or has another length; [`Error::Io`].
+pub(super) fn check_lengths(files: &BTreeMap<String, FileDigest>, bundle: &Path) -> Result<()> {
+    for (name, digest) in files {
+        let path = bundle.join(name);
+        let length = match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => metadata.len(),
+            Ok(_) => return Err(Error::damaged(&path, None, "it is not a regular file")),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::damaged(&path, None, "the file is missing"));
+            }
+            Err(e) => return Err(Error::io("look at", &path, e)),
+        };
+        if length != digest.bytes {
+            let problem = format!("it has {length} bytes and should have {}", digest.bytes);
+            return Err(Error::damaged(&path, Some(length.min(digest.bytes)), problem));
+        }
+    }
+    Ok(())
 }

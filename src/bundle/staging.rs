@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `lock` | the lock of the process that builds, with a record of that process |
 //! | `bundle/` | the bundle; renamed to the target when it is complete and durable |
-//! | `checkpoint.json`, `pages.spool` | what is finished, see [`checkpoint`](super::checkpoint) |
+//! | `checkpoint.json`, `pages.spool` | what is finished, see [`checkpoint`](super::checkpoint); the spool of a part is in `bundle/` |
 //! | `replaced/` | the index that is replaced, for a moment, if the file system cannot exchange two names |
 //! | `replacing` | marks that the replaced index is being removed, if the file system cannot rename it |
 //!
@@ -24,10 +24,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::bundle::checkpoint::{CHECKPOINT, NEXT_CHECKPOINT};
-use crate::bundle::page_spool::SPOOL;
-use crate::bundle::target::{BUNDLE_FILES, BundleTarget, has_manifest};
+use crate::bundle::kind::BundleKind;
+use crate::bundle::target::{BundleTarget, kind_of};
 use crate::error::OccupiedBy;
-use crate::format::SEQUENCE;
+use crate::format::{SEQUENCE, SPOOL};
 use crate::fs::{Folder, Lock, LockAttempt, OWNER_PROBE, PendingRename, Remove, lock, publish, unique_suffix, user};
 use crate::genome::TEMPORARY_SUFFIXES;
 use crate::{Error, LockHolder, Result};
@@ -101,7 +101,7 @@ pub(super) fn remove_bundle(staging: &Folder, name: &OsStr, select: impl Fn(&OsS
     for name in folder.names().map_err(failed)? {
         let bytes = name.as_bytes();
         let spools = TEMPORARY_SUFFIXES.map(|suffix| [SEQUENCE.as_bytes(), suffix.as_bytes()].concat());
-        if !BUNDLE_FILES.iter().any(|file| name == *file) && !spools.iter().any(|spool| spool == bytes) {
+        if !BundleKind::any_has(&name) && !spools.iter().any(|spool| spool == bytes) {
             return Err(foreign_name(folder.join(&name)));
         }
         if select(&name) {
@@ -208,14 +208,14 @@ impl StagingDir {
     /// Repairs the target after a killed build: renames `replaced` back if the build ended between two renames, and
     /// completes the replacement if it had begun to remove the old index. Returns whether this restored an index.
     pub(super) fn restore_target(&self) -> Result<bool> {
-        let BundleTarget { parent, name } = &*self.target;
+        let BundleTarget { parent, name, .. } = &*self.target;
         let failed = |e| Error::io("put back", self.target.path(), e);
         if self.folder.stat(REPLACING).map_err(failed)?.is_some() {
             self.replace_by_removal()?;
             return Ok(true);
         }
         let exists = parent.stat(name).map_err(failed)?.is_some();
-        if exists || !self.folder.open_folder(REPLACED).is_ok_and(|replaced| has_manifest(&replaced)) {
+        if exists || !self.folder.open_folder(REPLACED).is_ok_and(|replaced| kind_of(&replaced).is_some()) {
             return Ok(false);
         }
         self.folder.rename(OsStr::new(REPLACED), parent, name).map_err(failed)?;
@@ -242,7 +242,7 @@ impl StagingDir {
 
     /// Renames the bundle to its target, durably. If that fails, all names are as before.
     pub(super) fn rename_to_target(&self, replaces: bool) -> Result<()> {
-        let BundleTarget { parent, name } = &*self.target;
+        let BundleTarget { parent, name, .. } = &*self.target;
         let rename = PendingRename {
             from: (&self.folder, OsStr::new(BUNDLE)),
             to: (parent, name),
@@ -268,7 +268,7 @@ impl StagingDir {
     /// lower layer of overlayfs. For a moment there is no index; if the build is killed then, the next build completes
     /// the rename.
     fn replace_by_removal(&self) -> Result<()> {
-        let BundleTarget { parent, name } = &*self.target;
+        let BundleTarget { parent, name, .. } = &*self.target;
         let failed = |e| Error::io("replace", self.target.path(), e);
         if self.folder.stat(BUNDLE).map_err(failed)?.is_some() {
             remove_bundle(parent, name, |_| true)?;

@@ -4,14 +4,11 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::bundle::manifest::is_manifest;
+use crate::bundle::kind::BundleKind;
 use crate::error::NotOursKind;
-use crate::format::{CATALOG, MANIFEST, POSITIONS, SEQUENCE};
+use crate::format::MANIFEST;
 use crate::fs::{File, Folder, resolve_links, user};
 use crate::{Error, Result};
-
-/// The files of a bundle.
-pub(super) const BUNDLE_FILES: [&str; 4] = [MANIFEST, CATALOG, POSITIONS, SEQUENCE];
 
 /// Maximum names that an error lists, so that it stays one line.
 const MAX_LISTED_NAMES: usize = 5;
@@ -21,19 +18,20 @@ const MAX_LISTED_NAMES: usize = 5;
 pub(super) struct BundleTarget {
     pub(super) parent: Folder,
     pub(super) name: OsString,
+    pub(super) kind: BundleKind,
 }
 
-/// Fails if a build cannot create or replace an index at `target`.
+/// Fails if a build cannot create or replace a bundle of this kind at `target`.
 ///
 /// # Errors
 /// [`Error::Exists`], [`Error::NotOurs`], [`Error::Usage`], [`Error::Io`].
-pub(crate) fn check_target(target: &Path, force: bool) -> Result<()> {
-    BundleTarget::new(target)?.check(force).map(drop)
+pub(crate) fn check_target(target: &Path, kind: BundleKind, force: bool) -> Result<()> {
+    BundleTarget::new(target, kind)?.check(force).map(drop)
 }
 
-/// Whether a folder has a manifest of an index, sound or not.
-pub(super) fn has_manifest(folder: &Folder) -> bool {
-    folder.open_file(MANIFEST, false).and_then(File::read_text).is_ok_and(|bytes| is_manifest(&bytes))
+/// The kind of which a folder has a manifest, sound or not.
+pub(super) fn kind_of(folder: &Folder) -> Option<BundleKind> {
+    folder.open_file(MANIFEST, false).and_then(File::read_text).ok().and_then(|bytes| BundleKind::of(&bytes))
 }
 
 impl BundleTarget {
@@ -41,7 +39,7 @@ impl BundleTarget {
     ///
     /// # Errors
     /// [`Error::Usage`] for a path without a last name; [`Error::NotOurs`], [`Error::Io`].
-    pub(super) fn new(path: &Path) -> Result<Self> {
+    pub(super) fn new(path: &Path, kind: BundleKind) -> Result<Self> {
         // `genome.reprise/` names the same folder as `genome.reprise`.
         let path: PathBuf = path.components().collect();
         let path = resolve_links(&path)?;
@@ -49,7 +47,7 @@ impl BundleTarget {
             return Err(Error::Usage(format!("{} cannot be the name of an index; use another one", path.display())));
         };
         let parent = Folder::open_parent(&path).map_err(|e| Error::io("open the folder of", &path, e))?;
-        Ok(Self { parent, name: name.to_owned() })
+        Ok(Self { parent, name: name.to_owned(), kind })
     }
 
     pub(super) fn path(&self) -> PathBuf {
@@ -64,14 +62,17 @@ impl BundleTarget {
         let path = self.path();
         let failed = |e| Error::io("look at", &path, e);
         let refused = |kind| Err(Error::NotOurs { path: path.clone(), kind });
-        let no_index = || refused(NotOursKind::NotAnIndex);
+        let no_index = || match self.kind {
+            BundleKind::Index => refused(NotOursKind::NotAnIndex),
+            BundleKind::Part => refused(NotOursKind::NotAPart),
+        };
         let Some(there) = self.parent.stat(&self.name).map_err(failed)? else { return Ok(false) };
         if !there.is_folder() {
             return no_index();
         }
         let folder = self.parent.open_folder(&self.name).map_err(failed)?;
         let names = folder.names().map_err(failed)?;
-        if !has_manifest(&folder) {
+        if kind_of(&folder) != Some(self.kind) {
             return no_index();
         }
         if !force {
@@ -80,7 +81,7 @@ impl BundleTarget {
         let mut others = Vec::new();
         for name in names {
             let is_file = folder.stat(&name).map_err(failed)?.is_none_or(|entry| entry.is_file());
-            if !is_file || !BUNDLE_FILES.iter().any(|file| name == *file) {
+            if !is_file || !self.kind.files().iter().any(|file| name == *file) {
                 others.push(format!("{name:?}"));
             }
         }

@@ -10,10 +10,11 @@ use crate::annotate::{
     PartHeader, PartLibrary, PartSubject, annotate_charged, annotate_range, annotate_with_tandem_repeats_charged,
     for_annotation, write_part,
 };
+use crate::bundle::Shard;
 use crate::cli::annotation_output::OutputArguments;
 use crate::cli::common_arguments::CacheArguments;
 use crate::cli::libraries::Libraries;
-use crate::cli::shard::{Shard, shard};
+use crate::cli::shard::shard;
 use crate::cli::values::{e_value, percentage};
 use crate::cli::{Settings, grouped};
 use crate::{Error, Result};

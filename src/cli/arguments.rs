@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use super::common_arguments::Common;
 use super::{
     annotate, benchmark, build_index, candidates, classify, compare, demo, detect, dump, families, fetch, info, list,
-    mask, merge_annotation, query, report, set, simulate, spectrum, verify,
+    mask, merge_annotation, merge_index, query, report, set, simulate, spectrum, verify,
 };
 
 /// The whole command line; its description is that of the package.
@@ -29,6 +29,8 @@ const EXIT_CODES: &str =
 pub(super) enum Command {
     /// Build an index of a genome
     BuildIndex(build_index::Arguments),
+    /// Make an index of the parts that `build-index --shard` built
+    MergeIndex(merge_index::Arguments),
     /// Look up k-mers, sequences or regions of the genome
     Query(query::Arguments),
     /// Write regions of the genome as FASTA
@@ -74,7 +76,7 @@ pub(super) enum Command {
 impl Command {
     /// Whether `-o` names a folder of several files.
     pub(super) fn writes_folder(&self) -> bool {
-        matches!(self, Self::BuildIndex(_) | Self::Detect(_) | Self::Demo(_) | Self::Simulate(_))
+        matches!(self, Self::BuildIndex(_) | Self::MergeIndex(_) | Self::Detect(_) | Self::Demo(_) | Self::Simulate(_))
     }
 
     /// Whether it ends at once, whatever the size of the index.

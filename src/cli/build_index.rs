@@ -1,13 +1,15 @@
-//! `build-index`: builds the index of a genome, or prints the plan of the build.
+//! `build-index`: builds the index of a genome, or a part of it, or prints the plan of the build.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::builder::{BuildOptions, BuildReport, Plan};
+use crate::builder::{BuildOptions, BuildReport, PartReport, Plan};
 use crate::bundle::MemoryHints;
+use crate::bundle::Shard;
 use crate::cli::common_arguments::TemporaryArguments;
+use crate::cli::shard::shard;
 use crate::cli::{Settings, counted, grouped};
 use crate::dictionary::LayoutKind;
 use crate::fs::Output;
@@ -55,13 +57,17 @@ pub(crate) struct Arguments {
     /// passes
     #[arg(long)]
     resume: bool,
+    /// Build part I of N of the index only, with its share of the dictionary pages, so that N processes or machines build
+    /// one index; `merge-index` joins the parts [default name: that of the index with .part-I-of-N]
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    shard: Option<Shard>,
     /// Print the plan (passes, memory, disk, expected k-mers) and build nothing; meanwhile the packed genome, a quarter
     /// of a byte per base, is in the folder of temporary files
     #[arg(long)]
     dry_run: bool,
     /// Also write a section for a report of MultiQC to FILE, outside the index: k-mers that occur once, twice or more;
     /// MultiQC finds files whose names end in `_mqc.json`
-    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "shard"])]
     multiqc: Option<PathBuf>,
     #[command(flatten)]
     temporary: TemporaryArguments,
@@ -88,9 +94,13 @@ impl LayoutArgument {
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let sources: Vec<Source> = arguments.genomes.iter().map(Source::new).collect();
+    let default = || match arguments.shard {
+        Some(shard) => builder::default_part_target(&sources[0], shard),
+        None => builder::default_target(&sources[0]),
+    };
     let target = match &settings.output {
         Some(path) => path.clone(),
-        None => builder::default_target(&sources[0]).ok_or_else(|| {
+        None => default().ok_or_else(|| {
             let path = sources[0].path().display();
             Error::Usage(format!("a genome from {path} has no file name to derive a name from; name the index with -o"))
         })?,
@@ -108,17 +118,28 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         hints: MemoryHints { distinct_kmers: arguments.expected_kmers.unwrap_or(0), ..MemoryHints::default() },
         temporary_folder: arguments.temporary.tmpdir,
     };
+    let budget = &settings.budget;
     if arguments.dry_run {
-        let plan = settings
-            .on_pool(|| builder::plan_index(&sources, &target, &options, &settings.budget, &settings.progress))?;
+        let plan = settings.on_pool(|| match arguments.shard {
+            Some(shard) => builder::plan_part(&sources, &target, (&options, shard), budget, &settings.progress),
+            None => builder::plan_index(&sources, &target, &options, budget, &settings.progress),
+        })?;
         settings.progress.clear();
         return crate::fs::print(&plan_text(&plan, settings));
+    }
+    if let Some(shard) = arguments.shard {
+        let report = settings
+            .on_pool(|| builder::build_part(&sources, &target, (&options, shard), budget, &settings.progress))?;
+        settings.progress.clear();
+        if settings.quiet && !settings.json {
+            return Ok(());
+        }
+        return crate::fs::print(&part_summary(&report, &target, settings));
     }
     // A file that cannot be written is found before the work.
     let section =
         arguments.multiqc.as_ref().map(|path| Ok((section_file(path, &target, settings)?, path))).transpose()?;
-    let report =
-        settings.on_pool(|| builder::build_index(&sources, &target, &options, &settings.budget, &settings.progress))?;
+    let report = settings.on_pool(|| builder::build_index(&sources, &target, &options, budget, &settings.progress))?;
     settings.progress.clear();
     if let Some((mut output, path)) = section {
         let text = index_section(&report.manifest);
@@ -203,15 +224,76 @@ fn summary(report: &BuildReport, target: &Path, settings: &Settings) -> String {
     )
 }
 
+fn part_summary(report: &PartReport, target: &Path, settings: &Settings) -> String {
+    let manifest = &report.manifest;
+    let (genome, actual) = (&manifest.genome, &manifest.actual);
+    let Shard { number, count } = manifest.shard;
+    let seconds = settings.progress.elapsed().as_secs_f64();
+    let peak = resident_memory().map_or(0, |r| r.peak);
+    if settings.json {
+        let json = serde_json::json!({
+            "part": target.to_string_lossy(),
+            "number": number,
+            "count": count,
+            "k": manifest.parameters.k,
+            "bases": genome.bases,
+            "contigs": genome.contigs,
+            "first_page": manifest.pages.start,
+            "pages": manifest.pages.end - manifest.pages.start,
+            "kmers": actual.kmers,
+            "distinct_kmers": actual.distinct_kmers,
+            "repeated_kmers": actual.repeated_kmers,
+            "stored_kmers": actual.stored_kmers,
+            "positions": actual.positions,
+            "part_bytes": manifest.bytes(),
+            "passes": report.passes,
+            "seconds": seconds,
+            "peak_memory_bytes": peak,
+        });
+        return format!("{json:#}\n");
+    }
+    format!(
+        "{}: part {number} of {count} of an index of {} bases in {}, k {}
+  pages            {} of {}
+  stored           {} k-mers, {} positions
+  size             {}
+  time, memory     {seconds:.1} s, {} at the peak, {} {}
+",
+        target.display(),
+        grouped(genome.bases),
+        counted(genome.contigs, "contig"),
+        manifest.parameters.k,
+        grouped(manifest.pages.end - manifest.pages.start),
+        grouped(manifest.dictionary.pages()),
+        grouped(actual.stored_kmers),
+        grouped(actual.positions),
+        human_bytes(manifest.bytes()),
+        human_bytes(peak),
+        report.passes,
+        if report.passes == 1 { "pass" } else { "passes" },
+    )
+}
+
 fn plan_text(plan: &Plan, settings: &Settings) -> String {
     if settings.json {
         return serde_json::to_string_pretty(plan).unwrap_or_default() + "\n";
     }
+    let part = plan.part.as_ref().map_or_else(String::new, |part| {
+        format!(
+            "  part             {} of {}: {} of {} pages, {:.1} % of the k-mers to sort\n",
+            part.shard.number,
+            part.shard.count,
+            grouped(part.pages.end - part.pages.start),
+            grouped(plan.dictionary.pages()),
+            part.share * 100.0
+        )
+    });
+    let what = if plan.part.is_some() { "part" } else { "index" };
     format!(
         "plan: {} bases in {}, k {}, k-mers that occur {} times or more
   expected k-mers  {} distinct, {} repeated, {} stored with {} positions
   expected bytes   {} of dictionary, {} of positions
-  disk             {} for the index, {} at most while it is built
+{part}  disk             {} for the {what}, {} at most while it is built
   memory           {} of {} allowed
   passes           {}, {} threads
 ",

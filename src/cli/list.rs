@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     header: HeaderArguments,
 }
 
-/// One index; the values of its manifest are null if that cannot be read.
+/// One index or part of one; the values of its manifest are null if that cannot be read.
 #[derive(Serialize)]
 struct IndexRow {
     path: String,
@@ -49,23 +49,27 @@ const HEADER: &str = "#path\tstate\tgenome\tcontigs\tbases\tk\tmin_frequency\tma
 
 impl IndexRow {
     fn of(found: FoundIndex) -> Self {
-        let FoundIndex { path, state, manifest, format, bytes, problem } = found;
-        let manifest = manifest.as_ref();
+        let FoundIndex { path, state, manifest, part, format, bytes, problem } = found;
+        let of_index = manifest.map(|m| (m.genome, m.parameters, m.layout, m.written_by, m.created));
+        let of_part = part.map(|m| (m.genome, m.parameters, m.dictionary.kind(), m.written_by, m.created));
+        let described = of_index.or(of_part);
+        let genome = described.as_ref().map(|d| &d.0);
+        let parameters = described.as_ref().map(|d| &d.1);
         Self {
             path: path.display().to_string(),
             state,
-            genome: manifest.map(|m| m.genome.source_names()),
-            contigs: manifest.map(|m| m.genome.contigs),
-            bases: manifest.map(|m| m.genome.bases),
-            k: manifest.map(|m| m.parameters.k),
-            min_frequency: manifest.map(|m| m.parameters.min_frequency),
-            max_frequency: manifest.and_then(|m| m.parameters.max_frequency),
-            max_positions: manifest.and_then(|m| m.parameters.max_positions),
-            layout: manifest.map(|m| m.layout),
+            genome: genome.map(|genome| genome.source_names()),
+            contigs: genome.map(|genome| genome.contigs),
+            bases: genome.map(|genome| genome.bases),
+            k: parameters.map(|p| p.k),
+            min_frequency: parameters.map(|p| p.min_frequency),
+            max_frequency: parameters.and_then(|p| p.max_frequency),
+            max_positions: parameters.and_then(|p| p.max_positions),
+            layout: described.as_ref().map(|d| d.2),
             size: bytes,
             format,
-            written_by: manifest.map(|m| m.written_by.clone()),
-            created: manifest.map(|m| m.created.clone()),
+            written_by: described.as_ref().map(|d| d.3.clone()),
+            created: described.map(|d| d.4),
             problem: problem.map(|error| Explained(&error).to_string()),
         }
     }

@@ -10,7 +10,8 @@ use clap::Args;
 
 use crate::align::{GenomeRange, Place};
 use crate::annotate::{Interval, Intervals, Mask, RowFilter};
-use crate::cli::shard::{Shard, shard};
+use crate::bundle::Shard;
+use crate::cli::shard::shard;
 use crate::cli::short_names::{ShortNames, read_names};
 use crate::cli::values::{bases, percentage};
 use crate::cli::{Settings, counted, grouped, json};

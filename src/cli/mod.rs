@@ -24,6 +24,7 @@ mod libraries;
 mod list;
 mod mask;
 mod merge_annotation;
+mod merge_index;
 mod profile_arguments;
 mod progress;
 mod query;
@@ -89,6 +90,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, has_stdout: bool) -> E
 fn run_command(command: Command, settings: &Settings) -> Result<()> {
     match command {
         Command::BuildIndex(arguments) => build_index::run(arguments, settings),
+        Command::MergeIndex(arguments) => merge_index::run(arguments, settings),
         Command::Query(arguments) => query::run(arguments, settings),
         Command::Fetch(arguments) => fetch::run(arguments, settings),
         Command::Info(arguments) => info::run(arguments, settings),

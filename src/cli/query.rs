@@ -8,8 +8,9 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::align::{GenomeSearch, Library, SearchOptions};
+use crate::bundle::Shard;
 use crate::cli::common_arguments::{CACHE, CacheArguments, HeaderArguments};
-use crate::cli::shard::{Shard, shard};
+use crate::cli::shard::shard;
 use crate::cli::values::e_value;
 use crate::cli::{Settings, big_wig};
 use crate::formats::{Format, push_number, push_position};

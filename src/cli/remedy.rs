@@ -41,7 +41,10 @@ fn remedy(error: &Error) -> &'static str {
         Error::OtherGenome { .. } => "; build one with `reprise build-index`",
         Error::Exists(_) => "; use another -o or replace it with --force",
         Error::NotOurs { kind, .. } => match kind {
-            NotOursKind::NotAnIndex | NotOursKind::MountPoint | NotOursKind::OfAnotherUser { .. } => OTHER_OUTPUT,
+            NotOursKind::NotAnIndex
+            | NotOursKind::NotAPart
+            | NotOursKind::MountPoint
+            | NotOursKind::OfAnotherUser { .. } => OTHER_OUTPUT,
             NotOursKind::OtherFiles { .. } => OR_OTHER_OUTPUT,
             _ => "",
         },
@@ -54,6 +57,7 @@ fn remedy(error: &Error) -> &'static str {
             ..
         } => OR_OTHER_OUTPUT,
         Error::Building { .. } => "; wait for it with --wait or use another -o",
+        Error::PartOfIndex { .. } => "; join all parts with `reprise merge-index`",
         Error::Unfinished { .. } => "; build it with `reprise build-index`",
         Error::Damaged { .. } => "; run `reprise verify`, then copy or build the index again",
         Error::Memory { .. } => "; use a larger --max-memory",

@@ -1,19 +1,13 @@
-//! The value of `--shard`: which part of the work is done.
+//! The value of `--shard`: which of several equal parts of the work is done.
 
-/// One of several equal parts of the work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shard {
-    /// From 1.
-    pub(crate) number: u32,
-    pub(crate) count: u32,
-}
+use crate::bundle::Shard;
 
-/// Reads a shard such as `2/8`.
+/// Reads a shard, such as `2/16`.
 pub(crate) fn shard(text: &str) -> Result<Shard, String> {
     let numbers = text.split_once('/').and_then(|(number, count)| Some((number.parse().ok()?, count.parse().ok()?)));
     match numbers {
         Some((number, count)) if (1..=count).contains(&number) => Ok(Shard { number, count }),
-        _ => Err("a shard is NUMBER/COUNT such as 2/8, with a number from 1 to the count".to_owned()),
+        _ => Err("a shard is I/N with I from 1 to N, such as 2/16".to_owned()),
     }
 }
 

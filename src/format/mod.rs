@@ -23,3 +23,13 @@ pub const CATALOG: &str = "catalog.redb";
 pub const POSITIONS: &str = "positions.blk";
 /// The packed genome of a bundle.
 pub const SEQUENCE: &str = "sequence.2bit";
+
+/// The format of the parts of an index that this program writes, and the newest that it reads.
+pub const PART_FORMAT_VERSION: u32 = 1;
+
+/// The dictionary pages of a part of an index, and of a build that resumes.
+pub const SPOOL: &str = "pages.spool";
+/// The k-mer spectrum of a part of an index.
+pub const SPECTRUM: &str = "spectrum.bin";
+/// The contigs and the other letters of the genome, in the first part of an index.
+pub const CONTIGS: &str = "contigs.bin";

@@ -569,3 +569,19 @@ pub fn each_case<T: Sync>(cases: &[T], each: impl Fn(usize, &T) + Sync) {
 pub fn bytes_of(index: &Path) -> Vec<Vec<u8>> {
     FILES.iter().map(|name| std::fs::read(index.join(name)).expect("the file is there")).collect()
 }
+
+/// Copies a part of an index within a folder.
+pub fn copy_index_part(at: &Path, from: &str, to: &str) {
+    std::fs::create_dir(at.join(to)).expect("the folder is new");
+    for name in listing(&at.join(from)) {
+        std::fs::copy(at.join(from).join(&name), at.join(to).join(&name)).expect("the file can be copied");
+    }
+}
+
+/// The text of the manifest of a part with its own digest, whatever it states.
+pub fn sealed(manifest: &reprise::bundle::PartManifest) -> String {
+    let text = |manifest: &_| serde_json::to_string_pretty(manifest).expect("a manifest is JSON") + "\n";
+    let mut manifest = reprise::bundle::PartManifest { blake3: String::new(), ..manifest.clone() };
+    manifest.blake3 = blake3::hash(text(&manifest).as_bytes()).to_hex().to_string();
+    text(&manifest)
+}

@@ -33,7 +33,8 @@ impl Bins {
         let (parts, pages_per_bin) = if layout.pages.saturating_mul(layout.parts_per_page) <= max_bins {
             (layout.parts_per_page, 1)
         } else {
-            (1, layout.pages.div_ceil(max_bins))
+            // A power of two, so that the parts of an index (`shard_pages`) consist of whole bins.
+            (1, layout.pages.div_ceil(max_bins).next_power_of_two())
         };
         let group_bits = layout.groups.ilog2();
         let bits_in_group = hash_bits.saturating_sub(group_bits);

@@ -120,8 +120,8 @@ impl<'a, R: Record> SortedWorker<'a, R> {
             }
         }
         let mut end = TaskEnd::HandedOver;
-        let first_page = self.context.handover.first_page;
-        for (page, records) in pages.zip(&by_page).filter(|(page, _)| *page >= first_page) {
+        let made = &self.context.handover.pages;
+        for (page, records) in pages.zip(&by_page).filter(|(page, _)| made.contains(page)) {
             let mut open = self.begin();
             self.add(&mut open, self.pages.hashes(page), &[records]);
             end = self.finish(page, open);

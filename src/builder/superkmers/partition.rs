@@ -39,7 +39,8 @@ impl SuperKmerPages {
     /// `max_bytes` bytes. Returns the records of each bin too.
     pub(crate) fn new(survey: &Survey, lists: &ListCode, max_bins: u64, max_bytes: u64) -> (Self, BinCounts) {
         let (minimizers, layout) = (survey.fields.minimizers, survey.layout);
-        let pages_per_bin = layout.pages.div_ceil(max_bins).max(1);
+        // A power of two, so that the parts of an index (`shard_pages`) consist of whole bins.
+        let pages_per_bin = layout.pages.div_ceil(max_bins).next_power_of_two();
         let cells_per_page = layout.buckets_per_page >> (layout.bucket_bits - survey.cell_bits);
         let cells_per_bin = pages_per_bin * cells_per_page;
         let cells = 1usize << survey.cell_bits;

@@ -64,7 +64,7 @@ impl PageWorker<SuperKmerOccurrence> for SuperKmerWorker<'_> {
                 let next = pages.first_key(page + 1);
                 let (here, others) = rest.split_at(rest.partition_point(|&o| pages.occurrence.key(o) < next));
                 rest = others;
-                if page < self.context.handover.first_page {
+                if !self.context.handover.pages.contains(&page) {
                     continue;
                 }
                 let mut begun = open.take().unwrap_or_else(|| self.begin());

@@ -1,5 +1,6 @@
 //! `detect`: the whole analysis of a genome, in steps that are recorded, so that an interrupted run continues.
 
+mod files;
 mod memory;
 mod plan;
 mod record;
@@ -41,13 +42,15 @@ use crate::genome::{Contig, name_table, short_names};
 use crate::index::{CacheStatistics, OpenOptions};
 use crate::memory::{Component, Reservation, resident_memory};
 use crate::proteins::Profiles;
-use crate::report::{
-    DetectSummary, GenomeFacts, MULTIQC_FILES, Run, StepRun, detect_sections, report_page, report_plots,
-};
+use crate::report::{DetectSummary, GenomeFacts, Run, StepRun, detect_sections, report_page, report_plots};
 use crate::sequence::Source;
 use crate::units::{human_bytes, per_cent, utc};
 use crate::{Error, Index, Notice, Progress, Result, builder};
-use plan::{Planned, part_file};
+use files::{
+    FAMILY_FILES, FAMILY_TABLE, LIBRARY, MASK_FILES, MASKED_BY, NAMES, OWN_INDEX, PAGE, PARTS, REPEATS, REPORT_FILES,
+    STOCKHOLM, SUMMARY, part_file,
+};
+use plan::Planned;
 use record::{RECORD, ResultFolder};
 use steps::{ANNOTATION, FAMILIES, INDEX, MASK, PLOTS, REPORT, STEPS, StepName};
 
@@ -164,27 +167,6 @@ fn rate(text: &str) -> Result<f64, String> {
         _ => Err("a rate is a number above 0 and below 1".to_owned()),
     }
 }
-
-// Names of the files.
-const OWN_INDEX: &str = "genome.reprise";
-const LIBRARY: &str = "families.fa";
-const STOCKHOLM: &str = "families.stk";
-const FAMILY_TABLE: &str = "families.tsv";
-const FAMILY_FILES: [&str; 3] = [LIBRARY, STOCKHOLM, FAMILY_TABLE];
-/// The annotation that masking reads: its file is never empty, and each of its rows is an interval to mask.
-const MASKED_BY: &str = "repeats.out";
-/// The table of short names of contigs.
-const NAMES: &str = "names.tsv";
-/// What the names of the files of the annotation begin with.
-const REPEATS: &str = "repeats";
-const MASKED: &str = "masked.fa.gz";
-/// The masked genome, and the indexes of its records and of its compressed blocks.
-const MASK_FILES: [&str; 3] = [MASKED, "masked.fa.gz.fai", "masked.fa.gz.gzi"];
-const SUMMARY: &str = "summary.json";
-const PAGE: &str = "report.html";
-/// The folder of the parts of steps, until they are joined.
-const PARTS: &str = "parts";
-const REPORT_FILES: [&str; 5] = [SUMMARY, PAGE, MULTIQC_FILES[0], MULTIQC_FILES[1], MULTIQC_FILES[2]];
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     // Wrong arguments are reported before any work.

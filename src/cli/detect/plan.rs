@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use crate::align::{Library, search_memory};
 use crate::bundle::WRITTEN_BY;
+use crate::cli::detect::files::{MASK_FILES, OWN_INDEX, PARTS, REPORT_FILES, part_file};
+use crate::cli::detect::memory;
 use crate::cli::detect::steps::{ANNOTATION, DIVIDED, FAMILIES, INDEX, MASK, REPORT, STEPS, StepName};
-use crate::cli::detect::{MASK_FILES, OWN_INDEX, PARTS, REPORT_FILES, memory};
 use crate::cli::{Settings, pretty_json};
 use crate::families::families_memory;
 use crate::fs::Output;
@@ -24,6 +25,8 @@ const ALIGNMENT_BYTES_PER_BASE: u64 = 1;
 const BASES_PER_LIBRARY_BASE: u64 = 50;
 /// Bases of the largest library that is expected: those of all plants together have fewer.
 const MAX_LIBRARY: u64 = 50 << 20;
+/// Bytes of a base of a library in a search: the base, and the seeds of both strands.
+const SEED_BYTES_PER_BASE: u64 = 40;
 /// Seconds of a step, at least: the start of a process and the check of what it depends on.
 const MIN_SECONDS: f64 = 10.0;
 /// How much longer a step may take than expected: limits of time end jobs for good.
@@ -186,12 +189,4 @@ impl Planned<'_> {
         let seconds = factor * bases as f64 / 1e6 / threads as f64 / share;
         (MIN_SECONDS + TIME_RESERVE * seconds).ceil() as u64
     }
-}
-
-/// Bytes of a base of a library in a search: the base, and the seeds of both strands.
-const SEED_BYTES_PER_BASE: u64 = 40;
-
-/// The file of a part of a step.
-pub(super) fn part_file(step: &str, part: u32, shards: u32) -> String {
-    format!("{step}.{part}-of-{shards}")
 }
