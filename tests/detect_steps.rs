@@ -70,8 +70,10 @@ fn planned_steps_make_the_files_of_a_single_run() {
     assert!(!at.join("steps").exists(), "a plan runs nothing");
     let steps = plan["steps"].as_array().expect("steps");
     let names: Vec<&str> = steps.iter().map(|step| step["name"].as_str().expect("a name")).collect();
-    let parts = ["annotation.1", "annotation.2", "annotation.3"];
-    assert_eq!(names, [&["index", "families"], &parts[..], &["annotation", "mask", "report"]].concat());
+    let divided = ["index", "annotation"].map(|step| [1, 2, 3].map(|part| format!("{step}.{part}")));
+    let [index, annotation] = divided.each_ref().map(|parts| parts.each_ref().map(String::as_str));
+    let undivided = (["index", "families"], ["annotation", "mask", "report"]);
+    assert_eq!(names, [&index[..], &undivided.0, &annotation, &undivided.1].concat());
     let mut made = Vec::new();
     for step in steps {
         assert!(words(&step["needs"]).iter().all(|needed| made.contains(needed)), "{step}");
@@ -96,13 +98,25 @@ fn a_step_needs_those_before_it() {
         run(at, &[&["detect", "sim/genome.fa", "-o", "out", "--shards", "2", "-q", "--step", name], flags].concat())
     };
     step("families", &[]).failed(3, &["step index is not finished", "run it before families"]);
+    step("index.2", &[]).fine();
+    step("index", &[]).failed(3, &["index.1-of-2", "run step index.1 first"]);
+    // A part of another genome is made again.
+    let genome = fs::read_to_string(at.join("sim/genome.fa")).expect("a genome");
+    fs::write(at.join("sim/genome.fa"), genome.clone() + ">more\nACGTACGTTTGACCA\n").expect("written");
+    step("index.1", &[]).fine();
+    step("index", &[]).failed(3, &["index.2-of-2", "another genome"]);
+    fs::write(at.join("sim/genome.fa"), genome).expect("written");
+    step("index.1", &[]).fine();
+    step("index.1", &[]).fine();
     step("index", &[]).fine();
+    assert!(!at.join("out/parts").exists());
+    step("index.1", &[]).fine();
     step("annotation.1", &[]).failed(3, &["step families is not finished"]);
     step("report", &[]).failed(3, &["step families is not finished"]);
     step("families", &[]).fine();
     step("mask", &[]).failed(3, &["step annotation is not finished"]);
-    step("annotation", &[]).failed(3, &["annotation.1-of-2", "run step annotation.1 first"]);
     step("annotation.1", &[]).fine();
+    step("annotation", &[]).failed(3, &["annotation.2-of-2", "run step annotation.2 first"]);
     // A part of another annotation is not joined.
     step("annotation.2", &["--tandem"]).fine();
     step("annotation", &[]).failed(3, &["annotation.2-of-2", "tandem repeats"]);
@@ -153,6 +167,14 @@ fn wrong_steps_are_refused() {
     wrong(&["--shards", "2"], "--plan or --step");
     wrong(&["--shards", "0", "--plan", "-"], "1..");
     wrong(&["--plan", "p.json", "--step", "index"], "cannot be used with");
+    // A step of which no part was made does all of the work.
+    let step = |name: &str| {
+        let arguments = ["detect", "sim/genome.fa", "-o", "whole", "--shards", "2", "-q", "--step", name];
+        run(at, &arguments).fine()
+    };
+    ["index", "families", "annotation", "mask", "report"].map(|name| drop(step(name)));
+    run(at, &["detect", "sim/genome.fa", "-o", "undivided", "-q"]).fine();
+    assert_same(at, "undivided", "whole");
     // Without families there is no step of them, and an index needs none either.
     run(at, &["build-index", "sim/genome.fa", "-o", "sim/g.reprise", "-q"]).fine();
     let plan = plan(at, &["sim/g.reprise", "-o", "out", "--library", "sim/library.fa", "--library-only"]);

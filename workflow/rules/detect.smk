@@ -1,9 +1,27 @@
 # The steps of `reprise detect` for one genome.
 
 
+rule index_part:
+    input:
+        lambda wildcards: GENOMES[wildcards.name],
+    output:
+        temp(touch(INDEX_PART)),
+    params:
+        command=detect("index"),
+    threads: threads_of("index")
+    resources:
+        mem_mb=memory_of("index"),
+        runtime=minutes_of("index"),
+    log:
+        f"{RESULTS}/logs/{{name}}.index.{{part}}.log",
+    shell:
+        "{params.command} " + LIMITS
+
+
 rule index:
     input:
         lambda wildcards: GENOMES[wildcards.name],
+        parts=parts_of(INDEX_PART) if config["divide_index"] else [],
     output:
         touch(INDEX),
     params:
@@ -57,7 +75,7 @@ rule annotation:
     input:
         INDEX,
         FAMILIES,
-        parts=expand(PART, part=range(1, SHARDS + 1), allow_missing=True) if SHARDS > 1 else [],
+        parts=parts_of(PART),
     output:
         ANNOTATION,
     params:

@@ -2,6 +2,7 @@
 
 mod files;
 mod memory;
+mod parts;
 mod plan;
 mod record;
 mod steps;
@@ -19,11 +20,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::align::{GenomeRange, GenomeSearch, Library, SearchOptions};
+use crate::align::{Library, SearchOptions};
 use crate::annotate::{
-    AnnotationSummary, ContigGroups, GroupTable, PartFile, PartHeader, PartLibrary, PartSubject, RepeatCopy,
-    annotate_charged, annotate_range, annotate_with_tandem_repeats_charged, copies_of, for_annotation, join_parts,
-    open_parts, summarize, write_part,
+    AnnotationSummary, ContigGroups, GroupTable, PartLibrary, PartSubject, RepeatCopy, annotate_charged,
+    annotate_with_tandem_repeats_charged, copies_of, for_annotation, join_parts, summarize,
 };
 use crate::builder::BuildOptions;
 use crate::bundle::{FileDigest, Manifest, WRITTEN_BY, is_reproducible, time_stamp};
@@ -37,7 +37,7 @@ use crate::cli::values::{e_value, taxon};
 use crate::cli::{Settings, counted, grouped, pretty_json};
 use crate::families::{Evidence, StructuralRna, find_families};
 use crate::formats::{Annotation, FamiliesSummary, FamilyFormat, TabixKind, families};
-use crate::fs::{Output, Remove, Temporary, lock, remove_unfinished};
+use crate::fs::{Remove, Temporary, lock, remove_unfinished};
 use crate::genome::{Contig, name_table, short_names};
 use crate::index::{CacheStatistics, OpenOptions};
 use crate::memory::{Component, Reservation, resident_memory};
@@ -47,8 +47,8 @@ use crate::sequence::Source;
 use crate::units::{human_bytes, per_cent, utc};
 use crate::{Error, Index, Notice, Progress, Result, builder};
 use files::{
-    FAMILY_FILES, FAMILY_TABLE, LIBRARY, MASK_FILES, MASKED_BY, NAMES, OWN_INDEX, PAGE, PARTS, REPEATS, REPORT_FILES,
-    STOCKHOLM, SUMMARY, part_file,
+    FAMILY_FILES, FAMILY_TABLE, LIBRARY, MASK_FILES, MASKED_BY, NAMES, OWN_INDEX, PAGE, REPEATS, REPORT_FILES,
+    STOCKHOLM, SUMMARY,
 };
 use plan::Planned;
 use record::{RECORD, ResultFolder};
@@ -129,7 +129,7 @@ struct StepArguments {
     /// part such as annotation.2
     #[arg(long, value_name = "NAME", value_parser = StepName::parse)]
     step: Option<StepName>,
-    /// Divide the annotation into N parts, steps of their own
+    /// Divide the index and the annotation into N parts each, steps of their own
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     shards: u32,
     /// Write the steps to FILE as JSON, with their commands, inputs, outputs, memory and time, and run none
@@ -421,6 +421,12 @@ struct Outcome {
 impl Work<'_> {
     /// Runs all steps, or the one that the command line names; there is a summary after the last.
     fn run(mut self, given: &Libraries) -> Result<Option<Outcome>> {
+        if let Some(StepName { step: INDEX, part: Some(part) }) = self.arguments.steps.step {
+            return match self.find_index()? {
+                Some(_) => Ok(None),
+                None => self.index_part(part).map(|()| None),
+            };
+        }
         let index = self.index()?;
         if self.is_asked_for(INDEX) {
             return Ok(None);
@@ -512,17 +518,16 @@ impl Work<'_> {
         Ok(found)
     }
 
-    /// Opens the index of the command line, or an existing one of the genome, or builds one.
-    fn index(&mut self) -> Result<Index> {
+    /// Opens the index of the command line, or an existing one of the genome.
+    fn find_index(&mut self) -> Result<Option<Index>> {
         let genome = &self.arguments.genome;
         if genome[0].is_dir() {
             if self.arguments.prefix_names {
                 return Err(Error::Usage("--prefix-names is for files of sequence; an index has its names".to_owned()));
             }
             self.settings.progress.skip(INDEX);
-            return self.open(&genome[0]);
+            return self.open(&genome[0]).map(Some);
         }
-        let sources = || -> Vec<Source> { genome.iter().map(Source::new).collect() };
         let own = self.folder.path(OWN_INDEX);
         // Other steps than the first rely on it: none of them reads the whole genome again.
         if !self.is_asked_for(INDEX)
@@ -530,7 +535,7 @@ impl Work<'_> {
             && self.folder.found::<String>(INDEX).is_some_and(|made| own_digest(&own) == Some(made))
         {
             self.settings.progress.skip(INDEX);
-            return self.open(&own);
+            return self.open(&own).map(Some);
         }
         let mut paths = vec![own.clone()];
         if let Some(name) = builder::default_target(&Source::new(&genome[0])) {
@@ -545,27 +550,49 @@ impl Work<'_> {
             }
             let Ok(index) = self.open(path) else { continue };
             self.settings.progress.step(INDEX);
-            if index.compare_genome(&sources(), &self.settings.progress)?.same {
+            if index.compare_genome(&self.sources(), &self.settings.progress)?.same {
                 self.settings.progress.skip(INDEX);
                 self.settings.log(&format!("{INDEX:<12} {} is of this genome", path.display()));
-                return Ok(index);
+                return Ok(Some(index));
             }
         }
+        Ok(None)
+    }
+
+    /// The files of the genome.
+    fn sources(&self) -> Vec<Source> {
+        self.arguments.genome.iter().map(Source::new).collect()
+    }
+
+    /// How an index is built.
+    fn build_options(&self) -> BuildOptions {
+        BuildOptions {
+            wait: self.arguments.wait,
+            resume: true,
+            prefix_names: self.arguments.prefix_names,
+            temporary_folder: self.arguments.temporary.tmpdir.clone(),
+            ..BuildOptions::default()
+        }
+    }
+
+    /// Opens the index of the command line, or an existing one of the genome, or builds one.
+    fn index(&mut self) -> Result<Index> {
+        if let Some(index) = self.find_index()? {
+            return Ok(index);
+        }
+        let genome = &self.arguments.genome;
+        let own = self.folder.path(OWN_INDEX);
         // Only an index that a run in this folder made may be replaced.
         let force =
             self.folder.force || self.folder.found::<String>(INDEX).is_some_and(|made| own_digest(&own) == Some(made));
-        let prefix_names = self.arguments.prefix_names;
-        let options = BuildOptions {
-            wait: self.arguments.wait,
-            resume: true,
-            force,
-            prefix_names,
-            temporary_folder: self.arguments.temporary.tmpdir.clone(),
-            ..BuildOptions::default()
-        };
+        let options = BuildOptions { force, ..self.build_options() };
         let names: Vec<_> = genome.iter().map(|path| path.to_string_lossy()).collect();
         self.make(INDEX, json!({ "genome": names }), &[], |work| {
-            builder::build_index(&sources(), &own, &options, &work.settings.budget, &work.settings.progress)?;
+            let Settings { budget, progress, .. } = work.settings;
+            match work.part_paths(INDEX)? {
+                None => drop(builder::build_index(&work.sources(), &own, &options, budget, progress)?),
+                Some(paths) => work.merge_index(&paths, &own, force)?,
+            }
             Ok(own_digest(&own))
         })?;
         self.open(&own)
@@ -618,16 +645,15 @@ impl Work<'_> {
         let mut files = self.arguments.annotation_files(TabixKind::of(longest_contig(index)));
         files.extend(self.arguments.short_names.then(|| NAMES.to_owned()));
         let files: Vec<&str> = files.iter().map(String::as_str).collect();
-        let shards = self.arguments.steps.shards;
         let summary = self.step(ANNOTATION, inputs, &files, |work| {
             let formats = work.arguments.formats();
             let keep_columns = formats.iter().any(|&format| work.arguments.files.needs_columns(format));
             let SearchedLibrary { mut library, subject, .. } = work.searched_library(index, own, given)?;
             let options = SearchOptions { keep_columns, ..work.search_options() };
-            let (copies, _copies_reservation) = match shards {
-                1 => work.copies(index, &mut library, &options)?,
-                _ => {
-                    let parts = work.annotation_parts(subject, shards)?;
+            let (copies, _copies_reservation) = match work.part_paths(ANNOTATION)? {
+                None => work.copies(index, &mut library, &options)?,
+                Some(paths) => {
+                    let parts = work.annotation_parts(&paths, subject)?;
                     let budget = &work.settings.budget;
                     let contigs = index.contigs()?;
                     let read = parts.iter().map(|part| part.read(&library, contigs, budget));
@@ -646,7 +672,9 @@ impl Work<'_> {
             }
             Ok(summarize(&copies, &library, index.contigs()?, groups))
         })?;
-        self.remove_parts(ANNOTATION);
+        if self.arguments.steps.shards > 1 {
+            self.remove_annotation_parts();
+        }
         Ok(summary)
     }
 
@@ -696,60 +724,6 @@ impl Work<'_> {
             true => Ok((Vec::new(), budget.empty_reservation(Component::Alignments))),
             false => annotate_charged(index, library, options, budget, progress),
         }
-    }
-
-    /// Annotates one part of the genome, unless that is done.
-    fn annotation_part(&self, index: &Index, own: bool, given: &Libraries, part: u32) -> Result<()> {
-        let SearchedLibrary { library, subject, .. } = self.searched_library(index, own, given)?;
-        let shards = self.arguments.steps.shards;
-        let header = PartHeader::new(subject, part, shards);
-        let path = self.part_path(ANNOTATION, part);
-        if PartFile::open(&path).is_ok_and(|done| done.header == header) && !self.folder.force {
-            self.settings.log(&format!("{ANNOTATION:<12} part {part} of {shards} unchanged"));
-            return Ok(());
-        }
-        self.settings.progress.step(ANNOTATION);
-        let folder = self.folder.path(PARTS);
-        fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, e))?;
-        // Two runs of a part write the same; a file of this name that is no part is not replaced.
-        let is_other = fs::symlink_metadata(&path).is_ok() && !PartFile::is_part(&path);
-        let mut output = Output::create(Some(&path), self.folder.force || !is_other)?;
-        let options = for_annotation(&self.search_options());
-        let search = GenomeSearch::new(index, &library, &options, &self.settings.budget, &self.settings.progress);
-        let range = GenomeRange::shard(index.contigs()?, part, shards);
-        let found = annotate_range(&GenomeSearch { range, ..search }, self.arguments.tandem)?;
-        write_part(&header, &found, &mut output)?;
-        output.finish()
-    }
-
-    fn part_path(&self, step: &str, part: u32) -> PathBuf {
-        self.folder.path(PARTS).join(part_file(step, part, self.arguments.steps.shards))
-    }
-
-    /// All parts of the annotation, which are of this subject.
-    fn annotation_parts(&self, subject: PartSubject<'_>, shards: u32) -> Result<Vec<PartFile>> {
-        let expected = PartHeader::new(subject, 1, shards);
-        let paths: Vec<PathBuf> = (1..=shards).map(|part| self.part_path(ANNOTATION, part)).collect();
-        if let Some((path, part)) = paths.iter().zip(1..).find(|(path, _)| !path.exists()) {
-            let problem = format!("is not there; run step {ANNOTATION}.{part} first");
-            return Err(Error::input(path, None, problem));
-        }
-        let parts = open_parts(&paths)?;
-        parts.iter().try_for_each(|part| part.check_is_of(&expected))?;
-        Ok(parts)
-    }
-
-    /// Removes the parts of a step that is finished, and their folder if nothing else is in it.
-    fn remove_parts(&self, step: &str) {
-        let shards = self.arguments.steps.shards;
-        for part in (1..=shards).filter(|_| shards > 1) {
-            let path = self.part_path(step, part);
-            if PartFile::is_part(&path) {
-                // What stays costs no result.
-                let _ = fs::remove_file(path);
-            }
-        }
-        let _ = fs::remove_dir(self.folder.path(PARTS));
     }
 
     /// The contigs under the names that results have.

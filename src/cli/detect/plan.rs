@@ -101,7 +101,7 @@ impl Planned<'_> {
             if step == FAMILIES && !self.with_families {
                 continue;
             }
-            if self.shards > 1 && DIVIDED.contains(&step) {
+            if self.is_divided(step) {
                 names.extend((1..=self.shards).map(|part| StepName { step, part: Some(part) }));
             }
             names.push(StepName::whole(step));
@@ -109,10 +109,15 @@ impl Planned<'_> {
         names
     }
 
+    /// Whether there are parts of a step; there are none of an index that is there.
+    fn is_divided(&self, step: &str) -> bool {
+        self.shards > 1 && DIVIDED.contains(&step) && !(step == INDEX && self.genome[0].is_dir())
+    }
+
     fn needs(&self, name: StepName) -> Vec<StepName> {
         let before = || if self.with_families { FAMILIES } else { INDEX };
         match name.step {
-            _ if self.shards > 1 && name.part.is_none() && DIVIDED.contains(&name.step) => {
+            step if name.part.is_none() && self.is_divided(step) => {
                 (1..=self.shards).map(|part| StepName { part: Some(part), ..name }).collect()
             }
             FAMILIES => vec![StepName::whole(INDEX)],
@@ -175,7 +180,8 @@ impl Planned<'_> {
         let shards = u64::from(self.shards);
         BASE_MEMORY
             + match (name.step, name.part) {
-                (INDEX, _) => builder::min_memory().max(bases * INDEX_BYTES_PER_BASE),
+                (INDEX, Some(_)) => builder::min_memory().max(bases / shards * INDEX_BYTES_PER_BASE),
+                (INDEX, None) => builder::min_memory().max(bases * INDEX_BYTES_PER_BASE),
                 (FAMILIES, _) => families_memory(bases, 1, threads) + search() + bases * ALIGNMENT_BYTES_PER_BASE,
                 (ANNOTATION, Some(_)) => search() + bases / shards * ALIGNMENT_BYTES_PER_BASE,
                 (ANNOTATION, None) => search() + bases * ALIGNMENT_BYTES_PER_BASE,

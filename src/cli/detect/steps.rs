@@ -15,7 +15,7 @@ pub(super) const STEPS: [(&str, f64); 5] =
     [(INDEX, 0.03), (FAMILIES, 2.5), (ANNOTATION, 0.4), (MASK, 0.06), (REPORT, 0.01)];
 
 /// Steps that can be divided into parts.
-pub(super) const DIVIDED: [&str; 1] = [ANNOTATION];
+pub(super) const DIVIDED: [&str; 2] = [INDEX, ANNOTATION];
 
 /// A step, or one part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,10 @@ impl StepName {
             (Some(step), Some(Some(part))) if DIVIDED.contains(&step) => Ok(Self { step, part: Some(part) }),
             _ => {
                 let names = STEPS.map(|(step, _)| step).join(", ");
-                Err(format!("a step is one of {names}, or a part of {} such as {0}.2", DIVIDED.join(" or ")))
+                Err(format!(
+                    "a step is one of {names}, or a part such as {}",
+                    DIVIDED.map(|step| format!("{step}.2")).join(" or ")
+                ))
             }
         }
     }
