@@ -206,6 +206,13 @@ pub enum Error {
         problem: String,
     },
 
+    /// A file of an index that is read over the network was replaced since the index was opened.
+    #[error("{} was replaced while it was read; run the command again", path.display())]
+    Changed {
+        /// The address of the file.
+        path: PathBuf,
+    },
+
     /// The index was written by a newer program.
     #[error(
         "{} has index format {found}, and this program reads formats 1 to {supported}; use a newer reprise",
@@ -466,7 +473,8 @@ impl Error {
             Self::Usage(_) | Self::Parameter(_) | Self::Exists(_) | Self::NotOurs { .. } => 2,
             Self::Input { .. } | Self::DuplicateContig { .. } | Self::NoKmers { .. } => 3,
             Self::NotInIndex { .. } | Self::OtherGenome { .. } => 3,
-            Self::Unfinished { .. } | Self::PartOfIndex { .. } | Self::Damaged { .. } | Self::Version { .. } => 4,
+            Self::Unfinished { .. } | Self::PartOfIndex { .. } | Self::Damaged { .. } => 4,
+            Self::Changed { .. } | Self::Version { .. } => 4,
             Self::Memory { .. } => 5,
         }
     }

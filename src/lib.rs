@@ -14,15 +14,16 @@
 //! | `error`, `progress`, [`units`], [`random`], `text` | errors, progress, text, random numbers |  |
 //! | [`fs`] | files that appear whole or not at all, locks, injected faults |  |
 //! | [`memory`] | the budget, what the process uses, buffers, the system |  |
+//! | `storage` | where the files of an index lie: in a folder, or elsewhere | `fs`, `memory` |
 //! | [`sequence`] | FASTA and FASTQ, bases, regions, features | `fs`, `memory` |
 //! | [`genome`] | the packed genome (2bit), contigs, their digests | `fs`, `memory`, `sequence` |
 //! | [`kmer`] | codes, canonical form, mixer, minimizers, scanning | `sequence` |
-//! | [`format`](mod@format) | catalog, checksums, positions, blocks | `fs`, `memory`, `kmer` |
+//! | [`format`](mod@format) | catalog, checksums, positions, blocks | `fs`, `memory`, `storage`, `kmer` |
 //! | [`dictionary`] | layouts of k-mers: encode and search pages | `memory`, `genome`, `kmer`, `format` |
-//! | [`bundle`] | manifest, draft, checkpoint, publishing | `fs`, `genome`, `format`, `dictionary` |
-//! | [`builder`] | plan, passes, sort, encode | all above |
+//! | [`bundle`] | manifest, draft, checkpoint, publishing | `fs`, `memory`, `storage`, `genome`, `format`, `dictionary` |
+//! | [`builder`] | plan, passes, sort, encode | all above but `storage` |
 //! | [`index`] | an open index: look up, batch, walk, cache, verify | all above but `builder` |
-//! | [`query`] | sequences, regions, sets of k-mers | `memory`, `sequence`, `genome`, `kmer`, `bundle`, `index` |
+//! | [`query`] | sequences, regions, sets of k-mers | `fs`, `memory`, `sequence`, `genome`, `kmer`, `bundle`, `index` |
 //! | [`align`] | library against genome, tandems | `memory`, `sequence`, `genome`, `kmer`, `index` |
 //! | [`annotate`] | copies, resolved and joined | `fs`, `memory`, `sequence`, `genome`, `kmer`, `format`, `bundle`, `index`, `align` |
 //! | [`benchmark`] | libraries and masks scored against true ones | `memory`, `sequence`, `genome`, `kmer`, `align`, `annotate` |
@@ -31,7 +32,7 @@
 //! | [`simulate`] | genomes with known repeats | `sequence` |
 //! | [`formats`] | results, one file a format | `memory`, `fs`, `sequence`, `genome`, `bundle`, `kmer`, `index`, `query`, `align`, `annotate`, `families` |
 //! | [`report`] | pages and plots of one genome or several | `kmer`, `bundle`, `annotate`, `families`, `formats` |
-//! | [`cli`] | one file a command | all above |
+//! | [`cli`] | one file a command | all above but `storage` |
 //!
 //! FASTA → packed genome → k-mer partitions → dictionary pages and position blocks → open index → rows.
 //!
@@ -101,6 +102,7 @@ pub mod random;
 pub mod report;
 pub mod sequence;
 pub mod simulate;
+mod storage;
 mod text;
 pub mod units;
 

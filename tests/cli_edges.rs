@@ -212,3 +212,35 @@ fn closed_pipes() {
         assert!(line.ends_with('\n'), "{arguments:?}");
     }
 }
+
+/// Results are never written to an address, nor to a local folder of its name, and what is read at one is an index.
+#[test]
+fn addresses_are_no_local_paths() {
+    let bench = bench();
+    let before = listing(bench.at());
+    let there = "s3://bucket/results";
+    for line in [
+        "query g.reprise g.fa -o {}",
+        "dump g.reprise -o {} --force",
+        "build-index g.fa -o {}",
+        "detect g.fa -o {}",
+        "spectrum g.reprise --svg {}",
+        "info g.reprise --memory-report={}",
+        "verify g.reprise --monitor-memory {}",
+        "fetch g.reprise chr1 -o https://host/a.fa",
+    ] {
+        let line = line.replace("{}", there);
+        let ran = bench.run(&line.split(' ').collect::<Vec<_>>()).failed(2, &["to this machine only", "copy it"]);
+        assert_eq!(ran.out, "", "{line}");
+    }
+    bench.run(&["build-index", "s3://bucket/g.fa", "-o", "x.reprise"]).failed(2, &["not from an address"]);
+    bench.run(&["list", "https://host/indexes"]).failed(2, &["below a local folder"]);
+    if !cfg!(feature = "remote") {
+        for command in
+            [&["query", there, "g.fa"][..], &["info", there], &["families", there], &["compare", there, there]]
+        {
+            bench.run(command).failed(2, &["built without reading over the network", "--features remote"]);
+        }
+    }
+    assert_eq!(listing(bench.at()), before);
+}

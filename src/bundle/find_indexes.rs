@@ -14,6 +14,7 @@ use crate::bundle::manifest::{Manifest, check_lengths};
 use crate::bundle::part::{PartManifest, PartProblem};
 use crate::bundle::staging::BUILDING;
 use crate::format::{CATALOG, MANIFEST, PART_FORMAT_VERSION};
+use crate::fs::is_address;
 use crate::{Error, Result};
 
 /// The state of an index, from its manifest and the lengths of its files.
@@ -71,8 +72,13 @@ pub struct FoundIndex {
 /// listed under the link too. Folders that cannot be read are passed to `warn` and skipped.
 ///
 /// # Errors
-/// [`Error::Io`] if `folder` itself cannot be read.
+/// [`Error::Usage`] for an address; [`Error::Io`] if `folder` itself cannot be read.
 pub fn list_indexes(folder: &Path, warn: &dyn Fn(&Error)) -> Result<Vec<FoundIndex>> {
+    if is_address(folder) {
+        return Err(Error::Usage(
+            "only the indexes below a local folder can be listed, not those at an address".to_owned(),
+        ));
+    }
     let mut search = FolderSearch { found: Vec::new(), links: BTreeSet::new(), searched: HashSet::new(), warn };
     let metadata = fs::metadata(folder).map_err(|e| Error::io("read", folder, e))?;
     fs::read_dir(folder).map_err(|e| Error::io("read", folder, e))?;

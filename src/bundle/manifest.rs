@@ -12,6 +12,8 @@ use crate::dictionary::{LayoutKind, Shape};
 use crate::format::{CATALOG, FORMAT_VERSION, Identity, MANIFEST, POSITIONS, SEQUENCE};
 use crate::fs::FileDigest;
 use crate::genome::Contig;
+use crate::memory::Budget;
+use crate::storage::Storage;
 use crate::units::utc;
 use crate::{Error, Result};
 
@@ -219,7 +221,8 @@ impl Manifest {
         }
     }
 
-    fn json(&self) -> Result<String> {
+    /// The text of the file.
+    pub(crate) fn json(&self) -> Result<String> {
         serde_json::to_string_pretty(self).map(|text| text + "\n").map_err(|e| Error::io("write", MANIFEST, e.into()))
     }
 
@@ -245,25 +248,34 @@ impl Manifest {
     /// [`Error::Unfinished`] if there is none, [`Error::Version`] for a newer format, [`Error::Damaged`] if it does
     /// not match its own digest.
     pub fn read(bundle: &Path) -> Result<Self> {
+        Self::read_in(&Storage::at(bundle)?)
+    }
+
+    /// As [`read`](Self::read), wherever the bundle lies.
+    pub(crate) fn read_in(storage: &Storage) -> Result<Self> {
+        let (bundle, bytes) = match storage {
+            Storage::Folder(folder) => (folder.as_path(), read_local(folder)?),
+            Storage::Remote(folder) => {
+                let bytes = folder.read_text(MANIFEST)?.ok_or_else(|| Error::Unfinished {
+                    path: folder.path().to_owned(),
+                    problem: "there is no manifest.json".to_owned(),
+                })?;
+                (folder.path(), bytes)
+            }
+        };
+        Self::parse(bundle, &bytes)
+    }
+
+    /// The manifest of a bundle with this text.
+    fn parse(bundle: &Path, bytes: &[u8]) -> Result<Self> {
         let path = bundle.join(MANIFEST);
-        let bytes = crate::fs::read_text(&path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::InvalidData => Error::damaged(&path, None, e.to_string()),
-            std::io::ErrorKind::NotFound if bundle.is_dir() => {
-                Error::Unfinished { path: bundle.to_owned(), problem: "it has no manifest.json".to_owned() }
-            }
-            std::io::ErrorKind::NotADirectory => {
-                Error::Unfinished { path: bundle.to_owned(), problem: "it is a file, not a folder".to_owned() }
-            }
-            std::io::ErrorKind::NotFound => Error::io("open", bundle, e),
-            _ => Error::io("read", &path, e),
-        })?;
         let unreadable = |e: serde_json::Error| Error::damaged(&path, None, format!("it cannot be read ({e})"));
         // The version comes first: a newer manifest may have fields that this program does not know.
-        let version: ManifestHead = serde_json::from_slice(&bytes).map_err(unreadable)?;
+        let version: ManifestHead = serde_json::from_slice(bytes).map_err(unreadable)?;
         if version.kind != BundleKind::Index.name() {
             let path = bundle.to_owned();
             let is_part = version.kind == BundleKind::Part.name();
-            return Err(match Shard::of(&bytes).filter(|_| is_part) {
+            return Err(match Shard::of(bytes).filter(|_| is_part) {
                 Some(Shard { number, count }) => Error::PartOfIndex { path, number, count },
                 None => Error::Unfinished { path, problem: "its manifest.json is of something else".to_owned() },
             });
@@ -274,7 +286,7 @@ impl Manifest {
         if version.format_version == 0 {
             return Err(Error::damaged(&path, None, "format version 0 never was"));
         }
-        let manifest: Self = serde_json::from_slice(&bytes).map_err(unreadable)?;
+        let manifest: Self = serde_json::from_slice(bytes).map_err(unreadable)?;
         if manifest.blake3 != manifest.digest()? || manifest.json()?.as_bytes() != bytes {
             return Err(Error::damaged(&path, None, "it does not match its own digest"));
         }
@@ -334,6 +346,14 @@ impl Manifest {
         check_lengths(&self.files, bundle)
     }
 
+    /// As [`check_lengths`](Self::check_lengths), wherever the bundle lies; opens the files of one that lies elsewhere.
+    pub(crate) fn check_files(&self, storage: &Storage, budget: &Budget) -> Result<()> {
+        match storage {
+            Storage::Folder(folder) => self.check_lengths(folder),
+            Storage::Remote(folder) => folder.open_files(&self.files, budget),
+        }
+    }
+
     /// Bytes of the bundle, this file left out.
     pub fn bytes(&self) -> u64 {
         self.files.values().map(|f| f.bytes).sum()
@@ -361,4 +381,20 @@ pub(super) fn check_lengths(files: &BTreeMap<String, FileDigest>, bundle: &Path)
         }
     }
     Ok(())
+}
+
+/// The text of the manifest in a folder.
+fn read_local(bundle: &Path) -> Result<Vec<u8>> {
+    let path = bundle.join(MANIFEST);
+    crate::fs::read_text(&path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::InvalidData => Error::damaged(&path, None, e.to_string()),
+        std::io::ErrorKind::NotFound if bundle.is_dir() => {
+            Error::Unfinished { path: bundle.to_owned(), problem: "it has no manifest.json".to_owned() }
+        }
+        std::io::ErrorKind::NotADirectory => {
+            Error::Unfinished { path: bundle.to_owned(), problem: "it is a file, not a folder".to_owned() }
+        }
+        std::io::ErrorKind::NotFound => Error::io("open", bundle, e),
+        _ => Error::io("read", &path, e),
+    })
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::bundle::kind::BundleKind;
 use crate::error::NotOursKind;
 use crate::format::MANIFEST;
-use crate::fs::{File, Folder, resolve_links, user};
+use crate::fs::{File, Folder, check_is_local, resolve_links, user};
 use crate::{Error, Result};
 
 /// Maximum names that an error lists, so that it stays one line.
@@ -38,8 +38,9 @@ impl BundleTarget {
     /// The target that a path names; a symbolic link is resolved.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a path without a last name; [`Error::NotOurs`], [`Error::Io`].
+    /// [`Error::Usage`] for an address and a path without a last name; [`Error::NotOurs`], [`Error::Io`].
     pub(super) fn new(path: &Path, kind: BundleKind) -> Result<Self> {
+        check_is_local(path)?;
         // `genome.reprise/` names the same folder as `genome.reprise`.
         let path: PathBuf = path.components().collect();
         let path = resolve_links(&path)?;

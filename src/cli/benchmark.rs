@@ -14,7 +14,7 @@ use crate::benchmark::{
 };
 use crate::cli::common_arguments::HeaderArguments;
 use crate::cli::{Settings, json};
-use crate::fs::Output;
+use crate::fs::{Output, is_address};
 use crate::genome::ContigLengths;
 use crate::sequence::{Lines, Source};
 use crate::text::shortened;
@@ -317,7 +317,7 @@ fn score_mask(
     settings: &Settings,
 ) -> Result<()> {
     let budget = &settings.budget;
-    let contigs = if genome.is_dir() {
+    let contigs = if genome.is_dir() || is_address(genome) {
         ContigLengths::of(settings.open_default(genome)?.contigs()?, genome, budget)?
     } else {
         ContigLengths::read(&Source::new(genome), "contig", budget, &settings.progress)?

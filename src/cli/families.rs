@@ -18,7 +18,7 @@ use crate::families::{
     StructuralRna, discover, find_families, seed_alignments,
 };
 use crate::formats::{FamiliesSummary, FamilyFormat, families, stockholm};
-use crate::fs::{Output, TemporaryFolder};
+use crate::fs::{Output, TemporaryFolder, is_address};
 use crate::genome::Contig;
 use crate::index::CacheStatistics;
 use crate::proteins::Profiles;
@@ -200,7 +200,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
 fn open_or_build(arguments: &Arguments, settings: &Settings) -> Result<(Index, Option<TemporaryFolder>)> {
     let Arguments { genome, cache, temporary, .. } = arguments;
     if let [index] = &genome[..]
-        && (index.is_dir() || !index.exists())
+        && (index.is_dir() || is_address(index) || !index.exists())
     {
         return Ok((settings.open_cached(index, cache)?, None));
     }

@@ -141,9 +141,9 @@ fn write_record(index: &Index, record: &FastaRecord, lines: &mut SequenceLines, 
             Strand::Reverse => region.range.end - done - bases,
         };
         let chunk = Region { contig: region.contig.clone(), range: start..start + bases };
-        let (_, sequence) = index.region_record(&chunk)?;
+        let sequence = index.region_reader(&chunk)?;
         letters.clear();
-        sequence.bases(chunk.range, Case::Masked, &mut letters);
+        sequence.bases(chunk.range, Case::Masked, &mut letters)?;
         if *strand == Strand::Reverse {
             letters = reverse_complement_letters(&letters);
         }

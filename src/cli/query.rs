@@ -396,6 +396,10 @@ impl<'i> KmerRows<'i> {
         codes.extend(kmers.iter().map(|typed| typed.kmer));
         let mut batch = self.index.batch();
         let frequencies = batch.frequencies(&codes)?;
+        if self.limit.is_some() {
+            let found = codes.iter().zip(frequencies).filter(|(_, frequency)| **frequency > 0);
+            self.index.prepare_positions(found.map(|(&kmer, _)| kmer))?;
+        }
         let mut answer = BatchRows { text: Vec::new(), long: Vec::new() };
         let mut free = POSITIONS_IN_BATCH;
         for (typed, &frequency) in kmers.into_iter().zip(frequencies) {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::bundle::WRITTEN_BY;
 use crate::cli::{Settings, counted, pretty_json};
-use crate::fs::Output;
+use crate::fs::{Output, check_is_local};
 use crate::memory::{Component, Reservation};
 use crate::report::{COMPARISON_PLOTS, DetectSummary, MAX_GENOMES, NamedSummary, comparison_page, comparison_plots};
 use crate::{Error, Result};
@@ -59,6 +59,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
 
 /// Opens the files of the figures.
 fn plot_files(folder: &Path, settings: &Settings) -> Result<Vec<(Output, PathBuf)>> {
+    check_is_local(folder)?;
     std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
     let file = |name: &str| {
         let path = folder.join(name);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::common_arguments::{CacheArguments, Common};
 use super::progress::Bars;
-use crate::fs::Output;
+use crate::fs::{Output, check_is_local};
 use crate::index::{CacheOptions, CacheStatistics, OpenOptions};
 use crate::memory::system::share_one_arena;
 use crate::memory::{
@@ -190,8 +190,11 @@ impl Settings {
         cache
     }
 
-    /// Checks that the paths of outputs can be files, or a folder for a command that writes several files.
+    /// Checks that the paths of outputs lie on this machine and can be files, or a folder for a command that writes
+    /// several files.
     pub(super) fn check_outputs(&self, writes_folder: bool) -> Result<()> {
+        let files = [&self.output, &self.memory_report, &self.monitor_memory];
+        files.into_iter().flatten().try_for_each(|path| check_is_local(path))?;
         match &self.output {
             Some(path) if writes_folder && path.as_os_str() == "-" => {
                 return Err(Error::Usage("several files are written; name a folder by -o DIR".to_owned()));
@@ -326,8 +329,9 @@ fn cache_options(flags: &CacheArguments, default: CacheOptions) -> Result<CacheO
     Ok(CacheOptions { size: flags.cache_size.unwrap_or(default.size), gc_threshold, gc_target })
 }
 
-/// Refuses the name of a folder for a file.
+/// Refuses the name of a folder for a file, and an address.
 fn check_file_name(path: &Path, flag: &str) -> Result<()> {
+    check_is_local(path)?;
     if path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.is_dir() {
         let shown = path.display();
         return Err(Error::Usage(format!(

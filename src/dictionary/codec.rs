@@ -37,6 +37,9 @@ pub(crate) trait Codec: Sync + Sized {
     /// The pages of k-mers with such a prefix in the order of the index (see [`KmerOrder`](crate::kmer::KmerOrder)).
     fn pages_of_prefixes(&self, prefixes: RangeInclusive<u64>) -> Range<u64>;
 
+    /// The page of a k-mer (code, either strand).
+    fn page_of(&self, kmer: u64) -> u64;
+
     /// Bits of a page that store frequencies, from its first [`HEADER_BYTES`](Self::HEADER_BYTES) bytes, unchecked.
     fn frequency_bits(&self, header: &[u8]) -> u64;
 

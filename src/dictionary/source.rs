@@ -29,6 +29,10 @@ pub(crate) trait Source<S> {
     /// A page, from the cache or the catalog.
     fn page(&self, number: u64, visit: Visit) -> Result<Arc<Page<S>>>;
 
+    /// Fetches the first of these pages together, if they lie elsewhere and are not in the cache. They ascend, and are
+    /// those that a batch reads from now on. Returns the page before which this is to be called again.
+    fn fetch_ahead(&self, pages: impl Iterator<Item = u64>) -> Result<u64>;
+
     /// Pages of the dictionary.
     fn pages(&self) -> u64;
 

@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::format::tree::{NumberedTable, ReadPattern, StoreFile, StoredValue};
 use crate::format::{ChecksumKind, Identity, tree};
-use crate::fs::Syncer;
+use crate::fs::{FileDigest, Syncer};
 use crate::memory::buffers::Buffer;
+use crate::storage::{RemoteFile, Storage};
 use crate::{Error, Result};
 
 /// Dictionary pages by number.
@@ -308,9 +309,23 @@ impl Catalog {
 
     /// Opens a catalog of `pages` pages; no page or record may have more than `max_bytes`.
     pub(crate) fn open(path: &Path, identity: Identity, pages: u64, max_bytes: u64) -> Result<Self> {
-        let store = StoreFile::open(path)?;
+        Self::of_store(path.to_owned(), StoreFile::open(path)?, identity, pages, max_bytes)
+    }
+
+    fn of_store(path: PathBuf, store: StoreFile, identity: Identity, pages: u64, max_bytes: u64) -> Result<Self> {
         let (pages, records) = (NumberedTable::new(store.table(PAGES.name())?, pages), store.table(RECORDS.name())?);
-        Ok(Self { path: path.to_owned(), identity, store, pages, records, max_bytes })
+        Ok(Self { path, identity, store, pages, records, max_bytes })
+    }
+
+    /// As [`open`](Self::open), wherever the index lies.
+    pub(crate) fn open_in(storage: &Storage, identity: Identity, pages: u64, max_bytes: u64) -> Result<Self> {
+        match storage {
+            Storage::Folder(folder) => Self::open(&folder.join(super::CATALOG), identity, pages, max_bytes),
+            Storage::Remote(folder) => {
+                let store = StoreFile::open_remote(folder.file(super::CATALOG)?)?;
+                Self::of_store(folder.path().join(super::CATALOG), store, identity, pages, max_bytes)
+            }
+        }
     }
 
     /// An error about this file.
@@ -323,9 +338,19 @@ impl Catalog {
         Error::damaged(&self.path, Some(at), problem)
     }
 
-    /// The whole file.
-    pub(crate) fn map(&self) -> Result<memmap2::Mmap> {
-        self.store.map()
+    /// Length and digest of the whole file.
+    pub(crate) fn digest(&self) -> Result<FileDigest> {
+        self.store.digest()
+    }
+
+    /// Bytes of pages that are worth fetching together; `None` if the catalog lies in a local folder.
+    pub(crate) fn bytes_together(&self) -> Option<u64> {
+        self.store.remote().map(RemoteFile::bytes_together)
+    }
+
+    /// Fetches pages together, if the catalog lies elsewhere, so that reading them takes no request.
+    pub(crate) fn fetch_pages(&self, pages: &[u64]) -> Result<()> {
+        self.store.fetch_numbered(&self.pages, pages)
     }
 
     /// Dictionary page `page`, unchecked.

@@ -12,12 +12,15 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering as Access};
 
 use twox_hash::XxHash3_128;
 
 use crate::format::bits::load;
+use crate::fs::{FileDigest, digest_bytes, map_read_only};
 use crate::memory::buffers::Buffer;
+use crate::storage::RemoteFile;
 use crate::{Error, Result};
 
 // All numbers are those of redb's file format; `schema/format.md` draws them.
@@ -120,6 +123,10 @@ impl Key for &str {
 
 /// A leaf of at most so many bytes is read whole when its value is requested: twice those of a dictionary page.
 const MAX_WHOLE_LEAF: u64 = 1 << 17;
+
+/// Values of so many bytes of a file that lies elsewhere may be read in a row, so more is read ahead; smaller parts are
+/// read with their surroundings.
+const MIN_SCANNED: usize = 1 << 16;
 
 /// Which values are read next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -250,13 +257,22 @@ impl<'a> Branch<'a> {
     }
 }
 
+/// Where the bytes of the store are.
+#[derive(Debug)]
+enum StoreBytes {
+    Local {
+        file: File,
+        /// The same file, for values read one by one: the system reads nothing ahead.
+        single: File,
+    },
+    Remote(Arc<RemoteFile>),
+}
+
 /// The file of the store, open for reading by any number of threads.
 #[derive(Debug)]
 pub(crate) struct StoreFile {
     path: PathBuf,
-    file: File,
-    /// The same file, for values read one by one: the system reads nothing ahead.
-    single: File,
+    bytes: StoreBytes,
     length: u64,
     region_bytes: u64,
     region_header_bytes: u64,
@@ -276,9 +292,20 @@ impl StoreFile {
         })?;
         let length = file.metadata().map_err(|e| Error::io("look at", path, e))?.len();
         let single = open_for_single_reads(path)?;
+        Self::read_header(path, StoreBytes::Local { file, single }, length)
+    }
+
+    /// Checks the header of a file that lies elsewhere.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn open_remote(file: Arc<RemoteFile>) -> Result<Self> {
+        Self::read_header(file.path(), StoreBytes::Remote(Arc::clone(&file)), file.length())
+    }
+
+    fn read_header(path: &Path, bytes: StoreBytes, length: u64) -> Result<Self> {
         let (region_bytes, region_header_bytes) = (0, 0);
-        let path = path.to_owned();
-        let mut store = Self { path, file, single, length, region_bytes, region_header_bytes, root: None };
+        let mut store = Self { path: path.to_owned(), bytes, length, region_bytes, region_header_bytes, root: None };
         if length < HEADER as u64 {
             return Err(store.damage(length, "it ends within the header of the store"));
         }
@@ -311,9 +338,36 @@ impl StoreFile {
         Ok(store)
     }
 
-    /// The whole file.
-    pub(crate) fn map(&self) -> Result<memmap2::Mmap> {
-        crate::fs::map_read_only(&self.file, &self.path)
+    /// Length and digest of the whole file.
+    ///
+    /// # Errors
+    /// [`Error::Io`], and those of a [`RemoteFile`].
+    pub(crate) fn digest(&self) -> Result<FileDigest> {
+        match &self.bytes {
+            StoreBytes::Local { file, .. } => Ok(digest_bytes(&map_read_only(file, &self.path)?)),
+            StoreBytes::Remote(file) => file.digest(),
+        }
+    }
+
+    /// The file, if it lies elsewhere.
+    pub(crate) fn remote(&self) -> Option<&RemoteFile> {
+        match &self.bytes {
+            StoreBytes::Local { .. } => None,
+            StoreBytes::Remote(file) => Some(file),
+        }
+    }
+
+    /// Fetches the leaves of keys together, if the file lies elsewhere, so that reading their values takes no request.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], and those of a [`RemoteFile`].
+    pub(crate) fn fetch_numbered(&self, table: &NumberedTable, keys: &[u64]) -> Result<()> {
+        let Some(file) = self.remote() else { return Ok(()) };
+        let mut leaves = Vec::with_capacity(keys.len());
+        for &key in keys {
+            leaves.extend(self.leaf_of(table, key)?);
+        }
+        file.fetch_together(leaves)
     }
 
     /// The table of this name.
@@ -369,11 +423,12 @@ impl StoreFile {
     ) -> Result<Option<StoredValue>> {
         let Some(leaf) = self.leaf_of(table, key)? else { return Ok(None) };
         let is_whole = leaf.end - leaf.start <= MAX_WHOLE_LEAF;
-        let file = match pattern {
-            ReadPattern::Single => &self.single,
-            ReadPattern::Scan => &self.file,
-        };
-        let read = self.read_from(file, leaf.start..if is_whole { leaf.end } else { leaf.start + PAGE as u64 })?;
+        let end = if is_whole { leaf.end } else { leaf.start + PAGE as u64 };
+        let read = self.fill(leaf.start..end, |out| match (&self.bytes, pattern) {
+            (StoreBytes::Local { single, .. }, ReadPattern::Single) => self.read_exact(single, leaf.start, out),
+            (StoreBytes::Local { file, .. }, ReadPattern::Scan) => self.read_exact(file, leaf.start, out),
+            (StoreBytes::Remote(file), _) => file.read(leaf.start, out),
+        })?;
         let (found, read) = self.leaf(&leaf, read, &key)?;
         match found {
             Some(value) if is_whole && value.end - value.start <= max => {
@@ -490,7 +545,14 @@ impl StoreFile {
 
     /// The first bytes of a page, which a branch and the keys of nearly every leaf fit.
     fn read_head(&self, page: &Range<u64>) -> Result<Buffer<u8>> {
-        self.read(page.start..page.end.min(page.start + PAGE as u64))
+        let head = page.start..page.end.min(page.start + PAGE as u64);
+        match &self.bytes {
+            // Mostly its value is read next.
+            StoreBytes::Remote(file) if page.end - page.start <= MAX_WHOLE_LEAF => {
+                self.fill(head, |out| file.read_with(page.clone(), out))
+            }
+            _ => self.read(head),
+        }
     }
 
     fn wrong_branch(&self, page: &Range<u64>) -> Error {
@@ -577,19 +639,29 @@ impl StoreFile {
         if end <= self.length { Ok(start..end) } else { Err(outside()) }
     }
 
+    /// Reads a part of the tree or a record.
     fn read(&self, bytes: Range<u64>) -> Result<Buffer<u8>> {
-        self.read_from(&self.file, bytes)
+        let at = bytes.start;
+        self.fill(bytes, |out| match &self.bytes {
+            StoreBytes::Local { file, .. } => self.read_exact(file, at, out),
+            StoreBytes::Remote(file) if out.len() < MIN_SCANNED => file.read_nearby(at, out),
+            StoreBytes::Remote(file) => file.read(at, out),
+        })
     }
 
-    fn read_from(&self, file: &File, bytes: Range<u64>) -> Result<Buffer<u8>> {
+    fn fill(&self, bytes: Range<u64>, read: impl FnOnce(&mut [u8]) -> Result<()>) -> Result<Buffer<u8>> {
         let length = (bytes.end - bytes.start) as usize;
         let mut buffer = Buffer::with_capacity(length);
         buffer.resize(length, 0);
-        match file.read_exact_at(&mut buffer, bytes.start) {
-            Ok(()) => Ok(buffer),
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Err(self.damage(bytes.start, "the file ends there")),
-            Err(e) => Err(Error::io("read", &self.path, e)),
-        }
+        read(&mut buffer)?;
+        Ok(buffer)
+    }
+
+    fn read_exact(&self, file: &File, at: u64, out: &mut [u8]) -> Result<()> {
+        file.read_exact_at(out, at).map_err(|e| match e.kind() {
+            io::ErrorKind::UnexpectedEof => self.damage(at, "the file ends there"),
+            _ => Error::io("read", &self.path, e),
+        })
     }
 
     /// An error about what is at a byte offset of this file.

@@ -1,6 +1,7 @@
 //! Files that appear complete or not at all: staging folders, temporary files, renames, locks, durable writes, and the
 //! layer in which tests make system calls fail.
 
+mod address;
 mod call;
 mod digest;
 #[cfg(all(debug_assertions, feature = "cli"))]
@@ -15,6 +16,7 @@ mod stdout;
 mod syncer;
 pub(crate) mod temporary;
 
+pub(crate) use address::{check_is_local, is_address};
 pub use digest::FileDigest;
 pub(crate) use digest::{DigestWriter, digest_bytes, digest_file};
 #[cfg(all(debug_assertions, feature = "cli"))]

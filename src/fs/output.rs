@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::NotOursKind;
+use crate::fs::address::check_is_local;
 use crate::fs::file::{File, unique_suffix};
 use crate::fs::folder::{Folder, resolve_links, user};
 use crate::fs::publish::{PendingRename, publish};
@@ -45,11 +46,12 @@ impl Output {
     /// when the new one is complete. A symbolic link is resolved.
     ///
     /// # Errors
-    /// [`Error::Exists`]; [`Error::NotOurs`] for a link that is dangling or belongs to another user; [`Error::Io`].
+    /// [`Error::Usage`] for an address; [`Error::Exists`]; [`Error::NotOurs`] for a link that is dangling or belongs to another user; [`Error::Io`].
     pub fn create(path: Option<&Path>, force: bool) -> Result<Self> {
         let Some(path) = path.filter(|p| p.as_os_str() != "-") else {
             return Ok(Self { writer: BufWriter::with_capacity(BUFFER, stdout()?), file: None });
         };
+        check_is_local(path)?;
         let is_folder = || Error::io("write", path, io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
         // A pipe, a terminal or /dev/null is written to directly.
         match fs::metadata(path) {

@@ -1,5 +1,5 @@
 //! The cache of an open index. Reading and checking a page takes far longer than searching it, so pages and unpacked
-//! position blocks stay in memory up to a limit in bytes, shared by all threads; the least recently used go first.
+//! position blocks, and the parts of an index that lies elsewhere, stay in memory up to a limit in bytes, shared by all threads; the least recently used go first.
 //!
 //! The last use but one decides, and it is remembered after an entry was dropped (LRU-2: O'Neil, O'Neil, Weikum, SIGMOD
 //! 1993): entries that were used once go before those that are used again and again. So that an entry has time for a
@@ -188,6 +188,7 @@ struct Victim {
 enum EntryKind {
     Page,
     Block,
+    Chunk,
 }
 
 /// The state of a sweep.
@@ -208,6 +209,8 @@ const MIN_TRIM: u64 = 4 << 20;
 pub(crate) struct PageCache<S> {
     pages: Box<[CacheEntry<Page<S>>]>,
     blocks: OnceLock<Box<[CacheEntry<Vec<u8>>]>>,
+    /// Chunks of a packed genome that lies elsewhere.
+    chunks: OnceLock<Box<[CacheEntry<Vec<u8>>]>>,
     arena: Arc<Arena>,
     options: CacheOptions,
     /// The limit in bytes that was set last; at most that of the options.
@@ -244,6 +247,7 @@ impl<S: Clone> PageCache<S> {
         let cache = Self {
             pages: empty_entries(pages),
             blocks: OnceLock::new(),
+            chunks: OnceLock::new(),
             // Pages vary by a few per cent; one that does not fit a slot lies elsewhere.
             arena: Arena::new((page_bytes + page_bytes / 32) as usize, size / 16),
             options: CacheOptions { size, ..*options },
@@ -276,6 +280,11 @@ impl<S: Clone> PageCache<S> {
         entries.min((limit as f64 * share) as u64)
     }
 
+    /// Bytes that the cache may have now.
+    pub(crate) fn limit_now(&self) -> u64 {
+        self.limit.load(Ordering::Relaxed)
+    }
+
     fn threshold(&self) -> u64 {
         self.share(self.options.gc_threshold)
     }
@@ -285,8 +294,8 @@ impl<S: Clone> PageCache<S> {
     }
 
     fn table_bytes(&self) -> u64 {
-        let tables = 1 + u64::from(self.blocks.get().is_some());
-        tables * table_bytes(self.pages.len() as u64)
+        let entries = |table: &OnceLock<Box<[_]>>| table.get().map_or(0, |table| table.len() as u64);
+        table_bytes(self.pages.len() as u64 + entries(&self.blocks) + entries(&self.chunks))
     }
 
     /// All that is resident for the cache.
@@ -359,6 +368,35 @@ impl<S: Clone> PageCache<S> {
         match blocks.get(number as usize) {
             Some(entry) if block.weight() <= self.threshold() => self.keep(entry, block, true, 0),
             _ => block,
+        }
+    }
+
+    /// Whether a page is cached; this counts as no use.
+    pub(crate) fn has_page(&self, number: u64) -> bool {
+        self.pages.get(number as usize).is_some_and(|entry| !entry.is_empty())
+    }
+
+    /// Whether a block is cached; this counts as no use.
+    pub(crate) fn has_block(&self, number: u64) -> bool {
+        self.blocks.get().and_then(|blocks| blocks.get(number as usize)).is_some_and(|entry| !entry.is_empty())
+    }
+
+    /// Whether a chunk of the genome is cached; this counts as no use.
+    pub(crate) fn has_chunk(&self, number: u64) -> bool {
+        self.chunks.get().and_then(|chunks| chunks.get(number as usize)).is_some_and(|entry| !entry.is_empty())
+    }
+
+    /// A chunk of the genome that is cached.
+    pub(crate) fn chunk(&self, number: u64) -> Option<Arc<Vec<u8>>> {
+        self.chunks.get()?.get(number as usize)?.with(&self.clock, &self.hits, Arc::clone)
+    }
+
+    /// Keeps a chunk of a genome of `count` chunks, as [`keep_block`](Self::keep_block) does a block.
+    pub(crate) fn keep_chunk(&self, number: u64, count: u64, chunk: Vec<u8>) -> Arc<Vec<u8>> {
+        let chunk = Arc::new(chunk);
+        match self.chunks.get_or_init(|| empty_entries(count)).get(number as usize) {
+            Some(entry) if chunk.weight() <= self.threshold() => self.keep(entry, chunk, true, 0),
+            _ => chunk,
         }
     }
 
@@ -519,6 +557,9 @@ impl<S: Clone> PageCache<S> {
         if let Some(blocks) = self.blocks.get() {
             add(victims, EntryKind::Block, blocks);
         }
+        if let Some(chunks) = self.chunks.get() {
+            add(victims, EntryKind::Chunk, chunks);
+        }
         // An entry that was inserted or used lately has some time to be used again.
         let grace = 2 * victims.len().min(1 << 30) as u32;
         for victim in victims.iter_mut() {
@@ -543,6 +584,10 @@ impl<S: Clone> PageCache<S> {
             },
             EntryKind::Block => match self.blocks.get().and_then(|blocks| blocks[number].take(victim.used)) {
                 Some(block) => (block.weight(), true),
+                None => return,
+            },
+            EntryKind::Chunk => match self.chunks.get().and_then(|chunks| chunks[number].take(victim.used)) {
+                Some(chunk) => (chunk.weight(), true),
                 None => return,
             },
         };

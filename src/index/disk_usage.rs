@@ -1,16 +1,14 @@
 //! What the parts of an index take on disk: whether an index is large because of its k-mers, its positions or its
 //! genome decides which parameters make it smaller.
 
-use std::fs;
-
 use serde::Serialize;
 
+use crate::Result;
 use crate::dictionary::codec::Codec;
 use crate::dictionary::match_layout;
 use crate::format::catalog::RecordKind;
-use crate::format::{CATALOG, MANIFEST, POSITIONS, SEQUENCE};
+use crate::format::{CATALOG, POSITIONS, SEQUENCE};
 use crate::index::open::Index;
-use crate::{Error, Result};
 
 /// Bytes of an index on disk by part. The parts add up to the bytes of its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -82,11 +80,18 @@ impl Index {
     /// its frequencies take; nothing else of the index is read but the store's tree.
     ///
     /// # Errors
-    /// [`Error::Damaged`]; [`Error::Io`].
+    /// [`Error::Damaged`](crate::Error::Damaged); [`Error::Io`](crate::Error::Io).
     pub fn disk_usage(&self) -> Result<DiskUsage> {
         let catalog = self.store.catalog();
         let (mut pages, mut frequency_bits) = (0, 0);
+        // Pages that lie elsewhere are fetched many at a time: their headers alone would take a request each.
+        let page_bytes = self.manifest.actual.dictionary_bytes / self.pages().max(1);
+        let together = catalog.bytes_together().map(|bytes| (bytes / (2 * page_bytes).max(1)).max(1));
         match_layout!(&self.dictionary, dictionary => for page in 0..self.pages() {
+            if let Some(together) = together.filter(|together| page % together == 0) {
+                let numbers: Vec<u64> = (page..self.pages().min(page + together)).collect();
+                catalog.fetch_pages(&numbers)?;
+            }
             let (bytes, header) = catalog.page_start(page, header_bytes(dictionary.codec()))?;
             pages += bytes;
             // A damaged header may state any number.
@@ -95,7 +100,6 @@ impl Index {
         let frequencies = frequency_bits / 8;
         let records = |kinds: &[RecordKind]| kinds.iter().map(|&kind| catalog.record_bytes(kind)).sum::<Result<u64>>();
         let file = |name: &str| self.manifest.files.get(name).map_or(0, |file| file.bytes);
-        let path = self.folder.join(MANIFEST);
         let mut usage = DiskUsage {
             dictionary: pages - frequencies,
             frequencies,
@@ -106,7 +110,8 @@ impl Index {
             seeds: records(&[RecordKind::Seeds])?,
             spectrum: records(&[RecordKind::Spectrum])?,
             checksums: records(&[RecordKind::Sequence])?,
-            manifest: fs::metadata(&path).map_err(|e| Error::io("look at", &path, e))?.len(),
+            // Opening has compared the text with the file.
+            manifest: self.manifest.json()?.len() as u64,
             overhead: 0,
         };
         let catalog_bytes = usage.total() - usage.positions - usage.genome - usage.manifest;

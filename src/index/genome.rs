@@ -103,7 +103,7 @@ impl Index {
     pub(crate) fn region_record(&self, region: &Region) -> Result<(u32, TwoBitSequence<'_>)> {
         let number = self.locate(region)?;
         let contig = &self.contigs()?[number as usize];
-        let twobit = self.genome.twobit();
+        let twobit = self.genome.twobit()?;
         let record = twobit.record_at(contig.record)?;
         let packed = twobit.offset_of(record.packed());
         self.check_genome(contig.record..packed)?;
@@ -125,14 +125,18 @@ impl Index {
     /// # Errors
     /// [`Error::NotInIndex`]; [`Error::Damaged`].
     pub fn bases(&self, contig: &str, range: Range<u64>) -> Result<String> {
-        let (_, record) = self.region_record(&Region { contig: contig.to_owned(), range: range.clone() })?;
+        let reader = self.region_reader(&Region { contig: contig.to_owned(), range: range.clone() })?;
         let mut out = Vec::with_capacity((range.end - range.start) as usize);
-        record.bases(range, Case::Masked, &mut out);
+        reader.bases(range, Case::Masked, &mut out)?;
         Ok(out.into_iter().map(char::from).collect())
     }
 
-    /// The packed genome, unchecked: [`bases`](Self::bases) checks what it reads.
-    pub fn genome(&self) -> &TwoBit {
+    /// The packed genome, unchecked: [`bases`](Self::bases) checks what it reads. One that lies elsewhere is read into
+    /// memory as a whole, a quarter of a byte a base.
+    ///
+    /// # Errors
+    /// Only if it lies elsewhere: [`Error::Memory`], [`Error::Damaged`] and [`Error::Io`].
+    pub fn genome(&self) -> Result<&TwoBit> {
         self.genome.twobit()
     }
 }

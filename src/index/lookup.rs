@@ -3,6 +3,7 @@
 use crate::Result;
 use crate::dictionary::codec::Codec;
 use crate::dictionary::match_layout;
+use crate::dictionary::source::Source;
 use crate::index::contigs::{Position, PositionResolver};
 use crate::index::open::Index;
 use crate::kmer::KmerError;
@@ -52,6 +53,43 @@ impl Index {
         let each = |coded, strand| each(resolver.resolve(coded, strand));
         match_layout!(&self.dictionary, pages => {
             pages.codec().for_each_position(&self.reader(pages), kmer, limit, each)
+        })
+    }
+
+    /// Whether position blocks lie elsewhere, so that [`prepare_positions`](Self::prepare_positions) saves requests.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.store.is_remote()
+    }
+
+    /// Reads the position blocks of k-mers into the cache, if the index lies elsewhere: neighbouring blocks by one
+    /// request. Blocks for which the cache has no space are left out.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`](crate::Error::Damaged); [`Error::Io`](crate::Error::Io).
+    pub(crate) fn prepare_positions(&self, kmers: impl Iterator<Item = u64>) -> Result<()> {
+        if !self.is_remote() {
+            return Ok(());
+        }
+        match_layout!(&self.dictionary, pages => {
+            let reader = self.reader(pages);
+            let mut wanted: Vec<u64> = kmers.map(|kmer| pages.codec().page_of(kmer)).collect();
+            wanted.sort_unstable();
+            wanted.dedup();
+            // A quarter of the cache, so that what is read now is still there when it is needed.
+            let mut free = pages.cache().limit_now() / 4;
+            let mut rest = &wanted[..];
+            while !rest.is_empty() {
+                let (now, later) = rest.split_at(reader.fetch_blocks(rest)?);
+                for &page in now {
+                    let bytes = reader.block(page)?.bytes().len() as u64;
+                    match free.checked_sub(bytes) {
+                        Some(left) => free = left,
+                        None => return Ok(()),
+                    }
+                }
+                rest = later;
+            }
+            Ok(())
         })
     }
 

@@ -17,6 +17,7 @@ mod open;
 mod ordered;
 mod pages;
 mod provenance;
+mod region_reader;
 mod seed_walk;
 mod verify;
 mod walk;

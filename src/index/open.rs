@@ -26,6 +26,7 @@ use crate::index::contigs::ContigTable;
 use crate::index::pages::{Dictionary, PageReader, PageStore, Pages};
 use crate::kmer::KmerCodec;
 use crate::memory::{Budget, Component, Reservation};
+use crate::storage::Storage;
 use crate::{Error, Result};
 
 /// Bytes that looking up takes besides tables and pages: a batch, and what the allocator keeps.
@@ -90,11 +91,14 @@ impl Index {
         Self::open_with(folder, &options, &budget)
     }
 
-    /// Opens an index. It takes the same short time whatever the size: pages are read when they are needed.
+    /// Opens an index: a folder, or with the Cargo feature `remote` an address (`s3://bucket/genome.reprise`,
+    /// `https://host/genome.reprise`). It takes the same short time whatever the size: pages are read when they are
+    /// needed.
     ///
     /// # Errors
     /// [`Error::Unfinished`], [`Error::Version`] and [`Error::Damaged`] if the folder is not a sound index of a
-    /// format that this program reads; [`Error::Memory`] if the budget is too small for it; [`Error::Io`].
+    /// format that this program reads; [`Error::Memory`] if the budget is too small for it; [`Error::Usage`] for an
+    /// address that cannot be read; [`Error::Io`].
     pub fn open_with(folder: impl AsRef<Path>, options: &OpenOptions, budget: &Budget) -> Result<Self> {
         let folder = folder.as_ref();
         let inode = || fs::metadata(folder).map(|found| (found.dev(), found.ino())).ok();
@@ -109,26 +113,32 @@ impl Index {
     }
 
     fn open_files(folder: PathBuf, options: &OpenOptions, budget: &Budget) -> Result<Self> {
-        let manifest = Manifest::read(&folder)?;
+        let storage = Storage::at(&folder)?;
+        if (options.populate || options.huge_pages) && matches!(storage, Storage::Remote(_)) {
+            let problem = "only an index in a local folder can be read into memory as a whole or be in huge pages; copy \
+                           it to this machine";
+            return Err(Error::Usage(problem.to_owned()));
+        }
+        let manifest = Manifest::read_in(&storage)?;
         let needed = budget.used() + least_memory(&manifest);
         if needed > budget.limit() {
             return Err(Error::memory("an open index", needed, budget.limit()));
         }
         let reservation = budget.reserve(Component::PageIndex, table_bytes(&manifest), "an open index")?;
-        manifest.check_lengths(&folder)?;
+        manifest.check_files(&storage, budget)?;
         let filters = manifest.parameters.filters();
         let codecs = manifest
             .dictionary
             .codec(filters, ListCode::new(manifest.genome.bases))
             .map_err(|problem| Error::damaged(folder.join(MANIFEST), None, problem))?;
         let pages = manifest.dictionary.pages();
-        let catalog = Catalog::open(&folder.join(CATALOG), manifest.identity, pages, budget.limit())?;
+        let catalog = Catalog::open_in(&storage, manifest.identity, pages, budget.limit())?;
         let meta = catalog.value::<(Parameters, Shape, u64)>(RecordKind::Meta, 0)?;
         if meta != Some((manifest.parameters.clone(), manifest.dictionary, manifest.genome.bases)) {
             return Err(catalog.damage("it belongs to another index than the manifest"));
         }
-        let store = PageStore::open(&folder, &manifest, catalog, budget)?;
-        let genome = CheckedGenome::open(&folder)?;
+        let store = PageStore::open(&storage, &manifest, catalog, budget)?;
+        let genome = CheckedGenome::open(&storage, budget)?;
         #[cfg(target_os = "linux")]
         advise(&folder, options, &store, &genome)?;
         Ok(Self {
@@ -205,11 +215,11 @@ impl Index {
 fn advise(folder: &Path, options: &OpenOptions, store: &PageStore, genome: &CheckedGenome) -> Result<()> {
     if options.huge_pages {
         store.advise(Advice::HugePage);
-        genome.twobit().advise(Advice::HugePage);
+        genome.mapped().inspect(|twobit| twobit.advise(Advice::HugePage));
     }
     if options.populate {
         store.advise(Advice::PopulateRead);
-        genome.twobit().advise(Advice::PopulateRead);
+        genome.mapped().inspect(|twobit| twobit.advise(Advice::PopulateRead));
         // The catalog is read by calls: a map that is dropped at once leaves it in the memory of the system.
         let path = folder.join(CATALOG);
         let file = File::open(&path).map_err(|e| Error::io("open", &path, e))?;

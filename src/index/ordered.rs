@@ -22,7 +22,11 @@ impl Index {
         let cache = CacheOptions { size: CACHE, ..CacheOptions::default() };
         let other = Self::open_with(&self.folder, &OpenOptions { cache, ..OpenOptions::default() }, &self.budget)?;
         if other.manifest.blake3 != self.manifest.blake3 {
-            return Err(Error::damaged(self.folder.join(MANIFEST), None, "it was replaced while it was in use"));
+            let path = self.folder.join(MANIFEST);
+            if self.store.is_remote() {
+                return Err(Error::Changed { path });
+            }
+            return Err(Error::damaged(path, None, "it was replaced while it was in use"));
         }
         let own = self.contigs()?;
         let bytes = ContigTable::bytes(own);

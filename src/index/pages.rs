@@ -3,11 +3,13 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use memmap2::{Advice, Mmap};
+#[cfg(target_os = "linux")]
+use memmap2::Advice;
+use memmap2::Mmap;
 
 use crate::bundle::Manifest;
 use crate::dictionary::ByLayout;
@@ -17,20 +19,27 @@ use crate::dictionary::sorted::SortedCodec;
 use crate::dictionary::source::{Source, Visit};
 use crate::dictionary::superkmers::SuperKmerCodec;
 use crate::format::block::{self, Payload};
-use crate::format::catalog::{Catalog, PAGES_PER_RECORD, PageEntry, RecordKind};
+use crate::format::catalog::{Catalog, PAGE_OVERHEAD, PAGES_PER_RECORD, PageEntry, RecordKind};
 use crate::format::tree::ReadPattern;
 use crate::format::{Identity, POSITIONS};
-use crate::fs::map_read_only;
+use crate::fs::{FileDigest, digest_bytes, map_read_only};
 use crate::index::cache::{CacheOptions, PageCache};
 use crate::memory::Budget;
+use crate::storage::{RemoteFile, Storage};
 use crate::{Error, Result};
+
+/// The file of position blocks.
+enum PositionBytes {
+    Mapped(Mmap),
+    Remote(Arc<RemoteFile>),
+}
 
 /// The files of pages and blocks, whatever their layout.
 pub(crate) struct PageStore {
     catalog: Catalog,
     identity: Identity,
     positions_path: PathBuf,
-    positions: Mmap,
+    positions: PositionBytes,
     /// Where pages and blocks begin, by record of the catalog.
     page_index: Vec<OnceLock<Vec<PageEntry>>>,
     /// A bit for each position block: whether its checksum was found right.
@@ -42,11 +51,24 @@ pub(crate) struct PageStore {
 
 impl PageStore {
     /// For the catalog of an index; maps the position blocks, and reads none.
-    pub(crate) fn open(folder: &Path, manifest: &Manifest, catalog: Catalog, budget: &Budget) -> Result<Self> {
-        let positions_path = folder.join(POSITIONS);
-        let file = File::open(&positions_path).map_err(|e| Error::io("open", &positions_path, e))?;
-        let positions = map_read_only(&file, &positions_path)?;
-        if positions.get(..block::FILE_HEADER as usize) != Some(&block::file_header()) {
+    pub(crate) fn open(storage: &Storage, manifest: &Manifest, catalog: Catalog, budget: &Budget) -> Result<Self> {
+        const HEADER: usize = block::FILE_HEADER as usize;
+        let (positions_path, positions, header) = match storage {
+            Storage::Folder(folder) => {
+                let path = folder.join(POSITIONS);
+                let file = File::open(&path).map_err(|e| Error::io("open", &path, e))?;
+                let map = map_read_only(&file, &path)?;
+                let header: Option<[u8; HEADER]> = map.first_chunk().copied();
+                (path, PositionBytes::Mapped(map), header)
+            }
+            Storage::Remote(folder) => {
+                let file = folder.file(POSITIONS)?;
+                let mut header = [0; HEADER];
+                file.read_nearby(0, &mut header)?;
+                (folder.path().join(POSITIONS), PositionBytes::Remote(file), Some(header))
+            }
+        };
+        if header != Some(block::file_header()) {
             return Err(Error::damaged(&positions_path, Some(0), "it does not begin as position blocks do"));
         }
         let pages = manifest.dictionary.pages();
@@ -75,22 +97,31 @@ impl PageStore {
     /// Advises the system on how the position blocks will be read.
     #[cfg(target_os = "linux")]
     pub(crate) fn advise(&self, advice: Advice) {
-        let _ = self.positions.advise(advice);
+        if let PositionBytes::Mapped(positions) = &self.positions {
+            let _ = positions.advise(advice);
+        }
     }
 
-    /// The file of position blocks.
-    pub(crate) fn positions(&self) -> &[u8] {
-        &self.positions
+    /// Bytes of the file of position blocks.
+    pub(crate) fn position_file_bytes(&self) -> u64 {
+        match &self.positions {
+            PositionBytes::Mapped(positions) => positions.len() as u64,
+            PositionBytes::Remote(file) => file.length(),
+        }
     }
 
-    /// Reads the file of position blocks from its beginning to its end.
-    pub(crate) fn read_positions_in_order<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
+    /// Length and digest of the file of position blocks, which is read from its beginning to its end.
+    pub(crate) fn digest_positions(&self) -> Result<FileDigest> {
+        let positions = match &self.positions {
+            PositionBytes::Mapped(positions) => positions,
+            PositionBytes::Remote(file) => return file.digest(),
+        };
         #[cfg(target_os = "linux")]
         self.advise(Advice::Sequential);
-        let outcome = read(&self.positions);
+        let digest = digest_bytes(positions);
         #[cfg(target_os = "linux")]
         self.advise(Advice::Random);
-        outcome
+        Ok(digest)
     }
 
     /// Where a page and its block begin.
@@ -118,16 +149,26 @@ impl PageStore {
     fn read_block(&self, number: u64) -> Result<Cow<'_, [u8]>> {
         let damage = |offset, problem: String| Error::damaged(&self.positions_path, Some(offset), problem);
         let entry = self.page_entry(number)?;
+        let past_end = || damage(entry.block_at, format!("position block {number} ends past the file"));
+        let positions = match &self.positions {
+            PositionBytes::Mapped(positions) => positions,
+            PositionBytes::Remote(file) => {
+                let end = entry.block_at.checked_add(entry.block_bytes).filter(|&end| end <= file.length());
+                end.ok_or_else(past_end)?;
+                return self.fetch_block(file, number, &entry).map(Cow::Owned);
+            }
+        };
         let bytes = usize::try_from(entry.block_at)
             .ok()
             .zip(usize::try_from(entry.block_bytes).ok())
-            .and_then(|(at, length)| self.positions.get(at..at.checked_add(length)?))
-            .ok_or_else(|| damage(entry.block_at, format!("position block {number} ends past the file")))?;
+            .and_then(|(at, length)| positions.get(at..at.checked_add(length)?))
+            .ok_or_else(past_end)?;
         let (word, bit) = (&self.checked[(number / 64) as usize], 1 << (number % 64));
         let is_unchecked = word.load(Ordering::Relaxed) & bit == 0;
         if is_unchecked {
             // All of it is read now, though only a part of it later.
-            self.will_need(entry.block_at as usize, bytes.len());
+            #[cfg(target_os = "linux")]
+            let _ = positions.advise_range(Advice::WillNeed, entry.block_at as usize, bytes.len());
         }
         let payload = block::decode(bytes, number, is_unchecked.then_some(self.identity), self.budget.limit())
             .map_err(|e| damage(entry.block_at, e))?;
@@ -137,10 +178,35 @@ impl PageStore {
         Ok(payload)
     }
 
-    /// Advises the system to read a part of the position blocks at once, and not page by page as it is touched.
-    fn will_need(&self, at: usize, length: usize) {
-        #[cfg(target_os = "linux")]
-        let _ = self.positions.advise_range(Advice::WillNeed, at, length);
+    /// The payload of a position block that lies elsewhere, and whose bytes lie in the file; its checksum is checked.
+    fn fetch_block(&self, file: &RemoteFile, number: u64, entry: &PageEntry) -> Result<Vec<u8>> {
+        let max = self.budget.limit();
+        if entry.block_bytes > max {
+            return Err(Error::memory("a position block of this index", entry.block_bytes, max));
+        }
+        let mut bytes = vec![0; entry.block_bytes as usize];
+        file.read(entry.block_at, &mut bytes)?;
+        let decoded = block::decode(&bytes, number, Some(self.identity), max);
+        match decoded.map_err(|problem| Error::damaged(&self.positions_path, Some(entry.block_at), problem))? {
+            Cow::Owned(payload) => Ok(payload),
+            Cow::Borrowed(_) => {
+                bytes.drain(..block::BLOCK_HEADER);
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// Whether the files lie elsewhere.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.remote_positions().is_some()
+    }
+
+    /// The file of position blocks, if it lies elsewhere.
+    fn remote_positions(&self) -> Option<&RemoteFile> {
+        match &self.positions {
+            PositionBytes::Mapped(_) => None,
+            PositionBytes::Remote(file) => Some(file),
+        }
     }
 
     /// An error about position block `number`; `problem` continues "position block 3 ".
@@ -154,6 +220,8 @@ impl PageStore {
 pub(crate) struct Pages<C: Codec> {
     codec: C,
     cache: PageCache<C::Shape>,
+    /// Bytes of a page with what surrounds it in the store, at most of nearly all.
+    page_bytes: u64,
 }
 
 /// The dictionary of an index, whatever its layout.
@@ -164,7 +232,8 @@ impl<C: Codec> Pages<C> {
     pub(crate) fn new(codec: C, manifest: &Manifest, options: &CacheOptions, budget: &Budget) -> Self {
         let pages = manifest.dictionary.pages();
         let page_bytes = manifest.actual.dictionary_bytes / pages.max(1);
-        Self { codec, cache: PageCache::new(options, pages, page_bytes, budget) }
+        let cache = PageCache::new(options, pages, page_bytes, budget);
+        Self { codec, cache, page_bytes: (page_bytes + PAGE_OVERHEAD).next_power_of_two() }
     }
 
     pub(crate) fn codec(&self) -> &C {
@@ -194,6 +263,30 @@ impl<C: Codec> PageReader<'_, C> {
         Ok(Page::read(number, shape, stored))
     }
 
+    /// Fetches the blocks of these pages (ascending) together, if the index lies elsewhere: as many of the first of
+    /// them as are worth fetching at once. Returns how many of the pages were looked at.
+    pub(crate) fn fetch_blocks(&self, pages: &[u64]) -> Result<usize> {
+        let Some(file) = self.store.remote_positions() else { return Ok(pages.len()) };
+        let (mut free, mut seen) = (file.bytes_together(), 0);
+        let mut wanted = Vec::new();
+        for &number in pages {
+            if !self.pages.cache.has_block(number) {
+                let entry = self.store.page_entry(number)?;
+                if entry.block_bytes > free && seen > 0 {
+                    break;
+                }
+                free = free.saturating_sub(entry.block_bytes);
+                wanted.push(entry.block_at..entry.block_at.saturating_add(entry.block_bytes));
+            }
+            seen += 1;
+        }
+        // One block alone is read when it is needed.
+        if wanted.len() > 1 {
+            file.fetch_together(wanted)?;
+        }
+        Ok(seen)
+    }
+
     /// A page that is not in the cache.
     fn load_page(&self, number: u64, visit: Visit) -> Result<Arc<Page<C::Shape>>> {
         let cache = &self.pages.cache;
@@ -219,6 +312,27 @@ impl<C: Codec> Source<C::Shape> for PageReader<'_, C> {
             Some(page) => Ok(page),
             None => self.load_page(number, visit),
         }
+    }
+
+    fn fetch_ahead(&self, pages: impl Iterator<Item = u64>) -> Result<u64> {
+        let Some(free) = self.store.catalog.bytes_together() else { return Ok(u64::MAX) };
+        let count = (free / self.pages.page_bytes.max(1)).max(1) as usize;
+        let (mut wanted, mut next) = (Vec::new(), u64::MAX);
+        for number in pages {
+            if wanted.last() == Some(&number) || self.pages.cache.has_page(number) {
+                continue;
+            }
+            if wanted.len() == count {
+                next = number;
+                break;
+            }
+            wanted.push(number);
+        }
+        // One page alone is read when it is needed.
+        if wanted.len() > 1 {
+            self.store.catalog.fetch_pages(&wanted)?;
+        }
+        Ok(next)
     }
 
     fn pages(&self) -> u64 {

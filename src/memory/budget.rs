@@ -36,6 +36,8 @@ pub enum Component {
     PageIndex,
     /// Dictionary pages and position lists cached by an open index.
     IndexCache,
+    /// Bytes of an index elsewhere that are being fetched or were read ahead.
+    Remote,
     /// Batches of queries in flight.
     Batches,
     /// Results that wait for the writer.
@@ -48,7 +50,7 @@ pub enum Component {
 
 impl Component {
     /// Every component, in the order of the report.
-    pub const ALL: [Component; 16] = [
+    pub const ALL: [Component; 17] = [
         Self::Program,
         Self::Input,
         Self::Contigs,
@@ -61,6 +63,7 @@ impl Component {
         Self::Seeds,
         Self::PageIndex,
         Self::IndexCache,
+        Self::Remote,
         Self::Batches,
         Self::Output,
         Self::Genome,
@@ -82,6 +85,7 @@ impl Component {
             Self::Seeds => "seeds",
             Self::PageIndex => "page index",
             Self::IndexCache => "index cache",
+            Self::Remote => "remote reads",
             Self::Batches => "batches",
             Self::Output => "output",
             Self::Genome => "genome",

@@ -175,7 +175,7 @@ impl<'f> Cutter<'f> {
         let mut bases = Buffer::<u8>::with_capacity(UNPACKED as usize);
         for region in regions {
             let region = region?;
-            let (_, sequence) = index.region_record(&region)?;
+            let sequence = index.region_reader(&region)?;
             // An empty region has no first base.
             let label = if region.range.is_empty() {
                 region.contig.clone()
@@ -187,7 +187,7 @@ impl<'f> Cutter<'f> {
             while at < region.range.end {
                 let end = region.range.end.min(at + UNPACKED);
                 bases.clear();
-                sequence.bases(at..end, Case::Upper, &mut bases);
+                sequence.bases(at..end, Case::Upper, &mut bases)?;
                 self.add(&bases);
                 progress.advance(end - at);
                 at = end;

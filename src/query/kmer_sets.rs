@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::bundle::{Manifest, Parameters};
+use crate::fs::is_address;
 use crate::index::{CacheOptions, OpenOptions};
 use crate::kmer::{KmerCodec, KmerOrder};
 use crate::memory::{Budget, Component, Reservation};
@@ -297,6 +298,9 @@ impl KmerSets {
 
 /// The folder that a path leads to.
 fn canonical(folder: &Path) -> Result<PathBuf> {
+    if is_address(folder) {
+        return Ok(folder.to_owned());
+    }
     folder.canonicalize().map_err(|e| Error::io("read", folder, e))
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::fs::is_address;
 use crate::memory::Budget;
 use crate::sequence::compression::{Compression, Decompressed, STREAM_START};
 use crate::sequence::foreign;
@@ -111,12 +112,17 @@ impl Source {
     /// Opens the source and decodes it; the compression is detected by the first bytes.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be opened; [`Error::Input`] if it is a folder or has a compression that is not read;
+    /// [`Error::Usage`] for an address; [`Error::Io`] if it cannot be opened; [`Error::Input`] if it is a folder or has a compression that is not read;
     /// [`Error::Memory`] if the budget is too small for its decoder.
     pub fn open(&self) -> Result<Box<dyn Read + Send>> {
         let raw: Box<dyn Read + Send> = if self.is_stdin() {
             Box::new(io::stdin())
         } else {
+            if is_address(&self.path) {
+                let problem = "input is read from files of this machine and from standard input, not from an address; \
+                               copy it to this machine or pipe it in";
+                return Err(Error::Usage(problem.to_owned()));
+            }
             let file = File::open(&self.path).map_err(|e| Error::io("open", &self.path, e))?;
             let opened = file.metadata().map_err(|e| Error::io("read", &self.path, e))?;
             if opened.is_dir() {

@@ -6,6 +6,7 @@ use crate::align::{Library, search_memory};
 use crate::bundle::Manifest;
 use crate::cli::Settings;
 use crate::families::families_memory;
+use crate::fs::is_address;
 use crate::memory::available_threads;
 use crate::{Error, Result, builder};
 
@@ -40,7 +41,7 @@ pub(super) fn check(genome: &[PathBuf], library: &Library, with_families: bool, 
 
 /// Bases of a genome, about; `None` if its size is unknown.
 pub(super) fn bases_of(path: &PathBuf) -> Option<u64> {
-    if path.is_dir() {
+    if path.is_dir() || is_address(path) {
         return Manifest::read(path).ok().map(|manifest| manifest.genome.bases);
     }
     let bytes = std::fs::metadata(path).ok().filter(|metadata| metadata.is_file())?.len();

@@ -37,7 +37,7 @@ use crate::cli::values::{e_value, taxon};
 use crate::cli::{Settings, counted, grouped, pretty_json};
 use crate::families::{Evidence, StructuralRna, find_families};
 use crate::formats::{Annotation, FamiliesSummary, FamilyFormat, TabixKind, families};
-use crate::fs::{Remove, Temporary, lock, remove_unfinished};
+use crate::fs::{Remove, Temporary, is_address, lock, remove_unfinished};
 use crate::genome::{Contig, name_table, short_names};
 use crate::index::{CacheStatistics, OpenOptions};
 use crate::memory::{Component, Reservation, resident_memory};
@@ -195,6 +195,12 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         if path.as_os_str() == "-" {
             let problem = "detect reads its genome again when a run is continued; use a file instead of standard input";
             return Err(Error::Usage(problem.to_owned()));
+        }
+        if is_address(path) {
+            if arguments.genome.len() > 1 {
+                return Err(Error::Usage("an address is one index; use it alone, or files of sequence".to_owned()));
+            }
+            continue;
         }
         let metadata = fs::metadata(path).map_err(|e| Error::io("open", path, e))?;
         if !metadata.is_dir() && !metadata.is_file() {
@@ -521,7 +527,7 @@ impl Work<'_> {
     /// Opens the index of the command line, or an existing one of the genome.
     fn find_index(&mut self) -> Result<Option<Index>> {
         let genome = &self.arguments.genome;
-        if genome[0].is_dir() {
+        if genome[0].is_dir() || is_address(&genome[0]) {
             if self.arguments.prefix_names {
                 return Err(Error::Usage("--prefix-names is for files of sequence; an index has its names".to_owned()));
             }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::bundle::FileDigest;
 use crate::error::NotOursKind;
-use crate::fs::Output;
+use crate::fs::{Output, check_is_local};
 use crate::report::{PLOTS, StepRun};
 use crate::{Error, Result};
 
@@ -95,6 +95,7 @@ impl ResultFolder {
     /// # Errors
     /// As [`check`](Self::check); [`Error::Io`].
     pub(crate) fn check_plots(&self, plots: &Path) -> Result<PathBuf> {
+        check_is_local(plots)?;
         fs::create_dir_all(plots).map_err(|e| Error::io("create", plots, e))?;
         let plots = fs::canonicalize(plots).map_err(|e| Error::io("open", plots, e))?;
         for name in PLOTS {

@@ -185,8 +185,12 @@ fn visit<L: Lookup>(
     let is_dense = entries.len() as u64 >= source.pages() / DENSE_SHARE;
     let sparse = if is_dense { Visit::Batch } else { Visit::Single };
     let (mut located, mut touched) = (None, None);
+    let mut fetched = 0;
     while let Some(first) = rest.first() {
         let number = fields.page(first.hash());
+        if number >= fetched {
+            fetched = source.fetch_ahead(rest.iter().map(|entry| fields.page(entry.hash())))?;
+        }
         let length = rest.iter().take_while(|entry| fields.page(entry.hash()) == number).count();
         let (here, others) = rest.split_at(length);
         rest = others;

@@ -52,6 +52,10 @@ impl Codec for SortedCodec {
         self.fields.page(*hashes.start())..self.fields.page(*hashes.end()) + 1
     }
 
+    fn page_of(&self, kmer: u64) -> u64 {
+        self.fields.page(self.kmers.hash(kmer).0)
+    }
+
     fn frequency_bits(&self, header: &[u8]) -> u64 {
         page::frequency_bits(header)
     }

@@ -180,8 +180,12 @@ fn visit(
     let is_dense = grouped.len() as u64 >= source.pages() / DENSE_SHARE;
     let sparse = if is_dense { Visit::Batch } else { Visit::Single };
     let (mut located, mut touched) = (None, None);
+    let mut fetched = 0;
     while let Some(run) = rest.first() {
         let number = fields.page(run.query.key);
+        if number >= fetched {
+            fetched = source.fetch_ahead(rest.iter().map(|run| fields.page(run.query.key)))?;
+        }
         let length = rest.iter().take_while(|s| fields.page(s.query.key) == number).count();
         let (here, others) = rest.split_at(length);
         rest = others;

@@ -62,6 +62,10 @@ impl Codec for SuperKmerCodec {
         self.fields.page(*keys.start())..self.fields.page(*keys.end()) + 1
     }
 
+    fn page_of(&self, kmer: u64) -> u64 {
+        self.fields.page(Query::of_kmer(&self.fields, kmer).0.key)
+    }
+
     fn frequency_bits(&self, header: &[u8]) -> u64 {
         page::frequency_bits(header, self.fields.count_bits)
     }

@@ -1,5 +1,6 @@
-//! The genome of an open index is read in place: the file is mapped, and only the requested bases are unpacked. No
-//! damaged byte leads to a read out of bounds.
+//! The genome of an open index is read in place: the file is mapped, and only the requested bases are unpacked. Of a file
+//! that lies elsewhere, either all bytes are in memory or a window of a record. No damaged byte leads to a read out of
+//! bounds.
 
 use std::fs::File;
 use std::ops::Range;
@@ -22,11 +23,29 @@ pub enum Case {
     Masked,
 }
 
-/// A .2bit file, mapped into memory.
+/// The bytes of a file.
+#[derive(Debug)]
+enum FileBytes {
+    Mapped(Mmap),
+    Loaded(Vec<u8>),
+}
+
+impl std::ops::Deref for FileBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Loaded(bytes) => bytes,
+        }
+    }
+}
+
+/// A .2bit file, mapped or loaded into memory.
 #[derive(Debug)]
 pub struct TwoBit {
     path: PathBuf,
-    map: Mmap,
+    map: FileBytes,
     version: u32,
     contigs: u32,
 }
@@ -41,7 +60,18 @@ impl TwoBit {
             std::io::ErrorKind::NotFound => Error::damaged(path, None, "the file is missing"),
             _ => Error::io("open", path, e),
         })?;
-        let map = map_read_only(&file, path)?;
+        Self::of(path, FileBytes::Mapped(map_read_only(&file, path)?))
+    }
+
+    /// As [`open`](Self::open), of a file whose bytes are in memory.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn loaded(path: &Path, bytes: Vec<u8>) -> Result<Self> {
+        Self::of(path, FileBytes::Loaded(bytes))
+    }
+
+    fn of(path: &Path, map: FileBytes) -> Result<Self> {
         let word = |at: usize| map.get(at..at + 4).and_then(|b| b.first_chunk()).map(|b| u32::from_le_bytes(*b));
         let (Some(SIGNATURE), Some(version @ 0..=1), Some(contigs)) = (word(0), word(4), word(8)) else {
             return Err(Error::damaged(path, Some(0), "it is not a .2bit file of version 0 or 1"));
@@ -57,8 +87,10 @@ impl TwoBit {
     /// Advises the system how the file will be read.
     #[cfg(target_os = "linux")]
     pub(crate) fn advise(&self, advice: memmap2::Advice) {
-        // Reading works without it too.
-        let _ = self.map.advise(advice);
+        if let FileBytes::Mapped(map) = &self.map {
+            // Reading works without it too.
+            let _ = map.advise(advice);
+        }
     }
 
     /// Number of contigs.
@@ -98,21 +130,9 @@ impl TwoBit {
     /// [`Error::Damaged`] if no whole record is there.
     pub fn record_at(&self, offset: u64) -> Result<TwoBitSequence<'_>> {
         let parse = || {
-            let mut rest = self.map.get(usize::try_from(offset).ok()?..)?;
-            let mut take = |bytes: usize| {
-                let (taken, others) = rest.split_at_checked(bytes)?;
-                rest = others;
-                Some(taken)
-            };
-            let length = u32::from_le_bytes(*take(4)?.first_chunk()?);
-            let mut blocks = || {
-                let count = u32::from_le_bytes(*take(4)?.first_chunk()?) as usize;
-                Some(Blocks { starts: take(count.checked_mul(4)?)?, lengths: take(count * 4)?, end: length })
-            };
-            let (n_blocks, mask_blocks) = (blocks()?, blocks()?);
-            take(4)?;
-            let packed = take(length.div_ceil(4) as usize)?;
-            Some(TwoBitSequence { length, n_blocks, mask_blocks, packed })
+            let (head, rest) = TwoBitSequence::of_head(self.map.get(usize::try_from(offset).ok()?..)?)?;
+            let packed = rest.get(..head.length.div_ceil(4) as usize)?;
+            Some(TwoBitSequence { packed, ..head })
         };
         parse().ok_or_else(|| Error::damaged(&self.path, Some(offset), "no whole .2bit record is there"))
     }
@@ -125,6 +145,8 @@ pub struct TwoBitSequence<'a> {
     n_blocks: Blocks<'a>,
     mask_blocks: Blocks<'a>,
     packed: &'a [u8],
+    /// Bytes of packed bases before `packed`; 0 unless this is a window.
+    skipped: usize,
 }
 
 /// Blocks of bases, as .2bit calls its runs of N and of lower case. A damaged file may have any, so each is cut at the
@@ -192,7 +214,44 @@ fn stored_end(starts: &[u8], lengths: &[u8], i: usize) -> u64 {
         .sum()
 }
 
+/// Bytes of a record that lie before its packed bases, besides eight for each block: length, two counts, reserved.
+const FIXED_HEAD: u64 = 16;
+
 impl<'a> TwoBitSequence<'a> {
+    /// The record that begins with these bytes, without its bases, and what follows its head.
+    fn of_head(mut rest: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let mut take = |bytes: usize| {
+            let (taken, others) = rest.split_at_checked(bytes)?;
+            rest = others;
+            Some(taken)
+        };
+        let length = u32::from_le_bytes(*take(4)?.first_chunk()?);
+        let mut blocks = || {
+            let count = u32::from_le_bytes(*take(4)?.first_chunk()?) as usize;
+            Some(Blocks { starts: take(count.checked_mul(4)?)?, lengths: take(count * 4)?, end: length })
+        };
+        let (n_blocks, mask_blocks) = (blocks()?, blocks()?);
+        take(4)?;
+        Some((Self { length, n_blocks, mask_blocks, packed: &[], skipped: 0 }, rest))
+    }
+
+    /// A part of a record: its head, which has all bytes before the packed bases, and packed bases from byte `skipped` of
+    /// them. Only bases in it may be read. `None` if the head is not a whole one.
+    pub(crate) fn window(head: &'a [u8], packed: &'a [u8], skipped: usize) -> Option<Self> {
+        let (sequence, _) = Self::of_head(head)?;
+        Some(Self { packed, skipped, ..sequence })
+    }
+
+    /// Bytes of a record before its packed bases. `count_at` reads the four bytes of a number at an offset in the record.
+    ///
+    /// # Errors
+    /// Those of `count_at`.
+    pub(crate) fn head_bytes(mut count_at: impl FnMut(u64) -> Result<u32>) -> Result<u64> {
+        let n_blocks = u64::from(count_at(4)?);
+        let mask_blocks = u64::from(count_at(8 + 8 * n_blocks)?);
+        Ok(FIXED_HEAD + 8 * (n_blocks + mask_blocks))
+    }
+
     /// Number of bases.
     pub fn length(&self) -> u64 {
         u64::from(self.length)
@@ -242,12 +301,14 @@ impl<'a> TwoBitSequence<'a> {
         let aligned = range.start.next_multiple_of(4).min(range.end);
         let whole = (aligned / 4) as usize..((range.end / 4).max(aligned / 4)) as usize;
         let odd = |out: &mut Vec<u8>, range: Range<u64>| {
-            out.extend(range.map(|at| LETTERS[usize::from(self.packed[(at / 4) as usize])][(at % 4) as usize]));
+            let byte = |at: u64| usize::from(self.packed[(at / 4) as usize - self.skipped]);
+            out.extend(range.map(|at| LETTERS[byte(at)][(at % 4) as usize]));
         };
         odd(out, range.start..aligned);
         let from = out.len();
         out.resize(from + 4 * whole.len(), 0);
-        for (letters, &byte) in out[from..].as_chunks_mut::<4>().0.iter_mut().zip(&self.packed[whole.clone()]) {
+        let in_window = if whole.is_empty() { 0..0 } else { whole.start - self.skipped..whole.end - self.skipped };
+        for (letters, &byte) in out[from..].as_chunks_mut::<4>().0.iter_mut().zip(&self.packed[in_window]) {
             *letters = LETTERS[usize::from(byte)];
         }
         odd(out, (4 * whole.end as u64).max(aligned)..range.end);
@@ -270,11 +331,13 @@ impl<'a> TwoBitSequence<'a> {
         let range = range.start.min(self.length())..range.end.min(self.length());
         let first = out.len();
         let (start, end) = (range.start as usize, range.end as usize);
-        let code = |at: usize| self.packed[at / 4] >> (6 - 2 * (at % 4)) & 3;
+        let code = |at: usize| self.packed[at / 4 - self.skipped] >> (6 - 2 * (at % 4)) & 3;
         // Whole bytes between the bases of the bytes at either end.
         let whole = start.next_multiple_of(4).min(end)..(end / 4 * 4).max(start.next_multiple_of(4)).min(end);
         out.extend((start..whole.start).map(code));
-        for &byte in &self.packed[whole.start / 4..whole.end.div_ceil(4).max(whole.start / 4)] {
+        let bytes = whole.start / 4..whole.end.div_ceil(4).max(whole.start / 4);
+        let in_window = if bytes.is_empty() { 0..0 } else { bytes.start - self.skipped..bytes.end - self.skipped };
+        for &byte in &self.packed[in_window] {
             out.extend_from_slice(&[byte >> 6, byte >> 4 & 3, byte >> 2 & 3, byte & 3]);
         }
         out.truncate(first + whole.end - start);

@@ -1,7 +1,7 @@
 //! Compares an index with the bases of its genome: the positions of k-mers, and the digests of contigs.
 
 use crate::Result;
-use crate::genome::{Contig, ContigDigest, TwoBitSequence, digest_contigs};
+use crate::genome::{Contig, ContigDigest, TwoBit, TwoBitSequence, digest_contigs};
 use crate::index::open::Index;
 use crate::kmer::Strand;
 
@@ -9,13 +9,14 @@ use crate::kmer::Strand;
 pub(super) struct GenomeReader<'a> {
     index: &'a Index,
     contigs: &'a [Contig],
+    genome: &'a TwoBit,
     /// The contig of the position before, which is mostly that of the next.
     current: Option<(&'a Contig, TwoBitSequence<'a>)>,
 }
 
 impl<'a> GenomeReader<'a> {
     pub(super) fn new(index: &'a Index) -> Result<Self> {
-        Ok(Self { index, contigs: index.contigs()?, current: None })
+        Ok(Self { index, contigs: index.contigs()?, genome: index.genome.twobit()?, current: None })
     }
 
     /// Whether the genome reads the k-mer `stored` at a coded position.
@@ -23,7 +24,7 @@ impl<'a> GenomeReader<'a> {
         let offset = position >> 1;
         if self.current.is_none_or(|(c, _)| offset < c.start || offset >= c.start + c.length) {
             let number = self.contigs.partition_point(|c| c.start + c.length <= offset);
-            let genome = self.index.genome.twobit();
+            let genome = self.genome;
             self.current = self.contigs.get(number).and_then(|c| Some((c, genome.record_at(c.record).ok()?)));
         }
         let Some((contig, record)) = self.current else { return false };
@@ -45,7 +46,8 @@ impl Index {
     /// Checks the digests of contigs whose letters are all in the packed genome, which has no letters but ACGTN.
     pub(super) fn verify_digests_of_contigs(&self, contigs: &[Contig], digests: &[ContigDigest]) -> Result<()> {
         let whole: Vec<usize> = (0..contigs.len()).filter(|&i| digests[i].other_letters == 0).collect();
-        let record = |i: usize| self.genome.twobit().record_at(contigs[whole[i]].record);
+        let genome = self.genome.twobit()?;
+        let record = |i: usize| genome.record_at(contigs[whole[i]].record);
         for (&i, found) in whole.iter().zip(digest_contigs(whole.len(), record, &[])?) {
             if found != digests[i] {
                 let problem =

@@ -9,7 +9,7 @@ use crate::index::open::Index;
 impl Index {
     /// The packed genome has the contigs of the catalog, each with its record and its length.
     pub(super) fn verify_contigs(&self, contigs: &[Contig]) -> Result<()> {
-        let twobit = self.genome.twobit();
+        let twobit = self.genome.twobit()?;
         if u64::from(twobit.contigs()) != contigs.len() as u64 {
             return Err(self.genome.damage(None, "it has another number of contigs than the catalog"));
         }
@@ -29,7 +29,7 @@ impl Index {
         let expected = &self.manifest.genome;
         let mut genome = GenomeSummary { acgt: 0, masked: 0, n_runs: 0, longest_contig: 0, ..expected.clone() };
         for contig in contigs {
-            let record = self.genome.twobit().record_at(contig.record)?;
+            let record = self.genome.twobit()?.record_at(contig.record)?;
             genome.acgt += contig.length;
             for run in record.n_blocks() {
                 genome.acgt -= run.end - run.start;
@@ -82,7 +82,7 @@ impl Index {
             kmers = entry.first_kmer;
             at = at.saturating_add(entry.block_bytes);
         }
-        if at != self.store.positions().len() as u64 || at - block::FILE_HEADER != totals.position_bytes {
+        if at != self.store.position_file_bytes() || at - block::FILE_HEADER != totals.position_bytes {
             return Err(catalog.damage("the position blocks of its page index do not fill their file"));
         }
         Ok(())

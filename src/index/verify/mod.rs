@@ -59,7 +59,7 @@ impl Index {
         let digests = self.contig_digests()?;
         self.verify_genome_summary(contigs)?;
         // The index of contigs and, because a quick check does not digest the file, all of it.
-        self.check_genome(0..self.genome().bytes().len() as u64)?;
+        self.check_genome(0..self.genome.length())?;
         let spectrum = self.spectrum()?;
         self.verify_totals(&spectrum)?;
         self.verify_page_index()?;
@@ -100,9 +100,9 @@ impl Index {
         let mut bytes = 0;
         for (name, expected) in files {
             let digest = match name.as_str() {
-                CATALOG => digest_bytes(&self.store.catalog().map()?),
-                POSITIONS => self.store.read_positions_in_order(digest_bytes),
-                _ => digest_bytes(self.genome().bytes()),
+                CATALOG => self.store.catalog().digest()?,
+                POSITIONS => self.store.digest_positions()?,
+                _ => digest_bytes(self.genome()?.bytes()),
             };
             if digest != *expected {
                 return Err(Error::damaged(self.folder.join(name), None, "its digest is not the one in the manifest"));
