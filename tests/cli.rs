@@ -386,3 +386,54 @@ fn cut_positions_are_reported() {
     assert!(asked.err.contains("at most 3 positions"), "{}", asked.err);
     assert!(bench.run(&["info", "cut.reprise"]).fine().out.contains("positions cut"));
 }
+
+#[test]
+fn shells_complete_every_command() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    let help = run(at, &["--help"]).fine().out;
+    let commands: Vec<&str> = help
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"))
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next().filter(|_| !line.starts_with("   ")))
+        .filter(|&name| name != "help")
+        .collect();
+    assert!(commands.len() > 20 && commands.contains(&"merge-index"), "{commands:?}");
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let script = run(at, &["completions", shell]).fine().out;
+        assert!(commands.iter().all(|command| script.contains(command)), "{shell}");
+        assert!(script.contains("--max-memory") || script.contains("-l max-memory"), "{shell}");
+    }
+    assert_eq!(run(at, &["completions", "tcsh"]).code, 2);
+    // A shell completes a command, a flag and a value with the script.
+    run(at, &["completions", "bash", "-o", "reprise.bash"]).fine();
+    let complete = |words: &[&str]| {
+        let (typed, last) = (words.join(" "), words.len() - 1);
+        let script = format!(
+            "source reprise.bash; COMP_WORDS=({typed}); COMP_CWORD={last}; \
+             _reprise reprise \"${{COMP_WORDS[$COMP_CWORD]}}\" \"${{COMP_WORDS[$((COMP_CWORD - 1))]}}\"; echo ${{COMPREPLY[*]}}"
+        );
+        let output = std::process::Command::new("bash").args(["-c", &script]).current_dir(at).output();
+        text(&output.expect("bash runs").stdout)
+    };
+    assert_eq!(complete(&["reprise", "merge-i"]).trim(), "merge-index");
+    assert_eq!(complete(&["reprise", "query", "--hi"]).trim(), "--hits");
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    run(at, &["man"]).failed(2, &["-o DIR"]);
+    run(at, &["man", "-o", "pages"]).fine();
+    let page = |name: &str| std::fs::read_to_string(at.join("pages").join(name)).expect("a page");
+    let program = page("reprise.1");
+    assert!(program.starts_with(".ie") && program.contains("annotate"), "{program}");
+    let query = page("reprise-query.1");
+    assert!(query.contains("\\-\\-hits") && query.contains("\\-\\-per\\-kmer"), "{query}");
+    assert!(std::fs::read_dir(at.join("pages")).expect("a folder").count() > 20);
+    run(at, &["man", "-o", "pages"]).failed(2, &["exists"]);
+    run(at, &["man", "-o", "pages", "--force"]).fine();
+}

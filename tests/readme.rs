@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use common::run;
 
 /// Commands whose flags `docs/cli.md` must describe.
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 24] = [
     "benchmark",
     "build-index",
     "merge-index",
     "query",
     "info",
     "list",
+    "man",
     "verify",
     "spectrum",
     "dump",
@@ -26,6 +27,7 @@ const COMMANDS: [&str; 22] = [
     "candidates",
     "classify",
     "compare",
+    "completions",
     "families",
     "fetch",
     "demo",

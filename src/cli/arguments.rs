@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use super::common_arguments::Common;
 use super::{
-    annotate, benchmark, build_index, candidates, classify, compare, demo, detect, dump, families, fetch, info, list,
-    mask, merge_annotation, merge_index, query, report, set, simulate, spectrum, verify,
+    annotate, benchmark, build_index, candidates, classify, compare, completions, demo, detect, dump, families, fetch,
+    info, list, man, mask, merge_annotation, merge_index, query, report, set, simulate, spectrum, verify,
 };
 
 /// The whole command line; its description is that of the package.
@@ -71,12 +71,24 @@ pub(super) enum Command {
     Demo(demo::Arguments),
     /// Simulate a genome whose repeats are known
     Simulate(simulate::Arguments),
+    /// Print the completions of a shell
+    Completions(completions::Arguments),
+    /// Write the manual pages of all commands
+    Man(man::Arguments),
 }
 
 impl Command {
     /// Whether `-o` names a folder of several files.
     pub(super) fn writes_folder(&self) -> bool {
-        matches!(self, Self::BuildIndex(_) | Self::MergeIndex(_) | Self::Detect(_) | Self::Demo(_) | Self::Simulate(_))
+        matches!(
+            self,
+            Self::BuildIndex(_)
+                | Self::MergeIndex(_)
+                | Self::Detect(_)
+                | Self::Demo(_)
+                | Self::Simulate(_)
+                | Self::Man(_)
+        )
     }
 
     /// Whether it ends at once, whatever the size of the index.

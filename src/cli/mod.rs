@@ -12,6 +12,7 @@ mod candidates;
 mod classify;
 mod common_arguments;
 mod compare;
+mod completions;
 mod demo;
 mod detect;
 mod dump;
@@ -22,6 +23,7 @@ mod info;
 mod json_text;
 mod libraries;
 mod list;
+mod man;
 mod mask;
 mod merge_annotation;
 mod merge_index;
@@ -111,6 +113,8 @@ fn run_command(command: Command, settings: &Settings) -> Result<()> {
         Command::Report(arguments) => report::run(arguments, settings),
         Command::Demo(arguments) => demo::run(arguments, settings),
         Command::Simulate(arguments) => simulate::run(arguments, settings),
+        Command::Completions(arguments) => completions::run(&arguments, settings),
+        Command::Man(_) => man::run(settings),
     }
 }
 
