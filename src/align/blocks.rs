@@ -28,9 +28,11 @@ const BLOCK: usize = 32;
 const WINDOWS_PER_THREAD: usize = 4;
 /// Bases on either side of a window into which segments extend. Few segments without gaps are longer.
 const MARGIN: u32 = 1 << 12;
-/// Bases before the first segment of a cluster in which an alignment of it may begin: eight times what no alignment
-/// crosses without a segment.
-pub(crate) const MAX_LEAD: u32 = 8 * chain::MIN_CLUSTER_DISTANCE;
+/// Bases before the first segment of a cluster in which an alignment of it may begin, and behind the last in which it
+/// may end, at least: eight times what alignments cross without a segment, if it is not of low complexity.
+const MIN_LEAD: u32 = 8 * chain::MIN_CLUSTER_DISTANCE;
+/// The same in lengths of the longest sequence of the library: no alignment has more bases of the genome.
+const LEAD_SEQUENCES: u32 = 2;
 /// One of this many bytes of free memory is for the seeds of a part of the library.
 const SEEDS_PART: u64 = 2;
 /// The user of the memory, as errors name it.
@@ -112,6 +114,12 @@ impl<'a> GenomeSearch<'a> {
         Self { index, library, sequences, query_bases, range: GenomeRange::WHOLE, options, budget, progress }
     }
 
+    /// Bases beyond the segments of a cluster within which its alignments begin and end.
+    pub(crate) fn lead(&self) -> u32 {
+        let longest = self.sequences.clone().map(|number| self.library.sequence(number).len()).max().unwrap_or(0);
+        MIN_LEAD.max((longest as u32).saturating_mul(LEAD_SEQUENCES))
+    }
+
     /// Passes the alignments of each block to `take`, which returns the bytes that it keeps.
     ///
     /// # Errors
@@ -133,9 +141,10 @@ impl<'a> GenomeSearch<'a> {
         if let Some(notice) = undetectable {
             progress.notice(&notice);
         }
+        let lead = self.lead();
         let windows = Windows::of(&context.targets, self.range);
         progress.phase("search", Some(windows.bases(&context.targets) * parts.len() as u64));
-        let search = BlockSearch { context, library, parts, range: self.range, budget, progress };
+        let search = BlockSearch { context, library, parts, range: self.range, lead, budget, progress };
         search.run(&windows, threads as usize, take)
     }
 }
@@ -200,6 +209,8 @@ struct BlockSearch<'a> {
     /// Sequences that are searched together.
     parts: Vec<Range<usize>>,
     range: GenomeRange,
+    /// As [`GenomeSearch::lead`].
+    lead: u32,
     budget: &'a Budget,
     progress: &'a dyn Progress,
 }
@@ -266,7 +277,7 @@ impl BlockSearch<'_> {
                 self.align(&segments, &clusters, part, &mut extent, &mut found)?;
             }
             foreign_to = found.foreign_to;
-            found.complete_to = end.complete_to(start, &self.context.targets);
+            found.complete_to = end.complete_to(start, self.lead, &self.context.targets);
             extent.bytes = take(found)?;
         }
     }
@@ -281,7 +292,7 @@ impl BlockSearch<'_> {
     fn first_foreign_to(&self) -> Place {
         match self.range.start {
             (contig, 0) => (contig, 0),
-            (contig, base) => (contig, base + u64::from(MAX_LEAD)),
+            (contig, base) => (contig, base + u64::from(self.lead)),
         }
     }
 
@@ -292,7 +303,7 @@ impl BlockSearch<'_> {
         let (contig, base) = self.begins(first);
         if (contig, base) < self.range.start {
             let length = cluster.iter().map(|(_, s)| s.genome + s.length - first.1.genome).max().unwrap_or(0);
-            *foreign_to = (*foreign_to).max((contig, base + u64::from(length) + u64::from(MAX_LEAD)));
+            *foreign_to = (*foreign_to).max((contig, base + u64::from(length) + u64::from(self.lead)));
         }
         self.range.contains((contig, base))
     }
@@ -424,12 +435,12 @@ impl BlockEnd {
     }
 
     /// Contig and base before which no later alignment begins, if no later segment begins before `start`.
-    fn complete_to(&self, start: u32, targets: &[Target<'_>]) -> (u32, u64) {
+    fn complete_to(&self, start: u32, lead: u32, targets: &[Target<'_>]) -> Place {
         let target = &targets[self.target as usize];
         if self.is_last {
             return (target.contig, target.range.end);
         }
-        (target.contig, target.range.start + u64::from(start.saturating_sub(MAX_LEAD)))
+        (target.contig, target.range.start + u64::from(start.saturating_sub(lead)))
     }
 }
 

@@ -38,7 +38,7 @@ mod undetectable;
 mod ungapped;
 
 pub use alignment::{Alignment, Counts};
-pub(crate) use blocks::{FoundBlock, GenomeSearch, MAX_LEAD, search_memory};
+pub(crate) use blocks::{FoundBlock, GenomeSearch, search_memory};
 pub use context::SearchOptions;
 pub(crate) use extend::Extender;
 pub(crate) use genome_range::{GenomeRange, Place};

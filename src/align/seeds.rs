@@ -22,6 +22,14 @@ pub(crate) struct Pattern {
     pub(crate) span: u32,
 }
 
+impl Pattern {
+    /// Whether two sequences of the span's length have one word under the pattern.
+    pub(crate) fn matches(&self, one: &[u8], other: &[u8]) -> bool {
+        let compared = (0..).map(|back| self.mask >> (2 * back) & 3);
+        one.iter().rev().zip(other.iter().rev()).zip(compared).all(|((a, b), mask)| u64::from(a ^ b) & mask == 0)
+    }
+}
+
 fn patterns() -> [Pattern; 2] {
     PATTERNS.map(|text| Pattern {
         // The upper bit of a code is that of purines.

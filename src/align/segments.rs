@@ -3,7 +3,7 @@
 
 use crate::align::library_text::LibraryText;
 use crate::align::score::Scoring;
-use crate::align::seeds::LibrarySeeds;
+use crate::align::seeds::{LibrarySeeds, Pattern};
 use crate::align::ungapped::{PackedCodes, UngappedExtender};
 use crate::memory::system::prefetch;
 use crate::sequence::NO_BASE;
@@ -119,19 +119,20 @@ impl<'a> Scanner<'a> {
                         seeds.text.prefetch(end as usize);
                         self.hits.push((at, end));
                         if self.hits.len() == HITS {
-                            self.extend(span, start, out);
+                            self.extend(&table.pattern, genome, start, out);
                         }
                     }
                 }
                 self.slots = slots;
-                self.extend(span, start, out);
+                self.extend(&table.pattern, genome, start, out);
             }
             self.offset += genome.len() as u32 + 1;
         }
     }
 
-    /// Extends the hits both ways and without gaps.
-    fn extend(&mut self, span: usize, window_start: u32, out: &mut Vec<Segment>) {
+    /// Extends the hits of a pattern both ways and without gaps.
+    fn extend(&mut self, pattern: &Pattern, genome: &[u8], window_start: u32, out: &mut Vec<Segment>) {
+        let span = pattern.span as usize;
         let (text, mask) = (&self.seeds.text, self.reached.len() - 1);
         for &(at, end) in &self.hits {
             let start = (end as usize - span, at as usize - span);
@@ -140,7 +141,12 @@ impl<'a> Scanner<'a> {
             if right.ended && left.ended && right.score + left.score < self.min_score {
                 continue;
             }
-            // Few hits come this far. One within the last full extension of its diagonal would repeat it.
+            // Few hits come this far. Different words may share a slot, and which do depends on the size of the table; such
+            // a hit is none, so that the result does not depend on it.
+            if !pattern.matches(&self.text.codes[start.0..end as usize], &genome[start.1..at as usize]) {
+                continue;
+            }
+            // One within the last full extension of its diagonal would repeat it.
             let reached = &mut self.reached[at.wrapping_sub(end) as usize & mask];
             if at + self.offset <= *reached {
                 continue;

@@ -53,7 +53,7 @@ pub(crate) fn annotate_range(search: &GenomeSearch<'_>, with_tandem: bool) -> Re
     // A family of units, or of several of them, may score higher than the part of the array that it covers.
     let is_late = |alignment: &Alignment| arrays.cover(alignment);
     let resolver = Resolver::new(trim, is_late, options.max_e_value, options.keep_columns, budget);
-    let mut resolver = resolver.in_range(range, foreign_to).with_known(known);
+    let mut resolver = resolver.in_range(range, foreign_to, search.lead()).with_known(known);
     if !library.is_empty() {
         search.by_block(|block| resolver.add(block))?;
     }
@@ -113,8 +113,7 @@ impl AnnotationPart {
         self.unresolved.extend(next.unresolved.into_iter().map(renumbered));
         self.tandem.extend(next.tandem);
         self.arrays.extend(next.arrays);
-        drop(next.reservation);
-        self.reservation.resize(self.bytes());
+        self.reservation.resize(self.reservation.bytes() + next.reservation.bytes());
     }
 }
 

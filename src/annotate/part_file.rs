@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::align::{Alignment, ContigRange, Library, OperationKind, TandemSequence};
+use crate::align::{Alignment, ContigRange, Library, MAX_LONG_PERIOD, OperationKind, TandemSequence};
 use crate::annotate::part::AnnotationPart;
-use crate::bundle::{Manifest, WRITTEN_BY};
+use crate::bundle::{MAX_SHARDS, Manifest, WRITTEN_BY};
 use crate::format::Identity;
 use crate::fs::{FileDigest, open_regular};
 use crate::genome::Contig;
@@ -31,6 +31,11 @@ const DIGEST: u64 = 32;
 const ITEMS: usize = 1 << 12;
 /// Bytes that a byte of an LZ4 block stands for, at most.
 const MAX_EXPANSION: u64 = 255;
+/// Largest absolute score of an alignment, far above those of the longest contigs.
+const MAX_SCORE: i32 = 1 << 30;
+/// Bytes in memory of a byte of a frame, at most, while it is decoded: a tandem repeat without letters takes four bytes
+/// of a frame.
+const DECODED_BYTES: u64 = 16;
 /// Missing parts that an error names.
 const MAX_NAMED: usize = 10;
 /// The user of the memory, as errors name it.
@@ -47,7 +52,7 @@ pub(crate) struct PartHeader {
     pub(crate) shard: u32,
     /// Number of all parts.
     pub(crate) of: u32,
-    /// The index, as an absolute path.
+    /// The index, as an absolute path or an address.
     pub(crate) index: PathBuf,
     identity: Identity,
     /// BLAKE3 of the genome.
@@ -101,6 +106,16 @@ impl PartHeader {
         }
     }
 
+    /// The first line of the file.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for paths that are not UTF-8, or too long.
+    pub(crate) fn line(&self) -> Result<String> {
+        let wrong = |problem: &str| Error::Usage(format!("a part names its index and libraries; {problem}"));
+        let line = serde_json::to_string(self).map_err(|_| wrong("use paths that are UTF-8"))? + "\n";
+        if line.len() as u64 > MAX_HEADER { Err(wrong("use fewer libraries or shorter paths")) } else { Ok(line) }
+    }
+
     /// What differs between two headers that should be of one annotation, in words.
     fn difference(&self, other: &Self) -> Option<&'static str> {
         let libraries = |header: &Self| header.libraries.iter().map(|l| l.digest.clone()).collect::<Vec<_>>();
@@ -133,6 +148,72 @@ enum Frame {
     Unresolved(Vec<Alignment>),
 }
 
+impl Frame {
+    /// Bytes of its items in memory.
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Tandem(items) => items.iter().map(TandemSequence::bytes).sum(),
+            Self::Arrays(items) => size_of_val(&items[..]) as u64,
+            Self::Resolved(items) | Self::Unresolved(items) => items.iter().map(Alignment::bytes).sum(),
+        }
+    }
+
+    fn items(&self) -> usize {
+        match self {
+            Self::Tandem(items) => items.len(),
+            Self::Arrays(items) => items.len(),
+            Self::Resolved(items) | Self::Unresolved(items) => items.len(),
+        }
+    }
+}
+
+/// Whether all that a part states is possible for a library and contigs.
+fn is_sound(part: &AnnotationPart, library: &Library, contigs: &[Contig]) -> bool {
+    let lies_in_contig = |contig: u32, range: &Range<u64>| {
+        contigs.get(contig as usize).is_some_and(|contig| range.start < range.end && range.end <= contig.length)
+    };
+    let sequence = |query: usize| match query.checked_sub(library.len()) {
+        None => Some(library.sequence(query).len()),
+        Some(number) => part.tandem.get(number).map(|sequence| sequence.letters.len()),
+    };
+    let alignment = |alignment: &Alignment| {
+        let Alignment { query, query_range, contig, range, score, e_value, counts, operations, .. } = alignment;
+        let columns = |wanted: OperationKind| -> u64 {
+            let all = operations.iter().filter(|operation| operation.kind == wanted);
+            all.map(|operation| u64::from(operation.length)).sum()
+        };
+        let pairs = columns(OperationKind::Pair);
+        let counted = [counts.matches, counts.transitions, counts.transversions, counts.unknown].map(u64::from);
+        lies_in_contig(*contig, range)
+            && query_range.start < query_range.end
+            && sequence(*query as usize).is_some_and(|length| query_range.end as usize <= length)
+            && pairs + columns(OperationKind::Insertion) == range.end - range.start
+            && pairs + columns(OperationKind::Deletion) == u64::from(query_range.end - query_range.start)
+            && counted.iter().sum::<u64>() == pairs
+            && (-MAX_SCORE..=MAX_SCORE).contains(score)
+            && e_value.is_finite()
+    };
+    let tandem = |TandemSequence { name, period, chosen_bases, letters }: &TandemSequence| {
+        (1..=MAX_LONG_PERIOD).contains(&(*period as usize))
+            && (*chosen_bases == 0 || chosen_bases == period)
+            && letters.iter().all(u8::is_ascii_alphabetic)
+            && name.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    let arrays = || part.arrays.iter().map(|array| (array.contig, &array.range));
+    let copies = || part.resolved.iter().map(|copy| (copy.contig, &copy.range));
+    part.tandem.iter().all(tandem)
+        && part.resolved.iter().chain(&part.unresolved).all(alignment)
+        && arrays().all(|(contig, range)| lies_in_contig(contig, range))
+        && are_apart(arrays())
+        && are_apart(copies())
+}
+
+/// Whether ranges come by position and none overlaps the next.
+fn are_apart<'a>(ranges: impl Iterator<Item = (u32, &'a Range<u64>)> + Clone) -> bool {
+    let next = ranges.clone().skip(1);
+    ranges.zip(next).all(|((contig, range), (next, after))| (contig, range.end) <= (next, after.start))
+}
+
 /// Writes a part.
 ///
 /// # Errors
@@ -143,9 +224,7 @@ pub(crate) fn write_part(header: &PartHeader, part: &AnnotationPart, output: &mu
         hasher.update(bytes);
         output.write_all(bytes).map_err(Error::Output)
     };
-    let line = serde_json::to_string(header).map_err(|e| Error::Output(e.into()))?;
-    write(line.as_bytes())?;
-    write(b"\n")?;
+    write(header.line()?.as_bytes())?;
     let tandem = part.tandem.chunks(ITEMS).map(|items| Frame::Tandem(items.to_vec()));
     let arrays = part.arrays.chunks(ITEMS).map(|items| Frame::Arrays(items.to_vec()));
     let resolved = part.resolved.chunks(ITEMS).map(|items| Frame::Resolved(items.to_vec()));
@@ -184,7 +263,7 @@ impl PartFile {
         let mut line = Vec::new();
         BufReader::new((&file).take(MAX_HEADER)).read_until(b'\n', &mut line).map_err(failed)?;
         if !is_header(&line) || line.last() != Some(&b'\n') {
-            return Err(wrong("is no part of an annotation; `reprise annotate --shard` makes them"));
+            return Err(wrong("is no part of an annotation"));
         }
         let version: VersionOfPart = serde_json::from_slice(&line).map_err(|_| wrong(DAMAGED))?;
         if version.format_version != FORMAT_VERSION || version.written_by != WRITTEN_BY {
@@ -201,10 +280,15 @@ impl PartFile {
             return Err(wrong(DAMAGED));
         }
         let header: PartHeader = serde_json::from_slice(&line).map_err(|_| wrong(DAMAGED))?;
-        if header.shard == 0 || header.shard > header.of {
+        if header.shard == 0 || header.shard > header.of || header.of > MAX_SHARDS {
             return Err(wrong(DAMAGED));
         }
         Ok(Self { path: path.to_owned(), header, frames })
+    }
+
+    /// Whether this is the whole part of these headers' annotation and number, wherever index and libraries lie.
+    pub(crate) fn is_same(&self, header: &PartHeader) -> bool {
+        self.header.shard == header.shard && header.difference(&self.header).is_none()
     }
 
     /// Whether a file begins as a part, damaged or not.
@@ -231,7 +315,7 @@ impl PartFile {
     /// Reads the results; queries are checked against the library, and places against the contigs.
     ///
     /// # Errors
-    /// [`Error::Input`] for a file that was changed meanwhile; [`Error::Memory`]; [`Error::Io`].
+    /// [`Error::Input`] for results that are impossible; [`Error::Memory`]; [`Error::Io`].
     pub(crate) fn read(&self, library: &Library, contigs: &[Contig], budget: &Budget) -> Result<AnnotationPart> {
         let mut reservation = budget.empty_reservation(Component::Alignments);
         let mut part = AnnotationPart::new(budget);
@@ -240,32 +324,17 @@ impl PartFile {
         file.seek(SeekFrom::Start(self.frames.start)).map_err(failed)?;
         let mut left = self.frames.end - self.frames.start;
         while left > 0 {
-            match self.frame(&mut file, &mut left, &mut reservation)? {
+            let frame = self.frame(&mut file, &mut left, &mut reservation)?;
+            // A list that grows doubles.
+            reservation.grow(2 * frame.bytes(), PURPOSE)?;
+            match frame {
                 Frame::Tandem(items) => part.tandem.extend(items),
                 Frame::Arrays(items) => part.arrays.extend(items),
                 Frame::Resolved(items) => part.resolved.extend(items),
                 Frame::Unresolved(items) => part.unresolved.extend(items),
             }
-            // A list that grows doubles.
-            reservation.grow((part.bytes() * 2).saturating_sub(reservation.bytes()), PURPOSE)?;
         }
-        let sequences = |query: usize| {
-            let tandem = || part.tandem.get(query - library.len()).map(|sequence| sequence.letters.len());
-            if query < library.len() { Some(library.sequence(query).len()) } else { tandem() }
-        };
-        let is_sound = |alignment: &Alignment| {
-            let (range, query) = (&alignment.range, &alignment.query_range);
-            let contig = contigs.get(alignment.contig as usize);
-            let columns = |gap: OperationKind| -> u64 {
-                let all = alignment.operations.iter().filter(|operation| operation.kind != gap);
-                all.map(|operation| u64::from(operation.length)).sum()
-            };
-            contig.is_some_and(|contig| range.start < range.end && range.end <= contig.length)
-                && sequences(alignment.query as usize).is_some_and(|length| query.end as usize <= length)
-                && columns(OperationKind::Deletion) == range.end - range.start
-                && columns(OperationKind::Insertion) == u64::from(query.end.saturating_sub(query.start))
-        };
-        if !part.resolved.iter().chain(&part.unresolved).all(is_sound) {
+        if !is_sound(&part, library, contigs) {
             return Err(self.damaged());
         }
         reservation.resize(part.bytes());
@@ -282,13 +351,13 @@ impl PartFile {
         let is_possible = whole <= bytes.saturating_mul(MAX_EXPANSION);
         *left = rest.filter(|_| is_possible).ok_or_else(|| self.damaged())?;
         let before = reservation.bytes();
-        reservation.grow(bytes + whole, PURPOSE)?;
+        reservation.grow(bytes + whole * DECODED_BYTES, PURPOSE)?;
         let mut block = vec![0; bytes as usize];
         file.read_exact(&mut block).map_err(failed)?;
         let text = lz4_flex::block::decompress(&block, whole as usize).map_err(|_| self.damaged())?;
-        let frame = postcard::from_bytes(&text).map_err(|_| self.damaged())?;
+        let frame: Frame = postcard::from_bytes(&text).map_err(|_| self.damaged())?;
         reservation.resize(before);
-        Ok(frame)
+        if frame.items() > ITEMS { Err(self.damaged()) } else { Ok(frame) }
     }
 
     fn damaged(&self) -> Error {

@@ -8,7 +8,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::Result;
-use crate::align::{Alignment, FoundBlock, GenomeRange, MAX_LEAD, Operations, Place};
+use crate::align::{Alignment, FoundBlock, GenomeRange, Operations, Place};
 use crate::memory::{Budget, Component, Reservation};
 
 /// Minimum score of the rest of an alignment that was cut (eighths of a nat): 15 nats, 11 to 13 equal bases. Without
@@ -85,13 +85,12 @@ where
     }
 
     /// The same for a search of a range of the genome. Alignments that begin before it end before `foreign_to`, if the
-    /// search does not tell otherwise.
-    pub(super) fn in_range(mut self, range: GenomeRange, foreign_to: Place) -> Self {
+    /// search does not tell otherwise; those of later ranges begin at most `lead` bases before their range.
+    pub(super) fn in_range(mut self, range: GenomeRange, foreign_to: Place, lead: u32) -> Self {
         let (contig, end) = range.end;
-        // A later search finds alignments of chains that begin in its range. No alignment begins more before its chain.
         self.inner = GenomeRange {
             start: range.start.max(foreign_to),
-            end: (contig, if range.end == GenomeRange::WHOLE.end { end } else { end.saturating_sub(MAX_LEAD.into()) }),
+            end: (contig, if range.end == GenomeRange::WHOLE.end { end } else { end.saturating_sub(lead.into()) }),
         };
         self
     }

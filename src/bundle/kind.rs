@@ -59,7 +59,10 @@ impl BundleKind {
     }
 }
 
-/// Part `number` of `count` of an index.
+/// Parts of one whole, at most: a list of them stays small, and no cluster runs more jobs at a time.
+pub(crate) const MAX_SHARDS: u32 = 10_000;
+
+/// Part `number` of `count` of an index, or of other work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shard {
@@ -76,10 +79,12 @@ impl Shard {
     /// [`Error::Usage`].
     pub(crate) fn check(self) -> Result<()> {
         let Self { number, count } = self;
-        if (1..=count).contains(&number) {
+        if (1..=count).contains(&number) && count <= MAX_SHARDS {
             return Ok(());
         }
-        Err(Error::Usage(format!("there is no part {number} of {count}; parts are numbered from 1")))
+        Err(Error::Usage(format!(
+            "there is no part {number} of {count}; parts are numbered from 1, and there are at most {MAX_SHARDS}"
+        )))
     }
 
     /// The part of which these bytes are a manifest, sound or not.

@@ -19,6 +19,7 @@ mod time_stamp;
 pub use crate::fs::FileDigest;
 pub use find_indexes::{FoundIndex, State, list_indexes};
 pub(crate) use kind::BundleKind;
+pub(crate) use kind::MAX_SHARDS;
 pub use kind::Shard;
 pub use manifest::{GenomeSummary, Manifest, MemoryHints, Parameters, SourceFile, Totals};
 pub(crate) use manifest::{MAX_MIN_FREQUENCY, WRITTEN_BY};

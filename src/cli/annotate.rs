@@ -1,7 +1,6 @@
 //! `annotate`: finds the copies of a library of repeats and writes them in one format or several, or a part of them.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -14,7 +13,7 @@ use crate::bundle::Shard;
 use crate::cli::annotation_output::OutputArguments;
 use crate::cli::common_arguments::CacheArguments;
 use crate::cli::libraries::Libraries;
-use crate::cli::shard::shard;
+use crate::cli::shard::{absolute, shard};
 use crate::cli::values::{e_value, percentage};
 use crate::cli::{Settings, grouped};
 use crate::{Error, Result};
@@ -80,6 +79,9 @@ fn run_shard(arguments: &Arguments, shard: Shard, settings: &Settings) -> Result
     if arguments.library.iter().any(|path| path.as_os_str() == "-") {
         return wrong("merge-annotation reads the library again; give --library as a file");
     }
+    if settings.json {
+        return wrong("a part has no summary for --json; merge-annotation prints that of all parts");
+    }
     let mut output = settings.output()?;
     let index = settings.open_cached(&arguments.index, &arguments.cache)?;
     let Libraries { library, digests, reservations: _libraries_reservation } =
@@ -96,6 +98,7 @@ fn run_shard(arguments: &Arguments, shard: Shard, settings: &Settings) -> Result
         tandem: !arguments.no_tandem,
     };
     let header = PartHeader::new(subject, shard.number, shard.count);
+    header.line()?;
     let options = for_annotation(&arguments.options());
     let search = GenomeSearch::new(&index, &library, &options, &settings.budget, &settings.progress);
     let range = GenomeRange::shard(index.contigs()?, shard.number, shard.count);
@@ -113,11 +116,6 @@ fn run_shard(arguments: &Arguments, shard: Shard, settings: &Settings) -> Result
             .line(&format!("part {number} of {count}: {copies} fragments of copies, {open} alignments near its ends"));
     }
     Ok(())
-}
-
-/// A path that is valid in any folder.
-fn absolute(path: &Path) -> Result<PathBuf> {
-    fs::canonicalize(path).map_err(|e| Error::io("open", path, e))
 }
 
 impl Arguments {

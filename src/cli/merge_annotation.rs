@@ -10,6 +10,7 @@ use crate::cli::Settings;
 use crate::cli::annotation_output::OutputArguments;
 use crate::cli::common_arguments::CacheArguments;
 use crate::cli::libraries::Libraries;
+use crate::fs::is_address;
 use crate::{Error, Result};
 
 /// The arguments of the command.
@@ -40,7 +41,9 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     };
     let folder = match &arguments.index {
         Some(folder) => folder,
-        None if !header.index.exists() => return is_moved("index", &header.index, "--index"),
+        None if !is_address(&header.index) && !header.index.exists() => {
+            return is_moved("index", &header.index, "--index");
+        }
         None => &header.index,
     };
     let index = settings.open_cached(folder, &arguments.cache)?;

@@ -26,13 +26,14 @@ use crate::annotate::{
     annotate_with_tandem_repeats_charged, copies_of, for_annotation, join_parts, summarize,
 };
 use crate::builder::BuildOptions;
-use crate::bundle::{FileDigest, Manifest, WRITTEN_BY, is_reproducible, time_stamp};
+use crate::bundle::{FileDigest, MAX_SHARDS, Manifest, WRITTEN_BY, is_reproducible, time_stamp};
 use crate::cli::annotation_files::{AnnotationFile, CopyFormat, FileArguments, longest_contig};
 use crate::cli::common_arguments::{CacheArguments, TemporaryArguments};
 use crate::cli::families::{SearchArguments, summary, write_stockholm};
 use crate::cli::libraries::{Libraries, append};
 use crate::cli::mask::{LetterArguments, mask_indexed};
 use crate::cli::profile_arguments::ProfileArguments;
+use crate::cli::shard::absolute;
 use crate::cli::values::{e_value, taxon};
 use crate::cli::{Settings, counted, grouped, pretty_json};
 use crate::families::{Evidence, StructuralRna, find_families};
@@ -130,7 +131,7 @@ struct StepArguments {
     #[arg(long, value_name = "NAME", value_parser = StepName::parse)]
     step: Option<StepName>,
     /// Divide the index and the annotation into N parts each, steps of their own
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=MAX_SHARDS.into()))]
     shards: u32,
     /// Write the steps to FILE as JSON, with their commands, inputs, outputs, memory and time, and run none
     #[arg(long, value_name = "FILE", conflicts_with = "step")]
@@ -138,8 +139,14 @@ struct StepArguments {
 }
 
 impl StepArguments {
-    fn check(&self) -> Result<()> {
+    fn check(&self, library_only: bool, settings: &Settings) -> Result<()> {
         let wrong = |problem: String| Err(Error::Usage(problem));
+        if library_only && self.step.is_some_and(|only| only.step == FAMILIES) {
+            return wrong("--library-only finds no families, so there is no such step".to_owned());
+        }
+        if settings.json && self.step.is_some_and(|only| only.step != REPORT) {
+            return wrong("--json prints the summary of a run; use it with the step report".to_owned());
+        }
         if self.shards > 1 && self.step.is_none() && self.plan.is_none() {
             return wrong("--shards divides steps; use it with --plan or --step".to_owned());
         }
@@ -180,7 +187,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         return Err(Error::Usage(format!("{}: {problem}", plots.display())));
     }
     arguments.files.check(&arguments.formats())?;
-    arguments.steps.check()?;
+    arguments.steps.check(arguments.library_only, settings)?;
     if arguments.library_only {
         arguments.profiles.refuse_files()?;
     }
@@ -233,7 +240,8 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     if claim.is_some() {
         remove_unfinished(&handle, &[&outputs[..], &[RECORD]].concat());
     }
-    let folder = ResultFolder::open(&target, settings.force)?;
+    let mut folder = ResultFolder::open(&target, settings.force)?;
+    folder.forced_step = arguments.steps.step.map(|only| only.step);
     // Files that may not be replaced are reported before the work, not after it.
     folder.check(&outputs)?;
     let plots = arguments.plots.as_deref().map(|plots| folder.check_plots(plots)).transpose()?;
@@ -306,6 +314,7 @@ impl Arguments {
             genome: &self.genome,
             folder,
             library,
+            libraries: &self.library,
             with_families: !self.library_only,
             annotation_files,
             family_files: &FAMILY_FILES,
@@ -452,7 +461,12 @@ impl Work<'_> {
             return Ok(None);
         }
         if let Some(StepName { part: Some(part), .. }) = self.arguments.steps.step {
-            return self.annotation_part(&index, search.is_some(), given, part).map(|()| None);
+            let (inputs, files) = self.annotation_inputs(&index, &of_index, search.is_some(), given)?;
+            let files: Vec<&str> = files.iter().map(String::as_str).collect();
+            if self.folder.done::<AnnotationSummary>(ANNOTATION, &inputs, &files).is_none() {
+                self.annotation_part(&index, search.is_some(), given, part)?;
+            }
+            return Ok(None);
         }
         let annotation = self.annotation(&index, &of_index, search.is_some(), given, &groups)?;
         if self.is_asked_for(ANNOTATION) {
@@ -536,9 +550,13 @@ impl Work<'_> {
         }
         let own = self.folder.path(OWN_INDEX);
         // Other steps than the first rely on it: none of them reads the whole genome again.
-        if !self.is_asked_for(INDEX)
-            && self.arguments.steps.step.is_some()
-            && self.folder.found::<String>(INDEX).is_some_and(|made| own_digest(&own) == Some(made))
+        let is_own = |manifest: &Manifest| {
+            self.folder.found::<String>(INDEX).is_some_and(|made| manifest.blake3 == made)
+                && manifest.genome.prefixed_names == self.arguments.prefix_names
+                && parts::is_of(&manifest.genome, &self.sources())
+        };
+        if self.arguments.steps.step.is_some_and(|only| only.step != INDEX)
+            && Manifest::read(&own).is_ok_and(|manifest| is_own(&manifest))
         {
             self.settings.progress.skip(INDEX);
             return self.open(&own).map(Some);
@@ -635,21 +653,7 @@ impl Work<'_> {
         given: &Libraries,
         groups: &ContigGroups,
     ) -> Result<AnnotationSummary> {
-        let found = own.then(|| self.folder.digest(LIBRARY)).transpose()?;
-        let inputs = json!({
-            "version": WRITTEN_BY,
-            "index": of_index,
-            "families": found,
-            "libraries": given.digests,
-            "max_e_value": self.arguments.max_e_value,
-            "tandem": self.arguments.tandem,
-            "formats": self.arguments.formats(),
-            "files": self.arguments.files,
-            "short_names": self.arguments.short_names,
-            "contig_groups": self.table.as_ref().map(GroupTable::digest),
-        });
-        let mut files = self.arguments.annotation_files(TabixKind::of(longest_contig(index)));
-        files.extend(self.arguments.short_names.then(|| NAMES.to_owned()));
+        let (inputs, files) = self.annotation_inputs(index, of_index, own, given)?;
         let files: Vec<&str> = files.iter().map(String::as_str).collect();
         let summary = self.step(ANNOTATION, inputs, &files, |work| {
             let formats = work.arguments.formats();
@@ -684,6 +688,33 @@ impl Work<'_> {
         Ok(summary)
     }
 
+    /// What the annotation depends on, and its files.
+    fn annotation_inputs(
+        &self,
+        index: &Index,
+        of_index: &Value,
+        own: bool,
+        given: &Libraries,
+    ) -> Result<(Value, Vec<String>)> {
+        let found = own.then(|| self.folder.digest(LIBRARY)).transpose()?;
+        let inputs = json!({
+            "version": WRITTEN_BY,
+            "index": of_index,
+            "families": found,
+            "libraries": given.digests,
+            "max_e_value": self.arguments.max_e_value,
+            "tandem": self.arguments.tandem,
+            "formats": self.arguments.formats(),
+            "files": self.arguments.files,
+            "short_names": self.arguments.short_names,
+            "contig_groups": self.table.as_ref().map(GroupTable::digest),
+        });
+        let mut files = self.arguments.annotation_files(TabixKind::of(longest_contig(index)));
+        files.extend(self.arguments.short_names.then(|| NAMES.to_owned()));
+        files.sort_unstable();
+        Ok((inputs, files))
+    }
+
     /// Options of the search for copies, which keeps columns.
     fn search_options(&self) -> SearchOptions {
         SearchOptions { max_e_value: self.arguments.max_e_value, ..SearchOptions::default() }
@@ -694,18 +725,20 @@ impl Work<'_> {
         let Settings { budget, progress, .. } = self.settings;
         let mut reservations = vec![budget.reserve(Component::Input, given.library.bytes(), "a library")?];
         let mut library = given.library.clone();
-        let paths = self.arguments.library.iter().cloned().zip(given.digests.iter().cloned());
-        let mut libraries: Vec<PartLibrary> = paths.map(|(path, digest)| PartLibrary { path, digest }).collect();
+        let paths = self.arguments.library.iter().zip(given.digests.iter().cloned());
+        let mut libraries = paths
+            .map(|(path, digest)| Ok(PartLibrary { path: absolute(path)?, digest }))
+            .collect::<Result<Vec<_>>>()?;
         let path = self.folder.path(LIBRARY);
         if own && self.folder.digest(LIBRARY)?.bytes > 0 {
             let (families, families_reservation) = Library::read(&Source::new(&path), budget, progress)?;
             let (blake3, bytes) = families.digest();
             append(&mut library, families, &path)?;
             reservations.push(families_reservation);
-            libraries.push(PartLibrary { path, digest: FileDigest { bytes, blake3 } });
+            libraries.push(PartLibrary { path: absolute(&path)?, digest: FileDigest { bytes, blake3 } });
         }
         let subject = PartSubject {
-            index: index.folder().to_owned(),
+            index: absolute(index.folder())?,
             manifest: index.manifest(),
             libraries,
             max_e_value: self.arguments.max_e_value,

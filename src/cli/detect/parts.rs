@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use crate::align::{GenomeRange, GenomeSearch};
 use crate::annotate::{PartFile, PartHeader, PartSubject, annotate_range, for_annotation, open_parts, write_part};
 use crate::builder::BuildOptions;
-use crate::bundle::{PartManifest, Shard};
+use crate::bundle::{GenomeSummary, PartManifest, Shard};
 use crate::cli::Settings;
 use crate::cli::detect::files::{PARTS, part_file};
 use crate::cli::detect::steps::{ANNOTATION, INDEX};
 use crate::cli::detect::{SearchedLibrary, Work};
 use crate::cli::libraries::Libraries;
 use crate::format::MANIFEST;
-use crate::fs::Output;
+use crate::fs::{Folder, Output, remove_unfinished};
 use crate::sequence::Source;
 use crate::{Error, Index, Result, builder};
 
@@ -24,7 +24,8 @@ impl Work<'_> {
         let shards = self.arguments.steps.shards;
         let header = PartHeader::new(subject, part, shards);
         let path = self.part_path(ANNOTATION, part);
-        if PartFile::open(&path).is_ok_and(|done| done.header == header) && !self.folder.force {
+        header.line()?;
+        if PartFile::open(&path).is_ok_and(|done| done.is_same(&header)) && !self.folder.force {
             self.settings.log(&format!("{ANNOTATION:<12} part {part} of {shards} unchanged"));
             return Ok(());
         }
@@ -72,15 +73,19 @@ impl Work<'_> {
         Ok(parts)
     }
 
-    /// Removes the parts of the annotation, which is finished.
+    /// Removes the parts of the annotation, which is finished, and what killed runs left of them.
     pub(super) fn remove_annotation_parts(&self) {
-        for path in (1..=self.arguments.steps.shards).map(|part| self.part_path(ANNOTATION, part)) {
-            if PartFile::is_part(&path) {
-                // What stays costs no result.
-                let _ = fs::remove_file(path);
-            }
+        let shards = self.arguments.steps.shards;
+        let names: Vec<String> = (1..=shards).map(|part| part_file(ANNOTATION, part, shards)).collect();
+        let folder = self.folder.path(PARTS);
+        for path in names.iter().map(|name| folder.join(name)).filter(|path| PartFile::is_part(path)) {
+            // What stays costs no result.
+            let _ = fs::remove_file(path);
         }
-        let _ = fs::remove_dir(self.folder.path(PARTS));
+        if let Ok(folder) = Folder::open(&folder) {
+            remove_unfinished(&folder, &names.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+        let _ = fs::remove_dir(folder);
     }
 
     /// Builds one part of the index, unless that is done.
@@ -89,13 +94,15 @@ impl Work<'_> {
         let path = self.part_path(INDEX, part);
         let sources = self.sources();
         let there = PartManifest::read(&path).ok();
-        if there.as_ref().is_some_and(|there| is_of(there, &sources)) && !self.folder.force {
+        if there.as_ref().is_some_and(|there| is_of(&there.genome, &sources)) && !self.folder.force {
             self.settings.log(&format!("{INDEX:<12} part {part} of {shards} unchanged"));
             return Ok(());
         }
         self.settings.progress.step(INDEX);
         self.make_parts_folder()?;
-        let options = BuildOptions { force: there.is_some() || self.folder.force, ..self.build_options() };
+        let force = there.is_some() || self.folder.force;
+        // Another process that builds this part builds the same.
+        let options = BuildOptions { force, wait: true, ..self.build_options() };
         let shard = Shard { number: part, count: shards };
         let Settings { budget, progress, .. } = self.settings;
         builder::build_part(&sources, &path, (&options, shard), budget, progress).map(drop)
@@ -104,7 +111,7 @@ impl Work<'_> {
     /// Joins the parts of the index, which are of this genome.
     pub(super) fn merge_index(&self, paths: &[PathBuf], target: &Path, force: bool) -> Result<()> {
         let sources = self.sources();
-        let is_other = |path: &&PathBuf| PartManifest::read(path).is_ok_and(|part| !is_of(&part, &sources));
+        let is_other = |path: &&PathBuf| PartManifest::read(path).is_ok_and(|part| !is_of(&part.genome, &sources));
         if let Some(path) = paths.iter().find(is_other) {
             return Err(Error::input(path, None, "is a part of the index of another genome; make this part again"));
         }
@@ -127,9 +134,9 @@ impl Work<'_> {
     }
 }
 
-/// Whether a part of an index is of files with these names and sizes.
-fn is_of(part: &PartManifest, sources: &[Source]) -> bool {
+/// Whether a genome was read from files with these names and sizes.
+pub(super) fn is_of(genome: &GenomeSummary, sources: &[Source]) -> bool {
     let name = |source: &Source| source.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
     let files = sources.iter().map(|source| (name(source), source.bytes_total()));
-    files.eq(part.genome.sources.iter().map(|made_of| (made_of.name.clone(), Some(made_of.bytes))))
+    files.eq(genome.sources.iter().map(|made_of| (made_of.name.clone(), Some(made_of.bytes))))
 }

@@ -65,6 +65,8 @@ pub(super) struct Planned<'a> {
     pub(super) genome: &'a [PathBuf],
     pub(super) folder: &'a Path,
     pub(super) library: &'a Library,
+    /// Its files.
+    pub(super) libraries: &'a [PathBuf],
     pub(super) with_families: bool,
     pub(super) annotation_files: Vec<String>,
     pub(super) family_files: &'a [&'a str],
@@ -128,17 +130,29 @@ impl Planned<'_> {
         }
     }
 
+    /// All steps whose outputs a step reads: whole ones, and its own parts.
+    fn before(&self, name: StepName) -> Vec<StepName> {
+        let all = self.names();
+        let own = all.iter().position(|&other| other == name).unwrap_or(all.len());
+        let is_read = |other: &StepName| {
+            other.part.is_none() && other.step != name.step || name.part.is_none() && other.step == name.step
+        };
+        all[..own].iter().copied().filter(is_read).collect()
+    }
+
     fn step(&self, name: StepName, bases: u64, settings: &Settings) -> PlannedStep {
         let needs = self.needs(name);
         let mut inputs: Vec<PathBuf> = match name.step {
             INDEX => self.genome.to_vec(),
             _ => vec![self.index()],
         };
-        inputs.extend(needs.iter().flat_map(|&needed| self.outputs(needed)));
+        inputs.extend(self.libraries.iter().cloned());
+        inputs.extend(self.before(name).into_iter().flat_map(|earlier| self.outputs(earlier)));
         if name.step == INDEX && self.genome[0].is_dir() {
             inputs = self.genome.to_vec();
         }
-        inputs.dedup();
+        let mut seen = std::collections::BTreeSet::new();
+        inputs.retain(|input| seen.insert(input.clone()));
         let command = [&["reprise".to_owned()], &self.typed[..], &["--step".to_owned(), name.to_string()]].concat();
         let threads = if name.step == REPORT || name.step == MASK { 1 } else { settings.threads };
         PlannedStep {
@@ -172,13 +186,12 @@ impl Planned<'_> {
     fn memory(&self, name: StepName, bases: u64, threads: u64) -> u64 {
         let search = || {
             let found = if self.with_families { (bases / BASES_PER_LIBRARY_BASE).min(MAX_LIBRARY) } else { 0 };
-            let mut library = Library::default();
-            library.push(String::new(), Vec::new());
             // Of the library itself, and of its seeds on both strands.
-            (self.library.bases() + found) * SEED_BYTES_PER_BASE + search_memory(&library, threads)
+            (self.library.bases() + found) * SEED_BYTES_PER_BASE + search_memory(self.library, threads)
         };
         let shards = u64::from(self.shards);
         BASE_MEMORY
+            + self.library.bytes()
             + match (name.step, name.part) {
                 (INDEX, Some(_)) => builder::min_memory().max(bases / shards * INDEX_BYTES_PER_BASE),
                 (INDEX, None) => builder::min_memory().max(bases * INDEX_BYTES_PER_BASE),

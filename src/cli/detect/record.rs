@@ -25,6 +25,8 @@ pub(crate) struct ResultFolder {
     steps: BTreeMap<String, RecordedStep>,
     /// No earlier result is reused, and all may be replaced.
     pub(crate) force: bool,
+    /// The one step that is not reused then; all of them without it.
+    pub(crate) forced_step: Option<&'static str>,
 }
 
 /// A step, finished or begun.
@@ -60,7 +62,7 @@ impl ResultFolder {
             None if !force => return Err(Error::Exists(record)),
             steps => steps.unwrap_or_default(),
         };
-        Ok(Self { path: path.to_owned(), steps, force })
+        Ok(Self { path: path.to_owned(), steps, force, forced_step: None })
     }
 
     pub(crate) fn path(&self, file: &str) -> PathBuf {
@@ -69,7 +71,8 @@ impl ResultFolder {
 
     /// The findings of a step that was finished with these inputs, if its files are unchanged.
     pub(crate) fn done<T: DeserializeOwned>(&self, name: &str, inputs: &Value, files: &[&str]) -> Option<T> {
-        let step = self.steps.get(name).filter(|step| !self.force && step.inputs == *inputs)?;
+        let is_forced = self.force && self.forced_step.is_none_or(|forced| forced == name);
+        let step = self.steps.get(name).filter(|step| !is_forced && step.inputs == *inputs)?;
         let same = step.files.keys().map(String::as_str).eq(files.iter().copied())
             && step.files.iter().all(|(file, digest)| digest.is_some() && self.digest(file).ok() == *digest);
         same.then(|| serde_json::from_value(step.found.clone()).ok()).flatten()
