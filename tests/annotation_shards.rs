@@ -63,7 +63,7 @@ fn genome() -> TempDir {
     for (start, unit, bases) in [
         (3 * WINDOW + 100_000, 37, 4000),
         (3 * WINDOW + 110_000, 3, 300),
-        (8 * WINDOW - 12_000, 2500, 24_000),
+        (8 * WINDOW - 18_000, 2500, 36_000),
         (8 * WINDOW + 30_000, 150, 3000),
     ] {
         put(&mut long, start, &array(&mut random, unit, bases));
