@@ -54,7 +54,7 @@ fn genome() -> TempDir {
     let mut start = WINDOW - 90_000;
     while start < 2 * WINDOW + 200_000 {
         put(&mut long, start, &mutated(&mut random, &families[1], 80));
-        start += 1000 + random.below(1500);
+        start += 2050 + random.below(750);
     }
     // A satellite that the library has, and tandem repeats that it does not have.
     let unit = random.bases(170);

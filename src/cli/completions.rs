@@ -1,9 +1,9 @@
 //! `completions`: what a shell needs to complete commands, flags and their values.
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::cli::{Settings, arguments};
+use crate::cli::Settings;
 use crate::{Error, Result};
 
 /// The arguments of the command.
@@ -14,9 +14,10 @@ pub(crate) struct Arguments {
     shell: Shell,
 }
 
-pub(crate) fn run(arguments: &Arguments, settings: &Settings) -> Result<()> {
+/// Prints the completions of a program.
+pub(crate) fn run(arguments: &Arguments, mut program: Command, settings: &Settings) -> Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut arguments::Arguments::command(), "reprise", &mut script);
+    clap_complete::generate(arguments.shell, &mut program, "reprise", &mut script);
     let mut output = settings.output()?;
     std::io::Write::write_all(&mut output, &script).map_err(Error::Output)?;
     output.finish()

@@ -3,10 +3,10 @@
 use std::fs;
 use std::io::Write;
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_mangen::Man;
 
-use crate::cli::{Settings, arguments};
+use crate::cli::Settings;
 use crate::fs::Output;
 use crate::{Error, Result};
 
@@ -14,12 +14,12 @@ use crate::{Error, Result};
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {}
 
-pub(crate) fn run(settings: &Settings) -> Result<()> {
+/// Writes the pages of a program.
+pub(crate) fn run(mut program: Command, settings: &Settings) -> Result<()> {
     let Some(folder) = settings.output.as_ref() else {
         return Err(Error::Usage("manual pages are several files; name their folder by -o DIR".to_owned()));
     };
     fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
-    let mut program = arguments::Arguments::command();
     program.build();
     let commands = program.get_subcommands().filter(|command| command.get_name() != "help");
     for command in std::iter::once(&program).chain(commands) {

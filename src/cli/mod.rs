@@ -46,6 +46,8 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
+use clap::CommandFactory;
+
 use crate::text::printable;
 use crate::units::{counted, grouped};
 use crate::{Error, Result};
@@ -113,8 +115,8 @@ fn run_command(command: Command, settings: &Settings) -> Result<()> {
         Command::Report(arguments) => report::run(arguments, settings),
         Command::Demo(arguments) => demo::run(arguments, settings),
         Command::Simulate(arguments) => simulate::run(arguments, settings),
-        Command::Completions(arguments) => completions::run(&arguments, settings),
-        Command::Man(_) => man::run(settings),
+        Command::Completions(arguments) => completions::run(&arguments, Arguments::command(), settings),
+        Command::Man(_) => man::run(Arguments::command(), settings),
     }
 }
 

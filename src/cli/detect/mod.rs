@@ -26,7 +26,7 @@ use crate::annotate::{
     annotate_with_tandem_repeats_charged, copies_of, for_annotation, join_parts, summarize,
 };
 use crate::builder::BuildOptions;
-use crate::bundle::{FileDigest, MAX_SHARDS, Manifest, WRITTEN_BY, is_reproducible, time_stamp};
+use crate::bundle::{FileDigest, GenomeSummary, MAX_SHARDS, Manifest, WRITTEN_BY, is_reproducible, time_stamp};
 use crate::cli::annotation_files::{AnnotationFile, CopyFormat, FileArguments, longest_contig};
 use crate::cli::common_arguments::{CacheArguments, TemporaryArguments};
 use crate::cli::families::{SearchArguments, summary, write_stockholm};
@@ -198,27 +198,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         true => (None, None),
         false => (arguments.profiles.read(settings)?, arguments.profiles.read_rna(settings)?),
     };
-    for path in &arguments.genome {
-        if path.as_os_str() == "-" {
-            let problem = "detect reads its genome again when a run is continued; use a file instead of standard input";
-            return Err(Error::Usage(problem.to_owned()));
-        }
-        if is_address(path) {
-            if arguments.genome.len() > 1 {
-                return Err(Error::Usage("an address is one index; use it alone, or files of sequence".to_owned()));
-            }
-            continue;
-        }
-        let metadata = fs::metadata(path).map_err(|e| Error::io("open", path, e))?;
-        if !metadata.is_dir() && !metadata.is_file() {
-            let problem =
-                "is not a regular file, and detect reads its genome again when a run is continued; use a file";
-            return Err(Error::Usage(format!("{} {problem}", path.display())));
-        }
-        if metadata.is_dir() && arguments.genome.len() > 1 {
-            return Err(Error::Usage(format!("{} is a folder; use one index or files of sequence", path.display())));
-        }
-    }
+    check_genome(&arguments.genome)?;
     let mut target = match &settings.output {
         Some(path) => path.clone(),
         None => default_folder(&arguments.genome[0])?,
@@ -255,6 +235,32 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let outcome = settings.on_pool(|| work.run(&given))?;
     settings.progress.clear();
     outcome.map_or(Ok(()), |outcome| print_summary(&outcome, &target, settings))
+}
+
+/// Refuses what cannot be read again when a run is continued.
+fn check_genome(genome: &[PathBuf]) -> Result<()> {
+    for path in genome {
+        if path.as_os_str() == "-" {
+            let problem = "detect reads its genome again when a run is continued; use a file instead of standard input";
+            return Err(Error::Usage(problem.to_owned()));
+        }
+        if is_address(path) {
+            if genome.len() > 1 {
+                return Err(Error::Usage("an address is one index; use it alone, or files of sequence".to_owned()));
+            }
+            continue;
+        }
+        let metadata = fs::metadata(path).map_err(|e| Error::io("open", path, e))?;
+        if !metadata.is_dir() && !metadata.is_file() {
+            let problem =
+                "is not a regular file, and detect reads its genome again when a run is continued; use a file";
+            return Err(Error::Usage(format!("{} {problem}", path.display())));
+        }
+        if metadata.is_dir() && genome.len() > 1 {
+            return Err(Error::Usage(format!("{} is a folder; use one index or files of sequence", path.display())));
+        }
+    }
+    Ok(())
 }
 
 /// A folder of results named after the genome or index, in the current folder.
@@ -553,7 +559,7 @@ impl Work<'_> {
         let is_own = |manifest: &Manifest| {
             self.folder.found::<String>(INDEX).is_some_and(|made| manifest.blake3 == made)
                 && manifest.genome.prefixed_names == self.arguments.prefix_names
-                && parts::is_of(&manifest.genome, &self.sources())
+                && self.is_read_from_sources(&manifest.genome)
         };
         if self.arguments.steps.step.is_some_and(|only| only.step != INDEX)
             && Manifest::read(&own).is_ok_and(|manifest| is_own(&manifest))
@@ -586,6 +592,14 @@ impl Work<'_> {
     /// The files of the genome.
     fn sources(&self) -> Vec<Source> {
         self.arguments.genome.iter().map(Source::new).collect()
+    }
+
+    /// Whether a genome was read from files with the names and sizes of these.
+    fn is_read_from_sources(&self, genome: &GenomeSummary) -> bool {
+        let name = |source: &Source| source.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let sources = self.sources();
+        let files = sources.iter().map(|source| (name(source), source.bytes_total()));
+        files.eq(genome.sources.iter().map(|file| (file.name.clone(), Some(file.bytes))))
     }
 
     /// How an index is built.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::align::{GenomeRange, GenomeSearch};
 use crate::annotate::{PartFile, PartHeader, PartSubject, annotate_range, for_annotation, open_parts, write_part};
 use crate::builder::BuildOptions;
-use crate::bundle::{GenomeSummary, PartManifest, Shard};
+use crate::bundle::{PartManifest, Shard};
 use crate::cli::Settings;
 use crate::cli::detect::files::{PARTS, part_file};
 use crate::cli::detect::steps::{ANNOTATION, INDEX};
@@ -14,7 +14,6 @@ use crate::cli::detect::{SearchedLibrary, Work};
 use crate::cli::libraries::Libraries;
 use crate::format::MANIFEST;
 use crate::fs::{Folder, Output, remove_unfinished};
-use crate::sequence::Source;
 use crate::{Error, Index, Result, builder};
 
 impl Work<'_> {
@@ -92,9 +91,8 @@ impl Work<'_> {
     pub(super) fn index_part(&self, part: u32) -> Result<()> {
         let shards = self.arguments.steps.shards;
         let path = self.part_path(INDEX, part);
-        let sources = self.sources();
         let there = PartManifest::read(&path).ok();
-        if there.as_ref().is_some_and(|there| is_of(&there.genome, &sources)) && !self.folder.force {
+        if there.as_ref().is_some_and(|there| self.is_read_from_sources(&there.genome)) && !self.folder.force {
             self.settings.log(&format!("{INDEX:<12} part {part} of {shards} unchanged"));
             return Ok(());
         }
@@ -105,13 +103,13 @@ impl Work<'_> {
         let options = BuildOptions { force, wait: true, ..self.build_options() };
         let shard = Shard { number: part, count: shards };
         let Settings { budget, progress, .. } = self.settings;
-        builder::build_part(&sources, &path, (&options, shard), budget, progress).map(drop)
+        builder::build_part(&self.sources(), &path, (&options, shard), budget, progress).map(drop)
     }
 
     /// Joins the parts of the index, which are of this genome.
     pub(super) fn merge_index(&self, paths: &[PathBuf], target: &Path, force: bool) -> Result<()> {
-        let sources = self.sources();
-        let is_other = |path: &&PathBuf| PartManifest::read(path).is_ok_and(|part| !is_of(&part.genome, &sources));
+        let is_other =
+            |path: &&PathBuf| PartManifest::read(path).is_ok_and(|part| !self.is_read_from_sources(&part.genome));
         if let Some(path) = paths.iter().find(is_other) {
             return Err(Error::input(path, None, "is a part of the index of another genome; make this part again"));
         }
@@ -132,11 +130,4 @@ impl Work<'_> {
         let folder = self.folder.path(PARTS);
         fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, e))
     }
-}
-
-/// Whether a genome was read from files with these names and sizes.
-pub(super) fn is_of(genome: &GenomeSummary, sources: &[Source]) -> bool {
-    let name = |source: &Source| source.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let files = sources.iter().map(|source| (name(source), source.bytes_total()));
-    files.eq(genome.sources.iter().map(|made_of| (made_of.name.clone(), Some(made_of.bytes))))
 }
