@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use common::{Failure, build, measuring, write_fasta};
 use criterion::{Criterion, SamplingMode, Throughput};
-use reprise::Index;
 use reprise::align::{Library, SearchOptions, search};
 use reprise::memory::Budget;
 use reprise::simulate::{Simulation, SimulationOptions};
+use reprise::{Index, Silent};
 
 fn main() -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
@@ -36,7 +36,9 @@ fn main() -> Result<(), Failure> {
         let budget = Budget::new(common::MEMORY);
         group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(Throughput::Bytes(bases as u64));
         group.bench_function(name, |b| {
-            b.iter(|| black_box(search(&index, &library, &SearchOptions::default(), &budget).expect("a search")))
+            b.iter(|| {
+                black_box(search(&index, &library, &SearchOptions::default(), &budget, &Silent).expect("a search"))
+            })
         });
     }
     group.finish();

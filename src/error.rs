@@ -238,6 +238,10 @@ pub enum Error {
         allowed: u64,
     },
 
+    /// The caller cancelled the work ([`Progress::is_cancelled`](crate::Progress::is_cancelled)).
+    #[error("the work was cancelled")]
+    Cancelled,
+
     /// A thread of a build ended early because another one failed, whose error is the one to report.
     #[error("the build stopped before its last page")]
     Stopped,
@@ -469,7 +473,7 @@ impl Error {
         match self {
             Self::Io { source, .. } | Self::Thread { source, .. } | Self::Map { source, .. } => io_exit_code(source),
             Self::Output(source) | Self::Stdout(source) => io_exit_code(source),
-            Self::Building { .. } | Self::Occupied { .. } | Self::Stopped => 1,
+            Self::Building { .. } | Self::Occupied { .. } | Self::Cancelled | Self::Stopped => 1,
             Self::Usage(_) | Self::Parameter(_) | Self::Exists(_) | Self::NotOurs { .. } => 2,
             Self::Input { .. } | Self::DuplicateContig { .. } | Self::NoKmers { .. } => 3,
             Self::NotInIndex { .. } | Self::OtherGenome { .. } => 3,

@@ -21,5 +21,5 @@ fn main() -> ExitCode {
     // Its drop writes the profile.
     #[cfg(feature = "dhat")]
     let _profiler = dhat::Profiler::new_heap();
-    reprise::cli::run(std::env::args_os(), !CLOSED.load(Ordering::Relaxed))
+    ExitCode::from(reprise::cli::run(std::env::args_os(), !CLOSED.load(Ordering::Relaxed)))
 }

@@ -1,10 +1,10 @@
-//! How long-running work reports to its caller: phases for a progress bar, and notices of what a user should know. The
-//! library prints nothing on its own.
+//! How long-running work reports to its caller: phases for a progress bar, and notices of what a user should know; and
+//! how the caller cancels it. The library prints nothing on its own.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::LockHolder;
+use crate::{Error, LockHolder, Result};
 
 /// A receiver of progress and notices. All methods may be called from any thread.
 pub trait Progress: Sync {
@@ -14,6 +14,19 @@ pub trait Progress: Sync {
     fn advance(&self, amount: u64);
     /// Something that a user should know and that does not stop the work.
     fn notice(&self, _: &Notice) {}
+    /// Whether the caller wants the work to end: a build or a search then returns [`Error::Cancelled`] as soon as it can,
+    /// within about the time of one scan of the genome.
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// Ends work that the caller has cancelled.
+///
+/// # Errors
+/// [`Error::Cancelled`].
+pub(crate) fn check_cancelled(progress: &dyn Progress) -> Result<()> {
+    if progress.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
 }
 
 /// Ignores all progress and notices.

@@ -5,7 +5,9 @@ use std::error::Error as _;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use reprise::align::{Library, SearchOptions, search};
 use reprise::builder::{BuildOptions, build_index};
 use reprise::bundle::list_indexes;
 use reprise::dictionary::LayoutKind;
@@ -13,7 +15,7 @@ use reprise::formats::Format;
 use reprise::memory::Budget;
 use reprise::query::{Detail, Sequences, query_sequences};
 use reprise::sequence::Source;
-use reprise::{Error, Index, Parameter, ParameterError, Silent};
+use reprise::{Error, Index, Parameter, ParameterError, Progress, Silent};
 
 const GENOME: &str = ">chr1\nACGTACGTAAACGT\n>chr2\nTTTTTTTTACGTACG\n";
 
@@ -70,6 +72,46 @@ fn an_index_is_built_and_queried() {
     let (sequences, detail) = (Sequences::Source(&source), Detail::Summary);
     query_sequences(&index, sequences, detail, None, &Format::Tsv, &mut rows, &Silent).expect("queried");
     assert_eq!(rows.split(|&byte| byte == b'\n').filter(|row| row.starts_with(b"chr")).count(), 2);
+}
+
+/// Cancels the work when a phase begins.
+struct CancelAt(&'static str, AtomicBool);
+
+impl Progress for CancelAt {
+    fn phase(&self, name: &'static str, _: Option<u64>) {
+        self.1.fetch_or(name == self.0, Ordering::Relaxed);
+    }
+    fn advance(&self, _: u64) {}
+    fn is_cancelled(&self) -> bool {
+        self.1.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn cancelled_work_ends_and_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (fasta, target) = (folder.path().join("g.fa"), folder.path().join("g.reprise"));
+    fs::write(&fasta, GENOME).expect("written");
+    let sorted = BuildOptions { layout: Some(LayoutKind::SortedDictionary), ..options() };
+    let super_kmers = BuildOptions { k: Some(13), layout: Some(LayoutKind::SuperKmers), ..options() };
+    let phases =
+        [&sorted, &super_kmers].map(|options| ["reading", "estimating", "indexing"].map(|name| (options, name)));
+    for (options, phase) in phases.concat().into_iter().chain([(&sorted, "counting")]) {
+        let progress = CancelAt(phase, AtomicBool::new(false));
+        let outcome = build_index(&[Source::new(&fasta)], &target, options, &Budget::new(1 << 30), &progress);
+        assert!(matches!(failed(outcome, 1), Error::Cancelled), "{phase}");
+        let left: Vec<_> =
+            fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("one").path()).collect();
+        assert_eq!(left, std::slice::from_ref(&fasta), "{phase}");
+    }
+    build(&fasta, &target, &sorted).expect("built");
+
+    let index = Index::open(&target).expect("an index");
+    let mut library = Library::default();
+    library.push("all", &b"ACGTACGTAAACGTACGTACGTAAACGT"[..]);
+    let progress = CancelAt("search", AtomicBool::new(false));
+    let outcome = search(&index, &library, &SearchOptions::default(), &Budget::new(1 << 30), &progress);
+    assert!(matches!(failed(outcome, 1), Error::Cancelled));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod common;
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use common::{Contig, Oracle, PLAIN, Place, Random, Text, canonical, fasta, gzip, text};
 use proptest::prelude::*;
@@ -128,6 +129,19 @@ fn check(contigs: &[Contig], bytes: &[u8], options: &BuildOptions) {
         let positions: Vec<Place> = index.positions(code).expect("a sound index").iter().map(place).collect();
         let expected = if expected > 0 { oracle.places(kmer) } else { Vec::new() };
         check_positions(&positions, &expected, limit(expected.len() as u64), kmer);
+    }
+
+    // Whole sequences at once, with letters of either case and others.
+    for bases in [asked.concat(), b"acgtNACGTTnnTTTTACGA".to_vec(), Vec::new()] {
+        let windows =
+            bases.windows(k).map(|window| index.encode(window).map_or(0, |code| index.frequency(code).expect("sound")));
+        let expected: Vec<u64> = windows.collect();
+        let mut found = vec![0; expected.len()];
+        let each = |starts: Range<u64>, counts: &[u64]| {
+            found[starts.start as usize..starts.end as usize].copy_from_slice(counts);
+        };
+        batch.sequence_frequencies(&bases, each).expect("a sound index");
+        assert_eq!(found, expected, "frequencies of {}", text(&bases));
     }
 
     // The walk over all k-mers.

@@ -97,7 +97,7 @@ fn indexed(folder: &Path, contigs: &[Contig]) -> Index {
 }
 
 fn found(plant: &Plant, options: &SearchOptions) -> Vec<Alignment> {
-    search(&plant.index, &plant.library, options, &Budget::new(1 << 30)).expect("searched")
+    search(&plant.index, &plant.library, options, &Budget::new(1 << 30), &Silent).expect("searched")
 }
 
 fn near(a: &Alignment, copy: &Copy, slack: u64) -> bool {
@@ -195,7 +195,7 @@ fn units_of_a_tandem_repeat_are_aligned_separately_if_requested() {
     library.push("array", unit.repeat(6));
     let found_with = |skip_nested| {
         let options = SearchOptions { skip_nested, ..SearchOptions::default() };
-        search(&index, &library, &options, &Budget::new(1 << 30)).expect("searched")
+        search(&index, &library, &options, &Budget::new(1 << 30), &Silent).expect("searched")
     };
     let covered = |found: &[Alignment]| {
         let mut bases = std::collections::BTreeSet::new();
@@ -221,7 +221,7 @@ fn a_library_in_parts_has_the_same_alignments() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads");
     let with = |mebibytes: u64| {
         let budget = Budget::new(mebibytes << 20);
-        let found = pool.install(|| search(&plant.index, &library, &SearchOptions::default(), &budget));
+        let found = pool.install(|| search(&plant.index, &library, &SearchOptions::default(), &budget, &Silent));
         let seeds = budget.usage().into_iter().find(|usage| usage.component.name() == "seeds");
         (found.expect("no error"), seeds.expect("a search has seeds").peak)
     };
@@ -237,8 +237,8 @@ fn a_library_in_parts_has_the_same_alignments() {
 #[test]
 fn too_little_memory_is_an_error() {
     let plant = plant(7, 100);
-    let error =
-        search(&plant.index, &plant.library, &SearchOptions::default(), &Budget::new(1 << 20)).expect_err("too little");
+    let error = search(&plant.index, &plant.library, &SearchOptions::default(), &Budget::new(1 << 20), &Silent)
+        .expect_err("too little");
     assert_eq!(error.exit_code(), 5);
 }
 
@@ -269,7 +269,7 @@ fn low_complexity_sequences_do_not_match_each_other() {
     genome.extend(random.bases(1000));
     let folder = tempfile::tempdir().expect("a temporary folder");
     let index = indexed(folder.path(), &[Contig::new("chr1", genome)]);
-    let found = search(&index, &library, &SearchOptions::default(), &Budget::new(1 << 30)).expect("searched");
+    let found = search(&index, &library, &SearchOptions::default(), &Budget::new(1 << 30), &Silent).expect("searched");
     let of = |query| found.iter().filter(|a| a.query == query).map(|a| a.range.clone()).collect::<Vec<_>>();
     assert_eq!(of(0), []);
     assert_eq!(of(1).len(), 1, "{:?}", of(1));

@@ -19,6 +19,7 @@ use crate::align::segments::{Scanner, Segment};
 use crate::align::target::Target;
 use crate::align::undetectable::undetectable;
 use crate::memory::{Budget, Component, Reservation};
+use crate::progress::check_cancelled;
 use crate::{Error, Index, Progress, Result};
 
 /// Windows of a block, at least: the segments of a block are in memory at a time, and threads wait for each other at its
@@ -316,6 +317,7 @@ impl BlockSearch<'_> {
         windows
             .par_iter()
             .map(|&(number, from)| {
+                check_cancelled(self.progress)?;
                 let target = &self.context.targets[number as usize];
                 let idle = scanners.lock().pop();
                 let (mut scanner, mut codes) =

@@ -8,7 +8,7 @@ use crate::align::context::SearchOptions;
 use crate::align::library::Library;
 use crate::align::operations::Operations;
 use crate::memory::{Budget, Component, Reservation};
-use crate::{Index, Result, Silent};
+use crate::{Index, Progress, Result};
 
 /// Searches the genome for the sequences of a library. Returns alignments by contig, start, end, query, strand.
 ///
@@ -19,9 +19,15 @@ use crate::{Index, Result, Silent};
 /// # Errors
 /// [`Error::Memory`](crate::Error::Memory) if the budget is too small; [`Error::Usage`](crate::Error::Usage) if a
 /// sequence of the library has more than 2^30 bases; [`Error::NotInIndex`](crate::Error::NotInIndex) for ranges that
-/// are not in the genome; [`Error::Damaged`](crate::Error::Damaged).
-pub fn search(index: &Index, library: &Library, options: &SearchOptions, budget: &Budget) -> Result<Vec<Alignment>> {
-    GenomeSearch::new(index, library, options, budget, &Silent).all().map(|(found, _)| found)
+/// are not in the genome; [`Error::Damaged`](crate::Error::Damaged); [`Error::Cancelled`](crate::Error::Cancelled).
+pub fn search(
+    index: &Index,
+    library: &Library,
+    options: &SearchOptions,
+    budget: &Budget,
+    progress: &dyn Progress,
+) -> Result<Vec<Alignment>> {
+    GenomeSearch::new(index, library, options, budget, progress).all().map(|(found, _)| found)
 }
 
 impl GenomeSearch<'_> {

@@ -21,6 +21,7 @@ use crate::format::Identity;
 use crate::format::positions::ListCode;
 use crate::memory::system::AnonymousMap;
 use crate::memory::{Budget, Reservation};
+use crate::progress::check_cancelled;
 
 /// From what a layout is planned.
 pub(crate) struct LayoutInput<'a> {
@@ -38,8 +39,9 @@ impl LayoutInput<'_> {
     /// Begins the estimate, if the budget has space for a sample of `sample` bytes and a build after it.
     ///
     /// # Errors
-    /// [`Error::Memory`](crate::Error::Memory).
+    /// [`Error::Memory`](crate::Error::Memory); [`Error::Cancelled`](crate::Error::Cancelled).
     pub(crate) fn begin_estimate(&self, sample: u64) -> Result<MemoryPlan> {
+        check_cancelled(self.progress)?;
         let needs = MemoryNeeds { sample, ..MemoryNeeds::default() };
         let plan = MemoryPlan::checked(self.budget, rayon::current_num_threads(), needs)?;
         self.progress.phase("estimating", Some(self.segments.kmers()));

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytemuck::Pod;
 use parking_lot::Mutex;
 
+use crate::Progress;
 use crate::builder::bin_counts::BinCounts;
 use crate::builder::layout_steps::{LayoutSteps, PassContext, Task};
 use crate::builder::scatter::{RecordScan, ScatteredRecords, scatter};
@@ -55,14 +56,17 @@ pub(crate) fn run_passes<S: RecordScan, W: PageWorker<S::Record>>(
     let all_records = passes.iter().map(|bins| counts.total(bins.clone())).sum::<u64>().max(1) as f64;
     let mut open = None;
     for (number, bins) in passes.iter().enumerate() {
+        if progress.is_cancelled() {
+            return;
+        }
         // Every pass scans the whole genome, but only its own part counts as progress.
         let share = counts.total(bins.clone()) as f64 / all_records;
         let advance = |kmers| progress.advance((kmers as f64 * share) as u64);
         let (genome, bin_counts) = ((segments, &spans[..]), (counts, bins.clone()));
         let records = scatter(scan, genome, bin_counts, as_records(memory), &advance);
         let tasks = steps.tasks(bins.clone());
-        open = run_tasks(&tasks, &mut workers, open, &records);
-        if handover.items().is_closed() {
+        open = run_tasks(&tasks, &mut workers, open, &records, progress);
+        if handover.items().is_closed() || progress.is_cancelled() {
             return;
         }
         if tasks.last().is_some_and(|task| task.completes_page) {
@@ -73,12 +77,13 @@ pub(crate) fn run_passes<S: RecordScan, W: PageWorker<S::Record>>(
 }
 
 /// Runs the tasks of a pass on the current pool, one thread a worker. `open` is the page that the pass before began;
-/// returns the one that the next pass continues.
+/// returns the one that the next pass continues. Ends early if the work is cancelled.
 fn run_tasks<R: Sync, W: PageWorker<R>>(
     tasks: &[Task],
     workers: &mut [W],
     open: Option<W::OpenPage>,
     records: &ScatteredRecords<'_, R>,
+    progress: &dyn Progress,
 ) -> Option<W::OpenPage> {
     let next = AtomicUsize::new(0);
     let (before, after) = (Mutex::new(open), Mutex::new(None));
@@ -87,6 +92,9 @@ fn run_tasks<R: Sync, W: PageWorker<R>>(
         for worker in workers {
             scope.spawn(move |_| {
                 while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if progress.is_cancelled() {
+                        break;
+                    }
                     let open = if task.continues_page { before.lock().take() } else { None };
                     match worker.run(task, open, records) {
                         TaskEnd::HandedOver => {}

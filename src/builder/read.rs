@@ -7,6 +7,7 @@ use ahash::AHashMap;
 use crate::builder::input_size::{CONTIG_BYTES, INPUT_BUFFERS, InputSize, READ_CONTIG_BYTES};
 use crate::genome::{Contig, GenomeReader, OtherLetters, TwoBitSummary, TwoBitWriter};
 use crate::memory::{Budget, Component, Reservation};
+use crate::progress::check_cancelled;
 use crate::sequence::{MAX_HEADER, RecordHead, Source};
 use crate::{Error, Progress, Result};
 
@@ -69,6 +70,7 @@ pub(crate) fn read_genome(
             .spawn_scoped(scope, move || read_sources(sources, &sender, progress))
             .map_err(|e| Error::thread("reading", e))?;
         for event in events.into_iter().flatten() {
+            check_cancelled(progress)?;
             packer.add(event)?;
             let read = sources.iter().map(Source::bytes_read).sum();
             progress.advance(read - done);

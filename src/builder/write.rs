@@ -19,6 +19,7 @@ use crate::format::{CATALOG, POSITIONS, block};
 use crate::genome::{ContigDigest, TwoBit, digest_contigs};
 use crate::memory::system::AnonymousMap;
 use crate::memory::{Budget, Component, Reservation};
+use crate::progress::check_cancelled;
 use crate::{Error, Progress, Result};
 
 /// The outputs of a build and their sources.
@@ -104,6 +105,8 @@ impl BuildJob<'_> {
                     progress,
                 };
                 plan.steps.run_passes(&context, &mut memory);
+                // The pages may not be complete; closing the buffer ends the writer.
+                check_cancelled(progress)?;
                 // The writer sorts the seeds once the buffer is closed. If it has ended, it has an error to report.
                 let _ = send_memory.send((memory, reservation));
             }

@@ -44,7 +44,6 @@ mod verify;
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::process::ExitCode;
 
 use clap::CommandFactory;
 
@@ -59,7 +58,7 @@ use settings::Settings;
 
 /// Runs the program on its command line and returns its exit code. `has_stdout` is false if standard output was closed
 /// when the program was started: printing to it is an error then.
-pub fn run(arguments: impl IntoIterator<Item = OsString>, has_stdout: bool) -> ExitCode {
+pub fn run(arguments: impl IntoIterator<Item = OsString>, has_stdout: bool) -> u8 {
     if !has_stdout {
         crate::fs::close_stdout();
     }
@@ -69,7 +68,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, has_stdout: bool) -> E
         Err(Refused::CommandLine(e)) => return parser_exit(&e, &typed),
         Err(Refused::Variable(problem)) => return failed(&Error::Usage(problem), print_error),
     };
-    let settings = Settings::resolve(common);
+    let settings = Settings::resolve(common, typed);
     if let Err(e) = settings.check_outputs(command.writes_folder()) {
         return failed(&e, |text| settings.progress.line(text));
     }
@@ -86,7 +85,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, has_stdout: bool) -> E
     };
     settings.progress.clear();
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(e) => failed(&e, |text| settings.progress.line(text)),
     }
 }
@@ -121,14 +120,14 @@ fn run_command(command: Command, settings: &Settings) -> Result<()> {
 }
 
 /// Prints the message of the parser of the command line; returns the exit code.
-fn parser_exit(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+fn parser_exit(error: &clap::Error, arguments: &[OsString]) -> u8 {
     // Help and version are no errors: they go to standard output.
     if !error.use_stderr() {
         let printed = crate::fs::stdout()
             .and_then(|mut stdout| error.print().and_then(|()| stdout.flush()).map_err(Error::Stdout));
         return match printed {
             Err(e) => failed(&e, print_error),
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(()) => 0,
         };
     }
     // It quotes arguments, which may have control characters of a terminal.
@@ -137,7 +136,7 @@ fn parser_exit(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         Err(Refused::CommandLine(e)) => e.print(),
         _ => error.print(),
     };
-    ExitCode::from(2)
+    2
 }
 
 /// Prints an error before anything else may use stderr.
@@ -146,12 +145,12 @@ fn print_error(text: &str) {
 }
 
 /// Reports an error; returns the exit code. A closed pipe is no error: its reader has seen enough.
-fn failed(error: &Error, report: impl Fn(&str)) -> ExitCode {
+fn failed(error: &Error, report: impl Fn(&str)) -> u8 {
     if error.io_error().is_some_and(|source| source.kind() == std::io::ErrorKind::BrokenPipe) {
-        return ExitCode::SUCCESS;
+        return 0;
     }
     report(&printable(&format!("error: {}", Explained(error)), &[]));
-    ExitCode::from(error.exit_code())
+    error.exit_code()
 }
 
 /// Readers of lists, for the fuzz targets.

@@ -1,6 +1,7 @@
 //! The flags that all commands have, resolved once into the values that commands work with: budget, threads, outputs
 //! and progress.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,6 +20,8 @@ use crate::{Error, Index, Result};
 
 /// The common flags, resolved.
 pub(super) struct Settings {
+    /// The command line, from the name of the program on.
+    pub(super) typed: Vec<OsString>,
     pub(super) threads: usize,
     pub(super) budget: Budget,
     /// Memory of the program itself, before it works.
@@ -93,7 +96,8 @@ fn limit_for(
 }
 
 impl Settings {
-    pub(super) fn resolve(common: Common) -> Self {
+    /// Resolves the common flags of the command line `typed`.
+    pub(super) fn resolve(common: Common, typed: Vec<OsString>) -> Self {
         let cores = available_threads();
         let process = process_limit(common.threads.map_or(cores, usize::from).min(cores * MAX_THREADS_PER_CORE));
         if process.is_some() {
@@ -105,6 +109,7 @@ impl Settings {
         let mut program = budget.empty_reservation(Component::Program);
         program.resize(resident_memory().map_or(0, |now| now.anonymous));
         let settings = Self {
+            typed,
             threads,
             budget,
             _program: program,

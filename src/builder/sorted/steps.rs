@@ -19,6 +19,7 @@ use crate::dictionary::Shape;
 use crate::kmer::low_mask;
 use crate::memory::Component;
 use crate::memory::system::AnonymousMap;
+use crate::progress::check_cancelled;
 
 /// Bytes of records of one pass above which a build prefers more passes: with up to four passes of this size, a build of
 /// 100 Mb takes as much CPU time as with two of twice the size (C. elegans, k 15, 2-core AMD EPYC virtual machine).
@@ -54,6 +55,7 @@ pub(crate) fn plan(input: &LayoutInput<'_>) -> Result<LayoutPlan> {
         .unwrap_or_else(|| planned(RecordWidth::Wide));
     let counts_reservation =
         budget.reserve(Component::Counts, BinCounts::bytes(*spans, bins.count), "counting k-mers")?;
+    check_cancelled(*progress)?;
     progress.phase("counting", Some(kmers));
     let counts = count(input, &bins);
     let pages = SortedPages { layout, bins, filters: genome.filters, last_hash: low_mask(hash_bits) };

@@ -9,6 +9,7 @@ mod steps;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -204,7 +205,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         None => default_folder(&arguments.genome[0])?,
     };
     if let Some(path) = &arguments.steps.plan {
-        return arguments.planned(&target, &given.library)?.write(path, settings);
+        return arguments.planned(&target, &given.library, &settings.typed)?.write(path, settings);
     }
     memory::check(&arguments.genome, &given.library, !arguments.library_only, settings)?;
     if fs::symlink_metadata(&target).is_ok() {
@@ -298,9 +299,9 @@ fn outputs(arguments: &Arguments) -> Vec<String> {
 }
 
 impl Arguments {
-    /// What is planned for a run in a folder.
-    fn planned<'a>(&'a self, folder: &'a Path, library: &'a Library) -> Result<Planned<'a>> {
-        let mut typed = std::env::args_os().skip(1);
+    /// What is planned for a run in a folder, with the command line `typed`.
+    fn planned<'a>(&'a self, folder: &'a Path, library: &'a Library, typed: &[OsString]) -> Result<Planned<'a>> {
+        let mut typed = typed.iter().skip(1).cloned();
         let mut kept = Vec::new();
         while let Some(word) = typed.next() {
             let Ok(word) = word.into_string() else {

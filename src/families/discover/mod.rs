@@ -41,7 +41,7 @@ use crate::genome::BaseMask;
 use crate::memory::system::malloc_trim;
 use crate::memory::{Budget, Component, available_threads};
 use crate::sequence::letters;
-use crate::{Error, Index, Progress, Result};
+use crate::{Error, Index, Progress, Result, Silent};
 
 /// Bytes of a thread for the hits of one query, at least. Chance hits add about a byte for each base of a table, up to
 /// [`MAX_CHANCE_BYTES`]. Measured on yeast and simulated genomes.
@@ -138,7 +138,7 @@ fn mark_known(index: &Index, ranges: &[ContigRange], found: &Discovery, sample: 
     }
     let within = Some(found.arrays.outside(ranges.iter().cloned()));
     let options = SearchOptions { skip_nested: true, within, ..SearchOptions::default() };
-    for copy in search(index, &library, &options, index.budget())? {
+    for copy in search(index, &library, &options, index.budget(), &Silent)? {
         sample.bases.positions(copy.contig, &copy.range).for_each(|part| sample.mark_used(&part));
     }
     Ok(())

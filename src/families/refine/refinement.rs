@@ -24,7 +24,7 @@ use crate::genome::Contig;
 use crate::memory::system::malloc_trim;
 use crate::memory::{Budget, Component, Reservation};
 use crate::sequence::letters;
-use crate::{Index, Progress, Result};
+use crate::{Index, Progress, Result, Silent};
 
 /// E-value of the weakest copies that are examined. Higher than that of an annotation, since the ends of doubtful
 /// copies show the ends of a family too.
@@ -184,7 +184,7 @@ impl<'a> Refinement<'a> {
         if !library.is_empty() {
             let whole = (0..).zip(self.contigs).map(|(contig, c)| ContigRange { contig, range: 0..c.length });
             let within = Some(self.arrays.outside(whole));
-            let found = search(self.index, &library, &SearchOptions { within, ..options }, self.budget)?;
+            let found = search(self.index, &library, &SearchOptions { within, ..options }, self.budget, &Silent)?;
             alignments.extend(found.into_iter().map(|a| Alignment { query: of_library[a.query as usize], ..a }));
         }
         // Those of one family come together.
@@ -205,7 +205,8 @@ impl<'a> Refinement<'a> {
         }
         let within = Some(self.arrays.outside(sample.into_iter()));
         let mut of_family: Vec<Vec<Alignment>> = vec![Vec::new(); self.families.len()];
-        for found in search(self.index, &library, &SearchOptions { within, ..search_options() }, self.budget)? {
+        for found in search(self.index, &library, &SearchOptions { within, ..search_options() }, self.budget, &Silent)?
+        {
             of_family[found.query as usize].push(found);
         }
         for (family, found) in self.families.iter_mut().zip(of_family) {
