@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any, Literal, NamedTuple, Union
 
@@ -41,8 +41,9 @@ class BuildReport(NamedTuple):
     passes: int
 
 
-def _paths(paths: Path | Iterable[Path]) -> list[str]:
-    return [os.fspath(path) for path in ([paths] if isinstance(paths, (str, os.PathLike)) else paths)]
+def paths(given: Path | Iterable[Path]) -> list[str]:
+    """One path or several, as texts."""
+    return [os.fspath(path) for path in ([given] if isinstance(given, (str, os.PathLike)) else given)]
 
 
 def build_index(
@@ -78,7 +79,7 @@ def build_index(
     Raises `InputError` for a genome that cannot be used; `UsageError` for arguments out of range and an index that
     exists; `ResourceError`; `SystemCallError`; `DamagedError`.
     """
-    genomes = _paths(genome)
+    genomes = paths(genome)
     if not genomes:
         raise UsageError("genome is empty; name a file")
     with Reporter(progress) as report:
@@ -124,7 +125,15 @@ def detect(
 
     Raises the errors of `build_index`, with the sentence of the command.
     """
-    arguments = [*_paths(genome), "-o", os.fspath(folder), "-v" if progress else "--quiet"]
+    arguments = [*paths(genome), "-o", os.fspath(folder), "-v" if progress else "--quiet"]
+    run("detect", [*arguments, *flags(options)], progress)
+    summary: dict[str, Any] = json.loads((FilePath(folder) / "summary.json").read_text(encoding="utf-8"))
+    return summary
+
+
+def flags(options: Mapping[str, Option]) -> list[str]:
+    """Options as flags of the command line."""
+    arguments: list[str] = []
     for name, value in options.items():
         flag = f"-{name}" if len(name) == 1 else "--" + name.replace("_", "-")
         if value is True:
@@ -133,12 +142,10 @@ def detect(
             arguments.extend(f"{flag}={os.fspath(entry)}" for entry in value)
         elif value is not None and value is not False:
             arguments.append(f"{flag}={os.fspath(value) if isinstance(value, os.PathLike) else value}")
-    _run("detect", arguments, progress)
-    summary: dict[str, Any] = json.loads((FilePath(folder) / "summary.json").read_text(encoding="utf-8"))
-    return summary
+    return arguments
 
 
-def _run(command: str, arguments: Sequence[str], progress: bool) -> None:
+def run(command: str, arguments: Sequence[str], progress: bool) -> None:
     """Runs a command in a process of its own; raises its error."""
     program = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py"), command]
     # In a session of its own, so that an interrupt from the keyboard reaches it once, from here.
