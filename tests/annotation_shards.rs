@@ -69,9 +69,9 @@ fn genome() -> TempDir {
         put(&mut long, start, &array(&mut random, unit, bases));
     }
     let mut contigs = vec![Contig::new("long", long), Contig::new("empty", b"")];
-    for number in 0..4 {
+    for (number, family) in families.iter().enumerate() {
         let mut letters = random.bases(400 + 30_000 * number);
-        letters.extend(mutated(&mut random, &families[number], 50));
+        letters.extend(mutated(&mut random, family, 50));
         contigs.push(Contig::new(&format!("short{number}"), letters));
     }
     fs::write(folder.path().join("g.fa"), fasta(&contigs, &PLAIN)).expect("written");
