@@ -740,10 +740,10 @@ impl Work<'_> {
         let Settings { budget, progress, .. } = self.settings;
         let mut reservations = vec![budget.reserve(Component::Input, given.library.bytes(), "a library")?];
         let mut library = given.library.clone();
-        let paths = self.arguments.library.iter().zip(given.digests.iter().cloned());
-        let mut libraries = paths
-            .map(|(path, digest)| Ok(PartLibrary { path: absolute(path)?, digest }))
-            .collect::<Result<Vec<_>>>()?;
+        // A pipe has no path that stays.
+        let lasting = |path: &PathBuf| absolute(path).unwrap_or_else(|_| path.clone());
+        let paths = self.arguments.library.iter().map(lasting).zip(given.digests.iter().cloned());
+        let mut libraries: Vec<PartLibrary> = paths.map(|(path, digest)| PartLibrary { path, digest }).collect();
         let path = self.folder.path(LIBRARY);
         if own && self.folder.digest(LIBRARY)?.bytes > 0 {
             let (families, families_reservation) = Library::read(&Source::new(&path), budget, progress)?;
