@@ -1,7 +1,7 @@
 //! Entry points for the fuzz targets of `fuzz/`: random bytes would never get past the checksums of an index, so these
 //! functions make the checksum right first, as a forger would. Compiled for fuzzing only.
 
-use crate::bundle::Manifest;
+use crate::bundle::{Manifest, Sealed};
 use crate::{Error, Index, Result};
 
 /// Page `number` of the dictionary and the payload of its position block, to start from.

@@ -43,6 +43,10 @@ pub(crate) fn search_loci(
     options: &SearchOptions,
     budget: &Budget,
 ) -> Result<Vec<Vec<Alignment>>> {
+    if queries.is_empty() {
+        // The statistics of the genome cost a pass over it.
+        return Ok(Vec::new());
+    }
     let context = SearchContext::new(index, library_bases, options)?;
     let longest = queries.iter().map(|query| query.letters.len()).max().unwrap_or(0);
     let text = 2 * (longest + 2);

@@ -15,7 +15,7 @@ use crate::builder::plan::{BuildPlan, BuildRequest};
 use crate::builder::prepared_genome::PreparedGenome;
 use crate::builder::write::{BuildJob, resumed_spectrum};
 use crate::bundle::draft::{BundleDraft, ResumePoint};
-use crate::bundle::{BundleKind, FileDigest, PartManifest, PartOf, Shard, Totals, time_stamp};
+use crate::bundle::{BundleKind, FileDigest, PartManifest, PartOf, Sealed, Shard, Totals, time_stamp};
 use crate::format::{CONTIGS, POSITIONS, SEQUENCE, SPECTRUM, SPOOL};
 use crate::fs::{Syncer, TemporaryFolder, digest_file};
 use crate::genome::TwoBit;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::builder::prepared_genome::PreparedGenome;
 use crate::bundle::draft::BundleDraft;
-use crate::bundle::{FileDigest, Manifest, MemoryHints, Totals, time_stamp};
+use crate::bundle::{FileDigest, Manifest, MemoryHints, Sealed, Totals, time_stamp};
 use crate::dictionary::Shape;
 use crate::format::{CATALOG, Identity};
 use crate::fs::digest_file;

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::kind::{BundleKind, ManifestHead, Shard};
+use crate::bundle::sealed::Sealed;
 use crate::dictionary::filters::Filters;
 use crate::dictionary::{LayoutKind, Shape};
 use crate::format::{CATALOG, FORMAT_VERSION, Identity, MANIFEST, POSITIONS, SEQUENCE};
@@ -92,19 +93,6 @@ pub struct GenomeSummary {
 }
 
 impl GenomeSummary {
-    /// Fails if the manifest of a bundle of this genome would be too long to be read again.
-    ///
-    /// # Errors
-    /// [`Error::Usage`].
-    pub(super) fn check_manifest_length(&self, text: &str) -> Result<()> {
-        if text.len() as u64 > crate::fs::MAX_TEXT {
-            let files = self.sources.len();
-            let problem = format!("the names of {files} files of input are too long for a manifest; join some of them");
-            return Err(Error::Usage(problem));
-        }
-        Ok(())
-    }
-
     /// The names of the files, with commas between them.
     pub fn source_names(&self) -> String {
         self.sources.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", ")
@@ -194,6 +182,16 @@ pub struct Manifest {
 /// The highest `min_frequency`: no genome has as many k-mers, and it can be added to frequencies.
 pub(crate) const MAX_MIN_FREQUENCY: u64 = 1 << 56;
 
+impl Sealed for Manifest {
+    fn seal_mut(&mut self) -> &mut String {
+        &mut self.blake3
+    }
+
+    fn sources(&self) -> usize {
+        self.genome.sources.len()
+    }
+}
+
 impl Manifest {
     /// A manifest of the current format, without files and digest.
     pub(crate) fn new(
@@ -219,27 +217,6 @@ impl Manifest {
             files: BTreeMap::new(),
             blake3: String::new(),
         }
-    }
-
-    /// The text of the file.
-    pub(crate) fn json(&self) -> Result<String> {
-        serde_json::to_string_pretty(self).map(|text| text + "\n").map_err(|e| Error::io("write", MANIFEST, e.into()))
-    }
-
-    fn digest(&self) -> Result<String> {
-        let open = Self { blake3: String::new(), ..self.clone() };
-        Ok(blake3::hash(open.json()?.as_bytes()).to_hex().to_string())
-    }
-
-    /// The bytes of the file, its own digest filled in.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if it would be too long to be read again.
-    pub(crate) fn seal(mut self) -> Result<String> {
-        self.blake3 = self.digest()?;
-        let text = self.json()?;
-        self.genome.check_manifest_length(&text)?;
-        Ok(text)
     }
 
     /// Reads and checks the manifest of a bundle.
@@ -287,7 +264,7 @@ impl Manifest {
             return Err(Error::damaged(&path, None, "format version 0 never was"));
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(unreadable)?;
-        if manifest.blake3 != manifest.digest()? || manifest.json()?.as_bytes() != bytes {
+        if !manifest.is_sealed_as(bytes)? {
             return Err(Error::damaged(&path, None, "it does not match its own digest"));
         }
         match manifest.contradiction() {

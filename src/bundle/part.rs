@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bundle::kind::{BundleKind, ManifestHead, Shard};
 use crate::bundle::manifest::{GenomeSummary, MemoryHints, Parameters, Totals, WRITTEN_BY};
+use crate::bundle::sealed::Sealed;
 use crate::dictionary::Shape;
 use crate::format::{CONTIGS, Identity, MANIFEST, PART_FORMAT_VERSION, POSITIONS, SEQUENCE, SPECTRUM, SPOOL};
 use crate::fs::FileDigest;
@@ -76,6 +77,16 @@ pub(crate) struct PartOf<'a> {
     pub(crate) estimate: MemoryHints,
 }
 
+impl Sealed for PartManifest {
+    fn seal_mut(&mut self) -> &mut String {
+        &mut self.blake3
+    }
+
+    fn sources(&self) -> usize {
+        self.genome.sources.len()
+    }
+}
+
 impl PartManifest {
     /// A manifest of the current format, without its digest.
     pub(crate) fn new(of: PartOf<'_>, actual: Totals, files: BTreeMap<String, FileDigest>, created: u64) -> Self {
@@ -96,26 +107,6 @@ impl PartManifest {
             files,
             blake3: String::new(),
         }
-    }
-
-    fn json(&self) -> Result<String> {
-        serde_json::to_string_pretty(self).map(|text| text + "\n").map_err(|e| Error::io("write", MANIFEST, e.into()))
-    }
-
-    fn digest(&self) -> Result<String> {
-        let open = Self { blake3: String::new(), ..self.clone() };
-        Ok(blake3::hash(open.json()?.as_bytes()).to_hex().to_string())
-    }
-
-    /// The bytes of the file, its own digest filled in.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if it would be too long to be read again.
-    pub(crate) fn seal(mut self) -> Result<String> {
-        self.blake3 = self.digest()?;
-        let text = self.json()?;
-        self.genome.check_manifest_length(&text)?;
-        Ok(text)
     }
 
     /// Reads and checks the manifest of a part.
@@ -140,9 +131,7 @@ impl PartManifest {
             return Err(PartProblem::Newer(head.format_version));
         }
         let manifest: Self = serde_json::from_slice(&bytes).map_err(unreadable)?;
-        let as_sealed =
-            || Ok::<_, Error>(manifest.blake3 == manifest.digest()? && manifest.json()?.as_bytes() == bytes);
-        if !as_sealed().map_err(PartProblem::Unreadable)? {
+        if !manifest.is_sealed_as(&bytes).map_err(PartProblem::Unreadable)? {
             return Err(PartProblem::Damaged("it does not match its own digest".to_owned()));
         }
         match manifest.contradiction() {

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::builder::{BuildOptions, BuildReport, PartReport, Plan};
-use crate::bundle::MemoryHints;
-use crate::bundle::Shard;
+use crate::bundle::{Manifest, MemoryHints, Shard};
 use crate::cli::common_arguments::TemporaryArguments;
 use crate::cli::shard::shard;
 use crate::cli::{Settings, counted, grouped};
@@ -177,29 +176,35 @@ fn section_file(path: &Path, target: &Path, settings: &Settings) -> Result<Outpu
     Output::create(Some(path), settings.force)
 }
 
+/// What `--json` prints of a new index, however it was made.
+pub(super) fn summary_json(manifest: &Manifest, target: &Path, settings: &Settings) -> serde_json::Value {
+    let (genome, actual) = (&manifest.genome, &manifest.actual);
+    serde_json::json!({
+        "index": target.to_string_lossy(),
+        "k": manifest.parameters.k,
+        "bases": genome.bases,
+        "contigs": genome.contigs,
+        "kmers": actual.kmers,
+        "distinct_kmers": actual.distinct_kmers,
+        "repeated_kmers": actual.repeated_kmers,
+        "stored_kmers": actual.stored_kmers,
+        "positions": actual.positions,
+        "index_bytes": manifest.bytes(),
+        "seconds": settings.progress.elapsed().as_secs_f64(),
+        "peak_memory_bytes": resident_memory().map_or(0, |r| r.peak),
+    })
+}
+
 fn summary(report: &BuildReport, target: &Path, settings: &Settings) -> String {
     let manifest = &report.manifest;
     let (genome, actual) = (&manifest.genome, &manifest.actual);
-    let seconds = settings.progress.elapsed().as_secs_f64();
-    let peak = resident_memory().map_or(0, |r| r.peak);
     if settings.json {
-        let json = serde_json::json!({
-            "index": target.to_string_lossy(),
-            "k": manifest.parameters.k,
-            "bases": genome.bases,
-            "contigs": genome.contigs,
-            "kmers": actual.kmers,
-            "distinct_kmers": actual.distinct_kmers,
-            "repeated_kmers": actual.repeated_kmers,
-            "stored_kmers": actual.stored_kmers,
-            "positions": actual.positions,
-            "index_bytes": manifest.bytes(),
-            "passes": report.passes,
-            "seconds": seconds,
-            "peak_memory_bytes": peak,
-        });
+        let mut json = summary_json(manifest, target, settings);
+        json["passes"] = report.passes.into();
         return format!("{json:#}\n");
     }
+    let seconds = settings.progress.elapsed().as_secs_f64();
+    let peak = resident_memory().map_or(0, |r| r.peak);
     format!(
         "{}: {} bases in {}, k {}
   distinct k-mers  {}

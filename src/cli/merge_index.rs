@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::bundle::Manifest;
+use crate::cli::build_index::summary_json;
 use crate::cli::{Settings, counted, grouped};
 use crate::memory::resident_memory;
 use crate::units::human_bytes;
@@ -35,26 +36,13 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
 
 fn summary(manifest: &Manifest, parts: usize, target: &Path, settings: &Settings) -> String {
     let (genome, actual) = (&manifest.genome, &manifest.actual);
-    let seconds = settings.progress.elapsed().as_secs_f64();
-    let peak = resident_memory().map_or(0, |r| r.peak);
     if settings.json {
-        let json = serde_json::json!({
-            "index": target.to_string_lossy(),
-            "parts": parts,
-            "k": manifest.parameters.k,
-            "bases": genome.bases,
-            "contigs": genome.contigs,
-            "kmers": actual.kmers,
-            "distinct_kmers": actual.distinct_kmers,
-            "repeated_kmers": actual.repeated_kmers,
-            "stored_kmers": actual.stored_kmers,
-            "positions": actual.positions,
-            "index_bytes": manifest.bytes(),
-            "seconds": seconds,
-            "peak_memory_bytes": peak,
-        });
+        let mut json = summary_json(manifest, target, settings);
+        json["parts"] = parts.into();
         return format!("{json:#}\n");
     }
+    let seconds = settings.progress.elapsed().as_secs_f64();
+    let peak = resident_memory().map_or(0, |r| r.peak);
     format!(
         "{}: {} bases in {}, k {}, of {}
   stored           {} k-mers, {} positions

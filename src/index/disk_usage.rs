@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use crate::Result;
+use crate::bundle::Sealed;
 use crate::dictionary::codec::Codec;
 use crate::dictionary::match_layout;
 use crate::format::catalog::RecordKind;

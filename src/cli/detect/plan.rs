@@ -1,5 +1,6 @@
 //! The graph of the steps of a run, for engines that run each as a job of its own.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use crate::cli::detect::memory;
 use crate::cli::detect::steps::{ANNOTATION, DIVIDED, FAMILIES, INDEX, MASK, REPORT, STEPS, StepName};
 use crate::cli::{Settings, pretty_json};
 use crate::families::families_memory;
-use crate::fs::Output;
+use crate::fs::{Output, is_address};
 use crate::{Error, Result, builder};
 
 /// What a step needs besides what its data needs: an open index and its cache, buffers, the program itself.
@@ -113,7 +114,7 @@ impl Planned<'_> {
 
     /// Whether there are parts of a step; there are none of an index that is there.
     fn is_divided(&self, step: &str) -> bool {
-        self.shards > 1 && DIVIDED.contains(&step) && !(step == INDEX && self.genome[0].is_dir())
+        self.shards > 1 && DIVIDED.contains(&step) && !(step == INDEX && self.is_indexed())
     }
 
     fn needs(&self, name: StepName) -> Vec<StepName> {
@@ -148,10 +149,7 @@ impl Planned<'_> {
         };
         inputs.extend(self.libraries.iter().cloned());
         inputs.extend(self.before(name).into_iter().flat_map(|earlier| self.outputs(earlier)));
-        if name.step == INDEX && self.genome[0].is_dir() {
-            inputs = self.genome.to_vec();
-        }
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         inputs.retain(|input| seen.insert(input.clone()));
         let command = [&["reprise".to_owned()], &self.typed[..], &["--step".to_owned(), name.to_string()]].concat();
         let threads = if name.step == REPORT || name.step == MASK { 1 } else { settings.threads };
@@ -167,8 +165,13 @@ impl Planned<'_> {
         }
     }
 
+    /// Whether the genome is given as its index.
+    fn is_indexed(&self) -> bool {
+        self.genome[0].is_dir() || is_address(&self.genome[0])
+    }
+
     fn index(&self) -> PathBuf {
-        if self.genome[0].is_dir() { self.genome[0].clone() } else { self.folder.join(OWN_INDEX) }
+        if self.is_indexed() { self.genome[0].clone() } else { self.folder.join(OWN_INDEX) }
     }
 
     fn outputs(&self, name: StepName) -> Vec<PathBuf> {
