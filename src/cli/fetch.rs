@@ -63,12 +63,15 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         listed(path)?.try_for_each(|record| record.map(drop))?;
     }
     let mut lines = SequenceLines::new(if arguments.width == 0 { usize::MAX } else { arguments.width });
-    write_sequence(settings.output()?, settings.compresses_output(), SequenceEnd::Marked, |output| {
-        typed.iter().try_for_each(|record| write_record(&index, record, &mut lines, output))?;
-        if let Some(path) = &arguments.bed {
-            listed(path)?.try_for_each(|record| write_record(&index, &record?, &mut lines, output))?;
-        }
-        Ok(())
+    let (output, compressed) = (settings.output()?, settings.compresses_output());
+    settings.on_pool(|| {
+        write_sequence(output, compressed, SequenceEnd::Marked, &settings.budget, |output| {
+            typed.iter().try_for_each(|record| write_record(&index, record, &mut lines, output))?;
+            if let Some(path) = &arguments.bed {
+                listed(path)?.try_for_each(|record| write_record(&index, &record?, &mut lines, output))?;
+            }
+            Ok(())
+        })
     })
 }
 

@@ -128,25 +128,19 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     let chooses = filter != RowFilter::default();
     let intervals = Intervals::read(&index, &arguments.annotation, &read, &filter)?;
     let output = settings.output()?;
-    let masked = match (genome, arguments.shard) {
-        (Some(genome), _) => write_sequence(output, compressed, SequenceEnd::Marked, |output| {
-            mask_source(&index, &intervals, &arguments.letters, &Source::new(genome), output)
+    let (letters, budget) = (&arguments.letters, &settings.budget);
+    let masked = settings.on_pool(|| match (genome, arguments.shard) {
+        (Some(genome), _) => write_sequence(output, compressed, SequenceEnd::Marked, budget, |output| {
+            mask_source(&index, &intervals, letters, &Source::new(genome), output)
         }),
         (None, shard) => {
             let (contigs, end) = part(written, shard);
-            write_sequence(output, compressed, end, |output| {
-                write_masked(
-                    &index,
-                    &intervals,
-                    written,
-                    contigs,
-                    &arguments.letters,
-                    output,
-                    &mut FastaIndex::default(),
-                )
+            let mut records = FastaIndex::default();
+            write_sequence(output, compressed, end, budget, |output| {
+                write_masked(&index, &intervals, written, contigs, letters, output, &mut records)
             })
         }
-    };
+    });
     let masked = Masked { rows: intervals.rows, bases: masked? };
     if let Some(names) = names {
         names.write(&index)?;
@@ -208,7 +202,7 @@ pub(crate) fn mask_indexed(
 ) -> Result<u64> {
     let masked = Intervals::read(index, annotation, contigs, &RowFilter::default())?;
     let all = 0..contigs.len();
-    write_indexed_sequence(outputs, |output, records| {
+    write_indexed_sequence(outputs, index.budget(), |output, records| {
         write_masked(index, &masked, contigs, all, letters, output, records)
     })
 }

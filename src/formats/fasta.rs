@@ -3,11 +3,10 @@
 
 use std::io::{self, Write};
 
-use noodles_bgzf as bgzf;
-
 use crate::families::FamilyStatistics;
-use crate::formats::bgzf_index::BlockIndexer;
+use crate::formats::bgzf::{BlockWriter, SequenceEnd};
 use crate::fs::Output;
+use crate::memory::Budget;
 use crate::{Error, Result};
 
 /// Bases in a line, as most programs write FASTA.
@@ -39,30 +38,21 @@ pub(super) fn reprof(families: &[FamilyStatistics]) -> Vec<u8> {
     out
 }
 
-/// How a file of sequence ends if it is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SequenceEnd {
-    /// With the empty block that ends a file.
-    Marked,
-    /// Without it, so that another file may follow.
-    Open,
-}
-
-/// Writes sequence to an output, compressed with bgzip if `compressed` is set, and finishes it.
+/// Writes sequence to an output, compressed with bgzip on the current rayon pool if `compressed` is set, and finishes it.
+///
+/// # Errors
+/// [`Error::Memory`]; [`Error::Output`]; those of `write`.
 pub(crate) fn write_sequence<T>(
     mut output: Output,
     compressed: bool,
     end: SequenceEnd,
+    budget: &Budget,
     write: impl FnOnce(&mut dyn Write) -> Result<T>,
 ) -> Result<T> {
     let written = if compressed {
-        let mut encoder = bgzf::io::Writer::new(&mut output);
+        let mut encoder = BlockWriter::new(&mut output, budget)?;
         let written = write(&mut encoder)?;
-        encoder.flush().map_err(Error::Output)?;
-        match end {
-            SequenceEnd::Marked => encoder.finish().map_err(Error::Output)?,
-            SequenceEnd::Open => encoder.into_inner(),
-        };
+        encoder.finish(end)?;
         written
     } else {
         write(&mut output)?
@@ -71,17 +61,21 @@ pub(crate) fn write_sequence<T>(
     Ok(written)
 }
 
-/// Writes sequence compressed with bgzip, the index of its records and that of its blocks, which appear together.
+/// Writes sequence compressed with bgzip on the current rayon pool, the index of its records and that of its blocks,
+/// which appear together.
+///
+/// # Errors
+/// As [`write_sequence`]'s.
 pub(crate) fn write_indexed_sequence<T>(
     [mut output, mut records, mut blocks]: [Output; 3],
+    budget: &Budget,
     write: impl FnOnce(&mut dyn Write, &mut FastaIndex) -> Result<T>,
 ) -> Result<T> {
-    let mut indexer = BlockIndexer::new(&mut output);
     let mut index = FastaIndex::default();
-    let mut encoder = bgzf::io::Writer::new(&mut indexer);
+    let mut encoder = BlockWriter::new(&mut output, budget)?;
     let written = write(&mut encoder, &mut index)?;
-    encoder.finish().map_err(Error::Output)?;
-    blocks.write_all(&indexer.index()).map_err(Error::Output)?;
+    let index_of_blocks = encoder.finish(SequenceEnd::Marked)?;
+    blocks.write_all(&index_of_blocks).map_err(Error::Output)?;
     records.write_all(&index.rows).map_err(Error::Output)?;
     Output::finish_all(vec![output, records, blocks])?;
     Ok(written)
