@@ -41,6 +41,10 @@ struct PendingFile {
     force: bool,
 }
 
+/// How often a file that may replace another is renamed again if one of its name appears meanwhile: each time, another
+/// process has finished, and there are few.
+const MAX_ATTEMPTS: usize = 8;
+
 impl Output {
     /// Opens standard output for `None` and `-`; otherwise a file, which must not exist unless `force`, neither now nor
     /// when the new one is complete. A symbolic link is resolved.
@@ -131,6 +135,23 @@ impl Output {
             })?;
             files.extend(file);
         }
+        for file in &files {
+            // After a power failure the name could otherwise exist without the bytes.
+            file.file.sync_data().map_err(|e| Error::io("sync", file.path(), e))?;
+        }
+        let may_replace = |path: &Path| files.iter().any(|file| file.force && file.path() == path);
+        for _ in 0..MAX_ATTEMPTS {
+            match Self::publish(&files) {
+                // Another process made the same file just now.
+                Err(Error::Exists(path)) if may_replace(&path) => {}
+                published => return published,
+            }
+        }
+        Self::publish(&files)
+    }
+
+    /// Renames complete files to their final names.
+    fn publish(files: &[PendingFile]) -> Result<()> {
         let backups: Vec<OsString> = files.iter().map(|file| temporary_name(&file.name)).collect();
         let mut renames = Vec::new();
         for (file, backup) in files.iter().zip(&backups) {
@@ -143,8 +164,6 @@ impl Output {
             if let Some(replaced) = &replaced {
                 file.file.copy_permissions(replaced);
             }
-            // After a power failure the name could otherwise exist without the bytes.
-            file.file.sync_data().map_err(|e| Error::io("sync", file.path(), e))?;
             renames.push(PendingRename {
                 from: (&file.folder, &file.temporary_name),
                 to: (&file.folder, &file.name),
