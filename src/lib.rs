@@ -28,7 +28,7 @@
 //! | [`annotate`] | copies, resolved and joined | `fs`, `memory`, `sequence`, `genome`, `kmer`, `format`, `bundle`, `index`, `align` |
 //! | [`benchmark`] | libraries and masks scored against true ones | `memory`, `sequence`, `genome`, `kmer`, `align`, `annotate` |
 //! | [`proteins`] | protein domains, by profiles | `memory`, `sequence`, `kmer` |
-//! | [`families`] | families de novo | `memory`, `sequence`, `genome`, `kmer`, `index`, `query`, `align`, `annotate`, `proteins` |
+//! | [`families`] | families de novo | `memory`, `sequence`, `genome`, `kmer`, `format`, `bundle`, `index`, `query`, `align`, `annotate`, `proteins` |
 //! | [`simulate`] | genomes with known repeats | `sequence` |
 //! | [`formats`] | results, one file a format | `memory`, `fs`, `sequence`, `genome`, `bundle`, `kmer`, `index`, `query`, `align`, `annotate`, `families` |
 //! | [`report`] | pages and plots of one genome or several | `kmer`, `bundle`, `annotate`, `families`, `formats` |

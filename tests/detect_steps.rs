@@ -64,16 +64,18 @@ fn assert_same(at: &Path, one: &str, other: &str) {
 fn planned_steps_make_the_files_of_a_single_run() {
     let folder = genome();
     let at = folder.path();
-    let flags = ["--tandem", "--library", "sim/library.fa", "-q"];
+    let flags = ["--tandem", "--library", "sim/library.fa", "--sample", "64K", "--sample-limit", "192K", "-q"];
     run(at, &[&["detect", "sim/genome.fa", "-o", "one"], &flags[..]].concat()).fine();
     let plan = plan(at, &[&["sim/genome.fa", "-o", "steps", "--shards", "3"], &flags[..]].concat());
     assert!(!at.join("steps").exists(), "a plan runs nothing");
     let steps = plan["steps"].as_array().expect("steps");
     let names: Vec<&str> = steps.iter().map(|step| step["name"].as_str().expect("a name")).collect();
-    let divided = ["index", "annotation"].map(|step| [1, 2, 3].map(|part| format!("{step}.{part}")));
-    let [index, annotation] = divided.each_ref().map(|parts| parts.each_ref().map(String::as_str));
-    let undivided = (["index", "families"], ["annotation", "mask", "report"]);
-    assert_eq!(names, [&index[..], &undivided.0, &annotation, &undivided.1].concat());
+    let divided = ["index", "discovery", "survey", "annotation"];
+    let divided = divided.map(|step| [1, 2, 3].map(|part| format!("{step}.{part}")));
+    let [index, discovery, survey, annotation] = divided.each_ref().map(|parts| parts.each_ref().map(String::as_str));
+    let families = [&["index"], &discovery[..2], &["refinement"], &survey, &["families"]].concat();
+    let last = ["annotation", "mask", "report"];
+    assert_eq!(names, [&index[..], &families, &annotation, &last].concat());
     let mut made = Vec::new();
     for step in steps {
         assert!(words(&step["needs"]).iter().all(|needed| made.contains(needed)), "{step}");
@@ -151,6 +153,76 @@ fn a_step_needs_those_before_it() {
 }
 
 #[test]
+fn stages_of_the_families_continue_from_files() {
+    let folder = genome();
+    let at = folder.path();
+    let samples = ["--sample", "64K", "--sample-limit", "250K", "-q"];
+    let detect = |output: &str, flags: &[&str]| {
+        run(at, &[&["detect", "sim/genome.fa", "-o", output], &samples[..], flags].concat())
+    };
+    let step = |name: &str, flags: &[&str]| detect("out", &[&["--shards", "2", "--step", name], flags].concat());
+    let file = |name: &str| at.join("out/parts").join(name);
+    let damage = |name: &str| {
+        let mut bytes = fs::read(file(name)).expect("a stage");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(file(name), &bytes).expect("written");
+        bytes
+    };
+    detect("one", &[]).fine();
+    step("index", &[]).fine();
+    step("discovery.2", &[]).failed(3, &["parts/discovery.1", "run step discovery.1 first"]);
+    step("survey.1", &[]).failed(3, &["parts/refinement", "run step refinement first"]);
+    step("discovery.1", &[]).fine();
+    step("discovery.2", &["--min-copies", "4"]).failed(3, &["discovery.1", "other options"]);
+    let damaged = damage("discovery.1");
+    step("discovery.2", &[]).failed(3, &["discovery.1", "damaged"]);
+    step("discovery.1", &[]).fine();
+    assert!(fs::read(file("discovery.1")).expect("a stage") != damaged);
+    step("discovery.2", &[]).fine();
+    // A sample more than the genome has finds nothing.
+    step("discovery.3", &[]).fine();
+    step("discovery.4", &[]).fine();
+
+    // A run of all steps continues, and so does one that finds a stage damaged.
+    detect("out", &[]).fine();
+    assert_same(at, "one", "out");
+    for name in ["discovery.1", "discovery.2"] {
+        detect("out", &["--step", name, "--force"]).fine();
+    }
+    assert!(file("discovery.2").exists());
+    damage("discovery.2");
+    fs::remove_file(at.join("out/families.fa")).expect("removed");
+    detect("out", &[]).fine();
+    assert_same(at, "one", "out");
+
+    // Surveys are of one refinement.
+    fs::remove_file(at.join("out/families.fa")).expect("removed");
+    step("refinement", &[]).fine();
+    step("survey.1", &[]).fine();
+    step("families", &[]).failed(3, &["survey.2-of-2", "run step survey.2 first"]);
+    step("survey.2", &[]).fine();
+    let time = |name: &str| fs::metadata(file(name)).expect("a stage").modified().expect("a time");
+    let before = time("survey.2-of-2");
+    step("survey.2", &[]).fine();
+    assert_eq!(time("survey.2-of-2"), before);
+    damage("survey.2-of-2");
+    step("families", &[]).failed(3, &["survey.2-of-2", "damaged"]);
+    fs::write(file("survey.2-of-2"), "mine").expect("written");
+    step("survey.2", &[]).failed(2, &["survey.2-of-2", "exists"]);
+    fs::remove_file(file("survey.2-of-2")).expect("removed");
+    let both = [(), ()].map(|()| {
+        let flags = ["detect", "sim/genome.fa", "-o", "out", "--shards", "2", "--step", "survey.2"];
+        command(at, &[&flags, &samples[..]].concat()).spawn().expect("the program starts")
+    });
+    both.into_iter().for_each(|child| drop(ended(child).fine()));
+    step("families", &[]).fine();
+    assert!(!at.join("out/parts").exists());
+    detect("out", &[]).fine();
+    assert_same(at, "one", "out");
+}
+
+#[test]
 fn wrong_steps_are_refused() {
     let folder = genome();
     let at = folder.path();
@@ -164,6 +236,10 @@ fn wrong_steps_are_refused() {
     wrong(&["--step", "annotation.0", "--shards", "2"], "a step is one of");
     wrong(&["--step", "annotation.3", "--shards", "2"], "there is no annotation.3 of 2");
     wrong(&["--step", "annotation.1"], "there is no annotation.1 of 1");
+    wrong(&["--step", "survey.1"], "there is no survey.1 of 1");
+    wrong(&["--step", "survey", "--shards", "2"], "a step is one of");
+    wrong(&["--step", "discovery"], "a step is one of");
+    wrong(&["--step", "refinement.1", "--shards", "2"], "a step is one of");
     wrong(&["--shards", "2"], "--plan or --step");
     wrong(&["--shards", "0", "--plan", "-"], "1..");
     wrong(&["--plan", "p.json", "--step", "index"], "cannot be used with");

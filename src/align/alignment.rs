@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::align::operations::{Column, Operations};
+use crate::align::operations::{Column, OperationKind, Operations};
+use crate::genome::Contig;
 use crate::kmer::Strand;
 use crate::sequence::code::{C, G};
 
@@ -44,7 +45,29 @@ impl Alignment {
     pub fn bytes(&self) -> u64 {
         size_of::<Self>() as u64 + self.operations.bytes()
     }
+
+    /// Whether what a file states is possible for a query of this length and these contigs.
+    pub(crate) fn is_possible(&self, query_length: usize, contigs: &[Contig]) -> bool {
+        let Self { query_range, contig, range, score, e_value, counts, operations, .. } = self;
+        let columns = |wanted: OperationKind| -> u64 {
+            let all = operations.iter().filter(|operation| operation.kind == wanted);
+            all.map(|operation| u64::from(operation.length)).sum()
+        };
+        let pairs = columns(OperationKind::Pair);
+        let counted = [counts.matches, counts.transitions, counts.transversions, counts.unknown].map(u64::from);
+        Contig::has_range(contigs, *contig, range)
+            && query_range.start < query_range.end
+            && query_range.end as usize <= query_length
+            && pairs + columns(OperationKind::Insertion) == range.end - range.start
+            && pairs + columns(OperationKind::Deletion) == u64::from(query_range.end - query_range.start)
+            && counted.iter().sum::<u64>() == pairs
+            && (-MAX_SCORE..=MAX_SCORE).contains(score)
+            && e_value.is_finite()
+    }
 }
+
+/// Largest absolute score of an alignment, far above those of the longest contigs.
+const MAX_SCORE: i32 = 1 << 30;
 
 /// The columns of an alignment, counted by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

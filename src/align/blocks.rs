@@ -153,8 +153,8 @@ impl<'a> GenomeSearch<'a> {
 /// The windows of a search, each the number of a target and the first base in it.
 struct Windows {
     all: Vec<(u32, u32)>,
-    /// Those that begin in the range of the search, and the one before if it is of the same contig: chains that begin
-    /// there may reach the range.
+    /// Those that begin in the range of the search, and before them those of the same contig that reach within a window
+    /// of it: chains that begin there may reach the range, or begin in it behind the start of their window.
     range: Range<usize>,
 }
 
@@ -170,13 +170,14 @@ impl Windows {
                 (target.contig, target.range.start + u64::from(from)) < border
             })
         };
-        let (first, end) = match range {
-            GenomeRange::WHOLE => (0, all.len()),
-            GenomeRange { start, end } => (number_of(start), number_of(end)),
+        let GenomeRange { start: (contig, base), end } = range;
+        let first = match (contig, base) >= end {
+            true => number_of(end),
+            // Windows begin at any base if only parts of contigs are searched.
+            false => number_of((contig, (base + 1).saturating_sub(2 * u64::from(WINDOW)))),
         };
-        let continues_contig = all.get(first).is_some_and(|&(_, from)| from > 0);
-        let first = if first < end && continues_contig { first - 1 } else { first };
-        Self { all, range: first..end }
+        let range = first..number_of(end);
+        Self { all, range }
     }
 
     /// Bases of the windows of the range.

@@ -58,3 +58,72 @@ impl GenomeSearch<'_> {
         Ok((found, reservation))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::align::genome_range::GenomeRange;
+    use crate::align::target::ContigRange;
+    use crate::builder::{BuildOptions, build_index};
+    use crate::progress::Silent;
+    use crate::random::Random;
+    use crate::sequence::Source;
+
+    /// A genome of two contigs, full of copies of three sequences.
+    fn genome(random: &mut Random, sequences: &[Vec<u8>]) -> String {
+        let mut letters = |length: u64| {
+            let mut codes: Vec<u8> = Vec::new();
+            while (codes.len() as u64) < length {
+                let spacer = 1 + random.below(6000);
+                codes.extend(random.bases(spacer));
+                let sequence = &sequences[random.below(sequences.len())];
+                codes.extend(
+                    sequence.iter().map(|&code| if random.below(20) == 0 { b"ACGT"[random.below(4)] } else { code }),
+                );
+            }
+            String::from_utf8(codes).expect("ASCII")
+        };
+        format!(">a\n{}\n>b\n{}\n", letters(3_300_000), letters(1_400_000))
+    }
+
+    #[test]
+    fn ranges_of_a_genome_together_have_the_alignments_of_the_whole_also_outside_of_gaps() {
+        let mut random = Random::new(11);
+        let sequences: Vec<Vec<u8>> = [300, 900, 7000].map(|length| random.bases(length)).into();
+        let folder = tempfile::tempdir().expect("a folder");
+        let (fasta, target) = (folder.path().join("g.fa"), folder.path().join("g.reprise"));
+        std::fs::write(&fasta, genome(&mut random, &sequences)).expect("written");
+        let budget = Budget::new(1 << 30);
+        build_index(&[Source::new(&fasta)], &target, &BuildOptions::default(), &budget, &Silent).expect("a genome");
+        let index = Index::open(&target).expect("an index");
+        let mut library = Library::default();
+        sequences.iter().enumerate().for_each(|(number, letters)| library.push(number.to_string(), &letters[..]));
+        let range = |contig, range| ContigRange { contig, range };
+        // Pieces that begin anywhere, some within a few bases of a border of windows, some shorter than a copy.
+        let border = 1 << 20;
+        let pieces = vec![
+            range(0, 17..border - 2000),
+            range(0, border - 1900..border + 40),
+            range(0, border + 100..2 * border + 3),
+            range(0, 2 * border + 3000..2 * border + 700_000),
+            range(1, 600_000..600_100),
+            range(1, 600_500..1_390_000),
+        ];
+        for within in [None, Some(pieces)] {
+            let options = SearchOptions { within, ..SearchOptions::default() };
+            let search = |range| {
+                let search = GenomeSearch::new(&index, &library, &options, &budget, &Silent);
+                GenomeSearch { range, ..search }.all().expect("alignments").0
+            };
+            let whole = search(GenomeRange::WHOLE);
+            assert!(whole.len() > 500, "{}", whole.len());
+            for count in [2, 3, 5, 7] {
+                let contigs = index.contigs().expect("contigs");
+                let parts = (1..=count).map(|number| search(GenomeRange::shard(contigs, number, count)));
+                let mut joined: Vec<Alignment> = parts.flatten().collect();
+                joined.sort_by_key(Alignment::sort_key);
+                assert!(joined == whole, "{count} parts");
+            }
+        }
+    }
+}

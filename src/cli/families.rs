@@ -156,8 +156,12 @@ impl SearchArguments {
             min_copies: self.min_copies.into(),
             max_families: self.max_families.unwrap_or(usize::MAX),
             tandem_distance: self.tandem_distance,
-            samples: SampleOptions { first: self.sample, limit: self.sample_limit, seed: self.seed },
+            samples: self.samples(),
         }
+    }
+
+    pub(crate) fn samples(&self) -> SampleOptions {
+        SampleOptions { first: self.sample, limit: self.sample_limit, seed: self.seed }
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::kmer::Strand;
 
 /// A family of repeats: its consensus and the copies from which it was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Family {
     /// Base codes 0 to 3 ([`base_code`](crate::sequence::base_code)), one a byte.
     pub consensus: Vec<u8>,
@@ -15,8 +17,16 @@ pub struct Family {
     pub copies: Vec<FamilyCopy>,
 }
 
+impl Family {
+    /// Bytes in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        let lists = self.consensus.capacity() + self.copies.capacity() * size_of::<FamilyCopy>();
+        (lists + size_of::<Self>()) as u64
+    }
+}
+
 /// A copy of a family in the genome.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FamilyCopy {
     /// Bases of the genome, all contigs end to end, 0-based, half-open; within one contig.
     pub genome: Range<u64>,

@@ -20,6 +20,7 @@ mod parameters;
 mod pipeline;
 mod refine;
 mod simple_repeats;
+mod stage_file;
 mod statistics;
 mod terminal_repeats;
 
@@ -32,10 +33,13 @@ pub use classify::{
 };
 pub(crate) use classify::{LTR, UNKNOWN_CLASS, is_of_order};
 pub(crate) use copy_parts::{Element, MAX_SITE_FLANK, MAX_SITE_OVERLAP, RepeatKind, target_site};
+pub(crate) use discover::sample_count;
 pub use discover::{Discovery, discover, families_memory};
 pub use family::{Family, FamilyCopy};
 pub use parameters::{CandidateOptions, DiscoverOptions, MAX_BAND, MAX_WILDCARDS, SampleOptions, Scores};
 pub use pipeline::{FamilyOptions, FoundFamilies, find_families};
+pub(crate) use pipeline::{FamilySearch, RefinedSearch};
 pub use refine::{LeftOut, RefineOptions, Refined, RefinedFamily, refine};
+pub(crate) use stage_file::{Stage, StageFile, write_copies, write_drafts, write_refined};
 pub use statistics::{FamilyStatistics, SeedAlignment, seed_alignments, statistics};
 pub use terminal_repeats::ElementPart;

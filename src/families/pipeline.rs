@@ -3,10 +3,11 @@
 
 use std::cmp::Reverse;
 
-use crate::align::Alignment;
-use crate::families::discover::discover;
+use crate::align::{Alignment, GenomeRange, TandemArrays};
+use crate::bundle::Shard;
+use crate::families::discover::{Discovery, SampleSearch, samples};
 use crate::families::parameters::DiscoverOptions;
-use crate::families::refine::{LeftOut, RefineOptions, RefinedFamily, refine_outside};
+use crate::families::refine::{LeftOut, RefineOptions, RefinedDrafts, RefinedFamily, judge, refine_drafts, survey};
 use crate::families::statistics::{FamilyStatistics, statistics};
 use crate::genome::Contig;
 use crate::memory::Reservation;
@@ -66,7 +67,7 @@ impl FoundFamilies {
     }
 }
 
-/// Finds the families of a genome on the current rayon pool: [`discover`], then
+/// Finds the families of a genome on the current rayon pool: [`discover`](crate::families::discover()), then
 /// [`refine`](crate::families::refine()), then [`statistics`](crate::families::statistics()).
 ///
 /// Memory is charged to the budget of the index. The result does not depend on threads or memory, nor on the order of the
@@ -77,22 +78,146 @@ impl FoundFamilies {
 /// [`families_memory`](crate::families::families_memory); [`Error::Usage`](crate::Error::Usage) for a sample of more than
 /// 2^28 bases; [`Error::Damaged`](crate::Error::Damaged) and [`Error::Io`](crate::Error::Io) from the index.
 pub fn find_families(index: &Index, options: &FamilyOptions, progress: &dyn Progress) -> Result<FoundFamilies> {
-    let order = order_of_contigs(index)?;
-    if order.is_sorted() {
-        return find_in_order(index, options, progress);
+    let search = FamilySearch::new(index, options, progress)?;
+    let mut drafts = search.discover_next(None)?;
+    while !drafts.is_finished {
+        drafts = search.discover_next(Some(drafts))?;
     }
-    let ordered = index.with_contig_order(&order)?;
-    let mut found = find_in_order(&ordered, options, progress)?;
-    let (contigs, ordered_contigs) = (index.contigs()?, ordered.contigs()?);
-    for family in &mut found.families {
-        family.copies.iter_mut().for_each(|copy| copy.contig = order[copy.contig as usize]);
-        family.copies.sort_unstable_by_key(Alignment::sort_key);
-        let seed = &mut family.seed.genome;
-        let number = Contig::number_at(ordered_contigs, seed.start);
-        let (from, to) = (ordered_contigs[number].start, contigs[order[number] as usize].start);
-        *seed = seed.start - from + to..seed.end - from + to;
+    let refined = search.refine(drafts)?;
+    let copies = search.survey(&refined, None)?;
+    search.judge(refined, copies)
+}
+
+/// A search for families in stages. The results of each are all that the next ones need, so they can be written to
+/// files ([`crate::families::stage_file`]), and a stage can run on another machine.
+pub(crate) struct FamilySearch<'a> {
+    index: &'a Index,
+    /// The numbers of the contigs in the order in which they are taken.
+    order: Vec<u32>,
+    /// The index with its contigs in that order, if it is another one.
+    ordered: Option<Index>,
+    options: &'a FamilyOptions,
+    progress: &'a dyn Progress,
+}
+
+/// Families whose consensi are final, and what discovery found.
+#[derive(Debug)]
+pub(crate) struct RefinedSearch {
+    pub(crate) arrays: TandemArrays,
+    pub(crate) drafts: u64,
+    pub(crate) drafts_left_out: u64,
+    pub(crate) examined: u64,
+    pub(crate) refined: RefinedDrafts,
+}
+
+impl RefinedSearch {
+    /// Lengths of the consensi that a survey searches, in their order.
+    pub(crate) fn searched_lengths(&self) -> Vec<usize> {
+        let library = self.refined.library();
+        (0..library.len()).map(|number| library.sequence(number).len()).collect()
     }
-    Ok(found)
+}
+
+impl<'a> FamilySearch<'a> {
+    /// # Errors
+    /// From the index.
+    pub(crate) fn new(index: &'a Index, options: &'a FamilyOptions, progress: &'a dyn Progress) -> Result<Self> {
+        let order = order_of_contigs(index)?;
+        let ordered = if order.is_sorted() { None } else { Some(index.with_contig_order(&order)?) };
+        Ok(Self { index, order, ordered, options, progress })
+    }
+
+    fn index(&self) -> &Index {
+        self.ordered.as_ref().unwrap_or(self.index)
+    }
+
+    /// The contigs as results of stages have them.
+    pub(crate) fn contigs(&self) -> Result<&[Contig]> {
+        self.index().contigs()
+    }
+
+    /// The number of samples, of which the last ones are not examined if they add too little.
+    ///
+    /// # Errors
+    /// From the index.
+    pub(crate) fn samples(&self) -> Result<u32> {
+        Ok(samples(self.contigs()?, &self.options.discover.samples).len() as u32)
+    }
+
+    /// The drafts of the next sample too; without any, of the first.
+    ///
+    /// # Errors
+    /// Those of [`discover`](crate::families::discover()).
+    pub(crate) fn discover_next(&self, drafts: Option<Discovery>) -> Result<Discovery> {
+        let search = SampleSearch::new(self.index(), &self.options.discover, self.progress)?;
+        let drafts = drafts.map_or_else(|| search.begin(), Ok)?;
+        if drafts.is_finished { Ok(drafts) } else { search.examine_next(drafts) }
+    }
+
+    /// Refines all drafts.
+    ///
+    /// # Errors
+    /// Those of [`refine`](crate::families::refine()).
+    pub(crate) fn refine(&self, found: Discovery) -> Result<RefinedSearch> {
+        let Discovery { families, left_out, examined, arrays, reservation, .. } = found;
+        let (index, drafts, options) = (self.index(), families.len() as u64, &self.options.refine);
+        let refined = refine_drafts(&arrays, index, families, options, index.budget(), self.progress)?;
+        drop(reservation);
+        Ok(RefinedSearch { arrays, drafts, drafts_left_out: left_out, examined, refined })
+    }
+
+    /// The copies of refined families in a part of the genome, or in all of it, by position.
+    ///
+    /// # Errors
+    /// Those of [`search`](crate::align::search()).
+    pub(crate) fn survey(&self, found: &RefinedSearch, part: Option<Shard>) -> Result<(Vec<Alignment>, Reservation)> {
+        let range = match part {
+            Some(Shard { number, count }) => GenomeRange::shard(self.contigs()?, number, count),
+            None => GenomeRange::WHOLE,
+        };
+        survey(&found.arrays, self.index(), &found.refined, range)
+    }
+
+    /// The families that remain when all copies in the genome are known.
+    ///
+    /// # Errors
+    /// [`Error::Memory`](crate::Error::Memory); from the index.
+    pub(crate) fn judge(&self, found: RefinedSearch, copies: (Vec<Alignment>, Reservation)) -> Result<FoundFamilies> {
+        let (index, options) = (self.index(), &self.options.refine);
+        let RefinedSearch { arrays, drafts, drafts_left_out, examined, refined } = found;
+        let refined = judge(&arrays, index, refined, copies, options, index.budget(), self.progress)?;
+        let (profiles, rna) = (options.profiles.as_deref(), options.structural_rna.as_deref());
+        let statistics = statistics(index, &refined.families, profiles, rna)?;
+        let mut found = FoundFamilies {
+            families: refined.families,
+            statistics,
+            drafts,
+            drafts_left_out,
+            examined,
+            array_bases: arrays.bases(),
+            rounds: refined.rounds as u64,
+            left_out: refined.left_out,
+            _reservation: refined.reservation,
+        };
+        if self.ordered.is_some() {
+            self.restore_order(&mut found)?;
+        }
+        Ok(found)
+    }
+
+    /// Gives the copies of families the numbers of contigs that the index has.
+    fn restore_order(&self, found: &mut FoundFamilies) -> Result<()> {
+        let (contigs, ordered) = (self.index.contigs()?, self.contigs()?);
+        for family in &mut found.families {
+            family.copies.iter_mut().for_each(|copy| copy.contig = self.order[copy.contig as usize]);
+            family.copies.sort_unstable_by_key(Alignment::sort_key);
+            let seed = &mut family.seed.genome;
+            let number = Contig::number_at(ordered, seed.start);
+            let (from, to) = (ordered[number].start, contigs[self.order[number] as usize].start);
+            *seed = seed.start - from + to..seed.end - from + to;
+        }
+        Ok(())
+    }
 }
 
 /// The numbers of the contigs by falling length; of one length, by their digests.
@@ -101,28 +226,4 @@ fn order_of_contigs(index: &Index) -> Result<Vec<u32>> {
     let mut order: Vec<u32> = (0..contigs.len() as u32).collect();
     order.sort_by_key(|&number| (Reverse(contigs[number as usize].length), digests[number as usize].md5));
     Ok(order)
-}
-
-/// As [`find_families`], with the contigs in the order of the index.
-fn find_in_order(index: &Index, options: &FamilyOptions, progress: &dyn Progress) -> Result<FoundFamilies> {
-    let found = discover(index, &options.discover, progress)?;
-    let drafts = found.families.len() as u64;
-    let refined = refine_outside(&found.arrays, index, found.families, &options.refine, index.budget(), progress)?;
-    let statistics = statistics(
-        index,
-        &refined.families,
-        options.refine.profiles.as_deref(),
-        options.refine.structural_rna.as_deref(),
-    )?;
-    Ok(FoundFamilies {
-        families: refined.families,
-        statistics,
-        drafts,
-        drafts_left_out: found.left_out,
-        examined: found.examined,
-        array_bases: found.arrays.bases(),
-        rounds: refined.rounds as u64,
-        left_out: refined.left_out,
-        _reservation: refined.reservation,
-    })
 }

@@ -5,6 +5,7 @@ pub(crate) mod bits;
 pub(crate) mod block;
 pub(crate) mod catalog;
 mod checksum;
+pub(crate) mod frames;
 pub(crate) mod positions;
 pub(crate) mod seed_order;
 pub(crate) mod tree;

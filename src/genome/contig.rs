@@ -1,5 +1,7 @@
 //! Positions in an index are offsets in the whole genome; contigs translate them to names and back.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 /// One contig, as stored in the catalog.
@@ -21,5 +23,10 @@ impl Contig {
     /// Number of the contig at a global offset.
     pub(crate) fn number_at(contigs: &[Self], offset: u64) -> usize {
         contigs.partition_point(|contig| contig.start <= offset).saturating_sub(1)
+    }
+
+    /// Whether a contig of this number has these bases, and some.
+    pub(crate) fn has_range(contigs: &[Self], number: u32, range: &Range<u64>) -> bool {
+        contigs.get(number as usize).is_some_and(|contig| range.start < range.end && range.end <= contig.length)
     }
 }

@@ -36,9 +36,67 @@ rule index:
         "{params.command} " + LIMITS
 
 
+# The search for families in stages; a run of one shard has none, and `families` does all of it.
+rule discovery:
+    input:
+        INDEX,
+        before=lambda wildcards: (
+            [DISCOVERY.format(name=wildcards.name, part=int(wildcards.part) - 1)] if int(wildcards.part) > 1 else []
+        ),
+    output:
+        temp(DISCOVERY),
+    params:
+        command=detect("discovery"),
+    threads: threads_of("discovery")
+    resources:
+        mem_mb=memory_of("discovery"),
+        runtime=minutes_of("discovery"),
+    log:
+        f"{RESULTS}/logs/{{name}}.discovery.{{part}}.log",
+    shell:
+        "{params.command} " + LIMITS
+
+
+rule refinement:
+    input:
+        INDEX,
+        drafts=lambda wildcards: DISCOVERY.format(name=wildcards.name, part=samples_of(wildcards.name)),
+    output:
+        temp(REFINEMENT),
+    params:
+        command=detect("refinement"),
+    threads: threads_of("refinement")
+    resources:
+        mem_mb=memory_of("refinement"),
+        runtime=minutes_of("refinement"),
+    log:
+        f"{RESULTS}/logs/{{name}}.refinement.log",
+    shell:
+        "{params.command} " + LIMITS
+
+
+rule survey_part:
+    input:
+        INDEX,
+        REFINEMENT,
+    output:
+        temp(SURVEY),
+    params:
+        command=detect("survey"),
+    threads: threads_of("survey")
+    resources:
+        mem_mb=memory_of("survey"),
+        runtime=minutes_of("survey"),
+    log:
+        f"{RESULTS}/logs/{{name}}.survey.{{part}}.log",
+    shell:
+        "{params.command} " + LIMITS
+
+
 rule families:
     input:
         INDEX,
+        stages=[REFINEMENT, *parts_of(SURVEY)] if SHARDS > 1 else [],
     output:
         FAMILIES,
     params:

@@ -5,6 +5,7 @@ mod memory;
 mod parts;
 mod plan;
 mod record;
+mod stages;
 mod steps;
 
 use std::borrow::Cow;
@@ -37,7 +38,7 @@ use crate::cli::profile_arguments::ProfileArguments;
 use crate::cli::shard::absolute;
 use crate::cli::values::{e_value, taxon};
 use crate::cli::{Settings, counted, grouped, pretty_json};
-use crate::families::{Evidence, StructuralRna, find_families};
+use crate::families::{Evidence, StructuralRna};
 use crate::formats::{Annotation, FamiliesSummary, FamilyFormat, TabixKind, families};
 use crate::fs::{Remove, Temporary, is_address, lock, remove_unfinished};
 use crate::genome::{Contig, name_table, short_names};
@@ -54,7 +55,7 @@ use files::{
 };
 use plan::Planned;
 use record::{RECORD, ResultFolder};
-use steps::{ANNOTATION, FAMILIES, INDEX, MASK, PLOTS, REPORT, STEPS, StepName};
+use steps::{ANNOTATION, DIVIDED, FAMILIES, INDEX, MASK, PLOTS, REPORT, STEPS, StepName};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
@@ -127,11 +128,11 @@ pub(crate) struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Steps")]
 struct StepArguments {
-    /// Run one step, whose earlier steps are finished: index, families, annotation, mask or report, or with --shards a
-    /// part such as annotation.2
+    /// Run one step, whose earlier steps are finished: index, families, annotation, mask or report; a stage of the
+    /// families: discovery.1, discovery.2, ..., refinement; or with --shards a part such as survey.2 or annotation.2
     #[arg(long, value_name = "NAME", value_parser = StepName::parse)]
     step: Option<StepName>,
-    /// Divide the index and the annotation into N parts each, steps of their own
+    /// Divide the index, the survey of the families and the annotation into N parts each, steps of their own
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=MAX_SHARDS.into()))]
     shards: u32,
     /// Write the steps to FILE as JSON, with their commands, inputs, outputs, memory and time, and run none
@@ -142,7 +143,7 @@ struct StepArguments {
 impl StepArguments {
     fn check(&self, library_only: bool, settings: &Settings) -> Result<()> {
         let wrong = |problem: String| Err(Error::Usage(problem));
-        if library_only && self.step.is_some_and(|only| only.step == FAMILIES) {
+        if library_only && self.step.is_some_and(|only| only.whole_step() == FAMILIES) {
             return wrong("--library-only finds no families, so there is no such step".to_owned());
         }
         if settings.json && self.step.is_some_and(|only| only.step != REPORT) {
@@ -152,7 +153,9 @@ impl StepArguments {
             return wrong("--shards divides steps; use it with --plan or --step".to_owned());
         }
         match self.step {
-            Some(StepName { step, part: Some(part) }) if part > self.shards || self.shards == 1 => {
+            Some(StepName { step, part: Some(part) })
+                if DIVIDED.contains(&step) && (part > self.shards || self.shards == 1) =>
+            {
                 wrong(format!("there is no {step}.{part} of {}; the number of parts is that of --shards", self.shards))
             }
             _ => Ok(()),
@@ -214,7 +217,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     fs::create_dir_all(&target).map_err(|e| Error::io("create", &target, e))?;
     let handle = Arc::new(crate::fs::Folder::open(&target).map_err(|e| Error::io("open", &target, e))?);
     // Parts of a step are made by several processes at a time.
-    let is_part = arguments.steps.step.is_some_and(|step| step.part.is_some());
+    let is_part = arguments.steps.step.is_some_and(StepName::is_part);
     let claim = if is_part { None } else { Claim::take(&handle, arguments.wait, settings)? };
     let outputs = outputs(&arguments);
     let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
@@ -222,7 +225,7 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
         remove_unfinished(&handle, &[&outputs[..], &[RECORD]].concat());
     }
     let mut folder = ResultFolder::open(&target, settings.force)?;
-    folder.forced_step = arguments.steps.step.map(|only| only.step);
+    folder.forced_step = arguments.steps.step.map(StepName::whole_step);
     // Files that may not be replaced are reported before the work, not after it.
     folder.check(&outputs)?;
     let plots = arguments.plots.as_deref().map(|plots| folder.check_plots(plots)).transpose()?;
@@ -230,7 +233,8 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<()> {
     match arguments.steps.step {
         None => settings.progress.plan(&STEPS),
         Some(only) => {
-            settings.progress.plan(&STEPS.map(|(step, cost)| (step, if step == only.step { cost } else { 0.0 })))
+            let whole = only.whole_step();
+            settings.progress.plan(&STEPS.map(|(step, cost)| (step, if step == whole { cost } else { 0.0 })))
         }
     }
     let outcome = settings.on_pool(|| work.run(&given))?;
@@ -323,6 +327,7 @@ impl Arguments {
             library,
             libraries: &self.library,
             with_families: !self.library_only,
+            samples: self.search.samples(),
             annotation_files,
             family_files: &FAMILY_FILES,
             shards: self.steps.shards,
@@ -460,6 +465,9 @@ impl Work<'_> {
             None => ContigGroups::by_name(index.contigs()?),
         };
         let of_index = json!({ "parameters": manifest.parameters, "files": manifest.files });
+        if let Some(only) = self.arguments.steps.step.filter(|only| only.is_stage()) {
+            return self.families_stage(&index, only, &of_index).map(|()| None);
+        }
         let search = match self.arguments.library_only {
             true => None,
             false => Some(self.families(&index, &of_index)?),
@@ -643,12 +651,9 @@ impl Work<'_> {
 
     /// Finds the families, and the evidence of their classes.
     fn families(&mut self, index: &Index, of_index: &Value) -> Result<Searched> {
-        let inputs = json!({ "version": WRITTEN_BY, "index": of_index, "search": self.arguments.search,
-            "profiles": self.profiles.as_ref().map(|profiles| profiles.digest()), "taxon": self.arguments.taxon,
-            "structural_rna": self.rna.as_ref().map(|rna| rna.digest()) });
-        self.step(FAMILIES, inputs, &FAMILY_FILES, |work| {
-            let options = work.arguments.search.options(work.profiles.clone(), work.rna.clone());
-            let found = find_families(index, &options, &work.settings.progress)?;
+        let inputs = self.families_inputs(of_index);
+        let searched = self.step(FAMILIES, inputs, &FAMILY_FILES, |work| {
+            let found = work.find_families(index, of_index)?;
             let alignments = work.folder.output(STOCKHOLM)?;
             write_stockholm(&found, index, work.arguments.taxon.as_deref(), alignments)?;
             for (name, format) in [(LIBRARY, FamilyFormat::Fasta), (FAMILY_TABLE, FamilyFormat::Tsv)] {
@@ -657,7 +662,16 @@ impl Work<'_> {
             let summary = summary(&found, index);
             let evidence = found.statistics.into_iter().map(|family| (family.name, family.evidence)).collect();
             Ok(Searched { summary, evidence })
-        })
+        })?;
+        self.remove_stages();
+        Ok(searched)
+    }
+
+    /// What the families depend on.
+    fn families_inputs(&self, of_index: &Value) -> Value {
+        json!({ "version": WRITTEN_BY, "index": of_index, "search": self.arguments.search,
+            "profiles": self.profiles.as_ref().map(|profiles| profiles.digest()), "taxon": self.arguments.taxon,
+            "structural_rna": self.rna.as_ref().map(|rna| rna.digest()) })
     }
 
     fn annotation(

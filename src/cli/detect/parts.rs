@@ -126,7 +126,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn make_parts_folder(&self) -> Result<()> {
+    pub(super) fn make_parts_folder(&self) -> Result<()> {
         let folder = self.folder.path(PARTS);
         fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, e))
     }

@@ -10,9 +10,11 @@ use crate::align::{Library, search_memory};
 use crate::bundle::WRITTEN_BY;
 use crate::cli::detect::files::{MASK_FILES, OWN_INDEX, PARTS, REPORT_FILES, part_file};
 use crate::cli::detect::memory;
-use crate::cli::detect::steps::{ANNOTATION, DIVIDED, FAMILIES, INDEX, MASK, REPORT, STEPS, StepName};
+use crate::cli::detect::steps::{
+    ANNOTATION, DISCOVERY, DIVIDED, FAMILIES, INDEX, MASK, REFINEMENT, REPORT, STEPS, SURVEY, StepName,
+};
 use crate::cli::{Settings, pretty_json};
-use crate::families::families_memory;
+use crate::families::{SampleOptions, Stage, families_memory, sample_count};
 use crate::fs::{Output, is_address};
 use crate::{Error, Result, builder};
 
@@ -30,6 +32,9 @@ const MAX_LIBRARY: u64 = 50 << 20;
 const SEED_BYTES_PER_BASE: u64 = 40;
 /// Seconds of a step, at least: the start of a process and the check of what it depends on.
 const MIN_SECONDS: f64 = 10.0;
+/// Shares of the time of the families that one sample, the refinement and the survey of the whole genome take, at most:
+/// small genomes have one sample, and large ones many copies to find.
+const STAGE_SHARES: [(&str, f64); 3] = [(DISCOVERY, 0.6), (REFINEMENT, 0.6), (SURVEY, 0.3)];
 /// How much longer a step may take than expected: limits of time end jobs for good.
 const TIME_RESERVE: f64 = 4.0;
 
@@ -69,6 +74,8 @@ pub(super) struct Planned<'a> {
     /// Its files.
     pub(super) libraries: &'a [PathBuf],
     pub(super) with_families: bool,
+    /// Options of the samples of the search for families.
+    pub(super) samples: SampleOptions,
     pub(super) annotation_files: Vec<String>,
     pub(super) family_files: &'a [&'a str],
     pub(super) shards: u32,
@@ -88,7 +95,7 @@ impl Planned<'_> {
             bases += memory::bases_of(path).ok_or_else(|| Error::input(path, None, problem))?;
         }
         let names = self.genome.iter().map(|path| path.to_string_lossy().into_owned()).collect();
-        let steps = self.names().into_iter().map(|name| self.step(name, bases, settings)).collect();
+        let steps = self.names(bases).into_iter().map(|name| self.step(name, bases, settings)).collect();
         let (folder, shards) = (self.folder.to_owned(), self.shards);
         let plan = Plan { written_by: WRITTEN_BY, genome: names, bases, folder, shards, steps };
         let mut output = Output::create(Some(path), settings.force)?;
@@ -98,18 +105,33 @@ impl Planned<'_> {
     }
 
     /// The steps and their parts, each behind those that it needs.
-    fn names(&self) -> Vec<StepName> {
+    fn names(&self, bases: u64) -> Vec<StepName> {
         let mut names = Vec::new();
         for (step, _) in STEPS {
             if step == FAMILIES && !self.with_families {
                 continue;
             }
+            if step == FAMILIES && self.shards > 1 {
+                names.extend((1..=self.samples_of(bases)).map(|part| StepName { step: DISCOVERY, part: Some(part) }));
+                names.push(StepName::whole(REFINEMENT));
+                names.extend(self.parts(SURVEY));
+            }
             if self.is_divided(step) {
-                names.extend((1..=self.shards).map(|part| StepName { step, part: Some(part) }));
+                names.extend(self.parts(step));
             }
             names.push(StepName::whole(step));
         }
         names
+    }
+
+    fn parts(&self, step: &'static str) -> impl Iterator<Item = StepName> {
+        (1..=self.shards).map(move |part| StepName { step, part: Some(part) })
+    }
+
+    /// Samples of a genome of about so many bases, in which families are discovered one after the other. If there are
+    /// more, the refinement examines the others first; if there are fewer, the last steps find nothing to do.
+    fn samples_of(&self, bases: u64) -> u32 {
+        sample_count(bases, &self.samples).max(1)
     }
 
     /// Whether there are parts of a step; there are none of an index that is there.
@@ -117,12 +139,17 @@ impl Planned<'_> {
         self.shards > 1 && DIVIDED.contains(&step) && !(step == INDEX && self.is_indexed())
     }
 
-    fn needs(&self, name: StepName) -> Vec<StepName> {
+    fn needs(&self, name: StepName, bases: u64) -> Vec<StepName> {
         let before = || if self.with_families { FAMILIES } else { INDEX };
         match name.step {
-            step if name.part.is_none() && self.is_divided(step) => {
-                (1..=self.shards).map(|part| StepName { part: Some(part), ..name }).collect()
-            }
+            DISCOVERY => match name.part {
+                Some(part) if part > 1 => vec![StepName { part: Some(part - 1), ..name }],
+                _ => vec![StepName::whole(INDEX)],
+            },
+            REFINEMENT => vec![StepName { step: DISCOVERY, part: Some(self.samples_of(bases)) }],
+            SURVEY => vec![StepName::whole(REFINEMENT)],
+            FAMILIES if self.shards > 1 => self.parts(SURVEY).collect(),
+            step if name.part.is_none() && self.is_divided(step) => self.parts(step).collect(),
             FAMILIES => vec![StepName::whole(INDEX)],
             ANNOTATION => vec![StepName::whole(before())],
             MASK => vec![StepName::whole(ANNOTATION)],
@@ -131,28 +158,30 @@ impl Planned<'_> {
         }
     }
 
-    /// All steps whose outputs a step reads: whole ones, and its own parts.
-    fn before(&self, name: StepName) -> Vec<StepName> {
-        let all = self.names();
+    /// All steps whose outputs a step reads: whole ones, its own parts, and the stages of the same search.
+    fn before(&self, name: StepName, bases: u64) -> Vec<StepName> {
+        let all = self.names(bases);
         let own = all.iter().position(|&other| other == name).unwrap_or(all.len());
+        let needs = self.needs(name, bases);
         let is_read = |other: &StepName| {
-            other.part.is_none() && other.step != name.step || name.part.is_none() && other.step == name.step
+            let is_whole = other.part.is_none() && other.step != name.step && !other.is_stage();
+            is_whole || needs.contains(other) || name.step == FAMILIES && other.step == REFINEMENT
         };
         all[..own].iter().copied().filter(is_read).collect()
     }
 
     fn step(&self, name: StepName, bases: u64, settings: &Settings) -> PlannedStep {
-        let needs = self.needs(name);
+        let needs = self.needs(name, bases);
         let mut inputs: Vec<PathBuf> = match name.step {
             INDEX => self.genome.to_vec(),
             _ => vec![self.index()],
         };
         inputs.extend(self.libraries.iter().cloned());
-        inputs.extend(self.before(name).into_iter().flat_map(|earlier| self.outputs(earlier)));
+        inputs.extend(self.before(name, bases).into_iter().flat_map(|earlier| self.outputs(earlier)));
         let mut seen = BTreeSet::new();
         inputs.retain(|input| seen.insert(input.clone()));
         let command = [&["reprise".to_owned()], &self.typed[..], &["--step".to_owned(), name.to_string()]].concat();
-        let threads = if name.step == REPORT || name.step == MASK { 1 } else { settings.threads };
+        let threads = if name.step == REPORT { 1 } else { settings.threads };
         PlannedStep {
             name: name.to_string(),
             needs: needs.iter().map(StepName::to_string).collect(),
@@ -177,6 +206,8 @@ impl Planned<'_> {
     fn outputs(&self, name: StepName) -> Vec<PathBuf> {
         let files = |files: &[&str]| files.iter().map(|file| self.folder.join(file)).collect();
         match (name.step, name.part) {
+            (DISCOVERY, Some(part)) => vec![self.folder.join(PARTS).join(Stage::Discovery(part).to_string())],
+            (REFINEMENT, _) => vec![self.folder.join(PARTS).join(Stage::Refinement.to_string())],
             (_, Some(part)) => vec![self.folder.join(PARTS).join(part_file(name.step, part, self.shards))],
             (INDEX, None) => vec![self.index()],
             (FAMILIES, None) => files(self.family_files),
@@ -198,17 +229,19 @@ impl Planned<'_> {
             + match (name.step, name.part) {
                 (INDEX, Some(_)) => builder::min_memory().max(bases / shards * INDEX_BYTES_PER_BASE),
                 (INDEX, None) => builder::min_memory().max(bases * INDEX_BYTES_PER_BASE),
+                (DISCOVERY | REFINEMENT, _) => families_memory(bases, 1, threads) + search(),
                 (FAMILIES, _) => families_memory(bases, 1, threads) + search() + bases * ALIGNMENT_BYTES_PER_BASE,
-                (ANNOTATION, Some(_)) => search() + bases / shards * ALIGNMENT_BYTES_PER_BASE,
+                (ANNOTATION | SURVEY, Some(_)) => search() + bases / shards * ALIGNMENT_BYTES_PER_BASE,
                 (ANNOTATION, None) => search() + bases * ALIGNMENT_BYTES_PER_BASE,
                 _ => bases / 8,
             }
     }
 
     fn seconds(&self, name: StepName, bases: u64, threads: usize) -> u64 {
-        let factor = STEPS.iter().find(|(step, _)| *step == name.step).map_or(0.0, |&(_, factor)| factor);
-        let share = if name.part.is_some() { f64::from(self.shards) } else { 1.0 };
-        let seconds = factor * bases as f64 / 1e6 / threads as f64 / share;
+        let factor = STEPS.iter().find(|(step, _)| *step == name.whole_step()).map_or(0.0, |&(_, factor)| factor);
+        let stage = STAGE_SHARES.iter().find(|(stage, _)| *stage == name.step).map_or(1.0, |&(_, share)| share);
+        let parts = if name.part.is_some() && name.step != DISCOVERY { f64::from(self.shards) } else { 1.0 };
+        let seconds = factor * stage * bases as f64 / 1e6 / threads as f64 / parts;
         (MIN_SECONDS + TIME_RESERVE * seconds).ceil() as u64
     }
 }

@@ -11,7 +11,7 @@ use crate::families::discover::points::{Point, Points};
 use crate::families::discover::sample::Sample;
 use crate::families::discover::search::Search;
 use crate::families::discover::seed_table::SeedTable;
-use crate::families::family::{Family, FamilyCopy};
+use crate::families::family::Family;
 use crate::families::parameters::{
     BIN, BINS_OF_ANCHOR, BINS_OF_POINT, BINS_WITHOUT_ANCHORS, DiscoverOptions, MIN_POINT_DISTANCE, MIN_UNUSED_PART,
 };
@@ -31,6 +31,10 @@ pub struct Discovery {
     pub left_out: u64,
     /// Bases of the genome that were examined.
     pub(crate) examined: u64,
+    /// Samples that were examined.
+    pub(crate) samples: u64,
+    /// Whether no sample is left, or none that would add enough.
+    pub(crate) is_finished: bool,
     /// The tandem arrays, in which no draft has copies.
     pub(crate) arrays: TandemArrays,
     pub(crate) reservation: Reservation,
@@ -137,8 +141,7 @@ impl Growth<'_> {
         for copy in family.copies.iter_mut().chain([&mut family.seed]) {
             copy.genome = self.sample.bases.in_genome(&copy.genome, self.contigs);
         }
-        let bytes = family.consensus.capacity() + family.copies.capacity() * size_of::<FamilyCopy>();
-        self.found.reservation.grow((bytes + size_of::<Family>()) as u64, "drafts of families")?;
+        self.found.reservation.grow(family.bytes(), "drafts of families")?;
         self.found.families.push(family);
         Ok(())
     }

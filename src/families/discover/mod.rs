@@ -27,7 +27,7 @@ use search::Search;
 use seed_table::{SeedPattern, SeedTable, extra_bits};
 
 pub use growth::Discovery;
-pub(crate) use samples::samples;
+pub(crate) use samples::{sample_count, samples};
 
 use std::sync::atomic::AtomicU16;
 
@@ -71,35 +71,80 @@ pub fn families_memory(bases: u64, contigs: u64, threads: u64) -> u64 {
 /// [`Error::Memory`] if the tables do not fit the budget; [`Error::Usage`] for a sample of more than 2^28 bases;
 /// [`Error::Damaged`] and [`Error::Io`] from the index.
 pub fn discover(index: &Index, options: &DiscoverOptions, progress: &dyn Progress) -> Result<Discovery> {
-    check_memory(index)?;
-    let samples = samples(index.contigs()?, &options.samples);
-    check_samples(&samples, &options.samples)?;
-    let scores = options.scores.for_composition(genome_composition(index)?);
-    let options = &DiscoverOptions { scores, ..options.clone() };
-    let reservation = index.budget().empty_reservation(Component::Output);
-    let arrays = TandemArrays::find(index, progress)?;
-    let mut found = Discovery { families: Vec::new(), explained: 0, left_out: 0, examined: 0, arrays, reservation };
-    for (number, ranges) in samples.into_iter().enumerate() {
-        let before = found.explained;
-        let bases = Bases::of_ranges(index, &ranges)?;
+    let discovery = SampleSearch::new(index, options, progress)?;
+    let mut found = discovery.begin()?;
+    while !found.is_finished {
+        found = discovery.examine_next(found)?;
+    }
+    Ok(found)
+}
+
+/// The search for drafts in one sample after the other.
+pub(crate) struct SampleSearch<'a> {
+    index: &'a Index,
+    /// With the scores for this genome.
+    options: DiscoverOptions,
+    samples: Vec<Vec<ContigRange>>,
+    progress: &'a dyn Progress,
+}
+
+impl<'a> SampleSearch<'a> {
+    /// # Errors
+    /// Those of [`discover`] that are known before the work.
+    pub(crate) fn new(index: &'a Index, options: &DiscoverOptions, progress: &'a dyn Progress) -> Result<Self> {
+        check_memory(index)?;
+        let samples = samples(index.contigs()?, &options.samples);
+        check_samples(&samples, &options.samples)?;
+        let scores = options.scores.for_composition(genome_composition(index)?);
+        Ok(Self { index, options: DiscoverOptions { scores, ..options.clone() }, samples, progress })
+    }
+
+    /// What is known before the first sample: the tandem arrays.
+    ///
+    /// # Errors
+    /// Those of [`discover`].
+    pub(crate) fn begin(&self) -> Result<Discovery> {
+        let reservation = self.index.budget().empty_reservation(Component::Output);
+        let arrays = TandemArrays::find(self.index, self.progress)?;
+        Ok(Discovery {
+            families: Vec::new(),
+            explained: 0,
+            left_out: 0,
+            examined: 0,
+            samples: 0,
+            is_finished: self.samples.is_empty(),
+            arrays,
+            reservation,
+        })
+    }
+
+    /// Finds the drafts of the next sample.
+    ///
+    /// # Errors
+    /// Those of [`discover`].
+    pub(crate) fn examine_next(&self, mut found: Discovery) -> Result<Discovery> {
+        let (number, before, index) = (found.samples as usize, found.explained, self.index);
+        let Some(ranges) = self.samples.get(number) else {
+            return Ok(Discovery { is_finished: true, ..found });
+        };
+        let bases = Bases::of_ranges(index, ranges)?;
         let length = bases.len();
-        progress.phase("unpack", None);
+        self.progress.phase("unpack", None);
         let sample = Sample::new(bases, index.budget())?;
         for ContigRange { contig, range } in found.arrays.ranges() {
             sample.bases.positions(*contig, range).for_each(|part| sample.mark_used(&part));
         }
-        mark_known(index, &ranges, &found, &sample)?;
+        mark_known(index, ranges, &found, &sample)?;
         found.examined += length;
-        found = find_drafts(index, &sample, found, options, MAX_TABLE_SEEDS, progress)?;
+        found = find_drafts(index, &sample, found, &self.options, MAX_TABLE_SEEDS, self.progress)?;
         malloc_trim();
+        found.samples += 1;
         // The first sample is small, and has frequent families only.
-        if number > 0 && (found.explained - before).saturating_mul(MIN_ADDED_PART) < length
-            || found.families.len() >= options.max_families
-        {
-            break;
-        }
+        found.is_finished = number + 1 == self.samples.len()
+            || number > 0 && (found.explained - before).saturating_mul(MIN_ADDED_PART) < length
+            || found.families.len() >= self.options.max_families;
+        Ok(found)
     }
-    Ok(found)
 }
 
 /// Checks that the memory suffices.
@@ -283,6 +328,8 @@ mod tests {
                 explained: 0,
                 left_out: 0,
                 examined: 0,
+                samples: 0,
+                is_finished: false,
                 arrays: TandemArrays::find(&index, &Silent).expect("arrays"),
                 reservation: index.budget().empty_reservation(Component::Output),
             };

@@ -39,6 +39,11 @@ pub(crate) fn samples(contigs: &[Contig], options: &SampleOptions) -> Vec<Vec<Co
         .collect()
 }
 
+/// The number of samples of a genome of this many bases.
+pub(crate) fn sample_count(length: u64, options: &SampleOptions) -> u32 {
+    sizes(length, options).len() as u32
+}
+
 /// Samples as ranges of [`rank`]: all of a small genome at once; else a small one, from which the most frequent families
 /// are found, and larger ones up to the limit.
 fn sizes(length: u64, options: &SampleOptions) -> Vec<Range<u64>> {

@@ -33,13 +33,15 @@ mod state;
 mod subfamilies;
 mod trim;
 
-use crate::align::{TandemArrays, genome_composition};
+use crate::align::{Alignment, GenomeRange, TandemArrays, genome_composition};
 use crate::families::family::Family;
-use crate::memory::Budget;
+use crate::memory::{Budget, Reservation};
 use crate::{Index, Progress, Result};
 pub use options::RefineOptions;
 pub use outcome::{LeftOut, Refined, RefinedFamily};
-use refinement::{Refinement, Transition};
+pub(crate) use refinement::RefinedDrafts;
+use refinement::Refinement;
+pub(crate) use state::FamilyState;
 
 /// Refines drafts until nothing changes. No copy is in a tandem array.
 ///
@@ -54,32 +56,80 @@ pub fn refine(
     budget: &Budget,
     progress: &dyn Progress,
 ) -> Result<Refined> {
-    refine_outside(&TandemArrays::find(index, progress)?, index, drafts, options, budget, progress)
+    let arrays = &TandemArrays::find(index, progress)?;
+    let refined = refine_drafts(arrays, index, drafts, options, budget, progress)?;
+    let copies = survey(arrays, index, &refined, GenomeRange::WHOLE)?;
+    judge(arrays, index, refined, copies, options, budget, progress)
 }
 
-/// As [`refine`], with the tandem arrays of the genome.
-pub(crate) fn refine_outside(
+/// Refines drafts until nothing is left but to search for all copies of the families ([`survey`]), and to examine these
+/// ([`judge`]).
+///
+/// # Errors
+/// Those of [`refine()`].
+pub(crate) fn refine_drafts(
     arrays: &TandemArrays,
     index: &Index,
     drafts: Vec<Family>,
     options: &RefineOptions,
     budget: &Budget,
     progress: &dyn Progress,
-) -> Result<Refined> {
-    let scores = options.scores.for_composition(genome_composition(index)?);
-    let options = &RefineOptions { scores, ..options.clone() };
+) -> Result<RefinedDrafts> {
+    let options = &for_genome(options, index)?;
     let mut refinement = Refinement::new(arrays, index, drafts, options, budget, progress)?;
     loop {
         let alignments = refinement.align_families()?;
         let mut round = refinement.assign_alignments(&alignments);
-        let added = match refinement.enter_phase(&mut round) {
-            Transition::Continue { added } => added,
-            Transition::Finish { verdicts } => {
-                return Ok(refinement.finish(round.into_assignment(), verdicts, alignments));
-            }
-        };
+        let added = refinement.enter_phase(&mut round);
         let made = refinement.work_on_families(&round)?;
         drop(round);
         refinement.replace_families(made, alignments, added)?;
+        if refinement.is_refined() {
+            return Ok(refinement.into_refined());
+        }
     }
+}
+
+/// Searches a range of the genome for the copies of refined families; those of all ranges together are those of the
+/// genome. Queries are the numbers of [`RefinedDrafts::library`].
+///
+/// # Errors
+/// Those of [`search`](crate::align::search).
+pub(crate) fn survey(
+    arrays: &TandemArrays,
+    index: &Index,
+    refined: &RefinedDrafts,
+    range: GenomeRange,
+) -> Result<(Vec<Alignment>, Reservation)> {
+    refined.survey(arrays, index, range)
+}
+
+/// Examines refined families with all their copies: those of a [`survey`] of the genome, and those that are known.
+///
+/// # Errors
+/// [`Error::Memory`](crate::Error::Memory).
+pub(crate) fn judge(
+    arrays: &TandemArrays,
+    index: &Index,
+    refined: RefinedDrafts,
+    (copies, reservation): (Vec<Alignment>, Reservation),
+    options: &RefineOptions,
+    budget: &Budget,
+    progress: &dyn Progress,
+) -> Result<Refined> {
+    let options = &for_genome(options, index)?;
+    let mut refinement = Refinement::of_refined(arrays, index, refined, options, budget, progress)?;
+    // From here on the refinement reserves them.
+    drop(reservation);
+    let alignments = refinement.all_copies(copies)?;
+    let mut round = refinement.assign_alignments(&alignments);
+    let (verdicts, _) = refinement.filter(&mut round);
+    let assignment = round.into_assignment();
+    Ok(refinement.finish(assignment, verdicts, alignments))
+}
+
+/// The options with the scores for a genome.
+fn for_genome(options: &RefineOptions, index: &Index) -> Result<RefineOptions> {
+    let scores = options.scores.for_composition(genome_composition(index)?);
+    Ok(RefineOptions { scores, ..options.clone() })
 }

@@ -2,7 +2,10 @@
 
 use rayon::prelude::*;
 
-use crate::align::{Alignment, ContigRange, Library, LociQuery, SearchOptions, TandemArrays, search, search_loci};
+use crate::align::{
+    Alignment, ContigRange, GenomeRange, GenomeSearch, Library, LociQuery, SearchOptions, TandemArrays, search,
+    search_loci,
+};
 use crate::families::bases::Bases;
 use crate::families::copies::PlacedAlignment;
 use crate::families::discover::samples;
@@ -65,8 +68,6 @@ pub(super) struct Refinement<'a> {
     last_growing_round: usize,
     /// Whether the genome was searched for the families after they had grown.
     surveyed: bool,
-    /// Whether the genome was searched, or is about to be, for all copies of the families that are left.
-    is_counted: bool,
     /// How often families were restored.
     restorations: usize,
     left_out: LeftOut,
@@ -80,12 +81,50 @@ pub(super) struct Round<'r> {
     assignment: Assignment,
 }
 
-/// The next step after a round.
-pub(super) enum Transition {
-    /// The round works on the families; those added join them in the next one.
-    Continue { added: Vec<FamilyState> },
-    /// The accepted families are final.
-    Finish { verdicts: Vec<Option<Verdict>> },
+/// Families whose consensi are final, before all of their copies are known.
+#[derive(Debug)]
+pub(crate) struct RefinedDrafts {
+    pub(crate) families: Vec<FamilyState>,
+    /// Drafts that are no family of their own so far, by reason.
+    pub(crate) left_out: LeftOut,
+    /// Rounds until nothing changed, or the most allowed.
+    pub(crate) rounds: usize,
+    /// Of the copies that are known.
+    pub(crate) reservation: Reservation,
+}
+
+impl RefinedDrafts {
+    /// The numbers of the families whose copies have to be searched in the genome.
+    fn searched(&self) -> impl Iterator<Item = usize> {
+        self.families.iter().enumerate().filter(|(_, family)| family.alignments.is_none()).map(|(number, _)| number)
+    }
+
+    /// The consensi of the families whose copies have to be searched, in their order.
+    pub(crate) fn library(&self) -> Library {
+        let mut library = Library::default();
+        for number in self.searched() {
+            library.push(number.to_string(), letters(&self.families[number].consensus).collect::<Vec<u8>>());
+        }
+        library
+    }
+
+    /// Searches a range of the genome for the copies of the families, outside of the tandem arrays. Queries are those of
+    /// [`library`](Self::library).
+    ///
+    /// # Errors
+    /// Those of [`search`](crate::align::search()).
+    pub(super) fn survey(
+        &self,
+        arrays: &TandemArrays,
+        index: &Index,
+        range: GenomeRange,
+    ) -> Result<(Vec<Alignment>, Reservation)> {
+        let whole = (0..).zip(index.contigs()?).map(|(contig, c)| ContigRange { contig, range: 0..c.length });
+        let options = SearchOptions { within: Some(arrays.outside(whole)), ..search_options() };
+        let library = self.library();
+        let search = GenomeSearch::new(index, &library, &options, index.budget(), &Silent);
+        GenomeSearch { range, ..search }.all()
+    }
 }
 
 impl<'a> Refinement<'a> {
@@ -121,10 +160,39 @@ impl<'a> Refinement<'a> {
             rounds: 0,
             last_growing_round: options.max_rounds,
             surveyed: false,
-            is_counted: false,
             restorations: 0,
             left_out: LeftOut::default(),
         })
+    }
+
+    /// Continues with families whose consensi are final.
+    pub(super) fn of_refined(
+        arrays: &'a TandemArrays,
+        index: &'a Index,
+        refined: RefinedDrafts,
+        options: &'a RefineOptions,
+        budget: &'a Budget,
+        progress: &'a dyn Progress,
+    ) -> Result<Self> {
+        let RefinedDrafts { families, left_out, rounds, reservation } = refined;
+        let new = Self::new(arrays, index, Vec::new(), options, budget, progress)?;
+        Ok(Self { families, left_out, rounds, reservation, phase: Phase::FinalSurvey, ..new })
+    }
+
+    /// Whether nothing is left but to search for all copies of the families.
+    pub(super) fn is_refined(&self) -> bool {
+        self.phase == Phase::FinalSurvey
+    }
+
+    /// The families, with their copies if all of these are known.
+    pub(super) fn into_refined(self) -> RefinedDrafts {
+        let Self { mut families, left_out, rounds, mut reservation, .. } = self;
+        for family in &mut families {
+            family.alignments = family.alignments.take().filter(|_| family.complete);
+            (family.loci, family.absorbed) = (Vec::new(), Vec::new());
+        }
+        reservation.resize(bytes_of(families.iter().filter_map(|family| family.alignments.as_ref()).flatten()));
+        RefinedDrafts { families, left_out, rounds, reservation }
     }
 
     /// Begins a round: all alignments of the families, by position. Those of unchanged families are known. Changed
@@ -136,17 +204,42 @@ impl<'a> Refinement<'a> {
         malloc_trim();
         let known = self.families.iter().filter_map(|family| family.alignments.as_ref());
         self.reservation.resize(bytes_of(known.flatten()));
-        let alignments = self.all_alignments()?;
-        let bytes = bytes_of(&alignments);
+        let mut alignments = self.all_alignments()?;
+        let lost = sample_loci(&mut alignments, self.families.len());
+        self.families.iter_mut().zip(lost).for_each(|(family, lost)| family.complete &= !lost);
+        self.charge(&alignments)?;
+        Ok(alignments)
+    }
+
+    /// All alignments of final families, by position: those that are known, and those that a survey of the genome found.
+    pub(super) fn all_copies(&mut self, surveyed: Vec<Alignment>) -> Result<Vec<Alignment>> {
+        let mut alignments = Vec::new();
+        let mut of_library = Vec::new();
+        for (number, family) in (0..).zip(&mut self.families) {
+            match family.alignments.take() {
+                Some(known) => alignments.extend(known.into_iter().map(|a| Alignment { query: number, ..a })),
+                None => of_library.push(number),
+            }
+        }
+        let found = surveyed.into_iter().map(|a| Alignment { query: of_library[a.query as usize], ..a });
+        alignments.extend(found);
+        alignments.par_sort_unstable_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+        self.charge(&alignments)?;
+        Ok(alignments)
+    }
+
+    /// Reserves the memory of the alignments of a round.
+    fn charge(&mut self, alignments: &[Alignment]) -> Result<()> {
+        let bytes = bytes_of(alignments);
         let more = bytes.saturating_sub(self.reservation.bytes());
         self.reservation.grow(more, "the alignments of the families")?;
         self.reservation.resize(bytes);
-        Ok(alignments)
+        Ok(())
     }
 
     /// All alignments of the families, by position: those of unchanged families as they were, the others from searches.
     fn all_alignments(&mut self) -> Result<Vec<Alignment>> {
-        let mut everywhere = self.phase == Phase::FinalSurvey;
+        let mut everywhere = false;
         if self.phase == Phase::Surveying {
             let sample = survey_sample(self.contigs);
             match sample {
@@ -189,10 +282,6 @@ impl<'a> Refinement<'a> {
         }
         // Those of one family come together.
         alignments.par_sort_unstable_by(|a, b| a.sort_key().cmp(&b.sort_key()));
-        if self.phase != Phase::FinalSurvey {
-            let lost = sample_loci(&mut alignments, self.families.len());
-            self.families.iter_mut().zip(lost).for_each(|(family, lost)| family.complete &= !lost);
-        }
         Ok(alignments)
     }
 
@@ -239,8 +328,9 @@ impl<'a> Refinement<'a> {
         Round { placed, kept, assignment }
     }
 
-    /// Enters the phase of this round, and does what concerns several families at once.
-    pub(super) fn enter_phase(&mut self, round: &mut Round<'_>) -> Transition {
+    /// Enters the phase of this round, and does what concerns several families at once. Returns families that join the
+    /// others in the next round.
+    pub(super) fn enter_phase(&mut self, round: &mut Round<'_>) -> Vec<FamilyState> {
         self.phase = self.phase.next(RoundResult {
             may_grow: self.rounds <= self.last_growing_round,
             any_dropped: round.kept.iter().any(|&kept| !kept),
@@ -255,28 +345,25 @@ impl<'a> Refinement<'a> {
             let Round { placed, kept, assignment } = round;
             let interiors = find_ltr_interiors(&self.families, kept, placed, assignment, &self.bases, self.contigs);
             if !interiors.is_empty() {
-                return Transition::Continue { added: interiors };
+                return interiors;
             }
             self.phase = Phase::Finishing;
         }
         if self.phase != Phase::Filtering {
-            return Transition::Continue { added: Vec::new() };
+            return Vec::new();
         }
-        let (verdicts, released) = self.filter(round);
-        if self.is_counted {
-            return Transition::Finish { verdicts };
-        }
+        let (_, released) = self.filter(round);
         if self.restorations == MAX_RESTORATIONS || released.is_empty() {
-            (self.phase, self.is_counted) = (Phase::FinalSurvey, true);
-            return Transition::Continue { added: Vec::new() };
+            self.phase = Phase::FinalSurvey;
+            return Vec::new();
         }
         self.begin_restoring(&released);
-        Transition::Continue { added: released }
+        released
     }
 
     /// Rejects families until all others are accepted: alignments of a rejected family are then assigned to others.
     /// Returns the verdicts on those that were not rejected, and the families that the rejected ones had absorbed.
-    fn filter(&mut self, round: &mut Round<'_>) -> (Vec<Option<Verdict>>, Vec<FamilyState>) {
+    pub(super) fn filter(&mut self, round: &mut Round<'_>) -> (Vec<Option<Verdict>>, Vec<FamilyState>) {
         let mut released = Vec::new();
         loop {
             let verdicts = self.verdicts(round);
@@ -478,8 +565,7 @@ impl<'a> Refinement<'a> {
             structs as u64 + family.copies.iter().map(|copy| copy.operations.bytes()).sum::<u64>()
         };
         reservation.resize(families.iter().map(bytes).sum());
-        // The last round only filters.
-        Refined { families, left_out: self.left_out, rounds: self.rounds - 1, reservation }
+        Refined { families, left_out: self.left_out, rounds: self.rounds, reservation }
     }
 }
 

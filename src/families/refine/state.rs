@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::align::{Alignment, ContigRange};
 use crate::families::family::FamilyCopy;
 use crate::families::terminal_repeats::ElementPart;
@@ -26,7 +28,8 @@ pub(crate) enum Phase {
     Finishing,
     /// Families that are no transposons are rejected.
     Filtering,
-    /// The genome is searched for all copies of the families that are left, once.
+    /// The genome is searched for all copies of the families that are left, once. The filter examines them a last time
+    /// then.
     FinalSurvey,
     /// Families that rejected ones had absorbed come back; the accepted ones stay as they are.
     Restoring,
@@ -64,14 +67,14 @@ impl Phase {
 }
 
 /// A family that was divided into subfamilies: the round in which, and its number in that round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DividedFamily {
     pub(crate) round: usize,
     pub(crate) number: usize,
 }
 
 /// A family between two rounds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct FamilyState {
     /// Base codes 0 to 3, one a byte.
     pub(crate) consensus: Vec<u8>,
@@ -84,6 +87,7 @@ pub(crate) struct FamilyState {
     /// The alignments of this very consensus, if the last round left it unchanged: it need not be searched again.
     pub(crate) alignments: Option<Vec<Alignment>>,
     /// Where copies of a changed consensus lie; if there are none, the genome is searched.
+    #[serde(skip)]
     pub(crate) loci: Vec<ContigRange>,
     /// Mean number of copies over a column when they were last aligned; 0 if that is not known.
     pub(crate) depth: usize,
@@ -92,6 +96,7 @@ pub(crate) struct FamilyState {
     /// Whether the filter accepted it before others were restored. It does not change any more.
     pub(crate) accepted: bool,
     /// Families that this one contains. They are restored if the filter rejects this one.
+    #[serde(skip)]
     pub(crate) absorbed: Vec<FamilyState>,
     /// If a duplication that had been restored itself absorbed it: the ranges of the copies of that duplication, in
     /// bases of all contigs end to end.

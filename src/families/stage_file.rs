@@ -1,0 +1,314 @@
+//! The results of a stage of a search for families, in a file from which the next stages continue, also on another
+//! machine: frames ([`crate::format::frames`]).
+
+use std::fmt;
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::align::{Alignment, ContigRange, TandemArrays};
+use crate::bundle::{Shard, WRITTEN_BY};
+use crate::families::discover::Discovery;
+use crate::families::family::{Family, FamilyCopy};
+use crate::families::pipeline::RefinedSearch;
+use crate::families::refine::{FamilyState, LeftOut, RefinedDrafts};
+use crate::format::frames::{FrameFile, FrameKind, FrameReader, FrameWriter};
+use crate::genome::Contig;
+use crate::memory::{Budget, Component, Reservation};
+use crate::{Error, Result};
+
+/// Stages of searches for families.
+const STAGE: FrameKind = FrameKind {
+    name: "reprise families stage",
+    format_version: 1,
+    written_by: WRITTEN_BY,
+    noun: "stage of a search for families",
+};
+/// Items of a frame: the longest families have some 20,000 bases and hundreds of copies.
+const ITEMS: usize = 1 << 8;
+/// The user of the memory, as errors name it.
+const PURPOSE: &str = "a stage of the search for families";
+
+/// A stage of a search for families.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Drafts of the samples up to this one, from 1.
+    Discovery(u32),
+    /// Families whose consensi are final.
+    Refinement,
+    /// Copies of these in a part of the genome.
+    Survey(Shard),
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Discovery(number) => write!(f, "discovery.{number}"),
+            Self::Refinement => f.write_str("refinement"),
+            Self::Survey(Shard { number, count }) => write!(f, "survey.{number}-of-{count}"),
+        }
+    }
+}
+
+/// What a stage is of.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StageHeader {
+    kind: String,
+    format_version: u32,
+    written_by: String,
+    stage: String,
+    /// Digest of what the search depends on: the index and the options.
+    search: String,
+    /// Digest of the file of the refinement whose families a survey searched.
+    refinement: Option<String>,
+}
+
+/// Results of a stage. Those with counts come first.
+#[derive(Serialize, Deserialize)]
+enum Frame {
+    Discovery { explained: u64, left_out: u64, examined: u64, samples: u64, is_finished: bool },
+    Refinement { drafts: u64, drafts_left_out: u64, examined: u64, left_out: LeftOut, rounds: u64 },
+    Arrays(Vec<ContigRange>),
+    Drafts(Vec<Family>),
+    Families(Vec<FamilyState>),
+    Copies(Vec<Alignment>),
+}
+
+/// The file of a stage whose digest was checked.
+#[derive(Debug)]
+pub(crate) struct StageFile(FrameFile);
+
+impl StageFile {
+    /// Opens the file of a stage of this search, and of this refinement if it is a survey.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a file that is none, of another version, stage or search, or damaged; [`Error::Io`].
+    pub(crate) fn open(path: &Path, stage: Stage, search: &str, refinement: Option<&str>) -> Result<Self> {
+        let (file, found): (FrameFile, StageHeader) = FrameFile::open(path, &STAGE)?;
+        if found == header(stage, search, refinement) {
+            return Ok(Self(file));
+        }
+        let problem = "is of another genome or of other options; make it again";
+        Err(Error::input(path, None, problem))
+    }
+
+    /// Whether a file begins as that of a stage, damaged or not.
+    pub(crate) fn is_stage(path: &Path) -> bool {
+        STAGE.is_of(path)
+    }
+
+    /// Its digest, in hexadecimal.
+    pub(crate) fn digest(&self) -> &str {
+        &self.0.digest
+    }
+
+    /// The next frame, with its memory reserved.
+    fn next(&self, frames: &mut FrameReader<'_>, reservation: &mut Reservation) -> Result<Option<Frame>> {
+        let frame: Option<Frame> = frames.next(reservation, PURPOSE)?;
+        if let Some(frame) = &frame {
+            // A list that grows doubles.
+            reservation.grow(2 * frame.bytes(), PURPOSE)?;
+        }
+        Ok(frame)
+    }
+
+    /// Reads the drafts of a discovery.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for results that are impossible; [`Error::Memory`]; [`Error::Io`].
+    pub(crate) fn drafts(&self, contigs: &[Contig], budget: &Budget) -> Result<Discovery> {
+        let mut reservation = budget.empty_reservation(Component::Output);
+        let mut frames = self.0.read()?;
+        let Some(Frame::Discovery { explained, left_out, examined, samples, is_finished }) =
+            self.next(&mut frames, &mut reservation)?
+        else {
+            return Err(self.0.damaged());
+        };
+        let (mut families, mut arrays) = (Vec::new(), Vec::new());
+        while let Some(frame) = self.next(&mut frames, &mut reservation)? {
+            match frame {
+                Frame::Drafts(items) => families.extend(items),
+                Frame::Arrays(items) => arrays.extend(items),
+                _ => return Err(self.0.damaged()),
+            }
+        }
+        let is_sound = |family: &Family| {
+            let copies = || family.copies.iter().chain([&family.seed]);
+            is_consensus(&family.consensus) && copies().all(|copy| is_possible(copy, &family.consensus, contigs))
+        };
+        if !families.iter().all(is_sound) || !are_arrays(&arrays, contigs) {
+            return Err(self.0.damaged());
+        }
+        let bytes = families.iter().map(Family::bytes).sum();
+        reservation.resize(bytes);
+        let arrays = TandemArrays::of(arrays, budget)?;
+        Ok(Discovery { families, explained, left_out, examined, samples, is_finished, arrays, reservation })
+    }
+
+    /// Reads the families of a refinement.
+    ///
+    /// # Errors
+    /// As [`drafts`](Self::drafts)'s.
+    pub(crate) fn refined(&self, contigs: &[Contig], budget: &Budget) -> Result<RefinedSearch> {
+        let mut reservation = budget.empty_reservation(Component::Batches);
+        let mut frames = self.0.read()?;
+        let Some(Frame::Refinement { drafts, drafts_left_out, examined, left_out, rounds }) =
+            self.next(&mut frames, &mut reservation)?
+        else {
+            return Err(self.0.damaged());
+        };
+        let (mut families, mut arrays) = (Vec::new(), Vec::new());
+        while let Some(frame) = self.next(&mut frames, &mut reservation)? {
+            match frame {
+                Frame::Families(items) => families.extend(items),
+                Frame::Arrays(items) => arrays.extend(items),
+                _ => return Err(self.0.damaged()),
+            }
+        }
+        let is_sound = |family: &FamilyState| {
+            let FamilyState { consensus, seed, alignments, .. } = family;
+            let mut alignments = alignments.iter().flatten();
+            is_consensus(consensus)
+                && is_in_contig(seed, contigs)
+                && alignments.all(|alignment| alignment.is_possible(consensus.len(), contigs))
+        };
+        if !families.iter().all(is_sound) || !are_arrays(&arrays, contigs) {
+            return Err(self.0.damaged());
+        }
+        let known = families.iter().filter_map(|family| family.alignments.as_ref()).flatten();
+        reservation.resize(known.map(Alignment::bytes).sum());
+        let arrays = TandemArrays::of(arrays, budget)?;
+        let refined = RefinedDrafts { families, left_out, rounds: rounds as usize, reservation };
+        Ok(RefinedSearch { arrays, drafts, drafts_left_out, examined, refined })
+    }
+
+    /// Appends the copies of a survey to those of others; `lengths` are those of the consensi.
+    ///
+    /// # Errors
+    /// As [`drafts`](Self::drafts)'s.
+    pub(crate) fn copies(
+        &self,
+        lengths: &[usize],
+        contigs: &[Contig],
+        (copies, reservation): &mut (Vec<Alignment>, Reservation),
+    ) -> Result<()> {
+        let mut frames = self.0.read()?;
+        while let Some(frame) = self.next(&mut frames, reservation)? {
+            let Frame::Copies(items) = frame else { return Err(self.0.damaged()) };
+            let is_sound = |copy: &Alignment| {
+                lengths.get(copy.query as usize).is_some_and(|&length| copy.is_possible(length, contigs))
+            };
+            if !items.iter().all(is_sound) {
+                return Err(self.0.damaged());
+            }
+            copies.extend(items);
+        }
+        Ok(())
+    }
+}
+
+impl Frame {
+    /// Bytes of its items in memory.
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Discovery { .. } | Self::Refinement { .. } => 0,
+            Self::Arrays(items) => size_of_val(&items[..]) as u64,
+            Self::Drafts(items) => items.iter().map(Family::bytes).sum(),
+            Self::Families(items) => {
+                let alignments = items.iter().flat_map(|family| &family.alignments).flatten();
+                let bytes = |family: &FamilyState| (size_of::<FamilyState>() + family.consensus.len()) as u64;
+                items.iter().map(bytes).sum::<u64>() + alignments.map(Alignment::bytes).sum::<u64>()
+            }
+            Self::Copies(items) => items.iter().map(Alignment::bytes).sum(),
+        }
+    }
+}
+
+fn header(stage: Stage, search: &str, refinement: Option<&str>) -> StageHeader {
+    StageHeader {
+        kind: STAGE.name.to_owned(),
+        format_version: STAGE.format_version,
+        written_by: STAGE.written_by.to_owned(),
+        stage: stage.to_string(),
+        search: search.to_owned(),
+        refinement: refinement.map(str::to_owned),
+    }
+}
+
+fn is_consensus(codes: &[u8]) -> bool {
+    !codes.is_empty() && codes.iter().all(|&code| code < 4)
+}
+
+/// Whether a copy lies in one contig.
+fn is_in_contig(copy: &FamilyCopy, contigs: &[Contig]) -> bool {
+    let range = &copy.genome;
+    let number = contigs.partition_point(|contig| contig.start + contig.length <= range.start);
+    let contig = contigs.get(number);
+    range.start < range.end && contig.is_some_and(|contig| range.end <= contig.start + contig.length)
+}
+
+fn is_possible(copy: &FamilyCopy, consensus: &[u8], contigs: &[Contig]) -> bool {
+    let columns = &copy.consensus;
+    is_in_contig(copy, contigs) && columns.start <= columns.end && columns.end as usize <= consensus.len()
+}
+
+/// Whether arrays come by position in contigs, and none overlaps the next.
+fn are_arrays(arrays: &[ContigRange], contigs: &[Contig]) -> bool {
+    let is_before = |pair: &[ContigRange]| (pair[0].contig, pair[0].range.end) <= (pair[1].contig, pair[1].range.start);
+    arrays.iter().all(|array| Contig::has_range(contigs, array.contig, &array.range))
+        && arrays.windows(2).all(is_before)
+}
+
+/// Writes the drafts of the samples up to this one.
+///
+/// # Errors
+/// [`Error::Output`].
+pub(crate) fn write_drafts(search: &str, number: u32, found: &Discovery, output: &mut dyn Write) -> Result<()> {
+    let Discovery { families, explained, left_out, examined, samples, is_finished, arrays, .. } = found;
+    let line = STAGE.line(&header(Stage::Discovery(number), search, None))?;
+    let mut writer = FrameWriter::new(&line, output)?;
+    let (explained, left_out, examined, samples) = (*explained, *left_out, *examined, *samples);
+    writer.frame(&Frame::Discovery { explained, left_out, examined, samples, is_finished: *is_finished })?;
+    let arrays = arrays.ranges().chunks(ITEMS).map(|items| Frame::Arrays(items.to_vec()));
+    let families = families.chunks(ITEMS).map(|items| Frame::Drafts(items.to_vec()));
+    arrays.chain(families).try_for_each(|frame| writer.frame(&frame))?;
+    writer.finish().map(drop)
+}
+
+/// Writes the families of a refinement.
+///
+/// # Errors
+/// [`Error::Output`].
+pub(crate) fn write_refined(search: &str, found: &RefinedSearch, output: &mut dyn Write) -> Result<()> {
+    let RefinedSearch { arrays, drafts, drafts_left_out, examined, refined } = found;
+    let mut writer = FrameWriter::new(&STAGE.line(&header(Stage::Refinement, search, None))?, output)?;
+    writer.frame(&Frame::Refinement {
+        drafts: *drafts,
+        drafts_left_out: *drafts_left_out,
+        examined: *examined,
+        left_out: refined.left_out,
+        rounds: refined.rounds as u64,
+    })?;
+    let arrays = arrays.ranges().chunks(ITEMS).map(|items| Frame::Arrays(items.to_vec()));
+    let families = refined.families.chunks(ITEMS).map(|items| Frame::Families(items.to_vec()));
+    arrays.chain(families).try_for_each(|frame| writer.frame(&frame))?;
+    writer.finish().map(drop)
+}
+
+/// Writes the copies in a part of the genome that a survey of refined families found.
+///
+/// # Errors
+/// [`Error::Output`].
+pub(crate) fn write_copies(
+    (search, refinement): (&str, &str),
+    part: Shard,
+    copies: &[Alignment],
+    output: &mut dyn Write,
+) -> Result<()> {
+    let line = STAGE.line(&header(Stage::Survey(part), search, Some(refinement)))?;
+    let mut writer = FrameWriter::new(&line, output)?;
+    copies.chunks(ITEMS).try_for_each(|items| writer.frame(&Frame::Copies(items.to_vec())))?;
+    writer.finish().map(drop)
+}
