@@ -100,8 +100,8 @@ def detect(
 ) -> dict[str, Any]:
     """Finds the repeats of a genome, as `reprise_genome.detect` does, with each step of the run a task.
 
-    Index, annotation and the last search for the copies of the families are divided into `shards` parts. An interrupted run continues. Returns ``summary.json`` of the
-    folder.
+    Index, annotation and the last search for the copies of the families are divided into `shards` parts. An
+    interrupted run continues. Returns ``summary.json`` of the folder.
 
     Raises the errors of the command.
     """
