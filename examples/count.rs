@@ -6,6 +6,8 @@
 //! ```
 
 use std::error::Error;
+use std::io::Write;
+use std::path::Path;
 
 use reprise::Index;
 use reprise::index::Position;
@@ -13,13 +15,11 @@ use reprise::index::Position;
 /// Positions printed of each k-mer.
 const SHOWN: usize = 3;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let folder = arguments.next().ok_or("usage: count INDEX KMER...")?;
-
+/// Prints a row for each k-mer: the k-mer, its frequency, and positions as contig:start:strand, 0-based.
+pub fn report(folder: &Path, kmers: impl Iterator<Item = String>, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
     let index = Index::open(folder)?;
     let contigs = index.contigs()?;
-    for kmer in arguments {
+    for kmer in kmers {
         // Either strand works, because a k-mer and its reverse complement are one.
         let code = index.encode(kmer.as_bytes())?;
         let mut first: Vec<Position> = Vec::with_capacity(SHOWN);
@@ -29,12 +29,19 @@ fn main() -> Result<(), Box<dyn Error>> {
                 first.push(position);
             }
         })?;
-        print!("{kmer}\t{frequency}");
+        write!(out, "{kmer}\t{frequency}")?;
         for position in first {
-            // 0-based start of the k-mer, and the strand on which it reads as given.
-            print!("\t{}:{}:{}", contigs[position.contig as usize].name, position.start, position.strand.symbol());
+            // The strand is that on which the k-mer reads as given.
+            let contig = &contigs[position.contig as usize];
+            write!(out, "\t{}:{}:{}", contig.name, position.start, position.strand.symbol())?;
         }
-        println!();
+        writeln!(out)?;
     }
     Ok(())
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let folder = arguments.next().ok_or("usage: count INDEX KMER...")?;
+    report(Path::new(&folder), arguments, &mut std::io::stdout().lock())
 }

@@ -8,6 +8,8 @@
 
 use std::error::Error;
 use std::io::{BufWriter, Write};
+use std::num::NonZeroU64;
+use std::path::Path;
 
 use rayon::prelude::*;
 use reprise::Index;
@@ -28,19 +30,13 @@ fn share(index: &Index, batch: &mut BatchLookup<'_>, window: Window) -> reprise:
     Ok((!kmers.is_empty()).then(|| repeated as f64 / kmers.len() as f64))
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let folder = arguments.next().ok_or("usage: repeat_share INDEX [BASES_PER_WINDOW]")?;
-    let step: u64 = arguments.next().map_or(Ok(10_000), |text| text.parse())?;
-    if step == 0 {
-        return Err("a window has at least one base".into());
-    }
-
+/// Prints a row for each window that has a k-mer: contig, 0-based start, end, and the share of repeated k-mers.
+pub fn report(folder: &Path, step: NonZeroU64, out: &mut dyn Write) -> Result<(), Box<dyn Error>> {
     let index = Index::open(folder)?;
     let contigs = index.contigs()?;
     let windows: Vec<Window> = (0..contigs.len())
         .flat_map(|contig| {
-            let length = contigs[contig].length;
+            let (length, step) = (contigs[contig].length, step.get());
             (0..length.div_ceil(step)).map(move |i| (contig, i * step, length.min((i + 1) * step)))
         })
         .collect();
@@ -51,12 +47,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map_init(|| index.batch(), |batch, &window| share(&index, batch, window))
         .collect::<reprise::Result<Vec<Option<f64>>>>()?;
 
-    let mut out = BufWriter::new(std::io::stdout().lock());
     for ((contig, start, end), share) in windows.into_iter().zip(shares) {
         if let Some(share) = share {
             writeln!(out, "{}\t{start}\t{end}\t{share:.3}", contigs[contig].name)?;
         }
     }
-    out.flush()?;
     Ok(())
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let folder = arguments.next().ok_or("usage: repeat_share INDEX [BASES_PER_WINDOW]")?;
+    let step = arguments.next().unwrap_or_else(|| "10000".to_owned()).parse()?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    report(Path::new(&folder), step, &mut out)?;
+    Ok(out.flush()?)
 }

@@ -36,7 +36,9 @@
 //!
 //! FASTA → packed genome → k-mer partitions → dictionary pages and position blocks → open index → rows.
 //!
-//! # An example
+//! # What programs do with it
+//!
+//! **Build an index** of a genome, once. `examples/build_index.rs` adds a report of progress and a way to cancel.
 //!
 //! ```
 //! use reprise::Silent;
@@ -51,8 +53,25 @@
 //!
 //! let target = folder.path().join("genome.reprise");
 //! let options = BuildOptions { k: Some(5), min_frequency: 1, ..BuildOptions::default() };
-//! build_index(&[Source::new(&genome)], &target, &options, &Budget::new(1 << 30), &Silent)?;
+//! let budget = Budget::new(1 << 30); // bytes
+//! let report = build_index(&[Source::new(&genome)], &target, &options, &budget, &Silent)?;
+//! assert_eq!(report.manifest.genome.bases, 14);
+//! # Ok(())
+//! # }
+//! ```
 //!
+//! **Open an index, and count and locate k-mers.** Threads share an [`Index`]; [`Index::batch`] looks up many k-mers at
+//! once. `examples/count.rs` and `examples/embed.rs` are whole programs.
+//!
+//! ```
+//! # use reprise::{Silent, builder::{BuildOptions, build_index}, memory::Budget, sequence::Source};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let genome = folder.path().join("genome.fa");
+//! # std::fs::write(&genome, ">chr1\nACGTACGTAAACGT\n")?;
+//! # let target = folder.path().join("genome.reprise");
+//! # let options = BuildOptions { k: Some(5), min_frequency: 1, ..BuildOptions::default() };
+//! # build_index(&[Source::new(&genome)], &target, &options, &Budget::new(1 << 30), &Silent)?;
 //! let index = reprise::Index::open(&target)?;
 //! let kmer = index.encode(b"ACGTA")?;
 //! // ACGTA at 0 and 4, and TACGT, its reverse complement, at 3.
@@ -60,6 +79,49 @@
 //! let starts: Vec<u64> = index.positions(kmer)?.iter().map(|p| p.start).collect();
 //! assert_eq!(starts, [0, 3, 4]);
 //! assert_eq!(index.bases("chr1", 3..8)?, "TACGT");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **Find the repeats of a genome**: its families, then every copy of each. `examples/find_repeats.rs` prints them as
+//! BED.
+//!
+//! ```
+//! # use reprise::{Silent, builder::{BuildOptions, build_index}, memory::Budget, sequence::Source};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let genome = folder.path().join("genome.fa");
+//! # let target = folder.path().join("genome.reprise");
+//! use reprise::align::{Library, SearchOptions};
+//! use reprise::annotate::annotate;
+//! use reprise::families::{FamilyOptions, find_families};
+//!
+//! // Random sequence with five copies of one element, far from each other.
+//! let mut random = reprise::random::Random::new(1);
+//! let element = random.bases(400);
+//! let mut letters = b">chr1\n".to_vec();
+//! for _ in 0..5 {
+//!     letters.extend(random.bases(30_000));
+//!     letters.extend(&element);
+//! }
+//! std::fs::write(&genome, letters)?;
+//! # let budget = Budget::new(1 << 30);
+//! # build_index(&[Source::new(&genome)], &target, &BuildOptions::default(), &budget, &Silent)?;
+//! # let index = reprise::Index::open(&target)?;
+//!
+//! let found = find_families(&index, &FamilyOptions::default(), &Silent)?;
+//! assert_eq!(found.statistics.len(), 1);
+//! assert_eq!(found.statistics[0].full_length_copies, 5);
+//!
+//! let mut library = Library::default();
+//! library.push("element#SINE", found.statistics[0].consensus.as_bytes());
+//! let copies = annotate(&index, &library, &SearchOptions::default(), &budget, &Silent)?;
+//! // Chance finds a few short ones too.
+//! let whole: Vec<_> = copies.iter().filter(|copy| copy.alignment.query_range.len() > 380).collect();
+//! assert_eq!(whole.len(), 5);
+//! // In bases of the contig, 0-based, half-open.
+//! let first = &whole[0].alignment.range;
+//! assert!(first.start.abs_diff(30_000) < 10 && first.end.abs_diff(30_400) < 10);
 //! # Ok(())
 //! # }
 //! ```
@@ -105,6 +167,11 @@ pub mod simulate;
 mod storage;
 mod text;
 pub mod units;
+
+/// The blocks of code in the chapter on the library are tests too.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/library.md")]
+struct ChapterOnTheLibrary;
 
 pub use error::{Error, LockHolder, NotOursKind, OccupiedBy, Parameter, ParameterError, Result};
 pub use index::Index;

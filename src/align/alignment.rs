@@ -16,11 +16,11 @@ pub struct Alignment {
     pub query: u32,
     /// Strand of the genome on which the query reads.
     pub strand: Strand,
-    /// Bases of the query, on its own forward strand.
+    /// Bases of the query, on its own forward strand, 0-based, half-open.
     pub query_range: Range<u32>,
     /// Number of the contig, from 0.
     pub contig: u32,
-    /// Bases of the contig.
+    /// Bases of the contig, on its forward strand, 0-based, half-open.
     pub range: Range<u64>,
     /// Score in eighths of a nat, with the scores for the alignment's own divergence and without what its composition
     /// alone explains.

@@ -42,8 +42,8 @@ impl<'a> Trimmer<'a> {
         Self { tandem, ..self }
     }
 
-    /// The part of an alignment within a range of its contig, without gaps at its ends; `None` if no pair of bases is
-    /// left.
+    /// The part of an alignment within a range of its contig (0-based, half-open), without gaps at its ends; `None` if
+    /// no pair of bases is left.
     ///
     /// # Errors
     /// [`crate::Error::Damaged`].

@@ -71,7 +71,7 @@ impl BatchLookup<'_> {
     }
 
     /// Frequencies of the k-mers of a sequence in ASCII, letters of either case: calls `each(starts, frequencies)` for every
-    /// run of k-mers, in order. Letters other than ACGT are in no k-mer. Faster than [`frequencies`](Self::frequencies),
+    /// run of k-mers, in order; `starts` are their first bases in the sequence, 0-based, half-open. Letters other than ACGT are in no k-mer. Faster than [`frequencies`](Self::frequencies),
     /// since neighbouring k-mers are looked up together.
     ///
     /// # Errors

@@ -120,7 +120,7 @@ impl Index {
         self.genome.check(bytes, self.store.catalog(), self.manifest.identity)
     }
 
-    /// The bases of an interval of a contig, soft mask and N as in the input.
+    /// The bases of an interval of a contig, 0-based and half-open, soft mask and N as in the input.
     ///
     /// # Errors
     /// [`Error::NotInIndex`]; [`Error::Damaged`].

@@ -28,6 +28,10 @@ impl Index {
 
     /// Seeds by falling frequency, those of one frequency in the order of the index, from seed number `from` on.
     /// Any number of walks may run at once.
+    ///
+    /// # Errors
+    /// An item is [`Error::Damaged`](crate::Error::Damaged) or [`Error::Io`](crate::Error::Io) if a record of the index
+    /// cannot be read; the walk then goes on with the next record.
     pub fn seeds_from(&self, from: u64) -> impl Iterator<Item = Result<Seed>> + '_ {
         let records = self.seed_records();
         let first = from / SEEDS_PER_RECORD as u64;
@@ -43,6 +47,9 @@ impl Index {
     }
 
     /// All seeds by falling frequency.
+    ///
+    /// # Errors
+    /// As [`seeds_from`](Self::seeds_from)'s.
     pub fn seeds(&self) -> impl Iterator<Item = Result<Seed>> + '_ {
         self.seeds_from(0)
     }

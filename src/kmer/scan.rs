@@ -14,8 +14,8 @@ pub(crate) const LANES: usize = 8;
 
 impl KmerCodec {
     /// Calls `each(start, hash, is_reverse)` for every k-mer of the bases `range` of packed sequence (2 bits a base,
-    /// four a byte, the first in the highest bits), in order; `start` counts bases from the start of `packed`. Bases
-    /// past the end of `packed` read as T.
+    /// four a byte, the first in the highest bits), in order; `range` is 0-based and half-open, and
+    /// `start` counts bases from the start of `packed`. Bases past the end of `packed` read as T.
     #[inline]
     pub fn scan_packed(&self, packed: &[u8], range: Range<u64>, mut each: impl FnMut(u64, u64, bool)) {
         let mut hashes = [0; BLOCK];

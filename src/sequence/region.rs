@@ -9,7 +9,7 @@ use crate::text::shortened;
 pub struct Region {
     /// Name of the contig.
     pub contig: String,
-    /// Bases of the contig.
+    /// Bases of the contig, 0-based, half-open.
     pub range: Range<u64>,
 }
 

@@ -262,22 +262,22 @@ impl<'a> TwoBitSequence<'a> {
         self.packed
     }
 
-    /// Runs of N, ascending.
+    /// Runs of N in bases of the contig, 0-based, half-open, ascending.
     pub fn n_blocks(&self) -> impl Iterator<Item = Range<u64>> + use<'a> {
         self.n_blocks.iter()
     }
 
-    /// Runs of lower case, ascending.
+    /// Runs of lower case in bases of the contig, 0-based, half-open, ascending.
     pub fn mask_blocks(&self) -> impl Iterator<Item = Range<u64>> + use<'a> {
         self.mask_blocks.iter()
     }
 
-    /// Runs of ACGT, ascending.
+    /// Runs of ACGT in bases of the contig, 0-based, half-open, ascending.
     pub fn acgt_runs(&self) -> impl Iterator<Item = Range<u64>> + use<'a> {
         self.acgt_runs_within(0..self.length())
     }
 
-    /// The parts of `range` that are ACGT, ascending.
+    /// The parts of `range` (0-based, half-open) that are ACGT, ascending.
     pub fn acgt_runs_within(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> + use<'a> {
         let range = range.start.min(self.length())..range.end.min(self.length());
         let end = range.end;
@@ -293,7 +293,7 @@ impl<'a> TwoBitSequence<'a> {
             .filter(|run| run.start < run.end)
     }
 
-    /// Appends the letters of `range`, cut at the end of the contig.
+    /// Appends the letters of `range` (0-based, half-open), cut at the end of the contig.
     pub fn bases(&self, range: Range<u64>, case: Case, out: &mut Vec<u8>) {
         let range = range.start.min(self.length())..range.end.min(self.length());
         let first = out.len();
