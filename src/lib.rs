@@ -168,7 +168,12 @@ mod storage;
 mod text;
 pub mod units;
 
-/// The blocks of code in the chapter on the library are tests too.
+/// The blocks of Rust in the README are tests too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;
+
+/// The blocks of Rust in the chapter on the library are tests too.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/library.md")]
 struct ChapterOnTheLibrary;
