@@ -1,40 +1,11 @@
-//! What the documents state is true: the README's commands run and print what it shows, `docs/cli.md` describes the
-//! flags that exist, and named tests exist.
+//! What the documents state is true: the README's commands run and print what it shows, `docs/cli.md` is what the
+//! program prints of its commands, and named tests exist.
 
 mod common;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use common::run;
-
-/// Commands whose flags `docs/cli.md` must describe.
-const COMMANDS: [&str; 24] = [
-    "benchmark",
-    "build-index",
-    "merge-index",
-    "query",
-    "info",
-    "list",
-    "man",
-    "verify",
-    "spectrum",
-    "dump",
-    "annotate",
-    "merge-annotation",
-    "mask",
-    "detect",
-    "candidates",
-    "classify",
-    "compare",
-    "completions",
-    "families",
-    "fetch",
-    "demo",
-    "report",
-    "set",
-    "simulate",
-];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -77,31 +48,21 @@ fn commands_of_the_readme_print_what_it_shows() {
     assert!(transcripts >= 4, "the README shows transcripts");
 }
 
-/// Long flags in a text, such as `--kmer`.
-fn flags(text: &str) -> BTreeSet<&str> {
-    let is_flag = |c: char| c == '-' || c.is_ascii_alphanumeric();
-    let words = text.split(|c| !is_flag(c)).filter_map(|word| word.strip_prefix("--"));
-    words.map(|word| word.trim_end_matches('-')).filter(|word| !word.is_empty() && !word.starts_with('-')).collect()
-}
-
+/// `REPRISE_UPDATE=1` writes the page instead.
 #[test]
-fn the_reference_describes_the_flags_that_exist() {
-    let helps = COMMANDS.map(|command| run(&root(), &[command, "--help"]).fine().out);
-    let mut exist: BTreeSet<&str> = BTreeSet::new();
-    for help in &helps {
-        // A description may mention other flags, so only the beginning of a line counts.
-        let named = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
-        exist.extend(named.flat_map(|line| flags(line.split("  ").next().unwrap_or(line))));
+fn the_reference_is_what_the_program_prints() {
+    let printed = run(&root(), &["man", "--markdown"]).fine().out;
+    if std::env::var_os("REPRISE_UPDATE").is_some() {
+        std::fs::write(root().join("docs/cli.md"), &printed).expect("docs/cli.md can be written");
     }
-    let reference = text("docs/cli.md");
-    let described = flags(&reference);
-    let missing: Vec<_> = exist.difference(&described).filter(|flag| **flag != "help").collect();
-    assert!(missing.is_empty(), "docs/cli.md does not describe {missing:?}");
-    let unknown: Vec<_> = described.difference(&exist).filter(|flag| !["help", "version"].contains(flag)).collect();
-    assert!(unknown.is_empty(), "docs/cli.md describes {unknown:?}, which no command has");
-    for command in COMMANDS {
-        assert!(reference.contains(&format!("\n## `{command}`\n")), "docs/cli.md has no section of {command}");
+    let page = text("docs/cli.md");
+    let differing = page.lines().zip(printed.lines()).find(|(is, printed)| is != printed);
+    assert!(page == printed, "REPRISE_UPDATE=1 cargo test --test readme writes docs/cli.md: {differing:?}");
+    for command in common::commands() {
+        assert!(page.contains(&format!("\n## `{command}`\n")), "docs/cli.md has no section of {command}");
     }
+    let wide = |line: &&str| line.chars().count() > 120 && !line.starts_with('|');
+    assert_eq!(page.lines().find(wide), None, "a line over 120 columns");
 }
 
 /// Tables with longer cells cannot be read on a terminal.

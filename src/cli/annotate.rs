@@ -12,6 +12,7 @@ use crate::annotate::{
 use crate::bundle::Shard;
 use crate::cli::annotation_output::OutputArguments;
 use crate::cli::common_arguments::CacheArguments;
+use crate::cli::help::{ADVANCED, ANNOTATION, INPUT};
 use crate::cli::libraries::Libraries;
 use crate::cli::shard::{absolute, shard};
 use crate::cli::values::{e_value, percentage};
@@ -20,27 +21,36 @@ use crate::{Error, Result};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
-    /// Consensus sequences of repeats, FASTA, plain or compressed; in names such as name#class/family the class is used
-    /// (repeatable)
+    /// Consensus sequences of repeats, FASTA (repeatable)
+    ///
+    /// The file may be compressed. In names such as name#class/family the class is used.
     #[arg(long, required = true, value_name = "FILE")]
     library: Vec<PathBuf>,
     #[command(flatten)]
     output: OutputArguments,
-    /// Report alignments with an E-value of at most this, for the whole search
-    #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value)]
+    /// Report alignments with an E-value of at most E
+    ///
+    /// The E-value is that of the whole search.
+    #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value, help_heading = ANNOTATION)]
     max_e_value: f64,
-    /// Report copies with at most this percentage of substituted bases
-    #[arg(long, value_name = "PERCENT", default_value_t = 100.0, value_parser = percentage)]
+    /// Report copies with at most PERCENT substitutions
+    #[arg(long, value_name = "PERCENT", default_value_t = 100.0, value_parser = percentage,
+          help_heading = ANNOTATION)]
     max_divergence: f64,
-    /// Do not search for simple repeats and satellites, which need no library
-    #[arg(long)]
+    /// Do not search for tandem repeats, which need no library
+    ///
+    /// These are simple repeats and satellites.
+    #[arg(long, help_heading = ANNOTATION)]
     no_tandem: bool,
-    /// Annotate part I of N of the genome and write it to the file -o PART; merge-annotation joins all parts to what a
-    /// single run writes
-    #[arg(long, value_name = "I/N", value_parser = shard)]
+    /// Annotate part I of N of the genome, for `merge-annotation`
+    ///
+    /// The part is written to the file -o PART; `merge-annotation` joins all parts to what a single run writes
+    /// (docs/cluster.md#parts-of-an-annotation).
+    #[arg(long, value_name = "I/N", value_parser = shard, help_heading = ADVANCED)]
     shard: Option<Shard>,
     #[command(flatten)]
     cache: CacheArguments,

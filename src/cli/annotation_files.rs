@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::help::OUTPUT;
 use crate::formats::{Annotation, AnnotationFormat, Columns, Tabix, write_annotation, write_big_bed};
 use crate::fs::Output;
 use crate::{Error, Index, Result};
@@ -59,12 +60,18 @@ impl CopyFormat {
 
 /// How the files of an annotation are written.
 #[derive(Debug, Clone, Copy, Args, serde::Serialize)]
+#[command(next_help_heading = OUTPUT)]
 pub(crate) struct FileArguments {
-    /// Compress GFF3, GTF and BED with bgzip, to files that end with .gz, and write their tabix indexes
+    /// Compress GFF3, GTF and BED with bgzip, and index them with tabix
+    ///
+    /// The names of the files end with .gz.
     #[arg(long)]
     pub(crate) bgzip: bool,
-    /// In GFF3, also write parts of copies: LTRs and solo LTRs, inverted terminal repeats, internal parts, target sites
-    #[arg(long)]
+    /// In GFF3, also write parts of copies
+    ///
+    /// These are LTRs and solo LTRs, inverted terminal repeats, internal parts and target sites
+    /// (docs/formats.md#parts-of-copies).
+    #[arg(long, hide_short_help = true)]
     pub(crate) sub_features: bool,
 }
 

@@ -9,6 +9,7 @@ use crate::align::Library;
 use crate::annotate::RepeatCopy;
 use crate::cli::annotation_files::{AnnotationFile, CopyFormat, FileArguments};
 use crate::cli::common_arguments::HeaderArguments;
+use crate::cli::help::OUTPUT;
 use crate::cli::short_names::ShortNames;
 use crate::cli::{Settings, grouped, json};
 use crate::formats::Annotation;
@@ -17,16 +18,22 @@ use crate::{Error, Index, Result};
 
 /// Flags that choose what is written.
 #[derive(Debug, Args)]
+#[command(next_help_heading = OUTPUT)]
 pub(super) struct OutputArguments {
-    /// Output formats: files PREFIX.FORMAT with -o PREFIX, else a single format on standard output [default:
-    /// gff3,bed,out with -o PREFIX, else tsv]
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "FORMAT,...")]
+    /// Formats of the copies [default: gff3,bed,out, or tsv]
+    ///
+    /// tsv, bed, gff3, gtf, out (RepeatMasker), jsonl, align, tbl, divsum and bb (bigBed): docs/formats.md describes
+    /// them. With -o PREFIX each format goes to PREFIX.FORMAT, by default gff3,bed,out. Without -o, or with -o -, one
+    /// format goes to standard output, by default tsv.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "FORMAT,...", hide_possible_values = true)]
     formats: Vec<CopyFormat>,
     #[command(flatten)]
     files: FileArguments,
-    /// Write short names of contigs that have more than 50 letters, or others than letters, digits, _, . and -, and the
-    /// table of short names and names to TABLE
-    #[arg(long, value_name = "TABLE")]
+    /// Write short names of contigs, and their table to TABLE
+    ///
+    /// Names that have more than 50 letters, or others than letters, digits, _, . and -, are replaced; the table has
+    /// short names and names (docs/formats.md#names-of-contigs).
+    #[arg(long, value_name = "TABLE", hide_short_help = true)]
     short_names: Option<PathBuf>,
     #[command(flatten)]
     header: HeaderArguments,

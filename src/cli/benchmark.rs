@@ -13,6 +13,7 @@ use crate::benchmark::{
     read_true_mask, score_library,
 };
 use crate::cli::common_arguments::HeaderArguments;
+use crate::cli::help::{FILTER, INPUT, OUTPUT};
 use crate::cli::{Settings, json};
 use crate::fs::{Output, is_address};
 use crate::genome::ContigLengths;
@@ -22,12 +23,17 @@ use crate::{Error, Result};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
-    /// Library of repeats to score, FASTA; with --genome a mask: an annotation in any format that `mask` reads, or the
-    /// genome with its repeats in lower case
+    /// Library to score, FASTA, or with --genome a mask
+    ///
+    /// A mask is an annotation in any format that `mask` reads, or the genome with its repeats in lower case (FASTA or
+    /// .2bit). The format is detected by the content.
     #[arg(value_name = "LIBRARY|MASK")]
     found: PathBuf,
-    /// True library, FASTA; with --genome the true annotation
+    /// True library, FASTA, or with --genome the true annotation
+    ///
+    /// One of the inputs can be `-`, standard input.
     #[arg(long, value_name = "FILE")]
     truth: PathBuf,
     #[command(flatten)]
@@ -40,30 +46,39 @@ pub(crate) struct Arguments {
 
 /// Flags of the score of a library.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Libraries")]
+#[command(next_help_heading = INPUT)]
 struct LibraryArguments {
-    /// Take alignments from FILE instead of aligning: the .out of RepeatMasker run with the true library on LIBRARY, by
-    /// the rules of RepeatModeler2's script
+    /// Take alignments from FILE instead of aligning
+    ///
+    /// FILE is the .out of RepeatMasker run with the true library on LIBRARY. The rules are those of RepeatModeler2's
+    /// script (docs/benchmark.md#alignments-of-repeatmasker).
     #[arg(long, value_name = "FILE", conflicts_with = "genome")]
     alignments: Option<PathBuf>,
     /// Count only the true families that the first column of FILE names
-    #[arg(long, value_name = "FILE", conflicts_with = "genome")]
+    #[arg(long, value_name = "FILE", conflicts_with = "genome", help_heading = FILTER)]
     only: Option<PathBuf>,
     /// Write a table to FILE, a row per true family
-    #[arg(long, value_name = "FILE", conflicts_with = "genome")]
+    ///
+    /// Its columns are name, length, recovery, close_bases, similar_bases, found_families, best and best_bases.
+    #[arg(long, value_name = "FILE", conflicts_with = "genome", help_heading = OUTPUT)]
     table: Option<PathBuf>,
 }
 
 /// Flags of the score of a mask.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Masks")]
+#[command(next_help_heading = INPUT)]
 struct MaskArguments {
-    /// Score a mask of this genome: FASTA, .2bit or the folder of an index
+    /// Score a mask of this genome
+    ///
+    /// It is FASTA, .2bit or the folder of an index, of which the names and lengths of contigs are used.
     #[arg(long, value_name = "GENOME|INDEX")]
     genome: Option<PathBuf>,
-    /// Do not count bases that are true repeats of this name, class or type only, such as `tandem` or `Simple_repeat`;
-    /// can be repeated
-    #[arg(long, value_name = "NAME", requires = "genome")]
+    /// Do not count true repeats of this name, class or type (repeatable)
+    ///
+    /// Bases that are true repeats of this name, class or type only, such as `tandem` or `Simple_repeat`, do not count;
+    /// LTR includes LTR/Gypsy. Names are the fourth column of BED, repeat and class of .out, and type, `Name` and `class`
+    /// or `classification` of GFF3.
+    #[arg(long, value_name = "NAME", requires = "genome", help_heading = FILTER)]
     skip: Vec<String>,
 }
 

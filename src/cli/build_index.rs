@@ -8,6 +8,7 @@ use clap::Args;
 use crate::builder::{BuildOptions, BuildReport, PartReport, Plan};
 use crate::bundle::{Manifest, MemoryHints, Shard};
 use crate::cli::common_arguments::TemporaryArguments;
+use crate::cli::help::{ADVANCED, INDEX, INPUT, OUTPUT};
 use crate::cli::shard::shard;
 use crate::cli::{Settings, counted, grouped};
 use crate::dictionary::LayoutKind;
@@ -20,53 +21,94 @@ use crate::{Error, Result, builder};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
-    /// Files of one genome: FASTA, plain or compressed (gzip, bgzip, zstd, bzip2, xz), or .2bit; `-` is standard input
+    /// Files of one genome: FASTA, FASTQ or .2bit; `-` is standard input
+    ///
+    /// They may be compressed by gzip, bgzip, zstd, bzip2 or xz (docs/inputs.md).
     #[arg(required = true, value_name = "GENOME")]
     genomes: Vec<PathBuf>,
-    /// Length of k-mers in bases, 1 to 32 [default: derived from the genome's length, as in RepeatScout and REPrise]
-    #[arg(short, value_name = "K")]
+    /// Prefix each contig name with the name of its file
+    ///
+    /// chr1 of hap1.fa becomes hap1_chr1, so that haplotypes with the same contig names can be one genome.
+    #[arg(long, hide_short_help = true)]
+    prefix_names: bool,
+    /// Length of k-mers, 1 to 32 [default: from the length of the genome]
+    ///
+    /// The default is the shortest at which a random k-mer is expected less than once in the genome, plus one, as in
+    /// RepeatScout and REPrise: one more than the smallest k with 4^k above the number of bases. It is 11 for 1 Mb, 15
+    /// for 100 Mb and 16 for 800 Mb, and at most the length of the longest contig.
+    #[arg(short, value_name = "K", help_heading = INDEX)]
     k: Option<u32>,
-    /// Store k-mers with at least this frequency
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    /// Store k-mers with at least this frequency; 1 stores all
+    #[arg(long, value_name = "N", default_value_t = 2, help_heading = INDEX)]
     min_frequency: u64,
     /// Store k-mers with at most this frequency
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = INDEX)]
     max_frequency: Option<u64>,
-    /// Store at most N positions of a k-mer, evenly sampled; frequencies stay exact
-    #[arg(long, value_name = "N")]
+    /// Store at most N positions of a k-mer; frequencies stay exact
+    ///
+    /// They are evenly sampled from all positions.
+    #[arg(long, value_name = "N", help_heading = INDEX)]
     max_positions: Option<u64>,
-    /// Prefix each contig name with the name of its file (chr1 of hap1.fa becomes hap1_chr1), so that haplotypes with
-    /// the same contig names can be one genome
-    #[arg(long)]
-    prefix_names: bool,
-    /// Layout of the dictionary: single k-mers, or super-k-mers (runs of k-mers with one minimizer), which require
-    /// --min-frequency 1 and are the default with it if k is large enough
-    #[arg(long, value_name = "LAYOUT", value_enum, default_value_t = LayoutArgument::Auto)]
+    /// Layout of the dictionary
+    ///
+    /// A sorted dictionary stores single k-mers. Super-k-mers are runs of neighbouring k-mers that share a minimizer:
+    /// they need --min-frequency 1 and use about a quarter of the space of a sorted dictionary of the same k-mers. `auto`
+    /// chooses them if all k-mers are stored and k is long enough, about 21 and more.
+    #[arg(long, value_name = "LAYOUT", value_enum, default_value_t = LayoutArgument::Auto, help_heading = INDEX,
+          hide_short_help = true)]
     layout: LayoutArgument,
-    /// Expect N distinct k-mers, which another program counted, instead of the estimate from a sample; the index is the
-    /// same whatever N is
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Expect N distinct k-mers instead of the estimate from a sample
+    ///
+    /// This is for a number that another program or an earlier index counted. It replaces the estimate in the plan and
+    /// in `info`, and the other estimates follow in proportion. The k-mers and positions of the index do not depend on
+    /// it (docs/memory.md#estimates).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = INDEX,
+          hide_short_help = true)]
     expected_kmers: Option<u64>,
-    /// If another process is building this index, wait for it instead of failing; its index is used if genome and
-    /// parameters are the same
-    #[arg(long)]
+    /// Wait for another process that is building this index
+    ///
+    /// Without it, a second builder of the same index fails and names the first one. After waiting, the finished index
+    /// is used if it is of this genome with these parameters.
+    #[arg(long, help_heading = ADVANCED)]
     wait: bool,
-    /// Continue an interrupted build after its last finished pass; if this build is interrupted too, keep its finished
-    /// passes
-    #[arg(long)]
+    /// Continue an interrupted build after its last finished pass
+    ///
+    /// If this build is interrupted too, its finished passes are kept for the next one (docs/reliability.md).
+    #[arg(long, help_heading = ADVANCED)]
     resume: bool,
-    /// Build part I of N of the index only, with its share of the dictionary pages, so that N processes or machines build
-    /// one index; `merge-index` joins the parts [default name: that of the index with .part-I-of-N]
-    #[arg(long, value_name = "I/N", value_parser = shard)]
+    /// Build part I of N of the index only, for `merge-index`
+    ///
+    /// A part is a share of the dictionary pages with their positions, so that N processes or machines build one index.
+    /// Each takes the same genome and the same flags. -o names the folder of the part; without it, that is the name of
+    /// the index with .part-I-of-N.
+    ///
+    /// Every part reads, samples and counts the whole genome, and scans it once for each of its passes. It sorts,
+    /// encodes and writes only its own pages, and so needs less memory and disk. With N parts, all of them together read
+    /// the genome N times. Which pages a part has depends on genome, flags and N, not on threads or memory. All parts
+    /// have about the same number of k-mers. If there are more parts than pages, some have none, and are merged like the
+    /// others.
+    ///
+    /// Only part 1 contains the packed genome. The others have it as a temporary file, a quarter of a byte for each
+    /// base, next to the part or in the folder --tmpdir; a local folder saves traffic on a shared disk.
+    ///
+    /// --force, --wait, --resume and --dry-run are as for an index: a part appears complete or not at all, a complete
+    /// part is not replaced, and two runs of one part do no harm. --dry-run prints passes, memory and disk of the part.
+    /// A part is no index: other commands end with exit code 4 and name the part. `list` shows it.
+    #[arg(long, value_name = "I/N", value_parser = shard, help_heading = ADVANCED)]
     shard: Option<Shard>,
-    /// Print the plan (passes, memory, disk, expected k-mers) and build nothing; meanwhile the packed genome, a quarter
-    /// of a byte per base, is in the folder of temporary files
-    #[arg(long)]
+    /// Print passes, memory, disk and expected k-mers; build nothing
+    ///
+    /// Meanwhile the packed genome, a quarter of a byte for each base, is in the folder of temporary files.
+    #[arg(long, help_heading = ADVANCED)]
     dry_run: bool,
-    /// Also write a section for a report of MultiQC to FILE, outside the index: k-mers that occur once, twice or more;
-    /// MultiQC finds files whose names end in `_mqc.json`
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "shard"])]
+    /// Also write a section for a report of MultiQC to FILE
+    ///
+    /// It has the k-mers that occur once, twice or more. FILE is outside the index; MultiQC finds files whose names end
+    /// in `_mqc.json` (docs/report.md#multiqc).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "shard"], help_heading = OUTPUT,
+          hide_short_help = true)]
     multiqc: Option<PathBuf>,
     #[command(flatten)]
     temporary: TemporaryArguments,

@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::common_arguments::CacheArguments;
+use crate::cli::help::{ADVANCED, INPUT, PAIRS};
 use crate::cli::values::{bases, e_value};
 use crate::cli::{Settings, grouped, json};
 use crate::families::{CandidateOptions, CandidateOutcome, CandidatePipelineConfig, CandidateStatistics, candidates};
@@ -19,35 +20,45 @@ use crate::{Error, Result};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
-    /// Count positions of k-mers that differ from a seed in up to N bases as occurrences of the seed
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=2))]
+    /// Also pair k-mers that differ in up to N bases, 0 to 2
+    ///
+    /// Their positions count as occurrences of the seed.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=2),
+          help_heading = PAIRS)]
     seed_mismatches: u32,
-    /// Spaced seed of k letters, 1 compared and 0 not: count positions of k-mers that match in it as occurrences of the
-    /// seed (repeatable)
-    #[arg(long, value_name = "PATTERN", value_parser = pattern)]
+    /// Also pair k-mers that match in a spaced seed (repeatable)
+    ///
+    /// The pattern has k letters, 1 compared and 0 not. Positions of k-mers that match in it count as occurrences of the
+    /// seed.
+    #[arg(long, value_name = "PATTERN", value_parser = pattern, help_heading = PAIRS)]
     spaced: Vec<PatternArgument>,
-    /// Count occurrences on one strand that are nearer than N bases as one
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = bases)]
+    /// Count occurrences nearer than N on one strand as one
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = bases, help_heading = PAIRS)]
     tandem_distance: u64,
     /// Use seeds with at least this frequency
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(2..))]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(2..),
+          help_heading = PAIRS)]
     min_frequency: u64,
     /// Report pairs of at least N bases
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = bases)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = bases, help_heading = PAIRS)]
     min_length: u64,
-    /// Extend an alignment by at most N bases in each direction
-    #[arg(long, value_name = "N", default_value_t = 10_000,
+    /// Extend by at most N bases in each direction
+    #[arg(long, value_name = "N", default_value_t = 10_000, help_heading = PAIRS,
           value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
     max_extend: u32,
-    /// Report pairs with an E-value of at most this, for the whole genome
-    #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value)]
+    /// Report pairs with an E-value of at most E
+    ///
+    /// The E-value is that of the whole genome.
+    #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value, help_heading = PAIRS)]
     max_e_value: f64,
-    /// Number of candidates per batch; the result is the same [default: those chosen together, about a thousand
-    /// occurrences]
-    #[arg(long, value_name = "N")]
+    /// Number of candidates per batch; the result is the same
+    ///
+    /// By default a batch has those that are chosen together, about a thousand occurrences.
+    #[arg(long, value_name = "N", help_heading = ADVANCED, hide_short_help = true)]
     batch_size: Option<NonZeroUsize>,
     #[command(flatten)]
     cache: CacheArguments,

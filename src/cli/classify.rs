@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::align::Library;
 use crate::cli::common_arguments::HeaderArguments;
+use crate::cli::help::{INPUT, OUTPUT};
 use crate::cli::profile_arguments::ProfileArguments;
 use crate::cli::{Settings, grouped, json};
 use crate::families::{Signs, classify};
@@ -22,11 +23,12 @@ const SEQUENCES_PER_WRITE: usize = 256;
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
     /// Consensus sequences of repeats, FASTA, plain or compressed
     library: PathBuf,
     /// Output format
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "tsv")]
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "tsv", help_heading = OUTPUT)]
     format: FormatName,
     #[command(flatten)]
     header: HeaderArguments,

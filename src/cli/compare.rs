@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::common_arguments::HeaderArguments;
+use crate::cli::help::{INPUT, OUTPUT};
 use crate::cli::{Settings, json};
 use crate::fs::Output;
 use crate::query::{Comparison, KmerSets};
@@ -14,15 +15,16 @@ use crate::report::heat_map_svg;
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
     /// Folders of two or more indexes of one k
     #[arg(required = true, num_args = 2.., value_name = "INDEX")]
     indexes: Vec<PathBuf>,
     /// Write the Jaccard indices of all pairs to FILE, as a square table
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     matrix: Option<PathBuf>,
     /// Draw the Jaccard indices of all pairs to FILE, as a heat map
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     svg: Option<PathBuf>,
     #[command(flatten)]
     header: HeaderArguments,

@@ -4,10 +4,12 @@ use clap::{Args, Command};
 use clap_complete::Shell;
 
 use crate::cli::Settings;
+use crate::cli::help::INPUT;
 use crate::{Error, Result};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
     /// The shell
     #[arg(value_enum)]

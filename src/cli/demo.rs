@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::builder::{BuildOptions, build_index};
 use crate::cli::common_arguments::TemporaryArguments;
+use crate::cli::help::GENOME;
 use crate::cli::{Settings, grouped, pretty_json};
 use crate::fs::{Output, TemporaryFolder};
 use crate::index::{OpenOptions, Position};
@@ -21,6 +22,7 @@ use crate::{Error, Index, Result, Silent};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = GENOME)]
 pub(crate) struct Arguments {
     /// Length of the genome in bases
     #[arg(long, value_name = "N", default_value_t = 1_000_000,

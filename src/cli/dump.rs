@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::cli::Settings;
 use crate::cli::common_arguments::CacheArguments;
+use crate::cli::help::{INPUT, OUTPUT};
 use crate::formats::{push_number, push_position};
 use crate::fs::Output;
 use crate::genome::Contig;
@@ -21,14 +22,15 @@ use crate::{Error, Index, Result};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
     /// Sort k-mers alphabetically instead of in the order of the index
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     sort: bool,
     /// Add a column of positions: contig:start:strand,...
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     positions: bool,
     #[command(flatten)]
     cache: CacheArguments,

@@ -4,9 +4,9 @@
 use std::ffi::{OsStr, OsString};
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command, CommandFactory, Error, FromArgMatches};
+use clap::{Arg, ArgMatches, Command, Error, FromArgMatches};
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, parser};
 
 /// The variables, and the arguments that they set.
 const VARIABLES: [(&str, &str); 4] = [
@@ -68,7 +68,7 @@ fn matches_without(typed: &[OsString], ignored: &[&str]) -> Result<ArgMatches, E
     let is_read = |name: &OsStr| {
         !ignored.iter().any(|other| name == *other) && std::env::var_os(name).is_none_or(|v| !v.is_empty())
     };
-    without_variables(Arguments::command(), &is_read).try_get_matches_from(typed)
+    without_variables(parser(), &is_read).try_get_matches_from(typed)
 }
 
 /// The command, in which arguments have only those variables that are read.

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::builder::{BuildOptions, build_index};
 use crate::cli::common_arguments::{CacheArguments, HeaderArguments, TemporaryArguments};
+use crate::cli::help::{FAMILIES, INPUT, OUTPUT};
 use crate::cli::profile_arguments::ProfileArguments;
 use crate::cli::values::{bases, taxon};
 use crate::cli::{Settings, grouped, json};
@@ -28,22 +29,33 @@ use crate::{Error, Index, Result};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
-    /// Folder of an index; or files of one genome, of which a temporary index is made: FASTA, plain or compressed, or
-    /// .2bit
+    /// Folder of an index, or FASTA or .2bit files of one genome
+    ///
+    /// Files may be compressed. A temporary index of them is built with the defaults of `build-index`, in --tmpdir or
+    /// else in TMPDIR, and removed at the end. The result is that of an index with these defaults. To run several
+    /// commands on a genome, build its index once.
     #[arg(required = true, value_name = "INDEX|GENOME")]
     genome: Vec<PathBuf>,
-    /// Output format
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "fasta")]
+    /// Format
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "fasta", help_heading = OUTPUT)]
     format: FormatName,
-    /// Also write the best copies of each family, aligned to its consensus, to FILE (Stockholm, the format of Dfam)
-    #[arg(long, value_name = "FILE", conflicts_with = "drafts")]
+    /// Also write the aligned copies of each family (Stockholm)
+    ///
+    /// These are the best copies, aligned to the consensus, in the format that Dfam takes.
+    #[arg(long, value_name = "FILE", conflicts_with = "drafts", help_heading = OUTPUT)]
     stockholm: Option<PathBuf>,
-    /// Name the organism, or its clade, in the seed alignments, as NCBI's taxonomy does
-    #[arg(long, value_name = "NAME", requires = "stockholm", value_parser = taxon)]
+    /// Name the organism in --stockholm, as NCBI's taxonomy does
+    ///
+    /// It is the organism, or its clade, for the field `OC`.
+    #[arg(long, value_name = "NAME", requires = "stockholm", value_parser = taxon, help_heading = OUTPUT,
+          hide_short_help = true)]
     taxon: Option<String>,
-    /// Write the unrefined consensus sequences of discovery as FASTA, and do not count copies
-    #[arg(long, conflicts_with = "format")]
+    /// Write the unrefined consensus sequences of discovery
+    ///
+    /// They are FASTA. The copies are not counted; `seed` is contig:start-end:strand, 0-based and half-open.
+    #[arg(long, conflicts_with = "format", help_heading = OUTPUT, hide_short_help = true)]
     drafts: bool,
     #[command(flatten)]
     header: HeaderArguments,
@@ -59,37 +71,40 @@ pub(crate) struct Arguments {
 
 /// Parameters of the search for families.
 #[derive(Debug, Args, Serialize)]
-#[command(next_help_heading = "Family search")]
+#[command(next_help_heading = FAMILIES)]
 pub(crate) struct SearchArguments {
     /// Score of a match
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i16).range(1..=10))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(i16).range(1..=10),
+          hide_short_help = true)]
     r#match: i16,
     /// Score of a mismatch
     #[arg(long, value_name = "N", default_value_t = -1, allow_hyphen_values = true,
-          value_parser = clap::value_parser!(i16).range(-100..=0))]
+          value_parser = clap::value_parser!(i16).range(-100..=0), hide_short_help = true)]
     mismatch: i16,
     /// Score of the first base of a gap
     #[arg(long, value_name = "N", default_value_t = -3, allow_hyphen_values = true,
-          value_parser = clap::value_parser!(i16).range(-100..=0))]
+          value_parser = clap::value_parser!(i16).range(-100..=0), hide_short_help = true)]
     gap_open: i16,
     /// Score of each further base of a gap
     #[arg(long, value_name = "N", default_value_t = -1, allow_hyphen_values = true,
-          value_parser = clap::value_parser!(i16).range(-100..=0))]
+          value_parser = clap::value_parser!(i16).range(-100..=0), hide_short_help = true)]
     gap_extend: i16,
     /// Largest penalty of a copy that ends before the consensus does
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(i16).range(0..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(i16).range(0..=1000),
+          hide_short_help = true)]
     cap_penalty: i16,
     /// Half width of the band of an extension, in bases
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=24))]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=24),
+          hide_short_help = true)]
     band: u16,
     /// Extend by at most N bases in each direction
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = bases)]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = bases, hide_short_help = true)]
     max_extend: u64,
     /// End an extension after N bases without a better score
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = bases)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = bases, hide_short_help = true)]
     stop_after: u64,
     /// Smallest gain of each consensus base in the sum of the scores of the copies
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, hide_short_help = true)]
     min_improvement: u16,
     /// Report consensus sequences of at least N bases
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = bases)]
@@ -101,23 +116,30 @@ pub(crate) struct SearchArguments {
     #[arg(long, value_name = "N")]
     max_families: Option<usize>,
     /// Count similar sequences on one strand that are nearer than N bases as one
-    #[arg(long, value_name = "N", default_value_t = 500, value_parser = bases)]
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = bases, hide_short_help = true)]
     tandem_distance: u64,
-    /// Search a sample of SIZE bases for families first, then larger ones of up to 128M each; copies are counted in the
-    /// whole genome [default: the whole genome up to 128M, else 8M]
+    /// Search samples of the genome, first of SIZE [default: 8M above 128M]
+    ///
+    /// Further samples are each eight times as large as the one before, but no larger than 128M, or SIZE if that is
+    /// more. Copies are counted in the whole genome. A genome of up to 128M is searched as a whole by default. A SIZE
+    /// above 256M is an error (exit code 2).
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     sample: Option<u64>,
     /// Search samples of SIZE bases in total [default: 400M]
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size, hide_short_help = true)]
     sample_limit: Option<u64>,
     /// Choose other samples for another N
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_short_help = true)]
     seed: u64,
-    /// Keep families of genes, and of structural RNA, in the library
+    /// Keep families of genes, and of structural RNA
+    ///
+    /// Families of the classes `gene_family`, `tRNA`, `rRNA` and `snRNA` are left out otherwise.
     #[arg(long)]
     keep_gene_families: bool,
-    /// Keep one family if its copies fall into groups with shared differences
-    #[arg(long)]
+    /// Keep one family if its copies fall into groups
+    ///
+    /// The copies of a group share differences from the others; each group is a family otherwise.
+    #[arg(long, hide_short_help = true)]
     no_subfamilies: bool,
 }
 

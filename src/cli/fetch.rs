@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::cli::Settings;
+use crate::cli::help::{INPUT, OUTPUT};
 use crate::cli::query::bed_region;
 use crate::formats::{SequenceEnd, SequenceLines, write_sequence};
 use crate::genome::Case;
@@ -17,20 +18,27 @@ use crate::{Error, Index, Result};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
-    /// Regions of the genome, such as chr1, chr1:1,001-2,000, chr1:500- or {HLA:A*01}:1-5
+    /// Regions of the genome, such as chr1 or chr1:1,001-2,000
+    ///
+    /// They are those of `samtools faidx`, also chr1:500- and {HLA:A*01}:1-5 (docs/inputs.md#regions).
     #[arg(value_name = "REGION", required_unless_present = "bed", conflicts_with = "bed")]
     regions: Vec<String>,
-    /// Fetch the regions of a BED file, plain or compressed; `-` is standard input
+    /// Fetch the regions of a BED file; `-` is standard input
+    ///
+    /// The file may be compressed. A row that ends past its contig is an error (exit code 3).
     #[arg(long = "regions", value_name = "FILE")]
     bed: Option<PathBuf>,
-    /// Strand of the regions, + or -; on - the reverse complement is written [default: column 6 of BED, else +]
+    /// Strand, + or - for the reverse complement
+    ///
+    /// By default it is column 6 of BED, else +.
     #[arg(long, value_name = "STRAND", value_parser = strand, allow_hyphen_values = true)]
     strand: Option<Strand>,
     /// Bases per line; 0 writes each sequence on one line
-    #[arg(long, value_name = "N", default_value_t = 60)]
+    #[arg(long, value_name = "N", default_value_t = 60, help_heading = OUTPUT)]
     width: usize,
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::bundle::Manifest;
 use crate::cli::common_arguments::HeaderArguments;
+use crate::cli::help::{INPUT, OUTPUT};
 use crate::cli::{Settings, counted, grouped, pretty_json};
 use crate::format::{POSITIONS, SEQUENCE};
 use crate::index::{Difference, Differing, DiskUsage, OpenOptions, least_memory, table_bytes};
@@ -20,18 +21,28 @@ use crate::{Error, Result};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
-    /// Report what the parts of this index take on disk, the memory that look-ups need, and the memory of opening it
-    #[arg(long)]
+    /// Print the disk space of the parts of the index, and the memory it needs
+    ///
+    /// It prints the bytes of k-mers, frequencies, positions, genome and the other parts, also in bits for each stored
+    /// k-mer and each base; then the memory that look-ups need, and the memory of opening the index. It reads the header
+    /// of every dictionary page, and nothing else of the index but the store's tree.
+    #[arg(long, help_heading = OUTPUT)]
     memory: bool,
-    /// Print name, length, MD5 (the M5 of SAM) and refget digest (GA4GH) of each contig
-    #[arg(long, conflicts_with = "memory")]
+    /// Print name, length, MD5 and refget digest of each contig
+    ///
+    /// The MD5 is the M5 of SAM, the refget digest is that of GA4GH.
+    #[arg(long, conflicts_with = "memory", help_heading = OUTPUT)]
     contigs: bool,
     #[command(flatten)]
     header: HeaderArguments,
-    /// Check that the index is of this genome: contigs, their order and their bases (repeatable, once per file)
+    /// Check that the index is of this genome (repeatable, once per file)
+    ///
+    /// It compares names, order and bases of the contigs. It ignores line breaks and case, and U is T. The exit code is 0
+    /// if the index is of this genome and 3 if not; then the error names the differences.
     #[arg(long, value_name = "GENOME", conflicts_with_all = ["memory", "contigs"])]
     check: Vec<PathBuf>,
 }

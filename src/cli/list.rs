@@ -9,12 +9,14 @@ use serde::Serialize;
 use crate::bundle::{FoundIndex, State, list_indexes};
 use crate::cli::Settings;
 use crate::cli::common_arguments::HeaderArguments;
+use crate::cli::help::INPUT;
 use crate::cli::remedy::Explained;
 use crate::dictionary::LayoutKind;
 use crate::{Error, Result};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
     /// Folder to search, with all folders below it
     #[arg(default_value = ".")]

@@ -11,6 +11,7 @@ use clap::Args;
 use crate::align::{GenomeRange, Place};
 use crate::annotate::{Interval, Intervals, Mask, RowFilter};
 use crate::bundle::Shard;
+use crate::cli::help::{ADVANCED, INPUT, MASKING, OUTPUT};
 use crate::cli::shard::shard;
 use crate::cli::short_names::{ShortNames, read_names};
 use crate::cli::values::{bases, percentage};
@@ -24,27 +25,38 @@ use crate::{Error, Index, Result};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
-    /// Intervals to mask: BED, bedGraph, GFF3, GTF, RepeatMasker's .out or the TSV of annotate, plain or compressed;
-    /// the format is detected, and `-` is standard input
+    /// Intervals to mask; `-` is standard input
+    ///
+    /// BED, bedGraph, GFF3, GTF, RepeatMasker's .out or the TSV of `annotate`, plain or compressed; the format is
+    /// detected by its rows (docs/annotation.md#input-formats).
     #[arg(long, value_name = "FILE")]
     annotation: PathBuf,
-    /// Mask this FASTA file, from which the index was built, plain or compressed (`-` is standard input), and preserve
-    /// its line ends, descriptions and other letters
+    /// Mask this copy of the genome: its lines and letters stay
+    ///
+    /// It is the FASTA file from which the index was built, plain or compressed; `-` is standard input. Line ends,
+    /// descriptions and other letters are preserved.
     #[arg(long, value_name = "FASTA", conflicts_with = "width")]
     genome: Option<PathBuf>,
-    /// The contigs of --annotation have the short names of this table, which --short-names wrote
-    #[arg(long, value_name = "TABLE")]
+    /// The annotation has the short names of this table
+    ///
+    /// --short-names of this or of another command wrote it.
+    #[arg(long, value_name = "TABLE", hide_short_help = true)]
     names: Option<PathBuf>,
-    /// Write short names of contigs that have more than 50 letters, or others than letters, digits, _, . and -, and the
-    /// table of short names and names to TABLE
-    #[arg(long, value_name = "TABLE", conflicts_with = "genome")]
+    /// Write short names of contigs, and their table to TABLE
+    ///
+    /// Names that have more than 50 letters, or others than letters, digits, _, . and -, are replaced; the table has
+    /// short names and names (docs/formats.md#names-of-contigs).
+    #[arg(long, value_name = "TABLE", conflicts_with = "genome", help_heading = OUTPUT, hide_short_help = true)]
     short_names: Option<PathBuf>,
-    /// Write the contigs of part I of N of the genome; the files of all parts, one behind the other, are what a single
-    /// run writes
-    #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with_all = ["genome", "short_names"])]
+    /// Write the contigs of part I of N of the genome
+    ///
+    /// The files of all parts, one behind the other, are what a single run writes.
+    #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with_all = ["genome", "short_names"],
+          help_heading = ADVANCED, hide_short_help = true)]
     shard: Option<Shard>,
     #[command(flatten)]
     rows: RowArguments,
@@ -54,20 +66,27 @@ pub(crate) struct Arguments {
 
 /// Which rows of the annotation are masked.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Masked intervals")]
+#[command(next_help_heading = MASKING)]
 struct RowArguments {
-    /// Mask only repeats of these classes: LTR is also LTR/Gypsy, and case does not matter. Classes are read from .out,
-    /// GFF3, GTF, the TSV of annotate, and names such as name#class in BED
+    /// Mask only repeats of these classes
+    ///
+    /// LTR is also LTR/Gypsy and the type LTR_retrotransposon, and case does not matter. Classes are those of .out, GFF3
+    /// (`class=` or `classification=`, else the type), GTF (`class_id/family_id`), the TSV of `annotate`, and names such
+    /// as name#class in BED. A row without a class is an error.
     #[arg(long, value_delimiter = ',', value_name = "CLASS,...")]
     class: Vec<String>,
     /// Do not mask repeats of these classes
     #[arg(long, value_delimiter = ',', value_name = "CLASS,...")]
     exclude_class: Vec<String>,
     /// Mask only rows of at least this many bases
+    ///
+    /// Fragments of a copy are rows of their own.
     #[arg(long, value_name = "BASES", default_value_t = 0, value_parser = bases)]
     min_length: u64,
-    /// Mask only repeats with at most this percentage of substituted bases, which .out, GFF3 and the TSV of annotate
-    /// have
+    /// Mask only repeats with at most PERCENT substitutions
+    ///
+    /// Divergences are those of .out, the TSV of `annotate`, and GFF3 (`substituted=` or `identity=`). A row without one
+    /// is an error.
     #[arg(long, value_name = "PERCENT", value_parser = percentage)]
     max_divergence: Option<f64>,
 }
@@ -81,16 +100,18 @@ impl RowArguments {
 
 /// How the masked genome is written.
 #[derive(Debug, Clone, Args, serde::Serialize)]
-#[command(next_help_heading = "Masked sequence")]
+#[command(next_help_heading = OUTPUT)]
 pub(crate) struct LetterArguments {
     /// Write N instead of lower case
     #[arg(long)]
     pub(crate) hard: bool,
     /// Discard the lower case of the genome itself
+    ///
+    /// Unmasked bases are then in upper case.
     #[arg(long)]
     pub(crate) replace: bool,
     /// Bases per line
-    #[arg(long, value_name = "N", default_value = "60")]
+    #[arg(long, value_name = "N", default_value = "60", hide_short_help = true)]
     pub(crate) width: NonZeroUsize,
 }
 

@@ -9,20 +9,22 @@ use crate::annotate::{PartFile, copies_of, for_annotation, join_parts, open_part
 use crate::cli::Settings;
 use crate::cli::annotation_output::OutputArguments;
 use crate::cli::common_arguments::CacheArguments;
+use crate::cli::help::INPUT;
 use crate::cli::libraries::Libraries;
 use crate::fs::is_address;
 use crate::{Error, Result};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
     /// All files of `annotate --shard I/N`, in any order
     #[arg(required = true, value_name = "PART")]
     parts: Vec<PathBuf>,
-    /// Folder of the index, if it is no longer where the parts were made from it
+    /// Folder of the index, if it was moved since the parts were made
     #[arg(long, value_name = "FOLDER")]
     index: Option<PathBuf>,
-    /// Libraries of the parts, in the same order, if they are no longer where they were (repeatable)
+    /// Libraries of the parts, in the same order, if they were moved (repeatable)
     #[arg(long, value_name = "FILE")]
     library: Vec<PathBuf>,
     #[command(flatten)]

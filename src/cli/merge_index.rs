@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::bundle::Manifest;
 use crate::cli::build_index::summary_json;
+use crate::cli::help::INPUT;
 use crate::cli::{Settings, counted, grouped};
 use crate::memory::resident_memory;
 use crate::units::human_bytes;
@@ -13,6 +14,7 @@ use crate::{Error, Result, builder};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
     /// Folders of all parts of one index, in any order
     #[arg(required = true, value_name = "PART")]

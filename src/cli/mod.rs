@@ -17,8 +17,10 @@ mod demo;
 mod detect;
 mod dump;
 mod environment;
+mod examples;
 mod families;
 mod fetch;
+mod help;
 mod info;
 mod json_text;
 mod libraries;
@@ -30,6 +32,7 @@ mod merge_index;
 mod profile_arguments;
 mod progress;
 mod query;
+mod reference;
 mod remedy;
 mod report;
 mod set;
@@ -45,12 +48,10 @@ mod verify;
 use std::ffi::OsString;
 use std::io::Write;
 
-use clap::CommandFactory;
-
 use crate::text::printable;
 use crate::units::{counted, grouped};
 use crate::{Error, Result};
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, parser};
 use environment::Refused;
 use json_text::{json, pretty_json};
 use remedy::Explained;
@@ -114,8 +115,8 @@ fn run_command(command: Command, settings: &Settings) -> Result<()> {
         Command::Report(arguments) => report::run(arguments, settings),
         Command::Demo(arguments) => demo::run(arguments, settings),
         Command::Simulate(arguments) => simulate::run(arguments, settings),
-        Command::Completions(arguments) => completions::run(&arguments, Arguments::command(), settings),
-        Command::Man(_) => man::run(Arguments::command(), settings),
+        Command::Completions(arguments) => completions::run(&arguments, parser(), settings),
+        Command::Man(arguments) => man::run(&arguments, parser(), settings),
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::cli::Settings;
+use crate::cli::help::CLASSES;
 use crate::families::StructuralRna;
 use crate::proteins::Profiles;
 use crate::sequence::Source;
@@ -13,21 +14,31 @@ use crate::{Error, Result};
 
 /// Flags of the commands that classify repeats.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Classes")]
+#[command(next_help_heading = CLASSES)]
 pub(crate) struct ProfileArguments {
-    /// Classify by the protein domains in FILE too: profiles in the format of HMMER3, plain or compressed; those of
-    /// transposons of animals are built in
+    /// Classify by the protein domains in FILE too
+    ///
+    /// FILE contains profiles in the format of HMMER3, plain or compressed. Profiles of the transposons of animals are
+    /// built in. A missing file is exit code 1; a damaged one, or one of nucleotide profiles, is exit code 3, with the
+    /// line and the name of the profile.
     #[arg(long, value_name = "FILE")]
     pub(super) profiles: Option<PathBuf>,
-    /// Classes of the profiles: rows of a name or accession, a tab, and a class, `-` or `host` [default: the class after
-    /// `#` in the name of a profile, and known classes of Pfam's]
-    #[arg(long, value_name = "FILE", requires = "profiles")]
+    /// Classes of the profiles
+    ///
+    /// Rows of a name or accession, a tab, and a class, `-` or `host`. The default is the class after `#` in the name of
+    /// a profile, and known classes of Pfam's (docs/classes.md#profiles-of-your-own).
+    #[arg(long, value_name = "FILE", requires = "profiles", hide_short_help = true)]
     pub(super) profile_classes: Option<PathBuf>,
-    /// Also know structural RNA by the genes in FILE, FASTA: names with rRNA, tRNA, snRNA or another class behind `#`
-    #[arg(long, value_name = "FILE")]
+    /// Also know structural RNA by the genes in FILE
+    ///
+    /// FILE is FASTA: names with rRNA, tRNA, snRNA or another class behind `#`
+    /// (docs/classes.md#structural-rna-of-your-own).
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(super) structural_rna: Option<PathBuf>,
     /// Leave the built-in profiles out
-    #[arg(long)]
+    ///
+    /// Without --profiles, sequences are then classified by their structure alone.
+    #[arg(long, hide_short_help = true)]
     pub(super) no_built_in_profiles: bool,
 }
 

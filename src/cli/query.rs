@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::align::{GenomeSearch, Library, SearchOptions};
 use crate::bundle::Shard;
-use crate::cli::common_arguments::{CACHE, CacheArguments, HeaderArguments};
+use crate::cli::common_arguments::{CacheArguments, HeaderArguments};
+use crate::cli::help::{ADVANCED, INPUT, MEMORY, OUTPUT};
 use crate::cli::shard::shard;
 use crate::cli::values::e_value;
 use crate::cli::{Settings, big_wig};
@@ -27,56 +28,86 @@ use crate::{Error, Index, Result, formats};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
-    /// FASTA or FASTQ, plain or compressed (`-` is standard input): print one row per sequence
+    /// FASTA or FASTQ, plain or compressed; `-` is standard input
+    ///
+    /// One row is printed for each sequence.
     #[arg(value_name = "SEQUENCES", conflicts_with_all = ["kmer", "kmers", "region", "regions"])]
     sequences: Option<PathBuf>,
     /// Look up these k-mers
     #[arg(long, value_name = "KMER", num_args = 1.., conflicts_with_all = ["kmers", "region", "regions"])]
     kmer: Vec<String>,
-    /// Look up the k-mers of a file, one per line, plain or compressed; `-` is standard input
+    /// Look up the k-mers of a file, one per line; `-` is standard input
+    ///
+    /// The file may be compressed.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["region", "regions"])]
     kmers: Option<PathBuf>,
-    /// Look up the k-mers of a region of the genome, such as chr1:1,001-2,000, chr1:-50 or {HLA:A*01}:1-5 (repeatable)
+    /// Look up the k-mers of a region of the genome (repeatable)
+    ///
+    /// Regions are those of `samtools faidx`, such as chr1:1,001-2,000, chr1:-50 or {HLA:A*01}:1-5
+    /// (docs/inputs.md#regions).
     #[arg(long, value_name = "REGION", conflicts_with = "regions")]
     region: Vec<String>,
-    /// Look up the k-mers of the regions of a BED file, plain or compressed; `-` is standard input
+    /// Look up the k-mers of the regions of a BED file; `-` is standard input
+    ///
+    /// The file may be compressed.
     #[arg(long, value_name = "FILE")]
     regions: Option<PathBuf>,
-    /// With k-mers: also print up to N positions (default: all) and their number
-    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true,
+    /// With k-mers: also print up to N positions (default: all)
+    ///
+    /// A column of positions follows, and one of their number. A position is contig:start:strand. The strand is that on
+    /// which the k-mer reads as typed. In an index with --max-positions, the positions of a frequent k-mer are the stored
+    /// sample.
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, help_heading = OUTPUT,
           default_missing_value = "18446744073709551615")]
     positions: Option<u64>,
     /// Print one row per k-mer: name, start, frequency
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     per_kmer: bool,
-    /// With sequences: print their alignments with the genome as PAF, including every copy of a repeat, best first
-    #[arg(long, requires = "sequences", conflicts_with_all = ["per_kmer", "format", "batch_size"])]
+    /// With sequences: print their alignments with the genome (PAF)
+    ///
+    /// Every alignment is printed, also each copy of a repeat, best first. The rows carry score (`AS`), E-value (`ev`),
+    /// divergence (`dv`) and CIGAR (`cg`).
+    #[arg(long, requires = "sequences", conflicts_with_all = ["per_kmer", "format", "batch_size"],
+          help_heading = OUTPUT)]
     hits: bool,
-    /// With --hits: report alignments with an E-value of at most this, for the whole search
-    #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value, requires = "hits")]
+    /// With --hits: report alignments with an E-value of at most E
+    ///
+    /// The E-value is that of the whole search.
+    #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value, requires = "hits",
+          help_heading = OUTPUT, hide_short_help = true)]
     max_e_value: f64,
-    /// With --hits: align part I of N of the sequences, with the statistics of all; the rows of all parts, one behind the
-    /// other, are those of a single run
-    #[arg(long, value_name = "I/N", value_parser = shard, requires = "hits")]
+    /// With --hits: align part I of N of the sequences
+    ///
+    /// The statistics are those of all sequences, so the rows of all parts, one behind the other, are those of a single
+    /// run.
+    #[arg(long, value_name = "I/N", value_parser = shard, requires = "hits", help_heading = ADVANCED,
+          hide_short_help = true)]
     shard: Option<Shard>,
-    /// Output format; bedgraph has runs of k-mers with one frequency, and so has bigwig, which needs -o
-    #[arg(long, value_enum, default_value_t = RowFormat::Tsv)]
+    /// Format
+    ///
+    /// `bedgraph` has runs of k-mers with one frequency, and so has `bigwig`, which needs -o.
+    #[arg(long, value_enum, default_value_t = RowFormat::Tsv, help_heading = OUTPUT)]
     format: RowFormat,
-    /// Number of listed k-mers, or of bases of sequences, per batch [default: derived from memory and threads]
-    #[arg(long, value_name = "N")]
+    /// Number of listed k-mers, or of bases of sequences, per batch
+    ///
+    /// It is derived from memory and threads by default.
+    #[arg(long, value_name = "N", help_heading = ADVANCED, hide_short_help = true)]
     batch_size: Option<NonZeroUsize>,
     #[command(flatten)]
     header: HeaderArguments,
     #[command(flatten)]
     cache: CacheArguments,
     /// Read the whole index into memory first
-    #[arg(long, help_heading = CACHE)]
+    #[arg(long, help_heading = MEMORY, hide_short_help = true)]
     populate: bool,
-    /// Request huge pages for the mapped files; the result is reported at the end
-    #[arg(long, help_heading = CACHE)]
+    /// Request huge pages for the mapped files
+    ///
+    /// What the system granted is reported at the end.
+    #[arg(long, help_heading = MEMORY, hide_short_help = true)]
     huge_pages: bool,
 }
 

@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::bundle::WRITTEN_BY;
+use crate::cli::help::{INPUT, OUTPUT};
 use crate::cli::{Settings, counted, pretty_json};
 use crate::fs::{Output, check_is_local};
 use crate::memory::{Component, Reservation};
@@ -15,12 +16,13 @@ use crate::{Error, Result};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
     /// Folders of results of `detect`, from two to twenty
     #[arg(required = true, num_args = 2..=MAX_GENOMES, value_name = "DIR")]
     folders: Vec<PathBuf>,
     /// Also write the figures of the report as SVG files to DIR
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
     plots: Option<PathBuf>,
 }
 

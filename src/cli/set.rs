@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::cli::common_arguments::CacheArguments;
+use crate::cli::help::{FILTER, INPUT, OUTPUT};
 use crate::cli::{Settings, compare, counted, grouped, json};
 use crate::formats::push_number;
 use crate::fs::Output;
@@ -16,21 +17,23 @@ use crate::query::{KmerRegions, KmerSets, MergedKmer, SetOperation};
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
-    /// How the k-mers of the indexes become one set
+    /// Operation
     #[arg(value_enum)]
     operation: Operation,
     /// Folders of two or more indexes of one k
     #[arg(required = true, num_args = 2.., value_name = "INDEX")]
     indexes: Vec<PathBuf>,
-    /// Leave out k-mers whose frequency in the resulting set is lower
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Omit k-mers whose frequency in the resulting set is lower
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..),
+          help_heading = FILTER)]
     min: u64,
-    /// Leave out k-mers whose frequency in the resulting set is higher
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Omit k-mers whose frequency in the resulting set is higher
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = FILTER)]
     max: Option<u64>,
     /// How the set is written
-    #[arg(long, value_enum, default_value_t = SetFormat::Tsv)]
+    #[arg(long, value_enum, default_value_t = SetFormat::Tsv, help_heading = OUTPUT)]
     format: SetFormat,
     #[command(flatten)]
     cache: CacheArguments,

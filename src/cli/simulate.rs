@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::cli::help::{FAMILIES, GENOME, INPUT};
 use crate::cli::{Settings, grouped};
 use crate::fs::Output;
 use crate::memory::{Component, Reservation};
@@ -15,31 +16,42 @@ use crate::{Error, Result};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = GENOME)]
 pub(crate) struct Arguments {
-    /// Insert copies of the sequences of FILE (FASTA, 100 to 20,000 bases of A, C, G and T) instead of random families
-    #[arg(long, value_name = "FILE")]
+    /// Plant the sequences of FILE instead of random families
+    ///
+    /// FILE is FASTA: sequences of 100 to 20,000 bases of A, C, G and T.
+    #[arg(long, value_name = "FILE", help_heading = INPUT)]
     library: Option<PathBuf>,
     /// Approximate length of the genome in bases
     #[arg(long, value_name = "N", default_value_t = 2_000_000,
           value_parser = clap::value_parser!(u64).range(10_000..=2_000_000_000))]
     bases: u64,
-    /// Seed of the random numbers; the same arguments produce the same bytes
+    /// Seed of the random numbers
+    ///
+    /// The same arguments produce the same bytes.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Number of families; with --library, a random selection of N sequences
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..))]
+    /// Number of families
+    ///
+    /// With --library, a random selection of N sequences.
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..),
+          help_heading = FAMILIES)]
     families: u16,
     /// Number of contigs, all of the same length
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     contigs: u16,
     /// Range of the number of insertions of a family
-    #[arg(long, value_name = "MIN-MAX", default_value = "3-100", value_parser = range)]
+    #[arg(long, value_name = "MIN-MAX", default_value = "3-100", value_parser = range, help_heading = FAMILIES)]
     copies: (u64, u64),
-    /// Range of the divergence of a family: percentage of bases in which a copy differs from its consensus
-    #[arg(long, value_name = "MIN-MAX", default_value = "1-25", value_parser = percents)]
+    /// Range of the divergence of a family, in percent
+    ///
+    /// It is the percentage of bases in which a copy differs from its consensus.
+    #[arg(long, value_name = "MIN-MAX", default_value = "1-25", value_parser = percents, help_heading = FAMILIES)]
     divergence: (u64, u64),
     /// Percentage of the genome covered by copies of families
-    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u8).range(0..=75))]
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u8).range(0..=75),
+          help_heading = FAMILIES)]
     repeats: u8,
     /// Percentage of G and C outside the copies
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u8).range(5..=95))]

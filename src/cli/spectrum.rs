@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
+use crate::cli::help::{INPUT, OUTPUT};
 use crate::cli::{Settings, json};
 use crate::fs::Output;
 use crate::index::OpenOptions;
@@ -14,14 +15,17 @@ use crate::{Error, Result};
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
     /// Also draw the spectrum to FILE
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     svg: Option<PathBuf>,
-    /// Separate the columns by a tab instead of a blank, which is what `jellyfish histo` prints
-    #[arg(long, conflicts_with = "json")]
+    /// Separate the columns by a tab instead of a blank
+    ///
+    /// A blank is what `jellyfish histo` prints.
+    #[arg(long, conflicts_with = "json", help_heading = OUTPUT)]
     tsv: bool,
 }
 

@@ -5,20 +5,22 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::Result;
+use crate::cli::help::{CHECKS, INPUT};
 use crate::cli::{Settings, grouped, pretty_json};
 use crate::index::Depth;
 use crate::units::human_bytes;
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
     /// Folder of an index
     index: PathBuf,
     /// Check file lengths, metadata and the packed genome only
-    #[arg(long)]
+    #[arg(long, help_heading = CHECKS)]
     quick: bool,
     /// Compare every position with the bases of the genome too
-    #[arg(long, conflicts_with = "quick")]
+    #[arg(long, conflicts_with = "quick", help_heading = CHECKS)]
     deep: bool,
 }
 

@@ -342,6 +342,18 @@ fn default_signals(command: &mut Command) {
     }
 }
 
+/// The commands of the program, as `reprise -h` lists them.
+pub fn commands() -> Vec<String> {
+    let help = run(Path::new("."), &["-h"]).fine().out;
+    // Headings begin a line, commands are indented by two columns, and the examples follow.
+    let listed = help.lines().skip_while(|line| !line.starts_with("Usage:")).skip(1);
+    let listed = listed.take_while(|line| !line.starts_with("Examples:"));
+    let names = listed.filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next());
+    let commands: Vec<String> = names.map(str::to_owned).collect();
+    assert!(commands.len() > 20 && commands.iter().any(|name| name == "merge-index"), "{commands:?}");
+    commands
+}
+
 /// Reports that a test, or a part of one, cannot run here. `REPRISE_REQUIRE_TOOLS=1`, which CI sets, makes that a
 /// failure.
 #[track_caller]

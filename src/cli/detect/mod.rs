@@ -32,6 +32,7 @@ use crate::bundle::{FileDigest, GenomeSummary, MAX_SHARDS, Manifest, WRITTEN_BY,
 use crate::cli::annotation_files::{AnnotationFile, CopyFormat, FileArguments, longest_contig};
 use crate::cli::common_arguments::{CacheArguments, TemporaryArguments};
 use crate::cli::families::{SearchArguments, summary, write_stockholm};
+use crate::cli::help::{self, ADVANCED, INPUT, OUTPUT};
 use crate::cli::libraries::{Libraries, append};
 use crate::cli::mask::{LetterArguments, mask_indexed};
 use crate::cli::profile_arguments::ProfileArguments;
@@ -59,56 +60,86 @@ use steps::{ANNOTATION, DIVIDED, FAMILIES, INDEX, MASK, PLOTS, REPORT, STEPS, St
 
 /// The arguments of the command.
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(next_help_heading = INPUT)]
 pub(crate) struct Arguments {
-    /// Files of one genome: FASTA, plain or compressed, or .2bit; or the folder of its index
+    /// Files of one genome, FASTA or .2bit, or the folder of its index
+    ///
+    /// An index in DIR, next to the first file or in the current folder is used if its name is that of `build-index`
+    /// without -o (in DIR: genome.reprise), it is of this genome, and it contains all k-mers that occur twice or more and
+    /// all their positions. Otherwise DIR/genome.reprise is built.
     #[arg(required = true, value_name = "GENOME|INDEX")]
     genome: Vec<PathBuf>,
-    /// Also find the copies of the consensus sequences in FILE, FASTA, plain or compressed (repeatable)
+    /// Also annotate the copies of the sequences in FILE (repeatable)
+    ///
+    /// FILE is FASTA, plain or compressed. The search for families does not depend on it: families.fa may contain repeats
+    /// that are in the library. In the annotation each base belongs to the sequence that matches with the highest score.
     #[arg(long, value_name = "FILE")]
     library: Vec<PathBuf>,
-    /// Do not search for families; find the copies of --library only
-    #[arg(long, requires = "library")]
+    /// Find no families; annotate the copies of --library only
+    #[arg(long, requires = "library", help_heading = help::FAMILIES)]
     library_only: bool,
-    /// Report copies with an E-value of at most this, for the whole search
-    #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value)]
+    /// Report copies with an E-value of at most E
+    ///
+    /// The E-value is that of the whole search.
+    #[arg(long, value_name = "E", default_value_t = 1e-3, value_parser = e_value, help_heading = help::ANNOTATION,
+          hide_short_help = true)]
     max_e_value: f64,
-    /// Also annotate and mask simple repeats and satellites, which need no library
-    #[arg(long)]
+    /// Also annotate and mask simple repeats and satellites
+    ///
+    /// They need no library. A satellite that was found as a family is annotated without --tandem too.
+    #[arg(long, help_heading = help::ANNOTATION)]
     tandem: bool,
-    /// Formats of the annotation, files repeats.FORMAT; out is always written, because masking reads it
+    /// Formats of the annotation
+    ///
+    /// tsv, bed, gff3, gtf, out (RepeatMasker), jsonl, align, tbl, divsum and bb (bigBed): docs/formats.md describes
+    /// them. The files are repeats.FORMAT; out is always written, because masking reads it.
     #[arg(
         long,
         value_enum,
         value_delimiter = ',',
         value_name = "FORMAT,...",
-        default_value = "gff3,bed,out,tbl,divsum"
+        default_value = "gff3,bed,out,tbl,divsum",
+        hide_possible_values = true,
+        help_heading = OUTPUT
     )]
     formats: Vec<CopyFormat>,
     #[command(flatten)]
     files: FileArguments,
-    /// Write short names of contigs that have more than 50 letters, or others than letters, digits, _, . and -, to the
-    /// annotation and the masked genome, and the table of short names and names to names.tsv
-    #[arg(long)]
+    /// Write short names of contigs, and their table to names.tsv
+    ///
+    /// Names that have more than 50 letters, or others than letters, digits, _, . and -, are replaced in the annotation
+    /// and the masked genome; the table has short names and names (docs/formats.md#names-of-contigs).
+    #[arg(long, help_heading = OUTPUT, hide_short_help = true)]
     short_names: bool,
     /// Also write the figures of the report as SVG files to DIR
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = OUTPUT)]
     plots: Option<PathBuf>,
-    /// Groups of contigs for the landscapes of the report: rows of a contig, or a pattern with `*`, a tab and a group;
-    /// contigs without a row are `other` [default: chromosomes, sex chromosomes, organelles and scaffolds, by name]
-    #[arg(long, value_name = "FILE")]
+    /// Groups of contigs for the landscapes of the report
+    ///
+    /// Rows of a contig, or a pattern with `*`, a tab and a group; contigs without a row are `other`. The default groups
+    /// are chromosomes, sex chromosomes, organelles and scaffolds, by name (docs/report.md#groups-of-contigs).
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     contig_groups: Option<PathBuf>,
-    /// Name the organism, or its clade, in families.stk, as NCBI's taxonomy does
-    #[arg(long, value_name = "NAME", conflicts_with = "library_only", value_parser = taxon)]
+    /// Name the organism in families.stk, as NCBI's taxonomy does
+    ///
+    /// It is the organism, or its clade, for the field `OC`.
+    #[arg(long, value_name = "NAME", conflicts_with = "library_only", value_parser = taxon, help_heading = OUTPUT,
+          hide_short_help = true)]
     taxon: Option<String>,
-    /// Substitutions per site and year, such as 1.3e-8, from which the report estimates ages in years
-    #[arg(long, value_name = "RATE", value_parser = rate)]
+    /// Substitutions per site and year, such as 1.3e-8, to show ages
+    ///
+    /// The report estimates ages in years from it.
+    #[arg(long, value_name = "RATE", value_parser = rate, help_heading = OUTPUT, hide_short_help = true)]
     substitution_rate: Option<f64>,
-    /// Prefix each contig name with the name of its file (chr1 of hap1.fa becomes hap1_chr1)
-    #[arg(long)]
+    /// Prefix each contig name with the name of its file
+    ///
+    /// chr1 of hap1.fa becomes hap1_chr1.
+    #[arg(long, hide_short_help = true)]
     prefix_names: bool,
-    /// If another process works in the same folder, wait for it instead of failing
-    #[arg(long)]
+    /// Wait for another process that works in the same folder
+    ///
+    /// Without it, the later process fails.
+    #[arg(long, help_heading = ADVANCED, hide_short_help = true)]
     wait: bool,
     #[command(flatten)]
     steps: StepArguments,
@@ -126,17 +157,24 @@ pub(crate) struct Arguments {
 
 /// How a run is divided into steps, each a process of its own.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Steps")]
+#[command(next_help_heading = ADVANCED)]
 struct StepArguments {
-    /// Run one step, whose earlier steps are finished: index, families, annotation, mask or report; a stage of the
-    /// families: discovery.1, discovery.2, ..., refinement; or with --shards a part such as survey.2 or annotation.2
-    #[arg(long, value_name = "NAME", value_parser = StepName::parse)]
+    /// Run one step, whose earlier steps are finished
+    ///
+    /// index, families, annotation, mask or report; a stage of the families: discovery.1, discovery.2, ..., refinement;
+    /// or with --shards a part such as survey.2 or annotation.2.
+    #[arg(long, value_name = "NAME", value_parser = StepName::parse, hide_short_help = true)]
     step: Option<StepName>,
-    /// Divide the index, the survey of the families and the annotation into N parts each, steps of their own
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=MAX_SHARDS.into()))]
+    /// Divide the index, the survey of the families and the annotation into N parts each
+    ///
+    /// With --plan and --step: the parts are steps of their own (docs/cluster.md).
+    #[arg(long, value_name = "N", default_value_t = 1, hide_short_help = true,
+          value_parser = clap::value_parser!(u32).range(1..=MAX_SHARDS.into()))]
     shards: u32,
-    /// Write the steps to FILE as JSON, with their commands, inputs, outputs, memory and time, and run none
-    #[arg(long, value_name = "FILE", conflicts_with = "step")]
+    /// Write the steps of the run to FILE as JSON, and run none
+    ///
+    /// They have their commands, inputs, outputs, memory and time.
+    #[arg(long, value_name = "FILE", conflicts_with = "step", hide_short_help = true)]
     plan: Option<PathBuf>,
 }
 
@@ -162,14 +200,6 @@ impl StepArguments {
         }
     }
 }
-
-/// The end of the help of `detect`.
-const AFTER_HELP: &str = "\
-The folder (-o) receives families.fa, families.stk, families.tsv, repeats.gff3, repeats.bed, repeats.out, \
-masked.fa.gz, summary.json, report.html and reprise*_mqc.json (sections for MultiQC), and the index genome.reprise \
-unless an index of the genome exists next to it or in the current folder. steps.json records inputs and parameters: \
-results of an earlier run with the same ones are kept, so that an interrupted run continues; --force makes all of them \
-again.";
 
 /// Reads a rate of substitution.
 fn rate(text: &str) -> Result<f64, String> {
