@@ -7,6 +7,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
+// That of musl has one lock for all threads.
+#[cfg(all(target_env = "musl", not(feature = "dhat")))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The allocator, for `--version -v`.
+const ALLOCATOR_NAME: &str = if cfg!(feature = "dhat") {
+    "dhat"
+} else if cfg!(target_env = "musl") {
+    "mimalloc"
+} else {
+    reprise::cli::SYSTEM_ALLOCATOR
+};
+
 /// Whether standard output was closed when the program was started.
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
@@ -21,5 +35,6 @@ fn main() -> ExitCode {
     // Its drop writes the profile.
     #[cfg(feature = "dhat")]
     let _profiler = dhat::Profiler::new_heap();
-    ExitCode::from(reprise::cli::run(std::env::args_os(), !CLOSED.load(Ordering::Relaxed)))
+    let has_stdout = !CLOSED.load(Ordering::Relaxed);
+    ExitCode::from(reprise::cli::run(std::env::args_os(), has_stdout, ALLOCATOR_NAME))
 }

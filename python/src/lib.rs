@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 /// Runs the command line and returns its exit code.
 #[pyfunction]
 fn run_command(py: Python<'_>, arguments: Vec<OsString>, has_stdout: bool) -> u8 {
-    py.detach(|| reprise::cli::run(arguments, has_stdout))
+    py.detach(|| reprise::cli::run(arguments, has_stdout, reprise::cli::SYSTEM_ALLOCATOR))
 }
 
 #[pymodule(gil_used = false)]

@@ -40,7 +40,7 @@ mod ungapped;
 pub use alignment::{Alignment, Counts};
 pub(crate) use blocks::{FoundBlock, GenomeSearch, search_memory};
 pub use context::SearchOptions;
-pub(crate) use extend::Extender;
+pub(crate) use extend::{Extender, has_vector_band};
 pub(crate) use genome_range::{GenomeRange, Place};
 pub use library::Library;
 pub(crate) use loci::{LociQuery, search_loci};

@@ -23,7 +23,9 @@ pub use groups::{ContigGroups, GroupTable, MAX_GROUPS};
 pub(crate) use intervals::{Interval, Intervals, Mask};
 pub(crate) use join::{JoinParameters, join_fragments};
 pub(crate) use part::{AnnotationPart, annotate_range, join_parts};
-pub(crate) use part_file::{PartFile, PartHeader, PartLibrary, PartSubject, open_parts, write_part};
+pub(crate) use part_file::{
+    PART_FORMAT_VERSION, PartFile, PartHeader, PartLibrary, PartSubject, open_parts, write_part,
+};
 pub(crate) use row_filter::RowFilter;
 pub use summary::{
     AnnotationSummary, CLASSES_ALONG, ClassSummary, ContigDensity, DIVERGENCES, Density, FamilySummary, GroupClass,

@@ -17,10 +17,12 @@ use crate::genome::Contig;
 use crate::memory::{Budget, Component};
 use crate::{Error, Result};
 
+/// The format of the parts of an annotation that this program writes, and the only one that it reads.
+pub(crate) const PART_FORMAT_VERSION: u32 = 1;
 /// Parts of annotations.
 const PART: FrameKind = FrameKind {
     name: "reprise annotation part",
-    format_version: 1,
+    format_version: PART_FORMAT_VERSION,
     written_by: WRITTEN_BY,
     noun: "part of an annotation",
 };

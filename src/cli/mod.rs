@@ -44,6 +44,7 @@ mod simulate;
 mod spectrum;
 mod values;
 mod verify;
+mod version;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -56,17 +57,19 @@ use environment::Refused;
 use json_text::{json, pretty_json};
 use remedy::Explained;
 use settings::Settings;
+pub use version::SYSTEM_ALLOCATOR;
 
 /// Runs the program on its command line and returns its exit code. `has_stdout` is false if standard output was closed
-/// when the program was started: printing to it is an error then.
-pub fn run(arguments: impl IntoIterator<Item = OsString>, has_stdout: bool) -> u8 {
+/// when the program was started: printing to it is an error then. `allocator` is the name of the global allocator, which
+/// `--version -v` prints.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, has_stdout: bool, allocator: &str) -> u8 {
     if !has_stdout {
         crate::fs::close_stdout();
     }
     let typed: Vec<OsString> = arguments.into_iter().collect();
     let Arguments { command, common } = match environment::parse(&typed) {
         Ok(arguments) => arguments,
-        Err(Refused::CommandLine(e)) => return parser_exit(&e, &typed),
+        Err(Refused::CommandLine(e)) => return parser_exit(&e, &typed, allocator),
         Err(Refused::Variable(problem)) => return failed(&Error::Usage(problem), print_error),
     };
     let settings = Settings::resolve(common, typed);
@@ -121,11 +124,18 @@ fn run_command(command: Command, settings: &Settings) -> Result<()> {
 }
 
 /// Prints the message of the parser of the command line; returns the exit code.
-fn parser_exit(error: &clap::Error, arguments: &[OsString]) -> u8 {
+fn parser_exit(error: &clap::Error, arguments: &[OsString], allocator: &str) -> u8 {
     // Help and version are no errors: they go to standard output.
     if !error.use_stderr() {
-        let printed = crate::fs::stdout()
-            .and_then(|mut stdout| error.print().and_then(|()| stdout.flush()).map_err(Error::Stdout));
+        let is_version = error.kind() == clap::error::ErrorKind::DisplayVersion;
+        let details = if is_version { version::details(arguments, allocator) } else { None };
+        let printed = crate::fs::stdout().and_then(|mut stdout| {
+            let printed = match details {
+                Some(details) => stdout.write_all(details.as_bytes()),
+                None => error.print(),
+            };
+            printed.and_then(|()| stdout.flush()).map_err(Error::Stdout)
+        });
         return match printed {
             Err(e) => failed(&e, print_error),
             Ok(()) => 0,

@@ -113,7 +113,7 @@ pub(crate) struct Arguments {
 
 /// The values of `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum RowFormat {
+pub(super) enum RowFormat {
     Tsv,
     Bedgraph,
     Bigwig,

@@ -35,6 +35,9 @@ const DECODER: u64 = 1 << 20;
 const BZIP2_BLOCK: u64 = 400_000;
 
 impl Compression {
+    /// All codecs that are read.
+    pub(crate) const ALL: [Self; 4] = [Self::Gzip, Self::Zstd, Self::Bzip2, Self::Xz];
+
     /// The codec of a stream with this start. A zstd file may begin with a skippable frame (RFC 8878, 3.1.2), as
     /// pzstd's do.
     pub(crate) fn of(start: &[u8]) -> Option<Self> {
@@ -49,7 +52,7 @@ impl Compression {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",

@@ -19,6 +19,7 @@ pub use base::{BASES, base_code};
 pub(crate) use base::{
     CODES, NO_BASE, code, codes, complement, letters, reverse_complement, reverse_complement_letters,
 };
+pub(crate) use compression::Compression;
 pub use feature::parse_bed_line;
 pub(crate) use feature::{Feature, FeatureFormat, FeatureParser, Line};
 pub(crate) use input::{BYTE_ORDER_MARK, Input};

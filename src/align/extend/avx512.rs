@@ -58,12 +58,16 @@ struct Avx512Band {
     right: bool,
 }
 
+/// Whether the processor has the instructions.
+pub(super) fn is_available() -> bool {
+    is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw")
+}
+
 /// Computes the cells of an extension; `None` if the processor does not have the instructions.
 pub(super) fn sweep(tables: &mut Tables, bounds: Bounds, scores: LaneScores) -> Option<Swept> {
-    let has_instructions = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
     // SAFETY: the processor has the instructions.
     #[allow(unsafe_code)]
-    has_instructions.then(|| unsafe { sweep_in_vectors(tables, bounds, scores) })
+    is_available().then(|| unsafe { sweep_in_vectors(tables, bounds, scores) })
 }
 
 #[target_feature(enable = "avx512f,avx512bw")]

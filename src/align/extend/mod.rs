@@ -36,6 +36,14 @@ pub(crate) struct Extent {
     pub(crate) cut: bool,
 }
 
+/// Whether this processor runs the band that is written in instructions.
+pub(crate) fn has_vector_band() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return avx512::is_available();
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 /// Computes the cells of an extension in the fastest way that the processor has.
 fn sweep(tables: &mut Tables, bounds: Bounds, scores: LaneScores) -> Swept {
     #[cfg(target_arch = "x86_64")]
