@@ -21,6 +21,9 @@ use reprise::{Error, Index, Result, Silent};
 #[path = "../examples/candidate_batches.rs"]
 mod candidate_batches;
 #[allow(dead_code)]
+#[path = "../examples/count_sequence.rs"]
+mod count_sequence;
+#[allow(dead_code)]
 #[path = "../examples/embed.rs"]
 mod embed;
 
@@ -199,4 +202,15 @@ fn the_examples_run() {
         assert!(row.and_then(|count| count.parse::<u64>().ok()).is_some_and(|count| count > 0), "{text}");
     }
     assert!(text.contains(" bytes in flight\n"), "{text}");
+
+    let index = Index::open(&at).expect("sound");
+    let letters = [&contigs[0].letters[..3000], b"N", &contigs[1].letters[..2000]].concat();
+    let expected: Vec<u32> = letters
+        .windows(11)
+        .map(|kmer| index.encode(kmer).map_or(0, |code| index.frequency(code).expect("sound") as u32))
+        .collect();
+    for threads in [1, 2, 5] {
+        assert_eq!(count_sequence::counts(&index, &letters, threads).expect("it runs"), expected, "{threads}");
+    }
+    assert!(expected.iter().any(|&count| count > 1));
 }

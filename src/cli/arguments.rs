@@ -1,6 +1,6 @@
 //! The command line as it is typed: all commands, with the flags of every command.
 
-use clap::{Arg, ArgAction, CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use super::common_arguments::Common;
 use super::help::WIDTH;
@@ -12,18 +12,11 @@ use super::{
 /// The whole command line; its description is that of the package.
 #[derive(Debug, Parser)]
 #[command(name = "reprise", version, about, max_term_width = WIDTH, arg_required_else_help = true)]
-#[command(disable_version_flag = true, arg = version_flag())]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,
     #[command(flatten)]
     pub(super) common: Common,
-}
-
-/// The flag that prints the version; `version.rs` has what it prints with `-v`.
-fn version_flag() -> Arg {
-    let help = "Print the version; with -v also the build, the formats, and the kernels for this processor";
-    Arg::new("version").short('V').long("version").action(ArgAction::Version).help(help)
 }
 
 /// The commands, in the order in which help lists them.

@@ -80,7 +80,9 @@ const EXIT_CODES: &str = "Exit codes: 0 success, 1 an input/output or system err
 pub(super) fn arranged(program: Command) -> Command {
     let shared: Vec<Arg> = program.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
     let program = program.mut_subcommands(|command| arranged_command(command, &shared));
-    let version = Arg::new("version").short('V').long("version").action(ArgAction::Version).help("Print version");
+    // `version.rs` has what it prints with -v.
+    let about_version = "Print the version; with -v also the build, the formats, and the kernels for this processor";
+    let version = Arg::new("version").short('V').long("version").action(ArgAction::Version).help(about_version);
     let program = sorted(
         program.disable_help_flag(true).disable_version_flag(true).arg(help_flag()).arg(version.help_heading(OUTPUT)),
     );

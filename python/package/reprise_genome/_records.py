@@ -89,8 +89,11 @@ class Records(np.ndarray[Any, np.dtype[np.void]]):
 
         frame = pandas.DataFrame(self._columns())
         for field, names in (("contig", self.contig_names), ("query", self.query_names)):
-            codes = np.asarray(self)[field].astype(np.int64)
-            frame[field] = pandas.Categorical.from_codes(codes, categories=pandas.Index(list(names)))
+            # Tandem repeats of one unit share their name.
+            number_of = {name: number for number, name in enumerate(dict.fromkeys(names))}
+            numbers = np.array([number_of[name] for name in names], dtype=np.int64)
+            codes = numbers[np.asarray(self)[field]]
+            frame[field] = pandas.Categorical.from_codes(codes, categories=pandas.Index(list(number_of)))
         return frame
 
     def to_polars(self) -> polars.DataFrame:
