@@ -93,7 +93,7 @@ fn wrong_links_are_found() {
         let problem = problem("docs/introduction.md", link).unwrap_or_else(|| panic!("{link} passes"));
         assert!(problem.contains(says), "{problem}");
     }
-    assert_eq!(problem("docs/introduction.md", "cli.md#environment-variables"), None);
+    assert_eq!(problem("docs/introduction.md", "exit-codes-and-environment.md#environment-variables"), None);
 }
 
 #[test]
