@@ -1,4 +1,6 @@
-# An image with the program alone: docker build -t reprise . && docker run --rm -v "$PWD:/data" reprise detect genome.fa -o out
+# An image with the program alone:
+#   docker build --tag reprise .
+#   docker run --rm --user "$(id -u):$(id -g)" --volume "$PWD:/data" reprise detect genome.fa -o out
 FROM rust:1-slim-bookworm AS build
 WORKDIR /source
 COPY Cargo.toml Cargo.lock build.rs ./
@@ -10,7 +12,7 @@ RUN cargo install --locked --path . --root /installed
 FROM debian:bookworm-slim
 COPY LICENSE-APACHE LICENSE-MIT /usr/share/doc/reprise/
 COPY --from=build /installed/bin/reprise /usr/local/bin/reprise
-# Results belong to the user of `docker run --user`, or to this one.
+# Not root; `docker run --user` sets the owner of the results.
 USER 1000:1000
 WORKDIR /data
 ENTRYPOINT ["reprise"]

@@ -1,5 +1,5 @@
-//! What is published is whole: the package of the crate has all that it is built from, the recipes and wrappers name the
-//! version of the crate, and the program reports what it was built with.
+//! What is published is whole: the package of the crate has all that it is built from, the recipes and wrappers name
+//! the version of the crate, and the program reports what it was built with.
 
 mod common;
 

@@ -69,8 +69,8 @@ fn values<T: ValueEnum>() -> String {
 /// What is printed for the code that runs on every machine of the target.
 const PORTABLE: &str = "portable";
 
-/// A function with the targets of a kernel that returns the one which `multiversion` chose. `multiversion` asks for more
-/// features than it is given: on processors before Ice Lake, those of AVX-512 are not chosen.
+/// A function with the targets of a kernel that returns the one which `multiversion` chose. For AVX-512 it requires more
+/// features than it is given, so processors before Ice Lake run AVX2.
 macro_rules! chosen {
     ($name:ident, $($target:literal),+) => {
         #[multiversion::multiversion(targets($($target),+))]
