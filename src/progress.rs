@@ -33,6 +33,23 @@ pub(crate) fn check_cancelled(progress: &dyn Progress) -> Result<()> {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
+/// Passes progress on, and no notices.
+pub(crate) struct WithoutNotices<'a>(pub(crate) &'a dyn Progress);
+
+impl Progress for WithoutNotices<'_> {
+    fn phase(&self, name: &'static str, total: Option<u64>) {
+        self.0.phase(name, total);
+    }
+
+    fn advance(&self, amount: u64) {
+        self.0.advance(amount);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}
+
 impl Progress for Silent {
     fn phase(&self, _: &'static str, _: Option<u64>) {}
     fn advance(&self, _: u64) {}

@@ -3,9 +3,9 @@
 //! The blocks of a page run one after another in a folder of their own:
 //!
 //! - A block `sh` is a script.
-//! - A block `console` is a session: commands behind `$ ` (`> ` continues one), each followed by what it prints on
-//!   standard output and standard error. Each runs in a shell of its own. `...` alone on a line stands for any lines. Lines that begin with one of [`VARYING`] need the same
-//!   label only. Everything else has to be equal.
+//! - A block `console` is a session: commands after `$ ` (`> ` continues one), each followed by what it prints on
+//!   standard output and standard error. Each runs in a shell of its own. `...` alone on a line stands for any lines.
+//!   Lines that begin with one of [`VARYING`] need the same label only. Everything else has to be equal.
 //! - `<!-- set-up: COMMANDS -->` runs without being shown.
 //! - `<!-- not run: REASON -->` before a block keeps it from running. The test counts these blocks.
 //! - `<!-- picture: FILE -->` before an image: a command of the page wrote FILE, and the picture has its bytes.

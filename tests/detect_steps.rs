@@ -152,11 +152,20 @@ fn a_step_needs_those_before_it() {
     assert_same(at, "one", "out");
 }
 
+/// The folders `one` and `out` have the same files, but for stages.
+#[track_caller]
+fn assert_same_results(at: &Path) {
+    let [one, mut out] = ["one", "out"].map(|folder| files(&at.join(folder)));
+    out.retain(|name, _| !name.starts_with("parts/"));
+    assert_eq!(one.keys().collect::<Vec<_>>(), out.keys().collect::<Vec<_>>());
+    one.iter().for_each(|(name, bytes)| assert!(*bytes == out[name], "{name} differs"));
+}
+
 #[test]
 fn stages_of_the_families_continue_from_files() {
     let folder = genome();
     let at = folder.path();
-    let samples = ["--sample", "64K", "--sample-limit", "250K", "-q"];
+    let samples = ["--sample", "64K", "--sample-limit", "250K"];
     let detect = |output: &str, flags: &[&str]| {
         run(at, &[&["detect", "sim/genome.fa", "-o", output], &samples[..], flags].concat())
     };
@@ -185,16 +194,37 @@ fn stages_of_the_families_continue_from_files() {
     step("discovery.4", &[]).fine();
 
     // A run of all steps continues, and so does one that finds a stage damaged.
-    detect("out", &[]).fine();
-    assert_same(at, "one", "out");
+    let continues = |after: &str| {
+        let ran = detect("out", &["-v"]).fine();
+        assert!(ran.err.contains(&format!("continues after {after}")), "{}", ran.err);
+        assert_same_results(at);
+    };
+    continues("discovery.");
+    // A step that needs the families only leaves the stages of another search.
+    step("refinement", &["--min-copies", "4"]).fine();
+    step("mask", &[]).fine();
+    assert!(file("refinement").exists());
+    fs::remove_dir_all(at.join("out/parts")).expect("removed");
     for name in ["discovery.1", "discovery.2"] {
         detect("out", &["--step", name, "--force"]).fine();
     }
-    assert!(file("discovery.2").exists());
     damage("discovery.2");
     fs::remove_file(at.join("out/families.fa")).expect("removed");
-    detect("out", &[]).fine();
-    assert_same(at, "one", "out");
+    continues("discovery.1");
+    assert!(!at.join("out/parts").exists());
+    fs::remove_file(at.join("out/families.fa")).expect("removed");
+    step("refinement", &[]).fine();
+    continues("refinement");
+    // A file that is no stage stays, and a run of all steps does without.
+    fs::create_dir(at.join("out/parts")).expect("a folder");
+    fs::write(file("refinement"), "mine").expect("written");
+    fs::remove_file(at.join("out/families.fa")).expect("removed");
+    step("refinement", &[]).failed(2, &["refinement", "exists"]);
+    let ran = detect("out", &[]).fine();
+    assert!(ran.err.contains("refinement exists already"), "{}", ran.err);
+    assert_eq!(fs::read(file("refinement")).expect("mine"), b"mine");
+    assert_same_results(at);
+    fs::remove_dir_all(at.join("out/parts")).expect("removed");
 
     // Surveys are of one refinement.
     fs::remove_file(at.join("out/families.fa")).expect("removed");

@@ -24,8 +24,9 @@ mod repeat_share;
 
 /// Bases in a k-mer.
 const K: usize = 11;
-/// Bases of the planted repeat, and where its copies begin in `chr1`.
+/// Bases of the planted repeat.
 const REPEAT: usize = 500;
+/// Where its copies begin in `chr1`.
 ///
 /// They are far apart: copies in one or two places of 50,000 bases are a cluster, and no family.
 const STARTS: [usize; 6] = [20_000, 75_000, 110_000, 160_000, 230_000, 280_000];

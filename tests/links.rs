@@ -24,8 +24,7 @@ const CODE_HOST: &str = "../../actions/";
 
 fn documents() -> Vec<String> {
     let pages = pages().into_iter().map(|name| format!("docs/{name}"));
-    let others = DOCUMENTS.iter().filter(|document| root().join(document).exists());
-    pages.chain(others.map(|&document| document.to_owned())).collect()
+    pages.chain(DOCUMENTS.map(str::to_owned)).collect()
 }
 
 /// A path without `.` and `..`.

@@ -109,8 +109,8 @@ mod tests {
             range(1, 600_000..600_100),
             range(1, 600_500..1_390_000),
         ];
-        for within in [None, Some(pieces)] {
-            let options = SearchOptions { within, ..SearchOptions::default() };
+        for (within, skip_nested) in [(None, false), (Some(pieces), true)] {
+            let options = SearchOptions { within, max_e_value: 0.1, skip_nested, ..SearchOptions::default() };
             let search = |range| {
                 let search = GenomeSearch::new(&index, &library, &options, &budget, &Silent);
                 GenomeSearch { range, ..search }.all().expect("alignments").0

@@ -25,6 +25,8 @@ const PART: FrameKind = FrameKind {
     format_version: PART_FORMAT_VERSION,
     written_by: WRITTEN_BY,
     noun: "part of an annotation",
+    // A tandem repeat without letters takes four bytes of a frame.
+    decoded_bytes: 16,
 };
 /// Items of a frame.
 const ITEMS: usize = 1 << 12;
@@ -200,7 +202,7 @@ pub(crate) fn write_part(header: &PartHeader, part: &AnnotationPart, output: &mu
     for frame in tandem.chain(arrays).chain(resolved).chain(unresolved) {
         writer.frame(&frame)?;
     }
-    writer.finish().map(drop)
+    writer.finish()
 }
 
 /// A part in a file whose digest was checked.

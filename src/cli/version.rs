@@ -4,17 +4,17 @@
 use std::ffi::OsString;
 use std::fmt::Write;
 
-use clap::{ArgAction, CommandFactory, ValueEnum};
+use clap::{ArgAction, ValueEnum};
 
 use super::annotation_files::CopyFormat;
-use super::arguments::Arguments;
+use super::arguments::parser;
 use super::query::RowFormat;
 use crate::format::{FORMAT_VERSION, PART_FORMAT_VERSION};
 
-/// The details, if the command line asks for the version with `-v`, before or behind it.
+/// The details, if the command line asks for the version with `-v`, before or after it.
 pub(super) fn details(typed: &[OsString], allocator: &str) -> Option<String> {
     // The parser stops at `--version`, so it reads the line again as if that were a flag like others.
-    let command = Arguments::command()
+    let command = parser()
         .mut_arg("version", |version| version.action(ArgAction::SetTrue))
         .subcommand_required(false)
         .arg_required_else_help(false);

@@ -7,7 +7,9 @@ use crate::align::{Alignment, GenomeRange, TandemArrays};
 use crate::bundle::Shard;
 use crate::families::discover::{Discovery, SampleSearch, samples};
 use crate::families::parameters::DiscoverOptions;
-use crate::families::refine::{LeftOut, RefineOptions, RefinedDrafts, RefinedFamily, judge, refine_drafts, survey};
+use crate::families::refine::{
+    LeftOut, RefineOptions, RefinedDrafts, RefinedFamily, filter_families, refine_drafts, survey,
+};
 use crate::families::statistics::{FamilyStatistics, statistics};
 use crate::genome::Contig;
 use crate::memory::Reservation;
@@ -85,7 +87,7 @@ pub fn find_families(index: &Index, options: &FamilyOptions, progress: &dyn Prog
     }
     let refined = search.refine(drafts)?;
     let copies = search.survey(&refined, None)?;
-    search.judge(refined, copies)
+    search.filter(refined, copies)
 }
 
 /// A search for families in stages. The results of each are all that the next ones need, so they can be written to
@@ -175,17 +177,18 @@ impl<'a> FamilySearch<'a> {
             Some(Shard { number, count }) => GenomeRange::shard(self.contigs()?, number, count),
             None => GenomeRange::WHOLE,
         };
-        survey(&found.arrays, self.index(), &found.refined, range)
+        let index = self.index();
+        survey(&found.arrays, index, &found.refined, range, (index.budget(), self.progress))
     }
 
     /// The families that remain when all copies in the genome are known.
     ///
     /// # Errors
     /// [`Error::Memory`](crate::Error::Memory); from the index.
-    pub(crate) fn judge(&self, found: RefinedSearch, copies: (Vec<Alignment>, Reservation)) -> Result<FoundFamilies> {
+    pub(crate) fn filter(&self, found: RefinedSearch, copies: (Vec<Alignment>, Reservation)) -> Result<FoundFamilies> {
         let (index, options) = (self.index(), &self.options.refine);
         let RefinedSearch { arrays, drafts, drafts_left_out, examined, refined } = found;
-        let refined = judge(&arrays, index, refined, copies, options, index.budget(), self.progress)?;
+        let refined = filter_families(&arrays, index, refined, copies, options, index.budget(), self.progress)?;
         let (profiles, rna) = (options.profiles.as_deref(), options.structural_rna.as_deref());
         let statistics = statistics(index, &refined.families, profiles, rna)?;
         let mut found = FoundFamilies {

@@ -1,6 +1,7 @@
 //! The results of a stage of a search for families, in a file from which the next stages continue, also on another
 //! machine: frames ([`crate::format::frames`]).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
@@ -24,9 +25,11 @@ const STAGE: FrameKind = FrameKind {
     format_version: 1,
     written_by: WRITTEN_BY,
     noun: "stage of a search for families",
+    // A family without copies takes some 20 bytes of a frame and 300 in memory, and a list that grows three times that.
+    decoded_bytes: 48,
 };
-/// Items of a frame: the longest families have some 20,000 bases and hundreds of copies.
-const ITEMS: usize = 1 << 8;
+/// Bytes in memory of the items of a frame, about, if there is more than one.
+const FRAME_BYTES: u64 = 1 << 18;
 /// The user of the memory, as errors name it.
 const PURPOSE: &str = "a stage of the search for families";
 
@@ -67,13 +70,13 @@ struct StageHeader {
 
 /// Results of a stage. Those with counts come first.
 #[derive(Serialize, Deserialize)]
-enum Frame {
+enum Frame<'a> {
     Discovery { explained: u64, left_out: u64, examined: u64, samples: u64, is_finished: bool },
     Refinement { drafts: u64, drafts_left_out: u64, examined: u64, left_out: LeftOut, rounds: u64 },
-    Arrays(Vec<ContigRange>),
-    Drafts(Vec<Family>),
-    Families(Vec<FamilyState>),
-    Copies(Vec<Alignment>),
+    Arrays(Cow<'a, [ContigRange]>),
+    Drafts(Cow<'a, [Family]>),
+    Families(Cow<'a, [FamilyState]>),
+    Copies(Cow<'a, [Alignment]>),
 }
 
 /// The file of a stage whose digest was checked.
@@ -87,11 +90,18 @@ impl StageFile {
     /// [`Error::Input`] for a file that is none, of another version, stage or search, or damaged; [`Error::Io`].
     pub(crate) fn open(path: &Path, stage: Stage, search: &str, refinement: Option<&str>) -> Result<Self> {
         let (file, found): (FrameFile, StageHeader) = FrameFile::open(path, &STAGE)?;
-        if found == header(stage, search, refinement) {
-            return Ok(Self(file));
-        }
-        let problem = "is of another genome or of other options; make it again";
-        Err(Error::input(path, None, problem))
+        let problem = match header(stage, search, refinement) {
+            expected if expected == found => return Ok(Self(file)),
+            expected if expected.search != found.search => "is of another genome or of other options",
+            expected if expected.stage != found.stage => "is of another stage",
+            _ => "is of another refinement",
+        };
+        Err(Error::input(path, None, format!("{problem}; make it again")))
+    }
+
+    /// Whether a file begins as that of a stage of this search, damaged or not.
+    pub(crate) fn is_of(path: &Path, search: &str) -> bool {
+        FrameFile::header(path, &STAGE).is_some_and(|header: StageHeader| header.search == search)
     }
 
     /// Whether a file begins as that of a stage, damaged or not.
@@ -105,8 +115,8 @@ impl StageFile {
     }
 
     /// The next frame, with its memory reserved.
-    fn next(&self, frames: &mut FrameReader<'_>, reservation: &mut Reservation) -> Result<Option<Frame>> {
-        let frame: Option<Frame> = frames.next(reservation, PURPOSE)?;
+    fn next(&self, frames: &mut FrameReader<'_>, reservation: &mut Reservation) -> Result<Option<Frame<'static>>> {
+        let frame: Option<Frame<'_>> = frames.next(reservation, PURPOSE)?;
         if let Some(frame) = &frame {
             // A list that grows doubles.
             reservation.grow(2 * frame.bytes(), PURPOSE)?;
@@ -129,8 +139,8 @@ impl StageFile {
         let (mut families, mut arrays) = (Vec::new(), Vec::new());
         while let Some(frame) = self.next(&mut frames, &mut reservation)? {
             match frame {
-                Frame::Drafts(items) => families.extend(items),
-                Frame::Arrays(items) => arrays.extend(items),
+                Frame::Drafts(items) => families.extend(items.into_owned()),
+                Frame::Arrays(items) => arrays.extend(items.into_owned()),
                 _ => return Err(self.0.damaged()),
             }
         }
@@ -162,15 +172,18 @@ impl StageFile {
         let (mut families, mut arrays) = (Vec::new(), Vec::new());
         while let Some(frame) = self.next(&mut frames, &mut reservation)? {
             match frame {
-                Frame::Families(items) => families.extend(items),
-                Frame::Arrays(items) => arrays.extend(items),
+                Frame::Families(items) => families.extend(items.into_owned()),
+                Frame::Arrays(items) => arrays.extend(items.into_owned()),
                 _ => return Err(self.0.damaged()),
             }
         }
+        let bases = contigs.last().map_or(0, |contig| contig.start + contig.length);
         let is_sound = |family: &FamilyState| {
-            let FamilyState { consensus, seed, alignments, .. } = family;
+            let FamilyState { consensus, seed, alignments, terminal_repeat, source_duplication, .. } = family;
             let mut alignments = alignments.iter().flatten();
             is_consensus(consensus)
+                && *terminal_repeat <= bases
+                && source_duplication.iter().all(|range| range.start <= range.end && range.end <= bases)
                 && is_in_contig(seed, contigs)
                 && alignments.all(|alignment| alignment.is_possible(consensus.len(), contigs))
         };
@@ -195,7 +208,9 @@ impl StageFile {
         (copies, reservation): &mut (Vec<Alignment>, Reservation),
     ) -> Result<()> {
         let mut frames = self.0.read()?;
+        let mut bytes = reservation.bytes();
         while let Some(frame) = self.next(&mut frames, reservation)? {
+            bytes += frame.bytes();
             let Frame::Copies(items) = frame else { return Err(self.0.damaged()) };
             let is_sound = |copy: &Alignment| {
                 lengths.get(copy.query as usize).is_some_and(|&length| copy.is_possible(length, contigs))
@@ -203,27 +218,50 @@ impl StageFile {
             if !items.iter().all(is_sound) {
                 return Err(self.0.damaged());
             }
-            copies.extend(items);
+            copies.extend(items.into_owned());
         }
+        copies.shrink_to_fit();
+        reservation.resize(bytes);
         Ok(())
     }
 }
 
-impl Frame {
+impl Frame<'_> {
     /// Bytes of its items in memory.
     fn bytes(&self) -> u64 {
         match self {
             Self::Discovery { .. } | Self::Refinement { .. } => 0,
-            Self::Arrays(items) => size_of_val(&items[..]) as u64,
+            Self::Arrays(items) => items.iter().map(array_bytes).sum(),
             Self::Drafts(items) => items.iter().map(Family::bytes).sum(),
-            Self::Families(items) => {
-                let alignments = items.iter().flat_map(|family| &family.alignments).flatten();
-                let bytes = |family: &FamilyState| (size_of::<FamilyState>() + family.consensus.len()) as u64;
-                items.iter().map(bytes).sum::<u64>() + alignments.map(Alignment::bytes).sum::<u64>()
-            }
+            Self::Families(items) => items.iter().map(family_bytes).sum(),
             Self::Copies(items) => items.iter().map(Alignment::bytes).sum(),
         }
     }
+}
+
+/// Items in slices of about [`FRAME_BYTES`].
+fn chunks<T>(items: &[T], bytes: impl Fn(&T) -> u64) -> impl Iterator<Item = &[T]> {
+    let mut rest = items;
+    std::iter::from_fn(move || {
+        let mut sum = 0;
+        let fits = |item: &&T| {
+            let is_first = sum == 0;
+            sum += bytes(item);
+            is_first || sum <= FRAME_BYTES
+        };
+        let (chunk, after) = rest.split_at(rest.iter().take_while(fits).count());
+        rest = after;
+        (!chunk.is_empty()).then_some(chunk)
+    })
+}
+
+fn family_bytes(family: &FamilyState) -> u64 {
+    let alignments = family.alignments.iter().flatten().map(Alignment::bytes);
+    (size_of::<FamilyState>() + family.consensus.len()) as u64 + alignments.sum::<u64>()
+}
+
+fn array_bytes(array: &ContigRange) -> u64 {
+    size_of_val(array) as u64
 }
 
 fn header(stage: Stage, search: &str, refinement: Option<&str>) -> StageHeader {
@@ -271,10 +309,10 @@ pub(crate) fn write_drafts(search: &str, number: u32, found: &Discovery, output:
     let mut writer = FrameWriter::new(&line, output)?;
     let (explained, left_out, examined, samples) = (*explained, *left_out, *examined, *samples);
     writer.frame(&Frame::Discovery { explained, left_out, examined, samples, is_finished: *is_finished })?;
-    let arrays = arrays.ranges().chunks(ITEMS).map(|items| Frame::Arrays(items.to_vec()));
-    let families = families.chunks(ITEMS).map(|items| Frame::Drafts(items.to_vec()));
+    let arrays = chunks(arrays.ranges(), array_bytes).map(|items| Frame::Arrays(items.into()));
+    let families = chunks(families, Family::bytes).map(|items| Frame::Drafts(items.into()));
     arrays.chain(families).try_for_each(|frame| writer.frame(&frame))?;
-    writer.finish().map(drop)
+    writer.finish()
 }
 
 /// Writes the families of a refinement.
@@ -291,10 +329,10 @@ pub(crate) fn write_refined(search: &str, found: &RefinedSearch, output: &mut dy
         left_out: refined.left_out,
         rounds: refined.rounds as u64,
     })?;
-    let arrays = arrays.ranges().chunks(ITEMS).map(|items| Frame::Arrays(items.to_vec()));
-    let families = refined.families.chunks(ITEMS).map(|items| Frame::Families(items.to_vec()));
+    let arrays = chunks(arrays.ranges(), array_bytes).map(|items| Frame::Arrays(items.into()));
+    let families = chunks(&refined.families, family_bytes).map(|items| Frame::Families(items.into()));
     arrays.chain(families).try_for_each(|frame| writer.frame(&frame))?;
-    writer.finish().map(drop)
+    writer.finish()
 }
 
 /// Writes the copies in a part of the genome that a survey of refined families found.
@@ -309,6 +347,6 @@ pub(crate) fn write_copies(
 ) -> Result<()> {
     let line = STAGE.line(&header(Stage::Survey(part), search, Some(refinement)))?;
     let mut writer = FrameWriter::new(&line, output)?;
-    copies.chunks(ITEMS).try_for_each(|items| writer.frame(&Frame::Copies(items.to_vec())))?;
-    writer.finish().map(drop)
+    chunks(copies, Alignment::bytes).try_for_each(|items| writer.frame(&Frame::Copies(items.into())))?;
+    writer.finish()
 }

@@ -22,9 +22,6 @@ const MAX_HEADER: u64 = 1 << 20;
 const DIGEST: u64 = 32;
 /// Bytes that a byte of an LZ4 block stands for, at most.
 const MAX_EXPANSION: u64 = 255;
-/// Bytes in memory of a byte of a frame, at most, while it is decoded: a tandem repeat without letters takes four bytes
-/// of a frame.
-const DECODED_BYTES: u64 = 16;
 /// The problem of a file whose bytes are wrong.
 const DAMAGED: &str = "is damaged; make it again";
 
@@ -38,6 +35,8 @@ pub(crate) struct FrameKind {
     pub(crate) written_by: &'static str,
     /// What it is, as errors name it, such as "part of an annotation".
     pub(crate) noun: &'static str,
+    /// Bytes in memory of a byte of a frame, at most, while it is decoded.
+    pub(crate) decoded_bytes: u64,
 }
 
 impl FrameKind {
@@ -100,14 +99,12 @@ impl<'a> FrameWriter<'a> {
         self.write(&block)
     }
 
-    /// Writes the digest, and returns it in hexadecimal.
+    /// Writes the digest.
     ///
     /// # Errors
     /// [`Error::Output`].
-    pub(crate) fn finish(self) -> Result<String> {
-        let digest = self.hasher.finalize();
-        self.output.write_all(digest.as_bytes()).map_err(Error::Output)?;
-        Ok(digest.to_hex().to_string())
+    pub(crate) fn finish(self) -> Result<()> {
+        self.output.write_all(self.hasher.finalize().as_bytes()).map_err(Error::Output)
     }
 }
 
@@ -124,11 +121,20 @@ pub(crate) struct FrameFile {
     pub(crate) path: PathBuf,
     /// Its digest, in hexadecimal.
     pub(crate) digest: String,
+    kind: FrameKind,
     /// Where the frames begin and end.
     frames: Range<u64>,
 }
 
 impl FrameFile {
+    /// The header of a file of a kind and this version, whose digest is not checked; none if there is no such file.
+    pub(crate) fn header<H: DeserializeOwned>(path: &Path, kind: &FrameKind) -> Option<H> {
+        let mut line = Vec::new();
+        let file = open_regular(path).ok()?;
+        BufReader::new(file.take(MAX_HEADER)).read_until(b'\n', &mut line).ok()?;
+        line.starts_with(&kind.start()).then(|| serde_json::from_slice(&line).ok()).flatten()
+    }
+
     /// Opens a file of a kind, checks its digest, and returns its header too.
     ///
     /// # Errors
@@ -159,7 +165,7 @@ impl FrameFile {
             return Err(wrong(DAMAGED));
         }
         let header = serde_json::from_slice(&line).map_err(|_| wrong(DAMAGED))?;
-        Ok((Self { path: path.to_owned(), digest: found.to_hex().to_string(), frames }, header))
+        Ok((Self { path: path.to_owned(), digest: found.to_hex().to_string(), kind: *kind, frames }, header))
     }
 
     /// Reads the frames.
@@ -208,7 +214,7 @@ impl FrameReader<'_> {
         let is_possible = whole <= bytes.saturating_mul(MAX_EXPANSION);
         self.left = rest.filter(|_| is_possible).ok_or_else(|| self.of.damaged())?;
         let before = reservation.bytes();
-        reservation.grow(bytes + whole * DECODED_BYTES, purpose)?;
+        reservation.grow(bytes + whole * self.of.kind.decoded_bytes, purpose)?;
         let mut block = vec![0; bytes as usize];
         self.file.read_exact(&mut block).map_err(failed)?;
         let text = lz4_flex::block::decompress(&block, whole as usize).map_err(|_| self.of.damaged())?;

@@ -50,7 +50,7 @@ pub(crate) fn write_sequence<T>(
     write: impl FnOnce(&mut dyn Write) -> Result<T>,
 ) -> Result<T> {
     let written = if compressed {
-        let mut encoder = BlockWriter::new(&mut output, budget)?;
+        let mut encoder = BlockWriter::new(&mut output, false, budget)?;
         let written = write(&mut encoder)?;
         encoder.finish(end)?;
         written
@@ -72,7 +72,7 @@ pub(crate) fn write_indexed_sequence<T>(
     write: impl FnOnce(&mut dyn Write, &mut FastaIndex) -> Result<T>,
 ) -> Result<T> {
     let mut index = FastaIndex::default();
-    let mut encoder = BlockWriter::new(&mut output, budget)?;
+    let mut encoder = BlockWriter::new(&mut output, true, budget)?;
     let written = write(&mut encoder, &mut index)?;
     let index_of_blocks = encoder.finish(SequenceEnd::Marked)?;
     blocks.write_all(&index_of_blocks).map_err(Error::Output)?;

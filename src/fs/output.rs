@@ -140,7 +140,7 @@ impl Output {
             file.file.sync_data().map_err(|e| Error::io("sync", file.path(), e))?;
         }
         let may_replace = |path: &Path| files.iter().any(|file| file.force && file.path() == path);
-        for _ in 0..MAX_ATTEMPTS {
+        for _ in 1..MAX_ATTEMPTS {
             match Self::publish(&files) {
                 // Another process made the same file just now.
                 Err(Error::Exists(path)) if may_replace(&path) => {}

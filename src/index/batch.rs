@@ -70,9 +70,10 @@ impl BatchLookup<'_> {
         match_layout!(&mut self.layout, lookup => lookup.frequencies(kmers))
     }
 
-    /// Frequencies of the k-mers of a sequence in ASCII, letters of either case: calls `each(starts, frequencies)` for every
-    /// run of k-mers, in order; `starts` are their first bases in the sequence, 0-based, half-open. Letters other than ACGT are in no k-mer. Faster than [`frequencies`](Self::frequencies),
-    /// since neighbouring k-mers are looked up together.
+    /// Frequencies of the k-mers of a sequence in ASCII, letters of either case: calls `each(starts, frequencies)` for
+    /// every run of k-mers, in order; `starts` are their first bases in the sequence, 0-based, half-open. Letters other
+    /// than ACGT are in no k-mer. Faster than [`frequencies`](Self::frequencies), since neighbouring k-mers are looked up
+    /// together.
     ///
     /// # Errors
     /// [`Error::Damaged`](crate::Error::Damaged); [`Error::Io`](crate::Error::Io).

@@ -693,7 +693,10 @@ impl Work<'_> {
             let evidence = found.statistics.into_iter().map(|family| (family.name, family.evidence)).collect();
             Ok(Searched { summary, evidence })
         })?;
-        self.remove_stages();
+        // Other processes may work on stages while this one needs the families only.
+        if self.arguments.steps.step.is_none_or(|only| only.step == FAMILIES) {
+            self.remove_stages(index, of_index)?;
+        }
         Ok(searched)
     }
 

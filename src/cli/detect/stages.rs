@@ -54,6 +54,7 @@ impl Work<'_> {
             return Ok(());
         }
         self.settings.progress.step(FAMILIES);
+        files.prepare(stage)?;
         let (contigs, budget) = (search.contigs()?, index.budget());
         match (stage, refinement) {
             (Stage::Discovery(1), _) => files.save_drafts(1, &search.discover_next(None)?),
@@ -86,10 +87,11 @@ impl Work<'_> {
         let finished = files.open(Stage::Refinement, None).ok().filter(|_| files.may_continue());
         let Some(finished) = finished else {
             let refined = search.refine(files.all_drafts(&search, budget)?)?;
-            files.save_refined(&refined)?;
+            files.keep(files.save_refined(&refined));
             let copies = search.survey(&refined, None)?;
-            return search.judge(refined, copies);
+            return search.filter(refined, copies);
         };
+        files.log_continues(Stage::Refinement);
         let refined = finished.refined(contigs, budget)?;
         let copies = match files.surveys(&finished)? {
             None => search.survey(&refined, None)?,
@@ -100,23 +102,29 @@ impl Work<'_> {
                 copies
             }
         };
-        search.judge(refined, copies)
+        search.filter(refined, copies)
     }
 
-    /// Removes the files of the stages.
-    pub(super) fn remove_stages(&self) {
-        let folder = self.folder.path(PARTS);
-        let Ok(entries) = fs::read_dir(&folder) else { return };
-        let mut names = Vec::new();
-        for path in entries.flatten().map(|entry| entry.path()).filter(|path| StageFile::is_stage(path)) {
+    /// Removes the files of the stages of this search, which is finished, and what killed runs left of them.
+    pub(super) fn remove_stages(&self, index: &Index, of_index: &Value) -> Result<()> {
+        let path = self.folder.path(PARTS);
+        let Ok(entries) = fs::read_dir(&path) else { return Ok(()) };
+        let options = self.family_options();
+        let files = StageFiles::new(self, &self.families_inputs(of_index));
+        for path in entries.flatten().map(|entry| entry.path()).filter(|path| StageFile::is_of(path, &files.search)) {
             // What stays costs no result.
             let _ = fs::remove_file(&path);
-            names.extend(path.file_name().and_then(|name| name.to_str()).map(str::to_owned));
         }
-        if let Ok(folder) = Folder::open(&folder) {
+        let count = self.arguments.steps.shards;
+        let samples = FamilySearch::new(index, &options, &self.settings.progress)?.samples()?;
+        let surveys = (1..=count).map(|number| Stage::Survey(Shard { number, count }));
+        let stages = (1..=samples).map(Stage::Discovery).chain([Stage::Refinement]).chain(surveys);
+        let names: Vec<String> = stages.map(|stage| stage.to_string()).collect();
+        if let Ok(folder) = Folder::open(&path) {
             remove_unfinished(&folder, &names.iter().map(String::as_str).collect::<Vec<_>>());
         }
-        let _ = fs::remove_dir(folder);
+        let _ = fs::remove_dir(path);
+        Ok(())
     }
 }
 
@@ -149,22 +157,44 @@ impl<'a> StageFiles<'a> {
         !self.work.folder.force || self.work.arguments.steps.step.is_some()
     }
 
+    /// Makes the folder of the stages, and refuses to replace a file in it that is none: before the work.
+    fn prepare(&self, stage: Stage) -> Result<()> {
+        self.work.make_parts_folder()?;
+        let path = self.path(stage);
+        let is_other = fs::symlink_metadata(&path).is_ok() && !StageFile::is_stage(&path);
+        if is_other && !self.work.folder.force { Err(Error::Exists(path)) } else { Ok(()) }
+    }
+
+    /// A run of all steps needs no file of a stage, unless it is interrupted.
+    fn keep(&self, saved: Result<()>) {
+        if let Err(error) = saved {
+            let problem = "a run that is interrupted now will search for these families again";
+            self.work.settings.warn(&format!("{error}; {problem}"));
+        }
+    }
+
+    fn log_continues(&self, stage: Stage) {
+        self.work.settings.log(&format!("{FAMILIES:<12} continues after {stage}"));
+    }
+
     /// The drafts of all samples, from the last sample on that is finished.
     fn all_drafts(&self, search: &FamilySearch<'_>, budget: &Budget) -> Result<Discovery> {
         let mut drafts = None;
         if self.may_continue() {
-            let numbers = (1..=search.samples()?).rev();
-            let last = numbers.into_iter().find_map(|number| self.open(Stage::Discovery(number), None).ok());
-            drafts = last.map(|file| file.drafts(search.contigs()?, budget)).transpose()?;
+            for number in (1..=search.samples()?).rev() {
+                if let Ok(file) = self.open(Stage::Discovery(number), None) {
+                    self.log_continues(Stage::Discovery(number));
+                    drafts = Some(file.drafts(search.contigs()?, budget)?);
+                    break;
+                }
+            }
         }
         loop {
             match drafts {
                 Some(found) if found.is_finished => return Ok(found),
                 before => {
                     let found = search.discover_next(before)?;
-                    if !found.is_finished {
-                        self.save_drafts(found.samples as u32, &found)?;
-                    }
+                    self.keep(self.save_drafts(found.samples as u32, &found));
                     drafts = Some(found);
                 }
             }
@@ -194,10 +224,8 @@ impl<'a> StageFiles<'a> {
     /// Writes the file of a stage, which appears whole or not at all. Two processes that make it write the same; a file
     /// of its name that is none is not replaced.
     fn save(&self, stage: Stage, write: impl FnOnce(&mut Output) -> Result<()>) -> Result<()> {
-        self.work.make_parts_folder()?;
-        let path = self.path(stage);
-        let is_other = fs::symlink_metadata(&path).is_ok() && !StageFile::is_stage(&path);
-        let mut output = Output::create(Some(&path), self.work.folder.force || !is_other)?;
+        self.prepare(stage)?;
+        let mut output = Output::create(Some(&self.path(stage)), true)?;
         write(&mut output)?;
         output.finish()
     }

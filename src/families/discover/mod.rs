@@ -90,9 +90,8 @@ pub(crate) struct SampleSearch<'a> {
 
 impl<'a> SampleSearch<'a> {
     /// # Errors
-    /// Those of [`discover`] that are known before the work.
+    /// [`Error::Usage`] for a sample of more than 2^28 bases; from the index.
     pub(crate) fn new(index: &'a Index, options: &DiscoverOptions, progress: &'a dyn Progress) -> Result<Self> {
-        check_memory(index)?;
         let samples = samples(index.contigs()?, &options.samples);
         check_samples(&samples, &options.samples)?;
         let scores = options.scores.for_composition(genome_composition(index)?);
@@ -104,6 +103,7 @@ impl<'a> SampleSearch<'a> {
     /// # Errors
     /// Those of [`discover`].
     pub(crate) fn begin(&self) -> Result<Discovery> {
+        check_memory(self.index)?;
         let reservation = self.index.budget().empty_reservation(Component::Output);
         let arrays = TandemArrays::find(self.index, self.progress)?;
         Ok(Discovery {

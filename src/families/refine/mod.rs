@@ -58,12 +58,12 @@ pub fn refine(
 ) -> Result<Refined> {
     let arrays = &TandemArrays::find(index, progress)?;
     let refined = refine_drafts(arrays, index, drafts, options, budget, progress)?;
-    let copies = survey(arrays, index, &refined, GenomeRange::WHOLE)?;
-    judge(arrays, index, refined, copies, options, budget, progress)
+    let copies = survey(arrays, index, &refined, GenomeRange::WHOLE, (budget, progress))?;
+    filter_families(arrays, index, refined, copies, options, budget, progress)
 }
 
-/// Refines drafts until nothing is left but to search for all copies of the families ([`survey`]), and to examine these
-/// ([`judge`]).
+/// Refines drafts until nothing is left but to search for all copies of the families ([`survey`]), and to filter them
+/// by these ([`filter_families`]).
 ///
 /// # Errors
 /// Those of [`refine()`].
@@ -100,15 +100,16 @@ pub(crate) fn survey(
     index: &Index,
     refined: &RefinedDrafts,
     range: GenomeRange,
+    (budget, progress): (&Budget, &dyn Progress),
 ) -> Result<(Vec<Alignment>, Reservation)> {
-    refined.survey(arrays, index, range)
+    refined.survey(arrays, index, range, budget, progress)
 }
 
-/// Examines refined families with all their copies: those of a [`survey`] of the genome, and those that are known.
+/// Filters refined families by all their copies: those of a [`survey`] of the genome, and those that are known.
 ///
 /// # Errors
 /// [`Error::Memory`](crate::Error::Memory).
-pub(crate) fn judge(
+pub(crate) fn filter_families(
     arrays: &TandemArrays,
     index: &Index,
     refined: RefinedDrafts,

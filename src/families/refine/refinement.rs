@@ -26,6 +26,7 @@ use crate::families::refine::trim::trim_family;
 use crate::genome::Contig;
 use crate::memory::system::malloc_trim;
 use crate::memory::{Budget, Component, Reservation};
+use crate::progress::WithoutNotices;
 use crate::sequence::letters;
 use crate::{Index, Progress, Result, Silent};
 
@@ -118,11 +119,15 @@ impl RefinedDrafts {
         arrays: &TandemArrays,
         index: &Index,
         range: GenomeRange,
+        budget: &Budget,
+        progress: &dyn Progress,
     ) -> Result<(Vec<Alignment>, Reservation)> {
         let whole = (0..).zip(index.contigs()?).map(|(contig, c)| ContigRange { contig, range: 0..c.length });
         let options = SearchOptions { within: Some(arrays.outside(whole)), ..search_options() };
         let library = self.library();
-        let search = GenomeSearch::new(index, &library, &options, index.budget(), &Silent);
+        // That short families are not found in all of their copies is nothing that a user can change.
+        let progress = WithoutNotices(progress);
+        let search = GenomeSearch::new(index, &library, &options, budget, &progress);
         GenomeSearch { range, ..search }.all()
     }
 }
@@ -176,12 +181,12 @@ impl<'a> Refinement<'a> {
     ) -> Result<Self> {
         let RefinedDrafts { families, left_out, rounds, reservation } = refined;
         let new = Self::new(arrays, index, Vec::new(), options, budget, progress)?;
-        Ok(Self { families, left_out, rounds, reservation, phase: Phase::FinalSurvey, ..new })
+        Ok(Self { families, left_out, rounds, reservation, ..new })
     }
 
     /// Whether nothing is left but to search for all copies of the families.
     pub(super) fn is_refined(&self) -> bool {
-        self.phase == Phase::FinalSurvey
+        self.phase == Phase::Refined
     }
 
     /// The families, with their copies if all of these are known.
@@ -354,7 +359,7 @@ impl<'a> Refinement<'a> {
         }
         let (_, released) = self.filter(round);
         if self.restorations == MAX_RESTORATIONS || released.is_empty() {
-            self.phase = Phase::FinalSurvey;
+            self.phase = Phase::Refined;
             return Vec::new();
         }
         self.begin_restoring(&released);
@@ -445,11 +450,9 @@ impl<'a> Refinement<'a> {
                     let exclusive = copies_of(&round.assignment.exclusive[number]);
                     self.finish_consensus(number, &copies, &exclusive)
                 }
-                Phase::Surveying
-                | Phase::FindingInteriors
-                | Phase::Filtering
-                | Phase::Restoring
-                | Phase::FinalSurvey => vec![family.unchanged()],
+                Phase::Surveying | Phase::FindingInteriors | Phase::Filtering | Phase::Restoring | Phase::Refined => {
+                    vec![family.unchanged()]
+                }
             }
         };
         Ok(self.families.par_iter().enumerate().map(work).collect())

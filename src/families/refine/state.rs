@@ -28,9 +28,8 @@ pub(crate) enum Phase {
     Finishing,
     /// Families that are no transposons are rejected.
     Filtering,
-    /// The genome is searched for all copies of the families that are left, once. The filter examines them a last time
-    /// then.
-    FinalSurvey,
+    /// Nothing is left but to search the genome for all copies of the families, and to filter them by these.
+    Refined,
     /// Families that rejected ones had absorbed come back; the accepted ones stay as they are.
     Restoring,
 }
@@ -50,7 +49,7 @@ pub(crate) struct RoundResult {
 
 impl Phase {
     /// The phase after this one. Some transitions depend on what the phase itself finds: from `FindingInteriors` to
-    /// `Finishing` in the same round if there are none, and from `Filtering` to `Restoring`, `FinalSurvey` or the end.
+    /// `Finishing` in the same round if there are none, and from `Filtering` to `Restoring`, `Refined`.
     pub(crate) fn next(self, result: RoundResult) -> Self {
         let RoundResult { may_grow, any_dropped, all_unchanged, surveyed } = result;
         match self {
@@ -61,7 +60,8 @@ impl Phase {
             Self::Splitting(times) if times < MAX_SPLIT_ROUNDS && !all_unchanged => Self::Splitting(times + 1),
             Self::Splitting(_) => Self::FindingInteriors,
             Self::FindingInteriors => Self::Finishing,
-            Self::Finishing | Self::FinalSurvey | Self::Filtering => Self::Filtering,
+            Self::Finishing | Self::Filtering => Self::Filtering,
+            Self::Refined => Self::Refined,
         }
     }
 }
@@ -181,7 +181,6 @@ mod tests {
         assert_eq!(Phase::Splitting(1).next(unchanged), Phase::FindingInteriors);
         assert_eq!(Phase::FindingInteriors.next(changed), Phase::Finishing);
         assert_eq!(Phase::Finishing.next(changed), Phase::Filtering);
-        assert_eq!(Phase::FinalSurvey.next(changed), Phase::Filtering);
         // The first time that families have grown, the genome is searched, and they may grow again.
         let grown = RoundResult { surveyed: false, ..unchanged };
         assert_eq!(Phase::Growing.next(grown), Phase::Surveying);
