@@ -97,7 +97,7 @@ pub(super) fn arranged(program: Command) -> Command {
     program.help_template(template).after_help(short_end).after_long_help(format!("{options}\n\n{end}"))
 }
 
-/// The end of the long help of the program behind its options.
+/// The end of the long help of the program, after its options.
 pub(super) fn end_of_program() -> String {
     format!("{}\n\n{EXIT_CODES}", long_examples(examples::PROGRAM))
 }
@@ -146,7 +146,8 @@ fn sorted(command: Command) -> Command {
 
 /// All options of a program, under their headings.
 fn options_text(program: &Command) -> String {
-    let bare = Command::new("reprise").disable_help_flag(true).disable_version_flag(true);
+    let bare = Command::new("reprise").version(env!("CARGO_PKG_VERSION"));
+    let bare = bare.disable_help_flag(true).disable_version_flag(true);
     let mut bare = bare.max_term_width(WIDTH).help_template("{all-args}").args(program.get_arguments().cloned());
     bare.render_long_help().ansi().to_string()
 }

@@ -79,6 +79,14 @@ enum Frame<'a> {
     Copies(Cow<'a, [Alignment]>),
 }
 
+/// Lists of a stage.
+#[derive(Default)]
+struct Lists {
+    arrays: Vec<ContigRange>,
+    drafts: Vec<Family>,
+    families: Vec<FamilyState>,
+}
+
 /// The file of a stage whose digest was checked.
 #[derive(Debug)]
 pub(crate) struct StageFile(FrameFile);
@@ -124,6 +132,20 @@ impl StageFile {
         Ok(frame)
     }
 
+    /// The lists after the counts.
+    fn lists(&self, frames: &mut FrameReader<'_>, reservation: &mut Reservation, contigs: &[Contig]) -> Result<Lists> {
+        let mut lists = Lists::default();
+        while let Some(frame) = self.next(frames, reservation)? {
+            match frame {
+                Frame::Arrays(items) => lists.arrays.extend(items.into_owned()),
+                Frame::Drafts(items) => lists.drafts.extend(items.into_owned()),
+                Frame::Families(items) => lists.families.extend(items.into_owned()),
+                _ => return Err(self.0.damaged()),
+            }
+        }
+        if are_arrays(&lists.arrays, contigs) { Ok(lists) } else { Err(self.0.damaged()) }
+    }
+
     /// Reads the drafts of a discovery.
     ///
     /// # Errors
@@ -136,19 +158,12 @@ impl StageFile {
         else {
             return Err(self.0.damaged());
         };
-        let (mut families, mut arrays) = (Vec::new(), Vec::new());
-        while let Some(frame) = self.next(&mut frames, &mut reservation)? {
-            match frame {
-                Frame::Drafts(items) => families.extend(items.into_owned()),
-                Frame::Arrays(items) => arrays.extend(items.into_owned()),
-                _ => return Err(self.0.damaged()),
-            }
-        }
+        let Lists { arrays, drafts: families, .. } = self.lists(&mut frames, &mut reservation, contigs)?;
         let is_sound = |family: &Family| {
             let copies = || family.copies.iter().chain([&family.seed]);
             is_consensus(&family.consensus) && copies().all(|copy| is_possible(copy, &family.consensus, contigs))
         };
-        if !families.iter().all(is_sound) || !are_arrays(&arrays, contigs) {
+        if !families.iter().all(is_sound) {
             return Err(self.0.damaged());
         }
         let bytes = families.iter().map(Family::bytes).sum();
@@ -169,14 +184,7 @@ impl StageFile {
         else {
             return Err(self.0.damaged());
         };
-        let (mut families, mut arrays) = (Vec::new(), Vec::new());
-        while let Some(frame) = self.next(&mut frames, &mut reservation)? {
-            match frame {
-                Frame::Families(items) => families.extend(items.into_owned()),
-                Frame::Arrays(items) => arrays.extend(items.into_owned()),
-                _ => return Err(self.0.damaged()),
-            }
-        }
+        let Lists { arrays, families, .. } = self.lists(&mut frames, &mut reservation, contigs)?;
         let bases = contigs.last().map_or(0, |contig| contig.start + contig.length);
         let is_sound = |family: &FamilyState| {
             let FamilyState { consensus, seed, alignments, terminal_repeat, source_duplication, .. } = family;
@@ -187,7 +195,7 @@ impl StageFile {
                 && is_in_contig(seed, contigs)
                 && alignments.all(|alignment| alignment.is_possible(consensus.len(), contigs))
         };
-        if !families.iter().all(is_sound) || !are_arrays(&arrays, contigs) {
+        if !families.iter().all(is_sound) {
             return Err(self.0.damaged());
         }
         let known = families.iter().filter_map(|family| family.alignments.as_ref()).flatten();
