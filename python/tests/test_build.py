@@ -16,8 +16,12 @@ import reprise_genome as reprise
 
 #: Builds an index and prints a line when the work has begun.
 SCRIPT = """
+import signal
 import sys
 import reprise_genome as reprise
+
+# A shell starts jobs in the background with this signal ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def progress(phase, done, total):
     print(phase, flush=True)
