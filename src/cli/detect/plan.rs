@@ -104,7 +104,7 @@ impl Planned<'_> {
         output.finish()
     }
 
-    /// The steps and their parts, each behind those that it needs.
+    /// The steps and their parts, each after those that it needs.
     fn names(&self, bases: u64) -> Vec<StepName> {
         let mut names = Vec::new();
         for (step, _) in STEPS {
