@@ -52,5 +52,5 @@ pub use search::search;
 pub use tandem::{MAX_LONG_PERIOD, MAX_PERIOD, TandemRepeat, TandemSequence};
 pub(crate) use tandem::{TandemArrays, tandem_repeats};
 pub use target::ContigRange;
-pub(crate) use target::{genome_composition, join_ranges};
+pub(crate) use target::{are_apart, genome_composition, join_ranges};
 pub use trim::Trimmer;

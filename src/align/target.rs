@@ -40,6 +40,12 @@ pub(crate) fn cover_half(ranges: &[ContigRange], contig: u32, range: &Range<u64>
     2 * covered >= range.end - range.start
 }
 
+/// Whether ranges of contigs come by position and none overlaps the next.
+pub(crate) fn are_apart<'a>(ranges: impl Iterator<Item = (u32, &'a Range<u64>)> + Clone) -> bool {
+    let next = ranges.clone().skip(1);
+    ranges.zip(next).all(|((contig, range), (next, after))| (contig, range.end) <= (next, after.start))
+}
+
 /// A range of a contig that is searched, with its bases. Positions in it count from the start of the range.
 pub(crate) struct Target<'a> {
     pub(crate) contig: u32,

@@ -2,12 +2,11 @@
 //! ([`crate::format::frames`]).
 
 use std::io::Write;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::align::{Alignment, ContigRange, Library, MAX_LONG_PERIOD, TandemSequence};
+use crate::align::{Alignment, ContigRange, Library, MAX_LONG_PERIOD, TandemSequence, are_apart};
 use crate::annotate::part::AnnotationPart;
 use crate::bundle::{MAX_SHARDS, Manifest, WRITTEN_BY};
 use crate::format::Identity;
@@ -181,12 +180,6 @@ fn is_sound(part: &AnnotationPart, library: &Library, contigs: &[Contig]) -> boo
         && arrays().all(|(contig, range)| Contig::has_range(contigs, contig, range))
         && are_apart(arrays())
         && are_apart(copies())
-}
-
-/// Whether ranges come by position and none overlaps the next.
-fn are_apart<'a>(ranges: impl Iterator<Item = (u32, &'a Range<u64>)> + Clone) -> bool {
-    let next = ranges.clone().skip(1);
-    ranges.zip(next).all(|((contig, range), (next, after))| (contig, range.end) <= (next, after.start))
 }
 
 /// Writes a part.

@@ -7,9 +7,7 @@ use crate::align::{Alignment, GenomeRange, TandemArrays};
 use crate::bundle::Shard;
 use crate::families::discover::{Discovery, SampleSearch, samples};
 use crate::families::parameters::DiscoverOptions;
-use crate::families::refine::{
-    LeftOut, RefineOptions, RefinedDrafts, RefinedFamily, filter_families, refine_drafts, survey,
-};
+use crate::families::refine::{LeftOut, RefineOptions, RefinedDrafts, RefinedFamily, filter_families, refine_drafts};
 use crate::families::statistics::{FamilyStatistics, statistics};
 use crate::genome::Contig;
 use crate::memory::Reservation;
@@ -112,14 +110,6 @@ pub(crate) struct RefinedSearch {
     pub(crate) refined: RefinedDrafts,
 }
 
-impl RefinedSearch {
-    /// Lengths of the consensi that a survey searches, in their order.
-    pub(crate) fn searched_lengths(&self) -> Vec<usize> {
-        let library = self.refined.library();
-        (0..library.len()).map(|number| library.sequence(number).len()).collect()
-    }
-}
-
 impl<'a> FamilySearch<'a> {
     /// # Errors
     /// From the index.
@@ -151,9 +141,13 @@ impl<'a> FamilySearch<'a> {
     /// # Errors
     /// Those of [`discover`](crate::families::discover()).
     pub(crate) fn discover_next(&self, drafts: Option<Discovery>) -> Result<Discovery> {
-        let search = SampleSearch::new(self.index(), &self.options.discover, self.progress)?;
-        let drafts = drafts.map_or_else(|| search.begin(), Ok)?;
-        if drafts.is_finished { Ok(drafts) } else { search.examine_next(drafts) }
+        match drafts {
+            Some(drafts) if drafts.is_finished => Ok(drafts),
+            drafts => {
+                let search = SampleSearch::new(self.index(), &self.options.discover, self.progress)?;
+                search.examine_next(drafts.map_or_else(|| search.begin(), Ok)?)
+            }
+        }
     }
 
     /// Refines all drafts.
@@ -178,7 +172,7 @@ impl<'a> FamilySearch<'a> {
             None => GenomeRange::WHOLE,
         };
         let index = self.index();
-        survey(&found.arrays, index, &found.refined, range, (index.budget(), self.progress))
+        found.refined.survey(&found.arrays, index, range, index.budget(), self.progress)
     }
 
     /// The families that remain when all copies in the genome are known.

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::align::{Alignment, ContigRange, TandemArrays};
+use crate::align::{Alignment, ContigRange, TandemArrays, are_apart};
 use crate::bundle::{Shard, WRITTEN_BY};
 use crate::families::discover::Discovery;
 use crate::families::family::{Family, FamilyCopy};
@@ -300,11 +300,10 @@ fn is_possible(copy: &FamilyCopy, consensus: &[u8], contigs: &[Contig]) -> bool 
     is_in_contig(copy, contigs) && columns.start <= columns.end && columns.end as usize <= consensus.len()
 }
 
-/// Whether arrays come by position in contigs, and none overlaps the next.
+/// Whether arrays lie in contigs, come by position, and none overlaps the next.
 fn are_arrays(arrays: &[ContigRange], contigs: &[Contig]) -> bool {
-    let is_before = |pair: &[ContigRange]| (pair[0].contig, pair[0].range.end) <= (pair[1].contig, pair[1].range.start);
-    arrays.iter().all(|array| Contig::has_range(contigs, array.contig, &array.range))
-        && arrays.windows(2).all(is_before)
+    let ranges = arrays.iter().map(|array| (array.contig, &array.range));
+    ranges.clone().all(|(contig, range)| Contig::has_range(contigs, contig, range)) && are_apart(ranges)
 }
 
 /// Writes the drafts of the samples up to this one.

@@ -96,7 +96,7 @@ impl Work<'_> {
         let copies = match files.surveys(&finished)? {
             None => search.survey(&refined, None)?,
             Some(surveys) => {
-                let lengths = refined.searched_lengths();
+                let lengths = refined.refined.searched_lengths();
                 let mut copies = (Vec::new(), budget.empty_reservation(Component::Alignments));
                 surveys.iter().try_for_each(|survey| survey.copies(&lengths, contigs, &mut copies))?;
                 copies

@@ -58,11 +58,11 @@ pub fn refine(
 ) -> Result<Refined> {
     let arrays = &TandemArrays::find(index, progress)?;
     let refined = refine_drafts(arrays, index, drafts, options, budget, progress)?;
-    let copies = survey(arrays, index, &refined, GenomeRange::WHOLE, (budget, progress))?;
+    let copies = refined.survey(arrays, index, GenomeRange::WHOLE, budget, progress)?;
     filter_families(arrays, index, refined, copies, options, budget, progress)
 }
 
-/// Refines drafts until nothing is left but to search for all copies of the families ([`survey`]), and to filter them
+/// Refines drafts until nothing is left but to search for all copies of the families ([`RefinedDrafts::survey`]), and to filter them
 /// by these ([`filter_families`]).
 ///
 /// # Errors
@@ -90,22 +90,7 @@ pub(crate) fn refine_drafts(
     }
 }
 
-/// Searches a range of the genome for the copies of refined families; those of all ranges together are those of the
-/// genome. Queries are the numbers of [`RefinedDrafts::library`].
-///
-/// # Errors
-/// Those of [`search`](crate::align::search).
-pub(crate) fn survey(
-    arrays: &TandemArrays,
-    index: &Index,
-    refined: &RefinedDrafts,
-    range: GenomeRange,
-    (budget, progress): (&Budget, &dyn Progress),
-) -> Result<(Vec<Alignment>, Reservation)> {
-    refined.survey(arrays, index, range, budget, progress)
-}
-
-/// Filters refined families by all their copies: those of a [`survey`] of the genome, and those that are known.
+/// Filters refined families by all their copies: those of a [`survey`](RefinedDrafts::survey) of the genome, and those that are known.
 ///
 /// # Errors
 /// [`Error::Memory`](crate::Error::Memory).

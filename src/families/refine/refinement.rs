@@ -100,8 +100,13 @@ impl RefinedDrafts {
         self.families.iter().enumerate().filter(|(_, family)| family.alignments.is_none()).map(|(number, _)| number)
     }
 
+    /// Lengths of the sequences of [`library`](Self::library).
+    pub(crate) fn searched_lengths(&self) -> Vec<usize> {
+        self.searched().map(|number| self.families[number].consensus.len()).collect()
+    }
+
     /// The consensi of the families whose copies have to be searched, in their order.
-    pub(crate) fn library(&self) -> Library {
+    fn library(&self) -> Library {
         let mut library = Library::default();
         for number in self.searched() {
             library.push(number.to_string(), letters(&self.families[number].consensus).collect::<Vec<u8>>());
@@ -109,12 +114,12 @@ impl RefinedDrafts {
         library
     }
 
-    /// Searches a range of the genome for the copies of the families, outside of the tandem arrays. Queries are those of
-    /// [`library`](Self::library).
+    /// Searches a range of the genome for the copies of the families, outside of the tandem arrays; those of all ranges
+    /// together are those of the genome. Queries are those of [`library`](Self::library).
     ///
     /// # Errors
     /// Those of [`search`](crate::align::search()).
-    pub(super) fn survey(
+    pub(crate) fn survey(
         &self,
         arrays: &TandemArrays,
         index: &Index,
